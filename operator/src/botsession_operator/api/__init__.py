@@ -1,0 +1,1 @@
+"""The BotSession resource as the operator reads and writes it. Standard library only."""

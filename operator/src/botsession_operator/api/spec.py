@@ -1,0 +1,124 @@
+"""The spec of a BotSession, parsed.
+
+The CRD (`crds/botsession.yaml`) describes each field for users, gives the defaults and refuses what is wrong; a test
+holds the names here to the names there. Parsing happens after that, so here every field that has a default is present.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from botsession_contract.lifecycle import Mode
+from botsession_operator.api.duration import parse_duration
+
+Json = dict[str, Any]
+
+
+class SpecError(ValueError):
+    """The spec cannot be carried out; its user must change it. The message is a sentence for them."""
+
+
+class RuntimeSource(StrEnum):
+    """Where the supervisor in the bot's container comes from."""
+
+    INJECTED = "Injected"  # mounted or copied in by the operator; nothing is added to the image
+    BUNDLED = "Bundled"  # the image contains botsession-operator[runtime]
+
+
+class EndNow(StrEnum):
+    """`spec.end`: whether somebody wants the session over."""
+
+    NO = ""  # the session goes on
+    GRACEFUL = "Graceful"  # end it with an EndFrame
+    IMMEDIATE = "Immediate"  # end it with a CancelFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Bot:
+    """`spec.bot`: what runs."""
+
+    image: str
+    target: str | None
+    command: tuple[str, ...]
+    body: Any
+    env: tuple[Json, ...]
+    env_from: tuple[Json, ...]
+    resources: Json
+    python: str
+    runtime: RuntimeSource
+
+
+@dataclass(frozen=True, slots=True)
+class PodTemplate:
+    """`spec.podTemplate`: what is laid over the pod that the operator builds."""
+
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    spec: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown:
+    """`spec.shutdown`: how the session ends when the operator ends it."""
+
+    mode: Mode
+    grace_period: timedelta
+    cancel_period: timedelta
+    farewell: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """`spec`, with durations read."""
+
+    bot: Bot
+    pod_template: PodTemplate
+    max_session_duration: timedelta
+    start_timeout: timedelta
+    shutdown: Shutdown
+    end: EndNow
+
+
+def parse_spec(raw: Json) -> Spec:
+    """Read a spec that the CRD has defaulted and checked; raise SpecError where that was not so."""
+    try:
+        return Spec(
+            bot=_bot(raw["bot"]),
+            pod_template=_pod_template(raw.get("podTemplate", {})),
+            max_session_duration=parse_duration(raw["maxSessionDuration"]),
+            start_timeout=parse_duration(raw["startTimeout"]),
+            shutdown=_shutdown(raw["shutdown"]),
+            end=EndNow(raw["end"]),
+        )
+    except (KeyError, TypeError, ValueError) as exc:
+        detail = f"{exc} is missing" if isinstance(exc, KeyError) else str(exc)
+        raise SpecError(f"the spec does not fit the BotSession v1alpha1 that this operator knows: {detail}") from exc
+
+
+def _bot(raw: Json) -> Bot:
+    return Bot(
+        image=raw["image"],
+        target=raw.get("target"),
+        command=tuple(raw.get("command", ())),
+        body=raw.get("body"),
+        env=tuple(raw.get("env", ())),
+        env_from=tuple(raw.get("envFrom", ())),
+        resources=raw.get("resources", {}),
+        python=raw["python"],
+        runtime=RuntimeSource(raw["runtime"]),
+    )
+
+
+def _pod_template(raw: Json) -> PodTemplate:
+    metadata = raw.get("metadata", {})
+    return PodTemplate(metadata.get("labels", {}), metadata.get("annotations", {}), raw.get("spec", {}))
+
+
+def _shutdown(raw: Json) -> Shutdown:
+    return Shutdown(
+        mode=Mode(raw["mode"]),
+        grace_period=parse_duration(raw["gracePeriod"]),
+        cancel_period=parse_duration(raw["cancelPeriod"]),
+        farewell=raw["farewell"],
+    )

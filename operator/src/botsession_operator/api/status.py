@@ -1,0 +1,94 @@
+"""The status of a BotSession, as written. Its JSON form is `encode(status)`; the CRD describes each field for users."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from botsession_contract.lifecycle import Cause, Mode, Outcome, Phase, Reason, ReportedBy, Step
+from botsession_contract.report import DanglingTasks
+
+
+class ConditionStatus(StrEnum):
+    """A condition's value, by Kubernetes' convention."""
+
+    TRUE = "True"
+    FALSE = "False"
+    UNKNOWN = "Unknown"  # it could not be read; never a guess
+
+
+class ConditionType(StrEnum):
+    """What a session can be asked about."""
+
+    POD_CREATED = "PodCreated"  # the API server has taken the session's pod
+    STARTED = "Started"  # the bot's pipeline has started
+    CONTROLLED = "Controlled"  # the supervisor's control endpoint answers the operator
+    FINISHED = "Finished"  # the session is over and its finish is recorded
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One condition, in the form of metav1.Condition."""
+
+    type: ConditionType
+    status: ConditionStatus
+    reason: str
+    message: str
+    last_transition_time: datetime
+    observed_generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class EndingStatus:
+    """`status.ending`: who asked the session to end, and how far that got."""
+
+    cause: Cause
+    mode: Mode
+    requested_at: datetime
+    step: Step | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """`status.finish`: why and how the session ended. Written once."""
+
+    reason: Reason
+    outcome: Outcome
+    reported_by: ReportedBy
+    frame: str | None = None
+    message: str | None = None
+    exit_code: int | None = None
+    stuck_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TimingsStatus:
+    """`status.timings`, in seconds since the session was created; `drained` since the session was asked to end."""
+
+    scheduled: float | None = None
+    pod_started: float | None = None
+    bot_imported: float | None = None
+    pipeline_started: float | None = None
+    drained: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """`status`. Absent members are not known yet."""
+
+    phase: Phase
+    observed_generation: int
+    conditions: tuple[Condition, ...] = ()
+    pod_name: str | None = None
+    node_name: str | None = None
+    pod_ip: str | None = None
+    started_at: datetime | None = None
+    client_connected_at: datetime | None = None
+    deadline: datetime | None = None
+    ending_at: datetime | None = None
+    finished_at: datetime | None = None
+    #: How long the conversation lasted, from pipeline start to finish, for the printer column.
+    duration: str | None = None
+    ending: EndingStatus | None = None
+    finish: Finish | None = None
+    dangling_tasks: DanglingTasks | None = None
+    timings: TimingsStatus | None = None

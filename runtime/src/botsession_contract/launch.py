@@ -1,0 +1,57 @@
+"""What a supervisor is told at its start, by the operator, in its environment."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from botsession_contract.control import CONTROL_PORT
+from botsession_contract.lifecycle import Mode
+
+#: Environment variable of the supervisor: a `Launch` as JSON.
+LAUNCH_ENV: Final = "BOTSESSION_LAUNCH"
+#: Where the injected runtime is found in the bot's container, and what PYTHONPATH there begins with.
+RUNTIME_PATH: Final = "/opt/botsession"
+#: The longest session that can be asked for, in seconds. Also the pod's activeDeadlineSeconds, less the start.
+LONGEST_SESSION_SECONDS: Final = 24 * 3600
+#: How long past its deadline a supervisor waits for the operator before it ends the session itself, in seconds.
+BACKSTOP_SECONDS: Final = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown:
+    """How the session ends when whoever ends it says nothing else (SIGTERM, the backstop)."""
+
+    mode: Mode = Mode.GRACEFUL
+    grace_period_seconds: float = 30.0
+    cancel_period_seconds: float = 10.0
+    farewell: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """One supervisor's orders. Either `target` or `command` says what the bot is."""
+
+    namespace: str
+    name: str
+    #: Hex SHA-256 of the bearer token that the control endpoint accepts.
+    token_sha256: str
+    #: A file (`bot.py`) or `module:function` that offers Pipecat's `async bot(runner_args)`.
+    target: str | None = None
+    #: A command line, run unchanged.
+    command: tuple[str, ...] = ()
+    #: The interpreter that has Pipecat; only `target` uses it.
+    python: str = "python3"
+    #: `runner_args.body`.
+    body: Any = None
+    #: From pipeline start. The supervisor ends the session itself BACKSTOP_SECONDS past it.
+    max_duration_seconds: float = float(LONGEST_SESSION_SECONDS)
+    #: What the kubelet gives the pod between SIGTERM and SIGKILL.
+    termination_grace_seconds: float = 60.0
+    shutdown: Shutdown = Shutdown()
+    #: `POST` here, without a body, says "look at this session". Best effort.
+    poke_url: str | None = None
+    #: Where the exit report goes: the container's termination message.
+    report_path: str = "/dev/termination-log"
+    #: An address and port to listen on, or a listening socket that was inherited (the local backend's).
+    control_host: str = "0.0.0.0"  # noqa: S104  # a pod's address is not known before it runs
+    control_port: int = CONTROL_PORT
+    control_fd: int | None = None

@@ -1,0 +1,120 @@
+"""The words for a session's life: each member's comment says what is true in it."""
+
+from enum import StrEnum
+from typing import Final
+
+
+class Phase(StrEnum):
+    """Where a session stands, as `kubectl get` shows it. Derived; conditions are the interface."""
+
+    PENDING = "Pending"  # no container of the session has started
+    STARTING = "Starting"  # the supervisor runs, the pipeline has not started
+    RUNNING = "Running"  # the pipeline has started and nobody has asked it to end
+    ENDING = "Ending"  # somebody has asked the session to end, and it has not ended yet
+    SUCCEEDED = "Succeeded"  # over, for a reason that is no error, and the bot was not killed
+    FAILED = "Failed"  # over, by an error, or killed, lost or never started
+
+
+FINISHED_PHASES: Final = frozenset({Phase.SUCCEEDED, Phase.FAILED})
+
+
+class Mode(StrEnum):
+    """How a session is asked to end."""
+
+    GRACEFUL = "Graceful"  # EndFrame: what the bot is saying, and the farewell, are heard to the end
+    IMMEDIATE = "Immediate"  # CancelFrame: the bot falls silent now
+
+
+class Cause(StrEnum):
+    """Why a session was asked to end. Each is also a `Reason`."""
+
+    MAX_DURATION = "MaxDuration"  # maxSessionDuration has passed since the pipeline started
+    END_REQUESTED = "EndRequested"  # spec.end was set
+    DELETED = "Deleted"  # the BotSession was deleted
+    EVICTED = "Evicted"  # the pod got a SIGTERM that nobody here asked for: a drain, an eviction, a deleted pod
+    START_TIMEOUT = "StartTimeout"  # the pipeline had not started when startTimeout had passed
+
+
+class Reason(StrEnum):
+    """Why a session ended."""
+
+    COMPLETED = "Completed"  # the bot ended itself with an EndFrame or a StopFrame
+    BOT_CANCELLED = "BotCancelled"  # the bot ended itself with a CancelFrame
+    IDLE_TIMEOUT = "IdleTimeout"  # Pipecat's own idle timeout, as the bot configured it, struck
+    MAX_DURATION = "MaxDuration"  # maxSessionDuration has passed since the pipeline started
+    END_REQUESTED = "EndRequested"  # spec.end was set
+    DELETED = "Deleted"  # the BotSession was deleted
+    EVICTED = "Evicted"  # the pod got a SIGTERM that nobody here asked for
+    START_TIMEOUT = "StartTimeout"  # the pipeline had not started when startTimeout had passed
+    BOT_ERROR = "BotError"  # the bot raised, could not be imported, or its pipeline could not be set up
+    BOT_EXITED = "BotExited"  # the bot's process went away without a finished pipeline
+    OUT_OF_MEMORY = "OutOfMemory"  # the kernel killed the container for its memory
+    IMAGE_PULL = "ImagePull"  # the image could not be pulled before startTimeout
+    UNSCHEDULABLE = "Unschedulable"  # no node took the pod before startTimeout
+    POD_REJECTED = "PodRejected"  # the API server, a quota or the kubelet refused the pod before startTimeout
+    NODE_LOST = "NodeLost"  # the node, and the pod with it, is gone
+    UNKNOWN = "Unknown"  # nothing that is left tells why
+
+
+#: Reasons that make a session `Failed` whatever its outcome was.
+ERROR_REASONS: Final = frozenset(
+    {
+        Reason.START_TIMEOUT,
+        Reason.BOT_ERROR,
+        Reason.BOT_EXITED,
+        Reason.OUT_OF_MEMORY,
+        Reason.IMAGE_PULL,
+        Reason.UNSCHEDULABLE,
+        Reason.POD_REJECTED,
+        Reason.NODE_LOST,
+        Reason.UNKNOWN,
+    }
+)
+
+
+class Outcome(StrEnum):
+    """How a session actually ended."""
+
+    DRAINED = "Drained"  # the EndFrame (or StopFrame) reached the pipeline's sink
+    CANCELLED = "Cancelled"  # a CancelFrame ended the pipeline
+    FORCED = "Forced"  # an EndFrame was stuck; a CancelFrame put straight into the pipeline freed it
+    KILLED = "Killed"  # the bot's process had to be killed
+    LOST = "Lost"  # nobody reported: the supervisor went away too
+    NEVER_STARTED = "NeverStarted"  # the pipeline never started
+
+
+#: Outcomes that make a session `Failed` whatever its reason was.
+FAILED_OUTCOMES: Final = frozenset({Outcome.KILLED, Outcome.LOST, Outcome.NEVER_STARTED})
+
+
+class Step(StrEnum):
+    """A rung of the shutdown ladder."""
+
+    END_FRAME = "EndFrame"  # the farewell and an EndFrame are queued
+    CANCEL_FRAME = "CancelFrame"  # worker.cancel() was called
+    FORCED_CANCEL_FRAME = "ForcedCancelFrame"  # a CancelFrame went straight into the pipeline, past a stuck EndFrame
+    TERMINATE = "Terminate"  # SIGTERM to a bot whose pipeline has not started: there is nothing to drain
+    KILL = "Kill"  # SIGKILL to the bot's processes
+    POD_DELETE = "PodDelete"  # the operator deleted the pod: no report came
+
+
+class BotState(StrEnum):
+    """What the supervisor knows of its bot."""
+
+    STARTING = "Starting"  # the process runs, its pipeline has not started
+    RUNNING = "Running"  # the pipeline has started
+    ENDING = "Ending"  # the ladder is being walked
+    FINISHED = "Finished"  # the process is gone and the report is written
+
+
+class ReportedBy(StrEnum):
+    """Who wrote the finish of a session."""
+
+    RUNTIME = "Runtime"  # the supervisor, in its exit report
+    OPERATOR = "Operator"  # the operator, from what was left of the pod
+
+
+def final_phase(reason: Reason, outcome: Outcome) -> Phase:
+    """Tell whether a finished session counts as succeeded."""
+    failed = reason in ERROR_REASONS or outcome in FAILED_OUTCOMES
+    return Phase.FAILED if failed else Phase.SUCCEEDED

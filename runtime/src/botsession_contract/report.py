@@ -1,0 +1,120 @@
+"""The exit report: what a supervisor leaves in its container's termination message.
+
+The kubelet keeps 4096 bytes of it, so what does not fit is dropped here, knowingly: names before facts.
+"""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, TypeVar
+
+from botsession_contract.jsonform import PayloadError, decode, encode
+from botsession_contract.lifecycle import Cause, Mode, Outcome, Reason, Step
+
+#: The kubelet's bound on a termination message (k8s.io/api/core/v1, TerminationMessagePath).
+LARGEST_REPORT_BYTES: Final = 4096
+MOST_TASK_NAMES: Final = 20
+LONGEST_TEXT: Final = 1024
+#: What is left of a text when even the bounded texts do not fit.
+SHORT_TEXT: Final = 160
+
+
+@dataclass(frozen=True, slots=True)
+class StepTaken:
+    """A rung of the ladder and when it was stepped on."""
+
+    step: Step
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How the session was asked to end, and the rungs of the ladder so far; absent where the bot ended itself."""
+
+    cause: Cause
+    mode: Mode
+    requested_at: datetime
+    steps: tuple[StepTaken, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DanglingTasks:
+    """asyncio tasks that were alive after the runner had returned."""
+
+    count: int = 0
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Seconds. The first two count from the supervisor's start, `drained` from the request to end."""
+
+    bot_imported: float | None = None
+    pipeline_started: float | None = None
+    drained: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExitReport:
+    """Everything about a finished session that outlives its pod."""
+
+    reason: Reason
+    outcome: Outcome
+    finished_at: datetime
+    #: The frame that ended the pipeline, by its class name; absent when none was seen to.
+    frame: str | None = None
+    #: One sentence for a person.
+    message: str | None = None
+    #: The bot process's exit code; 128 + n when a signal n ended it.
+    exit_code: int | None = None
+    #: Where the bot was stuck: a processor (`Blackhole#0`) or a line (`bot.py:42 in spin`).
+    stuck_at: str | None = None
+    dangling_tasks: DanglingTasks = DanglingTasks()
+    timings: Timings = Timings()
+    started_at: datetime | None = None
+    client_connected_at: datetime | None = None
+    ending: Ending | None = None
+
+
+def to_bytes(report: ExitReport) -> bytes:
+    """Serialise a report into at most LARGEST_REPORT_BYTES of UTF-8, dropping task names, then shortening texts."""
+    tasks = report.dangling_tasks
+    names = tuple(_clip(name, SHORT_TEXT) for name in tasks.names[:MOST_TASK_NAMES])
+    while True:
+        fitted = _with(report, names, LONGEST_TEXT)
+        if len(fitted) <= LARGEST_REPORT_BYTES:
+            return fitted
+        if not names:
+            return _with(report, (), SHORT_TEXT)
+        names = names[:-1]
+
+
+def from_bytes(raw: bytes | str) -> ExitReport:
+    """Read a termination message; raise PayloadError when it is not a report."""
+    try:
+        return decode(ExitReport, json.loads(raw))
+    except (json.JSONDecodeError, UnicodeDecodeError) as exc:
+        raise PayloadError("the termination message is not JSON") from exc
+
+
+def _with(report: ExitReport, names: tuple[str, ...], longest: int) -> bytes:
+    bounded = dataclasses.replace(
+        report,
+        frame=_clip(report.frame, SHORT_TEXT),
+        message=_clip(report.message, longest),
+        stuck_at=_clip(report.stuck_at, longest),
+        dangling_tasks=DanglingTasks(report.dangling_tasks.count, names),
+    )
+    text = json.dumps(encode(bounded), ensure_ascii=False, separators=(",", ":"))
+    # A task may be named with a lone surrogate, which UTF-8 cannot hold.
+    return text.encode("utf-8", errors="replace")
+
+
+Text = TypeVar("Text", str, str | None)
+
+
+def _clip(text: Text, longest: int) -> Text:
+    if text is None or len(text.encode("utf-8", errors="replace")) <= longest:
+        return text
+    return text.encode("utf-8", errors="replace")[: longest - 3].decode("utf-8", errors="ignore") + "…"
