@@ -60,7 +60,7 @@ def decode(cls: type[T], data: Any, *, unknown: Unknown = Unknown.IGNORE, at: st
 def camel(name: str) -> str:
     """Turn a snake_case name into the camelCase of the Kubernetes API."""
     head, *tail = name.split("_")
-    return head + "".join(word.title() for word in tail)
+    return head + "".join(_INITIALISMS.get(word, word.title()) for word in tail)
 
 
 def format_time(moment: datetime) -> str:
@@ -111,4 +111,6 @@ def _path(at: str, key: str) -> str:
     return f"{at}.{key}" if at else key
 
 
+#: Words that the Kubernetes API writes in capitals.
+_INITIALISMS = {"ip": "IP"}
 _JSON_NAMES = {str: "string", int: "integer", float: "number", bool: "boolean"}
