@@ -1,0 +1,80 @@
+"""Rule: what the conditions of a session say."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from botsession_contract.control import SessionSnapshot
+from botsession_operator.api.status import Condition, ConditionStatus, ConditionType, Status
+from botsession_operator.core import endings
+from botsession_operator.core.finish import Conclusion
+from botsession_operator.core.observe import Observed, Pod, PodState, Silence, Trouble
+
+TRUE, FALSE, UNKNOWN = ConditionStatus.TRUE, ConditionStatus.FALSE, ConditionStatus.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A condition before it has a time."""
+
+    type: ConditionType
+    status: ConditionStatus
+    reason: str
+    message: str = ""
+
+
+def claims(observed: Observed, refusal: Trouble | None, conclusion: Conclusion | None) -> tuple[Claim, ...]:
+    """Say what holds now. A condition that is not claimed keeps what was last said of it."""
+    if conclusion:
+        return (_finished(conclusion),)
+    said = [_created(refusal), _started(observed), Claim(ConditionType.FINISHED, FALSE, "NotFinished")]
+    if observed.pod and observed.pod.state is PodState.RUNNING:
+        said.append(_controlled(observed))
+    return tuple(claim for claim in said if claim)
+
+
+def merge(before: Status | None, said: tuple[Claim, ...], generation: int, now: datetime) -> tuple[Condition, ...]:
+    """Give the conditions with transition times: a condition's time moves only when its status does."""
+    known = {condition.type: condition for condition in before.conditions} if before else {}
+    for claim in said:
+        old = known.get(claim.type)
+        since = old.last_transition_time if old and old.status is claim.status else now
+        known[claim.type] = Condition(claim.type, claim.status, claim.reason, claim.message, since, generation)
+    return tuple(known[kind] for kind in ConditionType if kind in known)
+
+
+def _created(refusal: Trouble | None) -> Claim:
+    if refusal:
+        return Claim(ConditionType.POD_CREATED, FALSE, refusal.reason, refusal.message)
+    return Claim(ConditionType.POD_CREATED, TRUE, "Created")
+
+
+def _started(observed: Observed) -> Claim | None:
+    if endings.started_at(observed):
+        return Claim(ConditionType.STARTED, TRUE, "PipelineStarted")
+    if observed.session.status and observed.session.status.ending:
+        return None  # what kept it from starting must stay readable while its pod goes
+    trouble = _waiting_for(observed.pod)
+    return Claim(ConditionType.STARTED, FALSE, trouble.reason, trouble.message)
+
+
+def _waiting_for(pod: Pod | None) -> Trouble:
+    if pod is None:
+        return Trouble("PodMissing", "the pod has not been created")
+    if pod.trouble:
+        return pod.trouble
+    if pod.state is PodState.RUNNING:
+        return Trouble("BotStarting", "the bot is being imported, or has not started its pipeline")
+    return Trouble("ContainerCreating", "the pod waits for its node, its image or its volumes")
+
+
+def _controlled(observed: Observed) -> Claim:
+    if isinstance(observed.control, SessionSnapshot):
+        return Claim(ConditionType.CONTROLLED, TRUE, "Answers")
+    asked = observed.control is Silence.UNREACHABLE
+    message = "the supervisor's control endpoint did not answer" if asked else "the supervisor was not asked"
+    return Claim(ConditionType.CONTROLLED, UNKNOWN, "NoAnswer", message)
+
+
+def _finished(conclusion: Conclusion) -> Claim:
+    finish = conclusion.finish
+    return Claim(ConditionType.FINISHED, TRUE, finish.reason, f"{finish.outcome}: {finish.message or 'as asked'}")

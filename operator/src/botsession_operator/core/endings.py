@@ -1,0 +1,103 @@
+"""Rule: who wants a session over, how, and by when.
+
+The first cause that was recorded stands; a mode may be raised from Graceful to Immediate and never falls back. So an
+ending is never un-requested, whatever is edited or restarted afterwards.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from botsession_contract.control import EndRequest, SessionSnapshot
+from botsession_contract.lifecycle import BotState, Cause, Mode
+from botsession_operator.api.spec import EndNow
+from botsession_operator.core.observe import Observed
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An ending that somebody wants, and since when the operator has known."""
+
+    cause: Cause
+    mode: Mode
+    requested_at: datetime
+
+
+def started_at(observed: Observed) -> datetime | None:
+    """Give the time at which the pipeline started, from the supervisor or as recorded before."""
+    if isinstance(observed.control, SessionSnapshot) and observed.control.started_at:
+        return observed.control.started_at
+    status = observed.session.status
+    return status.started_at if status else None
+
+
+def start_deadline(observed: Observed) -> datetime:
+    """Give the time by which the pipeline must have started."""
+    return observed.session.created_at + observed.session.spec.start_timeout
+
+
+def deadline(observed: Observed) -> datetime | None:
+    """Give the time at which maxSessionDuration has passed; None before the pipeline has started."""
+    started = started_at(observed)
+    return started + observed.session.spec.max_session_duration if started else None
+
+
+def wanted_ending(observed: Observed, now: datetime) -> Wanted | None:
+    """Decide whether the session is to end now, and for which cause."""
+    recorded = _recorded(observed)
+    cause = recorded.cause if recorded else _cause(observed, now)
+    if cause is None:
+        return None
+    mode = _mode(observed, cause, recorded)
+    return Wanted(cause, mode, recorded.requested_at if recorded else now)
+
+
+def ladder_length(observed: Observed) -> timedelta:
+    """Give how long the runtime may take from the request to the bot's end."""
+    shutdown = observed.session.spec.shutdown
+    return shutdown.grace_period + shutdown.cancel_period
+
+
+def end_request(observed: Observed, wanted: Wanted) -> EndRequest | None:
+    """Give what the supervisor must be told, or None when it knows already."""
+    control = observed.control
+    if not isinstance(control, SessionSnapshot) or control.state is BotState.FINISHED:
+        return None
+    if control.ending and (control.ending.mode is wanted.mode or control.ending.mode is Mode.IMMEDIATE):
+        return None
+    shutdown = observed.session.spec.shutdown
+    return EndRequest(
+        mode=wanted.mode,
+        cause=wanted.cause,
+        farewell=shutdown.farewell,
+        grace_period_seconds=shutdown.grace_period.total_seconds(),
+        cancel_period_seconds=shutdown.cancel_period.total_seconds(),
+    )
+
+
+def _recorded(observed: Observed) -> Wanted | None:
+    if isinstance(observed.control, SessionSnapshot) and (taken := observed.control.ending):
+        return Wanted(taken.cause, taken.mode, taken.requested_at)
+    status = observed.session.status
+    if status and (asked := status.ending):
+        return Wanted(asked.cause, asked.mode, asked.requested_at)
+    return None
+
+
+def _cause(observed: Observed, now: datetime) -> Cause | None:
+    if observed.session.is_deleting:
+        return Cause.DELETED
+    if observed.session.spec.end is not EndNow.NO:
+        return Cause.END_REQUESTED
+    limit = deadline(observed)
+    if limit is None:
+        return Cause.START_TIMEOUT if now >= start_deadline(observed) else None
+    return Cause.MAX_DURATION if now >= limit else None
+
+
+def _mode(observed: Observed, cause: Cause, recorded: Wanted | None) -> Mode:
+    spec = observed.session.spec
+    if cause is Cause.START_TIMEOUT or spec.end is EndNow.IMMEDIATE:
+        return Mode.IMMEDIATE
+    if recorded:
+        return recorded.mode
+    return Mode.GRACEFUL if spec.end is EndNow.GRACEFUL else spec.shutdown.mode

@@ -1,0 +1,166 @@
+"""Rule: when a session is over, and what is recorded of it.
+
+The supervisor's report is believed. Where there is none, the operator says what the pod's own state shows and that it
+was the operator who said so.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from botsession_contract.lifecycle import Cause, Outcome, Reason, ReportedBy, Step
+from botsession_contract.report import DanglingTasks, Ending, ExitReport, Timings
+from botsession_operator.api.status import ConditionStatus, ConditionType, Finish, Status
+from botsession_operator.core.endings import Wanted
+from botsession_operator.core.observe import Observed, Pod, PodState, Termination
+
+#: The kubelet's words for an image that does not come (kubernetes/pkg/kubelet/images/types.go).
+IMAGE_TROUBLES: Final = frozenset(
+    {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
+)
+#: …and for a container that cannot be made, say for a missing Secret.
+CONFIG_TROUBLES: Final = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
+NO_TIMINGS: Final = Timings()
+UNSCHEDULABLE_TROUBLES: Final = frozenset({"Unschedulable", "SchedulerError", "SchedulingGated"})
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """All that is recorded, once, of a finished session."""
+
+    finish: Finish
+    finished_at: datetime
+    started_at: datetime | None = None
+    client_connected_at: datetime | None = None
+    ending: Ending | None = None
+    dangling_tasks: DanglingTasks | None = None
+    timings: Timings = NO_TIMINGS
+
+
+def conclude(observed: Observed, wanted: Wanted | None, now: datetime) -> Conclusion | None:
+    """Tell how the session finished, or None while it has not."""
+    pod = observed.pod
+    if pod is None:
+        return _without_pod(observed, wanted, now)
+    if pod.state is not PodState.TERMINATED:
+        return None
+    if pod.termination and pod.termination.report:
+        return _from_report(pod.termination.report, observed.session.status)
+    return _operators(_reason_of(pod, observed, wanted), _outcome_of(pod, observed), pod, observed, now)
+
+
+def start_trouble_reason(trouble: str) -> Reason | None:
+    """Name the reason for a session that did not start, from the word that the cluster has for its pod's trouble."""
+    if trouble in IMAGE_TROUBLES:
+        return Reason.IMAGE_PULL
+    if trouble in UNSCHEDULABLE_TROUBLES:
+        return Reason.UNSCHEDULABLE
+    return Reason.POD_REJECTED if trouble in CONFIG_TROUBLES else None
+
+
+def _from_report(report: ExitReport, status: Status | None) -> Conclusion:
+    reason = report.reason
+    if reason is Reason.EVICTED and status and status.ending:
+        # The SIGTERM was the operator's own, sent where the supervisor could not be asked.
+        reason = Reason(status.ending.cause)
+    finish = Finish(
+        reason=reason,
+        outcome=report.outcome,
+        reported_by=ReportedBy.RUNTIME,
+        frame=report.frame,
+        message=report.message,
+        exit_code=report.exit_code,
+        stuck_at=report.stuck_at,
+    )
+    return Conclusion(
+        finish,
+        finished_at=report.finished_at,
+        started_at=report.started_at,
+        client_connected_at=report.client_connected_at,
+        ending=report.ending,
+        dangling_tasks=report.dangling_tasks,
+        timings=report.timings,
+    )
+
+
+def _without_pod(observed: Observed, wanted: Wanted | None, now: datetime) -> Conclusion | None:
+    status = observed.session.status
+    if status and status.pod_name:
+        return _operators(_unreported(wanted), _outcome_of(None, observed), None, observed, now)
+    if wanted is None:
+        return None  # the pod is about to be created
+    refusal = _condition_reason(status, ConditionType.POD_CREATED)
+    reason = Reason.POD_REJECTED if refusal and wanted.cause is Cause.START_TIMEOUT else Reason(wanted.cause)
+    return _operators(reason, Outcome.NEVER_STARTED, None, observed, now)
+
+
+def _operators(reason: Reason, outcome: Outcome, pod: Pod | None, observed: Observed, now: datetime) -> Conclusion:
+    termination = pod.termination if pod else None
+    finish = Finish(
+        reason=reason,
+        outcome=outcome,
+        reported_by=ReportedBy.OPERATOR,
+        message=_message(reason, pod, observed.session.status),
+        exit_code=termination.exit_code if termination else None,
+    )
+    status = observed.session.status
+    conclusion = Conclusion(finish, finished_at=now)
+    return replace(conclusion, started_at=status.started_at) if status else conclusion
+
+
+def _reason_of(pod: Pod, observed: Observed, wanted: Wanted | None) -> Reason:
+    termination = pod.termination or Termination("", None, None)
+    if termination.reason == "OOMKilled":
+        return Reason.OUT_OF_MEMORY
+    if wanted and wanted.cause is Cause.START_TIMEOUT:
+        trouble = _condition_reason(observed.session.status, ConditionType.STARTED) or ""
+        return start_trouble_reason(trouble) or Reason.START_TIMEOUT
+    if wanted:
+        return Reason(wanted.cause)
+    if pod.failure:
+        return {"Evicted": Reason.EVICTED, "NodeLost": Reason.NODE_LOST}.get(pod.failure.reason, Reason.POD_REJECTED)
+    if pod.is_deleting:
+        return Reason.EVICTED
+    return Reason.BOT_EXITED if pod.termination else Reason.UNKNOWN
+
+
+def _unreported(wanted: Wanted | None) -> Reason:
+    return Reason(wanted.cause) if wanted else Reason.UNKNOWN
+
+
+def _outcome_of(pod: Pod | None, observed: Observed) -> Outcome:
+    status = observed.session.status
+    has_run = bool(pod and pod.termination) or bool(status and status.started_at)
+    if not has_run:
+        return Outcome.NEVER_STARTED
+    was_killed = bool(pod and pod.termination and pod.termination.reason == "OOMKilled")
+    was_ended = bool(status and status.ending and status.ending.step is Step.POD_DELETE)
+    return Outcome.KILLED if was_killed or was_ended else Outcome.LOST
+
+
+def _message(reason: Reason, pod: Pod | None, status: Status | None) -> str:
+    refused = _unmet(status, ConditionType.POD_CREATED) if reason is Reason.POD_REJECTED else ""
+    trouble = _unmet(status, ConditionType.STARTED)
+    if pod and pod.failure:
+        return f"{pod.failure.reason}: {pod.failure.message}"
+    if refused or (trouble and reason in (Reason.IMAGE_PULL, Reason.UNSCHEDULABLE, Reason.POD_REJECTED)):
+        return refused or trouble
+    if pod is None:
+        return "the pod is gone and left no report" if status and status.pod_name else "no pod was started"
+    if pod.termination is None:
+        return f"the bot's container never started: {trouble}" if trouble else "the bot's container never started"
+    return f"the supervisor left no report; its container ended with {pod.termination.reason or 'no reason given'}"
+
+
+def _condition_reason(status: Status | None, kind: ConditionType) -> str | None:
+    """Give a condition's reason where the condition is known not to hold."""
+    conditions = status.conditions if status else ()
+    unmet = (each for each in conditions if each.type is kind and each.status is ConditionStatus.FALSE)
+    found = next(unmet, None)
+    return found.reason if found else None
+
+
+def _unmet(status: Status | None, kind: ConditionType) -> str:
+    conditions = status.conditions if status else ()
+    unmet = (each for each in conditions if each.type is kind and each.status is ConditionStatus.FALSE)
+    return next((each.message for each in unmet), "")

@@ -1,0 +1,56 @@
+"""Rule: what a change of status is worth telling as an Event."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from botsession_contract.lifecycle import Phase
+from botsession_operator.api.status import ConditionStatus, ConditionType, Status
+
+
+class Severity(StrEnum):
+    """An Event's type, in Kubernetes' words."""
+
+    NORMAL = "Normal"
+    WARNING = "Warning"
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """One Event."""
+
+    severity: Severity
+    reason: str
+    note: str
+
+
+def news(before: Status | None, after: Status) -> tuple[News, ...]:
+    """Give the Events for a status that was just written; a phase is told once, when it is entered."""
+    told = [_refusal(before, after)]
+    if before is None or before.phase is not after.phase:
+        told.append(_entered(after))
+    return tuple(item for item in told if item)
+
+
+def _entered(status: Status) -> News | None:
+    if status.phase is Phase.RUNNING:
+        return News(Severity.NORMAL, "Started", "the pipeline has started")
+    if status.phase is Phase.ENDING and status.ending:
+        return News(Severity.NORMAL, "Ending", f"{status.ending.mode} end asked for: {status.ending.cause}")
+    if status.finish:
+        severity = Severity.NORMAL if status.phase is Phase.SUCCEEDED else Severity.WARNING
+        detail = f": {status.finish.message}" if status.finish.message else ""
+        return News(severity, status.finish.reason, f"{status.finish.outcome}{detail}")
+    return None
+
+
+def _refusal(before: Status | None, after: Status) -> News | None:
+    known = _uncreated(before)
+    refused = _uncreated(after)
+    return refused if refused != known else None
+
+
+def _uncreated(status: Status | None) -> News | None:
+    for condition in status.conditions if status else ():
+        if condition.type is ConditionType.POD_CREATED and condition.status is ConditionStatus.FALSE:
+            return News(Severity.WARNING, condition.reason, condition.message)
+    return None

@@ -1,0 +1,113 @@
+"""What a pass has seen: the session, its pod, and what the pod's supervisor said.
+
+Raw API objects end here. Everything that decides reads these types.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, StrEnum, auto
+
+from botsession_contract.control import SessionSnapshot
+from botsession_contract.lifecycle import FINISHED_PHASES
+from botsession_contract.report import ExitReport
+from botsession_operator.api.spec import Spec
+from botsession_operator.api.status import Status
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Key:
+    """Names a session; what the work queue holds."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A BotSession as it stood when it was read."""
+
+    key: Key
+    uid: str
+    resource_version: str
+    generation: int
+    created_at: datetime
+    is_deleting: bool
+    is_held: bool  # our finalizer is on it
+    spec: Spec
+    status: Status | None
+
+    @property
+    def is_finished(self) -> bool:
+        """Tell whether the finish is recorded; from then on there is only cleaning up."""
+        return self.status is not None and self.status.phase in FINISHED_PHASES
+
+
+class PodState(StrEnum):
+    """The bucket a pod falls into, by its bot container. A pod that does not exist is None instead."""
+
+    WAITING = "Waiting"  # the container has not started
+    RUNNING = "Running"  # the supervisor runs
+    TERMINATED = "Terminated"  # the container is over, or never will start: nothing more will happen in this pod
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why a container waits, in the kubelet's or the scheduler's words."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Termination:
+    """What a container left behind."""
+
+    reason: str  # Completed, Error, OOMKilled, …; empty when the kubelet never said
+    exit_code: int | None
+    report: ExitReport | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A session's pod."""
+
+    name: str
+    uid: str
+    state: PodState
+    is_held: bool  # the report finalizer is on it
+    is_ready: bool
+    #: When the API server was asked to delete it, and by when the kubelet was to be done.
+    deletion_requested_by: datetime | None = None
+    node_name: str | None = None
+    address: str | None = None
+    control_port: int | None = None
+    scheduled_at: datetime | None = None
+    started_at: datetime | None = None
+    trouble: Trouble | None = None
+    termination: Termination | None = None
+    #: pod.status.reason: Evicted, NodeLost, DeadlineExceeded, …
+    failure: Trouble | None = None
+
+    @property
+    def is_deleting(self) -> bool:
+        """Tell whether somebody, maybe the operator, has deleted the pod."""
+        return self.deletion_requested_by is not None
+
+
+class Silence(Enum):
+    """Why there is no snapshot."""
+
+    NOT_ASKED = auto()  # the supervisor does not run, or the session is finished
+    UNREACHABLE = auto()  # it was asked and did not answer
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """One look at the world, taken by `gather`."""
+
+    session: Session
+    pod: Pod | None
+    control: SessionSnapshot | Silence

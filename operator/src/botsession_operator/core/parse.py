@@ -1,0 +1,108 @@
+"""Read raw API objects into what the core decides on."""
+
+from datetime import datetime
+from typing import Any
+
+from botsession_contract import report
+from botsession_contract.control import CONTROL_PORT
+from botsession_contract.jsonform import PayloadError, decode, parse_time
+from botsession_contract.names import BOT_CONTAINER, REPORT_FINALIZER, SESSION_FINALIZER
+from botsession_operator.api.spec import Json, parse_spec
+from botsession_operator.api.status import Status
+from botsession_operator.core.observe import Key, Pod, PodState, Session, Termination, Trouble
+
+#: What the local backend puts on its pods, which share one address, so that their endpoints can be told apart.
+CONTROL_PORT_ANNOTATION = "botsession.dev/control-port"
+
+
+def parse_session(raw: Json) -> Session:
+    """Read a BotSession; raise SpecError where its spec is not what the CRD promises."""
+    metadata = raw["metadata"]
+    return Session(
+        key=Key(metadata["namespace"], metadata["name"]),
+        uid=metadata["uid"],
+        resource_version=metadata["resourceVersion"],
+        generation=metadata.get("generation", 1),
+        created_at=parse_time(metadata["creationTimestamp"]),
+        is_deleting="deletionTimestamp" in metadata,
+        is_held=SESSION_FINALIZER in metadata.get("finalizers", ()),
+        spec=parse_spec(raw["spec"]),
+        status=decode(Status, raw["status"]) if raw.get("status", {}).get("phase") else None,
+    )
+
+
+def parse_pod(raw: Json) -> Pod:
+    """Read a session's pod, and put it into its bucket."""
+    metadata, status = raw["metadata"], raw.get("status", {})
+    container = _bot_status(status)
+    state = container.get("state", {})
+    terminated = state.get("terminated")
+    return Pod(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        state=_state(metadata, raw.get("spec", {}), status, state),
+        is_held=REPORT_FINALIZER in metadata.get("finalizers", ()),
+        is_ready=bool(container.get("ready")),
+        deletion_requested_by=_time(metadata.get("deletionTimestamp")),
+        node_name=raw.get("spec", {}).get("nodeName"),
+        address=status.get("podIP"),
+        control_port=int(metadata.get("annotations", {}).get(CONTROL_PORT_ANNOTATION, CONTROL_PORT)),
+        scheduled_at=_time(_condition(status, "PodScheduled", "True").get("lastTransitionTime")),
+        started_at=_time((state.get("running") or terminated or {}).get("startedAt")),
+        trouble=_trouble(status, state),
+        termination=_termination(terminated) if terminated else None,
+        failure=Trouble(status["reason"], status.get("message", "")) if status.get("reason") else None,
+    )
+
+
+def _bot_status(status: Json) -> Json:
+    statuses = status.get("containerStatuses", ())
+    return next((each for each in statuses if each["name"] == BOT_CONTAINER), {})
+
+
+def _state(metadata: Json, spec: Json, status: Json, container: Json) -> PodState:
+    if "terminated" in container or status.get("phase") in ("Succeeded", "Failed"):
+        return PodState.TERMINATED
+    if "deletionTimestamp" in metadata and _is_abandoned(metadata, spec):
+        return PodState.TERMINATED
+    return PodState.RUNNING if "running" in container else PodState.WAITING
+
+
+def _is_abandoned(metadata: Json, spec: Json) -> bool:
+    """Tell whether no kubelet will touch a deleted pod again: none ever had it, or it was deleted without grace."""
+    return "nodeName" not in spec or metadata.get("deletionGracePeriodSeconds") == 0
+
+
+def _trouble(status: Json, state: Json) -> Trouble | None:
+    unscheduled = _condition(status, "PodScheduled", "False")
+    if unscheduled:
+        return Trouble(unscheduled.get("reason", "Unschedulable"), unscheduled.get("message", ""))
+    inits = (each.get("state", {}) for each in status.get("initContainerStatuses", ()))
+    for waiting in (each.get("waiting") for each in (state, *inits)):
+        if waiting and waiting.get("reason") not in (None, "PodInitializing"):
+            return Trouble(waiting["reason"], waiting.get("message", ""))
+    return None
+
+
+def _termination(terminated: Json) -> Termination:
+    return Termination(
+        reason=terminated.get("reason", ""),
+        exit_code=terminated.get("exitCode"),
+        report=_report(terminated.get("message", "")),
+    )
+
+
+def _report(message: str) -> report.ExitReport | None:
+    try:
+        return report.from_bytes(message)
+    except PayloadError:
+        return None  # the supervisor was killed before it could write one, or never ran
+
+
+def _condition(status: Json, kind: str, value: str) -> Json:
+    found = (each for each in status.get("conditions", ()) if each["type"] == kind and each["status"] == value)
+    return next(found, {})
+
+
+def _time(text: Any) -> datetime | None:
+    return parse_time(text) if text else None

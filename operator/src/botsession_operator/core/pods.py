@@ -1,0 +1,188 @@
+"""Build the pod of a session: what the operator owns, with the user's template laid over the rest."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from botsession_contract.control import CONTROL_PORT, LIVEZ_PATH, POKE_PATH, READYZ_PATH
+from botsession_contract.jsonform import encode
+from botsession_contract.launch import LAUNCH_ENV, LONGEST_SESSION_SECONDS, RUNTIME_PATH, Launch, Shutdown
+from botsession_contract.names import (
+    API_VERSION,
+    BOT_CONTAINER,
+    KIND,
+    REPORT_FINALIZER,
+    SESSION_LABEL,
+)
+from botsession_operator.api.spec import Json, RuntimeSource, Spec
+from botsession_operator.core.observe import Session
+
+RUNTIME_VOLUME: Final = "botsession-runtime"
+#: Where the runtime image keeps the packages that are mounted or copied to RUNTIME_PATH.
+RUNTIME_IMAGE_FOLDER: Final = "botsession"
+#: Beyond the ladder, for the stack dump and the report, before the kubelet kills the supervisor.
+TERMINATION_SLACK_SECONDS: Final = 5
+#: activeDeadlineSeconds counts from the pod's start and can never be raised on a live pod, so it cannot carry the
+#: editable limit: it is the last line, at the largest duration plus the longest start and ladder that the CRD allows.
+LAST_LINE_SECONDS: Final = LONGEST_SESSION_SECONDS + 2 * 3600
+
+
+class Injection(StrEnum):
+    """How the runtime gets into an image that does not contain it."""
+
+    IMAGE_VOLUME = "ImageVolume"  # mounted read-only; on by default since Kubernetes 1.35
+    INIT_CONTAINER = "InitContainer"  # copied into an emptyDir first; costs about a second
+
+
+@dataclass(frozen=True, slots=True)
+class PodSettings:
+    """What the operator's own configuration says of every pod."""
+
+    runtime_image: str
+    injection: Injection
+    #: Where supervisors reach the operator, without a trailing slash; None where they cannot.
+    poke_base_url: str | None = None
+
+
+def pod_name(name: str, uid: str) -> str:
+    """Derive the pod's name from the session, so that no crash and no twin can make a second pod.
+
+    The UID tells a session from an earlier one of the same name, whose pod may still be leaving.
+    """
+    return f"{name[:50].rstrip('.-')}-{hashlib.sha256(uid.encode()).hexdigest()[:8]}"
+
+
+def build_pod(session: Session, token_sha256: str, settings: PodSettings) -> Json:
+    """Build the manifest of a session's pod."""
+    template = session.spec.pod_template
+    metadata = {
+        "name": pod_name(session.key.name, session.uid),
+        "namespace": session.key.namespace,
+        "labels": {**template.labels, SESSION_LABEL: session.key.name, "app.kubernetes.io/managed-by": "botsession"},
+        "annotations": dict(template.annotations),
+        "finalizers": [REPORT_FINALIZER],
+        "ownerReferences": [_owner(session)],
+    }
+    launch = _launch(session, token_sha256, settings)
+    spec = overlay(_pod_spec(session.spec, launch, settings), template.spec)
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+
+
+def overlay(base: Any, over: Any) -> Any:
+    """Lay one manifest over another: objects merge, lists of named things merge by name, other lists append."""
+    if isinstance(base, dict) and isinstance(over, dict):
+        merged = {key: overlay(base[key], over[key]) for key in base.keys() & over.keys()}
+        return {**base, **over, **merged}
+    if isinstance(base, list) and isinstance(over, list):
+        return _overlay_lists(base, over)
+    return over
+
+
+def _overlay_lists(base: list[Any], over: list[Any]) -> list[Any]:
+    changes = {item["name"]: item for item in over if isinstance(item, dict) and "name" in item}
+    kept = [
+        overlay(item, changes.pop(item["name"])) if isinstance(item, dict) and item.get("name") in changes else item
+        for item in base
+    ]
+    return kept + [item for item in over if not (isinstance(item, dict) and "name" in item) or item["name"] in changes]
+
+
+def termination_grace_seconds(spec: Spec) -> int:
+    """Give the pod the whole ladder's time, so that even on a drained node the caller hears the goodbye."""
+    ladder = spec.shutdown.grace_period + spec.shutdown.cancel_period
+    return round(ladder.total_seconds()) + TERMINATION_SLACK_SECONDS
+
+
+def _owner(session: Session) -> Json:
+    return {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "name": session.key.name,
+        "uid": session.uid,
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+
+
+def _launch(session: Session, token_sha256: str, settings: PodSettings) -> Launch:
+    spec, key = session.spec, session.key
+    poke_path = POKE_PATH.format(namespace=key.namespace, name=key.name)
+    return Launch(
+        namespace=key.namespace,
+        name=key.name,
+        token_sha256=token_sha256,
+        target=spec.bot.target,
+        command=spec.bot.command,
+        python=spec.bot.python,
+        body=spec.bot.body,
+        max_duration_seconds=spec.max_session_duration.total_seconds(),
+        termination_grace_seconds=float(termination_grace_seconds(spec)),
+        shutdown=Shutdown(
+            mode=spec.shutdown.mode,
+            grace_period_seconds=spec.shutdown.grace_period.total_seconds(),
+            cancel_period_seconds=spec.shutdown.cancel_period.total_seconds(),
+            farewell=spec.shutdown.farewell,
+        ),
+        poke_url=settings.poke_base_url + poke_path if settings.poke_base_url else None,
+    )
+
+
+def _pod_spec(spec: Spec, launch: Launch, settings: PodSettings) -> Json:
+    base: Json = {
+        "restartPolicy": "Never",
+        "terminationGracePeriodSeconds": termination_grace_seconds(spec),
+        "activeDeadlineSeconds": LAST_LINE_SECONDS,
+        # A bot talks to callers and to AI services; it has no business with the API server unless its user says so.
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "containers": [_bot_container(spec, launch)],
+    }
+    return base if spec.bot.runtime is RuntimeSource.BUNDLED else overlay(base, _injected(settings))
+
+
+def _bot_container(spec: Spec, launch: Launch) -> Json:
+    # Run by its path, the supervisor needs no PYTHONPATH, which would hide the one that the image may set.
+    injected = f"{RUNTIME_PATH}/botsession_runtime/__main__.py"
+    supervisor = ["-m", "botsession_runtime"] if spec.bot.runtime is RuntimeSource.BUNDLED else [injected]
+    return {
+        "name": BOT_CONTAINER,
+        "image": spec.bot.image,
+        "command": [spec.bot.python, *supervisor],
+        "env": [*spec.bot.env, {"name": LAUNCH_ENV, "value": json.dumps(encode(launch))}],
+        "envFrom": list(spec.bot.env_from),
+        "resources": spec.bot.resources,
+        "ports": [{"name": "control", "containerPort": CONTROL_PORT}],
+        # Pokes bring the news; these are the fallback, and need not be quick.
+        "readinessProbe": _probe(READYZ_PATH, period=5, failures=1),
+        "livenessProbe": _probe(LIVEZ_PATH, period=10, failures=6),
+        "terminationMessagePolicy": "File",
+    }
+
+
+def _probe(path: str, *, period: int, failures: int) -> Json:
+    get = {"path": path, "port": "control"}
+    return {"httpGet": get, "periodSeconds": period, "timeoutSeconds": 5, "failureThreshold": failures}
+
+
+def _injected(settings: PodSettings) -> Json:
+    mount = {"name": RUNTIME_VOLUME, "mountPath": RUNTIME_PATH, "readOnly": True}
+    if settings.injection is Injection.IMAGE_VOLUME:
+        volume: Json = {"image": {"reference": settings.runtime_image, "pullPolicy": "IfNotPresent"}}
+        mount["subPath"] = RUNTIME_IMAGE_FOLDER
+        return {
+            "volumes": [{"name": RUNTIME_VOLUME, **volume}],
+            "containers": [{"name": BOT_CONTAINER, "volumeMounts": [mount]}],
+        }
+    copier = {
+        "name": RUNTIME_VOLUME,
+        "image": settings.runtime_image,
+        "volumeMounts": [{"name": RUNTIME_VOLUME, "mountPath": RUNTIME_PATH}],
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+    }
+    return {
+        "volumes": [{"name": RUNTIME_VOLUME, "emptyDir": {}}],
+        "initContainers": [copier],
+        "containers": [{"name": BOT_CONTAINER, "volumeMounts": [mount]}],
+    }

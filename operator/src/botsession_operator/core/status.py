@@ -1,0 +1,132 @@
+"""Derive the status that a pass writes, from what it saw and what it did."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from botsession_contract.control import SessionSnapshot
+from botsession_contract.lifecycle import Phase, Reason, Step, final_phase
+from botsession_contract.report import Timings
+from botsession_operator.api.duration import format_duration
+from botsession_operator.api.status import EndingStatus, Status, TimingsStatus
+from botsession_operator.core import endings
+from botsession_operator.core.conditions import claims, merge
+from botsession_operator.core.endings import Wanted
+from botsession_operator.core.finish import Conclusion
+from botsession_operator.core.observe import Observed, PodState, Session, Trouble
+from botsession_operator.core.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What became of a plan, as far as status tells of it."""
+
+    #: The pod that exists after the pass.
+    pod_name: str | None = None
+    #: Why the API server did not take the pod.
+    refusal: Trouble | None = None
+
+
+def derive_status(observed: Observed, plan: Plan, applied: Applied, now: datetime) -> Status:
+    """Give the whole status after this pass; equal to the present one when nothing is new."""
+    before = observed.session.status
+    if before and observed.session.is_finished:
+        return before  # written once; observedGeneration tells of the spec that the session lived by
+    draft = _finished(observed, plan.conclusion) if plan.conclusion else _live(observed, plan, applied)
+    said = claims(observed, applied.refusal, plan.conclusion)
+    return replace(draft, conditions=merge(before, said, observed.session.generation, now))
+
+
+def _live(observed: Observed, plan: Plan, applied: Applied) -> Status:
+    before, pod, control = observed.session.status, observed.pod, observed.control
+    connected = control.client_connected_at if isinstance(control, SessionSnapshot) else None
+    ending = _ending(observed, plan)
+    return Status(
+        phase=_phase(observed, ending),
+        observed_generation=observed.session.generation,
+        pod_name=pod.name if pod else applied.pod_name,
+        node_name=pod.node_name if pod else None,
+        pod_ip=pod.address if pod else None,
+        started_at=endings.started_at(observed),
+        client_connected_at=connected or (before.client_connected_at if before else None),
+        deadline=endings.deadline(observed),
+        ending_at=ending.requested_at if ending else None,
+        ending=ending,
+        timings=_timings(observed, Timings()),
+    )
+
+
+def _finished(observed: Observed, conclusion: Conclusion) -> Status:
+    session, finish = observed.session, conclusion.finish
+    before = session.status or Status(Phase.PENDING, session.generation)
+    started = conclusion.started_at or before.started_at
+    ending = _final_ending(before.ending, conclusion)
+    return replace(
+        before,
+        phase=final_phase(finish.reason, finish.outcome),
+        observed_generation=session.generation,
+        started_at=started,
+        client_connected_at=conclusion.client_connected_at or before.client_connected_at,
+        deadline=started + session.spec.max_session_duration if started else None,
+        ending_at=ending.requested_at if ending else None,
+        finished_at=conclusion.finished_at,
+        duration=format_duration(conclusion.finished_at - started) if started else None,
+        ending=ending,
+        finish=finish,
+        dangling_tasks=conclusion.dangling_tasks,
+        timings=_timings(observed, conclusion.timings),
+    )
+
+
+def _final_ending(before: EndingStatus | None, conclusion: Conclusion) -> EndingStatus | None:
+    taken = conclusion.ending
+    if taken is None:
+        return before
+    cause = before.cause if before and conclusion.finish.reason == Reason(before.cause) else taken.cause
+    return EndingStatus(cause, taken.mode, taken.requested_at, taken.steps[-1].step if taken.steps else None)
+
+
+def _phase(observed: Observed, ending: EndingStatus | None) -> Phase:
+    if ending:
+        return Phase.ENDING
+    if endings.started_at(observed):
+        return Phase.RUNNING
+    running = observed.pod is not None and observed.pod.state is PodState.RUNNING
+    return Phase.STARTING if running else Phase.PENDING
+
+
+def _ending(observed: Observed, plan: Plan) -> EndingStatus | None:
+    wanted: Wanted | None = plan.wanted
+    if wanted is None:
+        return None
+    return EndingStatus(wanted.cause, wanted.mode, wanted.requested_at, _step(observed, plan))
+
+
+def _step(observed: Observed, plan: Plan) -> Step | None:
+    before = observed.session.status
+    recorded = before.ending.step if before and before.ending else None
+    if plan.delete_pod or recorded is Step.POD_DELETE:
+        return Step.POD_DELETE
+    control = observed.control
+    if isinstance(control, SessionSnapshot) and control.ending and control.ending.steps:
+        return control.ending.steps[-1].step
+    return recorded
+
+
+def _timings(observed: Observed, reported: Timings) -> TimingsStatus | None:
+    """Count from the session's creation, which the API server keeps to the whole second."""
+    session, pod = observed.session, observed.pod
+    before = session.status.timings if session.status and session.status.timings else TimingsStatus()
+    pod_started = _since(session, pod.started_at if pod else None)
+    imported = reported.bot_imported
+    timings = TimingsStatus(
+        scheduled=_since(session, pod.scheduled_at if pod else None) or before.scheduled,
+        pod_started=pod_started if pod_started is not None else before.pod_started,
+        bot_imported=round(pod_started + imported, 3) if pod_started is not None and imported else before.bot_imported,
+        pipeline_started=_since(session, endings.started_at(observed)) or before.pipeline_started,
+        drained=round(reported.drained, 3) if reported.drained is not None else before.drained,
+    )
+    return timings if timings != TimingsStatus() else None
+
+
+def _since(session: Session, moment: datetime | None) -> float | None:
+    return round((moment - session.created_at).total_seconds(), 3) if moment else None
