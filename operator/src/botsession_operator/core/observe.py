@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, StrEnum, auto
 
-from botsession_contract.control import SessionSnapshot
+from botsession_contract.control import CONTROL_PORT, SessionSnapshot
 from botsession_contract.lifecycle import FINISHED_PHASES
+from botsession_contract.names import REPORT_FINALIZER, SESSION_FINALIZER
 from botsession_contract.report import ExitReport
 from botsession_operator.api.spec import Spec
 from botsession_operator.api.status import Status
@@ -35,9 +36,14 @@ class Session:
     generation: int
     created_at: datetime
     is_deleting: bool
-    is_held: bool  # our finalizer is on it
+    finalizers: tuple[str, ...]
     spec: Spec
     status: Status | None
+
+    @property
+    def is_held(self) -> bool:
+        """Tell whether our finalizer makes a deletion wait for the clean-up."""
+        return SESSION_FINALIZER in self.finalizers
 
     @property
     def is_finished(self) -> bool:
@@ -74,22 +80,28 @@ class Termination:
 class Pod:
     """A session's pod."""
 
+    namespace: str
     name: str
     uid: str
+    resource_version: str
+    finalizers: tuple[str, ...]
     state: PodState
-    is_held: bool  # the report finalizer is on it
-    is_ready: bool
     #: When the API server was asked to delete it, and by when the kubelet was to be done.
     deletion_requested_by: datetime | None = None
     node_name: str | None = None
     address: str | None = None
-    control_port: int | None = None
+    control_port: int = CONTROL_PORT
     scheduled_at: datetime | None = None
     started_at: datetime | None = None
     trouble: Trouble | None = None
     termination: Termination | None = None
     #: pod.status.reason: Evicted, NodeLost, DeadlineExceeded, …
     failure: Trouble | None = None
+
+    @property
+    def is_held(self) -> bool:
+        """Tell whether our finalizer keeps the object until its report is copied."""
+        return REPORT_FINALIZER in self.finalizers
 
     @property
     def is_deleting(self) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 from botsession_contract import report
 from botsession_contract.control import CONTROL_PORT
 from botsession_contract.jsonform import PayloadError, decode, parse_time
-from botsession_contract.names import BOT_CONTAINER, REPORT_FINALIZER, SESSION_FINALIZER
+from botsession_contract.names import BOT_CONTAINER
 from botsession_operator.api.spec import Json, parse_spec
 from botsession_operator.api.status import Status
 from botsession_operator.core.observe import Key, Pod, PodState, Session, Termination, Trouble
@@ -25,7 +25,7 @@ def parse_session(raw: Json) -> Session:
         generation=metadata.get("generation", 1),
         created_at=parse_time(metadata["creationTimestamp"]),
         is_deleting="deletionTimestamp" in metadata,
-        is_held=SESSION_FINALIZER in metadata.get("finalizers", ()),
+        finalizers=tuple(metadata.get("finalizers", ())),
         spec=parse_spec(raw["spec"]),
         status=decode(Status, raw["status"]) if raw.get("status", {}).get("phase") else None,
     )
@@ -38,11 +38,12 @@ def parse_pod(raw: Json) -> Pod:
     state = container.get("state", {})
     terminated = state.get("terminated")
     return Pod(
+        namespace=metadata["namespace"],
         name=metadata["name"],
         uid=metadata["uid"],
+        resource_version=metadata["resourceVersion"],
+        finalizers=tuple(metadata.get("finalizers", ())),
         state=_state(metadata, raw.get("spec", {}), status, state),
-        is_held=REPORT_FINALIZER in metadata.get("finalizers", ()),
-        is_ready=bool(container.get("ready")),
         deletion_requested_by=_time(metadata.get("deletionTimestamp")),
         node_name=raw.get("spec", {}).get("nodeName"),
         address=status.get("podIP"),

@@ -1,0 +1,79 @@
+"""JSON in and out of the API server, over the official client's transport.
+
+The client's typed models would be built from every answer and taken apart again; what decides here reads plain JSON,
+the same that the local backend gives.
+"""
+
+import json
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from kubernetes.aio import client, config
+
+from botsession_operator.api.spec import Json
+from botsession_operator.errors import ClusterUnavailable
+
+REQUEST_TIMEOUT_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the API server said."""
+
+    status: int
+    body: Json
+
+    @property
+    def is_ok(self) -> bool:
+        """Tell whether the request was carried out."""
+        return self.status < HTTPStatus.BAD_REQUEST
+
+    @property
+    def message(self) -> str:
+        """Give the server's own sentence on a refusal."""
+        return str(self.body.get("message", HTTPStatus(self.status).phrase))
+
+
+async def connect(kubeconfig: Path | None = None) -> client.ApiClient:
+    """Open a client: inside the cluster with the pod's service account, outside with a kubeconfig."""
+    configuration = client.Configuration()
+    if kubeconfig is None:
+        config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    else:
+        await config.load_kube_config(  # type: ignore[no-untyped-call]
+            config_file=str(kubeconfig), client_configuration=configuration
+        )
+    return client.ApiClient(configuration)
+
+
+async def request(
+    api: client.ApiClient, method: str, path: str, body: Any = None, content_type: str = "application/json"
+) -> Answer:
+    """Send one request; raise ClusterUnavailable when there is no answer, or one that says to come back later."""
+    headers = {"Accept": "application/json", "Content-Type": content_type}
+    parameters = await api.param_serialize(
+        method, path, header_params=headers, body=body, auth_settings=["BearerToken"]
+    )
+    try:
+        response = await api.call_api(*parameters, _request_timeout=REQUEST_TIMEOUT_SECONDS)
+        raw = await response.read()  # type: ignore[no-untyped-call]
+    except (TimeoutError, aiohttp.ClientError, OSError, client.ApiException) as exc:
+        raise ClusterUnavailable(f"{method} {path}: {exc!r}") from exc
+    answer = Answer(response.status, _parsed(raw))
+    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status in _LATER:
+        raise ClusterUnavailable(f"{method} {path}: {answer.status} {answer.message}")
+    return answer
+
+
+def _parsed(raw: bytes) -> Json:
+    try:
+        parsed = json.loads(raw)
+    except ValueError:
+        return {"message": raw.decode("utf-8", errors="replace")}
+    return parsed if isinstance(parsed, dict) else {}
+
+
+_LATER = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.UNAUTHORIZED}

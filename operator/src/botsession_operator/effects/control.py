@@ -1,0 +1,54 @@
+"""The Control port over HTTP. What does not answer in time is Silence: the next pass asks again."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+import aiohttp
+import structlog
+
+from botsession_contract.control import END_PATH, SESSION_PATH, EndRequest, SessionPatch, SessionSnapshot
+from botsession_contract.jsonform import PayloadError, decode, encode
+from botsession_operator.core.observe import Pod, Silence
+
+log = structlog.get_logger("botsession")
+
+#: A supervisor answers from memory; one that has not within this time is as good as silent.
+TIMEOUT = aiohttp.ClientTimeout(total=2.0)
+
+
+class HttpControl:
+    """Talks to the supervisors in pods, each over its own address."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+
+    async def snapshot(self, pod: Pod, token: str) -> SessionSnapshot | Silence:
+        """Ask what the supervisor knows."""
+        return await self._call("GET", SESSION_PATH, pod, token)
+
+    async def end(self, pod: Pod, token: str, request: EndRequest) -> SessionSnapshot | Silence:
+        """Ask for the end; asking twice is harmless."""
+        return await self._call("POST", END_PATH, pod, token, request)
+
+    async def set_deadline(self, pod: Pod, token: str, deadline: datetime) -> SessionSnapshot | Silence:
+        """Tell the backstop its deadline."""
+        return await self._call("PATCH", SESSION_PATH, pod, token, SessionPatch(deadline))
+
+    async def _call(self, method: str, path: str, pod: Pod, token: str, body: Any = None) -> SessionSnapshot | Silence:
+        url = f"http://{_host(pod)}:{pod.control_port}{path}"
+        headers = {"Authorization": f"Bearer {token}"}
+        payload = None if body is None else encode(body)
+        try:
+            async with self._session.request(method, url, json=payload, headers=headers, timeout=TIMEOUT) as response:
+                raw = await response.read()
+                response.raise_for_status()
+                return decode(SessionSnapshot, json.loads(raw))
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError, PayloadError) as exc:
+            log.debug("supervisor silent", method=method, url=url, error=repr(exc))
+            return Silence.UNREACHABLE
+
+
+def _host(pod: Pod) -> str:
+    address = pod.address or ""
+    return f"[{address}]" if ":" in address else address

@@ -1,0 +1,162 @@
+"""The Cluster port on a real API server."""
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from kubernetes.aio import client
+
+from botsession_contract.jsonform import format_time
+from botsession_contract.names import API_VERSION, GROUP, KIND, PLURAL, VERSION
+from botsession_operator.api.spec import Json
+from botsession_operator.core.news import News
+from botsession_operator.core.observe import Key, Pod, Session
+from botsession_operator.core.plan import PodDeletion
+from botsession_operator.core.pods import Injection
+from botsession_operator.effects import api
+from botsession_operator.errors import ClusterUnavailable, Conflict, PodRefused, TransientError
+
+log = structlog.get_logger("botsession")
+
+MERGE_PATCH = "application/merge-patch+json"
+#: The API server's bound on an Event's note.
+LONGEST_NOTE = 1024
+#: Kubernetes 1.35 is the first that has image volumes on by default.
+IMAGE_VOLUMES_SINCE = (1, 35)
+
+
+class KubernetesCluster:
+    """Sessions and pods as the API server keeps them. Reads are live: no cache stands between a pass and the truth."""
+
+    def __init__(self, client: client.ApiClient, identity: str) -> None:
+        self._client = client
+        #: Who Events say they are from, so that two operators' can be told apart.
+        self._identity = identity
+
+    async def session(self, key: Key) -> Json | None:
+        """Read a BotSession; None when there is none."""
+        return await self._read(_session_path(key.namespace, key.name))
+
+    async def pod(self, namespace: str, name: str) -> Json | None:
+        """Read a pod; None when there is none."""
+        return await self._read(_pod_path(namespace, name))
+
+    async def set_session_finalizers(self, session: Session, finalizers: tuple[str, ...]) -> str:
+        """Replace the finalizers, give the new resourceVersion; raise Conflict when the session has changed."""
+        path = _session_path(session.key.namespace, session.key.name)
+        answer = await self._patch(path, _finalizers_patch(session.resource_version, finalizers))
+        return str(answer.body["metadata"]["resourceVersion"]) if answer.is_ok else session.resource_version
+
+    async def write_status(self, key: Key, resource_version: str, status: Json) -> None:
+        """Replace the status; raise Conflict when the session has changed since `resource_version`."""
+        path = _session_path(key.namespace, key.name) + "/status"
+        # A JSON patch, since a merge patch would keep members that are no longer there. The API server refuses a patch
+        # of metadata.resourceVersion that is not the present one: this is what makes "finished" be written once.
+        patch = [
+            {"op": "replace", "path": "/metadata/resourceVersion", "value": resource_version},
+            {"op": "add", "path": "/status", "value": status},
+        ]
+        await self._patch(path, patch, "application/json-patch+json")
+
+    async def create_pod(self, manifest: Json) -> None:
+        """Create a pod; a pod of this name is success. Raise PodRefused when it is not taken."""
+        path = f"/api/v1/namespaces/{manifest['metadata']['namespace']}/pods?fieldValidation=Strict"
+        answer = await api.request(self._client, "POST", path, manifest)
+        if answer.is_ok or _reason(answer) == "AlreadyExists":
+            return
+        raise PodRefused(_refusal_reason(answer), answer.message)
+
+    async def delete_pod(self, pod: Pod, how: PodDeletion) -> None:
+        """Ask for the deletion of this very pod (by UID); a missing one is success."""
+        options: Json = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": pod.uid}}
+        if how is not PodDeletion.NORMAL:
+            options["gracePeriodSeconds"] = 5 if how is PodDeletion.SHORT else 0
+        answer = await api.request(self._client, "DELETE", _pod_path(pod.namespace, pod.name), options)
+        _expect(answer, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
+
+    async def set_pod_finalizers(self, pod: Pod, finalizers: tuple[str, ...]) -> None:
+        """Replace the finalizers; a missing pod is success. Raise Conflict when the pod has changed."""
+        await self._patch(_pod_path(pod.namespace, pod.name), _finalizers_patch(pod.resource_version, finalizers))
+
+    async def tell(self, session: Session, news: News) -> None:
+        """Record an Event on the session. Best effort: an Event that is lost is not tried again."""
+        path = f"/apis/events.k8s.io/v1/namespaces/{session.key.namespace}/events"
+        try:
+            answer = await api.request(self._client, "POST", path, self._event(session, news))
+        except TransientError as exc:
+            log.debug("event lost", session=str(session.key), error=str(exc))
+        else:
+            if not answer.is_ok:
+                log.debug("event refused", session=str(session.key), error=answer.message)
+
+    async def injection(self) -> Injection:
+        """Choose how the runtime gets into bot images, by the server's version."""
+        answer = await api.request(self._client, "GET", "/version")
+        version = (int(answer.body["major"]), int(answer.body["minor"].rstrip("+")))
+        return Injection.IMAGE_VOLUME if version >= IMAGE_VOLUMES_SINCE else Injection.INIT_CONTAINER
+
+    async def _read(self, path: str) -> Json | None:
+        answer = await api.request(self._client, "GET", path)
+        if answer.status == HTTPStatus.NOT_FOUND:
+            return None
+        _expect(answer)
+        return answer.body
+
+    async def _patch(self, path: str, patch: Any, content_type: str = MERGE_PATCH) -> api.Answer:
+        answer = await api.request(self._client, "PATCH", path, patch, content_type)
+        if answer.status == HTTPStatus.CONFLICT:
+            raise Conflict(f"{path}: {answer.message}")
+        _expect(answer, HTTPStatus.NOT_FOUND)
+        return answer
+
+    def _event(self, session: Session, news: News) -> Json:
+        regarding = {
+            "apiVersion": API_VERSION,
+            "kind": KIND,
+            "namespace": session.key.namespace,
+            "name": session.key.name,
+            "uid": session.uid,
+        }
+        return {
+            "apiVersion": "events.k8s.io/v1",
+            "kind": "Event",
+            "metadata": {"generateName": f"{session.key.name}.", "namespace": session.key.namespace},
+            "regarding": regarding,
+            "type": news.severity,
+            "reason": news.reason,
+            "note": news.note[:LONGEST_NOTE],
+            "action": news.reason,
+            "eventTime": format_time(datetime.now(UTC)),
+            "reportingController": GROUP,
+            "reportingInstance": self._identity,
+        }
+
+
+def _session_path(namespace: str, name: str) -> str:
+    return f"/apis/{GROUP}/{VERSION}/namespaces/{namespace}/{PLURAL}/{name}"
+
+
+def _pod_path(namespace: str, name: str) -> str:
+    return f"/api/v1/namespaces/{namespace}/pods/{name}"
+
+
+def _finalizers_patch(resource_version: str, finalizers: tuple[str, ...]) -> Json:
+    return {"metadata": {"resourceVersion": resource_version, "finalizers": list(finalizers)}}
+
+
+def _expect(answer: api.Answer, *allowed: HTTPStatus) -> None:
+    """Raise for an answer that nothing here foresees, say a missing permission: it is tried again, and logged."""
+    if not answer.is_ok and answer.status not in allowed:
+        log.warning("API server refused", status=answer.status, message=answer.message)
+        raise ClusterUnavailable(f"{answer.status}: {answer.message}")
+
+
+def _reason(answer: api.Answer) -> str:
+    return str(answer.body.get("reason", ""))
+
+
+def _refusal_reason(answer: api.Answer) -> str:
+    if "exceeded quota" in answer.message:
+        return "QuotaExceeded"
+    return _reason(answer) or "Refused"

@@ -1,0 +1,22 @@
+"""What can go wrong on the way to the cluster. `SpecError` (the user must act) lives with the spec."""
+
+
+class TransientError(Exception):
+    """The same pass may go through later: it is tried again with back-off."""
+
+
+class ClusterUnavailable(TransientError):
+    """The API server did not answer, or answered that it cannot now."""
+
+
+class Conflict(TransientError):
+    """Somebody wrote the object since it was read; nothing was changed. The pass starts anew from a fresh look."""
+
+
+class PodRefused(Exception):
+    """The API server, a quota or an admission webhook does not take the pod; its user must act, or wait."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message

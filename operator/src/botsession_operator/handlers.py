@@ -1,0 +1,46 @@
+"""kopf's part: it watches, and marks keys dirty. Nothing is decided here."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import kopf
+
+from botsession_contract.names import GROUP, PLURAL, SESSION_LABEL, VERSION
+from botsession_operator.core.observe import Key
+from botsession_operator.queue import WorkQueue
+
+
+@dataclass(frozen=True, slots=True)
+class Memo:
+    """What handlers get from kopf besides the event."""
+
+    queue: WorkQueue
+
+
+def make_registry() -> kopf.OperatorRegistry:
+    """Register the handlers, on a registry of their own, so that importing this module changes nothing global."""
+    registry = kopf.OperatorRegistry()
+
+    @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
+    async def session_changed(*, namespace: str | None, name: str, memo: Memo, **_: Any) -> None:
+        memo.queue.add(Key(namespace or "", name))
+
+    @kopf.on.event("", "v1", "pods", labels={SESSION_LABEL: kopf.PRESENT}, registry=registry)
+    async def pod_changed(*, namespace: str | None, labels: kopf.Labels, memo: Memo, **_: Any) -> None:
+        memo.queue.add(Key(namespace or "", labels[SESSION_LABEL]))
+
+    return registry
+
+
+def make_settings() -> kopf.OperatorSettings:
+    """Give kopf's settings for an operator that only watches."""
+    settings = kopf.OperatorSettings()
+    settings.posting.enabled = False  # our Events tell of sessions, not of handlers
+    settings.peering.standalone = True
+    settings.scanning.disabled = True  # the resources are known; no right to list CRDs and namespaces is needed
+    # A watch through a dead connection brings nothing and fails never: let the server end it, and kopf start anew.
+    settings.watching.server_timeout = 300
+    settings.watching.client_timeout = 330
+    settings.watching.connect_timeout = 10
+    settings.networking.request_timeout = 30
+    return settings

@@ -1,0 +1,65 @@
+"""The two sides that the operator talks to, as Protocols: the cluster and the supervisors' control endpoints.
+
+Each has a real implementation in `effects/`; the cluster has two. One set of contract tests holds them all.
+"""
+
+from datetime import datetime
+from typing import Protocol
+
+from botsession_contract.control import EndRequest, SessionSnapshot
+from botsession_operator.api.spec import Json
+from botsession_operator.core.news import News
+from botsession_operator.core.observe import Key, Pod, Session, Silence
+from botsession_operator.core.plan import PodDeletion
+
+
+class Cluster(Protocol):
+    """Objects as the API server keeps them. Any call may raise ClusterUnavailable."""
+
+    async def session(self, key: Key) -> Json | None:
+        """Read a BotSession; None when there is none."""
+        ...
+
+    async def pod(self, namespace: str, name: str) -> Json | None:
+        """Read a pod; None when there is none."""
+        ...
+
+    async def set_session_finalizers(self, session: Session, finalizers: tuple[str, ...]) -> str:
+        """Replace the finalizers, give the new resourceVersion; raise Conflict when the session has changed."""
+        ...
+
+    async def write_status(self, key: Key, resource_version: str, status: Json) -> None:
+        """Replace the status; raise Conflict when the session has changed since `resource_version`."""
+        ...
+
+    async def create_pod(self, manifest: Json) -> None:
+        """Create a pod; a pod of this name is success. Raise PodRefused when it is not taken."""
+        ...
+
+    async def delete_pod(self, pod: Pod, how: PodDeletion) -> None:
+        """Ask for the deletion of this very pod (by UID); a missing one is success."""
+        ...
+
+    async def set_pod_finalizers(self, pod: Pod, finalizers: tuple[str, ...]) -> None:
+        """Replace the finalizers; a missing pod is success. Raise Conflict when the pod has changed."""
+        ...
+
+    async def tell(self, session: Session, news: News) -> None:
+        """Record an Event on the session. Best effort: an Event that is lost is not tried again."""
+        ...
+
+
+class Control(Protocol):
+    """A supervisor's control endpoint. Nothing is raised: what does not answer is Silence, and is asked again."""
+
+    async def snapshot(self, pod: Pod, token: str) -> SessionSnapshot | Silence:
+        """Ask what the supervisor knows."""
+        ...
+
+    async def end(self, pod: Pod, token: str, request: EndRequest) -> SessionSnapshot | Silence:
+        """Ask for the end; asking twice is harmless."""
+        ...
+
+    async def set_deadline(self, pod: Pod, token: str, deadline: datetime) -> SessionSnapshot | Silence:
+        """Tell the backstop its deadline."""
+        ...

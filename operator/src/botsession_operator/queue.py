@@ -1,0 +1,125 @@
+"""The work queue: which sessions need a look, now or at a time. Dedupes, delays, backs off.
+
+Semantics of client-go's workqueue, which Kubernetes controllers are used to: a key that is added while a worker has it
+is looked at again afterwards, and no two workers have the same key. One heap and one timer serve all delays, so a
+waiting session costs nothing.
+"""
+
+import asyncio
+import heapq
+import random
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+import structlog
+
+from botsession_operator.core.clock import Clock
+from botsession_operator.core.observe import Key
+from botsession_operator.errors import TransientError
+
+log = structlog.get_logger("botsession")
+
+#: Does one pass; gives the time of the next look.
+Pass = Callable[[Key], Awaitable[datetime | None]]
+
+FIRST_BACKOFF_SECONDS = 0.2
+LONGEST_BACKOFF_SECONDS = 30.0
+#: How long a pass may take to end when the operator stops; well within a pod's usual 30 s of grace.
+DRAIN_SECONDS = 10.0
+
+
+class WorkQueue:
+    """Keys that wait for a pass."""
+
+    def __init__(self, clock: Clock, workers: int = 1) -> None:
+        self._clock = clock
+        self._workers = workers
+        self._ready: asyncio.Queue[Key | None] = asyncio.Queue()
+        self._closed = False
+        self._dirty: set[Key] = set()
+        self._taken: set[Key] = set()
+        self._due: dict[Key, datetime] = {}
+        self._heap: list[tuple[datetime, Key]] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._failures: dict[Key, int] = {}
+
+    def add(self, key: Key) -> None:
+        """Mark a key dirty: it gets a pass as soon as a worker is free."""
+        if key in self._dirty:
+            return
+        self._dirty.add(key)
+        if key not in self._taken:
+            self._ready.put_nowait(key)
+
+    def add_at(self, key: Key, when: datetime) -> None:
+        """Mark a key dirty at a time; the last call for a key counts."""
+        self._due[key] = when
+        heapq.heappush(self._heap, (when, key))
+        self._set_timer()
+
+    def __len__(self) -> int:
+        return len(self._dirty)
+
+    async def drain(self, work: asyncio.Task[None]) -> None:
+        """Stop the workers: a pass that has begun ends, bounded; what waits is found again after a restart."""
+        self._closed = True
+        for _ in range(self._workers):
+            self._ready.put_nowait(None)
+        await asyncio.wait({work}, timeout=DRAIN_SECONDS)
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+
+    async def work(self, do_pass: Pass) -> None:
+        """Give passes until drained, to as many keys at once as there are workers."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._workers):
+                group.create_task(self._worker(do_pass))
+
+    async def _worker(self, do_pass: Pass) -> None:
+        while not self._closed and (key := await self._ready.get()) is not None:
+            self._dirty.discard(key)
+            self._taken.add(key)
+            try:
+                self._reschedule(key, await do_pass(key))
+            except TransientError as exc:
+                self._back_off(key, exc)
+            except Exception as exc:  # a bug in one session's pass must not end all others' service
+                log.exception("pass failed", session=str(key))
+                self._back_off(key, exc)
+            finally:
+                self._taken.discard(key)
+                if key in self._dirty:
+                    self._ready.put_nowait(key)
+
+    def _reschedule(self, key: Key, when: datetime | None) -> None:
+        self._failures.pop(key, None)
+        if when is None:
+            self._due.pop(key, None)
+        else:
+            self.add_at(key, when)
+
+    def _back_off(self, key: Key, exc: Exception) -> None:
+        failures = self._failures[key] = self._failures.get(key, 0) + 1
+        ceiling = min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(failures, 16))
+        seconds = ceiling * random.uniform(0.5, 1)  # noqa: S311  # jitter, not a secret
+        log.debug("pass put off", session=str(key), seconds=round(seconds, 2), error=repr(exc))
+        self.add_at(key, self._clock.now() + timedelta(seconds=seconds))
+
+    def _set_timer(self) -> None:
+        while self._heap and self._due.get(self._heap[0][1]) != self._heap[0][0]:
+            heapq.heappop(self._heap)  # a later call for that key took its place
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        if self._heap:
+            delay = (self._heap[0][0] - self._clock.now()).total_seconds()
+            self._timer = asyncio.get_running_loop().call_later(max(0.0, delay), self._ring)
+
+    def _ring(self) -> None:
+        now = self._clock.now()
+        while self._heap and self._heap[0][0] <= now:
+            when, key = heapq.heappop(self._heap)
+            if self._due.get(key) == when:
+                del self._due[key]
+                self.add(key)
+        self._set_timer()

@@ -1,0 +1,145 @@
+"""One pass over one session: gather, plan, apply, write status, tell."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import structlog
+
+from botsession_contract.control import SessionSnapshot
+from botsession_contract.credentials import session_token, token_digest
+from botsession_contract.jsonform import encode
+from botsession_contract.names import REPORT_FINALIZER, SESSION_FINALIZER
+from botsession_operator.api.status import Status
+from botsession_operator.core import parse
+from botsession_operator.core.clock import Clock
+from botsession_operator.core.news import news
+from botsession_operator.core.observe import Key, Observed, Pod, PodState, Session, Silence, Trouble
+from botsession_operator.core.plan import Limits, Plan, make_plan
+from botsession_operator.core.pods import PodSettings, build_pod, pod_name
+from botsession_operator.core.status import Applied, derive_status
+from botsession_operator.errors import PodRefused
+from botsession_operator.ports import Cluster, Control
+
+log = structlog.get_logger("botsession")
+
+
+@dataclass(frozen=True, slots=True)
+class Deps:
+    """What a pass works with."""
+
+    cluster: Cluster
+    control: Control
+    clock: Clock
+    limits: Limits
+    pods: PodSettings
+    #: The operator's key, from which each session's token is derived.
+    control_key: bytes
+
+
+async def reconcile(key: Key, deps: Deps) -> datetime | None:
+    """Bring one session closer to what it should be; give the time of the next look, None when none is needed."""
+    observed = await gather(key, deps)
+    if observed is None:
+        return None
+    plan = make_plan(observed, deps.clock.now(), deps.limits)
+    observed, applied = await apply(plan, observed, deps)
+    status = derive_status(observed, plan, applied, deps.clock.now())
+    if status != observed.session.status:
+        await _write(observed.session, status, deps)
+    if applied.refusal:
+        return deps.clock.now() + deps.limits.create_retry
+    return plan.recheck_at
+
+
+async def gather(key: Key, deps: Deps) -> Observed | None:
+    """Read the session, its pod and its supervisor; None when there is no such session."""
+    raw = await deps.cluster.session(key)
+    if raw is None:
+        return None
+    session = parse.parse_session(raw)
+    raw_pod = await deps.cluster.pod(key.namespace, pod_name(key.name, session.uid))
+    pod = parse.parse_pod(raw_pod) if raw_pod else None
+    return Observed(session, pod, await _ask(session, pod, deps))
+
+
+async def apply(plan: Plan, observed: Observed, deps: Deps) -> tuple[Observed, Applied]:
+    """Carry out a plan in its order; give what is now known better than before."""
+    session, pod = observed.session, observed.pod
+    if plan.hold_session:
+        session = await _set_finalizers(session, (*session.finalizers, SESSION_FINALIZER), deps)
+    applied = Applied()
+    if plan.create_pod:
+        applied = await _create_pod(session, deps)
+    control = observed.control
+    if pod:
+        control = await _steer(plan, pod, session, control, deps)
+        await _let_go(plan, pod, deps)
+    if plan.release_session:
+        others = tuple(each for each in session.finalizers if each != SESSION_FINALIZER)
+        session = await _set_finalizers(session, others, deps)
+    return Observed(session, pod, control), applied
+
+
+async def _ask(session: Session, pod: Pod | None, deps: Deps) -> SessionSnapshot | Silence:
+    if pod is None or session.is_finished or pod.state is not PodState.RUNNING or pod.address is None:
+        return Silence.NOT_ASKED
+    return await deps.control.snapshot(pod, _token(session, deps))
+
+
+async def _steer(
+    plan: Plan, pod: Pod, session: Session, control: SessionSnapshot | Silence, deps: Deps
+) -> SessionSnapshot | Silence:
+    """Tell the supervisor what it does not know; its answer is fresher than what was observed."""
+    token = _token(session, deps)
+    if plan.end:
+        log.info("end requested", session=str(session.key), cause=plan.end.cause, mode=plan.end.mode)
+        return await deps.control.end(pod, token, plan.end)
+    if plan.set_deadline:
+        return await deps.control.set_deadline(pod, token, plan.set_deadline)
+    return control
+
+
+async def _let_go(plan: Plan, pod: Pod, deps: Deps) -> None:
+    if plan.delete_pod:
+        await deps.cluster.delete_pod(pod, plan.delete_pod)
+        log.info("pod deleted", pod=f"{pod.namespace}/{pod.name}", how=plan.delete_pod.name)
+    if plan.release_pod:
+        fresh = await _fresh(pod, deps) if plan.delete_pod else pod
+        if fresh:
+            others = tuple(each for each in fresh.finalizers if each != REPORT_FINALIZER)
+            await deps.cluster.set_pod_finalizers(fresh, others)
+
+
+async def _fresh(pod: Pod, deps: Deps) -> Pod | None:
+    raw = await deps.cluster.pod(pod.namespace, pod.name)
+    return parse.parse_pod(raw) if raw else None
+
+
+async def _create_pod(session: Session, deps: Deps) -> Applied:
+    manifest = build_pod(session, token_digest(_token(session, deps)), deps.pods)
+    try:
+        await deps.cluster.create_pod(manifest)
+    except PodRefused as refusal:
+        log.warning("pod refused", session=str(session.key), reason=refusal.reason, message=refusal.message)
+        return Applied(refusal=Trouble(refusal.reason, refusal.message))
+    log.info("pod created", session=str(session.key), pod=manifest["metadata"]["name"])
+    return Applied(pod_name=manifest["metadata"]["name"])
+
+
+async def _set_finalizers(session: Session, finalizers: tuple[str, ...], deps: Deps) -> Session:
+    version = await deps.cluster.set_session_finalizers(session, finalizers)
+    return replace(session, finalizers=finalizers, resource_version=version)
+
+
+async def _write(session: Session, status: Status, deps: Deps) -> None:
+    await deps.cluster.write_status(session.key, session.resource_version, encode(status))
+    before = session.status
+    if before is None or before.phase is not status.phase:
+        finish = {"reason": status.finish.reason, "outcome": status.finish.outcome} if status.finish else {}
+        log.info("phase changed", session=str(session.key), phase=status.phase, **finish)
+    for item in news(before, status):
+        await deps.cluster.tell(session, item)
+
+
+def _token(session: Session, deps: Deps) -> str:
+    return session_token(deps.control_key, session.uid)

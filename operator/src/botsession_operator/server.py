@@ -1,0 +1,50 @@
+"""The operator's own endpoint: probes, and the pokes of supervisors."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from botsession_contract.control import LIVEZ_PATH, POKE_PATH, READYZ_PATH
+from botsession_operator.core.observe import Key
+
+Poke = Callable[[Key], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerDeps:
+    """What the handlers need."""
+
+    poke: Poke
+    is_ready: Callable[[], bool]
+
+
+DEPS = web.AppKey("deps", ServerDeps)
+
+
+def create_app(poke: Poke, is_ready: Callable[[], bool]) -> web.Application:
+    """Build the application; `poke` marks a key dirty, `is_ready` tells whether the watches run."""
+    app = web.Application(client_max_size=1024)
+    app[DEPS] = ServerDeps(poke, is_ready)
+    app.router.add_get(LIVEZ_PATH, livez)
+    app.router.add_get(READYZ_PATH, readyz)
+    app.router.add_post(POKE_PATH, poked)
+    return app
+
+
+async def livez(_: web.Request) -> web.Response:
+    """Answer: that this runs shows that the event loop does."""
+    return web.Response(text="ok\n")
+
+
+async def readyz(request: web.Request) -> web.Response:
+    """Answer whether sessions are being looked after."""
+    if not request.app[DEPS].is_ready():
+        raise web.HTTPServiceUnavailable(text="the watches have not started\n")
+    return web.Response(text="ok\n")
+
+
+async def poked(request: web.Request) -> web.Response:
+    """Mark the session dirty. Needs no trust, since it carries no facts; a key that is dirty already costs nothing."""
+    request.app[DEPS].poke(Key(request.match_info["namespace"], request.match_info["name"]))
+    return web.Response(status=202)

@@ -1,0 +1,102 @@
+"""The operator's configuration: one frozen object, read from the environment in `__main__` and nowhere else."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from botsession_operator.core.plan import Limits
+from botsession_operator.core.pods import Injection
+
+
+class SettingsError(ValueError):
+    """The environment does not make sense; the message names the variable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the chart sets. Durations in seconds."""
+
+    #: From BOTSESSION_CONTROL_KEY_FILE: session tokens are derived from it. Whoever has it can end any session.
+    control_key: bytes
+    #: BOTSESSION_RUNTIME_IMAGE: what is injected into bot images.
+    runtime_image: str
+    #: BOTSESSION_INJECTION: ImageVolume, InitContainer; None (Auto) chooses by the server's version.
+    injection: Injection | None = None
+    #: BOTSESSION_LISTEN: address and port of the probes and the poke endpoint.
+    host: str = "0.0.0.0"  # noqa: S104  # a pod's address is not known before it runs
+    port: int = 8475
+    #: BOTSESSION_POKE_BASE_URL: where supervisors reach that endpoint; without it news arrives by watch and recheck.
+    poke_base_url: str | None = None
+    #: BOTSESSION_WATCH_NAMESPACES, comma separated; empty watches all.
+    namespaces: tuple[str, ...] = ()
+    #: BOTSESSION_WORKERS: passes at once. A pass mostly waits for the API server, so this is not about processors.
+    workers: int = 16
+    #: BOTSESSION_LOG_FORMAT: json or console, and BOTSESSION_LOG_LEVEL.
+    log_format: str = "json"
+    log_level: str = "info"
+    #: KUBECONFIG, outside a cluster.
+    kubeconfig: Path | None = None
+    #: HOSTNAME: who Events are from.
+    identity: str = "botsession-operator"
+    limits: Limits = field(default_factory=Limits)
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """Read the settings; raise SettingsError with a sentence for whoever installed the operator."""
+    host, _, port = environ.get("BOTSESSION_LISTEN", "0.0.0.0:8475").rpartition(":")
+    if not port.isdigit():
+        raise SettingsError("BOTSESSION_LISTEN must be an address and a port, for example 0.0.0.0:8475")
+    namespaces = environ.get("BOTSESSION_WATCH_NAMESPACES", "").split(",")
+    return Settings(
+        control_key=_control_key(environ),
+        runtime_image=_required(environ, "BOTSESSION_RUNTIME_IMAGE"),
+        injection=_injection(environ.get("BOTSESSION_INJECTION", "Auto")),
+        host=host,
+        port=int(port),
+        poke_base_url=environ.get("BOTSESSION_POKE_BASE_URL") or None,
+        namespaces=tuple(name.strip() for name in namespaces if name.strip()),
+        workers=_workers(environ.get("BOTSESSION_WORKERS", "16")),
+        log_format=_choice(environ, "BOTSESSION_LOG_FORMAT", ("json", "console")),
+        log_level=_choice(environ, "BOTSESSION_LOG_LEVEL", ("info", "debug", "warning", "error")),
+        kubeconfig=Path(environ["KUBECONFIG"]) if environ.get("KUBECONFIG") else None,
+        identity=environ.get("HOSTNAME", "botsession-operator"),
+    )
+
+
+def _required(environ: Mapping[str, str], name: str) -> str:
+    if not environ.get(name):
+        raise SettingsError(f"{name} must be set; the Helm chart does")
+    return environ[name]
+
+
+def _control_key(environ: Mapping[str, str]) -> bytes:
+    path = Path(_required(environ, "BOTSESSION_CONTROL_KEY_FILE"))
+    try:
+        key = path.read_bytes().strip()
+    except OSError as exc:
+        raise SettingsError(f"BOTSESSION_CONTROL_KEY_FILE: {path} cannot be read: {exc.strerror}") from exc
+    if len(key) < 32:  # HMAC-SHA256's key should be as long as its output (RFC 2104)
+        raise SettingsError(f"BOTSESSION_CONTROL_KEY_FILE: {path} must hold at least 32 bytes")
+    return key
+
+
+def _injection(text: str) -> Injection | None:
+    if text == "Auto":
+        return None
+    try:
+        return Injection(text)
+    except ValueError:
+        raise SettingsError(f"BOTSESSION_INJECTION must be Auto, {' or '.join(Injection)}, not {text!r}") from None
+
+
+def _choice(environ: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
+    value = environ.get(name, choices[0])
+    if value not in choices:
+        raise SettingsError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
+    return value
+
+
+def _workers(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise SettingsError("BOTSESSION_WORKERS must be a whole number, at least 1")
+    return int(text)
