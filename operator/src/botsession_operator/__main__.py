@@ -6,13 +6,13 @@ import os
 import signal
 import sys
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
 
 import aiohttp
 import kopf
 import structlog
 from aiohttp import web
 
+from botsession_operator.clock import SystemClock
 from botsession_operator.core.observe import Key
 from botsession_operator.core.pods import PodSettings
 from botsession_operator.effects import api
@@ -25,14 +25,6 @@ from botsession_operator.server import create_app
 from botsession_operator.settings import Settings, SettingsError, read_settings
 
 log = structlog.get_logger("botsession")
-
-
-class SystemClock:
-    """The wall clock."""
-
-    def now(self) -> datetime:
-        """Give the current time, aware, in UTC."""
-        return datetime.now(UTC)
 
 
 def main() -> None:

@@ -1,0 +1,1 @@
+"""`botsession`: the command line for a bot's author."""

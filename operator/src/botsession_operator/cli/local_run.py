@@ -1,0 +1,140 @@
+"""`botsession run`: one session on this machine, with the operator's own passes over the local backend."""
+
+import asyncio
+import secrets
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import aiohttp
+from aiohttp import web
+
+from botsession_contract.jsonform import decode
+from botsession_operator.api.spec import EndNow, Json
+from botsession_operator.api.status import Status
+from botsession_operator.cli.companion import run_companion
+from botsession_operator.cli.terminal import Terminal
+from botsession_operator.cli.timeline import Entry, entries
+from botsession_operator.clock import SystemClock
+from botsession_operator.core.observe import Key
+from botsession_operator.core.plan import Limits
+from botsession_operator.core.pods import Injection, PodSettings
+from botsession_operator.effects.control import HttpControl
+from botsession_operator.effects.local import LocalCluster
+from botsession_operator.effects.process import Place
+from botsession_operator.queue import WorkQueue
+from botsession_operator.reconcile import Deps, reconcile
+from botsession_operator.server import Poke, create_app
+
+
+@dataclass(slots=True)
+class Run:
+    """What a run in progress is made of."""
+
+    cluster: LocalCluster
+    key: Key
+    terminal: Terminal
+    #: A command that starts with the pipeline.
+    companion: str | None
+    changed: asyncio.Event
+    status: Status | None = None
+    interrupts: int = 0
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+
+async def run_session(manifest: Json, place: Place, terminal: Terminal, companion: str | None) -> Status:
+    """Run an admitted manifest to its end and give the final status. Ctrl-C ends it gracefully, twice at once."""
+    changed, clock = asyncio.Event(), SystemClock()
+    queue = WorkQueue(clock)
+
+    def mark(key: Key) -> None:
+        queue.add(key)
+        changed.set()
+
+    cluster = LocalCluster(place, mark)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(cluster.close)
+        http = await stack.enter_async_context(aiohttp.ClientSession())
+        url = await stack.enter_async_context(_pokes(mark))
+        # Nobody pulls the runtime here: it is imported from where this command runs.
+        pods = PodSettings("", Injection.IMAGE_VOLUME, url)
+        deps = Deps(cluster, HttpControl(http), clock, Limits(), pods, secrets.token_bytes(32))
+        work = asyncio.create_task(queue.work(lambda key: reconcile(key, deps)))
+        stack.push_async_callback(queue.drain, work)
+        run = Run(cluster, cluster.apply(manifest), terminal, companion, changed)
+        return await _follow(run)
+
+
+async def _follow(run: Run) -> Status:
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGINT, _interrupt, run)
+    loop.add_signal_handler(signal.SIGTERM, _interrupt, run)
+    count = asyncio.create_task(_count(run))
+    try:
+        while not _is_over(run):
+            await run.changed.wait()
+            run.changed.clear()
+            _tell(run)
+    finally:
+        count.cancel()
+    await asyncio.gather(*run.tasks)  # the caller has something to say after the bot hung up
+    assert run.status is not None  # noqa: S101  # a session that is over has one
+    return run.status
+
+
+def _tell(run: Run) -> None:
+    stored = run.cluster.sessions.get(run.key.namespace, run.key.name)
+    if stored is None or "phase" not in stored.get("status", {}):
+        return
+    status = decode(Status, stored["status"])
+    for entry in entries(run.status, status, datetime.now(UTC)):
+        run.terminal.show(entry)
+    if run.companion and status.started_at and not (run.status and run.status.started_at):
+        run.tasks.add(asyncio.create_task(_accompany(run, run.companion)))
+    run.status = status
+
+
+async def _accompany(run: Run, command: str) -> None:
+    async for entry in run_companion(command):
+        run.terminal.show(entry)
+
+
+def _is_over(run: Run) -> bool:
+    return bool(run.status and run.status.finish) and not run.cluster.pods.names()
+
+
+def _interrupt(run: Run) -> None:
+    run.interrupts += 1
+    run.terminal.show(Entry(datetime.now(UTC), "trouble", _INTERRUPTED[min(run.interrupts, 2)]))
+    end = EndNow.GRACEFUL if run.interrupts == 1 else EndNow.IMMEDIATE
+
+    def ask(stored: Json) -> None:
+        stored["spec"]["end"] = end
+        stored["metadata"]["generation"] += 1
+
+    run.cluster.sessions.change(run.key.namespace, run.key.name, ask)
+
+
+async def _count(run: Run) -> None:
+    while True:
+        run.terminal.count(run.status, datetime.now(UTC))
+        await asyncio.sleep(0.25)
+
+
+@asynccontextmanager
+async def _pokes(mark: Poke) -> AsyncIterator[str]:
+    """Serve the poke endpoint on a free port of the loopback interface; give its base URL."""
+    runner = web.AppRunner(create_app(mark, lambda: True), access_log=None)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        host, port = runner.addresses[0][:2]
+        yield f"http://{host}:{port}"
+    finally:
+        await runner.cleanup()
+
+
+_INTERRUPTED = {1: "interrupted: asking for a graceful end; once more ends it at once", 2: "ending at once"}

@@ -1,0 +1,103 @@
+"""A session's life as lines of text: what each change of status tells a person."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from botsession_contract.lifecycle import FINISHED_PHASES, Phase
+from botsession_operator.api.duration import format_duration
+from botsession_operator.api.status import ConditionStatus, ConditionType, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the timeline."""
+
+    at: datetime
+    #: Who or what it is about; the terminal gives each its colour.
+    subject: str
+    text: str
+
+
+def entries(before: Status | None, after: Status, now: datetime) -> Iterator[Entry]:
+    """Tell what is new in a status."""
+    if before is None or before.phase is not after.phase:
+        yield from _phase(after, now)
+    if after.client_connected_at and not (before and before.client_connected_at):
+        yield Entry(after.client_connected_at, "client", "connected")
+    step = after.ending.step if after.ending else None
+    if step and step is not (before.ending.step if before and before.ending else None):
+        yield Entry(now, "frame", step)
+    yield from _troubles(before, after, now)
+
+
+def _phase(status: Status, now: datetime) -> Iterator[Entry]:
+    if status.phase is Phase.RUNNING and status.started_at and status.deadline:
+        length = format_duration(status.deadline - status.started_at)
+        yield Entry(
+            status.started_at, status.phase, f"the pipeline has started; maxSessionDuration ends it in {length}"
+        )
+    elif status.phase is Phase.ENDING and status.ending:
+        yield Entry(status.ending.requested_at, status.phase, f"{status.ending.mode} end: {status.ending.cause}")
+    elif status.finish and status.finished_at:
+        if status.finish.frame:
+            yield Entry(status.finished_at, "frame", f"{status.finish.frame} ended the pipeline")
+        detail = f": {status.finish.message}" if status.finish.message else ""
+        outcome = f"{status.finish.reason} / {status.finish.outcome}{detail}"
+        yield Entry(status.finished_at, status.phase, outcome)
+    else:
+        yield Entry(now, status.phase, _EARLY[status.phase])
+
+
+def _troubles(before: Status | None, after: Status, now: datetime) -> Iterator[Entry]:
+    said = {condition.message for condition in before.conditions} if before else set()
+    for condition in after.conditions:
+        is_new = condition.message and condition.message not in said
+        if condition.type is ConditionType.POD_CREATED and condition.status is ConditionStatus.FALSE and is_new:
+            yield Entry(now, "trouble", f"{condition.reason}: {condition.message}")
+
+
+def countdown(status: Status | None, now: datetime) -> str:
+    """Say where the session stands, and what ends it next."""
+    if status is None or status.phase in FINISHED_PHASES:
+        return ""
+    if status.ending_at:
+        return f"{status.phase} for {format_duration(now - status.ending_at)}"
+    if status.started_at and status.deadline:
+        return f"{status.phase} for {format_duration(now - status.started_at)}, {_left(status.deadline, now)} left"
+    return status.phase
+
+
+def summary(status: Status) -> Iterator[tuple[str, str]]:
+    """Give what is worth knowing when it is over, as names and values."""
+    finish, timings = status.finish, status.timings
+    if finish is None:
+        return
+    yield "reason", finish.reason
+    yield "outcome", finish.outcome
+    yield "frame", finish.frame or "none"
+    if finish.stuck_at:
+        yield "stuck at", finish.stuck_at
+    if status.duration:
+        yield "conversation", status.duration
+    if timings and timings.pipeline_started is not None:
+        yield "pipeline started after", f"{timings.pipeline_started:.2f} s"
+    if timings and timings.drained is not None:
+        yield "drained in", f"{timings.drained:.2f} s"
+    if status.dangling_tasks:
+        names = ", ".join(status.dangling_tasks.names)
+        yield "dangling tasks", f"{status.dangling_tasks.count}{f' ({names})' if names else ''}"
+
+
+def _left(deadline: datetime, now: datetime) -> str:
+    return format_duration(deadline - now)
+
+
+_EARLY = {
+    Phase.PENDING: "the session is accepted",
+    Phase.STARTING: "the supervisor runs, the bot imports Pipecat",
+    Phase.RUNNING: "the pipeline has started",
+    Phase.ENDING: "the end is asked for",
+    Phase.SUCCEEDED: "over",
+    Phase.FAILED: "over",
+}

@@ -1,0 +1,11 @@
+"""The wall clock."""
+
+from datetime import UTC, datetime
+
+
+class SystemClock:
+    """Implements `core.clock.Clock`."""
+
+    def now(self) -> datetime:
+        """Give the current time, aware, in UTC."""
+        return datetime.now(UTC)

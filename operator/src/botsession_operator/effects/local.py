@@ -1,0 +1,187 @@
+"""The Cluster port on this machine: a session's "pod" is a supervisor process.
+
+The same manifest, planner, ladder and status as in a cluster, without one: for a bot's author, and for tests.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import structlog
+
+from botsession_contract.jsonform import format_time
+from botsession_contract.names import BOT_CONTAINER, SESSION_LABEL
+from botsession_operator.api.spec import Json
+from botsession_operator.core.news import News
+from botsession_operator.core.observe import Key, Pod, Session
+from botsession_operator.core.parse import CONTROL_PORT_ANNOTATION
+from botsession_operator.core.plan import PodDeletion
+from botsession_operator.effects.objects import Objects
+from botsession_operator.effects.process import Place, Supervisor, start_supervisor
+from botsession_operator.errors import PodRefused
+
+log = structlog.get_logger("botsession")
+
+SHORT_GRACE: Final = timedelta(seconds=5)
+
+
+@dataclass(slots=True)
+class LocalCluster:
+    """Sessions and pods of one `botsession run`."""
+
+    place: Place
+    #: Called when a session or its pod has changed: marks the key dirty, as a watch does.
+    changed: Callable[[Key], None]
+    told: Callable[[News], None] = lambda _: None
+    sessions: Objects = field(init=False)
+    pods: Objects = field(init=False)
+    _supervisors: dict[str, Supervisor] = field(init=False, default_factory=dict)
+    _tasks: set[asyncio.Task[None]] = field(init=False, default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.sessions = Objects(lambda stored: self.changed(_key(stored)))
+        self.pods = Objects(lambda stored: self.changed(_session_key(stored)))
+
+    async def session(self, key: Key) -> Json | None:
+        """Read a BotSession; None when there is none."""
+        return self.sessions.get(key.namespace, key.name)
+
+    async def pod(self, namespace: str, name: str) -> Json | None:
+        """Read a pod; None when there is none."""
+        return self.pods.get(namespace, name)
+
+    async def set_session_finalizers(self, session: Session, finalizers: tuple[str, ...]) -> str:
+        """Replace the finalizers, give the new resourceVersion; raise Conflict when the session has changed."""
+        key = session.key
+        version = self.sessions.change(key.namespace, key.name, _finalizers(finalizers), session.resource_version)
+        self.sessions.collect(key.namespace, key.name)
+        return version
+
+    async def write_status(self, key: Key, resource_version: str, status: Json) -> None:
+        """Replace the status; raise Conflict when the session has changed since `resource_version`."""
+
+        def write(stored: Json) -> None:
+            stored["status"] = status
+
+        self.sessions.change(key.namespace, key.name, write, resource_version)
+
+    async def create_pod(self, manifest: Json) -> None:
+        """Start a supervisor; a pod of this name is success. Raise PodRefused when it cannot be started."""
+        namespace, name = manifest["metadata"]["namespace"], manifest["metadata"]["name"]
+        if self.pods.get(namespace, name):
+            return
+        try:
+            supervisor = await start_supervisor(manifest, self.place)
+        except OSError as exc:
+            raise PodRefused("StartFailed", str(exc)) from exc
+        self.pods.create(_running(manifest, supervisor.port))
+        self._supervisors[name] = supervisor
+        self._keep(asyncio.create_task(self._until_exit(namespace, name, supervisor)))
+
+    async def delete_pod(self, pod: Pod, how: PodDeletion) -> None:
+        """Ask for the deletion of this very pod (by UID); a missing one is success."""
+        stored = self.pods.get(pod.namespace, pod.name)
+        if stored is None or stored["metadata"]["uid"] != pod.uid:
+            return
+        grace = _grace(stored, how)
+        self.pods.delete(pod.namespace, pod.name, grace)
+        self.pods.collect(pod.namespace, pod.name)
+        supervisor = self._supervisors.get(pod.name)
+        if supervisor:
+            supervisor.stop(grace)
+
+    async def set_pod_finalizers(self, pod: Pod, finalizers: tuple[str, ...]) -> None:
+        """Replace the finalizers; a missing pod is success. Raise Conflict when the pod has changed."""
+        self.pods.change(pod.namespace, pod.name, _finalizers(finalizers), pod.resource_version)
+        if pod.name not in self._supervisors:
+            self.pods.collect(pod.namespace, pod.name)
+
+    async def tell(self, session: Session, news: News) -> None:
+        """Hand the news to whoever runs this."""
+        log.debug("event", session=str(session.key), reason=news.reason)
+        self.told(news)
+
+    def apply(self, manifest: Json) -> Key:
+        """Store an admitted BotSession, as `kubectl apply` does."""
+        self.sessions.create(manifest)
+        return _key(manifest)
+
+    def delete(self, key: Key) -> None:
+        """Delete a BotSession, as `kubectl delete` does: its finalizer makes that wait for the graceful end."""
+        self.sessions.delete(key.namespace, key.name, timedelta(0))
+        self.sessions.collect(key.namespace, key.name)
+
+    async def close(self) -> None:
+        """Leave nothing running, however the run ended."""
+        for supervisor in self._supervisors.values():
+            supervisor.kill()
+        await asyncio.gather(*self._tasks)
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _until_exit(self, namespace: str, name: str, supervisor: Supervisor) -> None:
+        exit_code = await supervisor.wait()
+        del self._supervisors[name]
+
+        def terminate(stored: Json) -> None:
+            _set_container(stored, _terminated(stored, exit_code, supervisor.report()))
+
+        self.pods.change(namespace, name, terminate)
+        self.pods.collect(namespace, name)
+
+
+def _running(manifest: Json, port: int) -> Json:
+    """Give a pod the form it has in a cluster when its container has just started."""
+    now = format_time(datetime.now(UTC))
+    pod = {**manifest, "spec": {**manifest["spec"], "nodeName": os.uname().nodename}}
+    annotations = {**manifest["metadata"].get("annotations", {}), CONTROL_PORT_ANNOTATION: str(port)}
+    pod["metadata"] = {**manifest["metadata"], "annotations": annotations}
+    scheduled = {"type": "PodScheduled", "status": "True", "lastTransitionTime": now}
+    pod["status"] = {"phase": "Running", "podIP": "127.0.0.1", "conditions": [scheduled]}
+    _set_container(pod, {"running": {"startedAt": now}})
+    return pod
+
+
+def _set_container(pod: Json, state: Json) -> None:
+    pod["status"]["containerStatuses"] = [{"name": BOT_CONTAINER, "state": state}]
+    if "terminated" in state:
+        pod["status"]["phase"] = "Failed" if state["terminated"]["exitCode"] else "Succeeded"
+
+
+def _terminated(pod: Json, exit_code: int, report: str) -> Json:
+    (container,) = pod["status"]["containerStatuses"]
+    return {
+        "terminated": {
+            "exitCode": exit_code,
+            "reason": "Error" if exit_code else "Completed",
+            "startedAt": container["state"]["running"]["startedAt"],
+            "finishedAt": format_time(datetime.now(UTC)),
+            "message": report,
+        }
+    }
+
+
+def _grace(pod: Json, how: PodDeletion) -> timedelta:
+    if how is PodDeletion.FORCED:
+        return timedelta(0)
+    return SHORT_GRACE if how is PodDeletion.SHORT else timedelta(seconds=pod["spec"]["terminationGracePeriodSeconds"])
+
+
+def _finalizers(finalizers: tuple[str, ...]) -> Callable[[Json], None]:
+    def write(stored: Json) -> None:
+        stored["metadata"]["finalizers"] = list(finalizers)
+
+    return write
+
+
+def _key(session: Json) -> Key:
+    return Key(session["metadata"]["namespace"], session["metadata"]["name"])
+
+
+def _session_key(pod: Json) -> Key:
+    return Key(pod["metadata"]["namespace"], pod["metadata"]["labels"][SESSION_LABEL])

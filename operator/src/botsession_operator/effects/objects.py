@@ -1,0 +1,85 @@
+"""Objects kept in memory the way an API server keeps them: versions, conflicts, finalizers, deletion.
+
+The local backend's store. The contract tests that hold the Kubernetes backend hold it too.
+"""
+
+import copy
+import itertools
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from botsession_contract.jsonform import format_time
+from botsession_operator.api.spec import Json
+from botsession_operator.errors import Conflict
+
+
+class Objects:
+    """Objects of one kind, by namespace and name. `changed` is called after each change, with the object."""
+
+    def __init__(self, changed: Callable[[Json], None]) -> None:
+        self._objects: dict[tuple[str, str], Json] = {}
+        self._versions = itertools.count(1)
+        self._changed = changed
+
+    def get(self, namespace: str, name: str) -> Json | None:
+        """Give a copy, so that nobody changes what is stored by hand."""
+        return copy.deepcopy(self._objects.get((namespace, name)))
+
+    def names(self) -> list[tuple[str, str]]:
+        """List what there is."""
+        return list(self._objects)
+
+    def create(self, manifest: Json) -> bool:
+        """Store a new object; False when one of its name exists."""
+        metadata = manifest["metadata"]
+        place = (metadata["namespace"], metadata["name"])
+        if place in self._objects:
+            return False
+        created = copy.deepcopy(manifest)
+        created["metadata"] |= {
+            "uid": str(uuid.uuid4()),
+            "generation": 1,
+            "creationTimestamp": format_time(datetime.now(UTC)),
+        }
+        self._store(place, created)
+        return True
+
+    def change(self, namespace: str, name: str, change: Callable[[Json], None], version: str | None = None) -> str:
+        """Change an object in place, give its new version; raise Conflict where `version` is not the present one.
+
+        A missing object is left alone. One whose last finalizer went while it was being deleted goes too.
+        """
+        stored = self._objects.get((namespace, name))
+        if stored is None:
+            return version or ""
+        if version not in (None, stored["metadata"]["resourceVersion"]):
+            raise Conflict(f"{namespace}/{name} has changed since version {version}")
+        changed = copy.deepcopy(stored)
+        change(changed)
+        if changed != stored:
+            self._store((namespace, name), changed)
+        return str(self._objects.get((namespace, name), changed)["metadata"]["resourceVersion"])
+
+    def delete(self, namespace: str, name: str, grace: timedelta) -> None:
+        """Mark an object as being deleted; it goes when nothing holds it. Grace can only become shorter."""
+
+        def mark(stored: Json) -> None:
+            by = format_time(datetime.now(UTC) + grace)
+            metadata = stored["metadata"]
+            metadata["deletionTimestamp"] = min(by, metadata.get("deletionTimestamp", by))
+            metadata["deletionGracePeriodSeconds"] = round(grace.total_seconds())
+
+        self.change(namespace, name, mark)
+
+    def collect(self, namespace: str, name: str) -> None:
+        """Let an object go whose deletion nothing holds up any more."""
+        stored = self._objects.get((namespace, name))
+        if stored and "deletionTimestamp" in stored["metadata"] and not stored["metadata"].get("finalizers"):
+            del self._objects[namespace, name]
+            self._changed(stored)
+
+    def _store(self, place: tuple[str, str], changed: Json) -> None:
+        changed["metadata"]["resourceVersion"] = str(next(self._versions))
+        self._objects[place] = changed
+        self._changed(changed)
