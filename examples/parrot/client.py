@@ -21,7 +21,7 @@ from pipecat.audio.utils import create_file_resampler
 from pipecat.frames.frames import InputAudioRawFrame, OutputAudioRawFrame
 from pipecat.serializers.protobuf import ProtobufFrameSerializer
 from recording import CHUNK_BYTES, CHUNK_SECS, Recording, Utterance
-from speech import SAMPLE_BYTES, SAMPLE_RATE, synthesise
+from speech import SAMPLE_BYTES, SAMPLE_RATE, SpeechError, synthesise
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
@@ -182,7 +182,7 @@ async def dial(url: str, timeout: float) -> ClientConnection:
     while True:
         try:
             return await connect(url, proxy=None)
-        except (OSError, InvalidHandshake, EOFError):
+        except (OSError, InvalidHandshake):
             if time.monotonic() > give_up_at:
                 raise
         await asyncio.sleep(RETRY_SECS)
@@ -250,4 +250,7 @@ async def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    try:
+        sys.exit(asyncio.run(main()))
+    except (OSError, InvalidHandshake, SpeechError) as exc:
+        sys.exit(f"no call was possible: {exc}")

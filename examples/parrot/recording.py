@@ -15,6 +15,8 @@ CHUNK_BYTES: Final = int(SAMPLE_RATE * CHUNK_SECS) * SAMPLE_BYTES
 QUIET_AMPLITUDE: Final = 300  # of 32767: espeak-ng's softest consonants are louder, its pauses are nearly zeros
 PAUSE_SECS: Final = 0.7  # longer than between "… time limit." and "Goodbye!", shorter than between two answers
 LATE_SECS: Final = 0.25  # sound that comes less late than this was held up on its way; more, and nobody spoke
+MID_WORD_SECS: Final = 0.2  # a bot whose voice was heard so shortly before has not finished its word …
+HELD_UP_SECS: Final = 2.0  # … so what follows was held up by a busy machine, up to this long
 MARGIN_SECS: Final = 0.3  # of quiet on either side, without which the recogniser loses first and last consonants
 
 
@@ -41,8 +43,10 @@ class Recording:
 
     def hear(self, sound: bytes) -> None:
         """Add sound that has just arrived."""
-        late = self.elapsed() - len(self.pcm) / SAMPLE_BYTES / SAMPLE_RATE
-        if late > LATE_SECS:
+        recorded = len(self.pcm) / SAMPLE_BYTES / SAMPLE_RATE
+        late = self.elapsed() - recorded
+        mid_word = amplitude(self._cut(max(0.0, recorded - MID_WORD_SECS), recorded)) > QUIET_AMPLITUDE
+        if late > (HELD_UP_SECS if mid_word else LATE_SECS):
             self.pcm += silence(late)
         self.pcm += sound
         if amplitude(sound) > QUIET_AMPLITUDE:

@@ -24,7 +24,8 @@ class PocketsphinxSTTService(SegmentedSTTService):
 
     def __init__(self, *, rule: str = "parrot.phrase", **kwargs: Any) -> None:
         settings = STTSettings(model=get_model_path("en-us/en-us"), language=Language.EN_US)
-        super().__init__(sample_rate=SAMPLE_RATE, settings=settings, **kwargs)
+        # The latency is the VAD's half second plus what decoding takes on a busy core.
+        super().__init__(sample_rate=SAMPLE_RATE, ttfs_p99_latency=0.8, settings=settings, **kwargs)
         self._rule = rule
         self._recogniser: Recogniser | None = None
 

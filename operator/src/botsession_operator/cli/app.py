@@ -41,9 +41,10 @@ def _version(wanted: bool) -> None:  # noqa: FBT001  # typer's callback
 
 @app.callback()
 def botsession(
-    version: Annotated[  # noqa: ARG001  # its callback does the work
+    *,
+    version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
-    ] = False,  # noqa: FBT002
+    ] = False,
 ) -> None:
     """Run Pipecat voice bots and end them properly."""
 
@@ -78,7 +79,7 @@ def run(
     # Passes tell the timeline what they did; their log would only say it twice.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     terminal = Terminal(Console(highlight=False), f"{key['namespace']}/{key['name']}", datetime.now(UTC))
-    with log_path.open("wb") as log, terminal:
+    with log_path.open("ab") as log, terminal:
         place = Place(file.resolve().parent, folder.resolve(), str(python), log)
         status = asyncio.run(run_session(manifest, place, terminal, caller))
     terminal.sum_up(status, {"log": str(log_path)})
