@@ -9,7 +9,6 @@ import asyncio
 import json
 import sys
 import time
-import wave
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,11 +16,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from loguru import logger
-from pipecat.audio.utils import create_file_resampler
 from pipecat.frames.frames import InputAudioRawFrame, OutputAudioRawFrame
 from pipecat.serializers.protobuf import ProtobufFrameSerializer
 from recording import CHUNK_BYTES, CHUNK_SECS, Recording, Utterance
-from speech import SAMPLE_BYTES, SAMPLE_RATE, SpeechError, synthesise
+from speech import SAMPLE_RATE, SpeechError, read_wav, synthesise
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
@@ -159,7 +157,7 @@ async def converse(
     Each sentence waits for the answer to the one before. `timeout` and `hang_up_after` count seconds since the
     connection was made; without either, the call lasts until the bot ends it.
     """
-    sentences = [(line, await sound_of(line)) for line in say]
+    sentences = [(line, await (synthesise(line) if isinstance(line, str) else read_wav(line))) for line in say]
     limits = [limit for limit in (hang_up_after, timeout) if limit is not None]
     async with await dial(url, connect_timeout) as connection:
         call = Call(connection, report)
@@ -186,18 +184,6 @@ async def dial(url: str, timeout: float) -> ClientConnection:
             if time.monotonic() > give_up_at:
                 raise
         await asyncio.sleep(RETRY_SECS)
-
-
-async def sound_of(line: Line) -> bytes:
-    """Turn a text or a mono 16-bit WAV file into sound."""
-    if isinstance(line, str):
-        spoken: bytes = await synthesise(line)
-        return spoken
-    with wave.open(str(line), "rb") as file:
-        if (file.getnchannels(), file.getsampwidth()) != (1, SAMPLE_BYTES):
-            raise ValueError(f"{line} is not a mono 16-bit WAV file")
-        pcm, rate = file.readframes(file.getnframes()), file.getframerate()
-    return await create_file_resampler().resample(pcm, rate, SAMPLE_RATE)
 
 
 def parse_arguments() -> argparse.Namespace:

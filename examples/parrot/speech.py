@@ -5,6 +5,7 @@ the rate pocketsphinx's English model was trained on.
 """
 
 import asyncio
+import wave
 from pathlib import Path
 from typing import Final
 
@@ -56,6 +57,15 @@ async def _espeak(text: str, voice: str) -> bytes:
     if process.returncode != 0 or len(wav) <= _WAV_HEADER_BYTES:
         raise SpeechError(f"espeak-ng made no sound: {complaint.decode(errors='replace').strip()}")
     return wav
+
+
+async def read_wav(path: Path) -> bytes:
+    """Return the sound of a mono 16-bit WAV file of any rate."""
+    with wave.open(str(path), "rb") as file:
+        if (file.getnchannels(), file.getsampwidth()) != (1, SAMPLE_BYTES):
+            raise SpeechError(f"{path} is not a mono 16-bit WAV file")
+        pcm, made_at = file.readframes(file.getnframes()), file.getframerate()
+    return await create_file_resampler().resample(pcm, made_at, SAMPLE_RATE)
 
 
 class Recogniser:
