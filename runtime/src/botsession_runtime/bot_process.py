@@ -1,0 +1,87 @@
+"""Starts the bot. Imported before anything else, so it costs little: no asyncio, no dataclasses, no contract.
+
+It reads the launch as plain JSON for the same reason; the supervisor decodes and checks all of it while the bot imports
+Pipecat.
+"""
+
+import json
+import os
+import socket
+import subprocess
+from pathlib import Path
+from typing import Any, NamedTuple
+
+#: The environment variables that a bot's process gets from us. The first two are spelt again in `agent`, which must
+#: stand alone; a test holds them together.
+AGENT_FD_ENV = "BOTSESSION_AGENT_FD"
+STACK_FD_ENV = "BOTSESSION_STACK_FD"
+BOT_ENV = "BOTSESSION_BOT"
+LAUNCH_ENV = "BOTSESSION_LAUNCH"
+SETUP_FILES_ENV = "PIPECAT_SETUP_FILES"
+HERE = Path(__file__).resolve().parent
+
+
+class Bot(NamedTuple):
+    """The bot's process, and our ends of what connects us with it."""
+
+    #: None when it could not be started; `failure` says why.
+    pid: int | None
+    agent: socket.socket
+    #: Read end of the pipe for stack dumps.
+    stacks: int
+    failure: str | None = None
+
+
+def start(orders: dict[str, Any], environ: dict[str, str]) -> Bot:
+    """Start the bot that the orders describe, in a session of its own: a process group that can be killed whole."""
+    ours, theirs = socket.socketpair()
+    dumps, dump_target = os.pipe()
+    process, failure = None, None
+    try:
+        process = subprocess.Popen(
+            command_line(orders),
+            env=bot_environment(orders, environ, theirs.fileno(), dump_target),
+            pass_fds=(theirs.fileno(), dump_target),
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as exc:
+        failure = f"{command_line(orders)[0]} cannot be executed: {getattr(exc, 'strerror', None) or exc}"
+    theirs.close()
+    os.close(dump_target)
+    if process is None:
+        return Bot(None, ours, dumps, failure)
+    # The supervisor reaps every child itself; Popen must not, nor warn that nobody did.
+    process.returncode = 0
+    return Bot(process.pid, ours, dumps)
+
+
+def command_line(orders: dict[str, Any]) -> list[str]:
+    """Give what to execute: the command as it is, or our launcher for a target."""
+    if orders.get("command"):
+        return [str(word) for word in orders["command"]]
+    return [orders.get("python") or "python3", "-m", "botsession_runtime.launch"]
+
+
+def bot_environment(orders: dict[str, Any], environ: dict[str, str], agent_fd: int, stack_fd: int) -> dict[str, str]:
+    """Give the bot's environment: ours, less our orders, plus the hook and the way to reach us."""
+    env = {key: value for key, value in environ.items() if key != LAUNCH_ENV}
+    env[AGENT_FD_ENV] = f"{agent_fd}:{os.fstat(agent_fd).st_ino}"
+    env[STACK_FD_ENV] = str(stack_fd)
+    files = [env.get(SETUP_FILES_ENV, ""), str(HERE / "agent.py")]
+    env[SETUP_FILES_ENV] = os.pathsep.join(each for each in files if each)
+    if orders.get("command"):
+        return without_our_path(env)
+    bot = {"target": orders.get("target"), "body": orders.get("body"), "session": orders.get("name")}
+    return env | {BOT_ENV: json.dumps(bot)}
+
+
+def without_our_path(env: dict[str, str]) -> dict[str, str]:
+    """Take our packages' folder out of PYTHONPATH, which says no more to the bot than it did without us."""
+    kept = [each for each in env.get("PYTHONPATH", "").split(os.pathsep) if each and not _is_our_folder(each)]
+    rest = {key: value for key, value in env.items() if key != "PYTHONPATH"}
+    return rest | {"PYTHONPATH": os.pathsep.join(kept)} if kept else rest
+
+
+def _is_our_folder(folder: str) -> bool:
+    # An installed runtime lives in site-packages, which whoever put it on PYTHONPATH wants there.
+    return Path(folder).resolve() == HERE.parent and HERE.parent.name != "site-packages"

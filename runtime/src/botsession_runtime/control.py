@@ -1,0 +1,160 @@
+"""The control endpoint: HTTP for the operator, and probes for the kubelet."""
+
+import json
+import math
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any, Final, Protocol, TypeVar
+
+from aiohttp import web
+
+from botsession_contract.control import (
+    END_PATH,
+    LARGEST_BODY_BYTES,
+    LIVEZ_PATH,
+    PROBLEM_TYPE,
+    READYZ_PATH,
+    SESSION_PATH,
+    EndRequest,
+    SessionPatch,
+    SessionSnapshot,
+)
+from botsession_contract.credentials import token_matches
+from botsession_contract.jsonform import PayloadError, Unknown, decode, encode
+from botsession_contract.launch import LONGEST_SESSION_SECONDS
+
+#: The kubelet's probes carry no token, and learn nothing but yes or no.
+OPEN_PATHS: Final = frozenset({LIVEZ_PATH, READYZ_PATH})
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+T = TypeVar("T")
+
+
+class WrongStateError(Exception):
+    """The session is not in a state for what was asked; the message is a sentence for the caller."""
+
+
+class Session(Protocol):
+    """What the endpoint needs of the supervisor."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the pipeline has started and the session is not over."""
+        ...
+
+    def snapshot(self) -> SessionSnapshot:
+        """Tell what is known now."""
+        ...
+
+    def end(self, request: EndRequest) -> None:
+        """Start the ladder, or raise its mode; WrongStateError where that cannot be."""
+        ...
+
+    def move_deadline(self, deadline: datetime) -> None:
+        """Watch another deadline; WrongStateError once the session ends."""
+        ...
+
+
+SESSION: Final = web.AppKey("session", Session)
+TOKEN_DIGEST: Final = web.AppKey("token_digest", str)
+
+
+def create_app(session: Session, token_sha256: str) -> web.Application:
+    """Build the application for one session."""
+    app = web.Application(middlewares=[problems, authorise], client_max_size=LARGEST_BODY_BYTES)
+    app[SESSION] = session
+    app[TOKEN_DIGEST] = token_sha256
+    app.router.add_get(LIVEZ_PATH, livez, allow_head=False)
+    app.router.add_get(READYZ_PATH, readyz, allow_head=False)
+    app.router.add_get(SESSION_PATH, get_session, allow_head=False)
+    app.router.add_patch(SESSION_PATH, patch_session)
+    app.router.add_post(END_PATH, end_session)
+    return app
+
+
+@web.middleware
+async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn every error into a problem document (RFC 9457)."""
+    try:
+        return await handler(request)
+    except PayloadError as exc:
+        return problem(400, "Bad Request", str(exc))
+    except WrongStateError as exc:
+        return problem(409, "Conflict", str(exc))
+    except web.HTTPException as exc:
+        kept = {name: exc.headers[name] for name in ("Allow", "WWW-Authenticate") if name in exc.headers}
+        return problem(exc.status, exc.reason, exc.text or exc.reason, kept)
+
+
+@web.middleware
+async def authorise(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Let only the bearer of the session's token in, before anything of the request is looked at."""
+    if request.path not in OPEN_PATHS:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token_matches(token.strip(), request.app[TOKEN_DIGEST]):
+            challenge = {"WWW-Authenticate": 'Bearer realm="botsession"'}
+            raise web.HTTPUnauthorized(headers=challenge, text="the session's bearer token is required")
+    return await handler(request)
+
+
+async def livez(_request: web.Request) -> web.Response:
+    """Answer that the supervisor's loop turns."""
+    return web.Response(text="ok\n")
+
+
+async def readyz(request: web.Request) -> web.Response:
+    """Answer whether the pipeline has started."""
+    if not request.app[SESSION].is_ready:
+        raise web.HTTPServiceUnavailable(text="the pipeline is not running")
+    return web.Response(text="ok\n")
+
+
+async def get_session(request: web.Request) -> web.Response:
+    """Give the snapshot."""
+    return _snapshot(request, 200)
+
+
+async def patch_session(request: web.Request) -> web.Response:
+    """Move the deadline that the backstop watches."""
+    request.app[SESSION].move_deadline((await _body(request, SessionPatch)).deadline)
+    return _snapshot(request, 200)
+
+
+async def end_session(request: web.Request) -> web.Response:
+    """Ask the session to end. Returns at once; the ladder is walked afterwards."""
+    wanted = await _body(request, EndRequest)
+    check_seconds("gracePeriodSeconds", wanted.grace_period_seconds)
+    check_seconds("cancelPeriodSeconds", wanted.cancel_period_seconds)
+    request.app[SESSION].end(wanted)
+    return _snapshot(request, 202)
+
+
+def check_seconds(name: str, seconds: float | None) -> None:
+    """Refuse a period that is none: NaN compares with nothing, so it must not get to a timer."""
+    if seconds is not None and not (math.isfinite(seconds) and 0 <= seconds <= LONGEST_SESSION_SECONDS):
+        raise PayloadError(f"{name} must be between 0 and {LONGEST_SESSION_SECONDS}")
+
+
+def problem(status: int, title: str, detail: str, headers: dict[str, str] | None = None) -> web.Response:
+    """Build a problem document."""
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    return web.Response(status=status, text=json.dumps(body), content_type=PROBLEM_TYPE, headers=headers)
+
+
+def _snapshot(request: web.Request, status: int) -> web.Response:
+    return web.json_response(encode(request.app[SESSION].snapshot()), status=status)
+
+
+async def _body(request: web.Request, cls: type[T]) -> T:
+    if request.content_type != "application/json":
+        raise web.HTTPUnsupportedMediaType(text="the body must be application/json")
+    raw = await request.read()
+    try:
+        data = json.loads(raw, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as exc:
+        raise PayloadError("the body is not JSON") from exc
+    return decode(cls, data, unknown=Unknown.REFUSE)
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")

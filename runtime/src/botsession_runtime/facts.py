@@ -1,0 +1,199 @@
+"""What is known of a session, and how an event from the bot changes it. Pure: the ladder and the report read only this.
+
+All times are seconds of the monotonic clock, so that nothing here moves when somebody sets the wall clock.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from botsession_contract.lifecycle import Cause, Mode, Step
+from botsession_contract.report import DanglingTasks
+
+#: Names of the frames that end a pipeline.
+CANCEL_FRAME: Final = "CancelFrame"
+END_FRAMES: Final = frozenset({"EndFrame", "StopFrame"})
+NO_TASKS: Final = DanglingTasks()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """How the session was asked to end."""
+
+    cause: Cause
+    mode: Mode
+    at: float
+    grace_seconds: float
+    cancel_seconds: float
+    farewell: str = ""
+    #: When Graceful was raised to Immediate.
+    raised_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """A step of the ladder and when it was taken."""
+
+    step: Step
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The frame that ended the pipeline."""
+
+    frame: str
+    reason: str | None
+    #: Whether the frame was sent for the request, rather than by the bot.
+    is_ours: bool
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """The end of the bot's process."""
+
+    #: As `os.waitstatus_to_exitcode` gives it: negative for a signal.
+    code: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Dumpable:
+    """The process that answers a signal with its stacks."""
+
+    pid: int
+    signal: int
+    #: The thread that runs the event loop.
+    thread: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything known of one session. Absent members have not happened, as far as is known."""
+
+    began: float
+    is_target: bool = True
+    hooked_at: float | None = None
+    imported_at: float | None = None
+    started_at: float | None = None
+    client_at: float | None = None
+    idle_at: float | None = None
+    request: Request | None = None
+    rungs: tuple[Rung, ...] = ()
+    #: An EndFrame or a StopFrame has been queued and has not come out: whatever is queued behind it waits.
+    has_end_in_flight: bool = False
+    #: The processor that holds the EndFrame, or the CancelFrame, now.
+    end_held_by: str | None = None
+    cancel_held_by: str | None = None
+    #: When the bot put its own frame to end the pipeline in.
+    own_end_at: float | None = None
+    finish: Finish | None = None
+    #: What Pipecat gave up waiting for: `setup`, `StartFrame` or `CancelFrame`.
+    timed_out: str | None = None
+    #: Why the bot could not be run at all.
+    failure: str | None = None
+    #: The exception that came out of the bot.
+    crash: str | None = None
+    has_returned: bool = False
+    dangling: DanglingTasks = NO_TASKS
+    dumpable: Dumpable | None = None
+    #: The line that the bot's event loop was blocked in when it was killed.
+    blocked_at: str | None = None
+    exit: Exit | None = None
+
+    def rung(self, step: Step) -> Rung | None:
+        """Give the last time that a step was taken."""
+        return next((rung for rung in reversed(self.rungs) if rung.step is step), None)
+
+
+def learn(facts: Facts, event: dict[str, Any]) -> Facts:
+    """Add what an event from the bot's process says. An event nobody here knows says nothing."""
+    learner = _LEARNERS.get(event.get("event", ""))
+    return learner(facts, event, float(event["at"])) if learner else facts
+
+
+def _hooked(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
+    return replace(facts, hooked_at=at, imported_at=facts.imported_at or at)
+
+
+def _imported(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
+    return replace(facts, imported_at=facts.imported_at or at)
+
+
+def _dumpable(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
+    return replace(facts, dumpable=Dumpable(event["pid"], event["signal"], event["thread"]))
+
+
+def _started(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
+    return replace(facts, started_at=facts.started_at or at)
+
+
+def _client(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
+    return replace(facts, client_at=facts.client_at or at)
+
+
+def _idle(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
+    return replace(facts, idle_at=at)
+
+
+def _timeout(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
+    return replace(facts, timed_out=event["what"])
+
+
+def _hop(facts: Facts, event: dict[str, Any], at: float) -> Facts:
+    own = facts.own_end_at if event["ours"] else facts.own_end_at or at
+    if event["frame"] == CANCEL_FRAME:
+        return replace(facts, cancel_held_by=event["held_by"], own_end_at=own)
+    return replace(facts, end_held_by=event["held_by"], own_end_at=own, has_end_in_flight=True)
+
+
+def _finished(facts: Facts, event: dict[str, Any], at: float) -> Facts:
+    # With several root workers the first to finish is the conversation; the rest only follow.
+    finish = Finish(event["frame"], event.get("reason"), bool(event["ours"]), at)
+    return replace(facts, finish=facts.finish or finish)
+
+
+def _took(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
+    """Correct the last rung by what the bot's side really did: it knows of its own EndFrame first."""
+    step = Step(event["step"])
+    in_flight = facts.has_end_in_flight or step in (Step.END_FRAME, Step.FORCED_CANCEL_FRAME)
+    if facts.rungs and step is Step.FORCED_CANCEL_FRAME and facts.rungs[-1].step is Step.CANCEL_FRAME:
+        last = replace(facts.rungs[-1], step=step)
+        return replace(facts, rungs=(*facts.rungs[:-1], last), has_end_in_flight=in_flight)
+    return replace(facts, has_end_in_flight=in_flight)
+
+
+def _failed(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
+    return replace(facts, failure=facts.failure or event["message"])
+
+
+def _crashed(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
+    return replace(facts, crash=facts.crash or event["message"])
+
+
+def _returned(facts: Facts, _event: dict[str, Any], _at: float) -> Facts:
+    return replace(facts, has_returned=True)
+
+
+def _dangling(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
+    """Keep the longer list: the launcher sees every task, the hook only those that Pipecat manages."""
+    found = DanglingTasks(event["count"], tuple(event["names"]))
+    return replace(facts, dangling=max(facts.dangling, found, key=lambda tasks: tasks.count))
+
+
+_LEARNERS: Final = {
+    "hooked": _hooked,
+    "imported": _imported,
+    "dumpable": _dumpable,
+    "started": _started,
+    "client": _client,
+    "idle": _idle,
+    "timeout": _timeout,
+    "hop": _hop,
+    "finished": _finished,
+    "took": _took,
+    "failed": _failed,
+    "crashed": _crashed,
+    "returned": _returned,
+    "dangling": _dangling,
+}

@@ -1,0 +1,70 @@
+"""Rule: which step of the shutdown ladder is next, and when. Pure, so that every way down can be tested in a table.
+
+    Graceful:   EndFrame -> gracePeriod -> ForcedCancelFrame -> cancelPeriod -> Kill
+    Immediate:  CancelFrame (past an EndFrame in flight: ForcedCancelFrame) -> cancelPeriod -> Kill
+    Before the pipeline started:  Terminate -> at most TERMINATE_SECONDS -> Kill
+
+A pipeline that has finished needs no more frames, but its process may hang still; it is killed when the ladder would
+have ended.
+"""
+
+from typing import Final
+
+from botsession_contract.lifecycle import Mode, Step
+from botsession_runtime.facts import Facts, Request, Rung
+
+#: How long a bot that has no pipeline yet may take over a SIGTERM, in seconds. There is nobody to say goodbye to.
+TERMINATE_SECONDS: Final = 5.0
+
+
+def next_rung(facts: Facts, own_grace_seconds: float) -> Rung | None:
+    """Give the next step and when it is due; None while there is nothing to do.
+
+    `own_grace_seconds` is what a bot that ended its pipeline itself gets to leave.
+    """
+    if facts.exit or facts.rung(Step.KILL):
+        return None
+    request = facts.request
+    if request is None:
+        return Rung(Step.KILL, facts.finish.at + own_grace_seconds) if facts.finish else None
+    terminated = facts.rung(Step.TERMINATE)
+    if terminated:
+        return Rung(Step.KILL, terminated.at + min(request.cancel_seconds, TERMINATE_SECONDS))
+    if facts.finish:
+        return Rung(Step.KILL, end_of_ladder(facts, request))
+    if facts.started_at is None:
+        return Rung(Step.TERMINATE, request.at)
+    return _with_pipeline(facts, request)
+
+
+def _with_pipeline(facts: Facts, request: Request) -> Rung:
+    cancelled = cancel_rung(facts)
+    if cancelled:
+        return Rung(Step.KILL, cancelled.at + request.cancel_seconds)
+    if request.mode is Mode.IMMEDIATE:
+        step = Step.FORCED_CANCEL_FRAME if facts.has_end_in_flight else Step.CANCEL_FRAME
+        return Rung(step, request.at if request.raised_at is None else request.raised_at)
+    if facts.rung(Step.END_FRAME) is None:
+        return Rung(Step.END_FRAME, request.at)
+    return Rung(Step.FORCED_CANCEL_FRAME, asked_at(facts, request) + request.grace_seconds)
+
+
+def end_of_ladder(facts: Facts, request: Request) -> float:
+    """Give when the bot is killed if nothing else happens."""
+    cancelled = cancel_rung(facts)
+    if cancelled:
+        return cancelled.at + request.cancel_seconds
+    if request.mode is Mode.IMMEDIATE:
+        return (request.at if request.raised_at is None else request.raised_at) + request.cancel_seconds
+    return asked_at(facts, request) + request.grace_seconds + request.cancel_seconds
+
+
+def asked_at(facts: Facts, request: Request) -> float:
+    """Give when the grace period began: with the EndFrame, once there is one."""
+    asked = facts.rung(Step.END_FRAME)
+    return asked.at if asked else request.at
+
+
+def cancel_rung(facts: Facts) -> Rung | None:
+    """Give the rung at which the pipeline was cancelled, either way."""
+    return facts.rung(Step.FORCED_CANCEL_FRAME) or facts.rung(Step.CANCEL_FRAME)

@@ -1,0 +1,330 @@
+"""The supervisor: outlives whatever the bot does, ends it properly, and says how it ended.
+
+Glue between the pure parts and the world: events change the facts, the ladder reads the facts and names the next
+step, steps are carried out here. Nothing in it ever waits for the bot without a bound.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from loguru import logger
+
+from botsession_contract.control import EndRequest, SessionSnapshot
+from botsession_contract.jsonform import PayloadError, decode
+from botsession_contract.launch import BACKSTOP_SECONDS, Launch
+from botsession_contract.lifecycle import BotState, Cause, Mode, Phase, Step, final_phase
+from botsession_contract.report import ExitReport, to_bytes
+from botsession_runtime import ending, ladder, processes, stacks
+from botsession_runtime.bot_process import Bot
+from botsession_runtime.control import WrongStateError, create_app
+from botsession_runtime.dump import read_dump
+from botsession_runtime.facts import Exit, Facts, Request, Rung, learn
+from botsession_runtime.log import configure_log, log_event
+from botsession_runtime.poke import Poker
+from botsession_runtime.report import conclude, ending_of
+
+#: How long the sweep waits for killed processes to be gone, in seconds. One in the kernel's hands may never be.
+SWEEP_SECONDS = 1.0
+#: Events that the operator would like to know of at once.
+NEWS = frozenset({"started", "client", "took", "finished"})
+
+
+def run(orders: dict[str, Any], bot: Bot, *, began: float, early_signals: list[int]) -> int:
+    """Supervise a bot that has been started; return the process's exit code."""
+    configure_log()
+    try:
+        launch = decode(Launch, orders)
+    except PayloadError as exc:
+        logger.error("the launch cannot be used: {}", exc)
+        if bot.pid:
+            processes.signal_group(bot.pid, signal.SIGKILL)
+        return 2
+    processes.adopt_orphans()
+    return asyncio.run(Supervisor(launch, bot, began=began).run(early_signals))
+
+
+class Supervisor:
+    """One session: its facts, its timers and what is done about them."""
+
+    def __init__(self, launch: Launch, bot: Bot, *, began: float) -> None:
+        self.launch = launch
+        self.bot = bot
+        self.facts = Facts(began=began, is_target=not launch.command, failure=bot.failure)
+        self.report: ExitReport | None = None
+        # One pairing of the two clocks for the whole session: times of records keep their distances when the wall
+        # clock is set.
+        self._zero = datetime.now(UTC) - timedelta(seconds=time.monotonic())
+        self._deadline: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._unread = b""
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self, early_signals: list[int]) -> int:
+        """Supervise until the bot is gone and its report is written."""
+        self._loop = asyncio.get_running_loop()
+        self._gone = asyncio.Event()
+        self._child_died = asyncio.Event()
+        self._poker = Poker(self.launch.poke_url)
+        self._watch()
+        runner = web.AppRunner(
+            create_app(self, self.launch.token_sha256), access_log=None, handle_signals=False, shutdown_timeout=0.2
+        )
+        await self._serve(runner)
+        for _ in early_signals:
+            self._terminated()
+        await self._gone.wait()
+        await self._sweep()
+        self._conclude()
+        await self._poker.close()
+        await runner.cleanup()
+        return self._exit_code()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the pipeline has started and the session is not over."""
+        return self.facts.started_at is not None and self.facts.exit is None
+
+    def snapshot(self) -> SessionSnapshot:
+        """Tell what is known now."""
+        facts = self.facts
+        deadline = self._deadline_at()
+        return SessionSnapshot(
+            state=self._state(),
+            now=self.wall(self._loop.time()),
+            started_at=None if facts.started_at is None else self.wall(facts.started_at),
+            client_connected_at=None if facts.client_at is None else self.wall(facts.client_at),
+            deadline=None if deadline is None else self.wall(deadline),
+            ending=ending_of(facts, self.wall),
+            report=self.report,
+        )
+
+    def end(self, request: EndRequest) -> None:
+        """Start the ladder, or raise its mode."""
+        if self.facts.exit:
+            raise WrongStateError("the session has finished")
+        current = self.facts.request
+        if current is None:
+            self._ask(self._request(request))
+        elif current.mode is Mode.GRACEFUL and request.mode is Mode.IMMEDIATE:
+            self._ask(ending.raised(current, request, self._loop.time()))
+        elif current.mode is not request.mode:
+            raise WrongStateError("the session is ending immediately, which cannot become graceful again")
+
+    def move_deadline(self, deadline: datetime) -> None:
+        """Watch another deadline."""
+        if self.facts.request or self.facts.exit:
+            raise WrongStateError("the session is ending")
+        self._deadline = (deadline - self._zero).total_seconds()
+        logger.info("deadline moved to {}", deadline.isoformat())
+        self._advance()
+
+    def wall(self, moment: float) -> datetime:
+        """Turn a monotonic time into a wall-clock time."""
+        return self._zero + timedelta(seconds=moment)
+
+    # What comes in.
+
+    def _watch(self) -> None:
+        os.set_blocking(self.bot.agent.fileno(), False)
+        os.set_blocking(self.bot.stacks, False)
+        self._loop.add_reader(self.bot.agent, self._read)
+        self._loop.add_signal_handler(signal.SIGCHLD, self._reap)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self._terminated)
+        if self.bot.pid is None:
+            self._exited(127)
+        self._reap()  # a bot that was gone before the handler was there
+
+    async def _serve(self, runner: web.AppRunner) -> None:
+        await runner.setup()
+        site = self._site(runner)
+        try:
+            await site.start()
+        except OSError as exc:
+            # The bot runs already and SIGTERM still ends it properly, so this is no reason to stop.
+            logger.error("the control endpoint cannot listen: {}", exc)
+
+    def _site(self, runner: web.AppRunner) -> web.BaseSite:
+        if self.launch.control_fd is None:
+            return web.TCPSite(runner, self.launch.control_host, self.launch.control_port)
+        listening = socket.socket(fileno=self.launch.control_fd)
+        listening.set_inheritable(False)
+        return web.SockSite(runner, listening)
+
+    def _read(self) -> None:
+        """Take in whatever the bot's side has written."""
+        with contextlib.suppress(BlockingIOError, ConnectionError):
+            while chunk := self.bot.agent.recv(65536):
+                *lines, self._unread = (self._unread + chunk).split(b"\n")
+                for line in lines:
+                    self._hear(line)
+            self._loop.remove_reader(self.bot.agent)
+        self._advance()
+
+    def _hear(self, line: bytes) -> None:
+        try:
+            event = json.loads(line)
+            self.facts = learn(self.facts, event)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            logger.warning("the bot's side said something unreadable")
+            return
+        log_event(event)
+        if event["event"] in NEWS:
+            self._poker.poke()
+
+    def _reap(self) -> None:
+        for pid, code in processes.reap():
+            if pid == self.bot.pid:
+                self._exited(code)
+        self._child_died.set()
+
+    def _exited(self, code: int) -> None:
+        self._read()  # what it said last, and nobody has read yet
+        self.facts = replace(self.facts, exit=Exit(code, self._loop.time()))
+        logger.info("bot exited with code {}", code)
+        self._advance()
+        self._gone.set()
+
+    def _terminated(self) -> None:
+        """Answer a SIGTERM: whoever sends it kills the container when the grace is over, so all must fit in."""
+        now = self._loop.time()
+        budget = ending.sigterm_budget(self.launch.termination_grace_seconds)
+        if self.facts.request is None:
+            logger.info("SIGTERM received")
+            self._ask(ending.squeeze(self._request(EndRequest(self._mode(), Cause.EVICTED)), self.facts, now, budget))
+        else:
+            squeezed = ending.squeeze(self.facts.request, self.facts, now, budget)
+            self.facts = replace(self.facts, request=squeezed)
+            self._advance()
+
+    # The ladder.
+
+    def _mode(self) -> Mode:
+        return self.launch.shutdown.mode
+
+    def _request(self, asked: EndRequest) -> Request:
+        return ending.complete(asked, self.launch.shutdown, self._loop.time())
+
+    def _ask(self, request: Request) -> None:
+        logger.info("session asked to end: {} {}", request.cause, request.mode)
+        self.facts = replace(self.facts, request=request)
+        self._advance()
+
+    def _advance(self) -> None:
+        """Take the steps that are due, and come back when the next one is."""
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        while (rung := self._next()) and rung.at <= self._loop.time():
+            self._take(rung.step)
+        if rung:
+            self._timer = self._loop.call_at(rung.at, self._advance)
+        elif (backstop := self._backstop_at()) is not None:
+            self._timer = self._loop.call_at(backstop, self._struck)
+
+    def _next(self) -> Rung | None:
+        return ladder.next_rung(self.facts, self.launch.shutdown.grace_period_seconds)
+
+    def _take(self, step: Step) -> None:
+        self.facts = replace(self.facts, rungs=(*self.facts.rungs, Rung(step, self._loop.time())))
+        logger.info("ladder step: {}", step)
+        self._poker.poke()
+        if step is Step.TERMINATE and self.bot.pid:
+            processes.signal_group(self.bot.pid, signal.SIGTERM)
+        elif step is Step.KILL:
+            self._track(self._kill())
+        else:
+            self._order(step)
+
+    def _order(self, step: Step) -> None:
+        request = self.facts.request
+        verb = {Step.END_FRAME: "end", Step.CANCEL_FRAME: "cancel", Step.FORCED_CANCEL_FRAME: "force"}[step]
+        order = {
+            "do": verb,
+            "reason": request.cause if request else "",
+            "farewell": request.farewell if request else "",
+        }
+        with contextlib.suppress(OSError):  # a bot that does not read is dealt with by the next step
+            self.bot.agent.send(json.dumps(order).encode() + b"\n")
+
+    def _deadline_at(self) -> float | None:
+        if self._deadline is not None:
+            return self._deadline
+        started = self.facts.started_at
+        return None if started is None else started + self.launch.max_duration_seconds
+
+    def _backstop_at(self) -> float | None:
+        deadline = self._deadline_at()
+        is_over = self.facts.request or self.facts.exit or self.facts.finish
+        return None if deadline is None or is_over else deadline + BACKSTOP_SECONDS
+
+    def _struck(self) -> None:
+        logger.warning("deadline passed and nobody ended the session")
+        self._ask(self._request(EndRequest(self._mode(), Cause.MAX_DURATION)))
+
+    async def _kill(self) -> None:
+        """Kill the bot, after a look at what it is doing."""
+        await self._look()
+        if self.bot.pid and not self.facts.exit:
+            processes.signal_group(self.bot.pid, signal.SIGKILL)
+
+    async def _look(self) -> None:
+        """Find the line that blocks the bot, and leave its stacks in the log."""
+        dumpable = self.facts.dumpable
+        if dumpable is None or not processes.signal_one(dumpable.pid, dumpable.signal):
+            return
+        dump = await read_dump(self.bot.stacks)
+        if dump:
+            logger.info("stacks of the bot before it is killed:\n{}", dump)
+        self.facts = replace(self.facts, blocked_at=stacks.blocking_line(dump, dumpable.thread))
+
+    def _track(self, work: Any) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # The end.
+
+    async def _sweep(self) -> None:
+        """Kill and reap all that the bot left running, also what made a session of its own."""
+        if self.bot.pid:
+            processes.signal_group(self.bot.pid, signal.SIGKILL)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SWEEP_SECONDS):
+                while left := processes.children():
+                    for pid in left:
+                        processes.signal_one(pid, signal.SIGKILL)
+                    self._child_died.clear()
+                    self._reap()
+                    if processes.children():
+                        await self._child_died.wait()
+
+    def _conclude(self) -> None:
+        self.report = conclude(self.facts, self.wall, self._loop.time())
+        try:
+            # The kubelet mounts the file itself, so it can be written but not replaced.
+            Path(self.launch.report_path).write_bytes(to_bytes(self.report))
+        except OSError as exc:
+            logger.error("the report could not be written: {}", exc)
+        logger.info("session finished: {} {} {}", self.report.reason, self.report.outcome, self.report.message or "")
+
+    def _state(self) -> BotState:
+        if self.report:
+            return BotState.FINISHED
+        if self.facts.request:
+            return BotState.ENDING
+        return BotState.STARTING if self.facts.started_at is None else BotState.RUNNING
+
+    def _exit_code(self) -> int:
+        report = self.report
+        return 0 if report and final_phase(report.reason, report.outcome) is Phase.SUCCEEDED else 1
