@@ -1,0 +1,298 @@
+"""Manifests that tests share: the smallest BotSession, and the table of what admission refuses.
+
+`tests/unit/api/test_admission.py` and `tests/e2e/test_admission.py` read the same table, so that `botsession run` and
+`kubectl apply` refuse the same things with the same sentences.
+"""
+
+import copy
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+Json = dict[str, Any]
+
+
+def session(**changes: Any) -> Json:
+    """Give the smallest BotSession; `spec__bot__image="x"` sets a field, `...` in place of a value leaves it out."""
+    manifest: Json = {
+        "apiVersion": "botsession.dev/v1alpha1",
+        "kind": "BotSession",
+        "metadata": {"name": "parrot"},
+        "spec": {"bot": {"image": "parrot:1", "target": "bot.py"}},
+    }
+    for path, value in changes.items():
+        *parents, last = path.split("__")
+        place = manifest
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        if value is ...:
+            del place[last]
+        else:
+            place[last] = copy.deepcopy(value)
+    return manifest
+
+
+def bot_container(**fields: Any) -> Json:
+    """Give a session whose pod template lays these fields over the bot's container."""
+    return session(spec__podTemplate__spec__containers=[{"name": "bot", **fields}])
+
+
+def pod_spec(**fields: Any) -> Json:
+    """Give a session whose pod template has these fields in its pod spec."""
+    return session(spec__podTemplate__spec=fields)
+
+
+class Refusal(NamedTuple):
+    """A manifest that is refused: the field that is named, and the words that say what to do."""
+
+    id: str
+    manifest: Json
+    path: str
+    sentence: str
+
+
+_DURATIONS: Final = {
+    "maxSessionDuration": ("must be a duration from 1s to 24h, for example 30m", ["0s", "24h1s"]),
+    "startTimeout": ("must be a duration from 1s to 1h, for example 2m", ["999ms", "61m"]),
+    "shutdown__gracePeriod": ("must be a duration from 0s to 10m, for example 30s", ["10m0.5s"]),
+    "shutdown__cancelPeriod": ("must be a duration from 1s to 5m, for example 10s", ["0.5s", "301s"]),
+}
+_NO_DURATIONS: Final = ["soon", "", "30", "-5s", "1d", "1h 30m", "9999999h", "99999999999999h"]
+
+
+def _durations() -> Iterator[Refusal]:
+    for field, (sentence, beyond) in _DURATIONS.items():
+        for text in [*_NO_DURATIONS, *beyond]:
+            path = f"spec.{field.replace('__', '.')}"
+            yield Refusal(f"{path} of {text!r}", session(**{f"spec__{field}": text}), path, sentence)
+
+
+_BOT_FIELDS: Final[dict[str, tuple[Any, str]]] = {
+    "image": ("other:1", "write the image in spec.bot.image"),
+    "command": (["sh"], "write the command line in spec.bot.command"),
+    "args": (["-c"], "write the command line and its arguments in spec.bot.command"),
+    "env": ([{"name": "A"}], "write environment variables in spec.bot.env"),
+    "envFrom": ([{}], "write sources of environment variables in spec.bot.envFrom"),
+    "resources": ({}, "write resources in spec.bot.resources"),
+    "terminationMessagePath": ("/log", "leave terminationMessagePath out, because the exit report is read from there"),
+    "terminationMessagePolicy": (
+        "File",
+        "leave terminationMessagePolicy out, because the exit report is read from there",
+    ),
+    "livenessProbe": ({}, "leave livenessProbe out, because the operator probes the supervisor"),
+    "readinessProbe": ({}, "leave readinessProbe out, because the operator probes the supervisor"),
+    "startupProbe": ({}, "write spec.startTimeout instead of startupProbe"),
+    "lifecycle": ({}, "write spec.shutdown instead of lifecycle, because the supervisor ends the bot"),
+    "restartPolicy": (
+        "Always",
+        "leave restartPolicy out, a session runs once; create a new BotSession to run the bot again",
+    ),
+    "stdin": (True, "leave stdin out, because a bot has no terminal"),
+    "tty": (True, "leave tty out, because a bot has no terminal"),
+}
+
+_POD_FIELDS: Final[dict[str, tuple[Any, str]]] = {
+    "restartPolicy": (
+        "Never",
+        "leave restartPolicy out, a session runs once; create a new BotSession to run the bot again",
+    ),
+    "terminationGracePeriodSeconds": (
+        60,
+        (
+            "write spec.shutdown.gracePeriod and spec.shutdown.cancelPeriod instead of "
+            "terminationGracePeriodSeconds, which follows from them"
+        ),
+    ),
+    "activeDeadlineSeconds": (60, "write spec.maxSessionDuration instead of activeDeadlineSeconds"),
+    "shareProcessNamespace": (
+        True,
+        "leave shareProcessNamespace out, because the supervisor must be process 1 of its container",
+    ),
+    "hostPID": (True, "leave hostPID out, because the supervisor must be process 1 of its container"),
+}
+
+
+def _owned() -> Iterator[Refusal]:
+    for field, (value, sentence) in _BOT_FIELDS.items():
+        path = f"spec.podTemplate.spec.containers[0].{field}"
+        yield Refusal(f"{field} of the bot's container", bot_container(**{field: value}), path, sentence)
+    for field, (value, sentence) in _POD_FIELDS.items():
+        yield Refusal(f"{field} of the pod", pod_spec(**{field: value}), f"spec.podTemplate.spec.{field}", sentence)
+
+
+_EITHER: Final = "write exactly one of target (a bot file or module:function) and command (a command line)"
+_TARGET: Final = "must be a file that ends in .py or a module:function, for example bot.py or bots.support:bot"
+_QUANTITY: Final = "must be a quantity, for example 500m, 2 or 1Gi"
+_SOURCE: Final = "write exactly one of secretKeyRef, configMapKeyRef, fieldRef and resourceFieldRef"
+
+
+def _bots() -> Iterator[Refusal]:
+    bot = "spec.bot"
+    yield Refusal("no spec", session(spec=...), "spec", "Required value")
+    yield Refusal("no bot", session(spec__bot=...), bot, "Required value")
+    yield Refusal("no image", session(spec__bot__image=...), f"{bot}.image", "Required value")
+    yield Refusal("an empty image", session(spec__bot__image=""), f"{bot}.image", "should be at least 1 chars long")
+    yield Refusal("a number for an image", session(spec__bot__image=3), f"{bot}.image", "must be of type string")
+    yield Refusal("a bot of text", session(spec__bot="bot.py"), bot, "must be of type object")
+    yield Refusal("neither target nor command", session(spec__bot__target=...), bot, _EITHER)
+    yield Refusal("both target and command", session(spec__bot__command=["sh"]), bot, _EITHER)
+    yield Refusal("an empty command", session(spec__bot={"image": "a", "command": []}), bot, _EITHER)
+    for target in ["bot", "", ".py", "-m.py", "bot.py:bot", "bots:", "bots:bot()", "my bot", "bots/x:bot"]:
+        yield Refusal(f"target {target!r}", session(spec__bot__target=target), f"{bot}.target", _TARGET)
+    yield Refusal("an empty python", session(spec__bot__python=""), f"{bot}.python", "should be at least 1 chars long")
+    yield Refusal(
+        "another runtime",
+        session(spec__bot__runtime="Sidecar"),
+        f"{bot}.runtime",
+        'Unsupported value: "Sidecar": supported values: "Injected", "Bundled"',
+    )
+
+
+def _environments() -> Iterator[Refusal]:
+    def env(*items: Json) -> Json:
+        return session(spec__bot__env=items)
+
+    at = "spec.bot.env[0]"
+    yield Refusal(
+        "a variable of the operator's",
+        env({"name": "BOTSESSION_LAUNCH", "value": "{}"}),
+        at,
+        "names that start with BOTSESSION_ belong to the operator; choose another name",
+    )
+    yield Refusal(
+        "a variable with two values",
+        env({"name": "A", "value": "b", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}),
+        at,
+        "write either value or valueFrom, not both",
+    )
+    yield Refusal("a value from nowhere", env({"name": "A", "valueFrom": {}}), f"{at}.valueFrom", _SOURCE)
+    yield Refusal(
+        "a Secret without a name",
+        env({"name": "A", "valueFrom": {"secretKeyRef": {"key": "k"}}}),
+        f"{at}.valueFrom.secretKeyRef.name",
+        "Required value",
+    )
+    yield Refusal(
+        "a variable twice", env({"name": "A"}, {"name": "A"}), "spec.bot.env[1]", 'Duplicate value: {"name":"A"}'
+    )
+    yield Refusal(
+        "variables from two sources at once",
+        session(spec__bot__envFrom=[{"secretRef": {"name": "a"}, "configMapRef": {"name": "b"}}]),
+        "spec.bot.envFrom[0]",
+        "write exactly one of secretRef and configMapRef",
+    )
+    for quantity in ["1Gb", "lots", "-1"]:
+        yield Refusal(
+            f"memory of {quantity!r}",
+            session(spec__bot__resources__limits={"memory": quantity}),
+            "spec.bot.resources.limits[memory]",
+            _QUANTITY,
+        )
+
+
+def _rest() -> Iterator[Refusal]:
+    yield Refusal("a misspelt field", session(spec__maxDuration="1h"), "", 'unknown field "spec.maxDuration"')
+    yield Refusal("a field of the bot that is not there", session(spec__bot__foo=1), "", 'unknown field "spec.bot.foo"')
+    yield Refusal(
+        "a misspelt field in a list",
+        session(spec__bot__env=[{"name": "A", "val": "b"}]),
+        "",
+        'unknown field "spec.bot.env[0].val"',
+    )
+    yield Refusal(
+        "a long name",
+        session(metadata__name="x" * 64),
+        "",
+        "metadata.name must be at most 63 characters long, because it is also a label on the session's pod",
+    )
+    yield Refusal(
+        "a name in capitals",
+        session(metadata__name="Parrot"),
+        "metadata.name",
+        "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.'",
+    )
+    yield Refusal("no name", session(metadata={}), "metadata.name", "Required value: name or generateName is required")
+    yield Refusal(
+        "another mode",
+        session(spec__shutdown__mode="Fast"),
+        "spec.shutdown.mode",
+        'Unsupported value: "Fast": supported values: "Graceful", "Immediate"',
+    )
+    yield Refusal(
+        "a long farewell",
+        session(spec__shutdown__farewell="x" * 1001),
+        "spec.shutdown.farewell",
+        "Too long: may not be more than 1000 bytes",
+    )
+    yield Refusal(
+        "another end",
+        session(spec__end="Now"),
+        "spec.end",
+        'Unsupported value: "Now": supported values: "", "Graceful", "Immediate"',
+    )
+
+
+def _templates() -> Iterator[Refusal]:
+    spec = "spec.podTemplate.spec"
+    for kind in ["labels", "annotations"]:
+        yield Refusal(
+            f"{kind} of the operator's",
+            session(**{f"spec__podTemplate__metadata__{kind}": {"botsession.dev/session": "x"}}),
+            f"spec.podTemplate.metadata.{kind}",
+            f"{kind} that start with botsession.dev/ belong to the operator; choose another prefix",
+        )
+    yield Refusal(
+        "a sidecar among the containers",
+        pod_spec(containers=[{"name": "recorder", "image": "recorder:1"}]),
+        f"{spec}.containers",
+        "the only container here is bot; write a sidecar in initContainers, with restartPolicy: Always",
+    )
+    for name in ["bot", "botsession-runtime"]:
+        yield Refusal(
+            f"an init container called {name}",
+            pod_spec(initContainers=[{"name": name, "image": "a"}]),
+            f"{spec}.initContainers[0].name",
+            "the names bot and botsession-... belong to the operator; choose another name",
+        )
+    yield Refusal(
+        "a volume of the operator's",
+        pod_spec(volumes=[{"name": "botsession-runtime", "emptyDir": {}}]),
+        f"{spec}.volumes[0].name",
+        "names that start with botsession- belong to the operator; choose another name",
+    )
+
+
+#: What admission refuses. The path is empty where the sentence itself names the field.
+REFUSALS: Final = [*_bots(), *_environments(), *_templates(), *_owned(), *_durations(), *_rest()]
+
+_SECRET: Final = {"name": "A", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "a", "optional": True}}}
+_SIDECAR: Final = {"name": "recorder", "image": "recorder:1", "restartPolicy": "Always"}
+#: What admission takes, by what is remarkable about it.
+ADMITTED: Final = {
+    "the smallest session": session(),
+    "a command line": session(spec__bot={"image": "a", "command": ["python", "bot.py"]}),
+    "a function": session(spec__bot__target="bots.support:bot"),
+    "a file in a folder": session(spec__bot__target="/app/bots/support.py"),
+    "a body of any form": session(spec__bot__body={"caller": "+1", "tags": [1, None, {"a": 2.5}], "n": 2**40}),
+    "a body of text": session(spec__bot__body="hello"),
+    "a file for Pipecat to load": session(spec__bot__env=[{"name": "PIPECAT_SETUP_FILES", "value": "/a.py"}]),
+    "a secret": session(spec__bot__env=[_SECRET], spec__bot__envFrom=[{"prefix": "P_", "secretRef": {"name": "a"}}]),
+    "quantities": session(spec__bot__resources={"limits": {"cpu": 2, "memory": "1.5Gi"}, "requests": {"cpu": "500m"}}),
+    "nulls for what is left out": session(spec__bot__command=None, spec__end=None, spec__shutdown=None),
+    "the longest durations": session(
+        spec__maxSessionDuration="24h",
+        spec__startTimeout="60m",
+        spec__shutdown={"gracePeriod": "10m0s", "cancelPeriod": "300s"},
+    ),
+    "the shortest durations": session(
+        spec__maxSessionDuration="1000ms",
+        spec__startTimeout="1s",
+        spec__shutdown={"gracePeriod": "0s", "cancelPeriod": "1s"},
+    ),
+    "a mixed duration": session(spec__maxSessionDuration="1h29m59.5s"),
+    "an end from the start": session(spec__end="Immediate"),
+    "the rest of a pod spec": pod_spec(nodeSelector={"a": "b"}, hostNetwork=True, volumes=[{"name": "data"}]),
+    "a mount for the bot": bot_container(volumeMounts=[{"name": "data", "mountPath": "/data"}], workingDir="/app"),
+    "a sidecar among the init containers": pod_spec(initContainers=[_SIDECAR]),
+    "a name of 63 characters": session(metadata__name="x" * 63),
+    "a generated name": session(metadata={"generateName": "parrot-"}),
+}
