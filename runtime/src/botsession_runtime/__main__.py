@@ -10,7 +10,12 @@ import signal
 import sys
 import time
 
-from botsession_runtime import bot_process
+if not __package__:
+    # An injected runtime is run by its path, so that the image's own PYTHONPATH stays as it is. Python then puts this
+    # file's folder on the path; the packages are found from the one above.
+    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120  # pathlib is slow
+
+from botsession_runtime import bot_process  # noqa: E402
 
 
 def main() -> int:

@@ -71,6 +71,9 @@ def bot_environment(orders: dict[str, Any], environ: dict[str, str], agent_fd: i
     env[SETUP_FILES_ENV] = os.pathsep.join(each for each in files if each)
     if orders.get("command"):
         return without_our_path(env)
+    if HERE.parent.name != "site-packages":
+        # The launcher is found where we are; it takes this out again before the bot is imported.
+        env["PYTHONPATH"] = os.pathsep.join(each for each in (str(HERE.parent), env.get("PYTHONPATH", "")) if each)
     bot = {"target": orders.get("target"), "body": orders.get("body"), "session": orders.get("name")}
     return env | {BOT_ENV: json.dumps(bot)}
 

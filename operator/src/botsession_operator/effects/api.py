@@ -41,11 +41,9 @@ async def connect(kubeconfig: Path | None = None) -> client.ApiClient:
     """Open a client: inside the cluster with the pod's service account, outside with a kubeconfig."""
     configuration = client.Configuration()
     if kubeconfig is None:
-        config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+        config.load_incluster_config(client_configuration=configuration)
     else:
-        await config.load_kube_config(  # type: ignore[no-untyped-call]
-            config_file=str(kubeconfig), client_configuration=configuration
-        )
+        await config.load_kube_config(config_file=str(kubeconfig), client_configuration=configuration)
     return client.ApiClient(configuration)
 
 
@@ -59,7 +57,7 @@ async def request(
     )
     try:
         response = await api.call_api(*parameters, _request_timeout=REQUEST_TIMEOUT_SECONDS)
-        raw = await response.read()  # type: ignore[no-untyped-call]
+        raw = await response.read()
     except (TimeoutError, aiohttp.ClientError, OSError, client.ApiException) as exc:
         raise ClusterUnavailable(f"{method} {path}: {exc!r}") from exc
     answer = Answer(response.status, _parsed(raw))

@@ -1,0 +1,63 @@
+"""The cluster that the e2e tests run on, the operator installed on it by its chart, and a namespace for each test."""
+
+import os
+import subprocess
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from kubernetes import client, config
+
+from tests.e2e.world import ROOT, SYSTEM_NAMESPACE, World, kubectl
+
+HELM = ROOT / ".tools/bin/helm"
+
+
+@pytest.fixture(scope="session")
+def kubeconfig() -> Path:
+    """Give a live cluster with the operator installed; where none can be had, the run fails and says why."""
+    ready = subprocess.run([ROOT / "hack/ready"], cwd=ROOT, check=False)
+    assert ready.returncode == 0, "hack/ready could not bring up the cluster; its output above says why"
+    path = ROOT / ".tools/kubeconfig"
+    os.environ["KUBECONFIG"] = str(path)
+    config.load_kube_config(str(path))
+    install_operator()
+    return path
+
+
+def install_operator() -> None:
+    """Install the chart as a user does, with the images that were just built; wait until it is ready."""
+    images = ["--set=image.repository=botsession/operator", "--set=image.tag=dev"]
+    runtime = ["--set=runtime.image=botsession/runtime:dev", f"--set-string=podAnnotations.build={uuid.uuid4()}"]
+    command: list[str | Path] = [HELM, "upgrade", "--install", "botsession", ROOT / "charts/botsession-operator"]
+    place = ["--namespace", SYSTEM_NAMESPACE, "--create-namespace", "--wait", "--timeout", "3m"]
+    helm = subprocess.run([*command, *place, *images, *runtime], capture_output=True, text=True, check=False)
+    assert helm.returncode == 0, f"{helm.stderr}\n{kubectl('get', 'pods', '-n', SYSTEM_NAMESPACE).stdout}"
+
+
+@pytest.fixture
+def world(kubeconfig: Path, request: pytest.FixtureRequest) -> Iterator[World]:
+    """Give a namespace of its own to a test; show the operator's log when the test fails."""
+    core = client.CoreV1Api()
+    name = f"e2e-{uuid.uuid4().hex[:8]}"
+    core.create_namespace(client.V1Namespace(metadata=client.V1ObjectMeta(name=name)))
+    world = World(name)
+    yield world
+    world.close()
+    core.delete_namespace(name)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Add the operator's last words to a failure's report."""
+    outcome = yield
+    report = outcome.get_result()  # type: ignore[attr-defined]  # pluggy's result
+    if report.when == "call" and report.failed and item.get_closest_marker("cluster"):
+        log = kubectl("logs", "-n", SYSTEM_NAMESPACE, "-l", "app.kubernetes.io/name=botsession-operator", "--tail=60")
+        report.sections.append(("operator log", log.stdout or log.stderr))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run what needs the cluster last: it comes up while the fast tests run."""
+    items.sort(key=lambda item: item.get_closest_marker("cluster") is not None)

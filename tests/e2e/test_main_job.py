@@ -1,0 +1,71 @@
+"""The main job, on a real cluster through the installed chart: a conversation is held, and ends properly."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.caller import FAREWELL, Caller
+from tests.e2e.world import World, kill_operator
+
+pytestmark = pytest.mark.cluster
+
+PARROT = {"image": "botsession/parrot:dev", "target": "bot.py"}
+FAREWELL_HEARD = "we have reached our time limit goodbye"
+GRACEFUL = {"gracePeriod": "20s", "farewell": FAREWELL}
+
+
+def test_caller_is_heard_and_answered_and_the_bots_goodbye_ends_it(world: World, tmp_path: Path) -> None:
+    session = world.session("parrot", bot=PARROT).eventually(phase="Running")
+    with Caller(session, tmp_path, "hello", "goodbye") as caller:
+        heard = caller.heard()
+    assert heard[-2:] == ["you said hello", "goodbye"]
+    finish = session.finishes()
+    assert (finish["reason"], finish["outcome"], finish["reportedBy"]) == ("Completed", "Drained", "Runtime")
+    assert session.status["phase"] == "Succeeded"
+    assert session.status["clientConnectedAt"] > session.status["startedAt"]
+    world.nothing_is_left(session)
+
+
+def test_farewell_is_heard_when_the_time_is_over(world: World, tmp_path: Path) -> None:
+    session = world.session("timed", bot=PARROT, maxSessionDuration="20s", shutdown=GRACEFUL)
+    session.eventually(phase="Running")
+    with Caller(session, tmp_path, "hello") as caller:
+        assert FAREWELL_HEARD in caller.heard()
+    finish = session.finishes()
+    assert (finish["reason"], finish["outcome"]) == ("MaxDuration", "Drained")
+    world.nothing_is_left(session)
+
+
+def test_session_ends_with_its_farewell_though_the_operator_is_killed(world: World, tmp_path: Path) -> None:
+    session = world.session("orphan", bot=PARROT, maxSessionDuration="20s", shutdown=GRACEFUL)
+    session.eventually(phase="Running")
+    with Caller(session, tmp_path, "hello") as caller:
+        caller.until_event("said")
+        kill_operator()
+        assert FAREWELL_HEARD in caller.heard()
+    assert session.finishes()["reason"] == "MaxDuration"
+    world.nothing_is_left(session)
+
+
+def test_deletion_waits_for_the_farewell(world: World, tmp_path: Path) -> None:
+    session = world.session("deleted", bot=PARROT, shutdown=GRACEFUL).eventually(phase="Running")
+    with Caller(session, tmp_path, "hello") as caller:
+        caller.until_event("said")
+        world.delete(session)
+        assert FAREWELL_HEARD in caller.heard()
+    session.goes()
+    assert [(f["reason"], f["outcome"]) for f in session.history.finishes] == [("Deleted", "Drained")]
+    world.nothing_is_left(session)
+
+
+def test_deletion_goes_on_though_the_operator_is_killed(world: World, tmp_path: Path) -> None:
+    session = world.session("both", bot=PARROT, shutdown=GRACEFUL).eventually(phase="Running")
+    with Caller(session, tmp_path, "hello") as caller:
+        caller.until_event("said")
+        world.delete(session)
+        session.eventually(phase="Ending")
+        kill_operator()
+        assert FAREWELL_HEARD in caller.heard()
+    session.goes()
+    assert [f["reason"] for f in session.history.finishes] == ["Deleted"]
+    world.nothing_is_left(session)
