@@ -146,6 +146,16 @@ class World:
         options = client.V1DeleteOptions(grace_period_seconds=grace)
         self._core.delete_namespaced_pod(session.status["podName"], self.namespace, body=options)
 
+    def set_quota(self, pods: int) -> None:
+        """Allow so many pods in the namespace."""
+        quota = client.V1ResourceQuota(
+            metadata=client.V1ObjectMeta(name="pods"), spec=client.V1ResourceQuotaSpec(hard={"pods": str(pods)})
+        )
+        if self._core.list_namespaced_resource_quota(self.namespace).items:
+            self._core.replace_namespaced_resource_quota("pods", self.namespace, quota)
+        else:
+            self._core.create_namespaced_resource_quota(self.namespace, quota)
+
     def nothing_is_left(self, session: Session, within: float = 45) -> None:
         """Wait until no pod of the session is left."""
         selector = f"botsession.dev/session={session.name}"

@@ -46,9 +46,17 @@ async def reconcile(key: Key, deps: Deps) -> datetime | None:
     status = derive_status(observed, plan, applied, deps.clock.now())
     if status != observed.session.status:
         await _write(observed.session, status, deps)
+    return _next_look(plan, observed, applied, deps)
+
+
+def _next_look(plan: Plan, observed: Observed, applied: Applied, deps: Deps) -> datetime | None:
+    """Give the plan's next look, or an earlier one where something that was tried did not go through."""
+    looks = [plan.recheck_at]
     if applied.refusal:
-        return deps.clock.now() + deps.limits.create_retry
-    return plan.recheck_at
+        looks.append(deps.clock.now() + deps.limits.create_retry)
+    if observed.control is Silence.UNREACHABLE:
+        looks.append(deps.clock.now() + deps.limits.control_retry)
+    return min((look for look in looks if look), default=None)
 
 
 async def gather(key: Key, deps: Deps) -> Observed | None:

@@ -25,7 +25,8 @@ class Claim:
 def claims(observed: Observed, refusal: Trouble | None, conclusion: Conclusion | None) -> tuple[Claim, ...]:
     """Say what holds now. A condition that is not claimed keeps what was last said of it."""
     if conclusion:
-        return (_finished(conclusion),)
+        started = (Claim(ConditionType.STARTED, TRUE, "PipelineStarted"),) if conclusion.started_at else ()
+        return (*started, _finished(conclusion))
     said = [_created(refusal), _started(observed), Claim(ConditionType.FINISHED, FALSE, "NotFinished")]
     if observed.pod and observed.pod.state is PodState.RUNNING:
         said.append(_controlled(observed))

@@ -74,13 +74,20 @@ def end_request(observed: Observed, wanted: Wanted) -> EndRequest | None:
     )
 
 
+def raised(one: Mode, other: Mode) -> Mode:
+    """Give the more urgent of two modes."""
+    return Mode.IMMEDIATE if Mode.IMMEDIATE in (one, other) else Mode.GRACEFUL
+
+
 def _recorded(observed: Observed) -> Wanted | None:
-    if isinstance(observed.control, SessionSnapshot) and (taken := observed.control.ending):
-        return Wanted(taken.cause, taken.mode, taken.requested_at)
+    """Give the ending that is known of: the first cause, the more urgent mode, and since when the ladder is walked."""
     status = observed.session.status
-    if status and (asked := status.ending):
-        return Wanted(asked.cause, asked.mode, asked.requested_at)
-    return None
+    asked = status.ending if status else None
+    taken = observed.control.ending if isinstance(observed.control, SessionSnapshot) else None
+    if asked and taken:
+        return Wanted(asked.cause, raised(asked.mode, taken.mode), taken.requested_at)
+    known = asked or taken
+    return Wanted(known.cause, known.mode, known.requested_at) if known else None
 
 
 def _cause(observed: Observed, now: datetime) -> Cause | None:

@@ -21,6 +21,20 @@ IMAGE_TROUBLES: Final = frozenset(
 #: …and for a container that cannot be made, say for a missing Secret.
 CONFIG_TROUBLES: Final = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 NO_TIMINGS: Final = Timings()
+#: The container runtime's words for a command that is not in the image, or cannot be run.
+START_TROUBLES: Final = frozenset({"StartError", "ContainerCannotRun"})
+#: What ends a pod that itself was in order: pod.status.reason, or the reason of its condition DisruptionTarget.
+DISRUPTIONS: Final = {
+    "Evicted": Reason.EVICTED,
+    "Preempting": Reason.EVICTED,
+    "Terminated": Reason.EVICTED,  # the kubelet's word when its node shuts down
+    "EvictionByEvictionAPI": Reason.EVICTED,
+    "PreemptionByScheduler": Reason.EVICTED,
+    "TerminationByKubelet": Reason.EVICTED,
+    "NodeLost": Reason.NODE_LOST,
+    "DeletionByTaintManager": Reason.NODE_LOST,
+    "DeletionByPodGC": Reason.NODE_LOST,
+}
 UNSCHEDULABLE_TROUBLES: Final = frozenset({"Unschedulable", "SchedulerError", "SchedulingGated"})
 
 
@@ -112,16 +126,23 @@ def _reason_of(pod: Pod, observed: Observed, wanted: Wanted | None) -> Reason:
     termination = pod.termination or Termination("", None, None)
     if termination.reason == "OOMKilled":
         return Reason.OUT_OF_MEMORY
-    if wanted and wanted.cause is Cause.START_TIMEOUT:
+    if wanted and _had_effect(wanted, pod, observed):
         trouble = _condition_reason(observed.session.status, ConditionType.STARTED) or ""
-        return start_trouble_reason(trouble) or Reason.START_TIMEOUT
-    if wanted:
-        return Reason(wanted.cause)
+        unstarted = start_trouble_reason(trouble) if wanted.cause is Cause.START_TIMEOUT else None
+        return unstarted or Reason(wanted.cause)
     if pod.failure:
-        return {"Evicted": Reason.EVICTED, "NodeLost": Reason.NODE_LOST}.get(pod.failure.reason, Reason.POD_REJECTED)
+        return DISRUPTIONS.get(pod.failure.reason, Reason.POD_REJECTED)
     if pod.is_deleting:
         return Reason.EVICTED
+    if termination.reason in START_TROUBLES:
+        return Reason.POD_REJECTED
     return Reason.BOT_EXITED if pod.termination else Reason.UNKNOWN
+
+
+def _had_effect(wanted: Wanted, pod: Pod, observed: Observed) -> bool:
+    """Tell an ending that was acted on from one that is only wanted now that the pod has already ended by itself."""
+    status = observed.session.status
+    return pod.is_deleting or bool(status and status.ending)
 
 
 def _unreported(wanted: Wanted | None) -> Reason:
@@ -130,7 +151,7 @@ def _unreported(wanted: Wanted | None) -> Reason:
 
 def _outcome_of(pod: Pod | None, observed: Observed) -> Outcome:
     status = observed.session.status
-    has_run = bool(pod and pod.termination) or bool(status and status.started_at)
+    has_run = bool(pod and pod.started_at) or bool(status and status.started_at)
     if not has_run:
         return Outcome.NEVER_STARTED
     was_killed = bool(pod and pod.termination and pod.termination.reason == "OOMKilled")
@@ -147,8 +168,9 @@ def _message(reason: Reason, pod: Pod | None, status: Status | None) -> str:
         return refused or trouble
     if pod is None:
         return "the pod is gone and left no report" if status and status.pod_name else "no pod was started"
-    if pod.termination is None:
-        return f"the bot's container never started: {trouble}" if trouble else "the bot's container never started"
+    if pod.started_at is None or pod.termination is None:
+        detail = trouble or (pod.termination.message if pod.termination else "")
+        return f"the bot's container never started: {detail}" if detail else "the bot's container never started"
     return f"the supervisor left no report; its container ended with {pod.termination.reason or 'no reason given'}"
 
 

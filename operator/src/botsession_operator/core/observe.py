@@ -74,6 +74,8 @@ class Termination:
     reason: str  # Completed, Error, OOMKilled, …; empty when the kubelet never said
     exit_code: int | None
     report: ExitReport | None
+    #: What is not a report: the container runtime's words on a command that it could not start.
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,8 @@ class Pod:
     started_at: datetime | None = None
     trouble: Trouble | None = None
     termination: Termination | None = None
-    #: pod.status.reason: Evicted, NodeLost, DeadlineExceeded, …
+    #: pod.status.reason (Evicted, DeadlineExceeded, …) or, where there is none, why the pod was disrupted
+    #: (DeletionByTaintManager, EvictionByEvictionAPI, …).
     failure: Trouble | None = None
 
     @property

@@ -13,6 +13,8 @@ from botsession_operator.core.observe import Key, Pod, PodState, Session, Termin
 
 #: What the local backend puts on its pods, which share one address, so that their endpoints can be told apart.
 CONTROL_PORT_ANNOTATION = "botsession.dev/control-port"
+#: The kubelet's words for a container on its way.
+_NO_TROUBLES = ("ContainerCreating", "PodInitializing")
 
 
 def parse_session(raw: Json) -> Session:
@@ -49,10 +51,10 @@ def parse_pod(raw: Json) -> Pod:
         address=status.get("podIP"),
         control_port=int(metadata.get("annotations", {}).get(CONTROL_PORT_ANNOTATION, CONTROL_PORT)),
         scheduled_at=_time(_condition(status, "PodScheduled", "True").get("lastTransitionTime")),
-        started_at=_time((state.get("running") or terminated or {}).get("startedAt")),
+        started_at=_started_at(state.get("running") or terminated or {}),
         trouble=_trouble(status, state),
         termination=_termination(terminated) if terminated else None,
-        failure=Trouble(status["reason"], status.get("message", "")) if status.get("reason") else None,
+        failure=_failure(status),
     )
 
 
@@ -80,16 +82,31 @@ def _trouble(status: Json, state: Json) -> Trouble | None:
         return Trouble(unscheduled.get("reason", "Unschedulable"), unscheduled.get("message", ""))
     inits = (each.get("state", {}) for each in status.get("initContainerStatuses", ()))
     for waiting in (each.get("waiting") for each in (state, *inits)):
-        if waiting and waiting.get("reason") not in (None, "PodInitializing"):
+        if waiting and waiting.get("reason") not in (None, *_NO_TROUBLES):
             return Trouble(waiting["reason"], waiting.get("message", ""))
     return None
 
 
+def _failure(status: Json) -> Trouble | None:
+    disrupted = _condition(status, "DisruptionTarget", "True")
+    said = status if status.get("reason") else disrupted
+    return Trouble(said.get("reason", ""), said.get("message", "")) if said else None
+
+
+def _started_at(container: Json) -> datetime | None:
+    """Give when the container started; the epoch stands for one whose command could not be run at all."""
+    started = _time(container.get("startedAt"))
+    return started if started and started.timestamp() > 0 else None
+
+
 def _termination(terminated: Json) -> Termination:
+    message = terminated.get("message", "")
+    left = _report(message)
     return Termination(
         reason=terminated.get("reason", ""),
         exit_code=terminated.get("exitCode"),
-        report=_report(terminated.get("message", "")),
+        report=left,
+        message="" if left else message,
     )
 
 

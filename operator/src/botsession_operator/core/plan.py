@@ -80,7 +80,7 @@ def _clean_up(observed: Observed, now: datetime, limits: Limits) -> Plan:
     if pod is None:
         return Plan(release_session=session.is_held and session.is_deleting)
     return Plan(
-        delete_pod=None if pod.is_deleting else PodDeletion.NORMAL,
+        delete_pod=_overdue(observed, None, now, limits) if pod.is_deleting else PodDeletion.NORMAL,
         release_pod=pod.is_held,
         recheck_at=now + limits.slow_recheck,
     )

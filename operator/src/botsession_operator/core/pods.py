@@ -178,8 +178,13 @@ def _injected(settings: PodSettings) -> Json:
     copier = {
         "name": RUNTIME_VOLUME,
         "image": settings.runtime_image,
-        "volumeMounts": [{"name": RUNTIME_VOLUME, "mountPath": RUNTIME_PATH}],
-        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+        # Where the runtime image's own command copies to.
+        "volumeMounts": [{"name": RUNTIME_VOLUME, "mountPath": "/target"}],
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+        },
     }
     return {
         "volumes": [{"name": RUNTIME_VOLUME, "emptyDir": {}}],

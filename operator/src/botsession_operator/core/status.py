@@ -51,12 +51,12 @@ def _live(observed: Observed, plan: Plan, applied: Applied) -> Status:
         deadline=endings.deadline(observed),
         ending_at=ending.requested_at if ending else None,
         ending=ending,
-        timings=_timings(observed, Timings()),
+        timings=_timings(observed, endings.started_at(observed), Timings()),
     )
 
 
 def _finished(observed: Observed, conclusion: Conclusion) -> Status:
-    session, finish = observed.session, conclusion.finish
+    session, pod, finish = observed.session, observed.pod, conclusion.finish
     before = session.status or Status(Phase.PENDING, session.generation)
     started = conclusion.started_at or before.started_at
     ending = _final_ending(before.ending, conclusion)
@@ -64,6 +64,9 @@ def _finished(observed: Observed, conclusion: Conclusion) -> Status:
         before,
         phase=final_phase(finish.reason, finish.outcome),
         observed_generation=session.generation,
+        pod_name=pod.name if pod else before.pod_name,
+        node_name=pod.node_name if pod and pod.node_name else before.node_name,
+        pod_ip=pod.address if pod and pod.address else before.pod_ip,
         started_at=started,
         client_connected_at=conclusion.client_connected_at or before.client_connected_at,
         deadline=started + session.spec.max_session_duration if started else None,
@@ -73,7 +76,7 @@ def _finished(observed: Observed, conclusion: Conclusion) -> Status:
         ending=ending,
         finish=finish,
         dangling_tasks=conclusion.dangling_tasks,
-        timings=_timings(observed, conclusion.timings),
+        timings=_timings(observed, started, conclusion.timings),
     )
 
 
@@ -82,7 +85,8 @@ def _final_ending(before: EndingStatus | None, conclusion: Conclusion) -> Ending
     if taken is None:
         return before
     cause = before.cause if before and conclusion.finish.reason == Reason(before.cause) else taken.cause
-    return EndingStatus(cause, taken.mode, taken.requested_at, taken.steps[-1].step if taken.steps else None)
+    mode = endings.raised(taken.mode, before.mode) if before else taken.mode
+    return EndingStatus(cause, mode, taken.requested_at, taken.steps[-1].step if taken.steps else None)
 
 
 def _phase(observed: Observed, ending: EndingStatus | None) -> Phase:
@@ -112,20 +116,27 @@ def _step(observed: Observed, plan: Plan) -> Step | None:
     return recorded
 
 
-def _timings(observed: Observed, reported: Timings) -> TimingsStatus | None:
+def _timings(observed: Observed, started: datetime | None, reported: Timings) -> TimingsStatus | None:
     """Count from the session's creation, which the API server keeps to the whole second."""
     session, pod = observed.session, observed.pod
     before = session.status.timings if session.status and session.status.timings else TimingsStatus()
     pod_started = _since(session, pod.started_at if pod else None)
     imported = reported.bot_imported
     timings = TimingsStatus(
-        scheduled=_since(session, pod.scheduled_at if pod else None) or before.scheduled,
-        pod_started=pod_started if pod_started is not None else before.pod_started,
-        bot_imported=round(pod_started + imported, 3) if pod_started is not None and imported else before.bot_imported,
-        pipeline_started=_since(session, endings.started_at(observed)) or before.pipeline_started,
-        drained=round(reported.drained, 3) if reported.drained is not None else before.drained,
+        scheduled=_either(_since(session, pod.scheduled_at if pod else None), before.scheduled),
+        pod_started=_either(pod_started, before.pod_started),
+        bot_imported=_either(
+            round(pod_started + imported, 3) if pod_started is not None and imported is not None else None,
+            before.bot_imported,
+        ),
+        pipeline_started=_either(_since(session, started), before.pipeline_started),
+        drained=_either(round(reported.drained, 3) if reported.drained is not None else None, before.drained),
     )
     return timings if timings != TimingsStatus() else None
+
+
+def _either(new: float | None, old: float | None) -> float | None:
+    return old if new is None else new
 
 
 def _since(session: Session, moment: datetime | None) -> float | None:
