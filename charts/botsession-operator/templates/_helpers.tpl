@@ -1,0 +1,60 @@
+{{- /* The chart's name, as a label. */ -}}
+{{- define "botsession.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{- /* The name of what is made. A release called botsession should not give botsession-botsession-operator. */ -}}
+{{- define "botsession.fullname" -}}
+{{- $name := include "botsession.name" . }}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" }}
+{{- else if contains $name .Release.Name }}
+{{- .Release.Name | trunc 63 | trimSuffix "-" }}
+{{- else if hasPrefix (printf "%s-" .Release.Name) $name }}
+{{- $name }}
+{{- else }}
+{{- printf "%s-%s" .Release.Name $name | trunc 63 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+
+{{- define "botsession.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "botsession.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "botsession.labels" -}}
+{{ include "botsession.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{- define "botsession.serviceAccountName" -}}
+{{- if and (not .Values.serviceAccount.create) (not .Values.serviceAccount.name) }}
+{{- fail "serviceAccount.name must say which ServiceAccount to use where serviceAccount.create is false" }}
+{{- end }}
+{{- default (include "botsession.fullname" .) .Values.serviceAccount.name }}
+{{- end }}
+
+{{- define "botsession.controlKeySecret" -}}
+{{- default (printf "%s-control-key" (include "botsession.fullname" . | trunc 51 | trimSuffix "-")) .Values.controlKey.existingSecret }}
+{{- end }}
+
+{{- /* What the operator may do; nothing here that its code does not use. */ -}}
+{{- define "botsession.rules" -}}
+- apiGroups: [botsession.dev]
+  resources: [botsessions]
+  verbs: [get, list, watch, patch]  # patch: its own finalizer, never the spec
+- apiGroups: [botsession.dev]
+  resources: [botsessions/status]
+  verbs: [patch]
+- apiGroups: [botsession.dev]
+  resources: [botsessions/finalizers]
+  verbs: [update]  # pods name their session as an owner that waits for them; some clusters ask for this right
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create]
+{{- end }}
