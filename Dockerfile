@@ -1,0 +1,46 @@
+# Two images:  docker build --target operator .     docker build --target runtime .
+# PYTHON_BASE is any Debian with Python 3.11 or newer; hack/images makes one where no registry can be reached.
+# Behind a private certificate authority:  --secret id=ca,src=/path/to/bundle.pem
+ARG PYTHON_BASE=python:3.11-slim-bookworm
+
+FROM ${PYTHON_BASE} AS build
+# /build has pip and what makes the wheel, and stays in this stage; /venv goes into the image and has neither.
+RUN python3 -m venv /build && python3 -m venv --without-pip /venv
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1
+COPY requirements/build.txt requirements/operator.txt /tmp/
+RUN --mount=type=secret,id=ca,target=/ca.pem,required=false --mount=type=cache,target=/root/.cache/pip \
+    if [ -e /ca.pem ]; then export PIP_CERT=/ca.pem; fi && \
+    /build/bin/pip install --quiet --require-hashes -r /tmp/build.txt && \
+    /build/bin/pip --python /venv/bin/python3 install --quiet --require-hashes -r /tmp/operator.txt
+COPY pyproject.toml README.md LICENSE /src/
+COPY operator /src/operator
+COPY runtime /src/runtime
+COPY crds /src/crds
+RUN cd /src && /build/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /dist . && \
+    /build/bin/pip --python /venv/bin/python3 install --quiet --no-index --no-deps /dist/*.whl
+
+FROM ${PYTHON_BASE} AS operator
+COPY --from=build /venv /venv
+ENV PATH=/venv/bin:/usr/local/bin:/usr/bin:/bin PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+USER 65532:65532
+ENTRYPOINT ["python3", "-m", "botsession_operator"]
+
+# What is injected into a bot's pod. It holds pure Python and one program: `cp`, for servers without image volumes, where an init
+# container copies the folder (cp -r /botsession/. /target). A static busybox under the name `cp` makes that 2 MB instead of the
+# 130 MB of a Python base, and the image is pulled on every node that runs a bot. Debian has one for every architecture, so this
+# stage is the same with and without a registry.
+FROM ${PYTHON_BASE} AS runtime-files
+RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends busybox-static >/dev/null && rm -rf /var/lib/apt/lists/*
+RUN install -D /bin/busybox /image/bin/cp && \
+    install -Dt /image/usr/share/doc/busybox-static -m 644 /usr/share/doc/busybox-static/copyright
+COPY runtime/src/botsession_runtime /image/botsession/botsession_runtime
+COPY runtime/src/botsession_contract /image/botsession/botsession_contract
+COPY LICENSE /image/botsession/LICENSE
+# The mount is read-only, so Python could never cache what it compiles: it is done here, for the base's version of Python.
+RUN python3 -m compileall -q --invalidation-mode unchecked-hash /image/botsession
+
+FROM scratch AS runtime
+COPY --from=runtime-files /image /
+ENV PATH=/bin
+USER 65532:65532
+CMD ["cp", "-r", "/botsession/.", "/target"]
