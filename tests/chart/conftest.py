@@ -1,0 +1,59 @@
+"""The chart, rendered by the real helm."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.manifests import Json
+
+ROOT = Path(__file__).parents[2]
+CHART = ROOT / "charts/botsession-operator"
+HELM = ROOT / ".tools/bin/helm"
+
+
+class Rendered(list[Json]):
+    """The objects that the chart makes."""
+
+    def of(self, kind: str) -> list[Json]:
+        return [item for item in self if item["kind"] == kind]
+
+    def one(self, kind: str) -> Json:
+        (found,) = self.of(kind)
+        return found
+
+
+Render = Callable[..., Rendered]
+Helm = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="session")
+def helm() -> Helm:
+    """Run helm; a run that helm refuses is returned, not raised."""
+    assert HELM.is_file(), "the chart's tests need helm: install it with hack/tools helm"
+
+    def run(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run([HELM, *arguments], capture_output=True, text=True, check=False)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def render(helm: Helm) -> Render:
+    """Render the chart with these values; `log__level="debug"` is log.level."""
+
+    def run(**values: Any) -> Rendered:
+        place = ["template", "botsession", CHART, "--namespace", "botsession-system"]
+        result = helm(*place, *(f"--set-json={path(name)}={json.dumps(value)}" for name, value in values.items()))
+        assert result.returncode == 0, result.stderr
+        return Rendered(item for item in yaml.safe_load_all(result.stdout) if item)
+
+    return run
+
+
+def path(name: str) -> str:
+    return name.replace("__", ".")

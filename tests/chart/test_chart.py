@@ -1,0 +1,240 @@
+"""What the chart installs."""
+
+import base64
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from botsession_contract.control import CONTROL_PORT, LIVEZ_PATH, READYZ_PATH
+from botsession_contract.names import SESSION_LABEL
+from botsession_operator.api.admission import admit
+from botsession_operator.settings import read_settings
+from tests.chart.conftest import CHART, ROOT, Helm, Render
+from tests.manifests import Json
+
+VERBS = {"get", "list", "watch", "create", "patch", "update", "delete"}
+
+
+def pod(objects: list[Json]) -> Json:
+    (deployment,) = (item for item in objects if item["kind"] == "Deployment")
+    spec: Json = deployment["spec"]["template"]["spec"]
+    return spec
+
+
+def environment(objects: list[Json]) -> dict[str, str]:
+    return {item["name"]: item["value"] for item in pod(objects)["containers"][0]["env"]}
+
+
+def test_the_chart_passes_helms_strict_lint(helm: Helm) -> None:
+    result = helm("lint", "--strict", CHART)
+    assert result.returncode == 0, result.stdout
+
+
+def test_the_crd_is_the_projects_own(render: Render) -> None:
+    installed = render().one("CustomResourceDefinition")
+    assert installed["spec"] == yaml.safe_load((ROOT / "crds/botsession.yaml").read_text())["spec"]
+
+
+def test_uninstalling_keeps_the_crd_and_all_sessions_with_it(render: Render) -> None:
+    annotations = render().one("CustomResourceDefinition")["metadata"]["annotations"]
+    assert annotations == {"helm.sh/resource-policy": "keep"}
+
+
+def test_the_crd_goes_with_the_release_where_that_is_wanted(render: Render) -> None:
+    assert "annotations" not in render(crds__keep=False).one("CustomResourceDefinition")["metadata"]
+
+
+def test_the_crd_can_be_installed_by_other_means(render: Render) -> None:
+    assert not render(crds__enabled=False).of("CustomResourceDefinition")
+
+
+def test_the_operator_gets_no_wildcard_right(render: Render) -> None:
+    (role,) = render().of("ClusterRole")
+    for rule in role["rules"]:
+        assert "*" not in [*rule["apiGroups"], *rule["resources"], *rule["verbs"]]
+        assert VERBS.issuperset(rule["verbs"])
+
+
+def test_the_operator_may_never_read_secrets_or_write_specs(render: Render) -> None:
+    rules = render().one("ClusterRole")["rules"]
+    assert "secrets" not in [resource for rule in rules for resource in rule["resources"]]
+    (sessions,) = (rule for rule in rules if rule["resources"] == ["botsessions"])
+    assert not {"create", "update", "delete"}.intersection(sessions["verbs"])
+
+
+def test_watching_some_namespaces_needs_rights_in_those_alone(render: Render) -> None:
+    objects = render(watchNamespaces=["a", "b"])
+    assert not objects.of("ClusterRole") + objects.of("ClusterRoleBinding")
+    for kind in ("Role", "RoleBinding"):
+        assert [item["metadata"]["namespace"] for item in objects.of(kind)] == ["a", "b"]
+    assert environment(objects)["BOTSESSION_WATCH_NAMESPACES"] == "a,b"
+
+
+def test_rights_are_the_same_in_one_namespace_as_in_all(render: Render) -> None:
+    assert render(watchNamespaces=["a"]).one("Role")["rules"] == render().one("ClusterRole")["rules"]
+
+
+@pytest.mark.parametrize("namespaces", [[], ["a"]])
+def test_rights_are_bound_to_the_operators_account(render: Render, namespaces: list[str]) -> None:
+    objects = render(watchNamespaces=namespaces)
+    (binding,) = objects.of("RoleBinding") or objects.of("ClusterRoleBinding")
+    (subject,) = binding["subjects"]
+    assert (subject["name"], subject["namespace"]) == (pod(objects)["serviceAccountName"], "botsession-system")
+    assert subject["name"] == objects.one("ServiceAccount")["metadata"]["name"]
+
+
+def test_the_pod_meets_the_restricted_security_standard(render: Render) -> None:
+    spec = pod(render())
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    for container in spec["containers"]:
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+
+
+def test_two_operators_never_run_side_by_side(render: Render) -> None:
+    deployment = render().one("Deployment")["spec"]
+    assert (deployment["replicas"], deployment["strategy"]) == (1, {"type": "Recreate"})
+
+
+def test_the_operator_understands_its_environment(render: Render, tmp_path: Path) -> None:
+    key = tmp_path / "control-key"
+    key.write_bytes(base64.b64decode(render().one("Secret")["data"]["control-key"]))
+    values = environment(render(workers=3, log__level="debug", watchNamespaces=["a"]))
+    settings = read_settings({**values, "BOTSESSION_CONTROL_KEY_FILE": str(key)})
+    assert (settings.workers, settings.log_level, settings.namespaces, settings.port) == (3, "debug", ("a",), 8475)
+    assert len(settings.control_key) == 48
+
+
+@pytest.mark.parametrize("injection", ["Auto", "ImageVolume", "InitContainer"])
+def test_the_operator_understands_each_injection(render: Render, tmp_path: Path, injection: str) -> None:
+    (tmp_path / "key").write_bytes(b"x" * 48)
+    values = environment(render(runtime__injection=injection))
+    settings = read_settings({**values, "BOTSESSION_CONTROL_KEY_FILE": str(tmp_path / "key")})
+    assert (settings.injection or "Auto") == injection
+
+
+def test_supervisors_are_told_where_the_service_is(render: Render) -> None:
+    objects = render()
+    service, (port,) = objects.one("Service"), pod(objects)["containers"][0]["ports"]
+    (exposed,) = service["spec"]["ports"]
+    where = f"{service['metadata']['name']}.{service['metadata']['namespace']}.svc:{exposed['port']}"
+    assert environment(objects)["BOTSESSION_POKE_BASE_URL"] == f"http://{where}"
+    assert exposed["targetPort"] == port["name"]
+
+
+def test_the_service_and_the_deployment_select_the_operators_pod(render: Render) -> None:
+    deployment, service = render().one("Deployment")["spec"], render().one("Service")["spec"]
+    assert service["selector"] == deployment["selector"]["matchLabels"]
+    assert service["selector"].items() <= deployment["template"]["metadata"]["labels"].items()
+
+
+def test_labels_of_the_user_cannot_hide_the_pod_from_its_service(render: Render) -> None:
+    objects = render(podLabels={"app.kubernetes.io/name": "other", "team": "voice"})
+    labels = objects.one("Deployment")["spec"]["template"]["metadata"]["labels"]
+    assert (labels["app.kubernetes.io/name"], labels["team"]) == ("botsession-operator", "voice")
+
+
+def test_probes_ask_what_the_operator_serves(render: Render) -> None:
+    container = pod(render())["containers"][0]
+    assert container["livenessProbe"]["httpGet"]["path"] == LIVEZ_PATH
+    assert container["readinessProbe"]["httpGet"]["path"] == READYZ_PATH
+
+
+def test_the_control_key_is_random(render: Render) -> None:
+    assert render().one("Secret")["data"] != render().one("Secret")["data"]
+
+
+def test_a_key_of_the_users_own_replaces_the_made_one(render: Render) -> None:
+    objects = render(controlKey__existingSecret="mine", controlKey__existingSecretKey="key")
+    (volume,) = (volume for volume in pod(objects)["volumes"] if "secret" in volume)
+    assert not objects.of("Secret")
+    assert volume["secret"]["secretName"] == "mine"
+    assert volume["secret"]["items"] == [{"key": "key", "path": "control-key"}]
+
+
+def test_the_key_is_mounted_where_the_operator_looks(render: Render) -> None:
+    objects = render()
+    (mount,) = (mount for mount in pod(objects)["containers"][0]["volumeMounts"] if mount["name"] == "control-key")
+    assert environment(objects)["BOTSESSION_CONTROL_KEY_FILE"] == f"{mount['mountPath']}/control-key"
+
+
+def test_bots_are_fenced_off_only_where_that_is_asked_for(render: Render) -> None:
+    assert not render().of("NetworkPolicy")
+    fenced = render(networkPolicy__enabled=True, watchNamespaces=["a", "b"]).of("NetworkPolicy")
+    assert [policy["metadata"]["namespace"] for policy in fenced] == ["a", "b"]
+
+
+def test_only_the_operator_reaches_the_control_port(render: Render) -> None:
+    objects = render(networkPolicy__enabled=True, networkPolicy__namespaces=["a"])
+    spec = objects.one("NetworkPolicy")["spec"]
+    guarded, rest = spec["ingress"]
+    assert spec["podSelector"]["matchExpressions"] == [{"key": SESSION_LABEL, "operator": "Exists"}]
+    assert guarded["ports"] == [{"port": CONTROL_PORT, "protocol": "TCP"}]
+    assert guarded["from"][0]["podSelector"]["matchLabels"] == objects.one("Service")["spec"]["selector"]
+    open_tcp = [range(port["port"], port["endPort"] + 1) for port in rest["ports"] if port["protocol"] == "TCP"]
+    assert {*range(1, 65536)} - {port for ports in open_tcp for port in ports} == {CONTROL_PORT}
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        ("log.levl=info", "additional properties 'levl' not allowed"),
+        ("replicas=2", "additional properties 'replicas' not allowed"),
+        ("log.level=loud", "value must be one of 'debug', 'info', 'warning', 'error'"),
+        ("runtime.injection=Sidecar", "value must be one of 'Auto', 'ImageVolume', 'InitContainer'"),
+        ("workers=0", "minimum: got 0, want 1"),
+        ("networkPolicy.enabled=true", "networkPolicy.enabled needs networkPolicy.namespaces"),
+        ("serviceAccount.create=false", "serviceAccount.name must say which ServiceAccount to use"),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_refused_with_a_sentence(helm: Helm, value: str, sentence: str) -> None:
+    result = helm("template", "botsession", CHART, "--set", value)
+    assert result.returncode != 0
+    assert sentence in result.stderr
+
+
+def test_each_value_is_explained_by_a_comment_above_it() -> None:
+    lines = (CHART / "values.yaml").read_text().splitlines()
+    quantities = ("cpu", "memory")
+    keys = [number for number, line in enumerate(lines) if re.match(r" *\w+:", line)]
+    bare = [lines[n].strip() for n in keys if not lines[n - 1].strip().startswith("#")]
+    assert [line for line in bare if not line.startswith(quantities)] == []
+
+
+def test_the_values_schema_knows_each_value_and_no_other() -> None:
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    schema = yaml.safe_load((CHART / "values.schema.json").read_text())
+    assert schema["properties"].keys() - {"global"} == values.keys()
+    for name, value in values.items():
+        if known := schema["properties"][name].get("properties"):
+            assert known.keys() == value.keys()
+
+
+@pytest.mark.parametrize(
+    ("release", "name"),
+    [
+        ("botsession", "botsession-operator"),
+        ("botsession-operator", "botsession-operator"),
+        ("voice", "voice-botsession-operator"),
+    ],
+)
+def test_names_follow_the_release_without_saying_it_twice(helm: Helm, release: str, name: str) -> None:
+    rendered = helm("template", release, CHART, "--show-only=templates/service.yaml").stdout
+    assert yaml.safe_load(rendered)["metadata"]["name"] == name
+
+
+def test_the_notes_hold_a_session_that_admission_takes() -> None:
+    notes = (CHART / "templates/NOTES.txt").read_text()
+    manifest = notes.split("<<EOF\n")[1].split("\nEOF")[0]
+    assert admit(yaml.safe_load(manifest))["spec"]["bot"]["target"] == "bot.py"
+
+
+def test_the_chart_and_the_package_have_one_version() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert f'version = "{chart["appVersion"]}"' in (ROOT / "pyproject.toml").read_text()
