@@ -16,12 +16,13 @@ COPY pyproject.toml README.md LICENSE /src/
 COPY operator /src/operator
 COPY runtime /src/runtime
 COPY crds /src/crds
-RUN cd /src && /build/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /dist . && \
-    /build/bin/pip --python /venv/bin/python3 install --quiet --no-index --no-deps /dist/*.whl
+RUN /build/bin/pip install --quiet --no-index --no-deps --no-build-isolation --target /app /src
 
+# Two layers, so that a new version of the operator does not bring its dependencies along again.
 FROM ${PYTHON_BASE} AS operator
 COPY --from=build /venv /venv
-ENV PATH=/venv/bin:/usr/local/bin:/usr/bin:/bin PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+COPY --from=build /app /app
+ENV PATH=/venv/bin:/usr/local/bin:/usr/bin:/bin PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 65532:65532
 ENTRYPOINT ["python3", "-m", "botsession_operator"]
 

@@ -1,0 +1,60 @@
+# make help   lists the targets. hack/ holds the scripts behind them; each says at its head what it is for.
+PYTHON ?= python3
+export PYTHON
+python := .venv/bin/python
+
+.PHONY: help demo demo-kind test lint unit e2e bench images cluster cluster-down generate lock clean venv
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  variables: IMAGES=public|built (default: asked once), CLUSTER=$${CLUSTER:-botsession}, PYTHON=$(PYTHON)"
+
+demo: ## a conversation with the parrot on this machine, without a cluster
+	@hack/venv demo
+	cd examples/parrot && ../../.venv/bin/botsession run session.yaml --caller "$(CURDIR)/.venv/bin/python client.py --say hello --say goodbye"
+
+demo-kind: ## the same on a kind cluster, with the operator installed by its chart
+	@hack/venv demo
+	@hack/demo-kind
+
+test: lint ## everything: lint, unit, component and chart tests, and the e2e tests on a kind cluster
+	@hack/test $(ARGS)
+
+lint: venv ## ruff, mypy, import-linter, and that generated files are up to date
+	$(python) -m ruff check .
+	$(python) -m ruff format --check .
+	$(python) -m mypy operator/src runtime/src tests
+	.venv/bin/lint-imports
+	$(python) hack/generate --check
+
+unit: venv ## the tests that need no cluster
+	$(python) -m pytest tests/unit tests/component $(ARGS)
+
+e2e: venv ## the tests on a kind cluster, which they bring up themselves
+	$(python) -m pytest tests/e2e $(ARGS)
+
+bench: venv ## measure sessions on the cluster
+	@hack/ready
+	$(python) -m pytest tests/bench $(ARGS)
+
+images: ## build all images
+	@hack/images
+
+cluster: ## bring up the kind cluster with the images loaded: KUBECONFIG=.tools/kubeconfig
+	@hack/ready
+
+cluster-down: ## delete the kind cluster
+	@hack/cluster down
+
+generate: venv ## write the files that are made from others
+	$(python) hack/generate
+
+lock: ## pin the requirements again; ARGS=--upgrade takes newer versions
+	@hack/lock $(ARGS)
+
+clean: ## delete the cluster and what was built here; Docker's images and caches stay
+	@[ ! -e .tools/kubeconfig ] || hack/cluster down
+	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+
+venv:
+	@hack/venv dev
