@@ -1,4 +1,4 @@
-"""A bot with nothing to say: a pass-through pipeline that runs until it is ended."""
+"""A bot with nothing to say: a pass-through pipeline that runs until it is ended. The other bots are built from it."""
 
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.pipeline.worker import PipelineWorker
@@ -8,13 +8,25 @@ from pipecat.workers.runner import WorkerRunner
 
 
 class PassThrough(FrameProcessor):
+    """Hands every frame on."""
+
     async def process_frame(self, frame, direction):
         await super().process_frame(frame, direction)
         await self.push_frame(frame, direction)
 
 
-async def bot(runner_args: RunnerArguments):
-    worker = PipelineWorker(Pipeline([PassThrough()]), idle_timeout_secs=None)
-    runner = WorkerRunner(handle_sigint=runner_args.handle_sigint)
-    await runner.add_workers(worker)
+def make_worker(*processors, **options):
+    """Build a worker that Pipecat's own idle timeout leaves alone, unless a bot asks for it."""
+    return PipelineWorker(Pipeline(list(processors) or [PassThrough()]), **{"idle_timeout_secs": None, **options})
+
+
+async def run(*workers):
+    """Run workers until they are all over."""
+    runner = WorkerRunner(handle_sigint=False)
+    await runner.add_workers(*workers)
     await runner.run()
+
+
+async def bot(runner_args: RunnerArguments):
+    """Run until ended."""
+    await run(make_worker())

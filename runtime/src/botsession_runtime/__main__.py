@@ -15,7 +15,7 @@ if not __package__:
     # file's folder on the path; the packages are found from the one above.
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120  # pathlib is slow
 
-from botsession_runtime import bot_process  # noqa: E402
+from botsession_runtime import bot_process
 
 
 def main() -> int:

@@ -140,8 +140,8 @@ class Trail:
     def hop(self, source: str, destination: str, *, can_hold: bool) -> str | None:
         """Note a hop; give the processor that holds the frame now, by all that is known.
 
-        Sources and sinks of nested pipelines are left out: a parallel pipeline holds a frame in each of them until all
-        of its branches are through, and the branch that is not is what one wants to know.
+        Pipelines within pipelines, their sources and their sinks are left out: one that is parallel holds a frame in
+        all of them until each of its branches is through, and the branch that is not is what one wants to know.
         """
         self._passed.add(source)
         self._got[destination] = can_hold
@@ -195,7 +195,7 @@ class Agent:
         is_out = destination is root.worker.pipeline.processors[-1]
         root.has_end_in_flight = root.has_end_in_flight or kind != "CancelFrame"
         trail = root.trails.setdefault(frame.id, Trail())
-        held = trail.hop(source.name, destination.name, can_hold=not destination.name.endswith(("::Source", "::Sink")))
+        held = trail.hop(source.name, destination.name, can_hold=_can_hold(destination))
         self._wire.tell("hop", frame=kind, ours=isinstance(frame.reason, Ours), held_by=None if is_out else held)
         if is_out and kind == "CancelFrame" and isinstance(frame.reason, Ours) and root.has_end_in_flight:
             # Pipecat is waiting for the EndFrame still, and tells nobody that the CancelFrame got through.
@@ -240,7 +240,7 @@ class Agent:
         handlers = {
             "on_pipeline_started": lambda *_: tell("started"),
             "on_pipeline_finished": lambda _worker, frame: self._finished(root, frame),
-            "on_pipeline_error": lambda _worker, frame: tell("error", message=str(frame.error)[:LONGEST_TEXT]),
+            "on_pipeline_error": lambda _worker, frame: tell("error", **_error(frame)),
             "on_idle_timeout": lambda *_: tell("idle"),
         }
         if _pipecat_version_at_least(1, 8):
@@ -303,8 +303,11 @@ class Agent:
             managed = {each for owner in (self._runner, *(r.worker for r in self._roots)) for each in _tasks_of(owner)}
             left = names_of(each for each in managed if not each.done() and each not in self._tasks)
             self._wire.tell("dangling", count=len(left), names=sorted(left)[:MOST_NAMES])
-            if not task.cancelled() and (exc := task.exception()):
+            exc = None if task.cancelled() else task.exception()
+            if exc:
                 self._wire.tell("crashed", message=one_line(exc))
+            else:
+                self._wire.tell("over")
         except Exception as exc:  # noqa: BLE001  # a done callback must not raise into the loop
             self.trouble(exc)
 
@@ -330,6 +333,11 @@ def _observer(agent: Agent, root: Root) -> Any:
     return Watch()
 
 
+def _error(frame: Any) -> dict[str, Any]:
+    # Frames lose `fatal` with Pipecat 2.0.
+    return {"message": " ".join(str(frame.error).split())[:LONGEST_TEXT], "fatal": bool(getattr(frame, "fatal", False))}
+
+
 async def _queue_end(worker: Any, reason: Ours, farewell: str) -> None:
     from pipecat.frames.frames import EndFrame, TTSSpeakFrame
 
@@ -344,6 +352,10 @@ def _has_clients(worker: Any) -> bool:
 
     inputs = [each for each in _processors(worker.pipeline) if isinstance(each, BaseInputTransport)]
     return any(not type(each).__module__.startswith("pipecat.transports.local") for each in inputs)
+
+
+def _can_hold(processor: Any) -> bool:
+    return not processor.processors and not processor.name.endswith(("::Source", "::Sink"))
 
 
 def _processors(processor: Any) -> Iterable[Any]:

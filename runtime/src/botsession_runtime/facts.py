@@ -94,6 +94,12 @@ class Facts:
     failure: str | None = None
     #: The exception that came out of the bot.
     crash: str | None = None
+    crashed_at: float | None = None
+    #: The last error that Pipecat took for the end of the pipeline.
+    fatal_error: str | None = None
+    #: The runner has returned to the bot's own code, without an exception.
+    is_over: bool = False
+    #: The bot function has returned, in target mode.
     has_returned: bool = False
     dangling: DanglingTasks = NO_TASKS
     dumpable: Dumpable | None = None
@@ -167,8 +173,16 @@ def _failed(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
     return replace(facts, failure=facts.failure or event["message"])
 
 
-def _crashed(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
-    return replace(facts, crash=facts.crash or event["message"])
+def _crashed(facts: Facts, event: dict[str, Any], at: float) -> Facts:
+    return replace(facts, crash=facts.crash or event["message"], crashed_at=facts.crashed_at or at)
+
+
+def _error(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
+    return replace(facts, fatal_error=event["message"]) if event["fatal"] else facts
+
+
+def _over(facts: Facts, _event: dict[str, Any], _at: float) -> Facts:
+    return replace(facts, is_over=True)
 
 
 def _returned(facts: Facts, _event: dict[str, Any], _at: float) -> Facts:
@@ -194,6 +208,8 @@ _LEARNERS: Final = {
     "took": _took,
     "failed": _failed,
     "crashed": _crashed,
+    "error": _error,
+    "over": _over,
     "returned": _returned,
     "dangling": _dangling,
 }

@@ -13,7 +13,7 @@ from typing import Final
 from botsession_contract.lifecycle import Mode, Step
 from botsession_runtime.facts import Facts, Request, Rung
 
-#: How long a bot that has no pipeline yet may take over a SIGTERM, in seconds. There is nobody to say goodbye to.
+#: How long a bot that has no pipeline, or has crashed, may take to leave, in seconds: nobody is being spoken to.
 TERMINATE_SECONDS: Final = 5.0
 
 
@@ -26,7 +26,7 @@ def next_rung(facts: Facts, own_grace_seconds: float) -> Rung | None:
         return None
     request = facts.request
     if request is None:
-        return Rung(Step.KILL, facts.finish.at + own_grace_seconds) if facts.finish else None
+        return _without_request(facts, own_grace_seconds)
     terminated = facts.rung(Step.TERMINATE)
     if terminated:
         return Rung(Step.KILL, terminated.at + min(request.cancel_seconds, TERMINATE_SECONDS))
@@ -35,6 +35,15 @@ def next_rung(facts: Facts, own_grace_seconds: float) -> Rung | None:
     if facts.started_at is None:
         return Rung(Step.TERMINATE, request.at)
     return _with_pipeline(facts, request)
+
+
+def _without_request(facts: Facts, own_grace_seconds: float) -> Rung | None:
+    """Give a bot that is over by itself its time to leave. One that crashed has no goodbye to finish."""
+    if facts.finish:
+        return Rung(Step.KILL, facts.finish.at + own_grace_seconds)
+    if facts.crashed_at is not None:
+        return Rung(Step.KILL, facts.crashed_at + min(own_grace_seconds, TERMINATE_SECONDS))
+    return None
 
 
 def _with_pipeline(facts: Facts, request: Request) -> Rung:

@@ -91,23 +91,26 @@ def runner_arguments(orders: dict[str, Any]) -> Any:
 
 
 def _run(bot: Bot, arguments: Any, wire: agent.Wire) -> int:
-    try:
-        asyncio.run(_conversation(bot, arguments, wire))
-    except Exception as exc:
-        wire.tell("crashed", message=agent.one_line(exc))
-        raise
+    asyncio.run(_conversation(bot, arguments, wire))
     wire.tell("returned")
     return 0
 
 
 async def _conversation(bot: Bot, arguments: Any, wire: agent.Wire) -> None:
-    """Run the bot and count what it leaves: this process has no other tasks, so all that are left have leaked."""
+    """Run the bot and tell how it left.
+
+    A crash is told here and not when asyncio.run has returned, which may be never: it cancels Pipecat's processors, and
+    a worker in another task then waits for a CancelFrame that none of them hands on.
+    """
     try:
         await bot(arguments)
-    finally:
-        await asyncio.sleep(0)  # lets tasks that are already on their way out get there
-        left = agent.names_of(asyncio.all_tasks() - {asyncio.current_task()})
-        wire.tell("dangling", count=len(left), names=sorted(left)[: agent.MOST_NAMES])
+    except Exception as exc:
+        wire.tell("crashed", message=agent.one_line(exc))
+        raise
+    await asyncio.sleep(0)  # lets tasks that are already on their way out get there
+    # This process has no other tasks, so all that are left have leaked.
+    left = agent.names_of(asyncio.all_tasks() - {asyncio.current_task()})
+    wire.tell("dangling", count=len(left), names=sorted(left)[: agent.MOST_NAMES])
 
 
 def _load_file(path: Path) -> ModuleType:

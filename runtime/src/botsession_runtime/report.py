@@ -52,7 +52,9 @@ def reason_of(facts: Facts) -> Reason:
         return Reason.BOT_ERROR
     if facts.request and (finish or facts.rungs):
         return Reason(facts.request.cause)
-    return Reason.BOT_EXITED
+    if facts.fatal_error:
+        return Reason.BOT_ERROR
+    return Reason.BOT_CANCELLED if facts.is_over and facts.started_at is not None else Reason.BOT_EXITED
 
 
 def outcome_of(facts: Facts) -> Outcome:
@@ -66,8 +68,10 @@ def outcome_of(facts: Facts) -> Outcome:
         return Outcome.FORCED if forced and facts.finish.is_ours else Outcome.CANCELLED
     if facts.rung(Step.KILL):
         return Outcome.KILLED
-    # Freed by the escape, a pipeline may leave before its observers have seen the frame come out.
-    return Outcome.FORCED if forced and facts.exit and facts.exit.code == 0 else Outcome.LOST
+    if facts.is_over:
+        # Cancelled while it was starting, or freed by the escape, a pipeline ends and Pipecat has no event for it.
+        return Outcome.FORCED if forced else Outcome.CANCELLED
+    return Outcome.LOST
 
 
 def message_of(facts: Facts) -> str | None:
@@ -148,6 +152,10 @@ def _trouble(facts: Facts) -> str | None:
         return f"the pipeline did not start: {what} within Pipecat's own timeout"
     if facts.finish:
         return _said(facts, facts.finish)
+    if facts.fatal_error and not facts.rungs:
+        return f"fatal error: {facts.fatal_error}"
+    if facts.is_over and facts.started_at is not None:
+        return None
     return _exit_without_finish(facts)
 
 
@@ -203,6 +211,8 @@ def _killed(facts: Facts) -> str | None:
         return None
     if facts.finish:
         return "the pipeline had finished, but the process did not exit and was killed"
+    if facts.request is None:
+        return "the process did not exit and was killed"
     return "the bot did not end when it was asked to and was killed"
 
 

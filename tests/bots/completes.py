@@ -1,0 +1,29 @@
+"""A bot that ends itself. `body`: {"how": "end" | "stop" | "cancel" | "fatal" | "idle" | "fatal at start"}."""
+
+import asyncio
+
+from pipecat.frames.frames import CancelWorkerFrame, EndWorkerFrame, ErrorFrame, StopFrame
+from pipecat.processors.frame_processor import FrameDirection
+from quiet import PassThrough, make_worker, run
+
+
+async def bot(runner_args):
+    """Start, and end as told."""
+    how = (runner_args.body or {}).get("how", "end")
+    last = PassThrough()
+    worker = make_worker(last, idle_timeout_secs=0.2 if how == "idle" else None)
+
+    @worker.event_handler("on_pipeline_started")
+    async def end(worker, frame):
+        if how == "end":
+            await last.push_frame(EndWorkerFrame(reason="said goodbye"), FrameDirection.UPSTREAM)
+        elif how == "cancel":
+            await last.push_frame(CancelWorkerFrame(), FrameDirection.UPSTREAM)
+        elif how == "stop":
+            await worker.queue_frame(StopFrame())
+        elif how.startswith("fatal"):
+            # At the moment of the start Pipecat has no finish event for it; a little later it has.
+            await asyncio.sleep(0 if how == "fatal at start" else 0.1)
+            await last.push_frame(ErrorFrame("the key was refused", fatal=True), FrameDirection.UPSTREAM)
+
+    await run(worker)

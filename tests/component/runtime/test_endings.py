@@ -1,0 +1,170 @@
+"""How sessions end, with the real supervisor and real bots."""
+
+from pathlib import Path
+
+import pytest
+
+from botsession_contract.launch import Shutdown
+from botsession_contract.lifecycle import Cause, Mode, Outcome, Reason, Step
+from botsession_contract.report import ExitReport
+from tests.supervision import supervised
+
+
+def steps_of(report: ExitReport) -> list[Step]:
+    assert report.ending is not None
+    return [taken.step for taken in report.ending.steps]
+
+
+async def test_graceful_end_drains_the_pipeline(tmp_path: Path) -> None:
+    async with supervised(tmp_path, "quiet.py") as session:
+        await session.running()
+        assert await session.end() == 202
+        report = await session.report()
+    assert (report.reason, report.outcome, report.frame) == (Reason.END_REQUESTED, Outcome.DRAINED, "EndFrame")
+    assert (steps_of(report), report.exit_code, session.process.returncode) == ([Step.END_FRAME], 0, 0)
+
+
+async def test_immediate_end_cancels_the_pipeline(tmp_path: Path) -> None:
+    async with supervised(tmp_path, "quiet.py") as session:
+        await session.running()
+        await session.end(Mode.IMMEDIATE, cause="Deleted")
+        report = await session.report()
+    assert (report.reason, report.outcome, report.frame) == (Reason.DELETED, Outcome.CANCELLED, "CancelFrame")
+    assert steps_of(report) == [Step.CANCEL_FRAME]
+
+
+async def test_swallowed_end_frame_is_forced_out_and_located(tmp_path: Path) -> None:
+    async with supervised(tmp_path, "swallows_end.py") as session:
+        await session.running()
+        await session.end()
+        report = await session.report()
+    assert (report.reason, report.outcome, report.frame) == (Reason.END_REQUESTED, Outcome.FORCED, "CancelFrame")
+    assert steps_of(report) == [Step.END_FRAME, Step.FORCED_CANCEL_FRAME]
+    assert report.stuck_at == "Blackhole#0"
+
+
+async def test_swallowed_frames_of_both_kinds_end_in_a_kill(tmp_path: Path) -> None:
+    body = {"swallow": ["EndFrame", "CancelFrame"]}
+    async with supervised(tmp_path, "swallows_end.py", body=body) as session:
+        await session.running()
+        await session.end()
+        report = await session.report()
+    assert (report.outcome, report.exit_code, report.stuck_at) == (Outcome.KILLED, 137, "Blackhole#0")
+    assert steps_of(report) == [Step.END_FRAME, Step.FORCED_CANCEL_FRAME, Step.KILL]
+    assert session.process.returncode == 1
+
+
+async def test_blocked_event_loop_is_killed_and_the_line_is_named(tmp_path: Path) -> None:
+    async with supervised(tmp_path, "spins.py", body={"when": "EndFrame"}) as session:
+        await session.running()
+        await session.end()
+        report = await session.report()
+    assert (report.reason, report.outcome) == (Reason.END_REQUESTED, Outcome.KILLED)
+    assert report.stuck_at is not None
+    assert report.stuck_at.startswith("spins.py:14 in spin")
+    assert "spins.py" in session.log
+
+
+async def test_immediate_after_graceful_does_not_wait_for_the_grace_period(tmp_path: Path) -> None:
+    patient = Shutdown(grace_period_seconds=600, cancel_period_seconds=1)
+    async with supervised(tmp_path, "swallows_end.py", shutdown=patient) as session:
+        await session.running()
+        await session.end()
+        assert await session.end(Mode.IMMEDIATE) == 202
+        report = await session.report()
+    assert steps_of(report) == [Step.END_FRAME, Step.FORCED_CANCEL_FRAME]
+    assert report.outcome is Outcome.FORCED
+
+
+async def test_sigterm_is_an_eviction_and_drains(tmp_path: Path) -> None:
+    async with supervised(tmp_path, "quiet.py") as session:
+        await session.running()
+        session.terminate()
+        report = await session.report()
+    assert (report.reason, report.outcome) == (Reason.EVICTED, Outcome.DRAINED)
+
+
+async def test_ladder_is_squeezed_into_the_grace_of_a_sigterm(tmp_path: Path) -> None:
+    slow = Shutdown(grace_period_seconds=600, cancel_period_seconds=600)
+    body = {"swallow": ["EndFrame", "CancelFrame"]}
+    async with supervised(
+        tmp_path, "swallows_end.py", body=body, shutdown=slow, termination_grace_seconds=3.0
+    ) as session:
+        await session.running()
+        session.terminate()
+        report = await session.report()
+    assert report.ending is not None
+    assert (report.finished_at - report.ending.requested_at).total_seconds() < 3
+    assert steps_of(report)[-1] is Step.KILL
+
+
+async def test_process_that_hangs_after_its_pipeline_is_killed_but_was_drained(tmp_path: Path) -> None:
+    async with supervised(tmp_path, "hangs_after.py", body={"ends": True}) as session:
+        report = await session.report()
+    assert (report.reason, report.outcome, report.exit_code) == (Reason.COMPLETED, Outcome.DRAINED, 137)
+    assert report.message == "the pipeline had finished, but the process did not exit and was killed"
+    assert report.ending is None
+
+
+async def test_every_root_worker_is_ended(tmp_path: Path) -> None:
+    async with supervised(tmp_path, "two_roots.py") as session:
+        await session.running()
+        await session.end()
+        report = await session.report()
+    assert (report.outcome, report.exit_code) == (Outcome.DRAINED, 0)
+
+
+@pytest.mark.parametrize(
+    ("how", "reason", "outcome", "frame"),
+    [
+        pytest.param("end", Reason.COMPLETED, Outcome.DRAINED, "EndFrame", id="its own EndFrame completes it"),
+        pytest.param("stop", Reason.COMPLETED, Outcome.DRAINED, "StopFrame", id="a StopFrame completes it too"),
+        pytest.param("cancel", Reason.BOT_CANCELLED, Outcome.CANCELLED, "CancelFrame", id="its own CancelFrame"),
+        pytest.param("idle", Reason.IDLE_TIMEOUT, Outcome.CANCELLED, "CancelFrame", id="Pipecat's idle timeout"),
+        pytest.param("fatal", Reason.BOT_ERROR, Outcome.CANCELLED, "CancelFrame", id="a fatal error"),
+        pytest.param("fatal at start", Reason.BOT_ERROR, Outcome.CANCELLED, None, id="a fatal error while starting"),
+    ],
+)
+async def test_bot_ends_itself(tmp_path: Path, how: str, reason: Reason, outcome: Outcome, frame: str | None) -> None:
+    async with supervised(tmp_path, "completes.py", body={"how": how}) as session:
+        report = await session.report()
+    assert (report.reason, report.outcome, report.frame) == (reason, outcome, frame)
+    assert (report.ending, report.exit_code) == (None, 0)
+
+
+async def test_backstop_ends_a_session_past_its_deadline(tmp_path: Path) -> None:
+    async with supervised(tmp_path, "quiet.py") as session:
+        await session.running()
+        async with session.http.patch("/v1/session", json={"deadline": "2020-01-01T00:00:00Z"}) as response:
+            assert response.status == 200
+        report = await session.report()
+    assert (report.reason, report.outcome) == (Reason.MAX_DURATION, Outcome.DRAINED)
+
+
+async def test_farewell_is_said_before_the_end(tmp_path: Path) -> None:
+    async with supervised(tmp_path, "speaks.py", body={"client": True}) as session:
+        await session.until(lambda snapshot: snapshot.client_connected_at is not None)
+        await session.end(farewell="Goodbye!")
+        report = await session.report()
+    assert report.outcome is Outcome.DRAINED
+    assert report.client_connected_at is not None
+    assert "said: Goodbye!" in session.log
+
+
+async def test_bot_told_to_end_before_its_pipeline_is_terminated_then_killed(tmp_path: Path) -> None:
+    async with supervised(tmp_path, "ignores_term.py") as session:
+        await session.logged("waiting")
+        await session.end(cause=Cause.START_TIMEOUT)
+        report = await session.report()
+    assert (report.reason, report.outcome) == (Reason.START_TIMEOUT, Outcome.NEVER_STARTED)
+    assert steps_of(report) == [Step.TERMINATE, Step.KILL]
+    assert report.stuck_at == "ignores_term.py:11 in wait_for_a_model"
+
+
+async def test_tasks_left_behind_are_named(tmp_path: Path) -> None:
+    async with supervised(tmp_path, "leaks.py") as session:
+        await session.running()
+        await session.end()
+        report = await session.report()
+    assert report.dangling_tasks.count == 2
+    assert report.dangling_tasks.names == ("Leaky#0::poller", "keep_listening")

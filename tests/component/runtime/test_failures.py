@@ -1,0 +1,151 @@
+"""What is said of bots that cannot run, crash, or never meet the hook: each by a sentence of its own."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from botsession_contract.lifecycle import BotState, Outcome, Reason
+from botsession_contract.report import ExitReport
+from tests.supervision import BOTS, Supervised, supervised
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "bot.py"
+    path.write_text(text)
+    return path
+
+
+async def report_of(session: Supervised) -> ExitReport:
+    async with session:
+        return await session.report()
+
+
+@pytest.mark.parametrize(
+    ("bot", "message"),
+    [
+        pytest.param("nowhere.py", "there is no file {bots}/nowhere.py in {cwd}", id="no such file"),
+        pytest.param(
+            "import_error.py",
+            "{bots}/import_error.py could not be imported: "
+            "ModuleNotFoundError: No module named 'no_such_package' (import_error.py:3 in <module>)",
+            id="a missing package",
+        ),
+        pytest.param("no_bot.py", "{bots}/no_bot.py has no function bot", id="no bot function"),
+        pytest.param(
+            "not_async.py",
+            "bot in {bots}/not_async.py must be an async function: async def bot(runner_args)",
+            id="a bot function that is not async",
+        ),
+        pytest.param(
+            "crashes_early.py",
+            "ValueError: no credentials (crashes_early.py:6 in read_credentials)",
+            id="an exception before the pipeline",
+        ),
+    ],
+)
+async def test_bot_that_cannot_run_says_why(tmp_path: Path, bot: str, message: str) -> None:
+    report = await report_of(supervised(tmp_path, bot))
+    assert (report.reason, report.outcome, report.exit_code) == (Reason.BOT_ERROR, Outcome.NEVER_STARTED, 1)
+    assert report.message == message.format(bots=BOTS, cwd=tmp_path)
+
+
+async def test_syntax_error_is_named_with_file_and_line(tmp_path: Path) -> None:
+    path = write(tmp_path, "async def bot(runner_args):\n    return (\n")
+    report = await report_of(Supervised(tmp_path, str(path)))
+    assert report.message == "bot.py:2 has a syntax error: '(' was never closed"
+    assert report.reason is Reason.BOT_ERROR
+
+
+async def test_module_and_function_name_a_bot_too(tmp_path: Path) -> None:
+    write(tmp_path, "async def talk(runner_args):\n    raise ValueError(runner_args.body['topic'])\n")
+    report = await report_of(Supervised(tmp_path, "bot:talk", body={"topic": "weather"}))
+    assert report.message == "ValueError: weather (bot.py:2 in talk)"
+
+
+async def test_interpreter_without_pipecat_is_named(tmp_path: Path) -> None:
+    session = Supervised(tmp_path, "bot.py")
+    # An isolated start-up without site-packages is an interpreter that has no Pipecat.
+    bare = write(tmp_path, "")
+    wrapper = tmp_path / "python"
+    wrapper.write_text(f'#!/bin/sh\nexec {session.fields["python"]} -S "$@"\n')
+    wrapper.chmod(0o755)
+    report = await report_of(Supervised(tmp_path, str(bare), python=str(wrapper)))
+    assert report.reason is Reason.BOT_ERROR
+    assert report.message is not None
+    assert report.message.startswith("pipecat is not installed for the interpreter ")
+
+
+async def test_interpreter_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    report = await report_of(supervised(tmp_path, "quiet.py", python="/no/such/python"))
+    assert (report.reason, report.outcome) == (Reason.BOT_ERROR, Outcome.NEVER_STARTED)
+    assert report.message == "/no/such/python cannot be executed: No such file or directory"
+
+
+async def test_bot_that_returns_without_a_worker(tmp_path: Path) -> None:
+    report = await report_of(supervised(tmp_path, "returns.py"))
+    assert (report.reason, report.outcome) == (Reason.BOT_EXITED, Outcome.NEVER_STARTED)
+    assert report.message == "the bot returned without running a Pipecat worker"
+
+
+@pytest.mark.parametrize(
+    ("how", "code", "message"),
+    [
+        ("exit", 3, "the bot exited with code 3 before its pipeline had finished"),
+        ("segv", 139, "the bot was ended by SIGSEGV before its pipeline had finished"),
+    ],
+)
+async def test_process_that_goes_away_in_the_middle(tmp_path: Path, how: str, code: int, message: str) -> None:
+    report = await report_of(supervised(tmp_path, "crashes_late.py", body={"how": how}))
+    assert (report.reason, report.outcome) == (Reason.BOT_EXITED, Outcome.LOST)
+    assert (report.exit_code, report.message) == (code, message)
+
+
+async def test_exception_in_the_middle_ends_a_bot_that_pipecat_would_hang(tmp_path: Path) -> None:
+    report = await report_of(supervised(tmp_path, "crashes_late.py", body={"how": "raise"}))
+    assert (report.reason, report.outcome) == (Reason.BOT_ERROR, Outcome.KILLED)
+    crash = "RuntimeError: lost my notes (crashes_late.py:28 in bot)"
+    assert report.message == f"{crash}; the process did not exit and was killed"
+
+
+async def test_plain_script_is_supervised_unchanged(tmp_path: Path) -> None:
+    python = supervised(tmp_path, "").fields["python"]
+    command = ("sh", "-c", f"{python} {BOTS}/script.py; exit $?")
+    async with Supervised(tmp_path, None, command=command) as session:
+        await session.running()
+        await session.end()
+        report = await session.report()
+    assert (report.outcome, report.exit_code) == (Outcome.DRAINED, 0)
+
+
+async def test_command_that_never_meets_the_hook_is_told_what_to_look_at(tmp_path: Path) -> None:
+    report = await report_of(Supervised(tmp_path, None, command=("sh", "-c", "exit 4")))
+    assert (report.reason, report.outcome, report.exit_code) == (Reason.BOT_EXITED, Outcome.NEVER_STARTED, 4)
+    assert report.message is not None
+    assert report.message.startswith("the bot exited with code 4 and Pipecat never loaded the hook: ")
+
+
+async def test_start_timeout_without_a_hook_is_told_what_to_look_at(tmp_path: Path) -> None:
+    async with Supervised(tmp_path, None, command=("sleep", "600")) as session:
+        await session.end(cause="StartTimeout")
+        report = await session.report()
+    assert (report.reason, report.outcome) == (Reason.START_TIMEOUT, Outcome.NEVER_STARTED)
+    assert report.message is not None
+    assert report.message.startswith("Pipecat never loaded the hook: ")
+
+
+async def test_orphan_in_a_session_of_its_own_is_killed(tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+    report = await report_of(supervised(tmp_path, "orphans.py", body={"pid_file": str(pid_file)}))
+    assert report.outcome is Outcome.DRAINED
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid_file.read_text()), 0)
+
+
+async def test_report_is_written_and_served_whatever_the_poke_url(tmp_path: Path) -> None:
+    async with supervised(tmp_path, "quiet.py") as session:
+        snapshot = await session.until(lambda seen: seen.state is BotState.RUNNING)
+        session.terminate()
+        await session.report()
+    assert snapshot.started_at is not None
+    assert session.pokes >= 2

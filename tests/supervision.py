@@ -1,0 +1,155 @@
+"""Runs the real supervisor with a real bot, as the local backend does, for tests."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, Self
+
+import aiohttp
+from aiohttp import web
+
+from botsession_contract.control import END_PATH, SESSION_PATH, SessionSnapshot
+from botsession_contract.credentials import token_digest
+from botsession_contract.jsonform import decode, encode
+from botsession_contract.launch import LAUNCH_ENV, Launch, Shutdown
+from botsession_contract.lifecycle import BotState, Mode
+from botsession_contract.report import ExitReport, from_bytes
+
+ROOT = Path(__file__).parent.parent
+BOTS = ROOT / "tests" / "bots"
+TOKEN = "a token"
+#: No test waits longer for anything, in seconds: a machine under load is slow, a hang is for ever.
+PATIENCE = 40.0
+QUICK = Shutdown(grace_period_seconds=0.5, cancel_period_seconds=0.5)
+
+
+class Supervised:
+    """A supervisor process, its control endpoint, its pokes and its report."""
+
+    def __init__(self, folder: Path, target: str | None, **launch: Any) -> None:
+        self.folder = folder
+        self.fields = {"target": target, "shutdown": QUICK, "python": sys.executable, **launch}
+        self.env: dict[str, str] = {}
+        self.pokes = 0
+        self._news = asyncio.Event()
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        listening = socket.create_server(("127.0.0.1", 0))
+        port = listening.getsockname()[1]
+        poke_url = await self._serve_pokes()
+        launch = Launch(
+            namespace="tests",
+            name="session",
+            token_sha256=token_digest(TOKEN),
+            report_path=str(self.folder / "report.json"),
+            control_fd=listening.fileno(),
+            poke_url=poke_url,
+            **self.fields,
+        )
+        with listening, (self.folder / "log").open("wb") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "botsession_runtime",
+                env=self._environment(launch),
+                cwd=self.folder,
+                pass_fds=(listening.fileno(),),
+                stdout=log,
+                stderr=log,
+            )
+        self._stack.push_async_callback(self._end_process)
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        self.http = await self._stack.enter_async_context(
+            aiohttp.ClientSession(f"http://127.0.0.1:{port}", headers=headers, timeout=aiohttp.ClientTimeout(PATIENCE))
+        )
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._stack.aclose()
+
+    async def snapshot(self) -> SessionSnapshot:
+        """Ask the control endpoint."""
+        async with self.http.get(SESSION_PATH) as response:
+            assert response.status == 200, await response.text()
+            return decode(SessionSnapshot, await response.json())
+
+    async def until(self, is_so: Callable[[SessionSnapshot], bool]) -> SessionSnapshot:
+        """Wait for a snapshot like this: ask again whenever the supervisor pokes."""
+        async with asyncio.timeout(PATIENCE):
+            while not is_so(snapshot := await self.snapshot()):
+                await self._news.wait()
+                self._news.clear()
+        return snapshot
+
+    async def running(self) -> Self:
+        """Wait until the pipeline has started."""
+        await self.until(lambda snapshot: snapshot.state is BotState.RUNNING)
+        return self
+
+    async def end(self, mode: Mode = Mode.GRACEFUL, **more: Any) -> int:
+        """Ask the session to end; give the answer's status."""
+        async with self.http.post(END_PATH, json={"mode": mode, **more}) as response:
+            return response.status
+
+    def terminate(self) -> None:
+        """Send what the kubelet sends."""
+        self.process.send_signal(signal.SIGTERM)
+
+    async def report(self) -> ExitReport:
+        """Wait for the end of the supervisor and read its report."""
+        async with asyncio.timeout(PATIENCE):
+            await self.process.wait()
+        return from_bytes((self.folder / "report.json").read_bytes())
+
+    @property
+    def log(self) -> str:
+        """All that the supervisor and the bot wrote."""
+        return (self.folder / "log").read_text(errors="replace")
+
+    async def logged(self, text: str) -> None:
+        """Wait until something is in the log: the only sign that a bot without a pipeline can give."""
+        async with asyncio.timeout(PATIENCE):
+            while text not in self.log:
+                await asyncio.sleep(0.02)
+
+    def _environment(self, launch: Launch) -> dict[str, str]:
+        return (
+            os.environ
+            | {"PYTHONPATH": str(ROOT / "runtime" / "src")}
+            | self.env
+            | {LAUNCH_ENV: json.dumps(encode(launch))}
+        )
+
+    async def _serve_pokes(self) -> str:
+        async def poked(_request: web.Request) -> web.Response:
+            self.pokes += 1
+            self._news.set()
+            return web.Response(status=204)
+
+        app = web.Application()
+        app.router.add_post("/poke", poked)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await runner.setup()
+        self._stack.push_async_callback(runner.cleanup)
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        return f"http://127.0.0.1:{runner.addresses[0][1]}/poke"
+
+    async def _end_process(self) -> None:
+        if self.process.returncode is None:
+            # SIGKILL would leave the bot behind; after a SIGTERM the supervisor takes it along.
+            self.terminate()
+            async with asyncio.timeout(PATIENCE):
+                await self.process.wait()
+
+
+def supervised(folder: Path, bot: str, **launch: Any) -> Supervised:
+    """Supervise one of the bots in tests/bots."""
+    return Supervised(folder, str(BOTS / bot), **launch)
