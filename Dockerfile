@@ -22,6 +22,8 @@ RUN /build/bin/pip install --quiet --no-index --no-deps --no-build-isolation --t
 FROM ${PYTHON_BASE} AS operator
 COPY --from=build /venv /venv
 COPY --from=build /app /app
+# kopf asks for the user's name, which no passwd file knows here.
+ENV USER=botsession
 ENV PATH=/venv/bin:/usr/local/bin:/usr/bin:/bin PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 65532:65532
 ENTRYPOINT ["python3", "-m", "botsession_operator"]
