@@ -1,6 +1,7 @@
 """The real API server refuses and takes what admission without one does, in the same words, and guards changes."""
 
 import json
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -21,7 +22,7 @@ NOWHERE = {"nodeSelector": {"botsession.dev/no-node-has-this": "true"}}
 
 @pytest.fixture(scope="module")
 def sessions(kubeconfig: Path) -> Iterator[client.CustomObjectsApi]:
-    with config.new_client_from_config(str(kubeconfig)) as api:  # type: ignore[no-untyped-call]  # it is the library's
+    with config.new_client_from_config(str(kubeconfig)) as api:
         yield client.CustomObjectsApi(api)
 
 
@@ -50,15 +51,16 @@ def sentence(error: client.ApiException) -> str:
 
 @pytest.fixture(scope="module")
 def existing(sessions: client.CustomObjectsApi) -> Iterator[str]:
-    yield from kept(sessions, "admission-running")
+    yield from kept(sessions)
 
 
 @pytest.fixture(scope="module")
 def ending(sessions: client.CustomObjectsApi) -> Iterator[str]:
-    yield from kept(sessions, "admission-ending", end="Graceful")
+    yield from kept(sessions, end="Graceful")
 
 
-def kept(api: client.CustomObjectsApi, name: str, **spec: Any) -> Iterator[str]:
+def kept(api: client.CustomObjectsApi, **spec: Any) -> Iterator[str]:
+    name = f"admission-{uuid.uuid4().hex[:8]}"
     changes = {f"spec__{field}": value for field, value in spec.items()}
     manifest = session(metadata__name=name, spec__podTemplate__spec=NOWHERE, **changes)
     api.create_namespaced_custom_object(GROUP, VERSION, NAMESPACE, PLURAL, manifest)

@@ -21,6 +21,11 @@ def make_registry() -> kopf.OperatorRegistry:
     """Register the handlers, on a registry of their own, so that importing this module changes nothing global."""
     registry = kopf.OperatorRegistry()
 
+    @kopf.on.login(registry=registry)
+    def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
+        # Inside a cluster the service account; kopf asks again when its token has been rotated.
+        return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
     async def session_changed(*, namespace: str | None, name: str, memo: Memo, **_: Any) -> None:
         memo.queue.add(Key(namespace or "", name))

@@ -155,7 +155,8 @@ def _outcome_of(pod: Pod | None, observed: Observed) -> Outcome:
     if not has_run:
         return Outcome.NEVER_STARTED
     was_killed = bool(pod and pod.termination and pod.termination.reason == "OOMKilled")
-    was_ended = bool(status and status.ending and status.ending.step is Step.POD_DELETE)
+    ending = status.ending if status else None
+    was_ended = bool(ending and (ending.step is Step.POD_DELETE or (pod and pod.is_deleting)))
     return Outcome.KILLED if was_killed or was_ended else Outcome.LOST
 
 

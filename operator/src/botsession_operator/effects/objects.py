@@ -17,10 +17,13 @@ from botsession_operator.errors import Conflict
 class Objects:
     """Objects of one kind, by namespace and name. `changed` is called after each change, with the object."""
 
-    def __init__(self, changed: Callable[[Json], None]) -> None:
+    def __init__(
+        self, changed: Callable[[Json], None], now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
         self._objects: dict[tuple[str, str], Json] = {}
         self._versions = itertools.count(1)
         self._changed = changed
+        self._now = now
 
     def get(self, namespace: str, name: str) -> Json | None:
         """Give a copy, so that nobody changes what is stored by hand."""
@@ -40,7 +43,7 @@ class Objects:
         created["metadata"] |= {
             "uid": str(uuid.uuid4()),
             "generation": 1,
-            "creationTimestamp": format_time(datetime.now(UTC)),
+            "creationTimestamp": format_time(self._now()),
         }
         self._store(place, created)
         return True
@@ -48,7 +51,7 @@ class Objects:
     def change(self, namespace: str, name: str, change: Callable[[Json], None], version: str | None = None) -> str:
         """Change an object in place, give its new version; raise Conflict where `version` is not the present one.
 
-        A missing object is left alone. One whose last finalizer went while it was being deleted goes too.
+        A missing object is left alone. Whoever takes the last finalizer off collects the object afterwards.
         """
         stored = self._objects.get((namespace, name))
         if stored is None:
@@ -65,7 +68,7 @@ class Objects:
         """Mark an object as being deleted; it goes when nothing holds it. Grace can only become shorter."""
 
         def mark(stored: Json) -> None:
-            by = format_time(datetime.now(UTC) + grace)
+            by = format_time(self._now() + grace)
             metadata = stored["metadata"]
             metadata["deletionTimestamp"] = min(by, metadata.get("deletionTimestamp", by))
             metadata["deletionGracePeriodSeconds"] = round(grace.total_seconds())
