@@ -126,7 +126,7 @@ def _reason_of(pod: Pod, observed: Observed, wanted: Wanted | None) -> Reason:
     termination = pod.termination or Termination("", None, None)
     if termination.reason == "OOMKilled":
         return Reason.OUT_OF_MEMORY
-    if wanted and _had_effect(wanted, pod, observed):
+    if wanted and _was_acted_on(pod, observed):
         trouble = _condition_reason(observed.session.status, ConditionType.STARTED) or ""
         unstarted = start_trouble_reason(trouble) if wanted.cause is Cause.START_TIMEOUT else None
         return unstarted or Reason(wanted.cause)
@@ -139,7 +139,7 @@ def _reason_of(pod: Pod, observed: Observed, wanted: Wanted | None) -> Reason:
     return Reason.BOT_EXITED if pod.termination else Reason.UNKNOWN
 
 
-def _had_effect(wanted: Wanted, pod: Pod, observed: Observed) -> bool:
+def _was_acted_on(pod: Pod, observed: Observed) -> bool:
     """Tell an ending that was acted on from one that is only wanted now that the pod has already ended by itself."""
     status = observed.session.status
     return pod.is_deleting or bool(status and status.ending)

@@ -1,0 +1,291 @@
+"""A world in memory: the API server, its kubelets and the supervisors, driven by the test, on a clock that stands."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from botsession_contract.control import EndRequest, SessionSnapshot
+from botsession_contract.jsonform import decode, format_time
+from botsession_contract.launch import LAUNCH_ENV
+from botsession_contract.lifecycle import BotState, Mode, Outcome, Phase, Reason, Step
+from botsession_contract.names import BOT_CONTAINER
+from botsession_contract.report import Ending, ExitReport, StepTaken, to_bytes
+from botsession_operator.api.spec import Json
+from botsession_operator.api.status import Status
+from botsession_operator.core.news import News
+from botsession_operator.core.observe import Key, Pod, Session, Silence
+from botsession_operator.core.plan import Limits, PodDeletion
+from botsession_operator.core.pods import Injection, PodSettings
+from botsession_operator.effects.objects import Objects
+from botsession_operator.errors import PodRefused
+from botsession_operator.reconcile import Deps, reconcile
+from tests.builders import KEY, NOW, raw_spec
+
+POD_SETTINGS: Final = PodSettings("registry.example/runtime:1", Injection.IMAGE_VOLUME, "http://operator:8475")
+CONTROL_KEY: Final = b"0" * 32
+FINISHED: Final = (Phase.SUCCEEDED, Phase.FAILED)
+
+
+class FakeClock:
+    """A clock that stands until the test moves it."""
+
+    def __init__(self, now: datetime = NOW) -> None:
+        self._now = now
+
+    def now(self) -> datetime:
+        return self._now
+
+    def pass_(self, seconds: float) -> None:
+        self._now += timedelta(seconds=seconds)
+
+    def reach(self, moment: datetime) -> None:
+        self._now = max(self._now, moment)
+
+
+class FakeCluster:
+    """The Cluster port over two dictionaries."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self.sessions = Objects(self._changed, now)
+        self.pods = Objects(self._changed, now)
+        #: Whether a watch has brought an event that no pass has answered.
+        self.is_dirty = False
+        self.created: list[str] = []
+        self.written: list[Status] = []
+        self.told: list[News] = []
+        self.refusal: PodRefused | None = None
+
+    async def session(self, key: Key) -> Json | None:
+        return self.sessions.get(key.namespace, key.name)
+
+    async def pod(self, namespace: str, name: str) -> Json | None:
+        return self.pods.get(namespace, name)
+
+    async def set_session_finalizers(self, session: Session, finalizers: tuple[str, ...]) -> str:
+        place, version = (session.key.namespace, session.key.name), session.resource_version
+        version = self.sessions.change(*place, _finalizers(finalizers), version)
+        self.sessions.collect(*place)
+        return version
+
+    async def write_status(self, key: Key, resource_version: str, status: Json) -> None:
+        change = _member("status", status)
+        self.sessions.change(key.namespace, key.name, change, resource_version)
+        self.written.append(decode(Status, status))
+
+    async def create_pod(self, manifest: Json) -> None:
+        if self.refusal:
+            raise self.refusal
+        if self.pods.create(manifest):
+            self.created.append(manifest["metadata"]["name"])
+            self.pods.change(*_place(manifest), _member("status", {"phase": "Pending"}))
+
+    async def delete_pod(self, pod: Pod, how: PodDeletion) -> None:
+        stored = self.pods.get(pod.namespace, pod.name)
+        if stored and stored["metadata"]["uid"] == pod.uid:
+            self.delete_stored(stored, how)
+
+    def delete_stored(self, stored: Json, how: PodDeletion = PodDeletion.NORMAL) -> None:
+        """Delete a pod as anybody may: without grace where no kubelet has it, or none has anything to do."""
+        is_over = stored["status"]["phase"] in ("Succeeded", "Failed") or "nodeName" not in stored["spec"]
+        usual = 0 if is_over else stored["spec"].get("terminationGracePeriodSeconds", 30)
+        grace = {PodDeletion.NORMAL: usual, PodDeletion.SHORT: min(5, usual), PodDeletion.FORCED: 0}[how]
+        self.pods.delete(*_place(stored), timedelta(seconds=grace))
+        if grace == 0:
+            self.pods.collect(*_place(stored))
+
+    async def set_pod_finalizers(self, pod: Pod, finalizers: tuple[str, ...]) -> None:
+        self.pods.change(pod.namespace, pod.name, _finalizers(finalizers), pod.resource_version)
+        stored = self.pods.get(pod.namespace, pod.name)
+        if stored and stored["metadata"].get("deletionGracePeriodSeconds") == 0:
+            self.pods.collect(pod.namespace, pod.name)
+
+    async def tell(self, session: Session, news: News) -> None:
+        self.told.append(news)
+
+    def _changed(self, _: Json) -> None:
+        self.is_dirty = True
+
+    @property
+    def finishes(self) -> list[Status]:
+        return [status for status in self.written if status.phase in FINISHED]
+
+
+@dataclass
+class FakeSupervisor:
+    """What a supervisor knows, and whether it answers."""
+
+    snapshot: SessionSnapshot
+    answers: bool = True
+    breaks_on_request: bool = False
+    requests: list[EndRequest] = field(default_factory=list)
+
+
+class FakeControl:
+    """The Control port to the supervisors of a test."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self.supervisors: dict[str, FakeSupervisor] = {}
+
+    async def snapshot(self, pod: Pod, token: str) -> SessionSnapshot | Silence:
+        supervisor = self._reach(pod)
+        return supervisor.snapshot if supervisor else Silence.UNREACHABLE
+
+    async def end(self, pod: Pod, token: str, request: EndRequest) -> SessionSnapshot | Silence:
+        supervisor = self._reach(pod)
+        if supervisor is None or supervisor.breaks_on_request:
+            return Silence.UNREACHABLE
+        supervisor.requests.append(request)
+        before = supervisor.snapshot.ending
+        if before is None or (before.mode, request.mode) == (Mode.GRACEFUL, Mode.IMMEDIATE):
+            step = Step.END_FRAME if request.mode is Mode.GRACEFUL else Step.CANCEL_FRAME
+            ending = Ending(request.cause, request.mode, self._now(), (StepTaken(step, self._now()),))
+            supervisor.snapshot = replace(supervisor.snapshot, state=BotState.ENDING, ending=ending)
+        return supervisor.snapshot
+
+    async def set_deadline(self, pod: Pod, token: str, deadline: datetime) -> SessionSnapshot | Silence:
+        supervisor = self._reach(pod)
+        if supervisor is None:
+            return Silence.UNREACHABLE
+        supervisor.snapshot = replace(supervisor.snapshot, deadline=deadline)
+        return supervisor.snapshot
+
+    def _reach(self, pod: Pod) -> FakeSupervisor | None:
+        supervisor = self.supervisors.get(pod.name)
+        return supervisor if supervisor and supervisor.answers else None
+
+
+class World:
+    """One session, and everything that can happen to it."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.cluster = FakeCluster(self.clock.now)
+        self.control = FakeControl(self.clock.now)
+
+    def deps(self) -> Deps:
+        """Give what a newly started operator has."""
+        return Deps(self.cluster, self.control, self.clock, Limits(), POD_SETTINGS, CONTROL_KEY)
+
+    async def settle(self, deps: Deps | None = None) -> None:
+        """Give passes, as events and due looks ask for them, until nothing more is to be done now."""
+        for _ in range(10):
+            self.cluster.is_dirty = False
+            next_look = await reconcile(KEY, deps or self.deps())
+            if not self.cluster.is_dirty and (next_look is None or next_look > self.clock.now()):
+                return
+        raise AssertionError("the passes do not come to rest")
+
+    # What the user does.
+
+    def apply(self, **spec: Any) -> None:
+        metadata = {"namespace": KEY.namespace, "name": KEY.name}
+        self.sessions.create({"metadata": metadata, "spec": raw_spec(**spec)})
+
+    def edit(self, **spec: Any) -> None:
+        def change(stored: Json) -> None:
+            stored["spec"] |= spec
+            stored["metadata"]["generation"] += 1
+
+        self.sessions.change(KEY.namespace, KEY.name, change)
+
+    def delete(self) -> None:
+        self.sessions.delete(KEY.namespace, KEY.name, timedelta(0))
+        self.sessions.collect(KEY.namespace, KEY.name)
+
+    # What the cluster does.
+
+    def schedule(self) -> None:
+        self._change_pod(lambda pod: pod["spec"].update(nodeName="node-1"))
+        self._change_pod(lambda pod: pod["status"].update(podIP="10.0.0.7"))
+
+    def run_container(self) -> None:
+        self._set_container({"running": {"startedAt": format_time(self.clock.now())}}, "Running")
+        starting = SessionSnapshot(BotState.STARTING, self.clock.now())
+        self.control.supervisors[self.pod_name] = FakeSupervisor(starting)
+
+    def end_container(self, message: str = "", reason: str = "Completed", exit_code: int = 0) -> None:
+        """Let the container end; where its pod was deleted, the kubelet then confirms that."""
+        del self.control.supervisors[self.pod_name]
+        terminated = {"reason": reason, "exitCode": exit_code, "message": message}
+        self._set_container({"terminated": terminated}, "Failed" if exit_code else "Succeeded")
+        if "deletionTimestamp" in self.stored_pod["metadata"]:
+            self.cluster.delete_stored(self.stored_pod)
+
+    # What the bot and its supervisor do.
+
+    def start_pipeline(self) -> None:
+        running = replace(self.supervisor.snapshot, state=BotState.RUNNING, started_at=self.clock.now())
+        variables = self.stored_pod["spec"]["containers"][0]["env"]
+        (launch,) = (each["value"] for each in variables if each["name"] == LAUNCH_ENV)
+        assert KEY.name in launch
+        self.supervisor.snapshot = replace(running, deadline=self.clock.now() + timedelta(minutes=30))
+
+    def report(self, reason: Reason, outcome: Outcome = Outcome.DRAINED) -> None:
+        known = self.supervisor.snapshot
+        left = ExitReport(reason, outcome, self.clock.now(), started_at=known.started_at, ending=known.ending)
+        self.end_container(to_bytes(left).decode())
+
+    def end_as_asked(self) -> None:
+        """Let the supervisor finish the ending that it was asked for."""
+        ending = self.supervisor.snapshot.ending
+        assert ending, "nobody asked the supervisor to end"
+        outcome = Outcome.DRAINED if ending.mode is Mode.GRACEFUL else Outcome.CANCELLED
+        self.report(Reason(ending.cause), outcome)
+
+    # What there is.
+
+    @property
+    def sessions(self) -> Objects:
+        return self.cluster.sessions
+
+    @property
+    def status(self) -> Status:
+        stored = self.sessions.get(KEY.namespace, KEY.name)
+        assert stored
+        return decode(Status, stored["status"])
+
+    @property
+    def pod_name(self) -> str:
+        ((_, name),) = self.cluster.pods.names()
+        return name
+
+    @property
+    def stored_pod(self) -> Json:
+        stored = self.cluster.pods.get(KEY.namespace, self.pod_name)
+        assert stored
+        return stored
+
+    @property
+    def supervisor(self) -> FakeSupervisor:
+        return self.control.supervisors[self.pod_name]
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.sessions.names() and not self.cluster.pods.names()
+
+    def _change_pod(self, change: Callable[[Json], None]) -> None:
+        self.cluster.pods.change(KEY.namespace, self.pod_name, change)
+
+    def _set_container(self, state: Json, phase: str) -> None:
+        container = {"name": BOT_CONTAINER, "state": state}
+        self._change_pod(lambda pod: pod["status"].update(phase=phase, containerStatuses=[container]))
+
+
+def _place(manifest: Json) -> tuple[str, str]:
+    return manifest["metadata"]["namespace"], manifest["metadata"]["name"]
+
+
+def _finalizers(finalizers: tuple[str, ...]) -> Callable[[Json], None]:
+    def write(stored: Json) -> None:
+        stored["metadata"]["finalizers"] = list(finalizers)
+
+    return write
+
+
+def _member(name: str, value: Any) -> Callable[[Json], None]:
+    def write(stored: Json) -> None:
+        stored[name] = value
+
+    return write

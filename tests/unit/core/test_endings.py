@@ -1,0 +1,161 @@
+"""Rule: who wants a session over, how, and by when."""
+
+from datetime import timedelta
+from typing import Final
+
+import pytest
+
+from botsession_contract.lifecycle import BotState, Cause, Mode
+from botsession_contract.report import Ending
+from botsession_operator.core import endings
+from botsession_operator.core.endings import Wanted
+from botsession_operator.core.observe import Observed, Silence
+from tests.builders import NOW, ago, asked, later, observed, pod, session, snapshot, started, status, taken, waiting
+
+GRACEFUL, IMMEDIATE = Mode.GRACEFUL, Mode.IMMEDIATE
+UNREACHABLE: Final = Silence.UNREACHABLE
+
+
+@pytest.mark.parametrize(
+    ("seen", "cause", "mode"),
+    [
+        pytest.param(observed(session(), pod()), None, None, id="a running session goes on"),
+        pytest.param(observed(session(), None), None, None, id="a new session goes on"),
+        pytest.param(observed(session(is_deleting=True), pod()), Cause.DELETED, GRACEFUL, id="deleted"),
+        pytest.param(observed(session(end="Graceful"), pod()), Cause.END_REQUESTED, GRACEFUL, id="asked to end"),
+        pytest.param(observed(session(end="Immediate"), pod()), Cause.END_REQUESTED, IMMEDIATE, id="asked to end now"),
+        pytest.param(
+            observed(session(maxSessionDuration="50s"), pod()), Cause.MAX_DURATION, GRACEFUL, id="out of time"
+        ),
+        pytest.param(observed(session(maxSessionDuration="51s"), pod()), None, None, id="a second is left"),
+        pytest.param(
+            observed(session(startTimeout="60s"), waiting()), Cause.START_TIMEOUT, IMMEDIATE, id="never started"
+        ),
+        pytest.param(
+            observed(session(startTimeout="1s"), pod()), None, None, id="the start timeout ends with the start"
+        ),
+        pytest.param(
+            observed(session(is_deleting=True, end="Immediate"), pod()),
+            Cause.DELETED,
+            IMMEDIATE,
+            id="deletion is the cause, the spec tells how",
+        ),
+        pytest.param(
+            observed(session(maxSessionDuration="1s", shutdown={"mode": "Immediate"}), pod()),
+            Cause.MAX_DURATION,
+            IMMEDIATE,
+            id="shutdown.mode says how where nobody else does",
+        ),
+        pytest.param(
+            observed(session(end="Graceful", shutdown={"mode": "Immediate"}), pod()),
+            Cause.END_REQUESTED,
+            GRACEFUL,
+            id="end says how, whatever shutdown.mode says",
+        ),
+    ],
+)
+def test_who_wants_the_session_over(seen: Observed, cause: Cause | None, mode: Mode | None) -> None:
+    wanted = endings.wanted_ending(seen, NOW)
+
+    assert wanted == (Wanted(cause, mode, NOW) if cause and mode else None)
+
+
+RECORDED = started(ending=asked(Cause.MAX_DURATION, since=9))
+EVICTED = snapshot(BotState.ENDING, ending=taken(Cause.EVICTED, since=5))
+CANCELLED = snapshot(BotState.ENDING, ending=taken(Cause.MAX_DURATION, IMMEDIATE, since=5))
+
+
+@pytest.mark.parametrize(
+    ("seen", "wanted"),
+    [
+        pytest.param(
+            observed(session(RECORDED, maxSessionDuration="24h"), pod(), UNREACHABLE),
+            Wanted(Cause.MAX_DURATION, GRACEFUL, ago(9)),
+            id="more time does not un-end it",
+        ),
+        pytest.param(
+            observed(session(RECORDED, is_deleting=True), pod(), UNREACHABLE),
+            Wanted(Cause.MAX_DURATION, GRACEFUL, ago(9)),
+            id="the first cause stands",
+        ),
+        pytest.param(
+            observed(session(RECORDED, end="Immediate"), pod(), UNREACHABLE),
+            Wanted(Cause.MAX_DURATION, IMMEDIATE, ago(9)),
+            id="graceful becomes immediate",
+        ),
+        pytest.param(
+            observed(session(started(ending=asked(Cause.DELETED, IMMEDIATE, since=9))), pod(), UNREACHABLE),
+            Wanted(Cause.DELETED, IMMEDIATE, ago(9)),
+            id="immediate does not become graceful by an edit",
+        ),
+        pytest.param(
+            observed(session(started(ending=asked(Cause.DELETED, IMMEDIATE))), pod(), EVICTED),
+            Wanted(Cause.DELETED, IMMEDIATE, ago(5)),
+            id="immediate does not become graceful by a SIGTERM",
+        ),
+        pytest.param(
+            observed(session(started()), pod(), EVICTED),
+            Wanted(Cause.EVICTED, GRACEFUL, ago(5)),
+            id="the supervisor had a SIGTERM",
+        ),
+        pytest.param(
+            observed(session(RECORDED), pod(), CANCELLED),
+            Wanted(Cause.MAX_DURATION, IMMEDIATE, ago(5)),
+            id="the supervisor went further; its ladder's time counts",
+        ),
+    ],
+)
+def test_what_is_recorded_stands(seen: Observed, wanted: Wanted) -> None:
+    assert endings.wanted_ending(seen, NOW) == wanted
+
+
+@pytest.mark.parametrize(
+    ("state", "ending", "wanted", "is_told"),
+    [
+        pytest.param(BotState.RUNNING, None, GRACEFUL, True, id="it does not know"),
+        pytest.param(BotState.STARTING, None, IMMEDIATE, True, id="it does not know while it starts"),
+        pytest.param(BotState.ENDING, taken(Cause.DELETED), GRACEFUL, False, id="it knows"),
+        pytest.param(BotState.ENDING, taken(Cause.DELETED), IMMEDIATE, True, id="it knows of the gentler way"),
+        pytest.param(BotState.ENDING, taken(Cause.DELETED, IMMEDIATE), GRACEFUL, False, id="it goes the harder way"),
+        pytest.param(BotState.FINISHED, None, GRACEFUL, False, id="it is over"),
+    ],
+)
+def test_the_supervisor_is_told_what_it_does_not_know(
+    state: BotState, ending: Ending | None, wanted: Mode, is_told: bool
+) -> None:
+    seen = observed(session(), pod(), snapshot(state, ending=ending))
+
+    assert bool(endings.end_request(seen, Wanted(Cause.DELETED, wanted, NOW))) is is_told
+
+
+def test_a_silent_supervisor_is_told_nothing() -> None:
+    assert endings.end_request(observed(session(), pod(), UNREACHABLE), Wanted(Cause.DELETED, GRACEFUL, NOW)) is None
+
+
+def test_a_request_carries_the_shutdown_as_the_spec_has_it_now() -> None:
+    shutdown = {"gracePeriod": "1m", "cancelPeriod": "5s", "farewell": "Goodbye!"}
+    request = endings.end_request(observed(session(shutdown=shutdown), pod()), Wanted(Cause.DELETED, GRACEFUL, NOW))
+
+    assert request
+    assert (request.farewell, request.grace_period_seconds, request.cancel_period_seconds) == ("Goodbye!", 60, 5)
+
+
+def test_the_deadline_counts_from_the_pipelines_start() -> None:
+    assert endings.deadline(observed(session(maxSessionDuration="10m"), pod())) == later(600 - 50)
+
+
+def test_the_recorded_start_serves_where_the_supervisor_is_silent() -> None:
+    assert endings.started_at(observed(session(started()), pod(), UNREACHABLE)) == ago(50)
+
+
+def test_there_is_no_deadline_before_the_start() -> None:
+    assert endings.deadline(observed(session(status()), waiting())) is None
+
+
+def test_the_start_counts_from_the_creation() -> None:
+    assert endings.start_deadline(observed(session(startTimeout="2m"), None)) == later(60)
+
+
+def test_the_ladder_takes_both_periods() -> None:
+    shutdown = {"gracePeriod": "30s", "cancelPeriod": "10s"}
+    assert endings.ladder_length(observed(session(shutdown=shutdown), pod())) == timedelta(seconds=40)

@@ -1,0 +1,203 @@
+"""The operator may die at any moment: whoever comes after it ends each session once, and leaves nothing.
+
+Each story is lived through once per write, with an operator that dies just before or just after that write is carried
+out. A new operator, which knows nothing but what it can read, goes on.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import pytest
+
+from botsession_contract.lifecycle import Outcome, Reason
+from botsession_operator.errors import PodRefused
+from botsession_operator.ports import Cluster, Control
+from botsession_operator.reconcile import Deps
+from tests.fakes import World
+
+WRITES: Final = {
+    "set_session_finalizers",
+    "write_status",
+    "create_pod",
+    "delete_pod",
+    "set_pod_finalizers",
+    "end",
+    "set_deadline",
+    "tell",
+}
+#: No story has more writes; `test_every_write_of_a_story_is_died_at` holds this up.
+MOST_WRITES: Final = 20
+
+
+class Died(Exception):
+    """The operator's process is gone."""
+
+
+class Fate:
+    """Counts the writes of an operator and kills it at the chosen ones, before or after they are carried out."""
+
+    def __init__(self, *dies_at: int, after: bool = False) -> None:
+        self.written = 0
+        self._dies_at = dies_at
+        self._after = after
+
+    async def carry_out(self, write: Callable[..., Awaitable[Any]], args: tuple[Any, ...]) -> Any:
+        self.written += 1
+        dies = self.written in self._dies_at
+        if dies and not self._after:
+            raise Died
+        result = await write(*args)
+        if dies:
+            raise Died
+        return result
+
+
+class Mortal:
+    """A port of an operator whose fate is known."""
+
+    def __init__(self, port: Cluster | Control, fate: Fate) -> None:
+        self._port = port
+        self._fate = fate
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self._port, name)
+        return call if name not in WRITES else lambda *args: self._fate.carry_out(call, args)
+
+
+class Mortals:
+    """Operators, one after the other, that look after one world."""
+
+    def __init__(self, world: World, fate: Fate) -> None:
+        self.world = world
+        self.fate = fate
+
+    async def settle(self) -> None:
+        """Give passes until nothing is to be done; where an operator dies, the next one begins from what it reads."""
+        while True:
+            try:
+                await self.world.settle(self._operator())
+            except Died:
+                continue
+            return
+
+    def _operator(self) -> Deps:
+        deps = self.world.deps()
+        cluster, control = Mortal(deps.cluster, self.fate), Mortal(deps.control, self.fate)
+        return Deps(cluster, control, deps.clock, deps.limits, deps.pods, deps.control_key)
+
+
+Story = Callable[[World, Mortals], Awaitable[None]]
+
+
+async def _talk(world: World, operators: Mortals) -> None:
+    world.apply(maxSessionDuration="1m")
+    for happens in (world.schedule, world.run_container, world.start_pipeline):
+        await operators.settle()
+        happens()
+    await operators.settle()
+
+
+async def completes(world: World, operators: Mortals) -> None:
+    await _talk(world, operators)
+    world.report(Reason.COMPLETED)
+    await operators.settle()
+    world.delete()
+
+
+async def runs_out_of_time(world: World, operators: Mortals) -> None:
+    await _talk(world, operators)
+    world.edit(maxSessionDuration="2m")
+    await operators.settle()
+    world.clock.pass_(120)
+    await operators.settle()
+    world.end_as_asked()
+    await operators.settle()
+    world.delete()
+
+
+async def is_deleted(world: World, operators: Mortals) -> None:
+    await _talk(world, operators)
+    world.delete()
+    await operators.settle()
+    world.end_as_asked()
+
+
+async def is_deleted_while_it_waits(world: World, operators: Mortals) -> None:
+    world.apply()
+    await operators.settle()
+    world.delete()
+
+
+async def hangs_and_is_killed(world: World, operators: Mortals) -> None:
+    await _talk(world, operators)
+    world.supervisor.answers = False
+    world.delete()
+    for _ in range(6):
+        await operators.settle()
+        world.clock.pass_(20)
+
+
+async def never_gets_a_pod(world: World, operators: Mortals) -> None:
+    world.cluster.refusal = PodRefused("QuotaExceeded", "exceeded quota: bots")
+    world.apply()
+    await operators.settle()
+    world.clock.pass_(120)
+    await operators.settle()
+    world.delete()
+
+
+STORIES: Final[dict[Story, tuple[Reason, Outcome]]] = {
+    completes: (Reason.COMPLETED, Outcome.DRAINED),
+    runs_out_of_time: (Reason.MAX_DURATION, Outcome.DRAINED),
+    is_deleted: (Reason.DELETED, Outcome.DRAINED),
+    is_deleted_while_it_waits: (Reason.DELETED, Outcome.NEVER_STARTED),
+    hangs_and_is_killed: (Reason.DELETED, Outcome.KILLED),
+    never_gets_a_pod: (Reason.POD_REJECTED, Outcome.NEVER_STARTED),
+}
+
+
+async def live(story: Story, fate: Fate) -> World:
+    world = World()
+    operators = Mortals(world, fate)
+    await story(world, operators)
+    await operators.settle()
+    return world
+
+
+def check(world: World, story: Story) -> None:
+    """Hold the world to what is promised, whenever operators died."""
+    assert world.is_empty, "something is left"
+    assert len(world.cluster.created) <= 1, "a second pod was made"
+    (last,) = world.cluster.finishes
+    assert last.finish
+    assert (last.finish.reason, last.finish.outcome) == STORIES[story]
+
+
+each_story = pytest.mark.parametrize("story", [pytest.param(story, id=story.__name__) for story in STORIES])
+
+
+@each_story
+async def test_a_life_without_a_crash(story: Story) -> None:
+    check(await live(story, Fate()), story)
+
+
+@each_story
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+async def test_a_crash_at_any_write(story: Story, after: bool) -> None:
+    for write in range(1, MOST_WRITES + 1):
+        check(await live(story, Fate(write, after=after)), story)
+
+
+@each_story
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+async def test_a_second_crash_soon_after_the_first(story: Story, after: bool) -> None:
+    for write in range(1, MOST_WRITES + 1):
+        check(await live(story, Fate(write, write + 1, write + 3, after=after)), story)
+
+
+@each_story
+async def test_every_write_of_a_story_is_died_at(story: Story) -> None:
+    fate = Fate()
+    await live(story, fate)
+
+    assert 3 < fate.written <= MOST_WRITES

@@ -1,0 +1,276 @@
+"""Whole passes over a world in memory: what happens to a session from its creation to the end of its traces."""
+
+from datetime import timedelta
+
+import pytest
+
+from botsession_contract.lifecycle import Cause, Mode, Outcome, Phase, Reason, ReportedBy, Step
+from botsession_contract.names import REPORT_FINALIZER, SESSION_FINALIZER
+from botsession_operator.api.status import ConditionType
+from botsession_operator.core.plan import Limits
+from botsession_operator.errors import PodRefused
+from botsession_operator.reconcile import reconcile
+from tests.builders import KEY
+from tests.fakes import World
+
+RETRY_SECONDS = Limits().control_retry.total_seconds()
+
+
+async def begin(world: World, **spec: object) -> None:
+    world.apply(**spec)
+    await world.settle()
+    world.schedule()
+    world.run_container()
+
+
+async def talk(world: World, **spec: object) -> None:
+    await begin(world, **spec)
+    world.start_pipeline()
+    await world.settle()
+
+
+async def test_a_new_session_is_held_and_gets_a_pod(world: World) -> None:
+    world.apply()
+
+    await world.settle()
+
+    assert world.status.phase is Phase.PENDING
+    assert world.status.pod_name == world.pod_name
+    assert world.stored_pod["metadata"]["finalizers"] == [REPORT_FINALIZER]
+    assert (world.sessions.get(*_names()) or {})["metadata"]["finalizers"] == [SESSION_FINALIZER]
+
+
+async def test_a_session_that_does_not_exist_needs_no_look(world: World) -> None:
+    assert await reconcile(KEY, world.deps()) is None
+
+
+async def test_phases_follow_the_pod(world: World) -> None:
+    phases = []
+    for happens in (world.apply, world.schedule, world.run_container, world.start_pipeline):
+        happens()
+        await world.settle()
+        phases.append(world.status.phase)
+
+    assert phases == [Phase.PENDING, Phase.PENDING, Phase.STARTING, Phase.RUNNING]
+
+
+async def test_a_quiet_pass_writes_nothing(world: World) -> None:
+    await talk(world)
+    written = len(world.cluster.written)
+
+    world.clock.pass_(30)
+    await world.settle()
+
+    assert len(world.cluster.written) == written
+
+
+async def test_a_bot_that_completes_is_recorded_and_its_pod_goes(world: World) -> None:
+    await talk(world)
+    world.clock.pass_(20)
+    world.report(Reason.COMPLETED)
+
+    await world.settle()
+
+    assert world.status.phase is Phase.SUCCEEDED
+    assert world.status.duration == "20s"
+    assert not world.cluster.pods.names()
+
+
+async def test_a_finished_session_that_is_deleted_goes_at_once(world: World) -> None:
+    await talk(world)
+    world.report(Reason.COMPLETED)
+    await world.settle()
+
+    world.delete()
+    await world.settle()
+
+    assert world.is_empty
+
+
+async def test_out_of_time_the_supervisor_is_asked_to_end(world: World) -> None:
+    await talk(world, maxSessionDuration="1m", shutdown={"farewell": "Goodbye!"})
+    world.clock.pass_(60)
+
+    await world.settle()
+
+    assert [request.farewell for request in world.supervisor.requests] == ["Goodbye!"]
+    assert world.status.ending
+    assert (world.status.ending.cause, world.status.ending.step) == (Cause.MAX_DURATION, Step.END_FRAME)
+
+
+async def test_more_time_reaches_the_backstop(world: World) -> None:
+    await talk(world)
+    world.edit(maxSessionDuration="2h")
+
+    await world.settle()
+
+    assert world.supervisor.snapshot.deadline == world.clock.now() + timedelta(hours=2) == world.status.deadline
+
+
+async def test_a_deleted_session_waits_for_its_report(world: World) -> None:
+    await talk(world)
+    world.delete()
+    await world.settle()
+    assert not world.is_empty
+
+    world.end_as_asked()
+    await world.settle()
+
+    assert world.is_empty
+    (last,) = world.cluster.finishes
+    assert last.finish
+    assert (last.finish.reason, last.finish.outcome) == (Reason.DELETED, Outcome.DRAINED)
+
+
+async def test_graceful_is_raised_to_immediate_once(world: World) -> None:
+    await talk(world)
+    for end in ("Graceful", "Immediate"):
+        world.edit(end=end)
+        await world.settle()
+
+    assert [request.mode for request in world.supervisor.requests] == [Mode.GRACEFUL, Mode.IMMEDIATE]
+
+
+async def test_a_silent_supervisor_is_asked_again_soon(world: World) -> None:
+    await talk(world)
+    world.edit(end="Graceful")
+    world.supervisor.answers = False
+
+    assert await reconcile(KEY, world.deps()) == world.clock.now() + timedelta(seconds=RETRY_SECONDS)
+
+
+async def test_a_supervisor_that_falls_silent_while_it_is_told_is_told_again_soon(world: World) -> None:
+    await talk(world)
+    world.edit(end="Graceful")
+    world.supervisor.breaks_on_request = True
+
+    assert await reconcile(KEY, world.deps()) == world.clock.now() + timedelta(seconds=RETRY_SECONDS)
+
+
+async def test_a_supervisor_that_stays_silent_loses_its_pod(world: World) -> None:
+    await talk(world)
+    world.supervisor.answers = False
+    world.edit(end="Graceful")
+    await world.settle()
+    world.clock.pass_(51)
+    await world.settle()
+    assert world.status.ending
+    assert world.status.ending.step is Step.POD_DELETE
+
+    world.end_container(reason="Error", exit_code=137)
+    await world.settle()
+
+    finish = world.status.finish
+    assert finish
+    assert (finish.reason, finish.outcome, finish.reported_by) == (
+        Reason.END_REQUESTED,
+        Outcome.KILLED,
+        ReportedBy.OPERATOR,
+    )
+
+
+async def test_a_pod_on_a_dead_node_is_taken_away_by_force(world: World) -> None:
+    await talk(world)
+    world.supervisor.answers = False
+    world.delete()
+    for _ in range(6):
+        await world.settle()
+        world.clock.pass_(20)
+
+    assert world.is_empty
+    assert len(world.cluster.finishes) == 1
+
+
+async def test_a_finished_pod_on_a_node_that_died_is_taken_away_by_force(world: World) -> None:
+    await talk(world)
+    world.report(Reason.COMPLETED)
+    world._change_pod(lambda pod: pod["status"].update(phase="Running"))  # a sidecar still runs
+    world.delete()
+    for _ in range(5):
+        await world.settle()
+        world.clock.pass_(30)
+
+    assert world.is_empty
+
+
+async def test_a_refused_pod_is_tried_again_until_the_start_timeout(world: World) -> None:
+    world.cluster.refusal = PodRefused("QuotaExceeded", "exceeded quota: bots")
+    world.apply(startTimeout="8s")
+    await world.settle()
+    assert world.status.conditions[0].reason == "QuotaExceeded"
+
+    world.clock.pass_(6)
+    assert await reconcile(KEY, world.deps()) == world.clock.now() + timedelta(seconds=2)
+    world.clock.pass_(2)
+    await world.settle()
+
+    assert world.status.finish
+    assert world.status.finish.reason is Reason.POD_REJECTED
+    assert world.status.finish.message == "exceeded quota: bots"
+
+
+async def test_a_refused_pod_that_is_then_taken_runs(world: World) -> None:
+    world.cluster.refusal = PodRefused("QuotaExceeded", "exceeded quota: bots")
+    world.apply()
+    await world.settle()
+
+    world.cluster.refusal = None
+    await world.settle()
+
+    (created, *_) = world.status.conditions
+    assert (created.type, created.status) == (ConditionType.POD_CREATED, "True")
+
+
+async def test_an_image_that_never_comes_is_told_by_name(world: World) -> None:
+    world.apply()
+    await world.settle()
+    world.schedule()
+    world._set_container({"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}, "Pending")
+    world.clock.pass_(120)
+    await world.settle()
+    never = {"reason": "ContainerStatusUnknown", "exitCode": 137, "startedAt": None}
+    world._set_container({"terminated": never}, "Failed")
+    await world.settle()
+
+    finish = world.status.finish
+    assert finish
+    assert (finish.reason, finish.outcome) == (Reason.IMAGE_PULL, Outcome.NEVER_STARTED)
+    assert finish.message == "no such image"
+
+
+async def test_a_session_deleted_before_its_first_pass_leaves_nothing(world: World) -> None:
+    world.apply()
+    world.delete()
+
+    await world.settle()
+
+    assert world.is_empty
+
+
+async def test_events_tell_of_each_phase_once(world: World) -> None:
+    await talk(world)
+    await world.settle()
+    world.report(Reason.COMPLETED)
+    await world.settle()
+
+    assert [item.reason for item in world.cluster.told] == ["Started", "Completed"]
+
+
+def _names() -> tuple[str, str]:
+    return KEY.namespace, KEY.name
+
+
+@pytest.mark.parametrize("how", ["by force", "with its grace"])
+async def test_a_pod_that_somebody_deletes_ends_its_session_as_evicted(world: World, how: str) -> None:
+    await talk(world)
+    world.cluster.delete_stored(world.stored_pod)
+    if how == "with its grace":
+        world.report(Reason.EVICTED)
+    else:
+        world._change_pod(lambda pod: pod["metadata"].update(deletionGracePeriodSeconds=0))
+
+    await world.settle()
+
+    assert world.status.finish
+    assert world.status.finish.reason is Reason.EVICTED
+    assert not world.cluster.pods.names()
