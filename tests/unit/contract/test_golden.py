@@ -1,0 +1,84 @@
+"""The wire form of every payload, held by files that the operator's tests read too."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from botsession_contract.control import EndRequest, SessionPatch, SessionSnapshot
+from botsession_contract.jsonform import decode, encode
+from botsession_contract.launch import Launch, Shutdown
+from botsession_contract.lifecycle import BotState, Cause, Mode, Outcome, Reason, Step
+from botsession_contract.report import DanglingTasks, Ending, ExitReport, StepTaken, Timings
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def at(second: int) -> datetime:
+    return datetime(2026, 1, 31, 9, 30, second, 250_000, tzinfo=UTC)
+
+
+ENDING = Ending(
+    Cause.MAX_DURATION,
+    Mode.GRACEFUL,
+    at(10),
+    (StepTaken(Step.END_FRAME, at(10)), StepTaken(Step.FORCED_CANCEL_FRAME, at(40))),
+)
+REPORT = ExitReport(
+    reason=Reason.MAX_DURATION,
+    outcome=Outcome.FORCED,
+    finished_at=at(41),
+    frame="CancelFrame",
+    message="the bot said “goodbye”",
+    exit_code=0,
+    stuck_at="Blackhole#0",
+    dangling_tasks=DanglingTasks(2, ("Leaky#0::poller", "keep_listening")),
+    timings=Timings(1.25, 1.5, 31.0),
+    started_at=at(2),
+    client_connected_at=at(3),
+    ending=ENDING,
+)
+PAYLOADS: dict[str, Any] = {
+    "launch-smallest": Launch("bots", "support-42", "ab" * 32, target="bot.py"),
+    "launch-full": Launch(
+        namespace="bots",
+        name="support-42",
+        token_sha256="ab" * 32,
+        command=("python", "bot.py"),
+        python="/app/.venv/bin/python",
+        body={"customer": {"tags": ["a", None]}},
+        max_duration_seconds=1800.0,
+        termination_grace_seconds=90.0,
+        shutdown=Shutdown(Mode.IMMEDIATE, 20.0, 5.5, "Goodbye!"),
+        poke_url="http://operator/v1/poke/bots/support-42",
+        report_path="/tmp/report",
+        control_host="127.0.0.1",
+        control_port=0,
+        control_fd=7,
+    ),
+    "end-request-smallest": EndRequest(Mode.GRACEFUL),
+    "end-request-full": EndRequest(Mode.IMMEDIATE, Cause.DELETED, "", 0.0, 2.5),
+    "session-patch": SessionPatch(at(0)),
+    "snapshot-starting": SessionSnapshot(BotState.STARTING, at(0)),
+    "snapshot-ending": SessionSnapshot(BotState.ENDING, at(12), at(2), at(3), at(10), ENDING),
+    "snapshot-finished": SessionSnapshot(BotState.FINISHED, at(42), at(2), at(3), at(10), ENDING, REPORT),
+    "report-smallest": ExitReport(Reason.COMPLETED, Outcome.DRAINED, at(9)),
+    "report-full": REPORT,
+}
+
+
+@pytest.mark.parametrize("name", PAYLOADS)
+def test_payload_is_written_as_in_its_golden_file(name: str) -> None:
+    assert encode(PAYLOADS[name]) == json.loads((GOLDEN / f"{name}.json").read_text())
+
+
+@pytest.mark.parametrize("name", PAYLOADS)
+def test_golden_file_is_read_as_its_payload(name: str) -> None:
+    payload = PAYLOADS[name]
+    assert decode(type(payload), json.loads((GOLDEN / f"{name}.json").read_text())) == payload
+
+
+def test_every_golden_file_has_a_payload() -> None:
+    assert {path.stem for path in GOLDEN.glob("*.json")} == PAYLOADS.keys()

@@ -1,0 +1,30 @@
+"""Which endings count as a success."""
+
+import pytest
+
+from botsession_contract.lifecycle import (
+    ERROR_REASONS,
+    FAILED_OUTCOMES,
+    Cause,
+    Outcome,
+    Phase,
+    Reason,
+    final_phase,
+)
+
+
+@pytest.mark.parametrize("cause", Cause)
+def test_every_cause_is_a_reason(cause: Cause) -> None:
+    assert Reason(cause).value == cause.value
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_reason_alone_decides_where_the_bot_ended_as_it_should(reason: Reason) -> None:
+    expected = Phase.FAILED if reason in ERROR_REASONS else Phase.SUCCEEDED
+    assert final_phase(reason, Outcome.DRAINED) is expected
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_outcome_can_fail_a_session_that_ended_for_a_good_reason(outcome: Outcome) -> None:
+    expected = Phase.FAILED if outcome in FAILED_OUTCOMES else Phase.SUCCEEDED
+    assert final_phase(Reason.COMPLETED, outcome) is expected

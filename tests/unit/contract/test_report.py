@@ -1,0 +1,107 @@
+"""The exit report always fits where the kubelet keeps it, and never loses a fact to a text."""
+
+import dataclasses
+import json
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from botsession_contract.jsonform import PayloadError
+from botsession_contract.lifecycle import Cause, Mode, Outcome, Reason, Step
+from botsession_contract.report import (
+    LARGEST_REPORT_BYTES,
+    MOST_TASK_NAMES,
+    DanglingTasks,
+    Ending,
+    ExitReport,
+    StepTaken,
+    Timings,
+    from_bytes,
+    to_bytes,
+)
+
+NOW = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
+FACTS = ("reason", "outcome", "finished_at", "exit_code", "timings", "started_at", "client_connected_at", "ending")
+#: Any code point, lone surrogates too: a task may be named with one.
+ANYTHING = st.text(st.characters(), max_size=3000)
+MOMENTS = st.datetimes(timezones=st.just(UTC))
+SECONDS = st.none() | st.floats(0, 1e6)
+REPORTS = st.builds(
+    ExitReport,
+    reason=st.sampled_from(Reason),
+    outcome=st.sampled_from(Outcome),
+    finished_at=MOMENTS,
+    frame=st.none() | ANYTHING,
+    message=st.none() | ANYTHING,
+    exit_code=st.none() | st.integers(0, 255),
+    stuck_at=st.none() | ANYTHING,
+    dangling_tasks=st.builds(DanglingTasks, st.integers(0, 10**6), st.lists(ANYTHING, max_size=30).map(tuple)),
+    timings=st.builds(Timings, SECONDS, SECONDS, SECONDS),
+    started_at=st.none() | MOMENTS,
+    client_connected_at=st.none() | MOMENTS,
+    ending=st.none()
+    | st.builds(
+        Ending,
+        st.sampled_from(Cause),
+        st.sampled_from(Mode),
+        MOMENTS,
+        st.lists(st.builds(StepTaken, st.sampled_from(Step), MOMENTS), max_size=4).map(tuple),
+    ),
+)
+
+
+@given(REPORTS)
+def test_any_report_fits_and_is_json(report: ExitReport) -> None:
+    raw = to_bytes(report)
+    assert len(raw) <= LARGEST_REPORT_BYTES
+    json.loads(raw.decode("utf-8"))
+
+
+@given(REPORTS)
+def test_no_fact_is_ever_lost(report: ExitReport) -> None:
+    kept = from_bytes(to_bytes(report))
+    assert [getattr(kept, fact) for fact in FACTS] == [getattr(report, fact) for fact in FACTS]
+    assert kept.dangling_tasks.count == report.dangling_tasks.count
+
+
+@given(REPORTS)
+def test_writing_again_what_was_read_changes_nothing(report: ExitReport) -> None:
+    raw = to_bytes(report)
+    assert to_bytes(from_bytes(raw)) == raw
+
+
+def test_report_that_fits_is_kept_whole() -> None:
+    report = ExitReport(Reason.COMPLETED, Outcome.DRAINED, NOW, message="fine", stuck_at="P#0")
+    assert from_bytes(to_bytes(report)) == report
+
+
+def test_names_go_before_texts_are_shortened() -> None:
+    names = tuple(f"{number:03}" * 40 for number in range(25))
+    report = ExitReport(
+        Reason.COMPLETED, Outcome.DRAINED, NOW, message="m" * 1000, dangling_tasks=DanglingTasks(25, names)
+    )
+    kept = from_bytes(to_bytes(report))
+    assert kept.message == report.message
+    assert kept.dangling_tasks.names == names[: len(kept.dangling_tasks.names)]
+    assert len(kept.dangling_tasks.names) <= MOST_TASK_NAMES
+
+
+def test_text_that_is_too_long_says_so() -> None:
+    report = ExitReport(Reason.COMPLETED, Outcome.DRAINED, NOW, message="ä" * 5000)
+    kept = from_bytes(to_bytes(report)).message
+    assert kept is not None
+    assert kept.endswith("…")
+
+
+@pytest.mark.parametrize("raw", [b"", b"OOM", b"\xff", b'{"reason":"Completed"}', b"[]"])
+def test_what_is_no_report_is_refused(raw: bytes) -> None:
+    with pytest.raises(PayloadError):
+        from_bytes(raw)
+
+
+def test_report_from_a_newer_supervisor_is_read() -> None:
+    report = ExitReport(Reason.COMPLETED, Outcome.DRAINED, NOW)
+    newer = json.loads(to_bytes(report)) | {"mood": "good"}
+    assert from_bytes(json.dumps(newer)) == dataclasses.replace(report)
