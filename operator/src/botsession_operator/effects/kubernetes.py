@@ -88,7 +88,7 @@ class KubernetesCluster:
             log.debug("event lost", session=str(session.key), error=str(exc))
         else:
             if not answer.is_ok:
-                log.debug("event refused", session=str(session.key), error=answer.message)
+                log.warning("event refused", session=str(session.key), error=answer.message)
 
     async def injection(self) -> Injection:
         """Choose how the runtime gets into bot images, by the server's version."""
@@ -121,7 +121,7 @@ class KubernetesCluster:
         return {
             "apiVersion": "events.k8s.io/v1",
             "kind": "Event",
-            "metadata": {"generateName": f"{session.key.name}.", "namespace": session.key.namespace},
+            "metadata": {"generateName": f"{session.key.name}-", "namespace": session.key.namespace},
             "regarding": regarding,
             "type": news.severity,
             "reason": news.reason,
