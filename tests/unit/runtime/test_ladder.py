@@ -1,0 +1,184 @@
+"""The shutdown ladder: which step is next, and when."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from botsession_contract.lifecycle import Cause, Mode, Step
+from botsession_runtime.ending import sigterm_budget, squeeze
+from botsession_runtime.facts import Exit, Facts, Finish, Request, Rung
+from botsession_runtime.ladder import end_of_ladder, next_rung
+
+OWN_GRACE = 30.0
+FRESH = Facts(began=0.0)
+RUNNING = replace(FRESH, started_at=5.0)
+GRACEFUL = Request(Cause.END_REQUESTED, Mode.GRACEFUL, at=100.0, grace_seconds=30.0, cancel_seconds=10.0)
+IMMEDIATE = replace(GRACEFUL, mode=Mode.IMMEDIATE)
+RAISED = replace(IMMEDIATE, raised_at=110.0)
+DRAINED = Finish("EndFrame", None, is_ours=True, at=105.0)
+
+
+def after(facts: Facts, *rungs: Rung, request: Request | None = None) -> Facts:
+    return replace(facts, rungs=rungs, request=request or facts.request)
+
+
+ENDED = Rung(Step.END_FRAME, 100.0)
+FORCED = Rung(Step.FORCED_CANCEL_FRAME, 130.0)
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        pytest.param(RUNNING, None, id="nothing is due while nobody asks"),
+        pytest.param(FRESH, None, id="a starting bot is left alone"),
+        pytest.param(
+            after(RUNNING, request=GRACEFUL), Rung(Step.END_FRAME, 100), id="graceful begins with an EndFrame"
+        ),
+        pytest.param(
+            after(RUNNING, ENDED, request=GRACEFUL),
+            Rung(Step.FORCED_CANCEL_FRAME, 130),
+            id="an EndFrame that does not come out is forced after the grace period",
+        ),
+        pytest.param(
+            after(RUNNING, ENDED, FORCED, request=GRACEFUL),
+            Rung(Step.KILL, 140),
+            id="what a CancelFrame cannot end is killed after the cancel period",
+        ),
+        pytest.param(
+            after(RUNNING, request=IMMEDIATE), Rung(Step.CANCEL_FRAME, 100), id="immediate begins with a CancelFrame"
+        ),
+        pytest.param(
+            after(replace(RUNNING, has_end_in_flight=True), request=IMMEDIATE),
+            Rung(Step.FORCED_CANCEL_FRAME, 100),
+            id="a CancelFrame is forced past the bot's own EndFrame",
+        ),
+        pytest.param(
+            after(RUNNING, Rung(Step.CANCEL_FRAME, 100), request=IMMEDIATE),
+            Rung(Step.KILL, 110),
+            id="a swallowed CancelFrame ends in a kill",
+        ),
+        pytest.param(
+            after(replace(RUNNING, has_end_in_flight=True), ENDED, request=RAISED),
+            Rung(Step.FORCED_CANCEL_FRAME, 110),
+            id="raised to immediate it does not wait for the grace period",
+        ),
+        pytest.param(after(FRESH, request=GRACEFUL), Rung(Step.TERMINATE, 100), id="without a pipeline: SIGTERM"),
+        pytest.param(
+            after(FRESH, Rung(Step.TERMINATE, 100), request=GRACEFUL),
+            Rung(Step.KILL, 105),
+            id="a bot without a pipeline gets five seconds",
+        ),
+        pytest.param(
+            after(FRESH, Rung(Step.TERMINATE, 100), request=replace(GRACEFUL, cancel_seconds=2.0)),
+            Rung(Step.KILL, 102),
+            id="or the cancel period where that is shorter",
+        ),
+        pytest.param(
+            after(RUNNING, Rung(Step.TERMINATE, 100), request=GRACEFUL),
+            Rung(Step.KILL, 105),
+            id="a pipeline that starts after the SIGTERM changes nothing",
+        ),
+        pytest.param(
+            after(replace(RUNNING, finish=DRAINED), ENDED, request=GRACEFUL),
+            Rung(Step.KILL, 140),
+            id="a process that hangs after its pipeline has the rest of the ladder",
+        ),
+        pytest.param(
+            replace(RUNNING, finish=DRAINED), Rung(Step.KILL, 135), id="a bot that ended itself has a grace period"
+        ),
+        pytest.param(
+            replace(RUNNING, crashed_at=50.0), Rung(Step.KILL, 55), id="a bot that crashed has five seconds to leave"
+        ),
+        pytest.param(
+            after(RUNNING, ENDED, FORCED, Rung(Step.KILL, 140), request=GRACEFUL), None, id="a kill is the last step"
+        ),
+        pytest.param(
+            replace(after(RUNNING, ENDED, request=GRACEFUL), exit=Exit(0, 101)),
+            None,
+            id="nothing is due once it is gone",
+        ),
+    ],
+)
+def test_next_step(facts: Facts, expected: Rung | None) -> None:
+    assert next_rung(facts, OWN_GRACE) == expected
+
+
+SECONDS = st.floats(0, 3600)
+REQUESTS = st.builds(
+    Request,
+    cause=st.sampled_from(Cause),
+    mode=st.sampled_from(Mode),
+    at=st.just(100.0),
+    grace_seconds=SECONDS,
+    cancel_seconds=SECONDS,
+)
+WORLDS = st.builds(
+    Facts,
+    began=st.just(0.0),
+    started_at=st.none() | st.just(5.0),
+    has_end_in_flight=st.booleans(),
+    request=REQUESTS,
+    finish=st.none() | st.just(DRAINED),
+    crashed_at=st.none() | st.just(90.0),
+)
+
+
+def walk(facts: Facts) -> Facts:
+    """Climb down with a bot that answers nothing."""
+    while rung := next_rung(facts, OWN_GRACE):
+        assert len(facts.rungs) < 5
+        facts = replace(facts, rungs=(*facts.rungs, rung))
+    return facts
+
+
+@given(WORLDS)
+def test_every_ladder_ends_in_a_kill_within_its_periods(facts: Facts) -> None:
+    assert facts.request is not None
+    last = walk(facts).rungs[-1]
+    assert last.step is Step.KILL
+    assert last.at <= 100 + facts.request.grace_seconds + facts.request.cancel_seconds + 1e-6
+
+
+@given(WORLDS)
+def test_no_step_is_taken_twice_or_before_the_one_above_it(facts: Facts) -> None:
+    rungs = walk(facts).rungs
+    assert len({rung.step for rung in rungs}) == len(rungs)
+    assert [rung.at for rung in rungs] == sorted(rung.at for rung in rungs)
+
+
+@given(WORLDS)
+def test_immediate_never_sends_an_end_frame(facts: Facts) -> None:
+    assert facts.request is not None
+    steps = {rung.step for rung in walk(facts).rungs}
+    assert Step.END_FRAME not in steps or facts.request.mode is Mode.GRACEFUL
+
+
+@given(WORLDS, st.floats(0, 120), SECONDS)
+def test_squeezed_ladder_ends_within_the_budget(facts: Facts, budget: float, waited: float) -> None:
+    assert facts.request is not None
+    now = 100 + min(waited, facts.request.grace_seconds)
+    taken = () if now == 100 or facts.request.mode is Mode.IMMEDIATE else (ENDED,)
+    facts = replace(facts, started_at=5.0, rungs=taken)
+    squeezed = squeeze(facts.request or GRACEFUL, facts, now, budget)
+    assert end_of_ladder(facts, squeezed) <= now + budget + 1e-6
+
+
+def test_ladder_that_fits_is_not_squeezed() -> None:
+    assert squeeze(GRACEFUL, RUNNING, 100.0, 60.0) == GRACEFUL
+
+
+def test_both_periods_are_squeezed_in_proportion() -> None:
+    squeezed = squeeze(GRACEFUL, RUNNING, 100.0, 20.0)
+    assert (squeezed.grace_seconds, squeezed.cancel_seconds) == (15.0, 5.0)
+
+
+def test_what_has_passed_of_a_period_is_not_squeezed_again() -> None:
+    squeezed = squeeze(GRACEFUL, after(RUNNING, ENDED), 120.0, 10.0)
+    assert (squeezed.grace_seconds, squeezed.cancel_seconds) == (25.0, 5.0)
+
+
+@pytest.mark.parametrize(("grace", "budget"), [(60.0, 58.0), (3.0, 1.5), (0.0, 0.0)])
+def test_sigterm_leaves_time_for_the_report(grace: float, budget: float) -> None:
+    assert sigterm_budget(grace) == budget
