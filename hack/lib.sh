@@ -51,7 +51,8 @@ images_mode() { # public or built; needs a Docker engine
     case $IMAGES in public | built) echo "$IMAGES"; return ;; *) die "IMAGES is '$IMAGES': public or built?" ;; esac
   fi
   if [ ! -s "$kept" ]; then
-    if timeout 20 docker manifest inspect "$public_node" >/dev/null 2>&1; then echo public; else echo built; fi >"$kept"
+    local limit=(); command -v timeout >/dev/null && limit=(timeout 20)
+    if "${limit[@]+"${limit[@]}"}" docker manifest inspect "$public_node" >/dev/null 2>&1; then echo public; else echo built; fi >"$kept"
     say "IMAGES=$(cat "$kept") (a registry was asked once; set IMAGES=public or built, or delete $kept, to change it)"
   fi
   cat "$kept"
