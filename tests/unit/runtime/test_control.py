@@ -1,0 +1,131 @@
+"""The control endpoint: what it answers, and what it refuses without a change."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from aiohttp import ClientResponse
+from aiohttp.test_utils import TestClient, TestServer
+
+from botsession_contract.control import END_PATH, LARGEST_BODY_BYTES, SESSION_PATH, EndRequest
+from botsession_contract.credentials import token_digest
+from botsession_contract.lifecycle import Cause, Mode
+from botsession_runtime.control import create_app
+from tests.endpoint import TOKEN, FakeSession
+
+JSON = {"Content-Type": "application/json"}
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+
+
+async def ask(
+    session: FakeSession, method: str, path: str, *, headers: dict[str, str] | None = None, **more: Any
+) -> tuple[ClientResponse, Any]:
+    app = create_app(session, token_digest(TOKEN))
+    async with TestClient(TestServer(app)) as client:
+        response = await client.request(method, path, headers=BEARER if headers is None else headers, **more)
+        return response, await response.json(content_type=None) if "json" in response.content_type else None
+
+
+async def test_end_is_accepted_and_answered_with_the_snapshot() -> None:
+    session = FakeSession()
+    body = {"mode": "Graceful", "cause": "Deleted", "farewell": "Bye", "gracePeriodSeconds": 3}
+    response, snapshot = await ask(session, "POST", END_PATH, json=body)
+    assert (response.status, snapshot["state"]) == (202, "Ending")
+    assert session.ends == [EndRequest(Mode.GRACEFUL, Cause.DELETED, "Bye", 3.0)]
+
+
+async def test_deadline_is_moved() -> None:
+    session = FakeSession()
+    response, _ = await ask(session, "PATCH", SESSION_PATH, json={"deadline": "2026-01-31T10:30:00+01:00"})
+    assert response.status == 200
+    assert session.deadlines == [datetime(2026, 1, 31, 9, 30, tzinfo=UTC)]
+
+
+async def test_snapshot_leaves_out_what_is_not_known() -> None:
+    _, snapshot = await ask(FakeSession(), "GET", SESSION_PATH)
+    assert snapshot == {"state": "Running", "now": "2026-01-31T09:30:00.000000Z"}
+
+
+@pytest.mark.parametrize(("ready", "status"), [(True, 200), (False, 503)])
+async def test_probes_need_no_token(ready: bool, status: int) -> None:
+    session = FakeSession(is_ready=ready)
+    live, _ = await ask(session, "GET", "/livez", headers={})
+    readiness, _ = await ask(session, "GET", "/readyz", headers={})
+    assert (live.status, readiness.status) == (200, status)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pytest.param({}, id="no token"),
+        pytest.param({"Authorization": "Bearer wrong"}, id="a wrong token"),
+        pytest.param({"Authorization": f"Basic {TOKEN}"}, id="another scheme"),
+        pytest.param({"Authorization": TOKEN}, id="no scheme"),
+        pytest.param({"Authorization": "Bearer "}, id="an empty token"),
+    ],
+)
+@pytest.mark.parametrize(("method", "path"), [("GET", SESSION_PATH), ("POST", END_PATH), ("GET", "/nowhere")])
+async def test_stranger_is_told_to_show_a_token(headers: dict[str, str], method: str, path: str) -> None:
+    response, problem = await ask(FakeSession(), method, path, headers=headers)
+    assert (response.status, problem["status"]) == (401, 401)
+    assert response.headers["WWW-Authenticate"] == 'Bearer realm="botsession"'
+
+
+REFUSALS = [
+    pytest.param("POST", END_PATH, {"json": {"mode": "Softly"}}, 400, "mode must be one of", id="an unknown mode"),
+    pytest.param("POST", END_PATH, {"json": {}}, 400, "mode is missing", id="no mode"),
+    pytest.param("POST", END_PATH, {"json": []}, 400, "must be a JSON object", id="not an object"),
+    pytest.param("POST", END_PATH, {"json": {"mode": "Graceful", "mod": 1}}, 400, "unknown field mod", id="a typo"),
+    pytest.param("POST", END_PATH, {"data": b"{", "headers": BEARER | JSON}, 400, "is not JSON", id="broken JSON"),
+    pytest.param("POST", END_PATH, {"data": b"\xff", "headers": BEARER | JSON}, 400, "is not JSON", id="not UTF-8"),
+    pytest.param("POST", END_PATH, {"data": b"[" * 9999, "headers": BEARER | JSON}, 400, "is not JSON", id="too deep"),
+    pytest.param("POST", END_PATH, {"data": b"", "headers": BEARER | JSON}, 400, "is not JSON", id="no body"),
+    pytest.param("POST", END_PATH, {"data": b"mode=Graceful"}, 415, "application/json", id="another content type"),
+    pytest.param(
+        "POST",
+        END_PATH,
+        {"data": b" " * (LARGEST_BODY_BYTES + 1), "headers": BEARER | JSON},
+        413,
+        "",
+        id="a body that is too large",
+    ),
+    pytest.param("PATCH", SESSION_PATH, {"json": {"deadline": "soon"}}, 400, "RFC 3339", id="a deadline that is none"),
+    pytest.param("PATCH", SESSION_PATH, {"json": {"deadline": None}}, 400, "missing", id="no deadline"),
+    pytest.param("DELETE", SESSION_PATH, {}, 405, "", id="a wrong method"),
+    pytest.param("GET", "/v1/nowhere", {}, 404, "", id="an unknown path"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "request_", "status", "detail"), REFUSALS)
+async def test_refusal_is_a_problem_document_and_changes_nothing(
+    method: str, path: str, request_: dict[str, Any], status: int, detail: str
+) -> None:
+    session = FakeSession()
+    response, problem = await ask(session, method, path, **request_)
+    assert (response.status, response.content_type) == (status, "application/problem+json")
+    assert (problem["type"], problem["status"]) == ("about:blank", status)
+    assert detail in problem["detail"]
+    assert (session.ends, session.deadlines) == ([], [])
+
+
+@pytest.mark.parametrize("seconds", ["-1", "NaN", "Infinity", "1e400", "86401", "true", '"3"'])
+@pytest.mark.parametrize("name", ["gracePeriodSeconds", "cancelPeriodSeconds"])
+async def test_seconds_that_are_none_are_refused(name: str, seconds: str) -> None:
+    session = FakeSession()
+    raw = f'{{"mode": "Graceful", "{name}": {seconds}}}'
+    response, _ = await ask(session, "POST", END_PATH, data=raw, headers=BEARER | JSON)
+    assert (response.status, session.ends) == (400, [])
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [("POST", END_PATH, {"mode": "Graceful"}), ("PATCH", SESSION_PATH, {"deadline": "2026-01-31T09:30:00Z"})],
+)
+async def test_wrong_state_is_a_conflict_and_says_why(method: str, path: str, body: dict[str, str]) -> None:
+    response, problem = await ask(FakeSession(refusal="the session is ending"), method, path, json=body)
+    assert (response.status, problem["detail"]) == (409, "the session is ending")
+
+
+async def test_wrong_method_names_the_right_ones() -> None:
+    response, _ = await ask(FakeSession(), "PUT", SESSION_PATH)
+    assert response.headers["Allow"] == "GET,PATCH"

@@ -1,0 +1,148 @@
+"""The OpenAPI document and the application say the same."""
+
+import dataclasses
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from aiohttp.test_utils import TestClient, TestServer
+
+from botsession_contract import control, report
+from botsession_contract.credentials import token_digest
+from botsession_contract.jsonform import camel
+from botsession_contract.launch import LONGEST_SESSION_SECONDS
+from botsession_contract.lifecycle import BotState, Cause, Mode, Outcome, Reason, Step
+from botsession_runtime.control import OPEN_PATHS, create_app
+from tests.endpoint import TOKEN, FakeSession
+
+ROOT = Path(__file__).parents[3]
+DOCUMENT = yaml.safe_load((ROOT / "docs" / "openapi.yaml").read_text())
+SCHEMAS = DOCUMENT["components"]["schemas"]
+GOLDEN = ROOT / "tests" / "unit" / "contract" / "golden"
+OPERATIONS = [(path, method) for path, methods in DOCUMENT["paths"].items() for method in methods]
+PAYLOADS = [
+    control.EndRequest,
+    control.SessionPatch,
+    control.SessionSnapshot,
+    report.Ending,
+    report.StepTaken,
+    report.ExitReport,
+    report.DanglingTasks,
+    report.Timings,
+]
+
+
+def schema(name: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{name}", "components": DOCUMENT["components"]}
+
+
+def resolve(node: dict[str, Any]) -> dict[str, Any]:
+    if "$ref" not in node:
+        return node
+    found: dict[str, Any] = DOCUMENT
+    for part in node["$ref"].removeprefix("#/").split("/"):
+        found = found[part]
+    return found
+
+
+def test_document_and_application_have_the_same_operations() -> None:
+    routes = create_app(FakeSession(), "").router.routes()
+    assert sorted((route.resource.canonical, route.method.lower()) for route in routes if route.resource) == sorted(
+        OPERATIONS
+    )
+
+
+@pytest.mark.parametrize("payload", PAYLOADS, ids=lambda payload: payload.__name__)
+def test_schema_has_the_members_of_its_payload(payload: Any) -> None:
+    fields = dataclasses.fields(payload)
+    assert SCHEMAS[payload.__name__]["properties"].keys() == {camel(field.name) for field in fields}
+
+
+@pytest.mark.parametrize("payload", PAYLOADS, ids=lambda payload: payload.__name__)
+def test_schema_requires_what_is_always_there(payload: Any) -> None:
+    always = {camel(field.name) for field in dataclasses.fields(payload) if field.default is dataclasses.MISSING}
+    required = set(SCHEMAS[payload.__name__].get("required", []))
+    # Members that have a default are always written, unless they are None.
+    written = {
+        camel(field.name)
+        for field in dataclasses.fields(payload)
+        if field.default is not None and payload is not control.EndRequest
+    }
+    assert required == always | written
+
+
+@pytest.mark.parametrize(
+    ("values", "enum"),
+    [
+        (SCHEMAS["Mode"]["enum"], Mode),
+        (SCHEMAS["Cause"]["enum"], Cause),
+        (SCHEMAS["Step"]["enum"], Step),
+        (SCHEMAS["SessionSnapshot"]["properties"]["state"]["enum"], BotState),
+        (SCHEMAS["ExitReport"]["properties"]["reason"]["enum"], Reason),
+        (SCHEMAS["ExitReport"]["properties"]["outcome"]["enum"], Outcome),
+    ],
+    ids=lambda value: value.__name__ if isinstance(value, type) else "",
+)
+def test_enums_are_the_contracts(values: list[str], enum: type[StrEnum]) -> None:
+    assert values == [member.value for member in enum]
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("end-request-smallest", "EndRequest"),
+        ("end-request-full", "EndRequest"),
+        ("session-patch", "SessionPatch"),
+        ("snapshot-starting", "SessionSnapshot"),
+        ("snapshot-finished", "SessionSnapshot"),
+        ("report-full", "ExitReport"),
+    ],
+)
+def test_golden_payload_fits_its_schema(file: str, name: str) -> None:
+    jsonschema.validate(json.loads((GOLDEN / f"{file}.json").read_text()), schema(name))
+
+
+def test_bounds_are_the_contracts() -> None:
+    seconds = SCHEMAS["EndRequest"]["properties"]["gracePeriodSeconds"]
+    assert (seconds["minimum"], seconds["maximum"]) == (0, LONGEST_SESSION_SECONDS)
+
+
+def test_only_probes_are_open() -> None:
+    is_open = {path for path, method in OPERATIONS if DOCUMENT["paths"][path][method].get("security") == []}
+    assert is_open == OPEN_PATHS
+
+
+def documented(path: str, method: str, status: int) -> dict[str, Any]:
+    return resolve(DOCUMENT["paths"][path][method]["responses"][str(status)])
+
+
+BODIES = {"/v1/session": {"deadline": "2026-01-31T09:30:00Z"}, "/v1/session/end": {"mode": "Graceful"}}
+ANSWERS = [
+    pytest.param(path, method, token, body, session, id=f"{method} {path}: {what}")
+    for path, method in OPERATIONS
+    for what, token, body, session in (
+        ("as it should be", TOKEN, BODIES.get(path), FakeSession),
+        ("no token", "", BODIES.get(path), FakeSession),
+        ("a typo", TOKEN, {"tpyo": 1}, FakeSession),
+        ("a wrong state", TOKEN, BODIES.get(path), lambda: FakeSession(is_ready=False, refusal="no")),
+        ("too large", TOKEN, {"mode": "x" * control.LARGEST_BODY_BYTES}, FakeSession),
+        ("no JSON", TOKEN, None, FakeSession),
+    )
+]
+
+
+@pytest.mark.parametrize(("path", "method", "token", "body", "make_session"), ANSWERS)
+async def test_every_answer_is_documented(path: str, method: str, token: str, body: Any, make_session: Any) -> None:
+    app = create_app(make_session(), token_digest(TOKEN))
+    headers = {"Authorization": f"Bearer {token}"}
+    async with TestClient(TestServer(app)) as client:
+        response = await client.request(method, path, headers=headers, **({"json": body} if body else {}))
+        content = documented(path, method, response.status)["content"][response.content_type]["schema"]
+        if "json" in response.content_type:
+            jsonschema.validate(
+                await response.json(content_type=None), {**content, "components": DOCUMENT["components"]}
+            )
