@@ -2,44 +2,99 @@
 
 import asyncio
 import json
-import shlex
-from collections.abc import AsyncIterator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
 
 from botsession_operator.cli.timeline import Entry
+from botsession_operator.effects.process import on_leash
+
+#: How long a companion may take when the session is over, in seconds: a caller still has its recording to listen to.
+PATIENCE_SECONDS: Final = 60.0
 
 
-async def run_companion(command: str) -> AsyncIterator[Entry]:
-    """Run a command line, without a shell; give an entry a line of its standard output.
+@dataclass(slots=True)
+class Companion:
+    """A command, and what it has told so far.
 
-    A JSON line `{"at": seconds, "event": …, "detail": …}` is placed at its own time, any other at the present.
+    A JSON line `{"at": seconds, "event": …, "detail": …}` is placed at its own time, any other at the present. What
+    lies before the line that came last was found out afterwards, in a recording: it is kept for the end.
     """
-    process = await asyncio.create_subprocess_exec(
-        *shlex.split(command), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE
-    )
-    began: datetime | None = None
-    try:
+
+    command: Sequence[str]
+    #: Where its standard error goes.
+    log_path: Path
+    show: Callable[[Entry], None]
+    #: What was found out afterwards.
+    afterwards: list[Entry] = field(default_factory=list)
+    #: Where its last line, a JSON object, says that the recording lies.
+    recording: str | None = None
+    has_failed: bool = False
+    _began: datetime | None = None
+    _latest: float = 0.0
+
+    async def run(self) -> None:
+        """Run the command, without a shell, until it ends. Cancelled, it ends it."""
+        try:
+            with self.log_path.open("ab") as log:
+                process = await asyncio.create_subprocess_exec(
+                    *on_leash(*self.command),
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=log,
+                    start_new_session=True,  # Ctrl-C is for the session, which then ends the call
+                )
+            await self._listen(process)
+        except OSError as exc:
+            self._fail(f"the caller could not be started: {exc}")
+
+    async def _listen(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None  # noqa: S101  # it was asked for
-        async for raw in process.stdout:
-            entry, at = _read(raw.decode(errors="replace").strip())
-            began = began or datetime.now(UTC) - timedelta(seconds=at or 0.0)
-            if entry:
-                yield Entry(began + timedelta(seconds=at) if at is not None else datetime.now(UTC), "caller", entry)
-        code = await process.wait()
-        if code:
-            yield Entry(datetime.now(UTC), "trouble", f"{shlex.split(command)[0]} exited with {code}")
-    finally:
-        if process.returncode is None:
-            process.terminate()
-            await process.wait()
+        try:
+            async for raw in process.stdout:
+                self.hear(raw.decode(errors="replace").strip(), datetime.now(UTC))
+            if code := await process.wait():
+                self._fail(f"the caller exited with {code}; what it wrote to its standard error is in {self.log_path}")
+        finally:
+            if process.returncode is None:
+                process.terminate()
+                await process.wait()
+
+    def hear(self, line: str, now: datetime) -> None:
+        """Take in a line of its output."""
+        said = _json(line)
+        if said is None:
+            self.show(Entry(now, "caller", line))
+            return
+        if isinstance(said.get("recording"), str):
+            self.recording = said["recording"]
+        if "event" in said:
+            self._event(said, now)
+
+    def _event(self, said: dict[str, Any], now: datetime) -> None:
+        at = said.get("at")
+        text = f"{said['event']} {said.get('detail', '')}".strip()
+        if not isinstance(at, int | float):
+            self.show(Entry(now, "caller", text))
+            return
+        self._began = self._began or now - timedelta(seconds=at)
+        entry = Entry(self._began + timedelta(seconds=at), "caller", text)
+        if at < self._latest:
+            self.afterwards.append(entry)
+            return
+        self._latest = at
+        self.show(entry)
+
+    def _fail(self, sentence: str) -> None:
+        self.has_failed = True
+        self.show(Entry(datetime.now(UTC), "trouble", sentence))
 
 
-def _read(line: str) -> tuple[str, float | None]:
+def _json(line: str) -> dict[str, Any] | None:
     try:
         said = json.loads(line)
     except ValueError:
-        return line, None
-    if not isinstance(said, dict) or "event" not in said:
-        return "", None  # a result for programs
-    at = said.get("at")
-    return f"{said['event']}: {said.get('detail', '')}", float(at) if isinstance(at, int | float) else None
+        return None
+    return said if isinstance(said, dict) else None

@@ -5,7 +5,7 @@ import secrets
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import aiohttp
@@ -14,7 +14,7 @@ from aiohttp import web
 from botsession_contract.jsonform import decode
 from botsession_operator.api.spec import EndNow, Json
 from botsession_operator.api.status import Status
-from botsession_operator.cli.companion import run_companion
+from botsession_operator.cli.companion import PATIENCE_SECONDS, Companion
 from botsession_operator.cli.terminal import Terminal
 from botsession_operator.cli.timeline import Entry, entries
 from botsession_operator.clock import SystemClock
@@ -36,15 +36,15 @@ class Run:
     cluster: LocalCluster
     key: Key
     terminal: Terminal
-    #: A command that starts with the pipeline.
-    companion: str | None
+    #: Starts with the pipeline.
+    companion: Companion | None
     changed: asyncio.Event
     status: Status | None = None
     interrupts: int = 0
-    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    call: asyncio.Task[None] | None = None
 
 
-async def run_session(manifest: Json, place: Place, terminal: Terminal, companion: str | None) -> Status:
+async def run_session(manifest: Json, place: Place, terminal: Terminal, companion: Companion | None) -> Status:
     """Run an admitted manifest to its end and give the final status. Ctrl-C ends it gracefully, twice at once."""
     changed, clock = asyncio.Event(), SystemClock()
     queue = WorkQueue(clock)
@@ -77,9 +77,9 @@ async def _follow(run: Run) -> Status:
             await run.changed.wait()
             run.changed.clear()
             _tell(run)
+        await _end_call(run)
     finally:
         count.cancel()
-    await asyncio.gather(*run.tasks)  # the caller has something to say after the bot hung up
     assert run.status is not None  # noqa: S101  # a session that is over has one
     return run.status
 
@@ -92,13 +92,16 @@ def _tell(run: Run) -> None:
     for entry in entries(run.status, status, datetime.now(UTC)):
         run.terminal.show(entry)
     if run.companion and status.started_at and not (run.status and run.status.started_at):
-        run.tasks.add(asyncio.create_task(_accompany(run, run.companion)))
+        run.call = asyncio.create_task(run.companion.run())
     run.status = status
 
 
-async def _accompany(run: Run, command: str) -> None:
-    async for entry in run_companion(command):
-        run.terminal.show(entry)
+async def _end_call(run: Run) -> None:
+    """Let the caller say what it has to say after the bot hung up; not for ever, and Ctrl-C cuts it short."""
+    if run.call:
+        await asyncio.wait({run.call}, timeout=PATIENCE_SECONDS)
+        run.call.cancel()
+        await asyncio.gather(run.call, return_exceptions=True)
 
 
 def _is_over(run: Run) -> bool:
@@ -107,6 +110,10 @@ def _is_over(run: Run) -> bool:
 
 def _interrupt(run: Run) -> None:
     run.interrupts += 1
+    if _is_over(run):
+        if run.call:
+            run.call.cancel()
+        return
     run.terminal.show(Entry(datetime.now(UTC), "trouble", _INTERRUPTED[min(run.interrupts, 2)]))
     end = EndNow.GRACEFUL if run.interrupts == 1 else EndNow.IMMEDIATE
 

@@ -1,5 +1,6 @@
 """Show a timeline on a terminal: lines that stay, and under them one that counts down."""
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Final, Self
@@ -12,7 +13,7 @@ from rich.text import Text
 
 from botsession_contract.lifecycle import Phase
 from botsession_operator.api.status import Status
-from botsession_operator.cli.timeline import Entry, countdown, summary
+from botsession_operator.cli.timeline import Entry, countdown
 
 STYLES: Final = {
     Phase.PENDING: "dim",
@@ -24,8 +25,10 @@ STYLES: Final = {
     "client": "blue",
     "caller": "magenta",
     "frame": "yellow",
+    "step": "yellow",
     "trouble": "red",
 }
+TIME_WIDTH: Final = 9
 SUBJECT_WIDTH: Final = 10
 
 
@@ -36,6 +39,7 @@ class Terminal:
         self._console = console
         self._title = title
         self._since = since
+        self._latest = since
         self._live = Live(console=console, refresh_per_second=4, transient=True)
 
     def __enter__(self) -> Self:
@@ -53,24 +57,54 @@ class Terminal:
             self._live.stop()
 
     def show(self, entry: Entry) -> None:
-        """Print one line."""
-        seconds = max(0.0, (entry.at - self._since).total_seconds())
-        line = Text.assemble(
-            (f"{seconds:7.2f} s  ", "dim"),
-            (f"{entry.subject:<{SUBJECT_WIDTH}}", STYLES.get(entry.subject, "default")),
-            (f"  {entry.text}", "default"),
-        )
-        self._console.print(line, soft_wrap=True)
+        """Print one line. News of one moment may arrive by two ways; the clock shown never runs backwards."""
+        self._latest = max(self._latest, entry.at)
+        self._print(self._latest, entry.subject, entry.text)
 
     def count(self, status: Status | None, now: datetime) -> None:
         """Renew the line that counts down."""
         text = countdown(status, now)
         self._live.update(Spinner("dots", text=Text(text, style="dim")) if text else Text(""))
 
-    def sum_up(self, status: Status, kept: dict[str, str]) -> None:
-        """Print how it ended, and where things lie."""
-        table = Table.grid(padding=(0, 2))
-        for name, value in (*summary(status), *kept.items()):
-            table.add_row(Text(name, style="dim"), Text(value))
+    def recall(self, entries: Sequence[Entry]) -> None:
+        """Print what was found out only afterwards."""
+        if entries:
+            self.head("in the caller's recording")
+        for entry in entries:
+            self._print(entry.at, entry.subject, entry.text)
+
+    def quote(self, heading: str, lines: Iterable[str]) -> None:
+        """Print somebody else's lines."""
+        self.head(heading)
+        for line in lines:
+            self._console.print(Text(line), soft_wrap=True)
+
+    def sum_up(self, facts: Iterable[tuple[str, str]]) -> None:
+        """Print names and values."""
+        pairs = list(facts)
+        width = max((len(name) for name, _ in pairs), default=0)
         self._console.print()
-        self._console.print(table, soft_wrap=True)
+        for name, value in pairs:
+            self._console.print(Text.assemble((f"{name:<{width}}  ", "dim"), value), soft_wrap=True)
+
+    def head(self, heading: str) -> None:
+        """Print a heading."""
+        self._console.print()
+        self._console.print(Text(heading, style="dim"))
+
+    def _print(self, at: datetime, subject: str, text: str) -> None:
+        seconds = max(0.0, (at - self._since).total_seconds())
+        cells = (
+            Text(f"{seconds:.2f} s".rjust(TIME_WIDTH), "dim"),
+            Text(subject.ljust(SUBJECT_WIDTH), STYLES.get(subject, "default")),
+            Text(text),
+        )
+        if not self._console.is_terminal:
+            self._console.print(Text("  ").join(cells), soft_wrap=True)
+            return
+        line = Table.grid(padding=(0, 2))
+        line.add_column(no_wrap=True)
+        line.add_column(no_wrap=True)
+        line.add_column(overflow="fold")  # a long sentence keeps to its column
+        line.add_row(*cells)
+        self._console.print(line)

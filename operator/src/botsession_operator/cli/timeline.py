@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from botsession_contract.lifecycle import FINISHED_PHASES, Phase
+from botsession_contract.lifecycle import FINISHED_PHASES, Phase, Step
 from botsession_operator.api.duration import format_duration
 from botsession_operator.api.status import ConditionStatus, ConditionType, Status
 
@@ -20,15 +20,16 @@ class Entry:
 
 
 def entries(before: Status | None, after: Status, now: datetime) -> Iterator[Entry]:
-    """Tell what is new in a status."""
-    if before is None or before.phase is not after.phase:
-        yield from _phase(after, now)
+    """Tell what is new in a status, in the order in which it happened."""
     if after.client_connected_at and not (before and before.client_connected_at):
-        yield Entry(after.client_connected_at, "client", "connected")
-    step = after.ending.step if after.ending else None
-    if step and step is not (before.ending.step if before and before.ending else None):
-        yield Entry(now, "frame", step)
+        yield Entry(after.client_connected_at, "client", "connected to the bot")
     yield from _troubles(before, after, now)
+    if before is None or before.phase is not after.phase:
+        if after.finish:
+            yield from _step(before, after, now)
+        yield from _phase(after, now)
+    if not after.finish:
+        yield from _step(before, after, now)
 
 
 def _phase(status: Status, now: datetime) -> Iterator[Entry]:
@@ -41,12 +42,26 @@ def _phase(status: Status, now: datetime) -> Iterator[Entry]:
         yield Entry(status.ending.requested_at, status.phase, f"{status.ending.mode} end: {status.ending.cause}")
     elif status.finish and status.finished_at:
         if status.finish.frame:
-            yield Entry(status.finished_at, "frame", f"{status.finish.frame} ended the pipeline")
+            yield Entry(_frame_at(status, status.finished_at), "frame", f"{status.finish.frame} ended the pipeline")
         detail = f": {status.finish.message}" if status.finish.message else ""
         outcome = f"{status.finish.reason} / {status.finish.outcome}{detail}"
         yield Entry(status.finished_at, status.phase, outcome)
     else:
         yield Entry(now, status.phase, _EARLY[status.phase])
+
+
+def _frame_at(status: Status, finished_at: datetime) -> datetime:
+    """Give when the last frame came out; nobody says where the bot ended itself, so then it is when all was over."""
+    drained = status.timings.drained if status.timings else None
+    if status.ending_at is None or drained is None:
+        return finished_at
+    return status.ending_at + timedelta(seconds=drained)
+
+
+def _step(before: Status | None, after: Status, now: datetime) -> Iterator[Entry]:
+    step = after.ending.step if after.ending else None
+    if step and step is not (before.ending.step if before and before.ending else None):
+        yield Entry(min(now, after.finished_at or now), "step", _STEPS[step])
 
 
 def _troubles(before: Status | None, after: Status, now: datetime) -> Iterator[Entry]:
@@ -64,33 +79,33 @@ def countdown(status: Status | None, now: datetime) -> str:
     if status.ending_at:
         return f"{status.phase} for {format_duration(now - status.ending_at)}"
     if status.started_at and status.deadline:
-        return f"{status.phase} for {format_duration(now - status.started_at)}, {_left(status.deadline, now)} left"
+        since, left = format_duration(now - status.started_at), format_duration(status.deadline - now)
+        return f"{status.phase} for {since}; maxSessionDuration ends it in {left}"
     return status.phase
 
 
 def summary(status: Status) -> Iterator[tuple[str, str]]:
     """Give what is worth knowing when it is over, as names and values."""
-    finish, timings = status.finish, status.timings
+    finish, timings, tasks = status.finish, status.timings, status.dangling_tasks
     if finish is None:
         return
     yield "reason", finish.reason
     yield "outcome", finish.outcome
-    yield "frame", finish.frame or "none"
     if finish.stuck_at:
         yield "stuck at", finish.stuck_at
     if status.duration:
         yield "conversation", status.duration
     if timings and timings.pipeline_started is not None:
-        yield "pipeline started after", f"{timings.pipeline_started:.2f} s"
+        yield "started in", _seconds(timings.pipeline_started)
     if timings and timings.drained is not None:
-        yield "drained in", f"{timings.drained:.2f} s"
-    if status.dangling_tasks:
-        names = ", ".join(status.dangling_tasks.names)
-        yield "dangling tasks", f"{status.dangling_tasks.count}{f' ({names})' if names else ''}"
+        yield "drained in", _seconds(timings.drained)
+    if tasks and tasks.count:
+        names = f" ({', '.join(tasks.names)})" if tasks.names else ""
+        yield "tasks left behind", f"{tasks.count}{names}"
 
 
-def _left(deadline: datetime, now: datetime) -> str:
-    return format_duration(deadline - now)
+def _seconds(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.2f} s"
 
 
 _EARLY = {
@@ -100,4 +115,12 @@ _EARLY = {
     Phase.ENDING: "the end is asked for",
     Phase.SUCCEEDED: "over",
     Phase.FAILED: "over",
+}
+_STEPS = {
+    Step.END_FRAME: "EndFrame queued: what the bot is saying is heard to its end",
+    Step.CANCEL_FRAME: "CancelFrame: the bot falls silent",
+    Step.FORCED_CANCEL_FRAME: "CancelFrame put straight into the pipeline, past the EndFrame that is stuck",
+    Step.TERMINATE: "SIGTERM to a bot whose pipeline has not started",
+    Step.KILL: "SIGKILL to the bot, after a look at its stacks",
+    Step.POD_DELETE: "the pod is deleted: no report came",
 }

@@ -15,6 +15,7 @@ from botsession_contract.jsonform import decode, encode
 from botsession_contract.launch import LAUNCH_ENV, Launch
 from botsession_contract.names import BOT_CONTAINER
 from botsession_operator.api.spec import Json
+from botsession_operator.effects import leash
 from botsession_operator.errors import PodRefused
 
 
@@ -64,7 +65,7 @@ class Supervisor:
         self._deadline = asyncio.get_running_loop().call_later(grace.total_seconds(), self.kill)
 
     def kill(self) -> None:
-        """Send SIGKILL; the kernel takes the bot with it (see the runtime's parent-death signal)."""
+        """Send SIGKILL. A bot ends itself when its supervisor is gone; one that is stuck does not."""
         with suppress(ProcessLookupError):
             self.process.kill()
 
@@ -82,9 +83,7 @@ async def start_supervisor(manifest: Json, place: Place) -> Supervisor:
             control_fd=listener.fileno(),
         )
         process = await asyncio.create_subprocess_exec(
-            place.python,
-            "-m",
-            "botsession_runtime",
+            *on_leash(place.python, "-m", "botsession_runtime"),
             cwd=place.folder,
             env={**os.environ, **environment, LAUNCH_ENV: json.dumps(encode(launch))},
             pass_fds=(listener.fileno(),),
@@ -94,6 +93,11 @@ async def start_supervisor(manifest: Json, place: Place) -> Supervisor:
             start_new_session=True,
         )
         return Supervisor(process, listener.getsockname()[1], report_path)
+
+
+def on_leash(*command: str) -> tuple[str, ...]:
+    """Give a command line that ends with a SIGTERM when this process is gone, so that nothing outlives a killed run."""
+    return (sys.executable, "-I", "-S", leash.__file__, str(os.getpid()), *command)
 
 
 def _value(variable: Json) -> str:

@@ -1,0 +1,236 @@
+"""`botsession run`, as a person has it: the real command, real supervisors, real bots, real signals."""
+
+import asyncio
+import os
+import re
+import select
+import signal
+import sys
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from botsession_contract.lifecycle import Outcome, Reason
+from botsession_contract.report import from_bytes
+
+BOTS = Path(__file__).parents[1] / "bots"
+BOTSESSION = Path(sys.executable).with_name("botsession")
+#: No test waits longer for anything, in seconds: a machine under load is slow, a hang is for ever.
+PATIENCE = 60.0
+
+Manifest = Callable[..., Path]
+
+
+class Run:
+    """A `botsession run`, and all processes that it has brought forth: they inherit its mark."""
+
+    def __init__(self, process: asyncio.subprocess.Process, mark: str) -> None:
+        self.process = process
+        self.mark = mark
+        self.output = ""
+
+    async def until(self, text: str) -> None:
+        """Read the output until it says this."""
+        assert self.process.stdout
+        async with asyncio.timeout(PATIENCE):
+            while text not in self.output and (line := await self.process.stdout.readline()):
+                self.output += line.decode()
+        assert text in self.output, self.output
+
+    async def exit_code(self) -> int:
+        """Wait for the command's end."""
+        async with asyncio.timeout(PATIENCE):
+            rest, _ = await self.process.communicate()
+        self.output += rest.decode()
+        assert self.process.returncode is not None
+        return self.process.returncode
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C: the terminal sends SIGINT to the whole group of processes."""
+        os.killpg(self.process.pid, signal.SIGINT)
+
+    def running(self) -> list[int]:
+        """Find the processes that bear the mark."""
+        return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and self._bears(entry)]
+
+    def wait_until_none_runs(self) -> None:
+        """Wait for the end of each of them; a pidfd becomes readable when its process is gone."""
+        while pids := self.running():
+            for pid in pids:
+                assert wait_for_exit(pid), f"{pid} still runs"
+
+    def _bears(self, entry: Path) -> bool:
+        try:
+            return self.mark.encode() in (entry / "environ").read_bytes()
+        except OSError:
+            return False
+
+
+def wait_for_exit(pid: int) -> bool:
+    try:
+        pidfd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([pidfd], [], [], PATIENCE)[0])
+    finally:
+        os.close(pidfd)
+
+
+Start = Callable[..., Any]
+
+
+@pytest.fixture
+async def start(tmp_path: Path) -> AsyncIterator[Start]:
+    runs: list[Run] = []
+
+    async def start_run(manifest: Path, *options: str) -> Run:
+        mark = f"BOTSESSION_TEST_MARK={uuid.uuid4().hex}"
+        process = await asyncio.create_subprocess_exec(
+            *(str(BOTSESSION), "run", str(manifest), "--output", str(tmp_path / "output"), *options),
+            env=os.environ | dict([mark.split("=")]),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
+        )
+        runs.append(Run(process, mark))
+        return runs[-1]
+
+    yield start_run
+    left = [pid for run in runs for pid in run.running()]
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+    assert left == [], "the test left processes behind"
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Manifest:
+    def write(bot: str, **spec: Any) -> Path:
+        body = {"body": spec.pop("body")} if "body" in spec else {}
+        session = {
+            "apiVersion": "botsession.dev/v1alpha1",
+            "kind": "BotSession",
+            "metadata": {"name": "hello"},
+            "spec": {"bot": {"image": "unused", "target": bot, **body}, **spec},
+        }
+        file = tmp_path / "session.yaml"
+        file.write_text(yaml.safe_dump(session))
+        return file
+
+    return write
+
+
+def subjects(output: str) -> Iterator[str]:
+    """Give what each line of the timeline is about."""
+    return (found[1] for found in re.finditer(r"^ +[\d.]+ s  (\w+) ", output, re.MULTILINE))
+
+
+async def test_session_that_reaches_its_limit_drains_and_succeeds(start: Start, manifest: Manifest) -> None:
+    run = await start(manifest(str(BOTS / "quiet.py"), maxSessionDuration="1s"))
+    assert await run.exit_code() == 0
+    assert list(subjects(run.output))[-5:] == ["Running", "Ending", "step", "frame", "Succeeded"]
+    assert "MaxDuration / Drained" in run.output
+
+
+async def test_output_folder_holds_the_log_and_the_report(start: Start, manifest: Manifest, tmp_path: Path) -> None:
+    run = await start(manifest(str(BOTS / "completes.py")))
+    assert await run.exit_code() == 0
+    (report,) = (tmp_path / "output").glob("hello-*.report.json")
+    assert from_bytes(report.read_bytes()).reason is Reason.COMPLETED
+    assert "pipeline finished: EndFrame" in (tmp_path / "output" / "bot.log").read_text()
+    assert str(report) in run.output
+
+
+async def test_bot_that_cannot_be_imported_fails_and_says_where(
+    start: Start, manifest: Manifest, tmp_path: Path
+) -> None:
+    (tmp_path / "broken.py").write_text("import asyncio\n\nraise RuntimeError('no model here')\n")
+    run = await start(manifest("broken.py"))
+    assert await run.exit_code() == 1
+    assert "RuntimeError: no model here (broken.py:3 in <module>)" in run.output
+    assert "Traceback (most recent call last)" in run.output
+
+
+SESSION = "{apiVersion: botsession.dev/v1alpha1, kind: BotSession, metadata: {name: a}, spec: {bot: {image: b%s}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        pytest.param(SESSION % ", traget: bot.py", 'unknown field "spec.bot.traget"', id="a field that does not exist"),
+        pytest.param("a: 1\n---\nb: 2\n", "must hold one BotSession, it holds 2 documents", id="two documents"),
+        pytest.param("a: [", "is not YAML", id="no YAML"),
+    ],
+)
+async def test_unacceptable_manifest_is_refused_with_a_sentence(
+    text: str, sentence: str, start: Start, tmp_path: Path
+) -> None:
+    file = tmp_path / "session.yaml"
+    file.write_text(text)
+    run = await start(file)
+    assert await run.exit_code() == 2
+    assert sentence in run.output
+
+
+async def test_interrupt_ends_the_session_gracefully(start: Start, manifest: Manifest) -> None:
+    run = await start(manifest(str(BOTS / "quiet.py")))
+    await run.until("the pipeline has started")
+    run.interrupt()
+    assert await run.exit_code() == 0
+    assert f"{Reason.END_REQUESTED} / {Outcome.DRAINED}" in run.output
+
+
+async def test_second_interrupt_ends_a_bot_that_does_not_drain(start: Start, manifest: Manifest) -> None:
+    run = await start(manifest(str(BOTS / "swallows_end.py"), shutdown={"gracePeriod": "10m"}))
+    await run.until("the pipeline has started")
+    run.interrupt()
+    await run.until("EndFrame queued")
+    run.interrupt()
+    assert await run.exit_code() == 0
+    assert f"{Reason.END_REQUESTED} / {Outcome.FORCED}" in run.output
+
+
+async def test_nothing_outlives_a_run_that_is_killed(start: Start, manifest: Manifest) -> None:
+    run = await start(manifest(str(BOTS / "quiet.py")), "--caller", "sleep 600")
+    await run.until("the pipeline has started")
+    run.process.kill()
+    await run.exit_code()
+    run.wait_until_none_runs()
+
+
+CALLER = """
+import json
+for at, event, detail in ((0, "connected", ""), (2.5, "said", "hello"), (1.0, "heard", "good day")):
+    print(json.dumps({"at": at, "event": event, "detail": detail}), flush=True)
+print(json.dumps({"recording": "calls/1.wav"}))
+"""
+
+
+async def test_callers_lines_and_recording_are_shown(start: Start, manifest: Manifest, tmp_path: Path) -> None:
+    script = tmp_path / "caller.py"
+    script.write_text(CALLER)
+    run = await start(
+        manifest(str(BOTS / "quiet.py"), maxSessionDuration="1s"), "--caller", f"{sys.executable} {script}"
+    )
+    assert await run.exit_code() == 0
+    live, _, afterwards = run.output.partition("in the caller's recording")
+    assert "caller      said hello" in live
+    assert "caller      heard good day" in afterwards
+    assert re.search(r"^recording +calls/1.wav$", afterwards, re.MULTILINE)
+
+
+async def test_caller_that_fails_fails_the_run(start: Start, manifest: Manifest) -> None:
+    run = await start(manifest(str(BOTS / "quiet.py"), maxSessionDuration="1s"), "--caller", "false")
+    assert await run.exit_code() == 1
+    assert "the caller exited with 1" in run.output
+
+
+async def test_interrupt_sends_home_a_caller_that_stays(start: Start, manifest: Manifest) -> None:
+    run = await start(manifest(str(BOTS / "quiet.py"), maxSessionDuration="1s"), "--caller", "sleep 600")
+    await run.until("Succeeded")
+    run.interrupt()
+    assert await run.exit_code() == 0
