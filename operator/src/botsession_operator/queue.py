@@ -63,6 +63,9 @@ class WorkQueue:
     async def drain(self, work: asyncio.Task[None]) -> None:
         """Stop the workers: a pass that has begun ends, bounded; what waits is found again after a restart."""
         self._closed = True
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
         for _ in range(self._workers):
             self._ready.put_nowait(None)
         await asyncio.wait({work}, timeout=DRAIN_SECONDS)

@@ -7,6 +7,8 @@ from pathlib import Path
 from botsession_operator.core.plan import Limits
 from botsession_operator.core.pods import Injection
 
+LARGEST_PORT = 65535
+
 
 class SettingsError(ValueError):
     """The environment does not make sense; the message names the variable."""
@@ -44,14 +46,14 @@ class Settings:
 def read_settings(environ: Mapping[str, str]) -> Settings:
     """Read the settings; raise SettingsError with a sentence for whoever installed the operator."""
     host, _, port = environ.get("BOTSESSION_LISTEN", "0.0.0.0:8475").rpartition(":")
-    if not port.isdigit():
+    if not port.isdecimal() or int(port) > LARGEST_PORT:
         raise SettingsError("BOTSESSION_LISTEN must be an address and a port, for example 0.0.0.0:8475")
     namespaces = environ.get("BOTSESSION_WATCH_NAMESPACES", "").split(",")
     return Settings(
         control_key=_control_key(environ),
         runtime_image=_required(environ, "BOTSESSION_RUNTIME_IMAGE"),
         injection=_injection(environ.get("BOTSESSION_INJECTION", "Auto")),
-        host=host,
+        host=host.strip("[]"),  # IPv6 addresses are written [::]:8475
         port=int(port),
         poke_base_url=environ.get("BOTSESSION_POKE_BASE_URL") or None,
         namespaces=tuple(name.strip() for name in namespaces if name.strip()),
@@ -97,6 +99,6 @@ def _choice(environ: Mapping[str, str], name: str, choices: tuple[str, ...]) -> 
 
 
 def _workers(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
+    if not text.isdecimal() or int(text) < 1:
         raise SettingsError("BOTSESSION_WORKERS must be a whole number, at least 1")
     return int(text)

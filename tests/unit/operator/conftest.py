@@ -3,15 +3,24 @@
 from collections.abc import Iterator
 
 import pytest
-from blockbuster import BlockBuster, blockbuster_ctx
+from blockbuster import blockbuster_ctx
+from structlog.testing import capture_logs
+from structlog.typing import EventDict
 
 from tests.fakes import World
 
 
 @pytest.fixture(autouse=True)
-def blockbuster() -> Iterator[BlockBuster]:
-    with blockbuster_ctx() as blockbuster:
-        yield blockbuster
+def unblocked() -> Iterator[None]:
+    with blockbuster_ctx():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def logs() -> Iterator[list[EventDict]]:
+    """Keep what is logged from the terminal, where structlog would read source files to show a traceback."""
+    with capture_logs() as logs:
+        yield logs
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from botsession_contract.control import SessionSnapshot
-from botsession_contract.lifecycle import Phase, Reason, Step, final_phase
+from botsession_contract.lifecycle import Phase, Step, final_phase
 from botsession_contract.report import Timings
 from botsession_operator.api.duration import format_duration
 from botsession_operator.api.status import EndingStatus, Status, TimingsStatus
@@ -84,9 +84,10 @@ def _final_ending(before: EndingStatus | None, conclusion: Conclusion) -> Ending
     taken = conclusion.ending
     if taken is None:
         return before
-    cause = before.cause if before and conclusion.finish.reason == Reason(before.cause) else taken.cause
-    mode = endings.raised(taken.mode, before.mode) if before else taken.mode
-    return EndingStatus(cause, mode, taken.requested_at, taken.steps[-1].step if taken.steps else None)
+    step = taken.steps[-1].step if taken.steps else None
+    if before is None:
+        return EndingStatus(taken.cause, taken.mode, taken.requested_at, step)
+    return EndingStatus(before.cause, endings.raised(before.mode, taken.mode), taken.requested_at, step)
 
 
 def _phase(observed: Observed, ending: EndingStatus | None) -> Phase:

@@ -1,0 +1,213 @@
+"""Read raw API objects. The pods are what a kind cluster of Kubernetes 1.36 gave, cut to what matters."""
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import pytest
+
+from botsession_contract.control import CONTROL_PORT
+from botsession_contract.jsonform import encode
+from botsession_contract.report import to_bytes
+from botsession_operator.api.spec import Json, SpecError
+from botsession_operator.core.observe import Key, PodState, Termination, Trouble
+from botsession_operator.core.parse import CONTROL_PORT_ANNOTATION, parse_pod, parse_session
+from tests.builders import NOW, raw_session, report, started
+
+WAITING, RUNNING, TERMINATED = PodState.WAITING, PodState.RUNNING, PodState.TERMINATED
+AT: Final = "2026-01-31T12:00:00Z"
+SCHEDULED: Final = {"type": "PodScheduled", "status": "True", "lastTransitionTime": AT}
+UNSCHEDULED: Final = {
+    "type": "PodScheduled",
+    "status": "False",
+    "reason": "Unschedulable",
+    "message": "0/2 nodes are available",
+}
+RUNS: Final = {"running": {"startedAt": AT}}
+#: What the kubelet writes for a container that never ran, once its pod is deleted.
+NEVER_RAN: Final = {
+    "terminated": {
+        "exitCode": 137,
+        "finishedAt": None,
+        "message": "The container could not be located when the pod was terminated",
+        "reason": "ContainerStatusUnknown",
+        "startedAt": None,
+    }
+}
+#: What containerd makes of a command that is not in the image.
+NO_COMMAND: Final = {
+    "terminated": {
+        "exitCode": 128,
+        "message": "exec: python3: not found",
+        "reason": "StartError",
+        "startedAt": "1970-01-01T00:00:00Z",
+    }
+}
+DELETED: Final[Json] = {"deletionTimestamp": "2026-01-31T12:00:30Z", "deletionGracePeriodSeconds": 45}
+FORCED: Final[Json] = {"deletionTimestamp": AT, "deletionGracePeriodSeconds": 0}
+
+
+def raw(state: Json | None = None, *, node: str | None = "node-1", status: Any = None, **metadata: Any) -> Json:
+    """Give a raw pod; `state` is its bot container's."""
+    known = {"namespace": "bots", "name": "p", "uid": "u", "resourceVersion": "3", "finalizers": ["x"]}
+    containers = {"containerStatuses": [{"name": "side", "state": RUNS}, {"name": "bot", "state": state}]}
+    seen = {"phase": "Pending", "conditions": [SCHEDULED], **(containers if state is not None else {})}
+    spec = {"nodeName": node} if node else {}
+    return {"metadata": {**known, **metadata}, "spec": spec, "status": {**seen, **(status or {})}}
+
+
+def waits(reason: str, message: str | None = None) -> Json:
+    return {"waiting": {"reason": reason, **({"message": message} if message else {})}}
+
+
+def terminated(message: str = "", reason: str = "Completed", exit_code: int = 0) -> Json:
+    return {"terminated": {"reason": reason, "exitCode": exit_code, "startedAt": AT, "message": message}}
+
+
+@pytest.mark.parametrize(
+    ("pod", "state"),
+    [
+        pytest.param(raw(), WAITING, id="just scheduled"),
+        pytest.param(raw(node=None, status={"conditions": [UNSCHEDULED]}), WAITING, id="unschedulable"),
+        pytest.param({**raw(), "status": {}}, WAITING, id="just created"),
+        pytest.param(raw(waits("ContainerCreating")), WAITING, id="being created"),
+        pytest.param(raw(waits("ImagePullBackOff")), WAITING, id="no image"),
+        pytest.param(raw(RUNS), RUNNING, id="running"),
+        pytest.param(raw(RUNS, **DELETED), RUNNING, id="running while it is deleted"),
+        pytest.param(raw(terminated(), status={"phase": "Running"}), TERMINATED, id="over while a sidecar runs"),
+        pytest.param(raw(status={"phase": "Failed", "reason": "Evicted"}), TERMINATED, id="evicted"),
+        pytest.param(raw(status={"phase": "Succeeded"}), TERMINATED, id="succeeded"),
+        pytest.param(raw(waits("ContainerCreating"), **DELETED), WAITING, id="the kubelet will see to it"),
+        pytest.param(raw(node=None, **DELETED), TERMINATED, id="no kubelet ever had it"),
+        pytest.param(raw(RUNS, **FORCED), TERMINATED, id="taken away by force"),
+    ],
+)
+def test_each_pod_falls_into_one_bucket(pod: Json, state: PodState) -> None:
+    assert parse_pod(pod).state is state
+
+
+INIT: Final = {"initContainerStatuses": [{"name": "runtime", "state": waits("ErrImagePull", "no runtime image")}]}
+
+
+@pytest.mark.parametrize(
+    ("pod", "trouble"),
+    [
+        pytest.param(raw(), None, id="none"),
+        pytest.param(raw(waits("ContainerCreating")), None, id="being created is no trouble"),
+        pytest.param(raw(waits("PodInitializing")), None, id="nor is being initialised"),
+        pytest.param(raw({"waiting": {}}), None, id="a kubelet of few words"),
+        pytest.param(
+            raw(node=None, status={"conditions": [UNSCHEDULED]}),
+            Trouble("Unschedulable", "0/2 nodes are available"),
+            id="no node",
+        ),
+        pytest.param(
+            raw(waits("ImagePullBackOff", "Back-off pulling image")),
+            Trouble("ImagePullBackOff", "Back-off pulling image"),
+            id="no image",
+        ),
+        pytest.param(
+            raw(waits("CreateContainerConfigError", 'secret "x" not found')),
+            Trouble("CreateContainerConfigError", 'secret "x" not found'),
+            id="no Secret",
+        ),
+        pytest.param(
+            raw(waits("PodInitializing"), status=INIT),
+            Trouble("ErrImagePull", "no runtime image"),
+            id="no runtime image",
+        ),
+    ],
+)
+def test_why_a_container_waits(pod: Json, trouble: Trouble | None) -> None:
+    assert parse_pod(pod).trouble == trouble
+
+
+def test_a_report_is_read() -> None:
+    left = report()
+
+    assert parse_pod(raw(terminated(to_bytes(left).decode()))).termination == Termination("Completed", 0, left)
+
+
+@pytest.mark.parametrize(
+    ("state", "termination"),
+    [
+        pytest.param(terminated("", "OOMKilled", 137), Termination("OOMKilled", 137, None), id="out of memory"),
+        pytest.param(
+            terminated('{"reason": 1}', "Error", 1), Termination("Error", 1, None, '{"reason": 1}'), id="not a report"
+        ),
+        pytest.param({"terminated": {"exitCode": 2}}, Termination("", 2, None), id="a kubelet of few words"),
+    ],
+)
+def test_where_there_is_no_report_the_rest_is_kept(state: Json, termination: Termination) -> None:
+    assert parse_pod(raw(state)).termination == termination
+
+
+@pytest.mark.parametrize(
+    ("state", "has_started"),
+    [
+        pytest.param(RUNS, True, id="running"),
+        pytest.param(terminated(), True, id="over"),
+        pytest.param(NEVER_RAN, False, id="never ran"),
+        pytest.param(NO_COMMAND, False, id="could not be run: the epoch is no start"),
+        pytest.param(waits("ContainerCreating"), False, id="waiting"),
+    ],
+)
+def test_when_the_container_started(state: Json, has_started: bool) -> None:
+    assert parse_pod(raw(state)).started_at == (NOW if has_started else None)
+
+
+DISRUPTED: Final = {"type": "DisruptionTarget", "status": "True", "reason": "DeletionByTaintManager", "message": "m"}
+
+
+@pytest.mark.parametrize(
+    ("status", "failure"),
+    [
+        pytest.param({}, None, id="none"),
+        pytest.param({"reason": "Evicted", "message": "disk"}, Trouble("Evicted", "disk"), id="the pod's reason"),
+        pytest.param({"conditions": [DISRUPTED]}, Trouble("DeletionByTaintManager", "m"), id="its disruption"),
+        pytest.param(
+            {"reason": "Evicted", "conditions": [DISRUPTED]}, Trouble("Evicted", ""), id="the pod's reason comes first"
+        ),
+    ],
+)
+def test_why_a_pod_failed(status: Json, failure: Trouble | None) -> None:
+    assert parse_pod(raw(status=status)).failure == failure
+
+
+def test_where_a_pod_is() -> None:
+    pod = parse_pod(raw(RUNS, status={"podIP": "10.0.0.7"}))
+
+    assert (pod.node_name, pod.address, pod.control_port, pod.scheduled_at) == ("node-1", "10.0.0.7", CONTROL_PORT, NOW)
+
+
+def test_a_local_pod_has_a_port_of_its_own() -> None:
+    assert parse_pod(raw(annotations={CONTROL_PORT_ANNOTATION: "40001"})).control_port == 40001
+
+
+def test_a_deleted_pod_knows_by_when() -> None:
+    assert parse_pod(raw(RUNS, **DELETED)).deletion_requested_by == datetime(2026, 1, 31, 12, 0, 30, tzinfo=UTC)
+
+
+def test_a_session_that_was_just_created() -> None:
+    session = parse_session(raw_session())
+
+    assert (session.key, session.generation, session.created_at) == (Key("bots", "support-42"), 1, NOW)
+    assert (session.status, session.finalizers, session.is_deleting) == (None, (), False)
+
+
+def test_a_session_that_is_being_deleted() -> None:
+    assert parse_session(raw_session(deletionTimestamp=AT)).is_deleting
+
+
+def test_a_status_is_read_as_it_was_written() -> None:
+    written = started(client_connected_at=NOW)
+
+    assert parse_session({**raw_session(), "status": encode(written)}).status == written
+
+
+def test_a_status_that_somebody_emptied_counts_as_none() -> None:
+    assert parse_session({**raw_session(), "status": {}}).status is None
+
+
+def test_a_spec_that_does_not_fit_is_refused() -> None:
+    with pytest.raises(SpecError):
+        parse_session({**raw_session(), "spec": {}})

@@ -1,0 +1,166 @@
+"""Build the pod of a session."""
+
+import json
+import re
+from typing import Any, Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from botsession_contract.jsonform import Unknown, decode
+from botsession_contract.launch import LAUNCH_ENV, Launch
+from botsession_contract.lifecycle import Mode
+from botsession_operator.api.spec import Json
+from botsession_operator.core.pods import (
+    RUNTIME_VOLUME,
+    Injection,
+    PodSettings,
+    build_pod,
+    overlay,
+    pod_name,
+    termination_grace_seconds,
+)
+from tests.builders import KEY, UID, raw_spec, session, spec
+
+MOUNTED: Final = PodSettings("registry.example/runtime:1", Injection.IMAGE_VOLUME, "http://operator:8475")
+COPIED: Final = PodSettings("registry.example/runtime:1", Injection.INIT_CONTAINER)
+BUNDLED: Final = {**raw_spec()["bot"], "runtime": "Bundled"}
+
+
+def build(settings: PodSettings = MOUNTED, **changes: Any) -> Json:
+    return build_pod(session(**changes), "digest", settings)
+
+
+def bot(pod: Json) -> Json:
+    (container,) = (each for each in pod["spec"]["containers"] if each["name"] == "bot")
+    return dict(container)
+
+
+def launch(pod: Json) -> Launch:
+    (value,) = (each["value"] for each in bot(pod)["env"] if each["name"] == LAUNCH_ENV)
+    return decode(Launch, json.loads(value), unknown=Unknown.REFUSE)
+
+
+def test_the_pod_belongs_to_its_session() -> None:
+    metadata = build()["metadata"]
+
+    assert (metadata["namespace"], metadata["name"]) == (KEY.namespace, pod_name(KEY.name, UID))
+    assert metadata["labels"]["botsession.dev/session"] == KEY.name
+    assert metadata["finalizers"] == ["botsession.dev/report"]
+    assert metadata["ownerReferences"][0]["uid"] == UID
+
+
+def test_the_supervisor_is_told_what_to_run() -> None:
+    told = launch(build(bot={**raw_spec()["bot"], "body": {"caller": "x"}}))
+
+    assert (told.target, told.body, told.token_sha256) == ("bot.py", {"caller": "x"}, "digest")
+    assert told.poke_url == "http://operator:8475/v1/poke/bots/support-42"
+
+
+def test_the_supervisor_is_told_how_to_end() -> None:
+    shutdown = {"mode": "Immediate", "gracePeriod": "5s", "cancelPeriod": "3s", "farewell": "Bye"}
+    told = launch(build(maxSessionDuration="10m", shutdown=shutdown))
+
+    assert (told.max_duration_seconds, told.termination_grace_seconds) == (600, 13)
+    assert (told.shutdown.mode, told.shutdown.farewell) == (Mode.IMMEDIATE, "Bye")
+    assert (told.shutdown.grace_period_seconds, told.shutdown.cancel_period_seconds) == (5, 3)
+
+
+def test_without_an_address_there_are_no_pokes() -> None:
+    assert launch(build(COPIED)).poke_url is None
+
+
+def test_a_command_is_run_as_it_is() -> None:
+    command = {**raw_spec()["bot"], "command": ["python", "-m", "mybot"]}
+    del command["target"]
+
+    assert launch(build(bot=command)).command == ("python", "-m", "mybot")
+
+
+def test_a_drained_node_leaves_time_for_the_whole_ladder() -> None:
+    pod = build(shutdown={"gracePeriod": "1m", "cancelPeriod": "10s"})
+
+    assert pod["spec"]["terminationGracePeriodSeconds"] == 75
+
+
+def test_the_kubelet_is_the_last_line() -> None:
+    assert build()["spec"]["activeDeadlineSeconds"] == 26 * 3600
+    assert bot(build())["livenessProbe"]["httpGet"]["path"] == "/livez"
+
+
+def test_a_pod_runs_once() -> None:
+    assert build()["spec"]["restartPolicy"] == "Never"
+
+
+def test_the_runtime_is_mounted_from_its_image() -> None:
+    pod = build(MOUNTED)
+
+    assert pod["spec"]["volumes"][0]["image"]["reference"] == "registry.example/runtime:1"
+    assert bot(pod)["volumeMounts"][0]["name"] == RUNTIME_VOLUME
+    assert "initContainers" not in pod["spec"]
+
+
+def test_the_runtime_is_copied_where_images_cannot_be_mounted() -> None:
+    pod = build(COPIED)
+
+    assert [each["image"] for each in pod["spec"]["initContainers"]] == ["registry.example/runtime:1"]
+    assert pod["spec"]["volumes"] == [{"name": RUNTIME_VOLUME, "emptyDir": {}}]
+
+
+def test_a_bundled_runtime_adds_nothing() -> None:
+    pod = build(bot=BUNDLED)
+
+    assert "volumes" not in pod["spec"]
+    assert bot(pod)["command"] == ["python3", "-m", "botsession_runtime"]
+
+
+def test_the_template_is_laid_over_the_pod() -> None:
+    mount = {"name": "models", "mountPath": "/models"}
+    containers = [{"name": "bot", "volumeMounts": [mount]}, {"name": "side", "image": "side:1"}]
+    template = {"metadata": {"labels": {"team": "a"}}, "spec": {"containers": containers, "nodeSelector": {"gpu": "y"}}}
+
+    pod = build(podTemplate=template)
+
+    assert [each["name"] for each in bot(pod)["volumeMounts"]] == [RUNTIME_VOLUME, "models"]
+    assert [each["name"] for each in pod["spec"]["containers"]] == ["bot", "side"]
+    assert pod["metadata"]["labels"]["team"] == "a"
+    assert pod["spec"]["nodeSelector"] == {"gpu": "y"}
+
+
+def test_the_template_cannot_take_the_sessions_label() -> None:
+    labels = {"botsession.dev/session": "another"}
+
+    assert build(podTemplate={"metadata": {"labels": labels}})["metadata"]["labels"] != labels
+
+
+@pytest.mark.parametrize(
+    ("base", "over", "merged"),
+    [
+        pytest.param(1, 2, 2, id="what is laid over wins"),
+        pytest.param({"a": 1}, {"b": 2}, {"a": 1, "b": 2}, id="objects merge"),
+        pytest.param({"a": {"b": 1}}, {"a": {"c": 2}}, {"a": {"b": 1, "c": 2}}, id="at any depth"),
+        pytest.param([1], [2], [1, 2], id="lists append"),
+        pytest.param([{"name": "a"}], [{"name": "b"}], [{"name": "a"}, {"name": "b"}], id="other names append"),
+        pytest.param([{"name": "a", "x": 1}], [{"name": "a", "x": 2}], [{"name": "a", "x": 2}], id="same names merge"),
+        pytest.param([{"key": "a"}], [{"key": "a"}], [{"key": "a"}, {"key": "a"}], id="what has no name appends"),
+        pytest.param({"a": [1]}, {"a": {}}, {"a": {}}, id="other kinds are replaced"),
+    ],
+)
+def test_overlay(base: object, over: object, merged: object) -> None:
+    assert overlay(base, over) == merged
+
+
+@given(st.from_regex(r"[a-z0-9]([-a-z0-9.]{0,60}[a-z0-9])?", fullmatch=True), st.uuids())
+def test_a_pods_name_fits_a_label(name: str, uid: object) -> None:
+    made = pod_name(name, str(uid))
+
+    assert re.fullmatch(r"[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?", made)
+
+
+def test_a_session_of_the_same_name_gets_another_pod() -> None:
+    assert pod_name("a", "uid-1") != pod_name("a", "uid-2")
+
+
+def test_periods_below_a_second_still_leave_slack() -> None:
+    assert termination_grace_seconds(spec(shutdown={"gracePeriod": "0s", "cancelPeriod": "1s"})) == 6

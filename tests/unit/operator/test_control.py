@@ -1,0 +1,117 @@
+"""The Control port over HTTP, against a supervisor that answers as the test says."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from botsession_contract.control import EndRequest
+from botsession_contract.jsonform import encode
+from botsession_contract.lifecycle import Cause, Mode
+from botsession_operator.core.observe import Pod, Silence
+from botsession_operator.effects import control as control_module
+from botsession_operator.effects.control import HttpControl
+from tests.builders import later, pod, snapshot
+
+Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Supervisor:
+    """Answers every request the same way, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str, Any, str | None]] = []
+        self.answer: Answer = _known
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json() if request.can_read_body else None
+        self.asked.append((request.method, request.path, body, request.headers.get("Authorization")))
+        return await self.answer(request)
+
+
+async def _known(_: web.Request) -> web.StreamResponse:
+    return web.json_response(encode(snapshot()))
+
+
+@pytest.fixture
+def supervisor() -> Supervisor:
+    return Supervisor()
+
+
+@pytest.fixture
+async def its_pod(supervisor: Supervisor) -> AsyncIterator[Pod]:
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", supervisor.handle)
+    async with TestServer(app) as server:
+        yield pod(address="127.0.0.1", control_port=server.port)
+
+
+@pytest.fixture
+async def control() -> AsyncIterator[HttpControl]:
+    async with aiohttp.ClientSession() as session:
+        yield HttpControl(session)
+
+
+async def test_a_snapshot_is_read(control: HttpControl, its_pod: Pod, supervisor: Supervisor) -> None:
+    assert await control.snapshot(its_pod, "token") == snapshot()
+    assert supervisor.asked == [("GET", "/v1/session", None, "Bearer token")]
+
+
+async def test_an_end_is_asked_for(control: HttpControl, its_pod: Pod, supervisor: Supervisor) -> None:
+    request = EndRequest(Mode.GRACEFUL, Cause.DELETED, farewell="Bye", grace_period_seconds=1.5)
+
+    assert await control.end(its_pod, "token", request) == snapshot()
+    body = {"mode": "Graceful", "cause": "Deleted", "farewell": "Bye", "gracePeriodSeconds": 1.5}
+    assert supervisor.asked == [("POST", "/v1/session/end", body, "Bearer token")]
+
+
+async def test_a_deadline_is_told(control: HttpControl, its_pod: Pod, supervisor: Supervisor) -> None:
+    assert await control.set_deadline(its_pod, "token", later(60)) == snapshot()
+    body = {"deadline": "2026-01-31T12:01:00.000000Z"}
+    assert supervisor.asked == [("PATCH", "/v1/session", body, "Bearer token")]
+
+
+async def _refuse(_: web.Request) -> web.StreamResponse:
+    return web.json_response({"title": "Conflict"}, status=409)
+
+
+async def _babble(_: web.Request) -> web.StreamResponse:
+    return web.Response(body=b"\xff\x00 no JSON")
+
+
+async def _say_too_little(_: web.Request) -> web.StreamResponse:
+    return web.json_response({"state": "Running"})
+
+
+async def _give_a_list(_: web.Request) -> web.StreamResponse:
+    return web.json_response([])
+
+
+async def _hang_up(request: web.Request) -> web.StreamResponse:
+    assert request.transport
+    request.transport.close()
+    return web.Response()
+
+
+async def _hang(_: web.Request) -> web.StreamResponse:
+    await asyncio.Event().wait()
+    return web.Response()
+
+
+@pytest.mark.parametrize("answer", [_refuse, _babble, _say_too_little, _give_a_list, _hang_up, _hang])
+async def test_any_other_answer_is_silence(
+    control: HttpControl, its_pod: Pod, supervisor: Supervisor, answer: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control_module, "TIMEOUT", aiohttp.ClientTimeout(total=0.1))
+    supervisor.answer = answer
+
+    assert await control.snapshot(its_pod, "token") is Silence.UNREACHABLE
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", None])
+async def test_nobody_there_is_silence(control: HttpControl, address: str | None) -> None:
+    assert await control.snapshot(pod(address=address, control_port=1), "token") is Silence.UNREACHABLE

@@ -1,0 +1,226 @@
+"""The work queue. Time passes for real, in milliseconds; tests wait for passes, never for time."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from botsession_operator import queue as queue_module
+from botsession_operator.core.observe import Key
+from botsession_operator.errors import ClusterUnavailable
+from botsession_operator.queue import WorkQueue
+
+A, B, C = Key("bots", "a"), Key("bots", "b"), Key("bots", "c")
+
+
+class Wall:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+class Passes:
+    """Records passes, and does in each what the test says."""
+
+    def __init__(self) -> None:
+        self.seen: list[Key] = []
+        self.does: dict[Key, Callable[[], Awaitable[datetime | None]]] = {}
+        self._news = asyncio.Condition()
+
+    async def __call__(self, key: Key) -> datetime | None:
+        async with self._news:
+            self.seen.append(key)
+            self._news.notify_all()
+        return await self.does[key]() if key in self.does else None
+
+    async def until(self, *keys: Key) -> None:
+        """Wait until exactly these passes were given."""
+        async with self._news, asyncio.timeout(5):
+            await self._news.wait_for(lambda: len(self.seen) >= len(keys))
+        assert self.seen == list(keys)
+
+
+@pytest.fixture
+def passes() -> Passes:
+    return Passes()
+
+
+@pytest.fixture
+def queue() -> WorkQueue:
+    return WorkQueue(Wall(), workers=2)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue_module, "FIRST_BACKOFF_SECONDS", 0.001)
+
+
+@asynccontextmanager
+async def working(queue: WorkQueue, passes: Passes) -> AsyncIterator[asyncio.Task[None]]:
+    work = asyncio.create_task(queue.work(passes))
+    try:
+        yield work
+    finally:
+        await queue.drain(work)
+
+
+def soon(milliseconds: int) -> datetime:
+    return datetime.now(UTC) + timedelta(milliseconds=milliseconds)
+
+
+async def test_a_key_that_is_added_twice_gets_one_pass(queue: WorkQueue, passes: Passes) -> None:
+    for key in (A, A, B):
+        queue.add(key)
+    assert len(queue) == 2
+
+    async with working(queue, passes):
+        await passes.until(A, B)
+
+
+async def test_a_key_that_is_added_during_its_pass_gets_another(queue: WorkQueue, passes: Passes) -> None:
+    async def add_once() -> None:
+        if len(passes.seen) == 1:
+            queue.add(A)
+
+    passes.does[A] = add_once
+    queue.add(A)
+
+    async with working(queue, passes):
+        await passes.until(A, A)
+
+
+async def test_no_two_workers_have_the_same_key(queue: WorkQueue, passes: Passes) -> None:
+    go_on = asyncio.Event()
+    passes.does[A] = lambda: _wait(go_on)
+    queue.add(A)
+
+    async with working(queue, passes):
+        await passes.until(A)
+        queue.add(A)
+        queue.add(B)
+        await passes.until(A, B)
+        go_on.set()
+        await passes.until(A, B, A)
+
+
+async def test_keys_come_when_they_are_due(queue: WorkQueue, passes: Passes) -> None:
+    queue.add_at(B, soon(20))
+    queue.add_at(A, soon(5))
+    queue.add_at(C, soon(-1000))
+
+    async with working(queue, passes):
+        await passes.until(C, A, B)
+
+
+async def test_the_last_time_that_is_asked_for_counts(queue: WorkQueue, passes: Passes) -> None:
+    queue.add_at(A, soon(1))
+    queue.add_at(A, soon(3_600_000))
+    queue.add_at(B, soon(3_600_000))
+    queue.add_at(B, soon(5))
+
+    async with working(queue, passes):
+        await passes.until(B)
+
+
+async def test_a_pass_says_when_the_next_is_due(queue: WorkQueue, passes: Passes) -> None:
+    async def again_once() -> datetime | None:
+        return soon(1) if len(passes.seen) == 1 else None
+
+    passes.does[A] = again_once
+    queue.add(A)
+
+    async with working(queue, passes):
+        await passes.until(A, A)
+
+
+async def test_a_pass_that_needs_no_other_cancels_what_was_due(queue: WorkQueue, passes: Passes) -> None:
+    queue.add_at(A, soon(20))
+    queue.add(A)
+    queue.add_at(B, soon(40))
+
+    async with working(queue, passes):
+        await passes.until(A, B)
+
+
+@pytest.mark.parametrize("trouble", [ClusterUnavailable("no answer"), ValueError("a bug")], ids=["transient", "bug"])
+async def test_a_pass_that_fails_is_tried_again(queue: WorkQueue, passes: Passes, trouble: Exception) -> None:
+    async def fail_twice() -> None:
+        if len(passes.seen) < 3:
+            raise trouble
+
+    passes.does[A] = fail_twice
+    queue.add(A)
+
+    async with working(queue, passes):
+        await passes.until(A, A, A)
+
+
+async def test_a_bug_in_one_pass_leaves_the_workers_to_the_others(
+    queue: WorkQueue, passes: Passes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail() -> None:
+        raise ValueError("a bug")
+
+    passes.does = dict.fromkeys([A, B], fail)
+    monkeypatch.setattr(queue_module, "FIRST_BACKOFF_SECONDS", 3600)
+    for key in (A, B, C):
+        queue.add(key)
+
+    async with working(queue, passes):
+        await passes.until(A, B, C)
+
+
+async def test_back_off_grows_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue_module, "FIRST_BACKOFF_SECONDS", 0.2)
+    queue, waits = WorkQueue(Wall()), list[float]()
+    monkeypatch.setattr(queue, "add_at", lambda _, when: waits.append((when - Wall().now()).total_seconds()))
+
+    for _ in range(20):
+        queue._back_off(A, ClusterUnavailable("no answer"))
+
+    assert waits[0] < 0.5
+    assert 14 < waits[-1] <= 30
+
+
+async def test_draining_lets_a_pass_end_and_begins_no_other(queue: WorkQueue, passes: Passes) -> None:
+    go_on = asyncio.Event()
+    passes.does[A] = lambda: _wait(go_on)
+    queue.add(A)
+    work = asyncio.create_task(queue.work(passes))
+    await passes.until(A)
+
+    draining = asyncio.create_task(queue.drain(work))
+    await asyncio.sleep(0)
+    queue.add(B)
+    go_on.set()
+    await draining
+
+    assert work.done()
+    assert not work.cancelled()
+    assert passes.seen == [A]
+
+
+async def test_draining_does_not_wait_for_a_pass_for_ever(
+    queue: WorkQueue, passes: Passes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue_module, "DRAIN_SECONDS", 0.001)
+    passes.does[A] = lambda: _wait(asyncio.Event())
+    queue.add(A)
+    work = asyncio.create_task(queue.work(passes))
+    await passes.until(A)
+
+    await queue.drain(work)
+
+    assert work.cancelled()
+
+
+async def test_nothing_rings_after_the_drain(queue: WorkQueue, passes: Passes) -> None:
+    async with working(queue, passes):
+        queue.add_at(A, soon(3_600_000))
+
+    assert queue._timer is None
+
+
+async def _wait(event: asyncio.Event) -> None:
+    await event.wait()

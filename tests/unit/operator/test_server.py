@@ -1,0 +1,55 @@
+"""The operator's own endpoint: probes and pokes."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.web import Application, Request
+
+from botsession_operator.core.observe import Key
+from botsession_operator.server import create_app
+
+
+class Operator:
+    """What the endpoint talks to."""
+
+    def __init__(self) -> None:
+        self.poked: list[Key] = []
+        self.is_ready = True
+
+
+@pytest.fixture
+def operator() -> Operator:
+    return Operator()
+
+
+@pytest.fixture
+async def client(operator: Operator) -> AsyncIterator[TestClient[Request, Application]]:
+    app = create_app(operator.poked.append, lambda: operator.is_ready)
+    async with TestClient(TestServer(app)) as client:
+        yield client
+
+
+async def test_an_operator_whose_loop_runs_lives(client: TestClient[Request, Application]) -> None:
+    assert (await client.get("/livez")).status == 200
+
+
+@pytest.mark.parametrize(("is_ready", "status"), [(True, 200), (False, 503)])
+async def test_readiness(
+    client: TestClient[Request, Application], operator: Operator, is_ready: bool, status: int
+) -> None:
+    operator.is_ready = is_ready
+
+    assert (await client.get("/readyz")).status == status
+
+
+async def test_a_poke_marks_its_session(client: TestClient[Request, Application], operator: Operator) -> None:
+    answer = await client.post("/v1/poke/bots/support-42")
+
+    assert answer.status == 202
+    assert operator.poked == [Key("bots", "support-42")]
+
+
+@pytest.mark.parametrize(("path", "status"), [("/v1/poke/bots/a", 405), ("/v1/poke/bots", 404), ("/", 404)])
+async def test_nothing_else_is_answered(client: TestClient[Request, Application], path: str, status: int) -> None:
+    assert (await client.get(path)).status == status

@@ -1,0 +1,66 @@
+"""The operator's configuration, and the sentences for whoever got it wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from botsession_operator.core.pods import Injection
+from botsession_operator.settings import SettingsError, read_settings
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    key = tmp_path / "key"
+    key.write_bytes(b"k" * 32 + b"\n")
+    return {"BOTSESSION_CONTROL_KEY_FILE": str(key), "BOTSESSION_RUNTIME_IMAGE": "runtime:1"}
+
+
+def test_the_least_that_must_be_set(environ: dict[str, str]) -> None:
+    settings = read_settings(environ)
+
+    assert (settings.control_key, settings.runtime_image) == (b"k" * 32, "runtime:1")
+    assert (settings.host, settings.port, settings.workers) == ("0.0.0.0", 8475, 16)
+    assert (settings.injection, settings.namespaces, settings.kubeconfig) == (None, (), None)
+
+
+def test_everything_can_be_set(environ: dict[str, str]) -> None:
+    given = {
+        "BOTSESSION_LISTEN": "[::]:9000",
+        "BOTSESSION_WATCH_NAMESPACES": "a, b,",
+        "BOTSESSION_INJECTION": "InitContainer",
+        "BOTSESSION_POKE_BASE_URL": "http://operator:9000",
+        "BOTSESSION_WORKERS": "2",
+        "KUBECONFIG": "config",
+        "HOSTNAME": "operator-0",
+    }
+    settings = read_settings(environ | given)
+
+    assert (settings.host, settings.port, settings.namespaces) == ("::", 9000, ("a", "b"))
+    assert (settings.injection, settings.workers) == (Injection.INIT_CONTAINER, 2)
+    assert (settings.poke_base_url, settings.kubeconfig) == ("http://operator:9000", Path("config"))
+    assert settings.identity == "operator-0"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("BOTSESSION_RUNTIME_IMAGE", "", "BOTSESSION_RUNTIME_IMAGE must be set; the Helm chart does"),
+        ("BOTSESSION_CONTROL_KEY_FILE", "", "BOTSESSION_CONTROL_KEY_FILE must be set"),
+        ("BOTSESSION_CONTROL_KEY_FILE", "/nowhere/key", "/nowhere/key cannot be read: No such file"),
+        ("BOTSESSION_CONTROL_KEY_FILE", "/dev/null", "/dev/null must hold at least 32 bytes"),
+        ("BOTSESSION_LISTEN", "here", "BOTSESSION_LISTEN must be an address and a port, for example 0.0.0.0:8475"),
+        ("BOTSESSION_LISTEN", "0.0.0.0:70000", "BOTSESSION_LISTEN must be an address and a port"),
+        ("BOTSESSION_LISTEN", "0.0.0.0:²", "BOTSESSION_LISTEN must be an address and a port"),
+        ("BOTSESSION_INJECTION", "Magic", "must be Auto, ImageVolume or InitContainer, not 'Magic'"),
+        ("BOTSESSION_WORKERS", "0", "BOTSESSION_WORKERS must be a whole number, at least 1"),
+        ("BOTSESSION_WORKERS", "many", "BOTSESSION_WORKERS must be a whole number, at least 1"),
+        ("BOTSESSION_WORKERS", "²", "BOTSESSION_WORKERS must be a whole number, at least 1"),
+        ("BOTSESSION_LOG_FORMAT", "xml", "BOTSESSION_LOG_FORMAT must be one of json, console, not 'xml'"),
+        ("BOTSESSION_LOG_LEVEL", "loud", "BOTSESSION_LOG_LEVEL must be one of info, debug, warning, error, not 'loud'"),
+    ],
+)
+def test_what_makes_no_sense_is_told(environ: dict[str, str], name: str, value: str, sentence: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read_settings(environ | {name: value})
+
+    assert sentence in str(caught.value)
