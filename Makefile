@@ -3,15 +3,14 @@ PYTHON ?= python3
 export PYTHON
 python := .venv/bin/python
 
-.PHONY: help demo demo-kind test lint unit e2e bench images cluster cluster-down generate lock clean venv
+.PHONY: help demo demo-kind test lint unit e2e bench images cluster cluster-down generate picture lock clean venv
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  variables: IMAGES=public|built (default: asked once), CLUSTER=$${CLUSTER:-botsession}, PYTHON=$(PYTHON)"
 
 demo: ## a conversation with the parrot on this machine, without a cluster
-	@hack/venv demo
-	cd examples/parrot && ../../.venv/bin/botsession run session.yaml --caller "$(CURDIR)/.venv/bin/python client.py --say hello --say goodbye"
+	@hack/demo
 
 demo-kind: ## the same on a kind cluster, with the operator installed by its chart
 	@hack/venv demo
@@ -48,6 +47,9 @@ cluster-down: ## delete the kind cluster
 
 generate: venv ## write the files that are made from others
 	$(python) hack/generate
+
+picture: venv ## record docs/demo.svg, the picture in the README, from a run of make demo
+	$(python) hack/picture docs/demo.svg make demo
 
 lock: ## pin the requirements again; ARGS=--upgrade takes newer versions
 	@hack/lock $(ARGS)

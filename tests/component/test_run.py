@@ -218,8 +218,8 @@ async def test_callers_lines_and_recording_are_shown(start: Start, manifest: Man
     )
     assert await run.exit_code() == 0
     live, _, afterwards = run.output.partition("in the caller's recording")
-    assert "caller      said hello" in live
-    assert "caller      heard good day" in afterwards
+    assert "caller      said: hello" in live
+    assert "caller      heard: good day" in afterwards
     assert re.search(r"^recording +calls/1.wav$", afterwards, re.MULTILINE)
 
 

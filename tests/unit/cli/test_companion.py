@@ -27,13 +27,13 @@ def heard() -> Heard:
 def test_first_event_sets_the_callers_clock(heard: Heard) -> None:
     heard.hear(at=1.0, event="connected")
     heard.hear(at=3.5, event="said", detail="hello")
-    assert heard.shown == [Entry(NOW, "caller", "connected"), Entry(later(2.5), "caller", "said hello")]
+    assert heard.shown == [Entry(NOW, "caller", "connected"), Entry(later(2.5), "caller", "said: hello")]
 
 
 def test_event_before_the_last_one_is_kept_for_afterwards(heard: Heard) -> None:
     heard.hear(at=3.0, event="closed", detail="bot")
     heard.hear(at=1.0, event="heard", detail="good day")
-    assert heard.companion.afterwards == [Entry(later(-2), "caller", "heard good day")]
+    assert heard.companion.afterwards == [Entry(later(-2), "caller", "heard: good day")]
     assert len(heard.shown) == 1
 
 

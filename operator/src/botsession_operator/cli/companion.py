@@ -56,7 +56,7 @@ class Companion:
             async for raw in process.stdout:
                 self.hear(raw.decode(errors="replace").strip(), datetime.now(UTC))
             if code := await process.wait():
-                self._fail(f"the caller exited with {code}; what it wrote to its standard error is in {self.log_path}")
+                self._fail(f"the caller exited with {code}{self._last_words()}")
         finally:
             if process.returncode is None:
                 process.terminate()
@@ -75,7 +75,7 @@ class Companion:
 
     def _event(self, said: dict[str, Any], now: datetime) -> None:
         at = said.get("at")
-        text = f"{said['event']} {said.get('detail', '')}".strip()
+        text = f"{said['event']}: {said['detail']}" if said.get("detail") else str(said["event"])
         if not isinstance(at, int | float):
             self.show(Entry(now, "caller", text))
             return
@@ -86,6 +86,11 @@ class Companion:
             return
         self._latest = at
         self.show(entry)
+
+    def _last_words(self) -> str:
+        lines = self.log_path.read_text(encoding="utf-8", errors="replace").split("\n")
+        words = [line for line in lines if line.strip()][-1:]
+        return "".join(f": {word} (see {self.log_path})" for word in words)
 
     def _fail(self, sentence: str) -> None:
         self.has_failed = True

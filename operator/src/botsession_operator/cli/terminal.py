@@ -40,7 +40,8 @@ class Terminal:
         self._title = title
         self._since = since
         self._latest = since
-        self._live = Live(console=console, refresh_per_second=4, transient=True)
+        self._spinner = Spinner("dots")
+        self._live = Live(console=console, refresh_per_second=8, transient=True)
 
     def __enter__(self) -> Self:
         """Begin, with the session's name."""
@@ -64,7 +65,8 @@ class Terminal:
     def count(self, status: Status | None, now: datetime) -> None:
         """Renew the line that counts down."""
         text = countdown(status, now)
-        self._live.update(Spinner("dots", text=Text(text, style="dim")) if text else Text(""))
+        self._spinner.update(text=Text(text, style="dim"))
+        self._live.update(self._spinner if text else Text(""))
 
     def recall(self, entries: Sequence[Entry]) -> None:
         """Print what was found out only afterwards."""
