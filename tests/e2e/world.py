@@ -158,6 +158,8 @@ class World:
 
     def nothing_is_left(self, session: Session, within: float = 45) -> None:
         """Wait until no pod of the session is left."""
+        if not self.pods(session):
+            return
         selector = f"botsession.dev/session={session.name}"
         for event in watch.Watch().stream(
             self._core.list_namespaced_pod, self.namespace, label_selector=selector, timeout_seconds=int(within)

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from botsession_operator.api.spec import SpecError
 from botsession_operator.core.clock import Clock
 from botsession_operator.core.observe import Key
 from botsession_operator.errors import TransientError
@@ -86,6 +87,8 @@ class WorkQueue:
                 self._reschedule(key, await do_pass(key))
             except TransientError as exc:
                 self._back_off(key, exc)
+            except SpecError as exc:  # its user must change it, which brings an event
+                log.warning("spec not understood", session=str(key), error=str(exc))
             except Exception as exc:  # a bug in one session's pass must not end all others' service
                 log.exception("pass failed", session=str(key))
                 self._back_off(key, exc)

@@ -9,6 +9,7 @@ from botsession_contract.control import SessionSnapshot
 from botsession_contract.credentials import session_token, token_digest
 from botsession_contract.jsonform import encode
 from botsession_contract.names import REPORT_FINALIZER, SESSION_FINALIZER
+from botsession_operator.api.spec import SpecError
 from botsession_operator.api.status import Status
 from botsession_operator.core import parse
 from botsession_operator.core.clock import Clock
@@ -124,9 +125,11 @@ async def _fresh(pod: Pod, deps: Deps) -> Pod | None:
 
 
 async def _create_pod(session: Session, deps: Deps) -> Applied:
-    manifest = build_pod(session, token_digest(_token(session, deps)), deps.pods)
     try:
+        manifest = build_pod(session, token_digest(_token(session, deps)), deps.pods)
         await deps.cluster.create_pod(manifest)
+    except SpecError as exc:
+        return Applied(refusal=Trouble("SpecRefused", str(exc)))
     except PodRefused as refusal:
         log.warning("pod refused", session=str(session.key), reason=refusal.reason, message=refusal.message)
         return Applied(refusal=Trouble(refusal.reason, refusal.message))

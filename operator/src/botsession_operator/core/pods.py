@@ -16,7 +16,7 @@ from botsession_contract.names import (
     REPORT_FINALIZER,
     SESSION_LABEL,
 )
-from botsession_operator.api.spec import Json, RuntimeSource, Spec
+from botsession_operator.api.spec import Json, RuntimeSource, Spec, SpecError
 from botsession_operator.core.observe import Session
 
 RUNTIME_VOLUME: Final = "botsession-runtime"
@@ -27,6 +27,9 @@ TERMINATION_SLACK_SECONDS: Final = 5
 #: activeDeadlineSeconds counts from the pod's start and can never be raised on a live pod, so it cannot carry the
 #: editable limit: it is the last line, at the largest duration plus the longest start and ladder that the CRD allows.
 LAST_LINE_SECONDS: Final = LONGEST_SESSION_SECONDS + 2 * 3600
+
+#: Linux takes 128 KiB for one environment variable (MAX_ARG_STRLEN), and the body travels in one.
+LARGEST_LAUNCH_BYTES: Final = 120 * 1024
 
 
 class Injection(StrEnum):
@@ -55,7 +58,7 @@ def pod_name(name: str, uid: str) -> str:
 
 
 def build_pod(session: Session, token_sha256: str, settings: PodSettings) -> Json:
-    """Build the manifest of a session's pod."""
+    """Build the manifest of a session's pod; raise SpecError where the kernel would refuse to start it."""
     template = session.spec.pod_template
     metadata = {
         "name": pod_name(session.key.name, session.uid),
@@ -65,7 +68,11 @@ def build_pod(session: Session, token_sha256: str, settings: PodSettings) -> Jso
         "finalizers": [REPORT_FINALIZER],
         "ownerReferences": [_owner(session)],
     }
-    launch = _launch(session, token_sha256, settings)
+    launch = json.dumps(encode(_launch(session, token_sha256, settings)))
+    if len(launch.encode()) > LARGEST_LAUNCH_BYTES:
+        raise SpecError(
+            f"spec.bot.body and spec.bot.command may take {LARGEST_LAUNCH_BYTES // 1024} KiB together as JSON"
+        )
     spec = overlay(_pod_spec(session.spec, launch, settings), template.spec)
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 
@@ -129,7 +136,7 @@ def _launch(session: Session, token_sha256: str, settings: PodSettings) -> Launc
     )
 
 
-def _pod_spec(spec: Spec, launch: Launch, settings: PodSettings) -> Json:
+def _pod_spec(spec: Spec, launch: str, settings: PodSettings) -> Json:
     base: Json = {
         "restartPolicy": "Never",
         "terminationGracePeriodSeconds": termination_grace_seconds(spec),
@@ -142,7 +149,7 @@ def _pod_spec(spec: Spec, launch: Launch, settings: PodSettings) -> Json:
     return base if spec.bot.runtime is RuntimeSource.BUNDLED else overlay(base, _injected(settings))
 
 
-def _bot_container(spec: Spec, launch: Launch) -> Json:
+def _bot_container(spec: Spec, launch: str) -> Json:
     # Run by its path, the supervisor needs no PYTHONPATH, which would hide the one that the image may set.
     injected = f"{RUNTIME_PATH}/botsession_runtime/__main__.py"
     supervisor = ["-m", "botsession_runtime"] if spec.bot.runtime is RuntimeSource.BUNDLED else [injected]
@@ -150,7 +157,7 @@ def _bot_container(spec: Spec, launch: Launch) -> Json:
         "name": BOT_CONTAINER,
         "image": spec.bot.image,
         "command": [spec.bot.python, *supervisor],
-        "env": [*spec.bot.env, {"name": LAUNCH_ENV, "value": json.dumps(encode(launch))}],
+        "env": [*spec.bot.env, {"name": LAUNCH_ENV, "value": launch}],
         "envFrom": list(spec.bot.env_from),
         "resources": spec.bot.resources,
         "ports": [{"name": "control", "containerPort": CONTROL_PORT}],
