@@ -88,10 +88,11 @@ class LocalCluster:
             return
         grace = _grace(stored, how)
         self.pods.delete(pod.namespace, pod.name, grace)
-        self.pods.collect(pod.namespace, pod.name)
         supervisor = self._supervisors.get(pod.name)
         if supervisor:
             supervisor.stop(grace)
+        if supervisor is None or how is PodDeletion.FORCED:
+            self.pods.collect(pod.namespace, pod.name)
 
     async def set_pod_finalizers(self, pod: Pod, finalizers: tuple[str, ...]) -> None:
         """Replace the finalizers; a missing pod is success. Raise Conflict when the pod has changed."""

@@ -68,10 +68,10 @@ class Objects:
         """Mark an object as being deleted; it goes when nothing holds it. Grace can only become shorter."""
 
         def mark(stored: Json) -> None:
-            by = format_time(self._now() + grace)
+            by, seconds = format_time(self._now() + grace), round(grace.total_seconds())
             metadata = stored["metadata"]
             metadata["deletionTimestamp"] = min(by, metadata.get("deletionTimestamp", by))
-            metadata["deletionGracePeriodSeconds"] = round(grace.total_seconds())
+            metadata["deletionGracePeriodSeconds"] = min(seconds, metadata.get("deletionGracePeriodSeconds", seconds))
 
         self.change(namespace, name, mark)
 

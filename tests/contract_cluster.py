@@ -1,0 +1,246 @@
+"""What every implementation of the Cluster port must do. Held by the fake, the local backend and a real API server."""
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Final, Protocol
+
+import pytest
+
+from botsession_contract.jsonform import encode
+from botsession_contract.lifecycle import Outcome, Phase, Reason, ReportedBy
+from botsession_contract.names import REPORT_FINALIZER, SESSION_LABEL
+from botsession_operator.api.spec import Json
+from botsession_operator.api.status import Finish, Status
+from botsession_operator.core.news import News, Severity
+from botsession_operator.core.observe import Key, Pod, PodState, Session
+from botsession_operator.core.parse import parse_pod, parse_session
+from botsession_operator.core.plan import PodDeletion
+from botsession_operator.core.pods import Injection, PodSettings, build_pod
+from botsession_operator.errors import Conflict
+from botsession_operator.ports import Cluster
+
+#: Not ours: an operator that happens to look after the same cluster lets it be.
+HOLD: Final = "example.test/hold"
+PODS: Final = PodSettings("registry.invalid/runtime:1", Injection.IMAGE_VOLUME)
+#: A finished session is left alone by an operator, so that only the test writes it.
+FINISH: Final = Finish(Reason.COMPLETED, Outcome.DRAINED, ReportedBy.RUNTIME, message="over")
+FINISHED: Final = Status(Phase.SUCCEEDED, 1, pod_name="p", finish=FINISH)
+#: A node that no cluster has: pods that are made here never run.
+NOWHERE: Final = {"spec": {"nodeSelector": {"example.test/nowhere": "true"}}}
+
+
+class Backend(Protocol):
+    """An implementation, and what users do to it."""
+
+    @property
+    def cluster(self) -> Cluster:
+        """The implementation."""
+        ...
+
+    async def create_session(self, manifest: Json) -> Key:
+        """Create a BotSession and give its key."""
+        ...
+
+    async def delete_session(self, key: Key) -> None:
+        """Delete a BotSession, as `kubectl delete` does."""
+        ...
+
+
+async def eventually(claim: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until something holds that happens by itself, such as a process's exit."""
+    async with asyncio.timeout(20):
+        while not await claim():
+            await asyncio.sleep(0.05)
+
+
+def session_manifest() -> Json:
+    bot = {"image": "registry.invalid/bot:1", "target": "bot.py", "python": "python3", "runtime": "Injected"}
+    shutdown = {"mode": "Graceful", "gracePeriod": "30s", "cancelPeriod": "10s", "farewell": ""}
+    limits = {"maxSessionDuration": "30m", "startTimeout": "2m", "end": ""}
+    spec = {"bot": bot, "shutdown": shutdown, "podTemplate": NOWHERE, **limits}
+    kind = {"apiVersion": "botsession.dev/v1alpha1", "kind": "BotSession"}
+    return {**kind, "metadata": {"name": f"contract-{uuid.uuid4().hex[:8]}"}, "spec": spec}
+
+
+class ClusterContract:
+    """The tests; a subclass's module has the fixture `backend`."""
+
+    @pytest.fixture
+    async def session(self, backend: Backend) -> Session:
+        """Give a session that is finished, so that nobody else writes it."""
+        key = await backend.create_session(session_manifest())
+
+        async def is_written() -> bool:
+            try:
+                version = (await read(backend, key)).resource_version
+                await backend.cluster.write_status(key, version, encode(FINISHED))
+            except Conflict:
+                return False
+            return True
+
+        await eventually(is_written)
+        return await read(backend, key)
+
+    @pytest.fixture
+    async def pod(self, backend: Backend, session: Session) -> Pod:
+        await backend.cluster.create_pod(manifest(session))
+        return await read_pod(backend, session)
+
+    async def test_what_is_missing_is_none(self, backend: Backend, session: Session) -> None:
+        nobody = Key(session.key.namespace, "nobody")
+
+        assert await backend.cluster.session(nobody) is None
+        assert await backend.cluster.pod(nobody.namespace, nobody.name) is None
+
+    async def test_a_status_is_read_as_it_was_written(self, session: Session) -> None:
+        assert session.status == FINISHED
+
+    async def test_a_status_is_replaced_not_merged(self, backend: Backend, session: Session) -> None:
+        less = replace(FINISHED, pod_name=None, finish=replace(FINISH, message=None))
+        await backend.cluster.write_status(session.key, session.resource_version, encode(less))
+
+        assert (await read(backend, session.key)).status == less
+
+    async def test_a_status_from_a_stale_look_is_refused(self, backend: Backend, session: Session) -> None:
+        newer = encode(replace(FINISHED, pod_name="newer"))
+        await backend.cluster.write_status(session.key, session.resource_version, newer)
+
+        with pytest.raises(Conflict):
+            await backend.cluster.write_status(session.key, session.resource_version, encode(FINISHED))
+
+        status = (await read(backend, session.key)).status
+        assert status
+        assert status.pod_name == "newer"
+
+    async def test_a_status_of_a_session_that_is_gone_is_nobodys(self, backend: Backend, session: Session) -> None:
+        await backend.cluster.write_status(_gone(session).key, session.resource_version, encode(FINISHED))
+
+    async def test_a_held_session_outlives_its_deletion(self, backend: Backend, session: Session) -> None:
+        await backend.cluster.set_session_finalizers(session, (HOLD,))
+        await backend.delete_session(session.key)
+        held = await read(backend, session.key)
+        assert held.is_deleting
+
+        await backend.cluster.set_session_finalizers(held, ())
+
+        assert await backend.cluster.session(session.key) is None
+
+    async def test_the_version_after_holding_is_good_for_the_status(self, backend: Backend, session: Session) -> None:
+        version = await backend.cluster.set_session_finalizers(session, (HOLD,))
+
+        await backend.cluster.write_status(session.key, version, encode(FINISHED))
+
+        await backend.cluster.set_session_finalizers(await read(backend, session.key), ())
+
+    async def test_finalizers_from_a_stale_look_are_refused(self, backend: Backend, session: Session) -> None:
+        newer = encode(replace(FINISHED, pod_name="newer"))
+        await backend.cluster.write_status(session.key, session.resource_version, newer)
+
+        with pytest.raises(Conflict):
+            await backend.cluster.set_session_finalizers(session, (HOLD,))
+
+    async def test_finalizers_of_a_session_that_is_gone_are_nobodys(self, backend: Backend, session: Session) -> None:
+        await backend.cluster.set_session_finalizers(_gone(session), ())
+
+    async def test_a_pod_is_made_once(self, backend: Backend, session: Session, pod: Pod) -> None:
+        await backend.cluster.create_pod(manifest(session))
+
+        assert (await read_pod(backend, session)).uid == pod.uid
+
+    async def test_a_pod_is_held_by_its_finalizer(self, backend: Backend, session: Session, pod: Pod) -> None:
+        await backend.cluster.delete_pod(pod, PodDeletion.SHORT)
+
+        await eventually(lambda: _is_over(backend, session))
+        await _release(backend, session)
+
+        assert await backend.cluster.pod(pod.namespace, pod.name) is None
+
+    async def test_a_released_pod_goes_when_it_is_over(self, backend: Backend, session: Session, pod: Pod) -> None:
+        await backend.cluster.delete_pod(pod, PodDeletion.SHORT)
+        await _release(backend, session)
+
+        await eventually(lambda: _is_gone(backend, pod))
+
+    async def test_a_pod_that_is_taken_away_counts_as_over(self, backend: Backend, session: Session, pod: Pod) -> None:
+        await backend.cluster.delete_pod(pod, PodDeletion.FORCED)
+
+        assert await _is_over(backend, session)
+
+    async def test_a_deletion_is_not_put_off_by_another(self, backend: Backend, session: Session, pod: Pod) -> None:
+        await backend.cluster.delete_pod(pod, PodDeletion.SHORT)
+        first = (await read_pod(backend, session)).deletion_requested_by
+        await backend.cluster.delete_pod(pod, PodDeletion.NORMAL)
+
+        second = (await read_pod(backend, session)).deletion_requested_by
+        assert first
+        assert second
+        assert second <= first
+
+    async def test_only_this_very_pod_is_deleted(self, backend: Backend, session: Session, pod: Pod) -> None:
+        await backend.cluster.delete_pod(replace(pod, uid=str(uuid.uuid4())), PodDeletion.FORCED)
+
+        assert not (await read_pod(backend, session)).is_deleting
+
+    async def test_deleting_a_pod_that_is_gone_is_no_trouble(self, backend: Backend, pod: Pod) -> None:
+        await backend.cluster.delete_pod(replace(pod, name="nobody"), PodDeletion.NORMAL)
+
+    async def test_a_pods_finalizers_from_a_stale_look_are_refused(
+        self, backend: Backend, session: Session, pod: Pod
+    ) -> None:
+        await eventually(lambda: _set_finalizers(backend, session, (REPORT_FINALIZER, HOLD)))
+
+        with pytest.raises(Conflict):
+            await backend.cluster.set_pod_finalizers(pod, ())
+
+    async def test_finalizers_of_a_pod_that_is_gone_are_nobodys(self, backend: Backend, pod: Pod) -> None:
+        await backend.cluster.set_pod_finalizers(replace(pod, name="nobody"), ())
+
+    async def test_news_of_a_session_that_is_gone_is_no_trouble(self, backend: Backend, session: Session) -> None:
+        await backend.cluster.tell(_gone(session), News(Severity.NORMAL, "Started", "the pipeline has started"))
+
+
+def manifest(session: Session) -> Json:
+    """Give a pod as the operator builds it, under a name and a label that no operator looks for."""
+    built = build_pod(session, "0" * 64, PODS)
+    built["metadata"]["name"] = f"{session.key.name}-pod"
+    built["metadata"]["labels"][SESSION_LABEL] = "nobody"
+    return built
+
+
+async def read(backend: Backend, key: Key) -> Session:
+    raw = await backend.cluster.session(key)
+    assert raw
+    return parse_session(raw)
+
+
+async def read_pod(backend: Backend, session: Session) -> Pod:
+    raw = await backend.cluster.pod(session.key.namespace, f"{session.key.name}-pod")
+    assert raw
+    return parse_pod(raw)
+
+
+def _gone(session: Session) -> Session:
+    return replace(session, key=Key(session.key.namespace, "nobody"))
+
+
+async def _is_gone(backend: Backend, pod: Pod) -> bool:
+    return await backend.cluster.pod(pod.namespace, pod.name) is None
+
+
+async def _is_over(backend: Backend, session: Session) -> bool:
+    return (await read_pod(backend, session)).state is PodState.TERMINATED
+
+
+async def _release(backend: Backend, session: Session) -> None:
+    await eventually(lambda: _set_finalizers(backend, session, ()))
+
+
+async def _set_finalizers(backend: Backend, session: Session, finalizers: tuple[str, ...]) -> bool:
+    """Try from a fresh look: a scheduler or a kubelet may write the pod between the look and the try."""
+    try:
+        await backend.cluster.set_pod_finalizers(await read_pod(backend, session), finalizers)
+    except Conflict:
+        return False
+    return True
