@@ -162,15 +162,21 @@ def _bot_container(spec: Spec, launch: str) -> Json:
         "resources": spec.bot.resources,
         "ports": [{"name": "control", "containerPort": CONTROL_PORT}],
         # Pokes bring the news; these are the fallback, and need not be quick.
-        "readinessProbe": _probe(READYZ_PATH, period=5, failures=1),
-        "livenessProbe": _probe(LIVEZ_PATH, period=10, failures=6),
+        "readinessProbe": _probe(READYZ_PATH, period_seconds=5, failures=1),
+        "livenessProbe": _probe(LIVEZ_PATH, period_seconds=10, failures=6),
         "terminationMessagePolicy": "File",
     }
 
 
-def _probe(path: str, *, period: int, failures: int) -> Json:
-    get = {"path": path, "port": "control"}
-    return {"httpGet": get, "periodSeconds": period, "timeoutSeconds": 5, "failureThreshold": failures}
+def _probe(path: str, *, period_seconds: int, failures: int) -> Json:
+    return {
+        "httpGet": {"path": path, "port": "control"},
+        # A probe before the supervisor listens would only put a warning among the pod's Events.
+        "initialDelaySeconds": 5,
+        "periodSeconds": period_seconds,
+        "timeoutSeconds": 5,
+        "failureThreshold": failures,
+    }
 
 
 def _injected(settings: PodSettings) -> Json:
