@@ -149,6 +149,12 @@ class ClusterContract:
 
         assert (await read_pod(backend, session)).uid == pod.uid
 
+    async def test_pods_are_found_by_their_sessions_name(self, backend: Backend, pod: Pod) -> None:
+        labelled = await backend.cluster.pods_labelled(Key(pod.namespace, "nobody"))
+
+        assert [parse_pod(raw).uid for raw in labelled] == [pod.uid]
+        assert await backend.cluster.pods_labelled(Key(pod.namespace, "somebody")) == []
+
     async def test_a_pod_is_held_by_its_finalizer(self, backend: Backend, session: Session, pod: Pod) -> None:
         await backend.cluster.delete_pod(pod, PodDeletion.SHORT)
 

@@ -9,7 +9,7 @@ from botsession_contract.control import EndRequest, SessionSnapshot
 from botsession_contract.jsonform import decode, format_time
 from botsession_contract.launch import LAUNCH_ENV
 from botsession_contract.lifecycle import BotState, Mode, Outcome, Phase, Reason, Step
-from botsession_contract.names import BOT_CONTAINER
+from botsession_contract.names import BOT_CONTAINER, SESSION_LABEL
 from botsession_contract.report import Ending, ExitReport, StepTaken, to_bytes
 from botsession_operator.api.spec import Json
 from botsession_operator.api.status import Status
@@ -61,6 +61,11 @@ class FakeCluster:
 
     async def pod(self, namespace: str, name: str) -> Json | None:
         return self.pods.get(namespace, name)
+
+    async def pods_labelled(self, key: Key) -> list[Json]:
+        pods = [self.pods.get(*place) or {} for place in self.pods.names()]
+        wanted = (key.namespace, key.name)
+        return [each for each in pods if _session_place(each["metadata"]) == wanted]
 
     async def set_session_finalizers(self, session: Session, finalizers: tuple[str, ...]) -> str:
         place, version = (session.key.namespace, session.key.name), session.resource_version
@@ -271,6 +276,10 @@ class World:
     def _set_container(self, state: Json, phase: str) -> None:
         container = {"name": BOT_CONTAINER, "state": state}
         self._change_pod(lambda pod: pod["status"].update(phase=phase, containerStatuses=[container]))
+
+
+def _session_place(metadata: Json) -> tuple[str, str]:
+    return metadata["namespace"], metadata["labels"][SESSION_LABEL]
 
 
 def _place(manifest: Json) -> tuple[str, str]:

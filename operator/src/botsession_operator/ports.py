@@ -24,6 +24,10 @@ class Cluster(Protocol):
         """Read a pod; None when there is none."""
         ...
 
+    async def pods_labelled(self, key: Key) -> list[Json]:
+        """Read all pods that carry the session's label: its own, and those of earlier sessions of its name."""
+        ...
+
     async def set_session_finalizers(self, session: Session, finalizers: tuple[str, ...]) -> str:
         """Replace the finalizers, give the new resourceVersion; raise Conflict when the session has changed."""
         ...

@@ -63,9 +63,11 @@ def _next_look(plan: Plan, observed: Observed, applied: Applied, deps: Deps) -> 
 async def gather(key: Key, deps: Deps) -> Observed | None:
     """Read the session, its pod and its supervisor; None when there is no such session."""
     raw = await deps.cluster.session(key)
-    if raw is None:
+    session = parse.parse_session(raw) if raw else None
+    if session is None or session.status is None:
+        await _let_orphans_go(key, session, deps)
+    if session is None:
         return None
-    session = parse.parse_session(raw)
     raw_pod = await deps.cluster.pod(key.namespace, pod_name(key.name, session.uid))
     pod = parse.parse_pod(raw_pod) if raw_pod else None
     return Observed(session, pod, await _ask(session, pod, deps))
@@ -115,8 +117,24 @@ async def _let_go(plan: Plan, pod: Pod, deps: Deps) -> None:
     if plan.release_pod:
         fresh = await _fresh(pod, deps) if plan.delete_pod else pod
         if fresh:
-            others = tuple(each for each in fresh.finalizers if each != REPORT_FINALIZER)
-            await deps.cluster.set_pod_finalizers(fresh, others)
+            await _release(fresh, deps)
+
+
+async def _let_orphans_go(key: Key, session: Session | None, deps: Deps) -> None:
+    """Let pods go whose session went without us, its finalizer taken off by hand: nobody is left to report to.
+
+    Looked for where a session is gone or new, so that a new one of the same name does not hide them.
+    """
+    own = pod_name(key.name, session.uid) if session else None
+    for pod in map(parse.parse_pod, await deps.cluster.pods_labelled(key)):
+        if pod.is_held and pod.name != own:
+            await _release(pod, deps)
+            log.warning("orphaned pod released", pod=f"{pod.namespace}/{pod.name}")
+
+
+async def _release(pod: Pod, deps: Deps) -> None:
+    others = tuple(each for each in pod.finalizers if each != REPORT_FINALIZER)
+    await deps.cluster.set_pod_finalizers(pod, others)
 
 
 async def _fresh(pod: Pod, deps: Deps) -> Pod | None:

@@ -238,6 +238,35 @@ async def test_an_image_that_never_comes_is_told_by_name(world: World) -> None:
     assert finish.message == "no such image"
 
 
+async def test_a_pod_whose_session_went_by_hand_is_let_go(world: World) -> None:
+    await talk(world)
+    world.delete()
+    world.sessions.change(*_names(), lambda stored: stored["metadata"].update(finalizers=[]))
+    world.sessions.collect(*_names())
+    world.cluster.delete_stored(world.stored_pod)  # as the garbage collector does
+    await world.settle()
+
+    world.end_container(reason="Error", exit_code=1)
+
+    assert world.is_empty
+
+
+async def test_a_new_session_of_the_same_name_does_not_hide_the_pod_of_the_old(world: World) -> None:
+    await talk(world)
+    old = world.pod_name
+    world.sessions.change(*_names(), lambda stored: stored["metadata"].update(finalizers=[]))
+    world.delete()
+    world.apply()
+
+    await world.settle()
+
+    pods = [world.cluster.pods.get(*place) or {} for place in world.cluster.pods.names()]
+    assert {pod["metadata"]["name"]: pod["metadata"]["finalizers"] for pod in pods} == {
+        old: [],
+        world.status.pod_name: [REPORT_FINALIZER],
+    }
+
+
 async def test_a_session_deleted_before_its_first_pass_leaves_nothing(world: World) -> None:
     world.apply()
     world.delete()

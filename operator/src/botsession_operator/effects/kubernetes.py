@@ -8,7 +8,7 @@ import structlog
 from kubernetes.aio import client
 
 from botsession_contract.jsonform import format_time
-from botsession_contract.names import API_VERSION, GROUP, KIND, PLURAL, VERSION
+from botsession_contract.names import API_VERSION, GROUP, KIND, PLURAL, SESSION_LABEL, VERSION
 from botsession_operator.api.spec import Json
 from botsession_operator.core.news import News
 from botsession_operator.core.observe import Key, Pod, Session
@@ -41,6 +41,13 @@ class KubernetesCluster:
     async def pod(self, namespace: str, name: str) -> Json | None:
         """Read a pod; None when there is none."""
         return await self._read(_pod_path(namespace, name))
+
+    async def pods_labelled(self, key: Key) -> list[Json]:
+        """Read all pods that carry the session's label: its own, and those of earlier sessions of its name."""
+        path = f"/api/v1/namespaces/{key.namespace}/pods?labelSelector={SESSION_LABEL}%3D{key.name}"
+        answer = await api.request(self._client, "GET", path)
+        _expect(answer)
+        return list(answer.body.get("items", ()))
 
     async def set_session_finalizers(self, session: Session, finalizers: tuple[str, ...]) -> str:
         """Replace the finalizers, give the new resourceVersion; raise Conflict when the session has changed."""

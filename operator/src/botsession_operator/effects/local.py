@@ -53,6 +53,11 @@ class LocalCluster:
         """Read a pod; None when there is none."""
         return self.pods.get(namespace, name)
 
+    async def pods_labelled(self, key: Key) -> list[Json]:
+        """Read all pods that carry the session's label: its own, and those of earlier sessions of its name."""
+        pods = (self.pods.get(*place) for place in self.pods.names())
+        return [pod for pod in pods if pod and _session_key(pod) == key]
+
     async def set_session_finalizers(self, session: Session, finalizers: tuple[str, ...]) -> str:
         """Replace the finalizers, give the new resourceVersion; raise Conflict when the session has changed."""
         key = session.key
