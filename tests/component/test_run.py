@@ -178,7 +178,7 @@ async def test_unacceptable_manifest_is_refused_with_a_sentence(
 
 async def test_interrupt_ends_the_session_gracefully(start: Start, manifest: Manifest) -> None:
     run = await start(manifest(str(BOTS / "quiet.py")))
-    await run.until("the pipeline has started")
+    await run.until("the pipeline runs")
     run.interrupt()
     assert await run.exit_code() == 0
     assert f"{Reason.END_REQUESTED} / {Outcome.DRAINED}" in run.output
@@ -186,7 +186,7 @@ async def test_interrupt_ends_the_session_gracefully(start: Start, manifest: Man
 
 async def test_second_interrupt_ends_a_bot_that_does_not_drain(start: Start, manifest: Manifest) -> None:
     run = await start(manifest(str(BOTS / "swallows_end.py"), shutdown={"gracePeriod": "10m"}))
-    await run.until("the pipeline has started")
+    await run.until("the pipeline runs")
     run.interrupt()
     await run.until("EndFrame queued")
     run.interrupt()
@@ -196,7 +196,7 @@ async def test_second_interrupt_ends_a_bot_that_does_not_drain(start: Start, man
 
 async def test_nothing_outlives_a_run_that_is_killed(start: Start, manifest: Manifest) -> None:
     run = await start(manifest(str(BOTS / "quiet.py")), "--caller", "sleep 600")
-    await run.until("the pipeline has started")
+    await run.until("the pipeline runs")
     run.process.kill()
     await run.exit_code()
     run.wait_until_none_runs()

@@ -60,7 +60,7 @@ REFUSED = replace(
         pytest.param(
             STARTING,
             RUNNING,
-            [(ago(10), "Running", "the pipeline has started; maxSessionDuration ends it in 1m")],
+            [(ago(10), "Running", "the pipeline runs; maxSessionDuration ends it in 1m")],
             id="a pipeline starts at its own time",
         ),
         pytest.param(RUNNING, CONNECTED, [(ago(5), "client", "connected to the bot")], id="a client connects"),
@@ -69,7 +69,7 @@ REFUSED = replace(
             STEPPED,
             [
                 (ago(3), "Ending", "Graceful end: MaxDuration"),
-                (NOW, "step", "EndFrame queued: what the bot is saying is heard to its end"),
+                (NOW, "step", "EndFrame queued: the bot finishes what it is saying"),
             ],
             id="an end is told before its first step",
         ),

@@ -119,11 +119,17 @@ def run(
         status = asyncio.run(run_session(manifest, place, terminal, companion))
     if companion:
         terminal.recall(companion.afterwards)
-    if status.phase is Phase.FAILED and (lines := telling_lines(log_path.read_bytes()[log_start:])):
+    lines = telling_lines(log_path.read_bytes()[log_start:])
+    if status.phase is Phase.FAILED and not _is_located(status) and lines:
         terminal.quote("the end of the bot's log, without what is only information", lines)
     terminal.sum_up([*summary(status), *_kept(folder, status, companion)])
     is_good = status.phase is Phase.SUCCEEDED and not (companion and companion.has_failed)
     raise typer.Exit(Exit.SUCCEEDED if is_good else Exit.FAILED)
+
+
+def _is_located(status: Status) -> bool:
+    """Tell whether the line that matters is in the status; the stacks in the log then only repeat it."""
+    return bool(status.finish and status.finish.stuck_at)
 
 
 def _kept(folder: Path, status: Status, companion: Companion | None) -> Iterator[tuple[str, str]]:

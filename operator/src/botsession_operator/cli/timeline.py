@@ -35,9 +35,7 @@ def entries(before: Status | None, after: Status, now: datetime) -> Iterator[Ent
 def _phase(status: Status, now: datetime) -> Iterator[Entry]:
     if status.phase is Phase.RUNNING and status.started_at and status.deadline:
         length = format_duration(status.deadline - status.started_at)
-        yield Entry(
-            status.started_at, status.phase, f"the pipeline has started; maxSessionDuration ends it in {length}"
-        )
+        yield Entry(status.started_at, status.phase, f"the pipeline runs; maxSessionDuration ends it in {length}")
     elif status.phase is Phase.ENDING and status.ending:
         yield Entry(status.ending.requested_at, status.phase, f"{status.ending.mode} end: {status.ending.cause}")
     elif status.finish and status.finished_at:
@@ -111,15 +109,15 @@ def _seconds(seconds: float) -> str:
 _EARLY = {
     Phase.PENDING: "the session is accepted",
     Phase.STARTING: "the supervisor runs, the bot imports Pipecat",
-    Phase.RUNNING: "the pipeline has started",
+    Phase.RUNNING: "the pipeline runs",
     Phase.ENDING: "the end is asked for",
     Phase.SUCCEEDED: "over",
     Phase.FAILED: "over",
 }
 _STEPS = {
-    Step.END_FRAME: "EndFrame queued: what the bot is saying is heard to its end",
+    Step.END_FRAME: "EndFrame queued: the bot finishes what it is saying",
     Step.CANCEL_FRAME: "CancelFrame: the bot falls silent",
-    Step.FORCED_CANCEL_FRAME: "CancelFrame put straight into the pipeline, past the EndFrame that is stuck",
+    Step.FORCED_CANCEL_FRAME: "CancelFrame straight into the pipeline: an EndFrame is stuck",
     Step.TERMINATE: "SIGTERM to a bot whose pipeline has not started",
     Step.KILL: "SIGKILL to the bot, after a look at its stacks",
     Step.POD_DELETE: "the pod is deleted: no report came",
