@@ -26,6 +26,11 @@ BOTS = ROOT / "tests" / "bots"
 TOKEN = "a token"
 #: No test waits longer for anything, in seconds: a machine under load is slow, a hang is for ever.
 PATIENCE = 40.0
+#: Longer than any bot that can end takes, on a machine that is busy with other things too.
+AMPLE = Shutdown(grace_period_seconds=PATIENCE, cancel_period_seconds=PATIENCE)
+#: For bots that an EndFrame does not end, but a CancelFrame does.
+STUCK = Shutdown(grace_period_seconds=0.5, cancel_period_seconds=PATIENCE)
+#: For bots that have to be killed.
 QUICK = Shutdown(grace_period_seconds=0.5, cancel_period_seconds=0.5)
 
 
@@ -34,7 +39,12 @@ class Supervised:
 
     def __init__(self, folder: Path, target: str | None, **launch: Any) -> None:
         self.folder = folder
-        self.fields = {"target": target, "shutdown": QUICK, "python": sys.executable, **launch}
+        self.fields = {
+            "target": target,
+            "shutdown": QUICK,
+            "termination_grace_seconds": 6.0,
+            "python": sys.executable,
+        } | launch
         self.env: dict[str, str] = {}
         self.pokes = 0
         self._news = asyncio.Event()

@@ -1,8 +1,9 @@
-"""A bot whose own code blocks the event loop when it is ended, or for ever once it has started.
+"""A bot whose own code blocks the event loop: when it is ended, or soon after its start.
 
 `body`: {"when": "EndFrame" | "start"}
 """
 
+import asyncio
 import time
 
 from quiet import PassThrough, make_worker, run
@@ -31,6 +32,8 @@ async def bot(runner_args):
     @worker.event_handler("on_pipeline_started")
     async def started(worker, frame):
         if (runner_args.body or {}).get("when") == "start":
+            await asyncio.sleep(0.1)
+            print("spinning", flush=True)
             spin()
 
     await run(worker)

@@ -44,13 +44,14 @@ def main() -> int:
     _restore_python_path()
     try:
         bot = find_bot(orders["target"])
+        arguments = runner_arguments(orders)
     except BotUnusableError as exc:
         if exc.__cause__ is not None:
             traceback.print_exception(exc.__cause__)
         wire.tell("failed", message=str(exc))
         return 1
     wire.tell("imported")
-    return _run(bot, runner_arguments(orders), wire)
+    return _run(bot, arguments, wire)
 
 
 def find_bot(target: str) -> Bot:
@@ -79,12 +80,12 @@ def check_pipecat() -> None:
 
 def runner_arguments(orders: dict[str, Any]) -> Any:
     """Build the arguments as Pipecat's own runner would, with signals left to the supervisor."""
-    from pipecat.runner.types import RunnerArguments  # the bot's module has paid for it by now
-
-    known = {field.name for field in dataclasses.fields(RunnerArguments)}
+    # Older versions can import this only with the extra `runner`, which is worth a sentence of its own.
+    types = _importing("pipecat.runner.types", partial(importlib.import_module, "pipecat.runner.types"))
+    known = {field.name for field in dataclasses.fields(types.RunnerArguments)}
     session = {"session_id": orders["session"]} if "session_id" in known else {}
     body = orders["body"]
-    arguments = RunnerArguments(body={} if body is None else body, **session)
+    arguments = types.RunnerArguments(body={} if body is None else body, **session)
     arguments.handle_sigint = False
     arguments.handle_sigterm = False
     return arguments

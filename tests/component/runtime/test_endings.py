@@ -7,7 +7,7 @@ import pytest
 from botsession_contract.launch import Shutdown
 from botsession_contract.lifecycle import Cause, Mode, Outcome, Reason, Step
 from botsession_contract.report import ExitReport
-from tests.supervision import supervised
+from tests.supervision import QUICK, STUCK, supervised
 
 
 def steps_of(report: ExitReport) -> list[Step]:
@@ -34,7 +34,7 @@ async def test_immediate_end_cancels_the_pipeline(tmp_path: Path) -> None:
 
 
 async def test_swallowed_end_frame_is_forced_out_and_located(tmp_path: Path) -> None:
-    async with supervised(tmp_path, "swallows_end.py") as session:
+    async with supervised(tmp_path, "swallows_end.py", shutdown=STUCK) as session:
         await session.running()
         await session.end()
         report = await session.report()
@@ -45,7 +45,7 @@ async def test_swallowed_end_frame_is_forced_out_and_located(tmp_path: Path) -> 
 
 async def test_swallowed_frames_of_both_kinds_end_in_a_kill(tmp_path: Path) -> None:
     body = {"swallow": ["EndFrame", "CancelFrame"]}
-    async with supervised(tmp_path, "swallows_end.py", body=body) as session:
+    async with supervised(tmp_path, "swallows_end.py", body=body, shutdown=QUICK) as session:
         await session.running()
         await session.end()
         report = await session.report()
@@ -55,18 +55,18 @@ async def test_swallowed_frames_of_both_kinds_end_in_a_kill(tmp_path: Path) -> N
 
 
 async def test_blocked_event_loop_is_killed_and_the_line_is_named(tmp_path: Path) -> None:
-    async with supervised(tmp_path, "spins.py", body={"when": "EndFrame"}) as session:
+    async with supervised(tmp_path, "spins.py", body={"when": "EndFrame"}, shutdown=QUICK) as session:
         await session.running()
         await session.end()
         report = await session.report()
     assert (report.reason, report.outcome) == (Reason.END_REQUESTED, Outcome.KILLED)
     assert report.stuck_at is not None
-    assert report.stuck_at.startswith("spins.py:14 in spin")
+    assert report.stuck_at.startswith("spins.py:15 in spin")
     assert "spins.py" in session.log
 
 
 async def test_immediate_after_graceful_does_not_wait_for_the_grace_period(tmp_path: Path) -> None:
-    patient = Shutdown(grace_period_seconds=600, cancel_period_seconds=1)
+    patient = Shutdown(grace_period_seconds=600, cancel_period_seconds=20)
     async with supervised(tmp_path, "swallows_end.py", shutdown=patient) as session:
         await session.running()
         await session.end()
@@ -99,7 +99,7 @@ async def test_ladder_is_squeezed_into_the_grace_of_a_sigterm(tmp_path: Path) ->
 
 
 async def test_process_that_hangs_after_its_pipeline_is_killed_but_was_drained(tmp_path: Path) -> None:
-    async with supervised(tmp_path, "hangs_after.py", body={"ends": True}) as session:
+    async with supervised(tmp_path, "hangs_after.py", body={"ends": True}, shutdown=QUICK) as session:
         report = await session.report()
     assert (report.reason, report.outcome, report.exit_code) == (Reason.COMPLETED, Outcome.DRAINED, 137)
     assert report.message == "the pipeline had finished, but the process did not exit and was killed"
@@ -152,7 +152,7 @@ async def test_farewell_is_said_before_the_end(tmp_path: Path) -> None:
 
 
 async def test_bot_told_to_end_before_its_pipeline_is_terminated_then_killed(tmp_path: Path) -> None:
-    async with supervised(tmp_path, "ignores_term.py") as session:
+    async with supervised(tmp_path, "ignores_term.py", shutdown=QUICK) as session:
         await session.logged("waiting")
         await session.end(cause=Cause.START_TIMEOUT)
         report = await session.report()

@@ -7,7 +7,7 @@ import pytest
 
 from botsession_contract.lifecycle import BotState, Outcome, Reason
 from botsession_contract.report import ExitReport
-from tests.supervision import BOTS, Supervised, supervised
+from tests.supervision import BOTS, QUICK, Supervised, supervised
 
 
 def write(folder: Path, text: str) -> Path:
@@ -102,7 +102,7 @@ async def test_process_that_goes_away_in_the_middle(tmp_path: Path, how: str, co
 
 
 async def test_exception_in_the_middle_ends_a_bot_that_pipecat_would_hang(tmp_path: Path) -> None:
-    report = await report_of(supervised(tmp_path, "crashes_late.py", body={"how": "raise"}))
+    report = await report_of(supervised(tmp_path, "crashes_late.py", body={"how": "raise"}, shutdown=QUICK))
     assert (report.reason, report.outcome) == (Reason.BOT_ERROR, Outcome.KILLED)
     crash = "RuntimeError: lost my notes (crashes_late.py:28 in bot)"
     assert report.message == f"{crash}; the process did not exit and was killed"

@@ -1,0 +1,96 @@
+"""The hook's own parts, without a bot around them. What it does inside one is in tests/component."""
+
+import asyncio
+import json
+import os
+import re
+import socket
+from pathlib import Path
+
+import pytest
+
+from botsession_runtime import agent, bot_process
+
+
+def test_both_sides_spell_the_environment_alike() -> None:
+    assert (agent.AGENT_FD_ENV, agent.STACK_FD_ENV) == (bot_process.AGENT_FD_ENV, bot_process.STACK_FD_ENV)
+
+
+def test_hook_file_stands_alone() -> None:
+    text = Path(agent.__file__).read_text()
+    assert not re.search(r"^\s*(from|import) botsession", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("value", [None, "", "7", "x:y", "-1:0", "0:1"])
+def test_process_without_a_supervisor_has_no_wire(value: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    if value is not None:
+        monkeypatch.setenv(agent.AGENT_FD_ENV, value)
+    assert agent.connect() is None
+
+
+def test_number_that_means_another_file_by_now_is_left_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with (tmp_path / "other").open("w") as other, (tmp_path / "ours").open("w") as ours:
+        monkeypatch.setenv(agent.AGENT_FD_ENV, f"{other.fileno()}:{os.fstat(ours.fileno()).st_ino}")
+        assert agent.connect() is None
+
+
+def test_supervisor_that_does_not_read_never_blocks_the_bot() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        wire = agent.Wire(theirs.fileno())
+        for _ in range(2000):
+            wire.tell("error", message="x" * 500)
+        ours.setblocking(False)
+        assert ours.recv(100).startswith(b'{"event": "error"')
+
+
+def test_supervisor_that_is_gone_does_not_raise() -> None:
+    ours, theirs = socket.socketpair()
+    ours.close()
+    with theirs:
+        agent.Wire(theirs.fileno()).tell("started")
+
+
+async def test_orders_arrive_whole_and_the_end_is_noticed() -> None:
+    ours, theirs = socket.socketpair()
+    heard: asyncio.Queue[object] = asyncio.Queue()
+    with theirs:
+        agent.Wire(theirs.fileno()).listen(asyncio.get_running_loop(), heard.put_nowait)
+        with ours:
+            ours.send(b'{"do": "end"}\n{"do"')
+            ours.send(b': "cancel"}\n')
+        orders = [await heard.get() for _ in range(3)]
+    assert orders == [{"do": "end"}, {"do": "cancel"}, None]
+
+
+def test_frame_is_held_by_who_got_it_and_did_not_pass_it_on() -> None:
+    trail = agent.Trail()
+    trail.hop("Source", "A", can_hold=True)
+    assert trail.hop("A", "B", can_hold=True) == "B"
+
+
+def test_branch_that_is_through_does_not_hide_the_one_that_is_not() -> None:
+    trail = agent.Trail()
+    trail.hop("Parallel::Source", "A", can_hold=True)
+    trail.hop("Parallel::Source", "B", can_hold=True)
+    assert trail.hop("B", "Branch::Sink", can_hold=False) == "A"
+
+
+def test_exception_is_one_line_with_its_place() -> None:
+    def fail() -> None:
+        json.loads("{")  # raises in the standard library, which is not where its author should look
+
+    with pytest.raises(ValueError) as caught:
+        fail()
+    assert re.fullmatch(r"JSONDecodeError: .* \(test_agent\.py:\d+ in fail\)", agent.one_line(caught.value))
+
+
+def test_long_exception_is_cut() -> None:
+    assert len(agent.one_line(ValueError("x\n" * 5000))) == agent.LONGEST_TEXT
+
+
+async def test_task_without_a_name_goes_by_its_coroutine() -> None:
+    named = asyncio.create_task(asyncio.sleep(0), name="poller")
+    unnamed = asyncio.create_task(asyncio.sleep(0))
+    assert agent.names_of([named, unnamed]) == ["poller", "sleep"]
+    await asyncio.gather(named, unnamed)

@@ -1,0 +1,51 @@
+"""What a bot is started with."""
+
+import json
+import os
+
+import pytest
+
+from botsession_runtime.bot_process import HERE, bot_environment, command_line, without_our_path
+
+TARGET = {"target": "bot.py", "name": "support-42", "body": {"a": 1}, "python": "python3.12"}
+COMMAND = {"command": ["uv", "run", "bot.py"]}
+
+
+@pytest.fixture
+def fd() -> int:
+    return 0
+
+
+def test_command_is_left_alone() -> None:
+    assert command_line(COMMAND) == ["uv", "run", "bot.py"]
+
+
+def test_target_is_run_by_its_interpreter() -> None:
+    assert command_line(TARGET) == ["python3.12", "-m", "botsession_runtime.launch"]
+
+
+@pytest.mark.parametrize("orders", [TARGET, COMMAND])
+def test_launch_does_not_leak_into_the_bot(orders: dict[str, object], fd: int) -> None:
+    env = bot_environment(orders, {"BOTSESSION_LAUNCH": "{}", "HOME": "/root"}, fd, fd)
+    assert "BOTSESSION_LAUNCH" not in env
+    assert env["HOME"] == "/root"
+
+
+def test_hook_comes_after_the_images_own_setup_files(fd: int) -> None:
+    env = bot_environment(COMMAND, {"PIPECAT_SETUP_FILES": "theirs.py"}, fd, fd)
+    assert env["PIPECAT_SETUP_FILES"] == f"theirs.py{os.pathsep}{HERE / 'agent.py'}"
+
+
+def test_target_gets_its_body_and_the_command_does_not(fd: int) -> None:
+    bot = json.loads(bot_environment(TARGET, {}, fd, fd)["BOTSESSION_BOT"])
+    assert bot == {"target": "bot.py", "body": {"a": 1}, "session": "support-42"}
+    assert "BOTSESSION_BOT" not in bot_environment(COMMAND, {}, fd, fd)
+
+
+def test_our_folder_is_taken_out_of_the_python_path() -> None:
+    env = {"PYTHONPATH": os.pathsep.join([str(HERE.parent), "/app/lib"])}
+    assert without_our_path(env) == {"PYTHONPATH": "/app/lib"}
+
+
+def test_python_path_that_was_only_ours_is_gone() -> None:
+    assert without_our_path({"PYTHONPATH": str(HERE.parent), "A": "b"}) == {"A": "b"}
