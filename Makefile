@@ -22,7 +22,7 @@ test: lint ## everything: lint, unit, component and chart tests, and the e2e tes
 lint: venv ## ruff, mypy, import-linter, and that generated files are up to date
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .
-	$(python) -m mypy --exclude '^tests/bots/' operator/src runtime/src tests
+	$(python) -m mypy operator/src runtime/src examples tests
 	.venv/bin/lint-imports
 	$(python) hack/generate --check
 
@@ -32,9 +32,9 @@ unit: venv ## the tests that need no cluster
 e2e: venv ## the tests on a kind cluster, which they bring up themselves
 	$(python) -m pytest tests/e2e $(ARGS)
 
-bench: venv ## measure sessions on the cluster
+bench: venv ## measure sessions on the cluster; python -m tests.bench.NAME measures one thing
 	@hack/ready
-	$(python) -m pytest tests/bench $(ARGS)
+	$(python) -m tests.bench --install
 
 images: ## build all images
 	@hack/images
