@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from botsession_contract.jsonform import Unknown, decode
 from botsession_contract.launch import LAUNCH_ENV, Launch
 from botsession_contract.lifecycle import Mode
-from botsession_operator.api.spec import Json
+from botsession_operator.api.spec import Json, SpecError
 from botsession_operator.core.pods import (
     RUNTIME_VOLUME,
     Injection,
@@ -132,6 +132,11 @@ def test_the_template_cannot_take_the_sessions_label() -> None:
     labels = {"botsession.dev/session": "another"}
 
     assert build(podTemplate={"metadata": {"labels": labels}})["metadata"]["labels"] != labels
+
+
+def test_what_no_process_could_be_given_is_refused() -> None:
+    with pytest.raises(SpecError, match=r"spec\.bot\.body and spec\.bot\.command may take \d+ KiB together as JSON"):
+        build(bot={**raw_spec()["bot"], "body": "x" * 128 * 1024})
 
 
 @pytest.mark.parametrize(

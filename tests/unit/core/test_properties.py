@@ -1,7 +1,7 @@
 """What holds for every session, whatever happens in whatever order.
 
-Hypothesis plays the world: time, the user, the kubelet, the bot, the wire. After each move the operator may look, once
-or not at all, so that passes that never came (a restart, a lost event) are part of the game.
+Hypothesis plays the world: time, the user, the kubelet, the bot, the wire. After each move the operator looks, unless
+it is down, so that passes that never came (a restart, a lost event) are part of the game.
 """
 
 from dataclasses import replace
@@ -40,7 +40,7 @@ class Sessions(RuleBasedStateMachine):
         self.session = session(created_at=NOW, finalizers=(), maxSessionDuration="10m")
         self.pod: Pod | None = None
         self.supervisor: SessionSnapshot | None = None
-        self.answers = True
+        self.answers = self.is_working = True
         self.is_gone = False
         self.created = self.finishes = 0
 
@@ -108,12 +108,21 @@ class Sessions(RuleBasedStateMachine):
     def the_kubelet_gives_a_deleted_pod_up(self) -> None:
         self._end(None)
 
-    # The operator's move.
-
-    @precondition(lambda self: not self.is_gone)
+    @precondition(lambda self: self.pod)
     @rule()
+    def somebody_tears_the_pod_away(self) -> None:
+        self.pod = self.supervisor = None
+
+    # The operator's moves.
+
+    @rule()
+    def the_operator_stops_or_starts(self) -> None:
+        self.is_working = not self.is_working
+
+    @invariant()
     def the_operator_looks(self) -> None:
-        self._look()
+        if self.is_working and not self.is_gone:
+            self._look()
 
     def teardown(self) -> None:
         """However it came here: a session that is deleted goes, even where nothing but the operator still works."""
@@ -205,7 +214,7 @@ def check_plan(seen: Observed, plan: Plan, now: datetime) -> None:
     is_finished = seen.session.is_finished
     assert not (plan.create_pod and (seen.pod or (recorded and recorded.pod_name)))
     assert not (plan.release_pod and not is_finished)
-    assert not (plan.release_session and (seen.pod or not is_finished))
+    assert not (plan.release_session and (seen.pod or not is_finished or not seen.session.is_deleting))
     assert not (plan.conclusion and is_finished)
     assert plan.recheck_at is None or plan.recheck_at >= now
     if not is_finished and plan.wanted is None:
@@ -226,8 +235,8 @@ def check_status(before: Status | None, after: Status) -> None:
 
 
 Sessions.TestCase.settings = settings(
-    max_examples=150,
-    stateful_step_count=25,
+    max_examples=120,
+    stateful_step_count=20,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from botsession_operator import queue as queue_module
+from botsession_operator.api.spec import SpecError
 from botsession_operator.core.observe import Key
 from botsession_operator.errors import ClusterUnavailable
 from botsession_operator.queue import WorkQueue
@@ -154,6 +155,18 @@ async def test_a_pass_that_fails_is_tried_again(queue: WorkQueue, passes: Passes
 
     async with working(queue, passes):
         await passes.until(A, A, A)
+
+
+async def test_a_spec_that_is_not_understood_waits_for_its_user(queue: WorkQueue, passes: Passes) -> None:
+    async def refuse() -> None:
+        raise SpecError("the spec does not fit")
+
+    passes.does[A] = refuse
+    queue.add(A)
+    queue.add_at(B, soon(20))
+
+    async with working(queue, passes):
+        await passes.until(A, B)
 
 
 async def test_a_bug_in_one_pass_leaves_the_workers_to_the_others(

@@ -221,6 +221,14 @@ async def test_a_refused_pod_that_is_then_taken_runs(world: World) -> None:
     assert (created.type, created.status) == (ConditionType.POD_CREATED, "True")
 
 
+async def test_a_body_that_no_process_could_be_given_is_told_to_its_user(world: World) -> None:
+    world.apply(bot={"image": "i", "target": "bot.py", "python": "p", "runtime": "Bundled", "body": "x" * 128 * 1024})
+
+    await world.settle()
+
+    assert world.status.conditions[0].reason == "SpecRefused"
+
+
 async def test_an_image_that_never_comes_is_told_by_name(world: World) -> None:
     world.apply()
     await world.settle()
