@@ -79,7 +79,7 @@ class Outcome(StrEnum):
     CANCELLED = "Cancelled"  # a CancelFrame ended the pipeline
     FORCED = "Forced"  # an EndFrame was stuck; a CancelFrame put straight into the pipeline freed it
     KILLED = "Killed"  # the bot's process had to be killed
-    LOST = "Lost"  # nobody reported: the supervisor went away too
+    LOST = "Lost"  # the process went away and nobody can tell how: the bot's without a finish, or the supervisor's too
     NEVER_STARTED = "NeverStarted"  # the pipeline never started
 
 
