@@ -6,6 +6,7 @@ bot's author, and each of them is a different one.
 
 import asyncio
 import contextlib
+import ctypes
 import dataclasses
 import importlib
 import importlib.metadata
@@ -13,6 +14,7 @@ import importlib.util
 import inspect
 import json
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Awaitable, Callable
@@ -24,6 +26,7 @@ from typing import Any, TypeVar
 from botsession_runtime import agent, bot_process
 
 OLDEST_PIPECAT = (1, 3)
+_PR_SET_PDEATHSIG = 1
 
 Bot = Callable[[Any], Awaitable[None]]
 T = TypeVar("T")
@@ -41,6 +44,7 @@ def main() -> int:
         sys.stderr.write("botsession: launch is started by the supervisor, not by hand\n")
         return 2
     agent.register_dumps(wire)
+    die_with_supervisor()
     _restore_python_path()
     try:
         bot = find_bot(orders["target"])
@@ -52,6 +56,16 @@ def main() -> int:
         return 1
     wire.tell("imported")
     return _run(bot, arguments, wire)
+
+
+def die_with_supervisor() -> None:
+    """Have the kernel kill this process when its supervisor is killed, however stuck it is by then.
+
+    In a container it does so anyway, since the supervisor is PID 1 there.
+    """
+    if os.getppid() != 1:
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def find_bot(target: str) -> Bot:

@@ -174,7 +174,7 @@ def _exit_without_finish(facts: Facts) -> str | None:
     if facts.hooked_at is None:
         return _never_hooked(facts)
     if facts.rungs:
-        return None
+        return None if facts.started_at is not None else "the pipeline had not started"
     when = "before its pipeline had started" if facts.started_at is None else "before its pipeline had finished"
     return f"{_how_it_exited(facts)} {when}"
 

@@ -239,10 +239,10 @@ class Supervisor:
         self.facts = replace(self.facts, rungs=(*self.facts.rungs, Rung(step, self._loop.time())))
         logger.info("ladder step: {}", step)
         self._poker.poke()
-        if step is Step.TERMINATE and self.bot.pid:
-            processes.signal_group(self.bot.pid, signal.SIGTERM)
+        if step is Step.TERMINATE:
+            self._track(self._stop(signal.SIGTERM))
         elif step is Step.KILL:
-            self._track(self._kill())
+            self._track(self._stop(signal.SIGKILL))
         else:
             self._order(step)
 
@@ -272,11 +272,11 @@ class Supervisor:
         logger.warning("deadline passed and nobody ended the session")
         self._ask(self._request(EndRequest(self._mode(), Cause.MAX_DURATION)))
 
-    async def _kill(self) -> None:
-        """Kill the bot, after a look at what it is doing."""
+    async def _stop(self, number: signal.Signals) -> None:
+        """Signal the bot's processes, after a look at what it is doing: afterwards it may be too late for one."""
         await self._look()
         if self.bot.pid and not self.facts.exit:
-            processes.signal_group(self.bot.pid, signal.SIGKILL)
+            processes.signal_group(self.bot.pid, number)
 
     async def _look(self) -> None:
         """Find the line that blocks the bot, and leave its stacks in the log."""
@@ -285,8 +285,9 @@ class Supervisor:
             return
         dump = await read_dump(self.bot.stacks)
         if dump:
-            logger.info("stacks of the bot before it is killed:\n{}", dump)
-        self.facts = replace(self.facts, blocked_at=stacks.blocking_line(dump, dumpable.thread))
+            logger.info("stacks of the bot before it is stopped:\n{}", dump)
+        blocked_at = stacks.blocking_line(dump, dumpable.thread)
+        self.facts = replace(self.facts, blocked_at=blocked_at or self.facts.blocked_at)
 
     def _track(self, work: Any) -> None:
         task = self._loop.create_task(work)

@@ -1,5 +1,7 @@
 """How sessions end, with the real supervisor and real bots."""
 
+import os
+import select
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,7 @@ import pytest
 from botsession_contract.launch import Shutdown
 from botsession_contract.lifecycle import Cause, Mode, Outcome, Reason, Step
 from botsession_contract.report import ExitReport
-from tests.supervision import QUICK, STUCK, supervised
+from tests.supervision import PATIENCE, QUICK, STUCK, supervised
 
 
 def steps_of(report: ExitReport) -> list[Step]:
@@ -159,6 +161,16 @@ async def test_bot_told_to_end_before_its_pipeline_is_terminated_then_killed(tmp
     assert (report.reason, report.outcome) == (Reason.START_TIMEOUT, Outcome.NEVER_STARTED)
     assert steps_of(report) == [Step.TERMINATE, Step.KILL]
     assert report.stuck_at == "ignores_term.py:11 in wait_for_a_model"
+
+
+async def test_stuck_bot_dies_with_a_supervisor_that_is_killed(tmp_path: Path) -> None:
+    async with supervised(tmp_path, "ignores_term.py", shutdown=QUICK) as session:
+        await session.logged("waiting")
+        (bot,) = Path(f"/proc/{session.process.pid}/task/{session.process.pid}/children").read_text().split()
+        pidfd = os.pidfd_open(int(bot))
+        session.process.kill()
+        assert select.select([pidfd], [], [], PATIENCE)[0], "the bot still runs"
+        os.close(pidfd)
 
 
 async def test_tasks_left_behind_are_named(tmp_path: Path) -> None:

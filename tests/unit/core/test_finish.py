@@ -287,3 +287,9 @@ def test_an_ending_that_is_wanted_only_now_did_not_end_the_pod() -> None:
 
     assert said
     assert said.finish.reason is Reason.BOT_EXITED
+
+
+def test_container_that_never_ran_has_no_exit_code() -> None:
+    said = conclusion(observed(session(TIMED_OUT), NO_CONTAINER))
+    assert said
+    assert said.finish.exit_code is None

@@ -155,6 +155,7 @@ def test_why_and_how(facts: Facts, reason: Reason, outcome: Outcome) -> None:
             "the pipeline did not start: its StartFrame did not get through within Pipecat's own timeout",
             id="a StartFrame that got stuck",
         ),
+        pytest.param(TERMINATED, "the pipeline had not started", id="asked to end before it started"),
     ],
 )
 def test_message(facts: Facts, message: str | None) -> None:

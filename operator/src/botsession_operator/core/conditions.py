@@ -78,4 +78,5 @@ def _controlled(observed: Observed) -> Claim:
 
 def _finished(conclusion: Conclusion) -> Claim:
     finish = conclusion.finish
-    return Claim(ConditionType.FINISHED, TRUE, finish.reason, f"{finish.outcome}: {finish.message or 'as asked'}")
+    told = f"{finish.outcome}: {finish.message}" if finish.message else str(finish.outcome)
+    return Claim(ConditionType.FINISHED, TRUE, finish.reason, told)

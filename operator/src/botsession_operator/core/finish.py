@@ -109,7 +109,8 @@ def _without_pod(observed: Observed, wanted: Wanted | None, now: datetime) -> Co
 
 
 def _operators(reason: Reason, outcome: Outcome, pod: Pod | None, observed: Observed, now: datetime) -> Conclusion:
-    termination = pod.termination if pod else None
+    # The kubelet gives a code, 137, to a container that never ran too.
+    termination = pod.termination if pod and pod.started_at else None
     finish = Finish(
         reason=reason,
         outcome=outcome,

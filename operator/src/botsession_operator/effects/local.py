@@ -123,7 +123,7 @@ class LocalCluster:
     async def close(self) -> None:
         """Leave nothing running, however the run ended."""
         for supervisor in self._supervisors.values():
-            supervisor.kill()
+            supervisor.stop(SHORT_GRACE)
         await asyncio.gather(*self._tasks)
 
     def _keep(self, task: asyncio.Task[None]) -> None:
