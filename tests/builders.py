@@ -1,10 +1,12 @@
 """What the operator's tests are arranged with: each builder gives a quiet, running session and shows what differs."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from botsession_contract.control import SessionSnapshot
+from botsession_contract.control import SessionPatch, SessionSnapshot
 from botsession_contract.lifecycle import BotState, Cause, Mode, Outcome, Phase, Reason, Step
+from botsession_contract.limits import SessionLimits
 from botsession_contract.names import REPORT_FINALIZER, SESSION_FINALIZER
 from botsession_contract.report import Ending, ExitReport, StepTaken
 from botsession_operator.api.spec import Json, Spec, parse_spec
@@ -48,7 +50,7 @@ def raw_spec(**changes: Any) -> Json:
     shutdown = {"mode": "Graceful", "gracePeriod": "30s", "cancelPeriod": "10s", "farewell": ""}
     shutdown |= changes.pop("shutdown", {})
     bot = {"image": "registry.example/bot:1", "target": "bot.py", "python": "python3", "runtime": "Injected"}
-    limits = {"maxSessionDuration": "30m", "startTimeout": "2m", "end": ""}
+    limits = {"maxSessionDuration": "30m", "startTimeout": "2m", "joinTimeout": "1m", "end": ""}
     return {"bot": bot, "shutdown": shutdown, **limits, **changes}
 
 
@@ -129,10 +131,16 @@ def report(reason: Reason = Reason.COMPLETED, outcome: Outcome = Outcome.DRAINED
 
 def snapshot(state: BotState = BotState.RUNNING, **members: Any) -> SessionSnapshot:
     """Give what a supervisor answers whose pipeline started 50 seconds ago and who knows its deadline."""
+    members = {"limits": SessionLimits(join_timeout_seconds=60.0), **members}
     facts: dict[str, Any] = (
         {} if state is BotState.STARTING else {"started_at": ago(50), "deadline": ago(50) + timedelta(minutes=30)}
     )
     return SessionSnapshot(state=state, now=NOW, **{**facts, **members})
+
+
+def adjusted(before: SessionSnapshot, patch: SessionPatch) -> SessionSnapshot:
+    """Give what a supervisor knows that has been told new limits."""
+    return replace(before, deadline=patch.deadline or before.deadline, limits=patch.limits or before.limits)
 
 
 def taken(cause: Cause, mode: Mode = Mode.GRACEFUL, *steps: Step, since: float = 0) -> Ending:

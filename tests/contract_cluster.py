@@ -58,7 +58,7 @@ async def eventually(claim: Callable[[], Awaitable[bool]]) -> None:
 def session_manifest() -> Json:
     bot = {"image": "registry.invalid/bot:1", "target": "bot.py", "python": "python3", "runtime": "Injected"}
     shutdown = {"mode": "Graceful", "gracePeriod": "30s", "cancelPeriod": "10s", "farewell": ""}
-    limits = {"maxSessionDuration": "30m", "startTimeout": "2m", "end": ""}
+    limits = {"maxSessionDuration": "30m", "startTimeout": "2m", "joinTimeout": "1m", "end": ""}
     spec = {"bot": bot, "shutdown": shutdown, "podTemplate": NOWHERE, **limits}
     kind = {"apiVersion": "botsession.dev/v1alpha1", "kind": "BotSession"}
     return {**kind, "metadata": {"name": f"contract-{uuid.uuid4().hex[:8]}"}, "spec": spec}

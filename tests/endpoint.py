@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from botsession_contract.control import EndRequest, SessionSnapshot
+from botsession_contract.control import EndRequest, SessionPatch, SessionSnapshot
 from botsession_contract.lifecycle import BotState
 from botsession_runtime.control import WrongStateError
 
@@ -18,7 +18,7 @@ class FakeSession:
     is_ready: bool = True
     refusal: str = ""
     ends: list[EndRequest] = field(default_factory=list)
-    deadlines: list[datetime] = field(default_factory=list)
+    patches: list[SessionPatch] = field(default_factory=list)
 
     def snapshot(self) -> SessionSnapshot:
         return SessionSnapshot(BotState.ENDING if self.ends else BotState.RUNNING, NOW)
@@ -27,9 +27,9 @@ class FakeSession:
         self._refuse()
         self.ends.append(request)
 
-    def move_deadline(self, deadline: datetime) -> None:
+    def adjust(self, patch: SessionPatch) -> None:
         self._refuse()
-        self.deadlines.append(deadline)
+        self.patches.append(patch)
 
     def _refuse(self) -> None:
         if self.refusal:

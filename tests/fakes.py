@@ -1,13 +1,14 @@
 """A world in memory: the API server, its kubelets and the supervisors, driven by the test, on a clock that stands."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from botsession_contract.control import EndRequest, SessionSnapshot
+from botsession_contract.control import EndRequest, SessionPatch, SessionSnapshot
 from botsession_contract.jsonform import decode, format_time
-from botsession_contract.launch import LAUNCH_ENV
+from botsession_contract.launch import LAUNCH_ENV, Launch
 from botsession_contract.lifecycle import BotState, Mode, Outcome, Phase, Reason, Step
 from botsession_contract.names import BOT_CONTAINER, SESSION_LABEL
 from botsession_contract.report import Ending, ExitReport, StepTaken, to_bytes
@@ -20,7 +21,7 @@ from botsession_operator.core.pods import Injection, PodSettings
 from botsession_operator.effects.objects import Objects
 from botsession_operator.errors import PodRefused
 from botsession_operator.reconcile import Deps, reconcile
-from tests.builders import KEY, NOW, raw_spec
+from tests.builders import KEY, NOW, adjusted, raw_spec
 
 POD_SETTINGS: Final = PodSettings("registry.example/runtime:1", Injection.IMAGE_VOLUME, "http://operator:8475")
 CONTROL_KEY: Final = b"0" * 32
@@ -149,11 +150,11 @@ class FakeControl:
             supervisor.snapshot = replace(supervisor.snapshot, state=BotState.ENDING, ending=ending)
         return supervisor.snapshot
 
-    async def set_deadline(self, pod: Pod, token: str, deadline: datetime) -> SessionSnapshot | Silence:
+    async def adjust(self, pod: Pod, token: str, patch: SessionPatch) -> SessionSnapshot | Silence:
         supervisor = self._reach(pod)
         if supervisor is None:
             return Silence.UNREACHABLE
-        supervisor.snapshot = replace(supervisor.snapshot, deadline=deadline)
+        supervisor.snapshot = adjusted(supervisor.snapshot, patch)
         return supervisor.snapshot
 
     def _reach(self, pod: Pod) -> FakeSupervisor | None:
@@ -225,7 +226,9 @@ class World:
         variables = self.stored_pod["spec"]["containers"][0]["env"]
         (launch,) = (each["value"] for each in variables if each["name"] == LAUNCH_ENV)
         assert KEY.name in launch
-        self.supervisor.snapshot = replace(running, deadline=self.clock.now() + timedelta(minutes=30))
+        limits = decode(Launch, json.loads(launch)).limits
+        deadline = self.clock.now() + timedelta(minutes=30)
+        self.supervisor.snapshot = replace(running, deadline=deadline, limits=limits)
 
     def report(self, reason: Reason, outcome: Outcome = Outcome.DRAINED) -> None:
         known = self.supervisor.snapshot

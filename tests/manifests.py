@@ -53,6 +53,8 @@ class Refusal(NamedTuple):
 _DURATIONS: Final = {
     "maxSessionDuration": ("must be a duration from 1s to 24h, for example 30m", ["0s", "24h1s"]),
     "startTimeout": ("must be a duration from 1s to 1h, for example 2m", ["999ms", "61m"]),
+    "idleTimeout": ("must be 0s, for off, or a duration from 1s to 24h, for example 5m", ["999ms", "24h1s"]),
+    "joinTimeout": ("must be 0s, for off, or a duration from 1s to 1h, for example 1m", ["999ms", "61m"]),
     "shutdown__gracePeriod": ("must be a duration from 0s to 10m, for example 30s", ["10m0.5s"]),
     "shutdown__cancelPeriod": ("must be a duration from 1s to 5m, for example 10s", ["0.5s", "301s"]),
 }
@@ -231,6 +233,45 @@ def _rest() -> Iterator[Refusal]:
     )
 
 
+def _idle(*, timeout: str | None = "5m", **idle: Any) -> Json:
+    return session(spec__idle=idle, **({} if timeout is None else {"spec__idleTimeout": timeout}))
+
+
+def _idles() -> Iterator[Refusal]:
+    alone = "write spec.idleTimeout too, for example 5m, because idle only says how it is judged"
+    shorter = "must be shorter than spec.idleTimeout, for example 4m where that is 5m"
+    prompt = {"after": "4m", "text": "Are you still there?"}
+    yield Refusal("idle without a timeout", _idle(timeout=None, frames=["UserSpeakingFrame"]), "spec.idle", alone)
+    for after, timeout in [("5m", "5m"), ("301s", "5m"), ("1s", "0s")]:
+        yield Refusal(
+            f"a prompt after {after} of {timeout}",
+            _idle(timeout=timeout, prompt={**prompt, "after": after}),
+            "spec.idle.prompt.after",
+            shorter,
+        )
+    for after in [*_NO_DURATIONS, "0s", "999ms"]:
+        yield Refusal(
+            f"a prompt after {after!r}",
+            _idle(prompt={**prompt, "after": after}),
+            "spec.idle.prompt.after",
+            "must be a duration from 1s to 24h, for example 4m",
+        )
+    yield Refusal("a prompt without words", _idle(prompt={"after": "1m"}), "spec.idle.prompt.text", "Required value")
+    yield Refusal(
+        "an empty prompt",
+        _idle(prompt={**prompt, "text": ""}),
+        "spec.idle.prompt.text",
+        "should be at least 1 chars long",
+    )
+    for name in ["", "frames.UserSpeakingFrame", "User Speaking", "4Frame"]:
+        yield Refusal(
+            f"a frame class {name!r}",
+            _idle(frames=[name]),
+            "spec.idle.frames[0]",
+            "must be the name of a frame class, for example UserSpeakingFrame",
+        )
+
+
 def _templates() -> Iterator[Refusal]:
     spec = "spec.podTemplate.spec"
     for kind in ["labels", "annotations"]:
@@ -262,7 +303,7 @@ def _templates() -> Iterator[Refusal]:
 
 
 #: What admission refuses. The path is empty where the sentence itself names the field.
-REFUSALS: Final = [*_bots(), *_environments(), *_templates(), *_owned(), *_durations(), *_rest()]
+REFUSALS: Final = [*_bots(), *_environments(), *_templates(), *_owned(), *_durations(), *_idles(), *_rest()]
 
 _SECRET: Final = {"name": "A", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "a", "optional": True}}}
 _SIDECAR: Final = {"name": "recorder", "image": "recorder:1", "restartPolicy": "Always"}
@@ -280,15 +321,21 @@ ADMITTED: Final = {
     "nulls for what is left out": session(spec__bot__command=None, spec__end=None, spec__shutdown=None),
     "the longest durations": session(
         spec__maxSessionDuration="24h",
+        spec__idleTimeout="24h",
         spec__startTimeout="60m",
+        spec__joinTimeout="1h",
         spec__shutdown={"gracePeriod": "10m0s", "cancelPeriod": "300s"},
     ),
     "the shortest durations": session(
         spec__maxSessionDuration="1000ms",
+        spec__idleTimeout="1s",
         spec__startTimeout="1s",
+        spec__joinTimeout="1s",
         spec__shutdown={"gracePeriod": "0s", "cancelPeriod": "1s"},
     ),
     "a mixed duration": session(spec__maxSessionDuration="1h29m59.5s"),
+    "limits that are off": session(spec__idleTimeout="0s", spec__joinTimeout="0s"),
+    "a way to be idle": _idle(frames=["UserSpeakingFrame", "MyFrame_2"], prompt={"after": "299s", "text": "Hello?"}),
     "an end from the start": session(spec__end="Immediate"),
     "the rest of a pod spec": pod_spec(nodeSelector={"a": "b"}, hostNetwork=True, volumes=[{"name": "data"}]),
     "a mount for the bot": bot_container(volumeMounts=[{"name": "data", "mountPath": "/data"}], workingDir="/app"),

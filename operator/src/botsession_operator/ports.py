@@ -3,10 +3,9 @@
 Each has a real implementation in `effects/`; the cluster has two. One set of contract tests holds them all.
 """
 
-from datetime import datetime
 from typing import Protocol
 
-from botsession_contract.control import EndRequest, SessionSnapshot
+from botsession_contract.control import EndRequest, SessionPatch, SessionSnapshot
 from botsession_operator.api.spec import Json
 from botsession_operator.core.news import News
 from botsession_operator.core.observe import Key, Pod, Session, Silence
@@ -64,6 +63,6 @@ class Control(Protocol):
         """Ask for the end; asking twice is harmless."""
         ...
 
-    async def set_deadline(self, pod: Pod, token: str, deadline: datetime) -> SessionSnapshot | Silence:
-        """Tell the backstop its deadline."""
+    async def adjust(self, pod: Pod, token: str, patch: SessionPatch) -> SessionSnapshot | Silence:
+        """Tell the limits that have moved."""
         ...

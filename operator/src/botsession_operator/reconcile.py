@@ -105,8 +105,8 @@ async def _steer(
     if plan.end:
         log.info("end requested", session=str(session.key), cause=plan.end.cause, mode=plan.end.mode)
         return await deps.control.end(pod, token, plan.end)
-    if plan.set_deadline:
-        return await deps.control.set_deadline(pod, token, plan.set_deadline)
+    if plan.adjust:
+        return await deps.control.adjust(pod, token, plan.adjust)
     return control
 
 

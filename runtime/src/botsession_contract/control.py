@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from botsession_contract.lifecycle import BotState, Cause, Mode
+from botsession_contract.limits import SessionLimits
 from botsession_contract.report import Ending, ExitReport
 
 CONTROL_PORT: Final = 8474
@@ -32,9 +33,11 @@ class EndRequest:
 
 @dataclass(frozen=True, slots=True)
 class SessionPatch:
-    """`PATCH /v1/session`: the deadline that the backstop watches."""
+    """`PATCH /v1/session`: what bounds the session from now on. At least one is given; what is left out stays."""
 
-    deadline: datetime
+    #: What the backstop watches.
+    deadline: datetime | None = None
+    limits: SessionLimits | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +52,5 @@ class SessionSnapshot:
     deadline: datetime | None = None
     ending: Ending | None = None
     report: ExitReport | None = None
+    #: The limits in force; None from a runtime that is too old to have any.
+    limits: SessionLimits | None = None

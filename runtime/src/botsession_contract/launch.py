@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from botsession_contract.control import CONTROL_PORT
 from botsession_contract.lifecycle import Mode
+from botsession_contract.limits import NO_LIMITS, SessionLimits
 
 #: Environment variable of the supervisor: a `Launch` as JSON.
 LAUNCH_ENV: Final = "BOTSESSION_LAUNCH"
@@ -44,6 +45,8 @@ class Launch:
     body: Any = None
     #: From pipeline start. The supervisor ends the session itself BACKSTOP_SECONDS past it.
     max_duration_seconds: float = float(LONGEST_SESSION_SECONDS)
+    #: The supervisor strikes these itself. They may be moved later, by PATCH.
+    limits: SessionLimits = NO_LIMITS
     #: What the kubelet gives the pod between SIGTERM and SIGKILL.
     termination_grace_seconds: float = 60.0
     shutdown: Shutdown = Shutdown()

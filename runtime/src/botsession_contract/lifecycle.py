@@ -29,6 +29,8 @@ class Cause(StrEnum):
     """Why a session was asked to end. Each is also a `Reason`."""
 
     MAX_DURATION = "MaxDuration"  # maxSessionDuration has passed since the pipeline started
+    IDLE_TIMEOUT = "IdleTimeout"  # nothing that counts as activity was seen for idleTimeout
+    NO_CLIENT = "NoClient"  # no client had ever connected when joinTimeout had passed since the pipeline started
     END_REQUESTED = "EndRequested"  # spec.end was set
     DELETED = "Deleted"  # the BotSession was deleted
     EVICTED = "Evicted"  # the pod got a SIGTERM that nobody here asked for: a drain, an eviction, a deleted pod
@@ -40,7 +42,8 @@ class Reason(StrEnum):
 
     COMPLETED = "Completed"  # the bot ended itself with an EndFrame or a StopFrame
     BOT_CANCELLED = "BotCancelled"  # the bot ended itself with a CancelFrame
-    IDLE_TIMEOUT = "IdleTimeout"  # Pipecat's own idle timeout, as the bot configured it, struck
+    IDLE_TIMEOUT = "IdleTimeout"  # it was quiet for idleTimeout, or for as long as the bot itself had configured
+    NO_CLIENT = "NoClient"  # no client had ever connected when joinTimeout had passed since the pipeline started
     MAX_DURATION = "MaxDuration"  # maxSessionDuration has passed since the pipeline started
     END_REQUESTED = "EndRequested"  # spec.end was set
     DELETED = "Deleted"  # the BotSession was deleted

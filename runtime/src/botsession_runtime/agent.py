@@ -33,6 +33,20 @@ LONGEST_TEXT = 500
 MOST_NAMES = 20
 #: Events kept while the supervisor does not read. Beyond that the oldest go: the bot's memory is not ours to fill.
 LARGEST_BACKLOG = 1000
+#: The supervisor is told of activity at most this often, in seconds; that much later it may learn of the last of it.
+ACTIVITY_SECONDS = 0.5
+#: What Pipecat itself counts as activity; 1.3 and 1.4 only the first two.
+ACTIVITY_FRAMES = (
+    "BotSpeakingFrame",
+    "UserSpeakingFrame",
+    "UserStartedSpeakingFrame",
+    "TranscriptionFrame",
+    "InterimTranscriptionFrame",
+)
+#: Frames that come of the bot's own speech, by the beginnings of their names.
+BOT_FRAMES = ("Bot", "TTS", "Output", "SpeechOutput")
+#: Set for Pipecat's idle timeout, it never strikes, and its timer still runs, so that it can be given back: 30 years.
+NEVER_SECONDS = 1e9
 
 
 class Wire:
@@ -52,8 +66,9 @@ class Wire:
         self._flush()
 
     def listen(self, loop: asyncio.AbstractEventLoop, obey: Any) -> None:
-        """Hand each order that arrives to `obey`; None when the supervisor is gone."""
+        """Hand each order that arrives to `obey`, first those that are there already; None: the supervisor is gone."""
         loop.add_reader(self._fd, self._read, loop, obey)
+        self._read(loop, obey)
 
     def _flush(self) -> None:
         with contextlib.suppress(BlockingIOError, BrokenPipeError, ConnectionError):
@@ -156,6 +171,52 @@ class Root:
         self.has_end_in_flight = False
         self.has_finished = False
         self.trails: dict[int, Trail] = {}
+        #: The idle timeout that the bot itself configured.
+        self.own_idle = getattr(worker, "_idle_timeout_secs", None)
+
+    def set_idle_timer(self, *, is_ours: bool) -> None:
+        """Switch Pipecat's own idle timeout off while ours decides, and on again when it does not.
+
+        There is no public way to do it; what is used here is the same from 1.3 to 1.14.
+        """
+        wanted = NEVER_SECONDS if is_ours and self.own_idle else self.own_idle
+        if getattr(self.worker, "_idle_timeout_secs", wanted) != wanted:
+            self.worker._idle_timeout_secs = wanted
+            self.worker._idle_event.set()  # the wait that is under way still has the old timeout
+
+
+class Activity:
+    """Notices that somebody speaks, and tells the supervisor, whose clock runs on while the bot is blocked."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self._seen_at = 0.0
+        self._told_at = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_prompted = False
+
+    def saw(self, frame: Any) -> None:
+        """Note a frame that counts. After a prompt the bot's voice does not, or it would answer itself for ever."""
+        if self._is_prompted and type(frame).__name__.startswith(BOT_FRAMES):
+            return
+        self._is_prompted = False
+        self._seen_at = time.monotonic()
+        if self._timer is None:
+            self._tell()
+
+    def prompted(self) -> None:
+        """Note that the bot is about to ask whether anybody is there."""
+        self._is_prompted = True
+
+    def _tell(self) -> None:
+        self._told_at = self._seen_at
+        self._wire.tell("active", at=self._seen_at)
+        self._timer = asyncio.get_running_loop().call_later(ACTIVITY_SECONDS, self._tell_more)
+
+    def _tell_more(self) -> None:
+        self._timer = None
+        if self._seen_at > self._told_at:
+            self._tell()
 
 
 class Agent:
@@ -168,6 +229,12 @@ class Agent:
         self._has_client = False
         self._was_asked = False
         self._is_listening = False
+        self._limits: dict[str, Any] = {}
+        #: The frame classes that count as activity now; none while no limit needs to know.
+        self.counted: tuple[type, ...] = ()
+        #: Those, and the ones that are looked at always.
+        self.watched: tuple[type, ...] = ()
+        self.activity = Activity(wire)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def watch_runner(self, runner: Any) -> None:
@@ -185,6 +252,7 @@ class Agent:
             return
         root = Root(worker)
         self._roots.append(root)
+        self._apply_limits()
         worker.add_observer(_observer(self, root))
         for event, handler in self._handlers(root).items():
             worker.add_event_handler(event, handler)
@@ -211,17 +279,59 @@ class Agent:
         """Carry out an order. Without a supervisor nobody would bound or report the session, so it ends."""
         order = order or {"do": "cancel", "reason": "the supervisor is gone"}
         try:
-            self._was_asked = True
-            reason = Ours(order["reason"])
-            if order["do"] == "end":
-                self._end(reason, order.get("farewell") or "")
-            elif order["do"] == "cancel":
-                self._cancel(reason)
+            if order["do"] == "limit":
+                self._limits = order
+                self._apply_limits()
+            elif order["do"] == "say":
+                self._say(order["text"])
             else:
-                self._force(reason, self._live())
-                self._wire.tell("took", step="ForcedCancelFrame")
+                self._step_down(order)
         except Exception as exc:  # noqa: BLE001  # whatever it is must not reach the bot's event loop
             self._wire.tell("trouble", message=one_line(exc))
+
+    def _step_down(self, order: dict[str, Any]) -> None:
+        self._was_asked = True
+        reason = Ours(order["reason"])
+        if order["do"] == "end":
+            self._end(reason, order.get("farewell") or "")
+        elif order["do"] == "cancel":
+            self._cancel(reason)
+        else:
+            self._force(reason, self._live())
+            self._wire.tell("took", step="ForcedCancelFrame")
+
+    def _apply_limits(self) -> None:
+        """Look for what counts as activity, and see to it that one idle timeout decides: ours, or the bot's own."""
+        if not self._roots:
+            return  # the bot's own frame classes may not have been imported yet
+        is_ours = bool(self._limits.get("takes_over"))
+        unknown: list[str] = []
+        self.counted = ()
+        if self._limits.get("watches"):
+            self.counted, unknown = frame_classes(self._limits.get("frames") or ())
+        self.watched = (*_always_watched(), *self.counted)
+        for root in self._roots:
+            root.set_idle_timer(is_ours=is_ours)
+        if unknown:
+            missing = ", ".join(unknown)
+            self._advise(f"spec.idle.frames: pipecat {_pipecat_version()} and this bot have no frame class {missing}")
+        if is_ours and not all(hasattr(root.worker, "_idle_timeout_secs") for root in self._roots):
+            self._advise("spec.idleTimeout: this Pipecat's own idle timeout cannot be switched off, and may strike too")
+
+    def _advise(self, message: str) -> None:
+        self._wire.tell("advice", message=message[:LONGEST_TEXT])
+
+    def _say(self, text: str) -> None:
+        """Have a sentence spoken, where there is somebody to hear it."""
+        from pipecat.frames.frames import TTSSpeakFrame
+
+        for root in self._live()[:1]:
+            if self._is_heard(root):
+                self.activity.prompted()
+                self._track(root.worker.queue_frame(TTSSpeakFrame(text)))
+
+    def _is_heard(self, root: Root) -> bool:
+        return self._has_client or not _has_clients(root.worker)
 
     def trouble(self, exc: BaseException) -> None:
         """Say that the hook itself has failed: the bot runs on, unwatched."""
@@ -238,7 +348,7 @@ class Agent:
         """Give the handlers by event. Plain functions: each is one message, and there is nothing to await."""
         tell = self._wire.tell
         handlers = {
-            "on_pipeline_started": lambda *_: tell("started"),
+            "on_pipeline_started": lambda *_: tell("started", clients=_has_clients(root.worker)),
             "on_pipeline_finished": lambda _worker, frame: self._finished(root, frame),
             "on_pipeline_error": lambda _worker, frame: tell("error", **_error(frame)),
             "on_idle_timeout": lambda *_: tell("idle"),
@@ -266,7 +376,7 @@ class Agent:
     def _end(self, reason: Ours, farewell: str) -> None:
         for number, root in enumerate(self._live()):
             root.has_end_in_flight = True
-            is_heard = number == 0 and (self._has_client or not _has_clients(root.worker))
+            is_heard = number == 0 and self._is_heard(root)
             self._track(_queue_end(root.worker, reason, farewell if is_heard else ""))
         self._wire.tell("took", step="EndFrame")
 
@@ -312,22 +422,30 @@ class Agent:
             self.trouble(exc)
 
 
+def _always_watched() -> tuple[type, ...]:
+    from pipecat.frames.frames import CancelFrame, ClientConnectedFrame, EndFrame, StopFrame
+
+    return EndFrame, StopFrame, CancelFrame, ClientConnectedFrame
+
+
 def _observer(agent: Agent, root: Root) -> Any:
     from pipecat.frames.frames import CancelFrame, ClientConnectedFrame, EndFrame, StopFrame
     from pipecat.observers.base_observer import BaseObserver
 
     enders = (EndFrame, StopFrame, CancelFrame)
-    watched = (*enders, ClientConnectedFrame)
 
     class Watch(BaseObserver):
         """Sees every push of every frame, so all but a few go by with one check."""
 
         async def on_push_frame(self, data: Any) -> None:
-            if not isinstance(data.frame, watched):
+            frame = data.frame
+            if not isinstance(frame, agent.watched):
                 return
-            if isinstance(data.frame, enders):
-                agent.hop(root, data.frame, data.source, data.destination)
-            else:
+            if isinstance(frame, agent.counted):
+                agent.activity.saw(frame)
+            if isinstance(frame, enders):
+                agent.hop(root, frame, data.source, data.destination)
+            elif isinstance(frame, ClientConnectedFrame):
                 agent.client_connected()
 
     return Watch()
@@ -347,11 +465,37 @@ async def _queue_end(worker: Any, reason: Ours, farewell: str) -> None:
 
 
 def _has_clients(worker: Any) -> bool:
-    """Tell whether the pipeline's transport is one that says when a client connects. Local audio is not."""
+    """Tell whether the pipeline's transport is one that says when a client connects; not all do, local audio does not.
+
+    One that does has to import the frame that says so into a module of its own.
+    """
     from pipecat.transports.base_input import BaseInputTransport
 
-    inputs = [each for each in _processors(worker.pipeline) if isinstance(each, BaseInputTransport)]
-    return any(not type(each).__module__.startswith("pipecat.transports.local") for each in inputs)
+    inputs = (type(each) for each in _processors(worker.pipeline) if isinstance(each, BaseInputTransport))
+    modules = (sys.modules.get(cls.__module__) for kind in inputs for cls in kind.__mro__)
+    return any(hasattr(module, "ClientConnectedFrame") for module in modules)
+
+
+def frame_classes(names: Iterable[str]) -> tuple[tuple[type, ...], list[str]]:
+    """Find Pipecat's or the bot's own frame classes by name; give them, and the names that there are none for.
+
+    Where no name is known, those that Pipecat counts itself stand in: a misspelling should not hang up on a caller.
+    """
+    from pipecat.frames.frames import Frame
+
+    known: dict[str, list[type]] = {}
+    for cls in _below(Frame):
+        known.setdefault(cls.__name__, []).append(cls)
+    unknown = sorted({name for name in names if name not in known})
+    found = [cls for name in names for cls in known.get(name, ())]
+    return tuple(found or [cls for name in ACTIVITY_FRAMES for cls in known.get(name, ())]), unknown
+
+
+def _below(cls: type) -> Iterable[type]:
+    each: type
+    for each in cls.__subclasses__():
+        yield each
+        yield from _below(each)
 
 
 def _can_hold(processor: Any) -> bool:

@@ -35,6 +35,8 @@ class Bot(NamedTuple):
 def start(orders: dict[str, Any], environ: dict[str, str]) -> Bot:
     """Start the bot that the orders describe, in a session of its own: a process group that can be killed whole."""
     ours, theirs = socket.socketpair()
+    # Already there when the hook opens the wire: Pipecat's own idle timer must be set before the pipeline starts.
+    ours.send(json.dumps(limit_order(orders.get("limits") or {})).encode() + b"\n")
     dumps, dump_target = os.pipe()
     process, failure = None, None
     try:
@@ -75,7 +77,15 @@ def bot_environment(orders: dict[str, Any], environ: dict[str, str], agent_fd: i
         # The launcher is found where we are; it takes this out again before the bot is imported.
         env["PYTHONPATH"] = os.pathsep.join(each for each in (str(HERE.parent), env.get("PYTHONPATH", "")) if each)
     bot = {"target": orders.get("target"), "body": orders.get("body"), "session": orders.get("name")}
+    bot["idle"] = (orders.get("limits") or {}).get("idleTimeoutSeconds")
     return env | {BOT_ENV: json.dumps(bot)}
+
+
+def limit_order(limits: dict[str, Any]) -> dict[str, Any]:
+    """Give the order that tells the hook what counts as activity, and whose idle timeout decides."""
+    idle = limits.get("idleTimeoutSeconds")
+    frames = limits.get("idleFrames") or []
+    return {"do": "limit", "takes_over": idle is not None, "watches": bool(idle), "frames": frames}
 
 
 def without_our_path(env: dict[str, str]) -> dict[str, str]:

@@ -3,7 +3,6 @@
 import json
 import math
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from typing import Any, Final, Protocol, TypeVar
 
 from aiohttp import web
@@ -22,6 +21,7 @@ from botsession_contract.control import (
 from botsession_contract.credentials import token_matches
 from botsession_contract.jsonform import PayloadError, Unknown, decode, encode
 from botsession_contract.launch import LONGEST_SESSION_SECONDS
+from botsession_contract.limits import SessionLimits
 
 #: The kubelet's probes carry no token, and learn nothing but yes or no.
 OPEN_PATHS: Final = frozenset({LIVEZ_PATH, READYZ_PATH})
@@ -50,8 +50,8 @@ class Session(Protocol):
         """Start the ladder, or raise its mode; WrongStateError where that cannot be."""
         ...
 
-    def move_deadline(self, deadline: datetime) -> None:
-        """Watch another deadline; WrongStateError once the session ends."""
+    def adjust(self, patch: SessionPatch) -> None:
+        """Go by other limits; WrongStateError once the session ends."""
         ...
 
 
@@ -115,8 +115,13 @@ async def get_session(request: web.Request) -> web.Response:
 
 
 async def patch_session(request: web.Request) -> web.Response:
-    """Move the deadline that the backstop watches."""
-    request.app[SESSION].move_deadline((await _body(request, SessionPatch)).deadline)
+    """Move the deadline that the backstop watches, or the limits that the supervisor strikes itself."""
+    patch = await _body(request, SessionPatch)
+    if patch == SessionPatch():
+        raise PayloadError("write at least one of deadline and limits")
+    if patch.limits:
+        check_limits(patch.limits)
+    request.app[SESSION].adjust(patch)
     return _snapshot(request, 200)
 
 
@@ -127,6 +132,14 @@ async def end_session(request: web.Request) -> web.Response:
     check_seconds("cancelPeriodSeconds", wanted.cancel_period_seconds)
     request.app[SESSION].end(wanted)
     return _snapshot(request, 202)
+
+
+def check_limits(limits: SessionLimits) -> None:
+    """Refuse limits of which one is no time."""
+    check_seconds("limits.joinTimeoutSeconds", limits.join_timeout_seconds)
+    check_seconds("limits.idleTimeoutSeconds", limits.idle_timeout_seconds)
+    if limits.idle_prompt:
+        check_seconds("limits.idlePrompt.afterSeconds", limits.idle_prompt.after_seconds)
 
 
 def check_seconds(name: str, seconds: float | None) -> None:

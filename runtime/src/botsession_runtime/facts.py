@@ -77,7 +77,16 @@ class Facts:
     imported_at: float | None = None
     started_at: float | None = None
     client_at: float | None = None
+    #: The pipeline has a transport that says when a client connects.
+    has_clients: bool = False
+    #: The last sign of somebody speaking, where an idle limit has us look for it.
+    active_at: float | None = None
+    #: When the caller was last asked whether they are still there.
+    prompted_at: float | None = None
+    #: When Pipecat's own idle timeout struck.
     idle_at: float | None = None
+    #: Frames to watch for that this Pipecat does not have.
+    advice: str | None = None
     request: Request | None = None
     rungs: tuple[Rung, ...] = ()
     #: An EndFrame or a StopFrame has been queued and has not come out: whatever is queued behind it waits.
@@ -130,12 +139,21 @@ def _dumpable(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
     return replace(facts, dumpable=Dumpable(event["pid"], event["signal"], event["thread"]))
 
 
-def _started(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
-    return replace(facts, started_at=facts.started_at or at)
+def _started(facts: Facts, event: dict[str, Any], at: float) -> Facts:
+    has_clients = facts.has_clients or bool(event.get("clients"))
+    return replace(facts, started_at=facts.started_at or at, has_clients=has_clients)
 
 
 def _client(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
     return replace(facts, client_at=facts.client_at or at)
+
+
+def _active(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
+    return replace(facts, active_at=max(facts.active_at or at, at))
+
+
+def _advice(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
+    return replace(facts, advice=event["message"])
 
 
 def _idle(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
@@ -201,6 +219,8 @@ _LEARNERS: Final = {
     "dumpable": _dumpable,
     "started": _started,
     "client": _client,
+    "active": _active,
+    "advice": _advice,
     "idle": _idle,
     "timeout": _timeout,
     "hop": _hop,

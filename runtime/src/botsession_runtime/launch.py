@@ -102,6 +102,9 @@ def runner_arguments(orders: dict[str, Any]) -> Any:
     arguments = types.RunnerArguments(body={} if body is None else body, **session)
     arguments.handle_sigint = False
     arguments.handle_sigterm = False
+    if orders.get("idle") is not None:
+        # A bot that follows the convention hands it to its worker; 0 switches Pipecat's timer off, as ours.
+        arguments.pipeline_idle_timeout_secs = orders["idle"]
     return arguments
 
 

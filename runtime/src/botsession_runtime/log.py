@@ -15,6 +15,7 @@ LINES: Final = {
     "idle": "pipecat's idle timeout struck",
     "failed": "bot unusable: {message}",
     "crashed": "bot raised {message}",
+    "advice": "{message}",
     "trouble": "hook in trouble: {message}",
 }
 

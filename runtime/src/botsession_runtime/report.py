@@ -76,7 +76,7 @@ def outcome_of(facts: Facts) -> Outcome:
 
 def message_of(facts: Facts) -> str | None:
     """Say in a sentence what the enums cannot."""
-    said = [each for each in (_trouble(facts), _killed(facts)) if each]
+    said = [each for each in (_trouble(facts), _killed(facts), facts.advice) if each]
     return "; ".join(said) or None
 
 

@@ -19,13 +19,14 @@ from typing import Any
 from aiohttp import web
 from loguru import logger
 
-from botsession_contract.control import EndRequest, SessionSnapshot
-from botsession_contract.jsonform import PayloadError, decode
+from botsession_contract.control import EndRequest, SessionPatch, SessionSnapshot
+from botsession_contract.jsonform import PayloadError, decode, encode
 from botsession_contract.launch import BACKSTOP_SECONDS, Launch
 from botsession_contract.lifecycle import BotState, Cause, Mode, Phase, Step, final_phase
+from botsession_contract.limits import SessionLimits
 from botsession_contract.report import ExitReport, to_bytes
-from botsession_runtime import ending, ladder, processes, stacks
-from botsession_runtime.bot_process import Bot
+from botsession_runtime import ending, ladder, limits, processes, stacks
+from botsession_runtime.bot_process import Bot, limit_order
 from botsession_runtime.control import WrongStateError, create_app
 from botsession_runtime.dump import read_dump
 from botsession_runtime.facts import Exit, Facts, Request, Rung, learn
@@ -65,6 +66,7 @@ class Supervisor:
         # clock is set.
         self._zero = datetime.now(UTC) - timedelta(seconds=time.monotonic())
         self._deadline: float | None = None
+        self._limits = launch.limits
         self._timer: asyncio.TimerHandle | None = None
         self._unread = b""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -106,6 +108,7 @@ class Supervisor:
             deadline=None if deadline is None else self.wall(deadline),
             ending=ending_of(facts, self.wall),
             report=self.report,
+            limits=self._limits,
         )
 
     def end(self, request: EndRequest) -> None:
@@ -120,12 +123,15 @@ class Supervisor:
         elif current.mode is not request.mode:
             raise WrongStateError("the session is ending immediately, which cannot become graceful again")
 
-    def move_deadline(self, deadline: datetime) -> None:
-        """Watch another deadline."""
+    def adjust(self, patch: SessionPatch) -> None:
+        """Go by another deadline, by other limits, or both."""
         if self.facts.request or self.facts.exit:
             raise WrongStateError("the session is ending")
-        self._deadline = (deadline - self._zero).total_seconds()
-        logger.info("deadline moved to {}", deadline.isoformat())
+        if patch.deadline:
+            self._deadline = (patch.deadline - self._zero).total_seconds()
+            logger.info("deadline moved to {}", patch.deadline.isoformat())
+        if patch.limits:
+            self._limit(patch.limits)
         self._advance()
 
     def wall(self, moment: float) -> datetime:
@@ -229,8 +235,8 @@ class Supervisor:
             self._take(rung.step)
         if rung:
             self._timer = self._loop.call_at(rung.at, self._advance)
-        elif (backstop := self._backstop_at()) is not None:
-            self._timer = self._loop.call_at(backstop, self._struck)
+        elif due := self._due():
+            self._timer = self._loop.call_at(due.at, self._struck)
 
     def _next(self) -> Rung | None:
         return ladder.next_rung(self.facts, self.launch.shutdown.grace_period_seconds)
@@ -254,6 +260,9 @@ class Supervisor:
             "reason": request.cause if request else "",
             "farewell": request.farewell if request else "",
         }
+        self._tell_bot(order)
+
+    def _tell_bot(self, order: dict[str, Any]) -> None:
         with contextlib.suppress(OSError):  # a bot that does not read is dealt with by the next step
             self.bot.agent.send(json.dumps(order).encode() + b"\n")
 
@@ -263,14 +272,38 @@ class Supervisor:
         started = self.facts.started_at
         return None if started is None else started + self.launch.max_duration_seconds
 
-    def _backstop_at(self) -> float | None:
+    # The limits.
+
+    def _limit(self, wanted: SessionLimits) -> None:
+        if not self._limits.idle_timeout_seconds:
+            # Nobody has looked for activity so far, so nobody can say that there was none.
+            self.facts = replace(self.facts, active_at=self._loop.time())
+        self._limits = wanted
+        self._tell_bot(limit_order(encode(wanted)))
+        logger.info("limits are now {}", wanted)
+
+    def _due(self) -> limits.Due | None:
         deadline = self._deadline_at()
-        is_over = self.facts.request or self.facts.exit or self.facts.finish
-        return None if deadline is None or is_over else deadline + BACKSTOP_SECONDS
+        backstop = None if deadline is None else deadline + BACKSTOP_SECONDS
+        return limits.next_due(self.facts, self._limits, backstop)
 
     def _struck(self) -> None:
-        logger.warning("deadline passed and nobody ended the session")
-        self._ask(self._request(EndRequest(self._mode(), Cause.MAX_DURATION)))
+        due = self._due()
+        if due is None or due.at > self._loop.time():
+            self._advance()
+        elif due.cause is None:
+            self._prompt()
+        else:
+            logger.warning("limit struck: {}", due.cause)
+            self._ask(self._request(EndRequest(self._mode(), due.cause)))
+
+    def _prompt(self) -> None:
+        """Ask a quiet caller whether they are still there."""
+        prompt = self._limits.idle_prompt
+        self.facts = replace(self.facts, prompted_at=self._loop.time())
+        logger.info("quiet caller prompted")
+        self._tell_bot({"do": "say", "text": prompt.text if prompt else ""})
+        self._advance()
 
     async def _stop(self, number: signal.Signals) -> None:
         """Signal the bot's processes, after a look at what it is doing: afterwards it may be too late for one."""

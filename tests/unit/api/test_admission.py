@@ -28,6 +28,7 @@ def test_the_smallest_session_gets_every_default() -> None:
         "bot": {"image": "parrot:1", "target": "bot.py", "python": "python3", "runtime": RuntimeSource.INJECTED},
         "maxSessionDuration": "30m",
         "startTimeout": "2m",
+        "joinTimeout": "1m",
         "shutdown": {"mode": "Graceful", "gracePeriod": "30s", "cancelPeriod": "10s", "farewell": ""},
         "end": EndNow.NO,
     }

@@ -17,7 +17,7 @@ import yaml
 from botsession_contract.jsonform import camel
 from botsession_contract.names import BOT_CONTAINER, GROUP, KIND, PLURAL, SESSION_FINALIZER, VERSION
 from botsession_operator.api.admission import admit, session_schema
-from botsession_operator.api.spec import Bot, Shutdown, Spec, parse_spec
+from botsession_operator.api.spec import Bot, Idle, IdlePrompt, Shutdown, Spec, parse_spec
 from botsession_operator.api.status import ConditionType, Status
 from tests.manifests import Json, session
 
@@ -44,7 +44,13 @@ def names(cls: type[Any]) -> set[str]:
 
 @pytest.mark.parametrize(
     ("cls", "path"),
-    [(Spec, "spec"), (Bot, "spec.bot"), (Shutdown, "spec.shutdown")],
+    [
+        (Spec, "spec"),
+        (Bot, "spec.bot"),
+        (Idle, "spec.idle"),
+        (IdlePrompt, "spec.idle.prompt"),
+        (Shutdown, "spec.shutdown"),
+    ],
     ids=lambda value: getattr(value, "__name__", None),
 )
 def test_the_spec_has_the_fields_that_the_operator_reads(cls: type[Any], path: str) -> None:
@@ -121,7 +127,7 @@ def is_enum(hint: Any) -> bool:
 def test_each_duration_has_a_default_that_the_operator_reads() -> None:
     spec = parse_spec(admit(session())["spec"])
     durations = [getattr(part, field.name) for part in (spec, spec.shutdown) for field in dataclasses.fields(part)]
-    assert sum(isinstance(value, timedelta) for value in durations) == 4
+    assert sum(isinstance(value, timedelta) for value in durations) == 5
 
 
 @pytest.mark.parametrize("path", FIELDS)

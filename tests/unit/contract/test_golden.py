@@ -11,6 +11,7 @@ from botsession_contract.control import EndRequest, SessionPatch, SessionSnapsho
 from botsession_contract.jsonform import decode, encode
 from botsession_contract.launch import Launch, Shutdown
 from botsession_contract.lifecycle import BotState, Cause, Mode, Outcome, Reason, Step
+from botsession_contract.limits import IdlePrompt, SessionLimits
 from botsession_contract.report import DanglingTasks, Ending, ExitReport, StepTaken, Timings
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -40,6 +41,9 @@ REPORT = ExitReport(
     client_connected_at=at(3),
     ending=ENDING,
 )
+LIMITS = SessionLimits(
+    60.0, 300.0, ("BotSpeakingFrame", "UserSpeakingFrame"), IdlePrompt(240.0, "Are you still there?")
+)
 PAYLOADS: dict[str, Any] = {
     "launch-smallest": Launch("bots", "support-42", "ab" * 32, target="bot.py"),
     "launch-full": Launch(
@@ -50,6 +54,7 @@ PAYLOADS: dict[str, Any] = {
         python="/app/.venv/bin/python",
         body={"customer": {"tags": ["a", None]}},
         max_duration_seconds=1800.0,
+        limits=LIMITS,
         termination_grace_seconds=90.0,
         shutdown=Shutdown(Mode.IMMEDIATE, 20.0, 5.5, "Goodbye!"),
         poke_url="http://operator/v1/poke/bots/support-42",
@@ -60,9 +65,10 @@ PAYLOADS: dict[str, Any] = {
     ),
     "end-request-smallest": EndRequest(Mode.GRACEFUL),
     "end-request-full": EndRequest(Mode.IMMEDIATE, Cause.DELETED, "", 0.0, 2.5),
-    "session-patch": SessionPatch(at(0)),
+    "session-patch-smallest": SessionPatch(at(0)),
+    "session-patch-full": SessionPatch(at(0), LIMITS),
     "snapshot-starting": SessionSnapshot(BotState.STARTING, at(0)),
-    "snapshot-ending": SessionSnapshot(BotState.ENDING, at(12), at(2), at(3), at(10), ENDING),
+    "snapshot-ending": SessionSnapshot(BotState.ENDING, at(12), at(2), at(3), at(10), ENDING, limits=LIMITS),
     "snapshot-finished": SessionSnapshot(BotState.FINISHED, at(42), at(2), at(3), at(10), ENDING, REPORT),
     "report-smallest": ExitReport(Reason.COMPLETED, Outcome.DRAINED, at(9)),
     "report-full": REPORT,

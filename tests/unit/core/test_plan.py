@@ -5,7 +5,9 @@ from typing import Final
 
 import pytest
 
+from botsession_contract.control import SessionPatch
 from botsession_contract.lifecycle import BotState, Cause, Mode, Phase
+from botsession_contract.limits import SessionLimits
 from botsession_operator.core.observe import Observed, Pod, Silence
 from botsession_operator.core.plan import Limits, Plan, PodDeletion, make_plan
 from tests.builders import (
@@ -75,16 +77,24 @@ def test_an_ending_that_is_wanted_is_asked_for() -> None:
 @pytest.mark.parametrize(
     ("control", "is_told"),
     [
-        pytest.param(snapshot(deadline=later(1)), True, id="it knows another"),
+        pytest.param(snapshot(deadline=later(1)), True, id="it knows another deadline"),
+        pytest.param(snapshot(limits=SessionLimits(1.0)), True, id="it knows other limits"),
+        pytest.param(snapshot(limits=None), False, id="it is too old to know limits"),
         pytest.param(snapshot(), False, id="it knows"),
         pytest.param(snapshot(BotState.STARTING), False, id="it has not started"),
         pytest.param(snapshot(BotState.ENDING, deadline=later(1)), False, id="it ends already"),
         pytest.param(SILENT, False, id="it is silent"),
     ],
 )
-def test_the_backstop_learns_a_moved_deadline(control: object, is_told: bool) -> None:
+def test_the_supervisor_learns_what_was_moved(control: object, is_told: bool) -> None:
     seen = Observed(session(started()), pod(), control)  # type: ignore[arg-type]  # a snapshot or silence
-    assert bool(plan(seen).set_deadline) is is_told
+    assert bool(plan(seen).adjust) is is_told
+
+
+def test_the_supervisor_is_told_only_what_it_does_not_know() -> None:
+    seen = observed(session(started(), idleTimeout="5m"), pod())
+
+    assert plan(seen).adjust == SessionPatch(limits=SessionLimits(60.0, 300.0))
 
 
 ASKED: Final = started(ending=asked(Cause.DELETED, since=49))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from botsession_contract.jsonform import Unknown, decode
 from botsession_contract.launch import LAUNCH_ENV, Launch
 from botsession_contract.lifecycle import Mode
+from botsession_contract.limits import IdlePrompt, SessionLimits
 from botsession_operator.api.spec import Json, SpecError
 from botsession_operator.core.pods import (
     RUNTIME_VOLUME,
@@ -65,6 +66,19 @@ def test_the_supervisor_is_told_how_to_end() -> None:
     assert (told.max_duration_seconds, told.termination_grace_seconds) == (600, 13)
     assert (told.shutdown.mode, told.shutdown.farewell) == (Mode.IMMEDIATE, "Bye")
     assert (told.shutdown.grace_period_seconds, told.shutdown.cancel_period_seconds) == (5, 3)
+
+
+def test_the_supervisor_is_told_the_limits_that_it_strikes() -> None:
+    idle = {"frames": ["UserSpeakingFrame"], "prompt": {"after": "4m", "text": "Still there?"}}
+    told = launch(build(joinTimeout="90s", idleTimeout="5m", idle=idle))
+
+    assert told.limits == SessionLimits(90.0, 300.0, ("UserSpeakingFrame",), IdlePrompt(240.0, "Still there?"))
+
+
+def test_an_idle_timeout_that_is_absent_is_the_bots_own_and_zero_is_off() -> None:
+    absent, off = launch(build()).limits, launch(build(idleTimeout="0s")).limits
+
+    assert (absent.idle_timeout_seconds, off.idle_timeout_seconds) == (None, 0)
 
 
 def test_without_an_address_there_are_no_pokes() -> None:

@@ -20,10 +20,11 @@ from botsession_contract.report import Ending
 from botsession_operator.api.spec import EndNow
 from botsession_operator.api.status import Status
 from botsession_operator.core import endings
+from botsession_operator.core.limits import session_limits
 from botsession_operator.core.observe import Observed, Pod, PodState, Silence, Termination, Trouble
 from botsession_operator.core.plan import Limits, Plan, PodDeletion, make_plan
 from botsession_operator.core.status import Applied, derive_status
-from tests.builders import NOW, POD_NAME, report, session, waiting
+from tests.builders import NOW, POD_NAME, adjusted, report, session, waiting
 
 LIMITS: Final = Limits()
 GRACE: Final = {PodDeletion.NORMAL: timedelta(seconds=45), PodDeletion.SHORT: timedelta(seconds=5)}
@@ -56,6 +57,11 @@ class Sessions(RuleBasedStateMachine):
         spec = replace(self.session.spec, max_session_duration=timedelta(minutes=minutes), shutdown=shutdown)
         self.session = replace(self.session, spec=spec, generation=self.session.generation + 1)
 
+    @rule(minutes=st.sampled_from([0, 1, 5]))
+    def the_idle_timeout_is_edited(self, minutes: int) -> None:
+        spec = replace(self.session.spec, idle_timeout=timedelta(minutes=minutes))
+        self.session = replace(self.session, spec=spec, generation=self.session.generation + 1)
+
     @rule(end=st.sampled_from([EndNow.GRACEFUL, EndNow.IMMEDIATE]))
     def an_end_is_requested(self, end: EndNow) -> None:
         if self.session.spec.end is not EndNow.IMMEDIATE:
@@ -85,7 +91,13 @@ class Sessions(RuleBasedStateMachine):
     @rule()
     def the_pipeline_starts(self) -> None:
         deadline = self.now + timedelta(minutes=10)
-        self._know(state=BotState.RUNNING, started_at=self.now, deadline=deadline)
+        limits = session_limits(self.session.spec)
+        self._know(state=BotState.RUNNING, started_at=self.now, deadline=deadline, limits=limits)
+
+    @precondition(lambda self: self.supervisor and self.supervisor.state is BotState.RUNNING)
+    @rule(cause=st.sampled_from([Cause.IDLE_TIMEOUT, Cause.NO_CLIENT]))
+    def the_supervisor_strikes_a_limit(self, cause: Cause) -> None:
+        self._know(state=BotState.ENDING, ending=Ending(cause, Mode.GRACEFUL, self.now))
 
     @precondition(lambda self: self.pod and not self.pod.is_deleting)
     @rule()
@@ -162,8 +174,8 @@ class Sessions(RuleBasedStateMachine):
             self.pod = waiting(started_at=None, address=None)
         if plan.end and self.supervisor:
             self._know(state=BotState.ENDING, ending=Ending(plan.end.cause, plan.end.mode, self.now))
-        if plan.set_deadline:
-            self._know(deadline=plan.set_deadline)
+        if plan.adjust and self.supervisor:
+            self.supervisor = adjusted(self.supervisor, plan.adjust)
         if plan.delete_pod:
             self._delete(plan.delete_pod)
         if plan.release_pod and self.pod and self.pod.state is PodState.TERMINATED:
@@ -175,7 +187,7 @@ class Sessions(RuleBasedStateMachine):
 
     def _check_rest(self, plan: Plan, applied: Applied) -> None:
         """Look again at once where nothing was changed: there must be nothing to do and nothing to write."""
-        acts = (plan.create_pod, plan.set_deadline, plan.end, plan.delete_pod, plan.conclusion, plan.release_pod)
+        acts = (plan.create_pod, plan.adjust, plan.end, plan.delete_pod, plan.conclusion, plan.release_pod)
         if any(acts) or self.is_gone:
             return
         seen = Observed(self.session, self.pod, self._ask())

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from botsession_contract.lifecycle import Mode
-from botsession_operator.api.spec import EndNow, PodTemplate, RuntimeSource, SpecError, parse_spec
+from botsession_operator.api.spec import EndNow, Idle, PodTemplate, RuntimeSource, SpecError, parse_spec
 from tests.builders import raw_spec
 
 
@@ -15,6 +15,8 @@ def test_a_spec_as_the_crd_defaults_it() -> None:
     assert (spec.bot.target, spec.bot.command, spec.bot.runtime) == ("bot.py", (), RuntimeSource.INJECTED)
     assert (spec.max_session_duration, spec.start_timeout) == (timedelta(minutes=30), timedelta(minutes=2))
     assert (spec.shutdown.mode, spec.shutdown.grace_period) == (Mode.GRACEFUL, timedelta(seconds=30))
+    assert (spec.join_timeout, spec.idle_timeout) == (timedelta(minutes=1), None)
+    assert spec.idle == Idle((), None)
     assert spec.end is EndNow.NO
     assert spec.pod_template == PodTemplate({}, {}, {})
 

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from botsession_contract.control import EndRequest
+from botsession_contract.control import EndRequest, SessionPatch
 from botsession_contract.jsonform import encode
 from botsession_contract.lifecycle import Cause, Mode
 from botsession_operator.core.observe import Pod, Silence
@@ -70,7 +70,7 @@ async def test_an_end_is_asked_for(control: HttpControl, its_pod: Pod, superviso
 
 
 async def test_a_deadline_is_told(control: HttpControl, its_pod: Pod, supervisor: Supervisor) -> None:
-    assert await control.set_deadline(its_pod, "token", later(60)) == snapshot()
+    assert await control.adjust(its_pod, "token", SessionPatch(later(60))) == snapshot()
     body = {"deadline": "2026-01-31T12:01:00.000000Z"}
     assert supervisor.asked == [("PATCH", "/v1/session", body, "Bearer token")]
 

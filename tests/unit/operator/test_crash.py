@@ -22,7 +22,7 @@ WRITES: Final = {
     "delete_pod",
     "set_pod_finalizers",
     "end",
-    "set_deadline",
+    "adjust",
     "tell",
 }
 #: No story has more writes; `test_every_write_of_a_story_is_died_at` holds this up.

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from botsession_contract.lifecycle import Cause, Mode, Outcome, Phase, Reason, ReportedBy, Step
+from botsession_contract.limits import SessionLimits
 from botsession_contract.names import REPORT_FINALIZER, SESSION_FINALIZER
 from botsession_operator.api.status import ConditionType
 from botsession_operator.core.plan import Limits
@@ -105,6 +106,15 @@ async def test_more_time_reaches_the_backstop(world: World) -> None:
     await world.settle()
 
     assert world.supervisor.snapshot.deadline == world.clock.now() + timedelta(hours=2) == world.status.deadline
+
+
+async def test_an_idle_timeout_reaches_the_supervisor_in_the_pass_that_sees_it(world: World) -> None:
+    await talk(world)
+    world.edit(idleTimeout="5m")
+
+    await world.settle()
+
+    assert world.supervisor.snapshot.limits == SessionLimits(60.0, 300.0)
 
 
 async def test_a_deleted_session_waits_for_its_report(world: World) -> None:

@@ -63,6 +63,108 @@ async def test_orders_arrive_whole_and_the_end_is_noticed() -> None:
     assert orders == [{"do": "end"}, {"do": "cancel"}, None]
 
 
+class BotSpeakingFrame:
+    """By its name, the bot's voice."""
+
+
+class UserSpeakingFrame:
+    """By its name, the caller's voice."""
+
+
+class Heard:
+    """A wire that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+        self.told = asyncio.Event()
+
+    def tell(self, event: str, *, at: float) -> None:
+        assert event == "active"
+        self.times.append(at)
+        self.told.set()
+
+
+@pytest.fixture
+def heard() -> Heard:
+    return Heard()
+
+
+@pytest.fixture
+def activity(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> agent.Activity:
+    monkeypatch.setattr(agent, "ACTIVITY_SECONDS", 0.01)
+    return agent.Activity(heard)  # type: ignore[arg-type]  # all that it uses
+
+
+async def test_activity_is_told_at_once_and_then_only_now_and_again(activity: agent.Activity, heard: Heard) -> None:
+    for _ in range(100):
+        activity.saw(UserSpeakingFrame())
+    assert len(heard.times) == 1
+
+
+async def test_last_activity_is_told_in_the_end(activity: agent.Activity, heard: Heard) -> None:
+    activity.saw(UserSpeakingFrame())
+    heard.told.clear()
+    activity.saw(BotSpeakingFrame())
+    await asyncio.wait_for(heard.told.wait(), 10)
+    assert heard.times[1] > heard.times[0]
+
+
+async def test_bots_own_question_is_no_answer(activity: agent.Activity, heard: Heard) -> None:
+    activity.prompted()
+    activity.saw(BotSpeakingFrame())
+    assert not heard.times
+
+
+async def test_after_the_callers_answer_the_bots_voice_counts_again(activity: agent.Activity, heard: Heard) -> None:
+    activity.prompted()
+    activity.saw(UserSpeakingFrame())
+    heard.told.clear()
+    activity.saw(BotSpeakingFrame())
+    await asyncio.wait_for(heard.told.wait(), 10)
+    assert len(heard.times) == 2
+
+
+class Worker:
+    """What a root worker has of its own idle timer."""
+
+    def __init__(self, idle: float | None) -> None:
+        self._idle_timeout_secs = idle
+        self._idle_event = asyncio.Event()
+
+    @property
+    def timer(self) -> tuple[float | None, bool]:
+        """Give the timeout, and whether the wait under way is woken to take it up."""
+        return self._idle_timeout_secs, self._idle_event.is_set()
+
+
+@pytest.mark.parametrize(
+    ("own", "is_ours", "timer"),
+    [
+        pytest.param(300.0, True, (agent.NEVER_SECONDS, True), id="ours decides"),
+        pytest.param(300.0, False, (300.0, False), id="the bot's own stays"),
+        pytest.param(None, True, (None, False), id="there is nothing to switch off"),
+        pytest.param(0, True, (0, False), id="it is off already"),
+    ],
+)
+def test_one_idle_timeout_decides(own: float | None, is_ours: bool, timer: tuple[float | None, bool]) -> None:
+    worker = Worker(own)
+    agent.Root(worker).set_idle_timer(is_ours=is_ours)
+    assert worker.timer == timer
+
+
+def test_bots_own_idle_timeout_is_given_back() -> None:
+    worker = Worker(300.0)
+    root = agent.Root(worker)
+    root.set_idle_timer(is_ours=True)
+    root.set_idle_timer(is_ours=False)
+    assert worker.timer == (300.0, True)
+
+
+def test_worker_without_such_a_timer_is_left_alone() -> None:
+    worker = object()
+    agent.Root(worker).set_idle_timer(is_ours=True)  # an assignment to it would raise
+
+
 def test_frame_is_held_by_who_got_it_and_did_not_pass_it_on() -> None:
     trail = agent.Trail()
     trail.hop("Source", "A", can_hold=True)

@@ -7,9 +7,10 @@ import pytest
 from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 
-from botsession_contract.control import END_PATH, LARGEST_BODY_BYTES, SESSION_PATH, EndRequest
+from botsession_contract.control import END_PATH, LARGEST_BODY_BYTES, SESSION_PATH, EndRequest, SessionPatch
 from botsession_contract.credentials import token_digest
 from botsession_contract.lifecycle import Cause, Mode
+from botsession_contract.limits import IdlePrompt, SessionLimits
 from botsession_runtime.control import create_app
 from tests.endpoint import TOKEN, FakeSession
 
@@ -38,7 +39,17 @@ async def test_deadline_is_moved() -> None:
     session = FakeSession()
     response, _ = await ask(session, "PATCH", SESSION_PATH, json={"deadline": "2026-01-31T10:30:00+01:00"})
     assert response.status == 200
-    assert session.deadlines == [datetime(2026, 1, 31, 9, 30, tzinfo=UTC)]
+    assert session.patches == [SessionPatch(datetime(2026, 1, 31, 9, 30, tzinfo=UTC))]
+
+
+async def test_limits_are_moved() -> None:
+    session = FakeSession()
+    prompt = {"afterSeconds": 4, "text": "Hello?"}
+    body = {"limits": {"idleTimeoutSeconds": 5, "idleFrames": ["UserSpeakingFrame"], "idlePrompt": prompt}}
+    response, _ = await ask(session, "PATCH", SESSION_PATH, json=body)
+    assert response.status == 200
+    limits = SessionLimits(0.0, 5.0, ("UserSpeakingFrame",), IdlePrompt(4.0, "Hello?"))
+    assert session.patches == [SessionPatch(limits=limits)]
 
 
 async def test_snapshot_leaves_out_what_is_not_known() -> None:
@@ -90,7 +101,32 @@ REFUSALS = [
         id="a body that is too large",
     ),
     pytest.param("PATCH", SESSION_PATH, {"json": {"deadline": "soon"}}, 400, "RFC 3339", id="a deadline that is none"),
-    pytest.param("PATCH", SESSION_PATH, {"json": {"deadline": None}}, 400, "missing", id="no deadline"),
+    pytest.param("PATCH", SESSION_PATH, {"json": {"deadline": None}}, 400, "at least one", id="nothing to change"),
+    pytest.param("PATCH", SESSION_PATH, {"json": {"limits": {"idle": 1}}}, 400, "limits.idle", id="a typo in limits"),
+    pytest.param(
+        "PATCH",
+        SESSION_PATH,
+        {"json": {"limits": {"joinTimeoutSeconds": -1}}},
+        400,
+        "limits.joinTimeoutSeconds must be between",
+        id="a negative limit",
+    ),
+    pytest.param(
+        "PATCH",
+        SESSION_PATH,
+        {"data": b'{"limits": {"idleTimeoutSeconds": 1e999}}', "headers": BEARER | JSON},
+        400,
+        "limits.idleTimeoutSeconds must be between",
+        id="an endless limit",
+    ),
+    pytest.param(
+        "PATCH",
+        SESSION_PATH,
+        {"json": {"limits": {"idlePrompt": {"afterSeconds": 86401, "text": ""}}}},
+        400,
+        "limits.idlePrompt.afterSeconds must be between",
+        id="a prompt after more than a day",
+    ),
     pytest.param("DELETE", SESSION_PATH, {}, 405, "", id="a wrong method"),
     pytest.param("GET", "/v1/nowhere", {}, 404, "", id="an unknown path"),
 ]
@@ -105,7 +141,7 @@ async def test_refusal_is_a_problem_document_and_changes_nothing(
     assert (response.status, response.content_type) == (status, "application/problem+json")
     assert (problem["type"], problem["status"]) == ("about:blank", status)
     assert detail in problem["detail"]
-    assert (session.ends, session.deadlines) == ([], [])
+    assert (session.ends, session.patches) == ([], [])
 
 
 @pytest.mark.parametrize("seconds", ["-1", "NaN", "Infinity", "1e400", "86401", "true", '"3"'])

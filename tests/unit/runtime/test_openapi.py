@@ -11,7 +11,7 @@ import pytest
 import yaml
 from aiohttp.test_utils import TestClient, TestServer
 
-from botsession_contract import control, report
+from botsession_contract import control, limits, report
 from botsession_contract.credentials import token_digest
 from botsession_contract.jsonform import camel
 from botsession_contract.launch import LONGEST_SESSION_SECONDS
@@ -28,6 +28,8 @@ PAYLOADS = [
     control.EndRequest,
     control.SessionPatch,
     control.SessionSnapshot,
+    limits.SessionLimits,
+    limits.IdlePrompt,
     report.Ending,
     report.StepTaken,
     report.ExitReport,
@@ -96,8 +98,10 @@ def test_enums_are_the_contracts(values: list[str], enum: type[StrEnum]) -> None
     [
         ("end-request-smallest", "EndRequest"),
         ("end-request-full", "EndRequest"),
-        ("session-patch", "SessionPatch"),
+        ("session-patch-smallest", "SessionPatch"),
+        ("session-patch-full", "SessionPatch"),
         ("snapshot-starting", "SessionSnapshot"),
+        ("snapshot-ending", "SessionSnapshot"),
         ("snapshot-finished", "SessionSnapshot"),
         ("report-full", "ExitReport"),
     ],

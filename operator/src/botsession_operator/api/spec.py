@@ -59,6 +59,22 @@ class PodTemplate:
 
 
 @dataclass(frozen=True, slots=True)
+class IdlePrompt:
+    """`spec.idle.prompt`: what the bot asks a caller who has gone quiet."""
+
+    after: timedelta
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """`spec.idle`: how idleness is judged."""
+
+    frames: tuple[str, ...]
+    prompt: IdlePrompt | None
+
+
+@dataclass(frozen=True, slots=True)
 class Shutdown:
     """`spec.shutdown`: how the session ends when the operator ends it."""
 
@@ -75,7 +91,11 @@ class Spec:
     bot: Bot
     pod_template: PodTemplate
     max_session_duration: timedelta
+    #: None: the bot's own setting stays. Zero: idle detection is off.
+    idle_timeout: timedelta | None
+    idle: Idle
     start_timeout: timedelta
+    join_timeout: timedelta
     shutdown: Shutdown
     end: EndNow
 
@@ -87,7 +107,10 @@ def parse_spec(raw: Json) -> Spec:
             bot=_bot(raw["bot"]),
             pod_template=_pod_template(raw.get("podTemplate", {})),
             max_session_duration=parse_duration(raw["maxSessionDuration"]),
+            idle_timeout=parse_duration(raw["idleTimeout"]) if "idleTimeout" in raw else None,
+            idle=_idle(raw.get("idle", {})),
             start_timeout=parse_duration(raw["startTimeout"]),
+            join_timeout=parse_duration(raw["joinTimeout"]),
             shutdown=_shutdown(raw["shutdown"]),
             end=EndNow(raw["end"]),
         )
@@ -113,6 +136,14 @@ def _bot(raw: Json) -> Bot:
 def _pod_template(raw: Json) -> PodTemplate:
     metadata = raw.get("metadata", {})
     return PodTemplate(metadata.get("labels", {}), metadata.get("annotations", {}), raw.get("spec", {}))
+
+
+def _idle(raw: Json) -> Idle:
+    prompt = raw.get("prompt")
+    return Idle(
+        frames=tuple(raw.get("frames", ())),
+        prompt=IdlePrompt(parse_duration(prompt["after"]), prompt["text"]) if prompt else None,
+    )
 
 
 def _shutdown(raw: Json) -> Shutdown:

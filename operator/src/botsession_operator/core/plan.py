@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
-from botsession_contract.control import EndRequest, SessionSnapshot
-from botsession_contract.lifecycle import BotState
+from botsession_contract.control import EndRequest, SessionPatch
 from botsession_operator.core import endings
 from botsession_operator.core.endings import Wanted
 from botsession_operator.core.finish import Conclusion, conclude
+from botsession_operator.core.limits import news_for_supervisor
 from botsession_operator.core.observe import Observed, Pod, PodState, Silence
 
 
@@ -43,7 +43,7 @@ class Plan:
 
     hold_session: bool = False
     create_pod: bool = False
-    set_deadline: datetime | None = None
+    adjust: SessionPatch | None = None
     end: EndRequest | None = None
     delete_pod: PodDeletion | None = None
     #: Recorded in status by this pass; everything below waits for a pass that sees it recorded.
@@ -66,7 +66,7 @@ def make_plan(observed: Observed, now: datetime, limits: Limits) -> Plan:
     return Plan(
         hold_session=not observed.session.is_held and not observed.session.is_deleting,
         create_pod=observed.pod is None,
-        set_deadline=_moved_deadline(observed),
+        adjust=news_for_supervisor(observed),
         end=endings.end_request(observed, wanted) if wanted else None,
         delete_pod=_overdue(observed, wanted, now, limits),
         wanted=wanted,
@@ -101,14 +101,6 @@ def _overdue(observed: Observed, wanted: Wanted | None, now: datetime, limits: L
 
 def _ladder_end(observed: Observed, wanted: Wanted, limits: Limits) -> datetime:
     return wanted.requested_at + endings.ladder_length(observed) + limits.ladder_margin
-
-
-def _moved_deadline(observed: Observed) -> datetime | None:
-    """Give the deadline when the spec has moved it and the supervisor's backstop does not know yet."""
-    control, deadline = observed.control, endings.deadline(observed)
-    if not isinstance(control, SessionSnapshot) or control.state is not BotState.RUNNING:
-        return None
-    return deadline if deadline != control.deadline else None
 
 
 def _next_look(observed: Observed, wanted: Wanted | None, now: datetime, limits: Limits) -> datetime:

@@ -17,6 +17,7 @@ from botsession_contract.names import (
     SESSION_LABEL,
 )
 from botsession_operator.api.spec import Json, RuntimeSource, Spec, SpecError
+from botsession_operator.core.limits import session_limits
 from botsession_operator.core.observe import Session
 
 RUNTIME_VOLUME: Final = "botsession-runtime"
@@ -125,6 +126,7 @@ def _launch(session: Session, token_sha256: str, settings: PodSettings) -> Launc
         python=spec.bot.python,
         body=spec.bot.body,
         max_duration_seconds=spec.max_session_duration.total_seconds(),
+        limits=session_limits(spec),
         termination_grace_seconds=float(termination_grace_seconds(spec)),
         shutdown=Shutdown(
             mode=spec.shutdown.mode,

@@ -1,7 +1,6 @@
 """The Control port over HTTP. What does not answer in time is Silence: the next pass asks again."""
 
 import json
-from datetime import datetime
 from typing import Any
 
 import aiohttp
@@ -31,9 +30,9 @@ class HttpControl:
         """Ask for the end; asking twice is harmless."""
         return await self._call("POST", END_PATH, pod, token, request)
 
-    async def set_deadline(self, pod: Pod, token: str, deadline: datetime) -> SessionSnapshot | Silence:
-        """Tell the backstop its deadline."""
-        return await self._call("PATCH", SESSION_PATH, pod, token, SessionPatch(deadline))
+    async def adjust(self, pod: Pod, token: str, patch: SessionPatch) -> SessionSnapshot | Silence:
+        """Tell the limits that have moved."""
+        return await self._call("PATCH", SESSION_PATH, pod, token, patch)
 
     async def _call(self, method: str, path: str, pod: Pod, token: str, body: Any = None) -> SessionSnapshot | Silence:
         url = f"http://{_host(pod)}:{pod.control_port}{path}"

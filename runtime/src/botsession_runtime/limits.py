@@ -1,0 +1,65 @@
+"""Rule: which limit of a conversation is next to strike, and when. Pure, like the ladder, and tested in a table.
+
+    joinTimeout   from pipeline start, until the first client; only where the transport would tell of one
+    idleTimeout   from the last activity; while the join limit still waits for a client there is nobody to be quiet
+    prompt        once per quiet spell, before idleTimeout
+    backstop      the deadline, and some seconds for the operator, whose business it is, to be first
+
+A limit that is moved into the past strikes now.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from botsession_contract.lifecycle import Cause
+from botsession_contract.limits import SessionLimits
+from botsession_runtime.facts import Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What happens next if nothing else does."""
+
+    at: float
+    #: The cause for which the session is asked to end; None: the caller is prompted.
+    cause: Cause | None
+
+
+NOTHING: Final[tuple[Due, ...]] = ()
+
+
+def next_due(facts: Facts, limits: SessionLimits, backstop: float | None) -> Due | None:
+    """Give the next limit to strike; None once the session ends, or while nothing bounds it."""
+    if facts.request or facts.exit or facts.finish:
+        return None
+    last = NOTHING if backstop is None else (Due(backstop, Cause.MAX_DURATION),)
+    return min((*last, *_join(facts, limits), *_idle(facts, limits)), key=lambda due: due.at, default=None)
+
+
+def awaits_client(facts: Facts, limits: SessionLimits) -> bool:
+    """Tell whether the join limit still runs."""
+    return bool(limits.join_timeout_seconds) and facts.has_clients and facts.client_at is None
+
+
+def quiet_since(facts: Facts, limits: SessionLimits) -> float | None:
+    """Give when the present quiet spell began; None while there is nobody who could be quiet."""
+    if facts.started_at is None or awaits_client(facts, limits):
+        return None
+    return max(facts.started_at, facts.client_at or 0.0, facts.active_at or 0.0)
+
+
+def _join(facts: Facts, limits: SessionLimits) -> tuple[Due, ...]:
+    if facts.started_at is None or not awaits_client(facts, limits):
+        return NOTHING
+    return (Due(facts.started_at + limits.join_timeout_seconds, Cause.NO_CLIENT),)
+
+
+def _idle(facts: Facts, limits: SessionLimits) -> tuple[Due, ...]:
+    since = quiet_since(facts, limits)
+    if since is None or not limits.idle_timeout_seconds:
+        return NOTHING
+    struck = Due(since + limits.idle_timeout_seconds, Cause.IDLE_TIMEOUT)
+    prompt = limits.idle_prompt
+    if prompt is None or (facts.prompted_at is not None and facts.prompted_at >= since):
+        return (struck,)
+    return (struck, Due(since + prompt.after_seconds, None))

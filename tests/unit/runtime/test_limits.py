@@ -1,0 +1,66 @@
+"""Which limit strikes next, and when."""
+
+from dataclasses import replace
+
+import pytest
+
+from botsession_contract.lifecycle import Cause, Mode
+from botsession_contract.limits import NO_LIMITS, IdlePrompt, SessionLimits
+from botsession_runtime.facts import Exit, Facts, Finish, Request
+from botsession_runtime.limits import Due, next_due
+
+STARTED = Facts(began=0.0, started_at=10.0)
+ALONE = replace(STARTED, has_clients=True)
+JOINED = replace(ALONE, client_at=15.0)
+JOIN = SessionLimits(join_timeout_seconds=60.0)
+IDLE = SessionLimits(idle_timeout_seconds=300.0)
+BOTH = SessionLimits(60.0, 300.0)
+PROMPT = SessionLimits(60.0, 300.0, idle_prompt=IdlePrompt(240.0, "Still there?"))
+REQUEST = Request(Cause.DELETED, Mode.GRACEFUL, at=20.0, grace_seconds=30.0, cancel_seconds=10.0)
+
+
+@pytest.mark.parametrize(
+    ("facts", "limits", "due"),
+    [
+        pytest.param(STARTED, NO_LIMITS, None, id="nothing bounds it"),
+        pytest.param(Facts(began=0.0), BOTH, None, id="nothing runs before the pipeline"),
+        pytest.param(ALONE, JOIN, Due(70.0, Cause.NO_CLIENT), id="a client is awaited from the start"),
+        pytest.param(JOINED, JOIN, None, id="one has come"),
+        pytest.param(STARTED, JOIN, None, id="none would be told of"),
+        pytest.param(ALONE, NO_LIMITS, None, id="waiting is unbounded"),
+        pytest.param(STARTED, IDLE, Due(310.0, Cause.IDLE_TIMEOUT), id="quiet since the start"),
+        pytest.param(JOINED, IDLE, Due(315.0, Cause.IDLE_TIMEOUT), id="quiet since a client came"),
+        pytest.param(
+            replace(JOINED, active_at=40.0), IDLE, Due(340.0, Cause.IDLE_TIMEOUT), id="quiet since somebody spoke"
+        ),
+        pytest.param(ALONE, BOTH, Due(70.0, Cause.NO_CLIENT), id="while one is awaited nobody is quiet"),
+        pytest.param(
+            ALONE, SessionLimits(600.0, 1.0), Due(610.0, Cause.NO_CLIENT), id="though the join limit is the longer one"
+        ),
+        pytest.param(ALONE, IDLE, Due(310.0, Cause.IDLE_TIMEOUT), id="unless nobody limits the waiting"),
+        pytest.param(STARTED, BOTH, Due(310.0, Cause.IDLE_TIMEOUT), id="unless none would be told of"),
+        pytest.param(STARTED, SessionLimits(0.0, 0.0), None, id="zero is off"),
+        pytest.param(JOINED, PROMPT, Due(255.0, None), id="the prompt comes first"),
+        pytest.param(
+            replace(JOINED, prompted_at=255.0), PROMPT, Due(315.0, Cause.IDLE_TIMEOUT), id="and only once in a spell"
+        ),
+        pytest.param(
+            replace(JOINED, prompted_at=255.0, active_at=260.0), PROMPT, Due(500.0, None), id="an answer ends the spell"
+        ),
+        pytest.param(ALONE, PROMPT, Due(70.0, Cause.NO_CLIENT), id="nobody is not prompted"),
+        pytest.param(replace(JOINED, request=REQUEST), PROMPT, None, id="it ends already"),
+        pytest.param(replace(JOINED, exit=Exit(0, 20.0)), PROMPT, None, id="it is gone"),
+        pytest.param(
+            replace(JOINED, finish=Finish("EndFrame", None, is_ours=False, at=20.0)), PROMPT, None, id="it has finished"
+        ),
+    ],
+)
+def test_next_limit(facts: Facts, limits: SessionLimits, due: Due | None) -> None:
+    assert next_due(facts, limits, None) == due
+
+
+@pytest.mark.parametrize(("backstop", "cause"), [(69.0, Cause.MAX_DURATION), (71.0, Cause.NO_CLIENT)])
+def test_the_first_to_strike_gives_the_cause(backstop: float, cause: Cause) -> None:
+    due = next_due(ALONE, BOTH, backstop)
+    assert due is not None
+    assert due.cause is cause
