@@ -1,0 +1,54 @@
+"""Idle and join limits, from `kubectl apply` to the status, on a real cluster."""
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from tests.e2e.world import Json, Session, World
+
+pytestmark = pytest.mark.cluster
+
+
+def talks(world: World, name: str, body: Json, **spec: Any) -> Session:
+    """Apply a session whose bot is quiet, busy or alone as its body says."""
+    return world.session(name, bot={"target": "talks.py", "body": body}, **spec)
+
+
+def seconds_between(earlier: str, later: str) -> float:
+    """Give how far two times of a status are apart."""
+    return (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds()
+
+
+def test_caller_who_never_comes_is_missed(world: World) -> None:
+    session = talks(world, "no-show", {"transport": "reports"}, joinTimeout="2s", idleTimeout="1s")
+    finish = session.finishes()
+    assert (finish["reason"], finish["outcome"]) == ("NoClient", "Drained")
+    assert session.status["phase"] == "Succeeded"
+    assert session.status["ending"]["cause"] == "NoClient"
+    assert "clientConnectedAt" not in session.status
+
+
+def test_bot_that_would_not_be_told_of_a_caller_misses_none(world: World) -> None:
+    session = talks(world, "no-transport", {}, joinTimeout="1s", idleTimeout="3s")
+    assert session.finishes()["reason"] == "IdleTimeout"
+
+
+def test_quiet_call_ends_with_the_bots_own_timeout_overruled(world: World) -> None:
+    body = {"transport": "reports", "client": 0, "own_idle": 1}
+    session = talks(world, "quiet", body, idleTimeout="3s")
+    finish = session.finishes()
+    assert (finish["reason"], finish["outcome"]) == ("IdleTimeout", "Drained")
+    assert 3 <= seconds_between(session.status["startedAt"], session.status["endingAt"]) < 6
+
+
+def test_idle_timeout_given_during_the_call_reaches_the_pod_within_a_second(world: World) -> None:
+    session = talks(world, "edited", {}, idleTimeout="0s").eventually(phase="Running")
+    world.edit(session, idleTimeout="1s")
+    session.until(lambda status: "endingAt" in status, within=4, what="ending")
+    assert session.finishes()["reason"] == "IdleTimeout"
+
+
+def test_misspelt_frame_class_is_told_in_the_status(world: World) -> None:
+    session = talks(world, "misspelt", {}, idleTimeout="2s", idle={"frames": ["UserSpeeking"]})
+    assert "UserSpeeking" in session.finishes()["message"]
