@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 import traceback
+import weakref
 from collections import deque
 from collections.abc import Coroutine, Iterable
 from pathlib import Path
@@ -171,18 +172,33 @@ class Root:
         self.has_end_in_flight = False
         self.has_finished = False
         self.trails: dict[int, Trail] = {}
-        #: The idle timeout that the bot itself configured.
-        self.own_idle = getattr(worker, "_idle_timeout_secs", None)
 
-    def set_idle_timer(self, *, is_ours: bool) -> None:
-        """Switch Pipecat's own idle timeout off while ours decides, and on again when it does not.
 
-        There is no public way to do it; what is used here is the same from 1.3 to 1.14.
-        """
-        wanted = NEVER_SECONDS if is_ours and self.own_idle else self.own_idle
-        if getattr(self.worker, "_idle_timeout_secs", wanted) != wanted:
-            self.worker._idle_timeout_secs = wanted
-            self.worker._idle_event.set()  # the wait that is under way still has the old timeout
+class IdleTimers:
+    """Pipecat's own idle timers. There is no public way to them; what is used here is the same from 1.3 to 1.14.
+
+    Helpers below a root worker have one each too, and it strikes the whole runner.
+    """
+
+    def __init__(self) -> None:
+        #: The idle timeout that the bot itself configured, by worker. Helpers come and go.
+        self._own: weakref.WeakKeyDictionary[Any, float | None] = weakref.WeakKeyDictionary()
+
+    def add(self, worker: Any) -> None:
+        """Learn of a worker, before its pipeline starts."""
+        self._own[worker] = getattr(worker, "_idle_timeout_secs", None)
+
+    def switch(self, *, is_ours: bool) -> None:
+        """Switch them off while our idle timeout decides, and on again when it does not."""
+        for worker, own in list(self._own.items()):
+            wanted = NEVER_SECONDS if is_ours and own else own
+            if getattr(worker, "_idle_timeout_secs", wanted) != wanted:
+                worker._idle_timeout_secs = wanted
+                worker._idle_event.set()  # the wait that is under way still has the old timeout
+
+    def can_switch(self) -> bool:
+        """Tell whether this Pipecat has them where they are known to be."""
+        return all(hasattr(worker, "_idle_timeout_secs") for worker in self._own)
 
 
 class Activity:
@@ -230,6 +246,7 @@ class Agent:
         self._was_asked = False
         self._is_listening = False
         self._limits: dict[str, Any] = {}
+        self._idle_timers = IdleTimers()
         #: The frame classes that count as activity now; none while no limit needs to know.
         self.counted: tuple[type, ...] = ()
         #: Those, and the ones that are looked at always.
@@ -248,7 +265,9 @@ class Agent:
     def watch_worker(self, worker: Any) -> None:
         """Follow a root worker from start to finish. Helpers below it live and die with it."""
         self._listen()
+        self._idle_timers.add(worker)
         if worker.parent is not None:
+            self._idle_timers.switch(is_ours=bool(self._limits.get("takes_over")))
             return
         root = Root(worker)
         self._roots.append(root)
@@ -310,12 +329,11 @@ class Agent:
         if self._limits.get("watches"):
             self.counted, unknown = frame_classes(self._limits.get("frames") or ())
         self.watched = (*_always_watched(), *self.counted)
-        for root in self._roots:
-            root.set_idle_timer(is_ours=is_ours)
+        self._idle_timers.switch(is_ours=is_ours)
         if unknown:
             missing = ", ".join(unknown)
             self._advise(f"spec.idle.frames: pipecat {_pipecat_version()} and this bot have no frame class {missing}")
-        if is_ours and not all(hasattr(root.worker, "_idle_timeout_secs") for root in self._roots):
+        if is_ours and not self._idle_timers.can_switch():
             self._advise("spec.idleTimeout: this Pipecat's own idle timeout cannot be switched off, and may strike too")
 
     def _advise(self, message: str) -> None:
@@ -469,9 +487,10 @@ def _has_clients(worker: Any) -> bool:
 
     One that does has to import the frame that says so into a module of its own.
     """
-    from pipecat.transports.base_input import BaseInputTransport
-
-    inputs = (type(each) for each in _processors(worker.pipeline) if isinstance(each, BaseInputTransport))
+    base = sys.modules.get("pipecat.transports.base_input")
+    if base is None:
+        return False  # not to be imported for a bot that has no use for it
+    inputs = (type(each) for each in _processors(worker.pipeline) if isinstance(each, base.BaseInputTransport))
     modules = (sys.modules.get(cls.__module__) for kind in inputs for cls in kind.__mro__)
     return any(hasattr(module, "ClientConnectedFrame") for module in modules)
 

@@ -147,22 +147,30 @@ class Worker:
     ],
 )
 def test_one_idle_timeout_decides(own: float | None, is_ours: bool, timer: tuple[float | None, bool]) -> None:
-    worker = Worker(own)
-    agent.Root(worker).set_idle_timer(is_ours=is_ours)
+    worker, timers = Worker(own), agent.IdleTimers()
+    timers.add(worker)
+    timers.switch(is_ours=is_ours)
     assert worker.timer == timer
 
 
 def test_bots_own_idle_timeout_is_given_back() -> None:
-    worker = Worker(300.0)
-    root = agent.Root(worker)
-    root.set_idle_timer(is_ours=True)
-    root.set_idle_timer(is_ours=False)
+    worker, timers = Worker(300.0), agent.IdleTimers()
+    timers.add(worker)
+    timers.switch(is_ours=True)
+    timers.switch(is_ours=False)
     assert worker.timer == (300.0, True)
 
 
-def test_worker_without_such_a_timer_is_left_alone() -> None:
-    worker = object()
-    agent.Root(worker).set_idle_timer(is_ours=True)  # an assignment to it would raise
+class Stranger:
+    """A worker of a Pipecat that keeps its idle timer elsewhere."""
+
+
+def test_worker_without_such_a_timer_is_left_alone_and_told_of() -> None:
+    worker, timers = Stranger(), agent.IdleTimers()
+    timers.add(worker)
+    timers.switch(is_ours=True)
+    assert not vars(worker)
+    assert not timers.can_switch()
 
 
 def test_frame_is_held_by_who_got_it_and_did_not_pass_it_on() -> None:

@@ -33,6 +33,15 @@ def test_first_root_worker_to_start_starts_the_session() -> None:
     assert told({"event": "started"}, {"event": "started"}).started_at == 1.0
 
 
+def test_clients_are_told_of_where_any_root_worker_has_a_transport_that_does() -> None:
+    assert not told({"event": "started", "clients": False}).has_clients
+    assert told({"event": "started", "clients": True}, {"event": "started", "clients": False}).has_clients
+
+
+def test_last_activity_is_kept_whenever_it_is_told() -> None:
+    assert told({"event": "active", "at": 7.0}, {"event": "active", "at": 5.0}).active_at == 7.0
+
+
 def test_first_root_worker_to_finish_is_the_conversation() -> None:
     assert told(finished("EndFrame"), finished("CancelFrame")).finish == Finish("EndFrame", None, is_ours=False, at=1.0)
 

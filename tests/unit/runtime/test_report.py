@@ -123,6 +123,11 @@ def test_why_and_how(facts: Facts, reason: Reason, outcome: Outcome) -> None:
 @pytest.mark.parametrize(
     ("facts", "message"),
     [
+        pytest.param(
+            replace(ended(ASKED, "EndFrame", ours=True), advice="there is no frame class UserTalkingFrame"),
+            "there is no frame class UserTalkingFrame",
+            id="a limit could not be judged as the spec says",
+        ),
         pytest.param(ended(RUNNING, "EndFrame"), None, id="nothing to say of a plain end"),
         pytest.param(ended(RUNNING, "EndFrame", "caller hung up"), "caller hung up", id="the bot's own words"),
         pytest.param(ended(ASKED, "EndFrame", "MaxDuration", ours=True), None, id="our own words are not repeated"),
