@@ -103,7 +103,10 @@ def _ending(observed: Observed, plan: Plan) -> EndingStatus | None:
     wanted: Wanted | None = plan.wanted
     if wanted is None:
         return None
-    return EndingStatus(wanted.cause, wanted.mode, wanted.requested_at, _step(observed, plan))
+    control = observed.control
+    # Once the supervisor knows, its own time counts: the one the ladder is measured from.
+    told = control.ending.requested_at if isinstance(control, SessionSnapshot) and control.ending else None
+    return EndingStatus(wanted.cause, wanted.mode, told or wanted.requested_at, _step(observed, plan))
 
 
 def _step(observed: Observed, plan: Plan) -> Step | None:
