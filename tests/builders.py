@@ -89,7 +89,7 @@ def started(**members: Any) -> Status:
 
 def asked(cause: Cause, mode: Mode = Mode.GRACEFUL, *, since: float = 0, step: Step | None = None) -> EndingStatus:
     """Give a recorded ending."""
-    return EndingStatus(cause, mode, ago(since), step)
+    return EndingStatus(cause, mode, ago(since), step, (StepTaken(step, ago(since)),) if step else ())
 
 
 def unmet(kind: ConditionType, reason: str, message: str = "") -> Condition:
