@@ -55,6 +55,8 @@ _DURATIONS: Final = {
     "startTimeout": ("must be a duration from 1s to 1h, for example 2m", ["999ms", "61m"]),
     "shutdown__gracePeriod": ("must be a duration from 0s to 10m, for example 30s", ["10m0.5s"]),
     "shutdown__cancelPeriod": ("must be a duration from 1s to 5m, for example 10s", ["0.5s", "301s"]),
+    "shutdown__overrides__maxDuration__gracePeriod": ("must be a duration from 0s to 10m, for example 30s", ["601s"]),
+    "shutdown__overrides__evicted__cancelPeriod": ("must be a duration from 1s to 5m, for example 10s", ["0s"]),
 }
 _NO_DURATIONS: Final = ["soon", "", "30", "-5s", "1d", "1h 30m", "9999999h", "99999999999999h"]
 
@@ -261,8 +263,40 @@ def _templates() -> Iterator[Refusal]:
     )
 
 
+def _by_cause() -> Iterator[Refusal]:
+    for cause in ["startTimeout", "MaxDuration", "hungUp"]:
+        yield Refusal(
+            f"an override for {cause}",
+            session(**{f"spec__shutdown__overrides__{cause}": {}}),
+            "",
+            f'unknown field "spec.shutdown.overrides.{cause}"',
+        )
+    yield Refusal(
+        "a mode for a requested end, which says it itself",
+        session(spec__shutdown__overrides__endRequested__mode="Immediate"),
+        "",
+        'unknown field "spec.shutdown.overrides.endRequested.mode"',
+    )
+    for cause in ["maxDuration", "deleted", "evicted"]:
+        at = f"shutdown.overrides.{cause}"
+        yield Refusal(
+            f"another mode for {cause}",
+            session(**{f"spec__{at.replace('.', '__')}__mode": "Fast"}),
+            f"spec.{at}.mode",
+            'Unsupported value: "Fast": supported values: "Graceful", "Immediate"',
+        )
+    for cause in ["maxDuration", "endRequested", "deleted", "evicted"]:
+        at = f"shutdown.overrides.{cause}"
+        yield Refusal(
+            f"a long farewell for {cause}",
+            session(**{f"spec__{at.replace('.', '__')}__farewell": "x" * 1001}),
+            f"spec.{at}.farewell",
+            "Too long: may not be more than 1000 bytes",
+        )
+
+
 #: What admission refuses. The path is empty where the sentence itself names the field.
-REFUSALS: Final = [*_bots(), *_environments(), *_templates(), *_owned(), *_durations(), *_rest()]
+REFUSALS: Final = [*_bots(), *_environments(), *_templates(), *_owned(), *_durations(), *_by_cause(), *_rest()]
 
 _SECRET: Final = {"name": "A", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "a", "optional": True}}}
 _SIDECAR: Final = {"name": "recorder", "image": "recorder:1", "restartPolicy": "Always"}
@@ -288,6 +322,18 @@ ADMITTED: Final = {
         spec__startTimeout="1s",
         spec__shutdown={"gracePeriod": "0s", "cancelPeriod": "1s"},
     ),
+    "overrides of everything": session(
+        spec__shutdown__overrides={
+            cause: {"gracePeriod": "1m", "cancelPeriod": "5s", "farewell": "Bye!", **mode}
+            for cause, mode in {
+                "maxDuration": {"mode": "Graceful"},
+                "endRequested": {},
+                "deleted": {"mode": "Immediate"},
+                "evicted": {"mode": "Graceful"},
+            }.items()
+        }
+    ),
+    "an override of nothing": session(spec__shutdown__overrides={"deleted": {}, "evicted": None}),
     "a mixed duration": session(spec__maxSessionDuration="1h29m59.5s"),
     "an end from the start": session(spec__end="Immediate"),
     "the rest of a pod spec": pod_spec(nodeSelector={"a": "b"}, hostNetwork=True, volumes=[{"name": "data"}]),

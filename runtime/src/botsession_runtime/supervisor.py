@@ -201,7 +201,7 @@ class Supervisor:
         budget = ending.sigterm_budget(self.launch.termination_grace_seconds)
         if self.facts.request is None:
             logger.info("SIGTERM received")
-            self._ask(ending.squeeze(self._request(EndRequest(self._mode(), Cause.EVICTED)), self.facts, now, budget))
+            self._ask(ending.squeeze(self._own_request(Cause.EVICTED), self.facts, now, budget))
         else:
             squeezed = ending.squeeze(self.facts.request, self.facts, now, budget)
             self.facts = replace(self.facts, request=squeezed)
@@ -209,11 +209,11 @@ class Supervisor:
 
     # The ladder.
 
-    def _mode(self) -> Mode:
-        return self.launch.shutdown.mode
+    def _own_request(self, cause: Cause) -> Request:
+        return self._request(EndRequest(self.launch.shutdown_for(cause).mode, cause))
 
     def _request(self, asked: EndRequest) -> Request:
-        return ending.complete(asked, self.launch.shutdown, self._loop.time())
+        return ending.complete(asked, self.launch.shutdown_for(asked.cause), self._loop.time())
 
     def _ask(self, request: Request) -> None:
         logger.info("session asked to end: {} {}", request.cause, request.mode)
@@ -270,7 +270,7 @@ class Supervisor:
 
     def _struck(self) -> None:
         logger.warning("deadline passed and nobody ended the session")
-        self._ask(self._request(EndRequest(self._mode(), Cause.MAX_DURATION)))
+        self._ask(self._own_request(Cause.MAX_DURATION))
 
     async def _stop(self, number: signal.Signals) -> None:
         """Signal the bot's processes, after a look at what it is doing: afterwards it may be too late for one."""

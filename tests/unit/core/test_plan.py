@@ -162,6 +162,12 @@ def test_a_finished_session_without_a_pod_is_let_go(
     assert made == Plan(release_session=is_released)
 
 
+def test_the_second_line_waits_as_long_as_the_cause_may_take() -> None:
+    patient = {"overrides": {"deleted": {"gracePeriod": "31s"}}}
+
+    assert plan(observed(session(OVERDUE, shutdown=patient), pod(), SILENT)).delete_pod is None
+
+
 def test_a_session_is_not_let_go_while_its_pod_is_there() -> None:
     assert not plan(observed(session(OVER, is_deleting=True), ended())).release_session
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from botsession_contract.lifecycle import Mode
+from botsession_contract.lifecycle import Cause, Mode
 from botsession_operator.api.duration import parse_duration
 
 Json = dict[str, Any]
@@ -59,13 +59,24 @@ class PodTemplate:
 
 
 @dataclass(frozen=True, slots=True)
+class Override:
+    """One of `spec.shutdown.overrides`: what is different for a cause. None: as the shutdown says."""
+
+    mode: Mode | None = None
+    grace_period: timedelta | None = None
+    cancel_period: timedelta | None = None
+    farewell: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Shutdown:
-    """`spec.shutdown`: how the session ends when the operator ends it."""
+    """`spec.shutdown`: how the session ends when the operator ends it. `core/shutdown.py` says how for a cause."""
 
     mode: Mode
     grace_period: timedelta
     cancel_period: timedelta
     farewell: str
+    overrides: dict[Cause, Override]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,4 +132,19 @@ def _shutdown(raw: Json) -> Shutdown:
         grace_period=parse_duration(raw["gracePeriod"]),
         cancel_period=parse_duration(raw["cancelPeriod"]),
         farewell=raw["farewell"],
+        overrides={_cause(name): _override(item) for name, item in raw.get("overrides", {}).items()},
+    )
+
+
+def _cause(name: str) -> Cause:
+    """Read a cause as a field is named: `maxDuration`."""
+    return Cause(name[:1].upper() + name[1:])
+
+
+def _override(raw: Json) -> Override:
+    return Override(
+        mode=Mode(raw["mode"]) if "mode" in raw else None,
+        grace_period=parse_duration(raw["gracePeriod"]) if "gracePeriod" in raw else None,
+        cancel_period=parse_duration(raw["cancelPeriod"]) if "cancelPeriod" in raw else None,
+        farewell=raw.get("farewell"),
     )

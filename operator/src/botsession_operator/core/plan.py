@@ -11,6 +11,7 @@ from botsession_operator.core import endings
 from botsession_operator.core.endings import Wanted
 from botsession_operator.core.finish import Conclusion, conclude
 from botsession_operator.core.observe import Observed, Pod, PodState, Silence
+from botsession_operator.core.shutdown import ladder_length
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,8 @@ def _overdue(observed: Observed, wanted: Wanted | None, now: datetime, limits: L
 
 
 def _ladder_end(observed: Observed, wanted: Wanted, limits: Limits) -> datetime:
-    return wanted.requested_at + endings.ladder_length(observed) + limits.ladder_margin
+    ladder = ladder_length(observed.session.spec.shutdown, wanted.cause)
+    return wanted.requested_at + ladder + limits.ladder_margin
 
 
 def _moved_deadline(observed: Observed) -> datetime | None:
