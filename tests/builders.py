@@ -49,7 +49,8 @@ def raw_spec(**changes: Any) -> Json:
     shutdown |= changes.pop("shutdown", {})
     bot = {"image": "registry.example/bot:1", "target": "bot.py", "python": "python3", "runtime": "Injected"}
     limits = {"maxSessionDuration": "30m", "startTimeout": "2m", "end": ""}
-    return {"bot": bot, "shutdown": shutdown, **limits, **changes}
+    afterwards = {"ttlAfterFinished": "1h", "podRetention": "Never"}
+    return {"bot": bot, "shutdown": shutdown, **limits, **afterwards, **changes}
 
 
 def spec(**changes: Any) -> Spec:
@@ -90,6 +91,12 @@ def started(**members: Any) -> Status:
 def asked(cause: Cause, mode: Mode = Mode.GRACEFUL, *, since: float = 0, step: Step | None = None) -> EndingStatus:
     """Give a recorded ending."""
     return EndingStatus(cause, mode, ago(since), step, (StepTaken(step, ago(since)),) if step else ())
+
+
+def over(phase: Phase = Phase.SUCCEEDED, *, since: float) -> Status:
+    """Give the recorded status of a session whose finish was recorded so many seconds ago."""
+    condition = Condition(ConditionType.FINISHED, ConditionStatus.TRUE, "Completed", "", ago(since), 1)
+    return status(phase, finished_at=ago(since), conditions=(condition,))
 
 
 def unmet(kind: ConditionType, reason: str, message: str = "") -> Condition:

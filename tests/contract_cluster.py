@@ -59,7 +59,8 @@ def session_manifest() -> Json:
     bot = {"image": "registry.invalid/bot:1", "target": "bot.py", "python": "python3", "runtime": "Injected"}
     shutdown = {"mode": "Graceful", "gracePeriod": "30s", "cancelPeriod": "10s", "farewell": ""}
     limits = {"maxSessionDuration": "30m", "startTimeout": "2m", "end": ""}
-    spec = {"bot": bot, "shutdown": shutdown, "podTemplate": NOWHERE, **limits}
+    afterwards = {"ttlAfterFinished": "1h", "podRetention": "Never"}
+    spec = {"bot": bot, "shutdown": shutdown, "podTemplate": NOWHERE, **limits, **afterwards}
     kind = {"apiVersion": "botsession.dev/v1alpha1", "kind": "BotSession"}
     return {**kind, "metadata": {"name": f"contract-{uuid.uuid4().hex[:8]}"}, "spec": spec}
 
@@ -143,6 +144,40 @@ class ClusterContract:
 
     async def test_finalizers_of_a_session_that_is_gone_are_nobodys(self, backend: Backend, session: Session) -> None:
         await backend.cluster.set_session_finalizers(_gone(session), ())
+
+    async def test_a_session_that_nobody_holds_goes_when_it_is_deleted(
+        self, backend: Backend, session: Session
+    ) -> None:
+        await backend.cluster.set_session_finalizers(session, ())
+
+        await backend.cluster.delete_session(await read(backend, session.key))
+
+        assert await backend.cluster.session(session.key) is None
+
+    async def test_a_held_session_is_only_marked_as_deleted(self, backend: Backend, session: Session) -> None:
+        await backend.cluster.set_session_finalizers(session, (HOLD,))
+
+        await backend.cluster.delete_session(await read(backend, session.key))
+
+        held = await read(backend, session.key)
+        assert held.is_deleting
+        await backend.cluster.set_session_finalizers(held, ())
+
+    async def test_a_session_that_has_changed_is_not_deleted(self, backend: Backend, session: Session) -> None:
+        newer = encode(replace(FINISHED, pod_name="newer"))
+        await backend.cluster.write_status(session.key, session.resource_version, newer)
+
+        with pytest.raises(Conflict):
+            await backend.cluster.delete_session(session)
+
+        assert not (await read(backend, session.key)).is_deleting
+
+    async def test_only_this_very_session_is_deleted(self, backend: Backend, session: Session) -> None:
+        with pytest.raises(Conflict):
+            await backend.cluster.delete_session(replace(session, uid=str(uuid.uuid4())))
+
+    async def test_deleting_a_session_that_is_gone_is_no_trouble(self, backend: Backend, session: Session) -> None:
+        await backend.cluster.delete_session(_gone(session))
 
     async def test_a_pod_is_made_once(self, backend: Backend, session: Session, pod: Pod) -> None:
         await backend.cluster.create_pod(manifest(session))

@@ -78,6 +78,11 @@ class FakeCluster:
         self.sessions.change(key.namespace, key.name, change, resource_version)
         self.written.append(decode(Status, status))
 
+    async def delete_session(self, session: Session) -> None:
+        place = (session.key.namespace, session.key.name)
+        self.sessions.delete(*place, timedelta(0), uid=session.uid, version=session.resource_version)
+        self.sessions.collect(*place)
+
     async def create_pod(self, manifest: Json) -> None:
         if self.refusal:
             raise self.refusal

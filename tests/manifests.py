@@ -57,6 +57,7 @@ _DURATIONS: Final = {
     "shutdown__cancelPeriod": ("must be a duration from 1s to 5m, for example 10s", ["0.5s", "301s"]),
     "shutdown__overrides__maxDuration__gracePeriod": ("must be a duration from 0s to 10m, for example 30s", ["601s"]),
     "shutdown__overrides__evicted__cancelPeriod": ("must be a duration from 1s to 5m, for example 10s", ["0s"]),
+    "ttlAfterFinished": ("must be never or a duration from 0s to 8760h, for example 1h", ["8760h1s", "Never"]),
 }
 _NO_DURATIONS: Final = ["soon", "", "30", "-5s", "1d", "1h 30m", "9999999h", "99999999999999h"]
 
@@ -264,6 +265,12 @@ def _templates() -> Iterator[Refusal]:
 
 
 def _by_cause() -> Iterator[Refusal]:
+    yield Refusal(
+        "another pod retention",
+        session(spec__podRetention="Sometimes"),
+        "spec.podRetention",
+        'Unsupported value: "Sometimes": supported values: "Never", "OnFailure", "Always"',
+    )
     for cause in ["startTimeout", "MaxDuration", "hungUp"]:
         yield Refusal(
             f"an override for {cause}",
@@ -322,6 +329,9 @@ ADMITTED: Final = {
         spec__startTimeout="1s",
         spec__shutdown={"gracePeriod": "0s", "cancelPeriod": "1s"},
     ),
+    "a record that is kept": session(spec__ttlAfterFinished="never", spec__podRetention="Always"),
+    "a record that goes at once": session(spec__ttlAfterFinished="0s", spec__podRetention="OnFailure"),
+    "a record for a year": session(spec__ttlAfterFinished="8760h"),
     "overrides of everything": session(
         spec__shutdown__overrides={
             cause: {"gracePeriod": "1m", "cancelPeriod": "5s", "farewell": "Bye!", **mode}

@@ -61,7 +61,12 @@ def test_the_operator_may_never_read_secrets_or_write_specs(render: Render) -> N
     rules = render().one("ClusterRole")["rules"]
     assert "secrets" not in [resource for rule in rules for resource in rule["resources"]]
     (sessions,) = (rule for rule in rules if rule["resources"] == ["botsessions"])
-    assert not {"create", "update", "delete"}.intersection(sessions["verbs"])
+    assert not {"create", "update"}.intersection(sessions["verbs"])
+
+
+def test_the_operator_may_delete_sessions_whose_time_as_a_record_is_over(render: Render) -> None:
+    (sessions,) = (rule for rule in render().one("ClusterRole")["rules"] if rule["resources"] == ["botsessions"])
+    assert "delete" in sessions["verbs"]
 
 
 def test_watching_some_namespaces_needs_rights_in_those_alone(render: Render) -> None:

@@ -36,6 +36,10 @@ class Cluster(Protocol):
         """Replace the status; raise Conflict when the session has changed since `resource_version`."""
         ...
 
+    async def delete_session(self, session: Session) -> None:
+        """Ask for the deletion of the session as it was read; a missing one is success. Raise Conflict on a change."""
+        ...
+
     async def create_pod(self, manifest: Json) -> None:
         """Create a pod; a pod of this name is success. Raise PodRefused when it is not taken."""
         ...

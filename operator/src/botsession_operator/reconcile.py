@@ -88,6 +88,9 @@ async def apply(plan: Plan, observed: Observed, deps: Deps) -> tuple[Observed, A
     if plan.release_session:
         others = tuple(each for each in session.finalizers if each != SESSION_FINALIZER)
         session = await _set_finalizers(session, others, deps)
+    if plan.delete_session:
+        await deps.cluster.delete_session(session)
+        log.info("finished session deleted", session=str(session.key))
     return Observed(session, pod, control), applied
 
 

@@ -134,7 +134,7 @@ def is_enum(hint: Any) -> bool:
 def test_each_duration_has_a_default_that_the_operator_reads() -> None:
     spec = parse_spec(admit(session())["spec"])
     durations = [getattr(part, field.name) for part in (spec, spec.shutdown) for field in dataclasses.fields(part)]
-    assert sum(isinstance(value, timedelta) for value in durations) == 4
+    assert sum(isinstance(value, timedelta) for value in durations) == 5
 
 
 @pytest.mark.parametrize("path", FIELDS)

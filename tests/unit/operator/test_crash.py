@@ -5,6 +5,7 @@ out. A new operator, which knows nothing but what it can read, goes on.
 """
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any, Final
 
 import pytest
@@ -18,6 +19,7 @@ from tests.fakes import World
 WRITES: Final = {
     "set_session_finalizers",
     "write_status",
+    "delete_session",
     "create_pod",
     "delete_pod",
     "set_pod_finalizers",
@@ -89,8 +91,8 @@ class Mortals:
 Story = Callable[[World, Mortals], Awaitable[None]]
 
 
-async def _talk(world: World, operators: Mortals) -> None:
-    world.apply(maxSessionDuration="1m")
+async def _talk(world: World, operators: Mortals, **spec: str) -> None:
+    world.apply(maxSessionDuration="1m", **spec)
     for happens in (world.schedule, world.run_container, world.start_pipeline):
         await operators.settle()
         happens()
@@ -146,12 +148,33 @@ async def never_gets_a_pod(world: World, operators: Mortals) -> None:
     world.delete()
 
 
+async def expires(world: World, operators: Mortals) -> None:
+    await _talk(world, operators, ttlAfterFinished="0s")
+    world.report(Reason.COMPLETED)
+
+
+async def is_kept_with_its_pod_and_expires(world: World, operators: Mortals) -> None:
+    await _talk(world, operators)
+    world.edit(podRetention="OnFailure", ttlAfterFinished="1h")
+    world.end_container(reason="Error", exit_code=1)
+    finished_at = world.clock.now()
+    await operators.settle()
+    assert world.status.finish, "nothing is recorded"
+    assert world.cluster.pods.names(), "the pod was not kept"
+    world.clock.reach(finished_at + timedelta(minutes=59))
+    await operators.settle()
+    assert not world.is_empty, "it was deleted early"
+    world.clock.pass_(60)
+
+
 STORIES: Final[dict[Story, tuple[Reason, Outcome]]] = {
     completes: (Reason.COMPLETED, Outcome.DRAINED),
     runs_out_of_time: (Reason.MAX_DURATION, Outcome.DRAINED),
     is_deleted: (Reason.DELETED, Outcome.DRAINED),
     is_deleted_while_it_waits: (Reason.DELETED, Outcome.NEVER_STARTED),
     hangs_and_is_killed: (Reason.DELETED, Outcome.KILLED),
+    expires: (Reason.COMPLETED, Outcome.DRAINED),
+    is_kept_with_its_pod_and_expires: (Reason.BOT_EXITED, Outcome.LOST),
     never_gets_a_pod: (Reason.POD_REJECTED, Outcome.NEVER_STARTED),
 }
 

@@ -34,6 +34,14 @@ class EndNow(StrEnum):
     IMMEDIATE = "Immediate"  # end it with a CancelFrame
 
 
+class PodRetention(StrEnum):
+    """`spec.podRetention`: whether the finished pod stays."""
+
+    NEVER = "Never"  # it goes once its report is copied
+    ON_FAILURE = "OnFailure"  # it stays where the session failed
+    ALWAYS = "Always"  # it stays until its session goes
+
+
 @dataclass(frozen=True, slots=True)
 class Bot:
     """`spec.bot`: what runs."""
@@ -89,6 +97,9 @@ class Spec:
     start_timeout: timedelta
     shutdown: Shutdown
     end: EndNow
+    #: None: the object is kept.
+    ttl_after_finished: timedelta | None
+    pod_retention: PodRetention
 
 
 def parse_spec(raw: Json) -> Spec:
@@ -101,6 +112,8 @@ def parse_spec(raw: Json) -> Spec:
             start_timeout=parse_duration(raw["startTimeout"]),
             shutdown=_shutdown(raw["shutdown"]),
             end=EndNow(raw["end"]),
+            ttl_after_finished=_ttl(raw["ttlAfterFinished"]),
+            pod_retention=PodRetention(raw["podRetention"]),
         )
     except (KeyError, TypeError, ValueError) as exc:
         detail = f"{exc} is missing" if isinstance(exc, KeyError) else str(exc)
@@ -148,3 +161,7 @@ def _override(raw: Json) -> Override:
         cancel_period=parse_duration(raw["cancelPeriod"]) if "cancelPeriod" in raw else None,
         farewell=raw.get("farewell"),
     )
+
+
+def _ttl(text: str) -> timedelta | None:
+    return None if text == "never" else parse_duration(text)

@@ -63,8 +63,13 @@ async def run_session(manifest: Json, place: Place, terminal: Terminal, companio
         deps = Deps(cluster, HttpControl(http), clock, Limits(), pods, secrets.token_bytes(32))
         work = asyncio.create_task(queue.work(lambda key: reconcile(key, deps)))
         stack.push_async_callback(queue.drain, work)
-        run = Run(cluster, cluster.apply(manifest), terminal, companion, changed)
+        run = Run(cluster, cluster.apply(_for_one_run(manifest)), terminal, companion, changed)
         return await _follow(run)
+
+
+def _for_one_run(manifest: Json) -> Json:
+    """Leave out what keeps things after the finish: this run ends then, and has shown the log and the status itself."""
+    return {**manifest, "spec": {**manifest["spec"], "podRetention": "Never", "ttlAfterFinished": "never"}}
 
 
 async def _follow(run: Run) -> Status:

@@ -66,6 +66,16 @@ class KubernetesCluster:
         ]
         await self._patch(path, patch, "application/json-patch+json")
 
+    async def delete_session(self, session: Session) -> None:
+        """Ask for the deletion of the session as it was read; a missing one is success. Raise Conflict on a change."""
+        path = _session_path(session.key.namespace, session.key.name)
+        as_read = {"uid": session.uid, "resourceVersion": session.resource_version}
+        options: Json = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": as_read}
+        answer = await api.request(self._client, "DELETE", path, options)
+        if answer.status == HTTPStatus.CONFLICT:
+            raise Conflict(f"{path}: {answer.message}")
+        _expect(answer, HTTPStatus.NOT_FOUND)
+
     async def create_pod(self, manifest: Json) -> None:
         """Create a pod; a pod of this name is success. Raise PodRefused when it is not taken."""
         path = f"/api/v1/namespaces/{manifest['metadata']['namespace']}/pods?fieldValidation=Strict"

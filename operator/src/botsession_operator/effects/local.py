@@ -73,6 +73,12 @@ class LocalCluster:
 
         self.sessions.change(key.namespace, key.name, write, resource_version)
 
+    async def delete_session(self, session: Session) -> None:
+        """Ask for the deletion of the session as it was read; a missing one is success. Raise Conflict on a change."""
+        place = (session.key.namespace, session.key.name)
+        self.sessions.delete(*place, timedelta(0), uid=session.uid, version=session.resource_version)
+        self.sessions.collect(*place)
+
     async def create_pod(self, manifest: Json) -> None:
         """Start a supervisor; a pod of this name is success. Raise PodRefused when it cannot be started."""
         namespace, name = manifest["metadata"]["namespace"], manifest["metadata"]["name"]
