@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from prometheus_client import CollectorRegistry
+
 from botsession_contract.control import SessionSnapshot
 from botsession_contract.lifecycle import BotState, Cause, Mode, Outcome, Phase, Reason, Step
 from botsession_contract.names import REPORT_FINALIZER, SESSION_FINALIZER
@@ -145,6 +147,12 @@ def snapshot(state: BotState = BotState.RUNNING, **members: Any) -> SessionSnaps
 def taken(cause: Cause, mode: Mode = Mode.GRACEFUL, *steps: Step, since: float = 0) -> Ending:
     """Give an ending as the supervisor tells of it."""
     return Ending(cause, mode, ago(since), tuple(StepTaken(step, ago(since)) for step in steps))
+
+
+def samples(registry: CollectorRegistry, name: str) -> list[tuple[dict[str, str], float]]:
+    """Give what a scrape shows under a name: labels and value of each series."""
+    found = (sample for metric in registry.collect() for sample in metric.samples if sample.name == name)
+    return [(sample.labels, sample.value) for sample in found]
 
 
 def observed(of: Session, its_pod: Pod | None, control: SessionSnapshot | Silence | None = None) -> Observed:

@@ -100,7 +100,7 @@ class ClusterContract:
 
     async def test_a_status_is_replaced_not_merged(self, backend: Backend, session: Session) -> None:
         less = replace(FINISHED, pod_name=None, finish=replace(FINISH, message=None))
-        await backend.cluster.write_status(session.key, session.resource_version, encode(less))
+        assert await backend.cluster.write_status(session.key, session.resource_version, encode(less))
 
         assert (await read(backend, session.key)).status == less
 
@@ -116,7 +116,9 @@ class ClusterContract:
         assert status.pod_name == "newer"
 
     async def test_a_status_of_a_session_that_is_gone_is_nobodys(self, backend: Backend, session: Session) -> None:
-        await backend.cluster.write_status(_gone(session).key, session.resource_version, encode(FINISHED))
+        written = await backend.cluster.write_status(_gone(session).key, session.resource_version, encode(FINISHED))
+
+        assert written is False
 
     async def test_a_held_session_outlives_its_deletion(self, backend: Backend, session: Session) -> None:
         await backend.cluster.set_session_finalizers(session, (HOLD,))

@@ -12,8 +12,10 @@ import pytest
 
 from botsession_contract.lifecycle import Outcome, Reason
 from botsession_operator.errors import PodRefused
+from botsession_operator.metrics import Metrics
 from botsession_operator.ports import Cluster, Control
 from botsession_operator.reconcile import Deps
+from tests.builders import KEY, samples
 from tests.fakes import World
 
 WRITES: Final = {
@@ -40,6 +42,8 @@ class Fate:
 
     def __init__(self, *dies_at: int, after: bool = False) -> None:
         self.written = 0
+        #: Whether an operator died after it had recorded the finish, and before it could count it.
+        self.has_lost_the_count = False
         self._dies_at = dies_at
         self._after = after
 
@@ -50,6 +54,7 @@ class Fate:
             raise Died
         result = await write(*args)
         if dies:
+            self.has_lost_the_count |= write.__name__ == "write_status" and "finish" in args[2]
             raise Died
         return result
 
@@ -72,6 +77,8 @@ class Mortals:
     def __init__(self, world: World, fate: Fate) -> None:
         self.world = world
         self.fate = fate
+        #: What each operator has counted, for its own life.
+        self.metrics: list[Metrics] = []
 
     async def settle(self) -> None:
         """Give passes until nothing is to be done; where an operator dies, the next one begins from what it reads."""
@@ -84,8 +91,9 @@ class Mortals:
 
     def _operator(self) -> Deps:
         deps = self.world.deps()
+        self.metrics.append(deps.metrics)
         cluster, control = Mortal(deps.cluster, self.fate), Mortal(deps.control, self.fate)
-        return Deps(cluster, control, deps.clock, deps.limits, deps.pods, deps.control_key)
+        return Deps(cluster, control, deps.clock, deps.metrics, deps.limits, deps.pods, deps.control_key)
 
 
 Story = Callable[[World, Mortals], Awaitable[None]]
@@ -179,21 +187,30 @@ STORIES: Final[dict[Story, tuple[Reason, Outcome]]] = {
 }
 
 
-async def live(story: Story, fate: Fate) -> World:
-    world = World()
-    operators = Mortals(world, fate)
-    await story(world, operators)
+async def live(story: Story, fate: Fate) -> Mortals:
+    operators = Mortals(World(), fate)
+    await story(operators.world, operators)
     await operators.settle()
-    return world
+    return operators
 
 
-def check(world: World, story: Story) -> None:
+def check(operators: Mortals, story: Story) -> None:
     """Hold the world to what is promised, whenever operators died."""
+    world = operators.world
     assert world.is_empty, "something is left"
     assert len(world.cluster.created) <= 1, "a second pod was made"
     (last,) = world.cluster.finishes
     assert last.finish
     assert (last.finish.reason, last.finish.outcome) == STORIES[story]
+    counted = [] if operators.fate.has_lost_the_count else [(KEY.namespace, *STORIES[story])]
+    assert finishes_counted(operators) == counted
+
+
+def finishes_counted(operators: Mortals) -> list[tuple[str, str, str]]:
+    """Give each finish that any of the operators has counted, as often as it was."""
+    shown = [each for of in operators.metrics for each in samples(of.registry, "botsession_finished_total")]
+    assert all(value == 1 for _, value in shown)
+    return [(labels["namespace"], labels["reason"], labels["outcome"]) for labels, _ in shown]
 
 
 each_story = pytest.mark.parametrize("story", [pytest.param(story, id=story.__name__) for story in STORIES])
@@ -207,8 +224,13 @@ async def test_a_life_without_a_crash(story: Story) -> None:
 @each_story
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 async def test_a_crash_at_any_write(story: Story, after: bool) -> None:
+    counted = 0
     for write in range(1, MOST_WRITES + 1):
-        check(await live(story, Fate(write, after=after)), story)
+        operators = await live(story, Fate(write, after=after))
+        check(operators, story)
+        counted += len(finishes_counted(operators))
+    # Only one death loses the count: the one right after the finish was recorded.
+    assert counted == MOST_WRITES - after
 
 
 @each_story
