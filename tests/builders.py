@@ -17,6 +17,7 @@ from botsession_operator.api.status import (
     EndingStatus,
     Status,
 )
+from botsession_operator.core.counts import Count, Metric, Stage
 from botsession_operator.core.observe import (
     Key,
     Observed,
@@ -33,6 +34,18 @@ NOW: Final = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 KEY: Final = Key("bots", "support-42")
 UID: Final = "5b8f3c1e-0000-4000-8000-000000000042"
 POD_NAME: Final = "support-42-pod"
+#: One of each thing that is counted of sessions.
+EVERY_COUNT: Final = (
+    Count(Metric.FINISHED, 1, ("bots", Reason.COMPLETED, Outcome.DRAINED)),
+    Count(Metric.DANGLING_TASKS, 3),
+    Count(Metric.WITH_DANGLING_TASKS),
+    Count(Metric.REPORTS_MISSING),
+    Count(Metric.LADDER_STEPS, 1, (Step.END_FRAME,)),
+    Count(Metric.DURATION, 50),
+    Count(Metric.START, 1.5, (Stage.SCHEDULED,)),
+    Count(Metric.SHUTDOWN, 2, (Mode.GRACEFUL, Outcome.DRAINED)),
+    Count(Metric.LATENESS, 0.1),
+)
 
 
 def ago(seconds: float) -> datetime:

@@ -7,29 +7,17 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from botsession_contract.lifecycle import Cause, Mode, Outcome, Phase, Reason, Step
+from botsession_contract.lifecycle import Cause, Phase, Reason, Step
 from botsession_operator.api.spec import SpecError
-from botsession_operator.core.counts import Count, Metric, Stage
+from botsession_operator.core.counts import Metric, Stage
 from botsession_operator.core.observe import Key
 from botsession_operator.errors import ClusterUnavailable, Conflict
 from botsession_operator.metrics import Action, Metrics, NoCode
 from botsession_operator.reconcile import reconcile
-from tests.builders import KEY, samples
+from tests.builders import EVERY_COUNT, KEY, samples
 from tests.fakes import World
 
 PAGE = (Path(__file__).parents[3] / "docs/metrics.md").read_text()
-#: One of each, as a pass would count it.
-EVERYTHING = (
-    Count(Metric.FINISHED, 1, ("bots", Reason.COMPLETED, Outcome.DRAINED)),
-    Count(Metric.DANGLING_TASKS, 3),
-    Count(Metric.WITH_DANGLING_TASKS),
-    Count(Metric.REPORTS_MISSING),
-    Count(Metric.LADDER_STEPS, 1, (Step.END_FRAME,)),
-    Count(Metric.DURATION, 50),
-    Count(Metric.START, 1.5, (Stage.SCHEDULED,)),
-    Count(Metric.SHUTDOWN, 2, (Mode.GRACEFUL, Outcome.DRAINED)),
-    Count(Metric.LATENESS, 0.1),
-)
 
 
 class Stopwatch:
@@ -60,9 +48,9 @@ def phases(metrics: Metrics) -> dict[str, float]:
 
 
 def test_everything_that_the_core_counts_is_shown(metrics: Metrics) -> None:
-    metrics.count(EVERYTHING)
+    metrics.count(EVERY_COUNT)
 
-    assert {count.metric for count in EVERYTHING} == {*Metric}
+    assert {count.metric for count in EVERY_COUNT} == {*Metric}
     assert value(metrics, "botsession_finished_total", namespace="bots", reason="Completed", outcome="Drained") == 1
     assert value(metrics, "botsession_dangling_tasks_total") == 3
     assert value(metrics, "botsession_duration_seconds_sum") == 50
@@ -259,7 +247,7 @@ async def test_a_conversation_that_ran_out_of_time_shows_how_late_its_end_began(
 
 
 def test_the_page_names_each_metric_with_its_type_and_labels(metrics: Metrics) -> None:
-    metrics.count(EVERYTHING)
+    metrics.count(EVERY_COUNT)
     metrics.show(KEY, Phase.RUNNING)
     metrics.asked(Action.END, 202)
     rows = re.findall(r"^\| `(botsession_\w+)` \| (\w+) \| ([^|]+) \|", PAGE, re.MULTILINE)
