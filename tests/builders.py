@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from prometheus_client import CollectorRegistry
+
 from botsession_contract.control import SessionPatch, SessionSnapshot
 from botsession_contract.lifecycle import BotState, Cause, Mode, Outcome, Phase, Reason, Step
 from botsession_contract.limits import SessionLimits
@@ -17,6 +19,7 @@ from botsession_operator.api.status import (
     EndingStatus,
     Status,
 )
+from botsession_operator.core.counts import Count, Metric, Stage
 from botsession_operator.core.observe import (
     Key,
     Observed,
@@ -33,6 +36,18 @@ NOW: Final = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 KEY: Final = Key("bots", "support-42")
 UID: Final = "5b8f3c1e-0000-4000-8000-000000000042"
 POD_NAME: Final = "support-42-pod"
+#: One of each thing that is counted of sessions.
+EVERY_COUNT: Final = (
+    Count(Metric.FINISHED, 1, ("bots", Reason.COMPLETED, Outcome.DRAINED)),
+    Count(Metric.DANGLING_TASKS, 3),
+    Count(Metric.WITH_DANGLING_TASKS),
+    Count(Metric.REPORTS_MISSING),
+    Count(Metric.LADDER_STEPS, 1, (Step.END_FRAME,)),
+    Count(Metric.DURATION, 50),
+    Count(Metric.START, 1.5, (Stage.SCHEDULED,)),
+    Count(Metric.SHUTDOWN, 2, (Mode.GRACEFUL, Outcome.DRAINED)),
+    Count(Metric.LATENESS, 0.1),
+)
 
 
 def ago(seconds: float) -> datetime:
@@ -51,7 +66,8 @@ def raw_spec(**changes: Any) -> Json:
     shutdown |= changes.pop("shutdown", {})
     bot = {"image": "registry.example/bot:1", "target": "bot.py", "python": "python3", "runtime": "Injected"}
     limits = {"maxSessionDuration": "30m", "startTimeout": "2m", "joinTimeout": "1m", "end": ""}
-    return {"bot": bot, "shutdown": shutdown, **limits, **changes}
+    afterwards = {"ttlAfterFinished": "1h", "podRetention": "Never"}
+    return {"bot": bot, "shutdown": shutdown, **limits, **afterwards, **changes}
 
 
 def spec(**changes: Any) -> Spec:
@@ -91,7 +107,13 @@ def started(**members: Any) -> Status:
 
 def asked(cause: Cause, mode: Mode = Mode.GRACEFUL, *, since: float = 0, step: Step | None = None) -> EndingStatus:
     """Give a recorded ending."""
-    return EndingStatus(cause, mode, ago(since), step)
+    return EndingStatus(cause, mode, ago(since), step, (StepTaken(step, ago(since)),) if step else ())
+
+
+def over(phase: Phase = Phase.SUCCEEDED, *, since: float) -> Status:
+    """Give the recorded status of a session whose finish was recorded so many seconds ago."""
+    condition = Condition(ConditionType.FINISHED, ConditionStatus.TRUE, "Completed", "", ago(since), 1)
+    return status(phase, finished_at=ago(since), conditions=(condition,))
 
 
 def unmet(kind: ConditionType, reason: str, message: str = "") -> Condition:
@@ -146,6 +168,12 @@ def adjusted(before: SessionSnapshot, patch: SessionPatch) -> SessionSnapshot:
 def taken(cause: Cause, mode: Mode = Mode.GRACEFUL, *steps: Step, since: float = 0) -> Ending:
     """Give an ending as the supervisor tells of it."""
     return Ending(cause, mode, ago(since), tuple(StepTaken(step, ago(since)) for step in steps))
+
+
+def samples(registry: CollectorRegistry, name: str) -> list[tuple[dict[str, str], float]]:
+    """Give what a scrape shows under a name: labels and value of each series."""
+    found = (sample for metric in registry.collect() for sample in metric.samples if sample.name == name)
+    return [(sample.labels, sample.value) for sample in found]
 
 
 def observed(of: Session, its_pod: Pod | None, control: SessionSnapshot | Silence | None = None) -> Observed:

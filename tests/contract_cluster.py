@@ -10,7 +10,7 @@ import pytest
 
 from botsession_contract.jsonform import encode
 from botsession_contract.lifecycle import Outcome, Phase, Reason, ReportedBy
-from botsession_contract.names import REPORT_FINALIZER, SESSION_LABEL
+from botsession_contract.names import SESSION_LABEL
 from botsession_operator.api.spec import Json
 from botsession_operator.api.status import Finish, Status
 from botsession_operator.core.news import News, Severity
@@ -59,7 +59,8 @@ def session_manifest() -> Json:
     bot = {"image": "registry.invalid/bot:1", "target": "bot.py", "python": "python3", "runtime": "Injected"}
     shutdown = {"mode": "Graceful", "gracePeriod": "30s", "cancelPeriod": "10s", "farewell": ""}
     limits = {"maxSessionDuration": "30m", "startTimeout": "2m", "joinTimeout": "1m", "end": ""}
-    spec = {"bot": bot, "shutdown": shutdown, "podTemplate": NOWHERE, **limits}
+    afterwards = {"ttlAfterFinished": "1h", "podRetention": "Never"}
+    spec = {"bot": bot, "shutdown": shutdown, "podTemplate": NOWHERE, **limits, **afterwards}
     kind = {"apiVersion": "botsession.dev/v1alpha1", "kind": "BotSession"}
     return {**kind, "metadata": {"name": f"contract-{uuid.uuid4().hex[:8]}"}, "spec": spec}
 
@@ -99,7 +100,7 @@ class ClusterContract:
 
     async def test_a_status_is_replaced_not_merged(self, backend: Backend, session: Session) -> None:
         less = replace(FINISHED, pod_name=None, finish=replace(FINISH, message=None))
-        await backend.cluster.write_status(session.key, session.resource_version, encode(less))
+        assert await backend.cluster.write_status(session.key, session.resource_version, encode(less))
 
         assert (await read(backend, session.key)).status == less
 
@@ -115,7 +116,9 @@ class ClusterContract:
         assert status.pod_name == "newer"
 
     async def test_a_status_of_a_session_that_is_gone_is_nobodys(self, backend: Backend, session: Session) -> None:
-        await backend.cluster.write_status(_gone(session).key, session.resource_version, encode(FINISHED))
+        written = await backend.cluster.write_status(_gone(session).key, session.resource_version, encode(FINISHED))
+
+        assert written is False
 
     async def test_a_held_session_outlives_its_deletion(self, backend: Backend, session: Session) -> None:
         await backend.cluster.set_session_finalizers(session, (HOLD,))
@@ -143,6 +146,40 @@ class ClusterContract:
 
     async def test_finalizers_of_a_session_that_is_gone_are_nobodys(self, backend: Backend, session: Session) -> None:
         await backend.cluster.set_session_finalizers(_gone(session), ())
+
+    async def test_a_session_that_nobody_holds_goes_when_it_is_deleted(
+        self, backend: Backend, session: Session
+    ) -> None:
+        await backend.cluster.set_session_finalizers(session, ())
+
+        await backend.cluster.delete_session(await read(backend, session.key))
+
+        assert await backend.cluster.session(session.key) is None
+
+    async def test_a_held_session_is_only_marked_as_deleted(self, backend: Backend, session: Session) -> None:
+        await backend.cluster.set_session_finalizers(session, (HOLD,))
+
+        await backend.cluster.delete_session(await read(backend, session.key))
+
+        held = await read(backend, session.key)
+        assert held.is_deleting
+        await backend.cluster.set_session_finalizers(held, ())
+
+    async def test_a_session_that_has_changed_is_not_deleted(self, backend: Backend, session: Session) -> None:
+        newer = encode(replace(FINISHED, pod_name="newer"))
+        await backend.cluster.write_status(session.key, session.resource_version, newer)
+
+        with pytest.raises(Conflict):
+            await backend.cluster.delete_session(session)
+
+        assert not (await read(backend, session.key)).is_deleting
+
+    async def test_only_this_very_session_is_deleted(self, backend: Backend, session: Session) -> None:
+        with pytest.raises(Conflict):
+            await backend.cluster.delete_session(replace(session, uid=str(uuid.uuid4())))
+
+    async def test_deleting_a_session_that_is_gone_is_no_trouble(self, backend: Backend, session: Session) -> None:
+        await backend.cluster.delete_session(_gone(session))
 
     async def test_a_pod_is_made_once(self, backend: Backend, session: Session, pod: Pod) -> None:
         await backend.cluster.create_pod(manifest(session))
@@ -195,7 +232,7 @@ class ClusterContract:
     async def test_a_pods_finalizers_from_a_stale_look_are_refused(
         self, backend: Backend, session: Session, pod: Pod
     ) -> None:
-        await eventually(lambda: _set_finalizers(backend, session, (REPORT_FINALIZER, HOLD)))
+        await eventually(lambda: _set_finalizers(backend, session, (HOLD,)))
 
         with pytest.raises(Conflict):
             await backend.cluster.set_pod_finalizers(pod, ())
@@ -208,10 +245,14 @@ class ClusterContract:
 
 
 def manifest(session: Session) -> Json:
-    """Give a pod as the operator builds it, under a name and a label that no operator looks for."""
+    """Give a pod as the operator builds it, under a name that no operator looks for.
+
+    It is held twice: an operator on the same cluster takes its own finalizer off a deleted pod that has no session.
+    """
     built = build_pod(session, "0" * 64, PODS)
     built["metadata"]["name"] = f"{session.key.name}-pod"
     built["metadata"]["labels"][SESSION_LABEL] = "nobody"
+    built["metadata"]["finalizers"].append(HOLD)
     return built
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from prometheus_client import CollectorRegistry
+
 from botsession_contract.control import EndRequest, SessionPatch, SessionSnapshot
 from botsession_contract.jsonform import decode, format_time
 from botsession_contract.launch import LAUNCH_ENV, Launch
@@ -20,6 +22,7 @@ from botsession_operator.core.plan import Limits, PodDeletion
 from botsession_operator.core.pods import Injection, PodSettings
 from botsession_operator.effects.objects import Objects
 from botsession_operator.errors import PodRefused
+from botsession_operator.metrics import Metrics
 from botsession_operator.reconcile import Deps, reconcile
 from tests.builders import KEY, NOW, adjusted, raw_spec
 
@@ -74,10 +77,18 @@ class FakeCluster:
         self.sessions.collect(*place)
         return version
 
-    async def write_status(self, key: Key, resource_version: str, status: Json) -> None:
+    async def write_status(self, key: Key, resource_version: str, status: Json) -> bool:
         change = _member("status", status)
         self.sessions.change(key.namespace, key.name, change, resource_version)
+        if self.sessions.get(key.namespace, key.name) is None:
+            return False
         self.written.append(decode(Status, status))
+        return True
+
+    async def delete_session(self, session: Session) -> None:
+        place = (session.key.namespace, session.key.name)
+        self.sessions.delete(*place, timedelta(0), uid=session.uid, version=session.resource_version)
+        self.sessions.collect(*place)
 
     async def create_pod(self, manifest: Json) -> None:
         if self.refusal:
@@ -167,12 +178,15 @@ class World:
 
     def __init__(self) -> None:
         self.clock = FakeClock()
+        #: The present operator's; a new operator begins a new one.
+        self.metrics = Metrics(CollectorRegistry())
         self.cluster = FakeCluster(self.clock.now)
         self.control = FakeControl(self.clock.now)
 
     def deps(self) -> Deps:
         """Give what a newly started operator has."""
-        return Deps(self.cluster, self.control, self.clock, Limits(), POD_SETTINGS, CONTROL_KEY)
+        self.metrics = Metrics(CollectorRegistry())
+        return Deps(self.cluster, self.control, self.clock, self.metrics, Limits(), POD_SETTINGS, CONTROL_KEY)
 
     async def settle(self, deps: Deps | None = None) -> None:
         """Give passes, as events and due looks ask for them, until nothing more is to be done now."""

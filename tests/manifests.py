@@ -57,6 +57,9 @@ _DURATIONS: Final = {
     "joinTimeout": ("must be 0s, for off, or a duration from 1s to 1h, for example 1m", ["999ms", "61m"]),
     "shutdown__gracePeriod": ("must be a duration from 0s to 10m, for example 30s", ["10m0.5s"]),
     "shutdown__cancelPeriod": ("must be a duration from 1s to 5m, for example 10s", ["0.5s", "301s"]),
+    "shutdown__overrides__maxDuration__gracePeriod": ("must be a duration from 0s to 10m, for example 30s", ["601s"]),
+    "shutdown__overrides__evicted__cancelPeriod": ("must be a duration from 1s to 5m, for example 10s", ["0s"]),
+    "ttlAfterFinished": ("must be never or a duration from 0s to 8760h, for example 1h", ["8760h1s", "Never"]),
 }
 _NO_DURATIONS: Final = ["soon", "", "30", "-5s", "1d", "1h 30m", "9999999h", "99999999999999h"]
 
@@ -302,8 +305,55 @@ def _templates() -> Iterator[Refusal]:
     )
 
 
+def _by_cause() -> Iterator[Refusal]:
+    yield Refusal(
+        "another pod retention",
+        session(spec__podRetention="Sometimes"),
+        "spec.podRetention",
+        'Unsupported value: "Sometimes": supported values: "Never", "OnFailure", "Always"',
+    )
+    for cause in ["startTimeout", "MaxDuration", "hungUp"]:
+        yield Refusal(
+            f"an override for {cause}",
+            session(**{f"spec__shutdown__overrides__{cause}": {}}),
+            "",
+            f'unknown field "spec.shutdown.overrides.{cause}"',
+        )
+    yield Refusal(
+        "a mode for a requested end, which says it itself",
+        session(spec__shutdown__overrides__endRequested__mode="Immediate"),
+        "",
+        'unknown field "spec.shutdown.overrides.endRequested.mode"',
+    )
+    for cause in ["maxDuration", "idleTimeout", "noClient", "deleted", "evicted"]:
+        at = f"shutdown.overrides.{cause}"
+        yield Refusal(
+            f"another mode for {cause}",
+            session(**{f"spec__{at.replace('.', '__')}__mode": "Fast"}),
+            f"spec.{at}.mode",
+            'Unsupported value: "Fast": supported values: "Graceful", "Immediate"',
+        )
+    for cause in ["maxDuration", "idleTimeout", "noClient", "endRequested", "deleted", "evicted"]:
+        at = f"shutdown.overrides.{cause}"
+        yield Refusal(
+            f"a long farewell for {cause}",
+            session(**{f"spec__{at.replace('.', '__')}__farewell": "x" * 1001}),
+            f"spec.{at}.farewell",
+            "Too long: may not be more than 1000 bytes",
+        )
+
+
 #: What admission refuses. The path is empty where the sentence itself names the field.
-REFUSALS: Final = [*_bots(), *_environments(), *_templates(), *_owned(), *_durations(), *_idles(), *_rest()]
+REFUSALS: Final = [
+    *_bots(),
+    *_environments(),
+    *_templates(),
+    *_owned(),
+    *_durations(),
+    *_idles(),
+    *_by_cause(),
+    *_rest(),
+]
 
 _SECRET: Final = {"name": "A", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "a", "optional": True}}}
 _SIDECAR: Final = {"name": "recorder", "image": "recorder:1", "restartPolicy": "Always"}
@@ -333,6 +383,23 @@ ADMITTED: Final = {
         spec__joinTimeout="1s",
         spec__shutdown={"gracePeriod": "0s", "cancelPeriod": "1s"},
     ),
+    "a record that is kept": session(spec__ttlAfterFinished="never", spec__podRetention="Always"),
+    "a record that goes at once": session(spec__ttlAfterFinished="0s", spec__podRetention="OnFailure"),
+    "a record for a year": session(spec__ttlAfterFinished="8760h"),
+    "overrides of everything": session(
+        spec__shutdown__overrides={
+            cause: {"gracePeriod": "1m", "cancelPeriod": "5s", "farewell": "Bye!", **mode}
+            for cause, mode in {
+                "maxDuration": {"mode": "Graceful"},
+                "idleTimeout": {"mode": "Immediate"},
+                "noClient": {"mode": "Immediate"},
+                "endRequested": {},
+                "deleted": {"mode": "Immediate"},
+                "evicted": {"mode": "Graceful"},
+            }.items()
+        }
+    ),
+    "an override of nothing": session(spec__shutdown__overrides={"deleted": {}, "evicted": None}),
     "a mixed duration": session(spec__maxSessionDuration="1h29m59.5s"),
     "limits that are off": session(spec__idleTimeout="0s", spec__joinTimeout="0s"),
     "a way to be idle": _idle(frames=["UserSpeakingFrame", "MyFrame_2"], prompt={"after": "299s", "text": "Hello?"}),

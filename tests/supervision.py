@@ -41,7 +41,7 @@ class Supervised:
         self.folder = folder
         self.fields = {
             "target": target,
-            "shutdown": QUICK,
+            "shutdown": AMPLE,
             "termination_grace_seconds": 6.0,
             "python": sys.executable,
         } | launch

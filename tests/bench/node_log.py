@@ -38,7 +38,7 @@ def moments(since: float) -> dict[str, Moments]:
         elif match := _CREATED.search(said):
             containers[match["container"]] = sandboxes.get(match["sandbox"], "")
         elif (match := _STARTED.match(said)) and (pod := containers.get(match["container"])):
-            found[pod][STARTED] = at
+            found.setdefault(pod, {})[STARTED] = at
     return found
 
 
@@ -52,7 +52,7 @@ def _lines(since: float) -> Iterator[tuple[float, str]]:
             "journalctl",
             "--unit=containerd",
             "--output=cat",
-            f"--since=@{since:.0f}",
+            f"--since=@{int(since)}",
         ]
         log = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         for line in log.splitlines():

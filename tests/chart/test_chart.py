@@ -10,6 +10,7 @@ import yaml
 from botsession_contract.control import CONTROL_PORT, LIVEZ_PATH, READYZ_PATH
 from botsession_contract.names import SESSION_LABEL
 from botsession_operator.api.admission import admit
+from botsession_operator.server import METRICS_PATH
 from botsession_operator.settings import read_settings
 from tests.chart.conftest import CHART, ROOT, Helm, Render
 from tests.manifests import Json
@@ -61,7 +62,12 @@ def test_the_operator_may_never_read_secrets_or_write_specs(render: Render) -> N
     rules = render().one("ClusterRole")["rules"]
     assert "secrets" not in [resource for rule in rules for resource in rule["resources"]]
     (sessions,) = (rule for rule in rules if rule["resources"] == ["botsessions"])
-    assert not {"create", "update", "delete"}.intersection(sessions["verbs"])
+    assert not {"create", "update"}.intersection(sessions["verbs"])
+
+
+def test_the_operator_may_delete_sessions_whose_time_as_a_record_is_over(render: Render) -> None:
+    (sessions,) = (rule for rule in render().one("ClusterRole")["rules"] if rule["resources"] == ["botsessions"])
+    assert "delete" in sessions["verbs"]
 
 
 def test_watching_some_namespaces_needs_rights_in_those_alone(render: Render) -> None:
@@ -181,9 +187,39 @@ def test_only_the_operator_reaches_the_control_port(render: Render) -> None:
     assert {*range(1, 65536)} - {port for ports in open_tcp for port in ports} == {CONTROL_PORT}
 
 
+def test_the_service_is_annotated_only_where_that_is_asked_for(render: Render) -> None:
+    asked = {"prometheus.io/scrape": "true"}
+    assert "annotations" not in render().one("Service")["metadata"]
+    assert render(metrics__annotations=asked).one("Service")["metadata"]["annotations"] == asked
+
+
+def test_a_pod_monitor_is_made_only_where_that_is_asked_for(render: Render) -> None:
+    assert not render().of("PodMonitor")
+    assert render(metrics__podMonitor__enabled=True).one("PodMonitor")
+
+
+def test_the_pod_monitor_scrapes_what_the_operator_serves(render: Render) -> None:
+    objects = render(metrics__podMonitor__enabled=True, metrics__podMonitor__interval="10s")
+    monitor = objects.one("PodMonitor")["spec"]
+    (endpoint,), (port,) = monitor["podMetricsEndpoints"], pod(objects)["containers"][0]["ports"]
+    assert monitor["selector"]["matchLabels"] == objects.one("Deployment")["spec"]["selector"]["matchLabels"]
+    assert (endpoint["port"], endpoint["path"], endpoint["interval"]) == (port["name"], METRICS_PATH, "10s")
+
+
+def test_the_namespace_of_a_session_is_not_taken_for_the_operators(render: Render) -> None:
+    (endpoint,) = render(metrics__podMonitor__enabled=True).one("PodMonitor")["spec"]["podMetricsEndpoints"]
+    assert endpoint["honorLabels"] is True
+
+
+def test_a_pod_monitor_can_be_labelled_for_its_prometheus(render: Render) -> None:
+    objects = render(metrics__podMonitor__enabled=True, metrics__podMonitor__labels={"release": "prometheus"})
+    assert objects.one("PodMonitor")["metadata"]["labels"]["release"] == "prometheus"
+
+
 @pytest.mark.parametrize(
     ("value", "sentence"),
     [
+        ("metrics.podMonitor.interval=often", "does not match pattern"),
         ("log.levl=info", "additional properties 'levl' not allowed"),
         ("replicas=2", "additional properties 'replicas' not allowed"),
         ("log.level=loud", "value must be one of 'debug', 'info', 'warning', 'error'"),

@@ -136,6 +136,13 @@ async def test_session_that_reaches_its_limit_drains_and_succeeds(start: Start, 
     assert "MaxDuration / Drained" in run.output
 
 
+async def test_a_run_ends_with_its_session_whatever_is_to_be_kept(start: Start, manifest: Manifest) -> None:
+    for ttl in ("0s", "never"):
+        run = await start(manifest(str(BOTS / "completes.py"), podRetention="Always", ttlAfterFinished=ttl))
+        assert await run.exit_code() == 0
+        assert "Completed / Drained" in run.output
+
+
 async def test_output_folder_holds_the_log_and_the_report(start: Start, manifest: Manifest, tmp_path: Path) -> None:
     run = await start(manifest(str(BOTS / "completes.py")))
     assert await run.exit_code() == 0

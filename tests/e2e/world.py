@@ -146,6 +146,11 @@ class World:
         options = client.V1DeleteOptions(grace_period_seconds=grace)
         self._core.delete_namespaced_pod(session.status["podName"], self.namespace, body=options)
 
+    def recorded(self) -> list[Json]:
+        """List the status of each session of the namespace, as the API server has it now."""
+        listed: Any = self._objects.list_namespaced_custom_object(GROUP, VERSION, self.namespace, PLURAL)
+        return [item.get("status", {}) for item in listed["items"]]
+
     def set_quota(self, pods: int) -> None:
         """Allow so many pods in the namespace."""
         quota = client.V1ResourceQuota(
@@ -205,6 +210,14 @@ def port_forward(namespace: str, pod: str, port: int) -> Iterator[int]:
             yield int(line.split(" -> ")[0].rsplit(":", 1)[1])
         finally:
             process.terminate()
+
+
+def operator_pod() -> str:
+    """Name the pod of the operator that runs now."""
+    place = ("-n", SYSTEM_NAMESPACE, "-l", "app.kubernetes.io/name=botsession-operator")
+    listed = kubectl("get", "pods", *place, "--field-selector", "status.phase=Running", "-o", "json").stdout
+    (name,) = (str(pod["metadata"]["name"]) for pod in json.loads(listed)["items"])
+    return name
 
 
 def kill_operator(node_pattern: str = "botsession_operator") -> None:

@@ -44,7 +44,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- define "botsession.rules" -}}
 - apiGroups: [botsession.dev]
   resources: [botsessions]
-  verbs: [get, list, watch, patch]  # patch: its own finalizer, never the spec
+  verbs: [get, list, watch, patch, delete]  # patch: its own finalizer, never the spec; delete: after ttlAfterFinished
 - apiGroups: [botsession.dev]
   resources: [botsessions/status]
   verbs: [patch]

@@ -1,5 +1,6 @@
 """kopf's part: it watches, and marks keys dirty. Nothing is decided here."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,14 +8,13 @@ import kopf
 
 from botsession_contract.names import GROUP, PLURAL, SESSION_LABEL, VERSION
 from botsession_operator.core.observe import Key
-from botsession_operator.queue import WorkQueue
 
 
 @dataclass(frozen=True, slots=True)
 class Memo:
     """What handlers get from kopf besides the event."""
 
-    queue: WorkQueue
+    changed: Callable[[Key], None]
 
 
 def make_registry() -> kopf.OperatorRegistry:
@@ -28,11 +28,11 @@ def make_registry() -> kopf.OperatorRegistry:
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
     async def session_changed(*, namespace: str | None, name: str, memo: Memo, **_: Any) -> None:
-        memo.queue.add(Key(namespace or "", name))
+        memo.changed(Key(namespace or "", name))
 
     @kopf.on.event("", "v1", "pods", labels={SESSION_LABEL: kopf.PRESENT}, registry=registry)
     async def pod_changed(*, namespace: str | None, labels: kopf.Labels, memo: Memo, **_: Any) -> None:
-        memo.queue.add(Key(namespace or "", labels[SESSION_LABEL]))
+        memo.changed(Key(namespace or "", labels[SESSION_LABEL]))
 
     return registry
 

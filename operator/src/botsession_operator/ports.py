@@ -31,8 +31,12 @@ class Cluster(Protocol):
         """Replace the finalizers, give the new resourceVersion; raise Conflict when the session has changed."""
         ...
 
-    async def write_status(self, key: Key, resource_version: str, status: Json) -> None:
-        """Replace the status; raise Conflict when the session has changed since `resource_version`."""
+    async def write_status(self, key: Key, resource_version: str, status: Json) -> bool:
+        """Replace the status; False when the session is gone. Raise Conflict when it has changed since that version."""
+        ...
+
+    async def delete_session(self, session: Session) -> None:
+        """Ask for the deletion of the session as it was read; a missing one is success. Raise Conflict on a change."""
         ...
 
     async def create_pod(self, manifest: Json) -> None:

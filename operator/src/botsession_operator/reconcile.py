@@ -13,12 +13,14 @@ from botsession_operator.api.spec import SpecError
 from botsession_operator.api.status import Status
 from botsession_operator.core import parse
 from botsession_operator.core.clock import Clock
+from botsession_operator.core.counts import counts
 from botsession_operator.core.news import news
 from botsession_operator.core.observe import Key, Observed, Pod, PodState, Session, Silence, Trouble
 from botsession_operator.core.plan import Limits, Plan, make_plan
 from botsession_operator.core.pods import PodSettings, build_pod, pod_name
 from botsession_operator.core.status import Applied, derive_status
 from botsession_operator.errors import PodRefused
+from botsession_operator.metrics import Metrics
 from botsession_operator.ports import Cluster, Control
 
 log = structlog.get_logger("botsession")
@@ -31,6 +33,7 @@ class Deps:
     cluster: Cluster
     control: Control
     clock: Clock
+    metrics: Metrics
     limits: Limits
     pods: PodSettings
     #: The operator's key, from which each session's token is derived.
@@ -41,12 +44,14 @@ async def reconcile(key: Key, deps: Deps) -> datetime | None:
     """Bring one session closer to what it should be; give the time of the next look, None when none is needed."""
     observed = await gather(key, deps)
     if observed is None:
+        deps.metrics.show(key, None)
         return None
     plan = make_plan(observed, deps.clock.now(), deps.limits)
     observed, applied = await apply(plan, observed, deps)
     status = derive_status(observed, plan, applied, deps.clock.now())
     if status != observed.session.status:
         await _write(observed.session, status, deps)
+    deps.metrics.show(key, None if plan.release_session else status.phase)
     return _next_look(plan, observed, applied, deps)
 
 
@@ -88,6 +93,9 @@ async def apply(plan: Plan, observed: Observed, deps: Deps) -> tuple[Observed, A
     if plan.release_session:
         others = tuple(each for each in session.finalizers if each != SESSION_FINALIZER)
         session = await _set_finalizers(session, others, deps)
+    if plan.delete_session:
+        await deps.cluster.delete_session(session)
+        log.info("finished session deleted", session=str(session.key))
     return Observed(session, pod, control), applied
 
 
@@ -161,8 +169,11 @@ async def _set_finalizers(session: Session, finalizers: tuple[str, ...], deps: D
 
 
 async def _write(session: Session, status: Status, deps: Deps) -> None:
-    await deps.cluster.write_status(session.key, session.resource_version, encode(status))
+    if not await deps.cluster.write_status(session.key, session.resource_version, encode(status)):
+        return  # the session was taken away by force: nothing was recorded, so nothing is told or counted
     before = session.status
+    # Before anything else is waited for: an operator that dies in between counts nothing.
+    deps.metrics.count(counts(session.key.namespace, before, status))
     if before is None or before.phase is not status.phase:
         finish = {"reason": status.finish.reason, "outcome": status.finish.outcome} if status.finish else {}
         log.info("phase changed", session=str(session.key), phase=status.phase, **finish)

@@ -1,9 +1,12 @@
-"""The operator's own endpoint: probes, and the pokes of supervisors."""
+"""The operator's own endpoint: probes, the pokes of supervisors, and metrics."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from aiohttp import web
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
 
 from botsession_contract.control import LIVEZ_PATH, POKE_PATH, READYZ_PATH
 from botsession_operator.core.observe import Key
@@ -17,17 +20,20 @@ class ServerDeps:
 
     poke: Poke
     is_ready: Callable[[], bool]
+    registry: CollectorRegistry
 
 
+METRICS_PATH: Final = "/metrics"
 DEPS = web.AppKey("deps", ServerDeps)
 
 
-def create_app(poke: Poke, is_ready: Callable[[], bool]) -> web.Application:
+def create_app(poke: Poke, is_ready: Callable[[], bool], registry: CollectorRegistry) -> web.Application:
     """Build the application; `poke` marks a key dirty, `is_ready` tells whether the watches run."""
     app = web.Application(client_max_size=1024)
-    app[DEPS] = ServerDeps(poke, is_ready)
+    app[DEPS] = ServerDeps(poke, is_ready, registry)
     app.router.add_get(LIVEZ_PATH, livez)
     app.router.add_get(READYZ_PATH, readyz)
+    app.router.add_get(METRICS_PATH, metrics)
     app.router.add_post(POKE_PATH, poked)
     return app
 
@@ -42,6 +48,12 @@ async def readyz(request: web.Request) -> web.Response:
     if not request.app[DEPS].is_ready():
         raise web.HTTPServiceUnavailable(text="the watches have not started\n")
     return web.Response(text="ok\n")
+
+
+async def metrics(request: web.Request) -> web.Response:
+    """Answer a scrape, in the format that it asks for: OpenMetrics, or Prometheus' text."""
+    encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+    return web.Response(body=encode(request.app[DEPS].registry), headers={"Content-Type": content_type})
 
 
 async def poked(request: web.Request) -> web.Response:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from botsession_contract.control import CONTROL_PORT
-from botsession_contract.lifecycle import Mode
+from botsession_contract.lifecycle import Cause, Mode
 from botsession_contract.limits import NO_LIMITS, SessionLimits
 
 #: Environment variable of the supervisor: a `Launch` as JSON.
@@ -25,6 +25,19 @@ class Shutdown:
     grace_period_seconds: float = 30.0
     cancel_period_seconds: float = 10.0
     farewell: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What is different for the causes that a supervisor acts on by itself; the operator's requests say it all.
+
+    Each is whole, so that only the operator merges. None: as `Launch.shutdown` says.
+    """
+
+    max_duration: Shutdown | None = None
+    idle_timeout: Shutdown | None = None
+    no_client: Shutdown | None = None
+    evicted: Shutdown | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +63,7 @@ class Launch:
     #: What the kubelet gives the pod between SIGTERM and SIGKILL.
     termination_grace_seconds: float = 60.0
     shutdown: Shutdown = Shutdown()
+    overrides: Overrides = Overrides()
     #: `POST` here, without a body, says "look at this session". Best effort.
     poke_url: str | None = None
     #: Where the exit report goes: the container's termination message.
@@ -58,3 +72,13 @@ class Launch:
     control_host: str = "0.0.0.0"  # noqa: S104  # a pod's address is not known before it runs
     control_port: int = CONTROL_PORT
     control_fd: int | None = None
+
+    def shutdown_for(self, cause: Cause) -> Shutdown:
+        """Give how the session ends for this cause."""
+        known = {
+            Cause.MAX_DURATION: self.overrides.max_duration,
+            Cause.IDLE_TIMEOUT: self.overrides.idle_timeout,
+            Cause.NO_CLIENT: self.overrides.no_client,
+            Cause.EVICTED: self.overrides.evicted,
+        }
+        return known.get(cause) or self.shutdown

@@ -207,7 +207,7 @@ class Supervisor:
         budget = ending.sigterm_budget(self.launch.termination_grace_seconds)
         if self.facts.request is None:
             logger.info("SIGTERM received")
-            self._ask(ending.squeeze(self._request(EndRequest(self._mode(), Cause.EVICTED)), self.facts, now, budget))
+            self._ask(ending.squeeze(self._own_request(Cause.EVICTED), self.facts, now, budget))
         else:
             squeezed = ending.squeeze(self.facts.request, self.facts, now, budget)
             self.facts = replace(self.facts, request=squeezed)
@@ -215,11 +215,11 @@ class Supervisor:
 
     # The ladder.
 
-    def _mode(self) -> Mode:
-        return self.launch.shutdown.mode
+    def _own_request(self, cause: Cause) -> Request:
+        return self._request(EndRequest(self.launch.shutdown_for(cause).mode, cause))
 
     def _request(self, asked: EndRequest) -> Request:
-        return ending.complete(asked, self.launch.shutdown, self._loop.time())
+        return ending.complete(asked, self.launch.shutdown_for(asked.cause), self._loop.time())
 
     def _ask(self, request: Request) -> None:
         logger.info("session asked to end: {} {}", request.cause, request.mode)
@@ -295,7 +295,7 @@ class Supervisor:
             self._prompt()
         else:
             logger.warning("limit struck: {}", due.cause)
-            self._ask(self._request(EndRequest(self._mode(), due.cause)))
+            self._ask(self._own_request(due.cause))
 
     def _prompt(self) -> None:
         """Ask a quiet caller whether they are still there."""

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from botsession_contract.launch import Shutdown
+from botsession_contract.launch import Overrides, Shutdown
 from botsession_contract.lifecycle import Cause, Mode, Outcome, Reason, Step
 from botsession_contract.report import ExitReport
-from tests.supervision import PATIENCE, QUICK, STUCK, supervised
+from tests.supervision import PATIENCE, QUICK, STUCK, Supervised, supervised
 
 
 def steps_of(report: ExitReport) -> list[Step]:
@@ -141,6 +141,25 @@ async def test_backstop_ends_a_session_past_its_deadline(tmp_path: Path) -> None
             assert response.status == 200
         report = await session.report()
     assert (report.reason, report.outcome) == (Reason.MAX_DURATION, Outcome.DRAINED)
+
+
+async def test_sigterm_and_backstop_end_a_session_each_in_its_way(tmp_path: Path) -> None:
+    now = Shutdown(Mode.IMMEDIATE, 0, PATIENCE)
+    for name, overrides in (("evicted", Overrides(evicted=now)), ("max_duration", Overrides(max_duration=now))):
+        (folder := tmp_path / name).mkdir()
+        async with supervised(folder, "quiet.py", overrides=overrides) as session:
+            await session.running()
+            await _strike(session, name)
+            report = await session.report()
+        assert (steps_of(report), report.outcome) == ([Step.CANCEL_FRAME], Outcome.CANCELLED)
+
+
+async def _strike(session: Supervised, name: str) -> None:
+    if name == "evicted":
+        session.terminate()
+        return
+    async with session.http.patch("/v1/session", json={"deadline": "2020-01-01T00:00:00Z"}) as response:
+        assert response.status == 200
 
 
 async def test_farewell_is_said_before_the_end(tmp_path: Path) -> None:

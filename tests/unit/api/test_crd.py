@@ -15,9 +15,10 @@ import pytest
 import yaml
 
 from botsession_contract.jsonform import camel
+from botsession_contract.lifecycle import Cause
 from botsession_contract.names import BOT_CONTAINER, GROUP, KIND, PLURAL, SESSION_FINALIZER, VERSION
 from botsession_operator.api.admission import admit, session_schema
-from botsession_operator.api.spec import Bot, Idle, IdlePrompt, Shutdown, Spec, parse_spec
+from botsession_operator.api.spec import Bot, Idle, IdlePrompt, Override, Shutdown, Spec, parse_spec
 from botsession_operator.api.status import ConditionType, Status
 from tests.manifests import Json, session
 
@@ -55,6 +56,18 @@ def names(cls: type[Any]) -> set[str]:
 )
 def test_the_spec_has_the_fields_that_the_operator_reads(cls: type[Any], path: str) -> None:
     assert FIELDS[path]["properties"].keys() == names(cls)
+
+
+def test_each_cause_that_ends_a_pipeline_has_an_override() -> None:
+    causes = {cause[0].lower() + cause[1:] for cause in Cause} - {"startTimeout"}
+    assert FIELDS["spec.shutdown.overrides"]["properties"].keys() == causes
+
+
+@pytest.mark.parametrize("cause", FIELDS["spec.shutdown.overrides"]["properties"])
+def test_an_override_has_the_fields_that_the_operator_reads(cause: str) -> None:
+    # spec.end says the mode.
+    expected = names(Override) - ({"mode"} if cause == "endRequested" else set())
+    assert FIELDS[f"spec.shutdown.overrides.{cause}"]["properties"].keys() == expected
 
 
 def test_the_pod_template_has_the_fields_that_the_operator_reads() -> None:
@@ -127,7 +140,7 @@ def is_enum(hint: Any) -> bool:
 def test_each_duration_has_a_default_that_the_operator_reads() -> None:
     spec = parse_spec(admit(session())["spec"])
     durations = [getattr(part, field.name) for part in (spec, spec.shutdown) for field in dataclasses.fields(part)]
-    assert sum(isinstance(value, timedelta) for value in durations) == 5
+    assert sum(isinstance(value, timedelta) for value in durations) == 6
 
 
 @pytest.mark.parametrize("path", FIELDS)

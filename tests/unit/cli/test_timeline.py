@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 
 from botsession_contract.lifecycle import Cause, Mode, Outcome, Phase, Reason, ReportedBy, Step
-from botsession_contract.report import DanglingTasks
+from botsession_contract.report import DanglingTasks, StepTaken
 from botsession_operator.api.status import (
     Condition,
     ConditionStatus,
@@ -23,8 +23,9 @@ RUNNING = Status(Phase.RUNNING, 1, started_at=ago(10), deadline=later(50))
 CONNECTED = replace(RUNNING, client_connected_at=ago(5))
 MAX_DURATION = EndingStatus(Cause.MAX_DURATION, Mode.GRACEFUL, ago(3))
 ENDING = replace(RUNNING, phase=Phase.ENDING, ending_at=ago(3), ending=MAX_DURATION)
-STEPPED = replace(ENDING, ending=replace(MAX_DURATION, step=Step.END_FRAME))
-KILLED_LATE = replace(ENDING, ending=replace(MAX_DURATION, step=Step.KILL))
+QUEUED, STOPPED = StepTaken(Step.END_FRAME, ago(2)), StepTaken(Step.KILL, ago(1.5))
+STEPPED = replace(ENDING, ending=replace(MAX_DURATION, steps=(QUEUED,)))
+KILLED_LATE = replace(ENDING, ending=replace(MAX_DURATION, steps=(QUEUED, STOPPED)))
 DRAINED = replace(
     STEPPED,
     phase=Phase.SUCCEEDED,
@@ -69,14 +70,14 @@ REFUSED = replace(
             STEPPED,
             [
                 (ago(3), "Ending", "Graceful end: MaxDuration"),
-                (NOW, "step", "EndFrame queued: the bot finishes what it is saying"),
+                (ago(2), "step", "EndFrame queued: the bot finishes what it is saying"),
             ],
             id="an end is told before its first step",
         ),
         pytest.param(
             STEPPED,
             KILLED_LATE,
-            [(NOW, "step", "SIGKILL to the bot, after a look at its stacks")],
+            [(ago(1.5), "step", "SIGKILL to the bot, after a look at its stacks")],
             id="a later step",
         ),
         pytest.param(
@@ -92,10 +93,11 @@ REFUSED = replace(
             ENDING,
             KILLED,
             [
-                (ago(1), "step", "SIGKILL to the bot, after a look at its stacks"),
+                (ago(2), "step", "EndFrame queued: the bot finishes what it is saying"),
+                (ago(1.5), "step", "SIGKILL to the bot, after a look at its stacks"),
                 (ago(1), "Failed", "MaxDuration / Killed: was killed"),
             ],
-            id="a step that is learned of at the end is told before it",
+            id="steps that are learned of at the end are told before it",
         ),
         pytest.param(
             None,
@@ -112,7 +114,7 @@ def test_change_of_status_is_told(before: Status | None, after: Status, told: li
 
 def test_every_step_has_words() -> None:
     for step in Step:
-        status = replace(ENDING, ending=replace(MAX_DURATION, step=step))
+        status = replace(ENDING, ending=replace(MAX_DURATION, steps=(StepTaken(step, NOW),)))
         assert [entry.subject for entry in entries(ENDING, status, NOW)] == ["step"]
 
 

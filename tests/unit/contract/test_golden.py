@@ -9,7 +9,7 @@ import pytest
 
 from botsession_contract.control import EndRequest, SessionPatch, SessionSnapshot
 from botsession_contract.jsonform import decode, encode
-from botsession_contract.launch import Launch, Shutdown
+from botsession_contract.launch import Launch, Overrides, Shutdown
 from botsession_contract.lifecycle import BotState, Cause, Mode, Outcome, Reason, Step
 from botsession_contract.limits import IdlePrompt, SessionLimits
 from botsession_contract.report import DanglingTasks, Ending, ExitReport, StepTaken, Timings
@@ -57,6 +57,12 @@ PAYLOADS: dict[str, Any] = {
         limits=LIMITS,
         termination_grace_seconds=90.0,
         shutdown=Shutdown(Mode.IMMEDIATE, 20.0, 5.5, "Goodbye!"),
+        overrides=Overrides(
+            max_duration=Shutdown(Mode.GRACEFUL, 60.0, 5.5, "Time is up!"),
+            idle_timeout=Shutdown(Mode.GRACEFUL, 20.0, 5.5, "Are you gone? Goodbye!"),
+            no_client=Shutdown(Mode.IMMEDIATE, 0.0, 5.5, ""),
+            evicted=Shutdown(Mode.IMMEDIATE, 20.0, 1.0, ""),
+        ),
         poke_url="http://operator/v1/poke/bots/support-42",
         report_path="/tmp/report",
         control_host="127.0.0.1",
@@ -84,6 +90,19 @@ def test_payload_is_written_as_in_its_golden_file(name: str) -> None:
 def test_golden_file_is_read_as_its_payload(name: str) -> None:
     payload = PAYLOADS[name]
     assert decode(type(payload), json.loads((GOLDEN / f"{name}.json").read_text())) == payload
+
+
+@pytest.mark.parametrize(
+    ("cause", "farewell"),
+    [(Cause.MAX_DURATION, "Time is up!"), (Cause.EVICTED, ""), (Cause.DELETED, "Goodbye!")],
+)
+def test_a_launch_says_how_the_session_ends_by_cause(cause: Cause, farewell: str) -> None:
+    assert PAYLOADS["launch-full"].shutdown_for(cause).farewell == farewell
+
+
+def test_a_launch_without_overrides_ends_all_alike() -> None:
+    launch = PAYLOADS["launch-smallest"]
+    assert all(launch.shutdown_for(cause) == launch.shutdown for cause in Cause)
 
 
 def test_every_golden_file_has_a_payload() -> None:

@@ -24,7 +24,7 @@ def said(seen: Observed, refusal: Trouble | None = None) -> dict[ConditionType, 
 @pytest.mark.parametrize(
     ("seen", "reason"),
     [
-        pytest.param(observed(session(), None), "PodMissing", id="there is no pod"),
+        pytest.param(observed(session(), None), "ContainerCreating", id="the pod is created by this pass"),
         pytest.param(observed(session(), waiting()), "ContainerCreating", id="the container is on its way"),
         pytest.param(observed(session(), waiting("ErrImagePull")), "ErrImagePull", id="in the kubelet's words"),
         pytest.param(observed(session(), pod(), snapshot(BotState.STARTING)), "BotStarting", id="the bot starts"),
@@ -47,7 +47,14 @@ def test_the_pod_is_created() -> None:
 
 
 def test_a_refusal_is_told_in_the_servers_words() -> None:
-    assert said(observed(session(), None), Trouble("QuotaExceeded", "…"))[CREATED] == (FALSE, "QuotaExceeded")
+    told = said(observed(session(), None), Trouble("QuotaExceeded", "…"))
+    assert told[CREATED] == (FALSE, "QuotaExceeded")
+    assert told[STARTED] == (FALSE, "PodMissing")
+
+
+def test_a_supervisor_that_is_leaving_is_not_called_silent() -> None:
+    ending = status(ending=asked(Cause.DELETED))
+    assert CONTROLLED not in said(observed(session(ending), pod(), Silence.UNREACHABLE))
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """Rule: who wants a session over, how, and by when."""
 
-from datetime import timedelta
 from typing import Final
 
 import pytest
@@ -9,7 +8,7 @@ from botsession_contract.lifecycle import BotState, Cause, Mode
 from botsession_contract.report import Ending
 from botsession_operator.core import endings
 from botsession_operator.core.endings import Wanted
-from botsession_operator.core.observe import Observed, Silence
+from botsession_operator.core.observe import Observed, Session, Silence
 from tests.builders import NOW, ago, asked, later, observed, pod, session, snapshot, started, status, taken, waiting
 
 GRACEFUL, IMMEDIATE = Mode.GRACEFUL, Mode.IMMEDIATE
@@ -156,6 +155,33 @@ def test_the_start_counts_from_the_creation() -> None:
     assert endings.start_deadline(observed(session(startTimeout="2m"), None)) == later(60)
 
 
-def test_the_ladder_takes_both_periods() -> None:
-    shutdown = {"gracePeriod": "30s", "cancelPeriod": "10s"}
-    assert endings.ladder_length(observed(session(shutdown=shutdown), pod())) == timedelta(seconds=40)
+BY_CAUSE: Final = {
+    "mode": "Graceful",
+    "overrides": {
+        "deleted": {"mode": "Immediate"},
+        "maxDuration": {"farewell": "Time is up!", "gracePeriod": "1m", "cancelPeriod": "2s"},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("seen", "mode"),
+    [
+        pytest.param(session(is_deleting=True, shutdown=BY_CAUSE), IMMEDIATE, id="the override says how"),
+        pytest.param(session(is_deleting=True, end="Graceful", shutdown=BY_CAUSE), GRACEFUL, id="end goes before it"),
+        pytest.param(session(maxSessionDuration="1s", shutdown=BY_CAUSE), GRACEFUL, id="another cause's is not asked"),
+    ],
+)
+def test_the_mode_follows_the_cause(seen: Session, mode: Mode) -> None:
+    wanted = endings.wanted_ending(observed(seen, pod()), NOW)
+
+    assert wanted
+    assert wanted.mode is mode
+
+
+def test_a_request_carries_what_is_said_of_its_cause() -> None:
+    seen = observed(session(shutdown=BY_CAUSE), pod())
+    request = endings.end_request(seen, Wanted(Cause.MAX_DURATION, GRACEFUL, NOW))
+
+    assert request
+    assert (request.farewell, request.grace_period_seconds, request.cancel_period_seconds) == ("Time is up!", 60, 2)

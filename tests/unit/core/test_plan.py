@@ -17,6 +17,7 @@ from tests.builders import (
     ended,
     later,
     observed,
+    over,
     pod,
     report,
     session,
@@ -170,6 +171,61 @@ def test_a_finished_session_without_a_pod_is_let_go(
     made = plan(observed(session(OVER, is_deleting=is_deleting, finalizers=finalizers), None))
 
     assert made == Plan(release_session=is_released)
+
+
+FINISHED: Final = over(since=60)
+ALWAYS: Final = {"podRetention": "Always"}
+RELEASED: Final = ended(finalizers=())
+
+
+@pytest.mark.parametrize(
+    ("seen", "made"),
+    [
+        pytest.param(observed(session(FINISHED), None), Plan(recheck_at=later(3540)), id="it stays until its time"),
+        pytest.param(observed(session(FINISHED, ttlAfterFinished="never"), None), Plan(), id="it is kept"),
+        pytest.param(
+            observed(session(FINISHED, ttlAfterFinished="60s"), None),
+            Plan(delete_session=True, recheck_at=later(30)),
+            id="its time is over",
+        ),
+        pytest.param(
+            observed(session(FINISHED, ttlAfterFinished="60s", is_deleting=True), None),
+            Plan(release_session=True),
+            id="it is being deleted already",
+        ),
+        pytest.param(
+            observed(session(FINISHED, ttlAfterFinished="0s"), RELEASED),
+            Plan(delete_pod=PodDeletion.NORMAL, recheck_at=later(30)),
+            id="its pod goes first",
+        ),
+        pytest.param(
+            observed(session(FINISHED, ttlAfterFinished="0s", **ALWAYS), ended()),
+            Plan(release_pod=True, recheck_at=later(30)),
+            id="its kept pod is let go first",
+        ),
+        pytest.param(
+            observed(session(FINISHED, **ALWAYS), RELEASED), Plan(recheck_at=later(3540)), id="its pod is kept with it"
+        ),
+        pytest.param(
+            observed(session(FINISHED, ttlAfterFinished="0s", **ALWAYS), RELEASED),
+            Plan(delete_session=True, recheck_at=later(30)),
+            id="it takes its kept pod along",
+        ),
+        pytest.param(
+            observed(session(FINISHED, is_deleting=True, **ALWAYS), RELEASED),
+            Plan(delete_pod=PodDeletion.NORMAL, recheck_at=later(30)),
+            id="a kept pod goes before its session",
+        ),
+    ],
+)
+def test_what_becomes_of_a_record(seen: Observed, made: Plan) -> None:
+    assert plan(seen) == made
+
+
+def test_the_second_line_waits_as_long_as_the_cause_may_take() -> None:
+    patient = {"overrides": {"deleted": {"gracePeriod": "31s"}}}
+
+    assert plan(observed(session(OVERDUE, shutdown=patient), pod(), SILENT)).delete_pod is None
 
 
 def test_a_session_is_not_let_go_while_its_pod_is_there() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from botsession_contract.jsonform import Unknown, decode
-from botsession_contract.launch import LAUNCH_ENV, Launch
+from botsession_contract.launch import LAUNCH_ENV, Launch, Overrides, Shutdown
 from botsession_contract.lifecycle import Mode
 from botsession_contract.limits import IdlePrompt, SessionLimits
 from botsession_operator.api.spec import Json, SpecError
@@ -81,6 +81,14 @@ def test_an_idle_timeout_that_is_absent_is_the_bots_own_and_zero_is_off() -> Non
     assert (absent.idle_timeout_seconds, off.idle_timeout_seconds) == (None, 0)
 
 
+def test_the_supervisor_is_told_how_to_end_by_itself() -> None:
+    overrides = {"evicted": {"gracePeriod": "1m"}, "deleted": {"mode": "Immediate"}}
+    told = launch(build(shutdown={"farewell": "Bye", "overrides": overrides}))
+
+    assert told.overrides == Overrides(evicted=Shutdown(Mode.GRACEFUL, 60, 10, "Bye"))
+    assert told.termination_grace_seconds == 75
+
+
 def test_without_an_address_there_are_no_pokes() -> None:
     assert launch(build(COPIED)).poke_url is None
 
@@ -96,6 +104,12 @@ def test_a_drained_node_leaves_time_for_the_whole_ladder() -> None:
     pod = build(shutdown={"gracePeriod": "1m", "cancelPeriod": "10s"})
 
     assert pod["spec"]["terminationGracePeriodSeconds"] == 75
+
+
+def test_a_drained_node_leaves_time_for_the_longest_ladder() -> None:
+    pod = build(shutdown={"overrides": {"maxDuration": {"gracePeriod": "2m", "cancelPeriod": "5.5s"}}})
+
+    assert pod["spec"]["terminationGracePeriodSeconds"] == 131
 
 
 def test_the_kubelet_is_the_last_line() -> None:

@@ -17,7 +17,7 @@ from botsession_contract.jsonform import decode, encode
 from botsession_contract.lifecycle import BotState, Cause, Mode, Outcome, Reason
 from botsession_contract.names import SESSION_FINALIZER
 from botsession_contract.report import Ending
-from botsession_operator.api.spec import EndNow
+from botsession_operator.api.spec import EndNow, PodRetention
 from botsession_operator.api.status import Status
 from botsession_operator.core import endings
 from botsession_operator.core.limits import session_limits
@@ -60,6 +60,12 @@ class Sessions(RuleBasedStateMachine):
     @rule(minutes=st.sampled_from([0, 1, 5]))
     def the_idle_timeout_is_edited(self, minutes: int) -> None:
         spec = replace(self.session.spec, idle_timeout=timedelta(minutes=minutes))
+        self.session = replace(self.session, spec=spec, generation=self.session.generation + 1)
+
+    @rule(minutes=st.sampled_from([None, 0, 5]), retention=st.sampled_from(PodRetention))
+    def what_is_kept_is_edited(self, minutes: int | None, retention: PodRetention) -> None:
+        ttl = None if minutes is None else timedelta(minutes=minutes)
+        spec = replace(self.session.spec, ttl_after_finished=ttl, pod_retention=retention)
         self.session = replace(self.session, spec=spec, generation=self.session.generation + 1)
 
     @rule(end=st.sampled_from([EndNow.GRACEFUL, EndNow.IMMEDIATE]))
@@ -178,8 +184,12 @@ class Sessions(RuleBasedStateMachine):
             self.supervisor = adjusted(self.supervisor, plan.adjust)
         if plan.delete_pod:
             self._delete(plan.delete_pod)
-        if plan.release_pod and self.pod and self.pod.state is PodState.TERMINATED:
-            self.pod = None
+        if plan.release_pod and self.pod:
+            self._change(finalizers=())
+        self._collect_pod()
+        if plan.delete_session:
+            self.session = replace(self.session, is_deleting=True)
+            self.is_gone = not self.session.finalizers
         if plan.release_session:
             self.session = replace(self.session, finalizers=())
             self.is_gone = True
@@ -188,7 +198,7 @@ class Sessions(RuleBasedStateMachine):
     def _check_rest(self, plan: Plan, applied: Applied) -> None:
         """Look again at once where nothing was changed: there must be nothing to do and nothing to write."""
         acts = (plan.create_pod, plan.adjust, plan.end, plan.delete_pod, plan.conclusion, plan.release_pod)
-        if any(acts) or self.is_gone:
+        if any(acts) or plan.delete_session or self.is_gone:
             return
         seen = Observed(self.session, self.pod, self._ask())
         again = make_plan(seen, self.now, LIMITS)
@@ -203,9 +213,14 @@ class Sessions(RuleBasedStateMachine):
     def _delete(self, how: PodDeletion) -> None:
         assert self.pod
         if how is PodDeletion.FORCED:
+            self._change(deletion_requested_by=self.now)
             self._end(None)
         elif self.pod.deletion_requested_by is None:
             self._change(deletion_requested_by=self.now + GRACE[how])
+
+    def _collect_pod(self) -> None:
+        if self.pod and self.pod.state is PodState.TERMINATED and self.pod.is_deleting and not self.pod.is_held:
+            self.pod = None
 
     def _end(self, termination: Termination | None) -> None:
         self.supervisor = None
@@ -228,6 +243,13 @@ def check_plan(seen: Observed, plan: Plan, now: datetime) -> None:
     assert not (plan.release_pod and not is_finished)
     assert not (plan.release_session and (seen.pod or not is_finished or not seen.session.is_deleting))
     assert not (plan.conclusion and is_finished)
+    if plan.delete_session:
+        ttl = seen.session.spec.ttl_after_finished
+        assert recorded
+        assert recorded.finished_at
+        assert ttl is not None
+        assert now >= recorded.finished_at + ttl
+        assert seen.pod is None or not seen.pod.is_held
     assert plan.recheck_at is None or plan.recheck_at >= now
     if not is_finished and plan.wanted is None:
         assert plan.recheck_at

@@ -6,9 +6,10 @@ from typing import Final
 
 import pytest
 
+from botsession_contract.control import SessionSnapshot
 from botsession_contract.jsonform import decode, encode
 from botsession_contract.lifecycle import BotState, Cause, Mode, Outcome, Phase, Reason, Step
-from botsession_contract.report import DanglingTasks, ExitReport, Timings
+from botsession_contract.report import DanglingTasks, Ending, ExitReport, StepTaken, Timings
 from botsession_operator.api.status import EndingStatus, Status, TimingsStatus
 from botsession_operator.core.observe import Observed, Silence, Trouble
 from botsession_operator.core.plan import Limits, make_plan
@@ -145,6 +146,34 @@ def test_how_far_the_ending_got(seen: Observed, step: Step | None) -> None:
     assert ending.step is step
 
 
+ENDED: Final = StepTaken(Step.END_FRAME, ago(60))
+DELETED: Final = StepTaken(Step.POD_DELETE, ago(2))
+FORCED: Final = StepTaken(Step.FORCED_CANCEL_FRAME, ago(1))
+ASKED: Final = asked(Cause.DELETED, since=60)
+
+
+def told(*steps: StepTaken) -> SessionSnapshot:
+    return snapshot(BotState.ENDING, ending=Ending(Cause.DELETED, Mode.GRACEFUL, ago(40), steps))
+
+
+@pytest.mark.parametrize(
+    ("recorded", "control", "steps"),
+    [
+        pytest.param((), told(ENDED, FORCED), (ENDED, FORCED), id="as the supervisor tells, with their times"),
+        pytest.param((ENDED,), SILENT, (ENDED, StepTaken(Step.POD_DELETE, NOW)), id="and the operator's"),
+        pytest.param((ENDED, DELETED), SILENT, (ENDED, DELETED), id="which is taken once, at its first time"),
+        pytest.param((DELETED,), told(ENDED, FORCED), (ENDED, DELETED, FORCED), id="in the order of time"),
+    ],
+)
+def test_each_step_is_recorded_with_its_time(
+    recorded: tuple[StepTaken, ...], control: SessionSnapshot | Silence, steps: tuple[StepTaken, ...]
+) -> None:
+    ending = after(observed(session(started(ending=replace(ASKED, steps=recorded))), pod(), control)).ending
+
+    assert ending
+    assert (ending.steps, ending.step) == (steps, steps[-1].step)
+
+
 def test_a_finish_is_written_once() -> None:
     done = finished(report())
 
@@ -193,7 +222,7 @@ WALKED: Final = taken(Cause.EVICTED, Mode.GRACEFUL, Step.END_FRAME, Step.KILL, s
         pytest.param(
             None,
             report(Reason.EVICTED, ending=WALKED),
-            EndingStatus(Cause.EVICTED, Mode.GRACEFUL, ago(9), Step.KILL),
+            EndingStatus(Cause.EVICTED, Mode.GRACEFUL, ago(9), Step.KILL, WALKED.steps),
             id="as the report tells",
         ),
         pytest.param(
@@ -211,8 +240,14 @@ WALKED: Final = taken(Cause.EVICTED, Mode.GRACEFUL, Step.END_FRAME, Step.KILL, s
         pytest.param(
             started(ending=asked(Cause.DELETED, Mode.IMMEDIATE, since=20)),
             report(Reason.EVICTED, ending=WALKED),
-            EndingStatus(Cause.DELETED, Mode.IMMEDIATE, ago(9), Step.KILL),
+            EndingStatus(Cause.DELETED, Mode.IMMEDIATE, ago(9), Step.KILL, WALKED.steps),
             id="cause and mode stand, the ladder is the report's",
+        ),
+        pytest.param(
+            started(ending=asked(Cause.EVICTED, since=2, step=Step.POD_DELETE)),
+            report(Reason.EVICTED, ending=WALKED),
+            EndingStatus(Cause.EVICTED, Mode.GRACEFUL, ago(9), Step.POD_DELETE, (*WALKED.steps, DELETED)),
+            id="the operator's own step is kept beside the report's",
         ),
     ],
 )

@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from prometheus_client import CollectorRegistry
 
 from botsession_contract.control import EndRequest, SessionPatch
 from botsession_contract.jsonform import encode
@@ -15,7 +16,8 @@ from botsession_contract.lifecycle import Cause, Mode
 from botsession_operator.core.observe import Pod, Silence
 from botsession_operator.effects import control as control_module
 from botsession_operator.effects.control import HttpControl
-from tests.builders import later, pod, snapshot
+from botsession_operator.metrics import Metrics
+from tests.builders import later, pod, samples, snapshot
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -31,6 +33,11 @@ class Supervisor:
         body = await request.json() if request.can_read_body else None
         self.asked.append((request.method, request.path, body, request.headers.get("Authorization")))
         return await self.answer(request)
+
+
+def requests(registry: CollectorRegistry) -> dict[tuple[str, str], float]:
+    found = samples(registry, "botsession_control_requests_total")
+    return {(labels["action"], labels["code"]): value for labels, value in found}
 
 
 async def _known(_: web.Request) -> web.StreamResponse:
@@ -51,9 +58,14 @@ async def its_pod(supervisor: Supervisor) -> AsyncIterator[Pod]:
 
 
 @pytest.fixture
-async def control() -> AsyncIterator[HttpControl]:
+def registry() -> CollectorRegistry:
+    return CollectorRegistry()
+
+
+@pytest.fixture
+async def control(registry: CollectorRegistry) -> AsyncIterator[HttpControl]:
     async with aiohttp.ClientSession() as session:
-        yield HttpControl(session)
+        yield HttpControl(session, Metrics(registry))
 
 
 async def test_a_snapshot_is_read(control: HttpControl, its_pod: Pod, supervisor: Supervisor) -> None:
@@ -102,14 +114,47 @@ async def _hang(_: web.Request) -> web.StreamResponse:
     return web.Response()
 
 
-@pytest.mark.parametrize("answer", [_refuse, _babble, _say_too_little, _give_a_list, _hang_up, _hang])
-async def test_any_other_answer_is_silence(
-    control: HttpControl, its_pod: Pod, supervisor: Supervisor, answer: Answer, monkeypatch: pytest.MonkeyPatch
+async def _invent(_: web.Request) -> web.StreamResponse:
+    return web.Response(status=799)
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (_refuse, "409"),
+        (_invent, "Other"),
+        (_babble, "Unreadable"),
+        (_say_too_little, "Unreadable"),
+        (_give_a_list, "Unreadable"),
+        (_hang_up, "NoAnswer"),
+        (_hang, "NoAnswer"),
+    ],
+)
+async def test_any_other_answer_is_silence_and_counted(
+    control: HttpControl,
+    its_pod: Pod,
+    supervisor: Supervisor,
+    registry: CollectorRegistry,
+    answer: Answer,
+    code: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(control_module, "TIMEOUT", aiohttp.ClientTimeout(total=0.1))
     supervisor.answer = answer
 
     assert await control.snapshot(its_pod, "token") is Silence.UNREACHABLE
+    assert requests(registry) == {("snapshot", code): 1}
+
+
+async def test_requests_are_counted_by_what_was_asked(
+    control: HttpControl, its_pod: Pod, registry: CollectorRegistry
+) -> None:
+    await control.snapshot(its_pod, "token")
+    await control.end(its_pod, "token", EndRequest(Mode.GRACEFUL))
+    await control.adjust(its_pod, "token", SessionPatch(later(60)))
+    await control.adjust(its_pod, "token", SessionPatch(later(90)))
+
+    assert requests(registry) == {("snapshot", "200"): 1, ("end", "200"): 1, ("adjust", "200"): 2}
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", None])

@@ -5,19 +5,23 @@ out. A new operator, which knows nothing but what it can read, goes on.
 """
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any, Final
 
 import pytest
 
 from botsession_contract.lifecycle import Outcome, Reason
 from botsession_operator.errors import PodRefused
+from botsession_operator.metrics import Metrics
 from botsession_operator.ports import Cluster, Control
 from botsession_operator.reconcile import Deps
+from tests.builders import KEY, samples
 from tests.fakes import World
 
 WRITES: Final = {
     "set_session_finalizers",
     "write_status",
+    "delete_session",
     "create_pod",
     "delete_pod",
     "set_pod_finalizers",
@@ -38,6 +42,8 @@ class Fate:
 
     def __init__(self, *dies_at: int, after: bool = False) -> None:
         self.written = 0
+        #: Whether an operator died after it had recorded the finish, and before it could count it.
+        self.has_lost_the_count = False
         self._dies_at = dies_at
         self._after = after
 
@@ -48,6 +54,7 @@ class Fate:
             raise Died
         result = await write(*args)
         if dies:
+            self.has_lost_the_count |= write.__name__ == "write_status" and "finish" in args[2]
             raise Died
         return result
 
@@ -70,6 +77,8 @@ class Mortals:
     def __init__(self, world: World, fate: Fate) -> None:
         self.world = world
         self.fate = fate
+        #: What each operator has counted, for its own life.
+        self.metrics: list[Metrics] = []
 
     async def settle(self) -> None:
         """Give passes until nothing is to be done; where an operator dies, the next one begins from what it reads."""
@@ -82,15 +91,16 @@ class Mortals:
 
     def _operator(self) -> Deps:
         deps = self.world.deps()
+        self.metrics.append(deps.metrics)
         cluster, control = Mortal(deps.cluster, self.fate), Mortal(deps.control, self.fate)
-        return Deps(cluster, control, deps.clock, deps.limits, deps.pods, deps.control_key)
+        return Deps(cluster, control, deps.clock, deps.metrics, deps.limits, deps.pods, deps.control_key)
 
 
 Story = Callable[[World, Mortals], Awaitable[None]]
 
 
-async def _talk(world: World, operators: Mortals) -> None:
-    world.apply(maxSessionDuration="1m")
+async def _talk(world: World, operators: Mortals, **spec: str) -> None:
+    world.apply(maxSessionDuration="1m", **spec)
     for happens in (world.schedule, world.run_container, world.start_pipeline):
         await operators.settle()
         happens()
@@ -146,31 +156,61 @@ async def never_gets_a_pod(world: World, operators: Mortals) -> None:
     world.delete()
 
 
+async def expires(world: World, operators: Mortals) -> None:
+    await _talk(world, operators, ttlAfterFinished="0s")
+    world.report(Reason.COMPLETED)
+
+
+async def is_kept_with_its_pod_and_expires(world: World, operators: Mortals) -> None:
+    await _talk(world, operators)
+    world.edit(podRetention="OnFailure", ttlAfterFinished="1h")
+    world.end_container(reason="Error", exit_code=1)
+    finished_at = world.clock.now()
+    await operators.settle()
+    assert world.status.finish, "nothing is recorded"
+    assert world.cluster.pods.names(), "the pod was not kept"
+    world.clock.reach(finished_at + timedelta(minutes=59))
+    await operators.settle()
+    assert not world.is_empty, "it was deleted early"
+    world.clock.pass_(60)
+
+
 STORIES: Final[dict[Story, tuple[Reason, Outcome]]] = {
     completes: (Reason.COMPLETED, Outcome.DRAINED),
     runs_out_of_time: (Reason.MAX_DURATION, Outcome.DRAINED),
     is_deleted: (Reason.DELETED, Outcome.DRAINED),
     is_deleted_while_it_waits: (Reason.DELETED, Outcome.NEVER_STARTED),
     hangs_and_is_killed: (Reason.DELETED, Outcome.KILLED),
+    expires: (Reason.COMPLETED, Outcome.DRAINED),
+    is_kept_with_its_pod_and_expires: (Reason.BOT_EXITED, Outcome.LOST),
     never_gets_a_pod: (Reason.POD_REJECTED, Outcome.NEVER_STARTED),
 }
 
 
-async def live(story: Story, fate: Fate) -> World:
-    world = World()
-    operators = Mortals(world, fate)
-    await story(world, operators)
+async def live(story: Story, fate: Fate) -> Mortals:
+    operators = Mortals(World(), fate)
+    await story(operators.world, operators)
     await operators.settle()
-    return world
+    return operators
 
 
-def check(world: World, story: Story) -> None:
+def check(operators: Mortals, story: Story) -> None:
     """Hold the world to what is promised, whenever operators died."""
+    world = operators.world
     assert world.is_empty, "something is left"
     assert len(world.cluster.created) <= 1, "a second pod was made"
     (last,) = world.cluster.finishes
     assert last.finish
     assert (last.finish.reason, last.finish.outcome) == STORIES[story]
+    counted = [] if operators.fate.has_lost_the_count else [(KEY.namespace, *STORIES[story])]
+    assert finishes_counted(operators) == counted
+
+
+def finishes_counted(operators: Mortals) -> list[tuple[str, str, str]]:
+    """Give each finish that any of the operators has counted, as often as it was."""
+    shown = [each for of in operators.metrics for each in samples(of.registry, "botsession_finished_total")]
+    assert all(value == 1 for _, value in shown)
+    return [(labels["namespace"], labels["reason"], labels["outcome"]) for labels, _ in shown]
 
 
 each_story = pytest.mark.parametrize("story", [pytest.param(story, id=story.__name__) for story in STORIES])
@@ -184,8 +224,13 @@ async def test_a_life_without_a_crash(story: Story) -> None:
 @each_story
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 async def test_a_crash_at_any_write(story: Story, after: bool) -> None:
+    counted = 0
     for write in range(1, MOST_WRITES + 1):
-        check(await live(story, Fate(write, after=after)), story)
+        operators = await live(story, Fate(write, after=after))
+        check(operators, story)
+        counted += len(finishes_counted(operators))
+    # Only one death loses the count: the one right after the finish was recorded.
+    assert counted == MOST_WRITES - after
 
 
 @each_story

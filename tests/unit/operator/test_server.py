@@ -1,12 +1,15 @@
-"""The operator's own endpoint: probes and pokes."""
+"""The operator's own endpoint: probes, pokes and metrics."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.web import Application, Request
+from prometheus_client import CollectorRegistry
 
+from botsession_contract.lifecycle import Phase
 from botsession_operator.core.observe import Key
+from botsession_operator.metrics import Metrics
 from botsession_operator.server import create_app
 
 
@@ -16,6 +19,7 @@ class Operator:
     def __init__(self) -> None:
         self.poked: list[Key] = []
         self.is_ready = True
+        self.metrics = Metrics(CollectorRegistry())
 
 
 @pytest.fixture
@@ -25,7 +29,7 @@ def operator() -> Operator:
 
 @pytest.fixture
 async def client(operator: Operator) -> AsyncIterator[TestClient[Request, Application]]:
-    app = create_app(operator.poked.append, lambda: operator.is_ready)
+    app = create_app(operator.poked.append, lambda: operator.is_ready, operator.metrics.registry)
     async with TestClient(TestServer(app)) as client:
         yield client
 
@@ -48,6 +52,27 @@ async def test_a_poke_marks_its_session(client: TestClient[Request, Application]
 
     assert answer.status == 202
     assert operator.poked == [Key("bots", "support-42")]
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type", "last"),
+    [
+        ("", "text/plain; version=0.0.4; charset=utf-8", ""),
+        ("application/openmetrics-text; version=1.0.0", "application/openmetrics-text; version=1.0.0", "# EOF"),
+    ],
+    ids=["text", "OpenMetrics"],
+)
+async def test_a_scrape_is_answered_in_the_format_it_asks_for(
+    client: TestClient[Request, Application], operator: Operator, accept: str, content_type: str, last: str
+) -> None:
+    operator.metrics.show(Key("bots", "support-42"), Phase.RUNNING)
+
+    answer = await client.get("/metrics", headers={"Accept": accept})
+
+    text = await answer.text()
+    assert 'botsession_sessions{namespace="bots",phase="Running"} 1.0' in text
+    assert answer.headers["Content-Type"].startswith(content_type)
+    assert text.endswith(f"{last}\n")
 
 
 @pytest.mark.parametrize(("path", "status"), [("/v1/poke/bots/a", 405), ("/v1/poke/bots", 404), ("/", 404)])

@@ -9,7 +9,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from botsession_contract.lifecycle import Mode
+from botsession_contract.lifecycle import Cause, Mode
 from botsession_operator.api.duration import parse_duration
 
 Json = dict[str, Any]
@@ -32,6 +32,14 @@ class EndNow(StrEnum):
     NO = ""  # the session goes on
     GRACEFUL = "Graceful"  # end it with an EndFrame
     IMMEDIATE = "Immediate"  # end it with a CancelFrame
+
+
+class PodRetention(StrEnum):
+    """`spec.podRetention`: whether the finished pod stays."""
+
+    NEVER = "Never"  # it goes once its report is copied
+    ON_FAILURE = "OnFailure"  # it stays where the session failed
+    ALWAYS = "Always"  # it stays until its session goes
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +83,24 @@ class Idle:
 
 
 @dataclass(frozen=True, slots=True)
+class Override:
+    """One of `spec.shutdown.overrides`: what is different for a cause. None: as the shutdown says."""
+
+    mode: Mode | None = None
+    grace_period: timedelta | None = None
+    cancel_period: timedelta | None = None
+    farewell: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Shutdown:
-    """`spec.shutdown`: how the session ends when the operator ends it."""
+    """`spec.shutdown`: how the session ends when the operator ends it. `core/shutdown.py` says how for a cause."""
 
     mode: Mode
     grace_period: timedelta
     cancel_period: timedelta
     farewell: str
+    overrides: dict[Cause, Override]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +117,9 @@ class Spec:
     join_timeout: timedelta
     shutdown: Shutdown
     end: EndNow
+    #: None: the object is kept.
+    ttl_after_finished: timedelta | None
+    pod_retention: PodRetention
 
 
 def parse_spec(raw: Json) -> Spec:
@@ -113,6 +135,8 @@ def parse_spec(raw: Json) -> Spec:
             join_timeout=parse_duration(raw["joinTimeout"]),
             shutdown=_shutdown(raw["shutdown"]),
             end=EndNow(raw["end"]),
+            ttl_after_finished=_ttl(raw["ttlAfterFinished"]),
+            pod_retention=PodRetention(raw["podRetention"]),
         )
     except (KeyError, TypeError, ValueError) as exc:
         detail = f"{exc} is missing" if isinstance(exc, KeyError) else str(exc)
@@ -152,4 +176,23 @@ def _shutdown(raw: Json) -> Shutdown:
         grace_period=parse_duration(raw["gracePeriod"]),
         cancel_period=parse_duration(raw["cancelPeriod"]),
         farewell=raw["farewell"],
+        overrides={_cause(name): _override(item) for name, item in raw.get("overrides", {}).items()},
     )
+
+
+def _cause(name: str) -> Cause:
+    """Read a cause as a field is named: `maxDuration`."""
+    return Cause(name[:1].upper() + name[1:])
+
+
+def _override(raw: Json) -> Override:
+    return Override(
+        mode=Mode(raw["mode"]) if "mode" in raw else None,
+        grace_period=parse_duration(raw["gracePeriod"]) if "gracePeriod" in raw else None,
+        cancel_period=parse_duration(raw["cancelPeriod"]) if "cancelPeriod" in raw else None,
+        farewell=raw.get("farewell"),
+    )
+
+
+def _ttl(text: str) -> timedelta | None:
+    return None if text == "never" else parse_duration(text)

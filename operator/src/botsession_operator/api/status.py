@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from botsession_contract.lifecycle import Cause, Mode, Outcome, Phase, Reason, ReportedBy, Step
-from botsession_contract.report import DanglingTasks
+from botsession_contract.report import DanglingTasks, StepTaken
 
 
 class ConditionStatus(StrEnum):
@@ -44,7 +44,9 @@ class EndingStatus:
     cause: Cause
     mode: Mode
     requested_at: datetime
+    #: The last of `steps`.
     step: Step | None = None
+    steps: tuple[StepTaken, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import aiohttp
 from aiohttp import web
+from prometheus_client import CollectorRegistry
 
 from botsession_contract.jsonform import decode
 from botsession_operator.api.spec import EndNow, Json
@@ -24,6 +25,7 @@ from botsession_operator.core.pods import Injection, PodSettings
 from botsession_operator.effects.control import HttpControl
 from botsession_operator.effects.local import LocalCluster
 from botsession_operator.effects.process import Place
+from botsession_operator.metrics import Metrics
 from botsession_operator.queue import WorkQueue
 from botsession_operator.reconcile import Deps, reconcile
 from botsession_operator.server import Poke, create_app
@@ -57,14 +59,20 @@ async def run_session(manifest: Json, place: Place, terminal: Terminal, companio
     async with AsyncExitStack() as stack:
         stack.push_async_callback(cluster.close)
         http = await stack.enter_async_context(aiohttp.ClientSession())
-        url = await stack.enter_async_context(_pokes(mark))
+        metrics = Metrics(CollectorRegistry(), queue.__len__)
+        url = await stack.enter_async_context(_pokes(mark, metrics))
         # Nobody pulls the runtime here: it is imported from where this command runs.
         pods = PodSettings("", Injection.IMAGE_VOLUME, url)
-        deps = Deps(cluster, HttpControl(http), clock, Limits(), pods, secrets.token_bytes(32))
-        work = asyncio.create_task(queue.work(lambda key: reconcile(key, deps)))
+        deps = Deps(cluster, HttpControl(http, metrics), clock, metrics, Limits(), pods, secrets.token_bytes(32))
+        work = asyncio.create_task(queue.work(metrics.timed(lambda key: reconcile(key, deps))))
         stack.push_async_callback(queue.drain, work)
-        run = Run(cluster, cluster.apply(manifest), terminal, companion, changed)
+        run = Run(cluster, cluster.apply(_for_one_run(manifest)), terminal, companion, changed)
         return await _follow(run)
+
+
+def _for_one_run(manifest: Json) -> Json:
+    """Leave out what keeps things after the finish: this run ends then, and has shown the log and the status itself."""
+    return {**manifest, "spec": {**manifest["spec"], "podRetention": "Never", "ttlAfterFinished": "never"}}
 
 
 async def _follow(run: Run) -> Status:
@@ -131,9 +139,9 @@ async def _count(run: Run) -> None:
 
 
 @asynccontextmanager
-async def _pokes(mark: Poke) -> AsyncIterator[str]:
+async def _pokes(mark: Poke, metrics: Metrics) -> AsyncIterator[str]:
     """Serve the poke endpoint on a free port of the loopback interface; give its base URL."""
-    runner = web.AppRunner(create_app(mark, lambda: True), access_log=None)
+    runner = web.AppRunner(create_app(mark, lambda: True, metrics.registry), access_log=None)
     await runner.setup()
     try:
         site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -26,10 +26,10 @@ def entries(before: Status | None, after: Status, now: datetime) -> Iterator[Ent
     yield from _troubles(before, after, now)
     if before is None or before.phase is not after.phase:
         if after.finish:
-            yield from _step(before, after, now)
+            yield from _steps(before, after)
         yield from _phase(after, now)
     if not after.finish:
-        yield from _step(before, after, now)
+        yield from _steps(before, after)
 
 
 def _phase(status: Status, now: datetime) -> Iterator[Entry]:
@@ -56,10 +56,10 @@ def _frame_at(status: Status, finished_at: datetime) -> datetime:
     return status.ending_at + timedelta(seconds=drained)
 
 
-def _step(before: Status | None, after: Status, now: datetime) -> Iterator[Entry]:
-    step = after.ending.step if after.ending else None
-    if step and step is not (before.ending.step if before and before.ending else None):
-        yield Entry(min(now, after.finished_at or now), "step", _STEPS[step])
+def _steps(before: Status | None, after: Status) -> Iterator[Entry]:
+    known = before.ending.steps if before and before.ending else ()
+    taken = after.ending.steps if after.ending else ()
+    yield from (Entry(each.at, "step", _STEPS[each.step]) for each in taken if each not in known)
 
 
 def _troubles(before: Status | None, after: Status, now: datetime) -> Iterator[Entry]:

@@ -1,7 +1,9 @@
 """Rule: what the conditions of a session say."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from botsession_contract.control import SessionSnapshot
 from botsession_operator.api.status import Condition, ConditionStatus, ConditionType, Status
@@ -10,6 +12,8 @@ from botsession_operator.core.finish import Conclusion
 from botsession_operator.core.observe import Observed, Pod, PodState, Silence, Trouble
 
 TRUE, FALSE, UNKNOWN = ConditionStatus.TRUE, ConditionStatus.FALSE, ConditionStatus.UNKNOWN
+
+POD_MISSING: Final = Trouble("PodMissing", "the pod has not been created")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +30,8 @@ def claims(observed: Observed, refusal: Trouble | None, conclusion: Conclusion |
     """Say what holds now. A condition that is not claimed keeps what was last said of it."""
     if conclusion:
         started = (Claim(ConditionType.STARTED, TRUE, "PipelineStarted"),) if conclusion.started_at else ()
-        return (*started, _finished(conclusion))
-    said = [_created(refusal), _started(observed), Claim(ConditionType.FINISHED, FALSE, "NotFinished")]
+        return (*started, *_uncontrolled(observed), _finished(conclusion))
+    said = [_created(refusal), _started(observed, refusal), Claim(ConditionType.FINISHED, FALSE, "NotFinished")]
     if observed.pod and observed.pod.state is PodState.RUNNING:
         said.append(_controlled(observed))
     return tuple(claim for claim in said if claim)
@@ -49,31 +53,39 @@ def _created(refusal: Trouble | None) -> Claim:
     return Claim(ConditionType.POD_CREATED, TRUE, "Created")
 
 
-def _started(observed: Observed) -> Claim | None:
+def _started(observed: Observed, refusal: Trouble | None) -> Claim | None:
     if endings.started_at(observed):
         return Claim(ConditionType.STARTED, TRUE, "PipelineStarted")
     if observed.session.status and observed.session.status.ending:
         return None  # what kept it from starting must stay readable while its pod goes
-    trouble = _waiting_for(observed.pod)
+    missing = observed.pod is None and refusal is not None
+    trouble = POD_MISSING if missing else _waiting_for(observed.pod)
     return Claim(ConditionType.STARTED, FALSE, trouble.reason, trouble.message)
 
 
 def _waiting_for(pod: Pod | None) -> Trouble:
-    if pod is None:
-        return Trouble("PodMissing", "the pod has not been created")
-    if pod.trouble:
+    """Name what a pod waits for. One that was not there to be observed has been created by this very pass."""
+    if pod and pod.trouble:
         return pod.trouble
-    if pod.state is PodState.RUNNING:
+    if pod and pod.state is PodState.RUNNING:
         return Trouble("BotStarting", "the bot is being imported, or has not started its pipeline")
     return Trouble("ContainerCreating", "the pod waits for its node, its image or its volumes")
 
 
-def _controlled(observed: Observed) -> Claim:
+def _controlled(observed: Observed) -> Claim | None:
     if isinstance(observed.control, SessionSnapshot):
         return Claim(ConditionType.CONTROLLED, TRUE, "Answers")
+    if observed.session.status and observed.session.status.ending:
+        return None  # a supervisor that is leaving is silent for a second; one that hangs is told by the ending's step
     asked = observed.control is Silence.UNREACHABLE
     message = "the supervisor's control endpoint did not answer" if asked else "the supervisor was not asked"
     return Claim(ConditionType.CONTROLLED, UNKNOWN, "NoAnswer", message)
+
+
+def _uncontrolled(observed: Observed) -> Iterator[Claim]:
+    known = observed.session.status.conditions if observed.session.status else ()
+    if any(condition.type is ConditionType.CONTROLLED for condition in known):
+        yield Claim(ConditionType.CONTROLLED, FALSE, "Finished", "the supervisor has ended with its session")
 
 
 def _finished(conclusion: Conclusion) -> Claim:

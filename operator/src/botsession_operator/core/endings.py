@@ -5,12 +5,13 @@ ending is never un-requested, whatever is edited or restarted afterwards.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from botsession_contract.control import EndRequest, SessionSnapshot
 from botsession_contract.lifecycle import BotState, Cause, Mode
 from botsession_operator.api.spec import EndNow
 from botsession_operator.core.observe import Observed
+from botsession_operator.core.shutdown import shutdown_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +52,6 @@ def wanted_ending(observed: Observed, now: datetime) -> Wanted | None:
     return Wanted(cause, mode, recorded.requested_at if recorded else now)
 
 
-def ladder_length(observed: Observed) -> timedelta:
-    """Give how long the runtime may take from the request to the bot's end."""
-    shutdown = observed.session.spec.shutdown
-    return shutdown.grace_period + shutdown.cancel_period
-
-
 def end_request(observed: Observed, wanted: Wanted) -> EndRequest | None:
     """Give what the supervisor must be told, or None when it knows already."""
     control = observed.control
@@ -64,7 +59,7 @@ def end_request(observed: Observed, wanted: Wanted) -> EndRequest | None:
         return None
     if control.ending and (control.ending.mode is wanted.mode or control.ending.mode is Mode.IMMEDIATE):
         return None
-    shutdown = observed.session.spec.shutdown
+    shutdown = shutdown_for(observed.session.spec.shutdown, wanted.cause)
     return EndRequest(
         mode=wanted.mode,
         cause=wanted.cause,
@@ -107,4 +102,4 @@ def _mode(observed: Observed, cause: Cause, recorded: Wanted | None) -> Mode:
         return Mode.IMMEDIATE
     if recorded:
         return recorded.mode
-    return Mode.GRACEFUL if spec.end is EndNow.GRACEFUL else spec.shutdown.mode
+    return Mode.GRACEFUL if spec.end is EndNow.GRACEFUL else shutdown_for(spec.shutdown, cause).mode

@@ -10,7 +10,7 @@ from typing import Final
 
 from botsession_contract.lifecycle import Cause, Outcome, Reason, ReportedBy, Step
 from botsession_contract.report import DanglingTasks, Ending, ExitReport, Timings
-from botsession_operator.api.status import ConditionStatus, ConditionType, Finish, Status
+from botsession_operator.api.status import ConditionStatus, ConditionType, EndingStatus, Finish, Status
 from botsession_operator.core.endings import Wanted
 from botsession_operator.core.observe import Observed, Pod, PodState, Termination
 
@@ -157,8 +157,12 @@ def _outcome_of(pod: Pod | None, observed: Observed) -> Outcome:
         return Outcome.NEVER_STARTED
     was_killed = bool(pod and pod.termination and pod.termination.reason == "OOMKilled")
     ending = status.ending if status else None
-    was_ended = bool(ending and (ending.step is Step.POD_DELETE or (pod and pod.is_deleting)))
+    was_ended = bool(ending and (_was_deleted(ending) or (pod and pod.is_deleting)))
     return Outcome.KILLED if was_killed or was_ended else Outcome.LOST
+
+
+def _was_deleted(ending: EndingStatus) -> bool:
+    return any(taken.step is Step.POD_DELETE for taken in ending.steps)
 
 
 def _message(reason: Reason, pod: Pod | None, status: Status | None) -> str:

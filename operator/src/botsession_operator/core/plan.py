@@ -1,16 +1,17 @@
 """Decide what a pass does. Pure: what was observed and the time go in, a plan comes out."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
 from botsession_contract.control import EndRequest, SessionPatch
-from botsession_operator.core import endings
+from botsession_operator.core import endings, retention, ttl
 from botsession_operator.core.endings import Wanted
 from botsession_operator.core.finish import Conclusion, conclude
 from botsession_operator.core.limits import news_for_supervisor
-from botsession_operator.core.observe import Observed, Pod, PodState, Silence
+from botsession_operator.core.observe import Observed, Pod, PodState, Session, Silence
+from botsession_operator.core.shutdown import ladder_length
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,8 @@ class Plan:
     conclusion: Conclusion | None = None
     release_pod: bool = False
     release_session: bool = False
+    #: Its time as a record is over, and nothing of it is left but what goes with it.
+    delete_session: bool = False
     #: The ending that is wanted, whether or not the supervisor could be told.
     wanted: Wanted | None = None
     recheck_at: datetime | None = None
@@ -78,12 +81,26 @@ def _clean_up(observed: Observed, now: datetime, limits: Limits) -> Plan:
     """The finish is recorded: let go of the pod, and of the session once no pod is left."""
     pod, session = observed.pod, observed.session
     if pod is None:
-        return Plan(release_session=session.is_held and session.is_deleting)
+        return replace(_expire(session, now, limits), release_session=session.is_held and session.is_deleting)
+    if retention.is_kept(session, pod):
+        # Its report is copied, so whoever wants the pod gone shall not have to wait for the operator.
+        return _release(now, limits) if pod.is_held else _expire(session, now, limits)
     return Plan(
         delete_pod=_overdue(observed, None, now, limits) if pod.is_deleting else PodDeletion.NORMAL,
         release_pod=pod.is_held,
         recheck_at=now + limits.slow_recheck,
     )
+
+
+def _release(now: datetime, limits: Limits) -> Plan:
+    return Plan(release_pod=True, recheck_at=now + limits.slow_recheck)
+
+
+def _expire(session: Session, now: datetime, limits: Limits) -> Plan:
+    """Delete a record whose time is over, or come back then."""
+    if ttl.is_expired(session, now):
+        return Plan(delete_session=True, recheck_at=now + limits.slow_recheck)
+    return Plan(recheck_at=ttl.expiry(session))
 
 
 def _overdue(observed: Observed, wanted: Wanted | None, now: datetime, limits: Limits) -> PodDeletion | None:
@@ -100,7 +117,8 @@ def _overdue(observed: Observed, wanted: Wanted | None, now: datetime, limits: L
 
 
 def _ladder_end(observed: Observed, wanted: Wanted, limits: Limits) -> datetime:
-    return wanted.requested_at + endings.ladder_length(observed) + limits.ladder_margin
+    ladder = ladder_length(observed.session.spec.shutdown, wanted.cause)
+    return wanted.requested_at + ladder + limits.ladder_margin
 
 
 def _next_look(observed: Observed, wanted: Wanted | None, now: datetime, limits: Limits) -> datetime:

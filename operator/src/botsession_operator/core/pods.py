@@ -2,13 +2,22 @@
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
 from botsession_contract.control import CONTROL_PORT, LIVEZ_PATH, POKE_PATH, READYZ_PATH
 from botsession_contract.jsonform import encode
-from botsession_contract.launch import LAUNCH_ENV, LONGEST_SESSION_SECONDS, RUNTIME_PATH, Launch, Shutdown
+from botsession_contract.launch import (
+    LAUNCH_ENV,
+    LONGEST_SESSION_SECONDS,
+    RUNTIME_PATH,
+    Launch,
+    Overrides,
+    Shutdown,
+)
+from botsession_contract.lifecycle import Cause
 from botsession_contract.names import (
     API_VERSION,
     BOT_CONTAINER,
@@ -16,9 +25,11 @@ from botsession_contract.names import (
     REPORT_FINALIZER,
     SESSION_LABEL,
 )
+from botsession_operator.api import spec as api
 from botsession_operator.api.spec import Json, RuntimeSource, Spec, SpecError
 from botsession_operator.core.limits import session_limits
 from botsession_operator.core.observe import Session
+from botsession_operator.core.shutdown import longest_ladder, shutdown_for
 
 RUNTIME_VOLUME: Final = "botsession-runtime"
 #: Where the runtime image keeps the packages that are mounted or copied to RUNTIME_PATH.
@@ -98,9 +109,8 @@ def _overlay_lists(base: list[Any], over: list[Any]) -> list[Any]:
 
 
 def termination_grace_seconds(spec: Spec) -> int:
-    """Give the pod the whole ladder's time, so that even on a drained node the caller hears the goodbye."""
-    ladder = spec.shutdown.grace_period + spec.shutdown.cancel_period
-    return round(ladder.total_seconds()) + TERMINATION_SLACK_SECONDS
+    """Give the pod the longest ladder's time, so that even on a drained node the caller hears the goodbye."""
+    return math.ceil(longest_ladder(spec.shutdown).total_seconds()) + TERMINATION_SLACK_SECONDS
 
 
 def _owner(session: Session) -> Json:
@@ -128,13 +138,27 @@ def _launch(session: Session, token_sha256: str, settings: PodSettings) -> Launc
         max_duration_seconds=spec.max_session_duration.total_seconds(),
         limits=session_limits(spec),
         termination_grace_seconds=float(termination_grace_seconds(spec)),
-        shutdown=Shutdown(
-            mode=spec.shutdown.mode,
-            grace_period_seconds=spec.shutdown.grace_period.total_seconds(),
-            cancel_period_seconds=spec.shutdown.cancel_period.total_seconds(),
-            farewell=spec.shutdown.farewell,
+        shutdown=_told(spec.shutdown),
+        overrides=Overrides(
+            max_duration=_told_for(spec.shutdown, Cause.MAX_DURATION),
+            idle_timeout=_told_for(spec.shutdown, Cause.IDLE_TIMEOUT),
+            no_client=_told_for(spec.shutdown, Cause.NO_CLIENT),
+            evicted=_told_for(spec.shutdown, Cause.EVICTED),
         ),
         poke_url=settings.poke_base_url + poke_path if settings.poke_base_url else None,
+    )
+
+
+def _told_for(shutdown: api.Shutdown, cause: Cause) -> Shutdown | None:
+    return _told(shutdown_for(shutdown, cause)) if cause in shutdown.overrides else None
+
+
+def _told(shutdown: api.Shutdown) -> Shutdown:
+    return Shutdown(
+        mode=shutdown.mode,
+        grace_period_seconds=shutdown.grace_period.total_seconds(),
+        cancel_period_seconds=shutdown.cancel_period.total_seconds(),
+        farewell=shutdown.farewell,
     )
 
 

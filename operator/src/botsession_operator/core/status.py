@@ -1,11 +1,12 @@
 """Derive the status that a pass writes, from what it saw and what it did."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from botsession_contract.control import SessionSnapshot
 from botsession_contract.lifecycle import Phase, Step, final_phase
-from botsession_contract.report import Timings
+from botsession_contract.report import StepTaken, Timings
 from botsession_operator.api.duration import format_duration
 from botsession_operator.api.status import EndingStatus, Status, TimingsStatus
 from botsession_operator.core import endings
@@ -31,15 +32,15 @@ def derive_status(observed: Observed, plan: Plan, applied: Applied, now: datetim
     before = observed.session.status
     if before and observed.session.is_finished:
         return before  # written once; observedGeneration tells of the spec that the session lived by
-    draft = _finished(observed, plan.conclusion) if plan.conclusion else _live(observed, plan, applied)
+    draft = _finished(observed, plan.conclusion) if plan.conclusion else _live(observed, plan, applied, now)
     said = claims(observed, applied.refusal, plan.conclusion)
     return replace(draft, conditions=merge(before, said, observed.session.generation, now))
 
 
-def _live(observed: Observed, plan: Plan, applied: Applied) -> Status:
+def _live(observed: Observed, plan: Plan, applied: Applied, now: datetime) -> Status:
     before, pod, control = observed.session.status, observed.pod, observed.control
     connected = control.client_connected_at if isinstance(control, SessionSnapshot) else None
-    ending = _ending(observed, plan)
+    ending = _ending(observed, plan, now)
     return Status(
         phase=_phase(observed, ending),
         observed_generation=observed.session.generation,
@@ -84,10 +85,20 @@ def _final_ending(before: EndingStatus | None, conclusion: Conclusion) -> Ending
     taken = conclusion.ending
     if taken is None:
         return before
-    step = taken.steps[-1].step if taken.steps else None
     if before is None:
-        return EndingStatus(taken.cause, taken.mode, taken.requested_at, step)
-    return EndingStatus(before.cause, endings.raised(before.mode, taken.mode), taken.requested_at, step)
+        return _with_steps(EndingStatus(taken.cause, taken.mode, taken.requested_at), taken.steps)
+    steps = (*taken.steps, *_operators_steps(before))
+    return _with_steps(EndingStatus(before.cause, endings.raised(before.mode, taken.mode), taken.requested_at), steps)
+
+
+def _with_steps(ending: EndingStatus, steps: Iterable[StepTaken]) -> EndingStatus:
+    """Put steps of the supervisor and of the operator in the order of time; each keeps its own clock."""
+    ordered = tuple(sorted(steps, key=lambda taken: taken.at))
+    return replace(ending, step=ordered[-1].step if ordered else None, steps=ordered)
+
+
+def _operators_steps(ending: EndingStatus) -> tuple[StepTaken, ...]:
+    return tuple(taken for taken in ending.steps if taken.step is Step.POD_DELETE)
 
 
 def _phase(observed: Observed, ending: EndingStatus | None) -> Phase:
@@ -99,22 +110,27 @@ def _phase(observed: Observed, ending: EndingStatus | None) -> Phase:
     return Phase.STARTING if running else Phase.PENDING
 
 
-def _ending(observed: Observed, plan: Plan) -> EndingStatus | None:
+def _ending(observed: Observed, plan: Plan, now: datetime) -> EndingStatus | None:
     wanted: Wanted | None = plan.wanted
     if wanted is None:
         return None
-    return EndingStatus(wanted.cause, wanted.mode, wanted.requested_at, _step(observed, plan))
-
-
-def _step(observed: Observed, plan: Plan) -> Step | None:
-    before = observed.session.status
-    recorded = before.ending.step if before and before.ending else None
-    if plan.delete_pod or recorded is Step.POD_DELETE:
-        return Step.POD_DELETE
     control = observed.control
-    if isinstance(control, SessionSnapshot) and control.ending and control.ending.steps:
-        return control.ending.steps[-1].step
-    return recorded
+    # Once the supervisor knows, its own time counts: the one the ladder is measured from.
+    told = control.ending.requested_at if isinstance(control, SessionSnapshot) and control.ending else None
+    asked = EndingStatus(wanted.cause, wanted.mode, told or wanted.requested_at)
+    return _with_steps(asked, _steps(observed, plan, now))
+
+
+def _steps(observed: Observed, plan: Plan, now: datetime) -> tuple[StepTaken, ...]:
+    """Give the steps that the supervisor tells of, or told of last, and the operator's own, which it took once."""
+    status, control = observed.session.status, observed.control
+    recorded = status.ending.steps if status and status.ending else ()
+    own = tuple(taken for taken in recorded if taken.step is Step.POD_DELETE)
+    if plan.delete_pod and not own:
+        own = (StepTaken(Step.POD_DELETE, now),)
+    if isinstance(control, SessionSnapshot) and control.ending:
+        return (*control.ending.steps, *own)
+    return (*(taken for taken in recorded if taken.step is not Step.POD_DELETE), *own)
 
 
 def _timings(observed: Observed, started: datetime | None, reported: Timings) -> TimingsStatus | None:

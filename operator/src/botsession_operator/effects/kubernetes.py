@@ -55,8 +55,8 @@ class KubernetesCluster:
         answer = await self._patch(path, _finalizers_patch(session.resource_version, finalizers))
         return str(answer.body["metadata"]["resourceVersion"]) if answer.is_ok else session.resource_version
 
-    async def write_status(self, key: Key, resource_version: str, status: Json) -> None:
-        """Replace the status; raise Conflict when the session has changed since `resource_version`."""
+    async def write_status(self, key: Key, resource_version: str, status: Json) -> bool:
+        """Replace the status; False when the session is gone. Raise Conflict when it has changed since that version."""
         path = _session_path(key.namespace, key.name) + "/status"
         # A JSON patch, since a merge patch would keep members that are no longer there. The API server refuses a patch
         # of metadata.resourceVersion that is not the present one: this is what makes "finished" be written once.
@@ -64,7 +64,18 @@ class KubernetesCluster:
             {"op": "replace", "path": "/metadata/resourceVersion", "value": resource_version},
             {"op": "add", "path": "/status", "value": status},
         ]
-        await self._patch(path, patch, "application/json-patch+json")
+        answer = await self._patch(path, patch, "application/json-patch+json")
+        return answer.is_ok
+
+    async def delete_session(self, session: Session) -> None:
+        """Ask for the deletion of the session as it was read; a missing one is success. Raise Conflict on a change."""
+        path = _session_path(session.key.namespace, session.key.name)
+        as_read = {"uid": session.uid, "resourceVersion": session.resource_version}
+        options: Json = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": as_read}
+        answer = await api.request(self._client, "DELETE", path, options)
+        if answer.status == HTTPStatus.CONFLICT:
+            raise Conflict(f"{path}: {answer.message}")
+        _expect(answer, HTTPStatus.NOT_FOUND)
 
     async def create_pod(self, manifest: Json) -> None:
         """Create a pod; a pod of this name is success. Raise PodRefused when it is not taken."""

@@ -65,13 +65,20 @@ class LocalCluster:
         self.sessions.collect(key.namespace, key.name)
         return version
 
-    async def write_status(self, key: Key, resource_version: str, status: Json) -> None:
-        """Replace the status; raise Conflict when the session has changed since `resource_version`."""
+    async def write_status(self, key: Key, resource_version: str, status: Json) -> bool:
+        """Replace the status; False when the session is gone. Raise Conflict when it has changed since that version."""
 
         def write(stored: Json) -> None:
             stored["status"] = status
 
         self.sessions.change(key.namespace, key.name, write, resource_version)
+        return self.sessions.get(key.namespace, key.name) is not None
+
+    async def delete_session(self, session: Session) -> None:
+        """Ask for the deletion of the session as it was read; a missing one is success. Raise Conflict on a change."""
+        place = (session.key.namespace, session.key.name)
+        self.sessions.delete(*place, timedelta(0), uid=session.uid, version=session.resource_version)
+        self.sessions.collect(*place)
 
     async def create_pod(self, manifest: Json) -> None:
         """Start a supervisor; a pod of this name is success. Raise PodRefused when it cannot be started."""

@@ -64,16 +64,23 @@ class Objects:
             self._store((namespace, name), changed)
         return str(self._objects.get((namespace, name), changed)["metadata"]["resourceVersion"])
 
-    def delete(self, namespace: str, name: str, grace: timedelta) -> None:
-        """Mark an object as being deleted; it goes when nothing holds it. Grace can only become shorter."""
+    def delete(
+        self, namespace: str, name: str, grace: timedelta, *, uid: str | None = None, version: str | None = None
+    ) -> None:
+        """Mark an object as being deleted; it goes when nothing holds it. Grace can only become shorter.
+
+        Raise Conflict where `uid` or `version` is not the present one.
+        """
 
         def mark(stored: Json) -> None:
             by, seconds = format_time(self._now() + grace), round(grace.total_seconds())
             metadata = stored["metadata"]
+            if uid not in (None, metadata["uid"]):
+                raise Conflict(f"{namespace}/{name} is another than {uid}")
             metadata["deletionTimestamp"] = min(by, metadata.get("deletionTimestamp", by))
             metadata["deletionGracePeriodSeconds"] = min(seconds, metadata.get("deletionGracePeriodSeconds", seconds))
 
-        self.change(namespace, name, mark)
+        self.change(namespace, name, mark, version)
 
     def collect(self, namespace: str, name: str) -> None:
         """Let an object go whose deletion nothing holds up any more."""

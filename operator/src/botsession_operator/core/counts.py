@@ -1,0 +1,104 @@
+"""Rule: what a change of status is worth counting.
+
+Data only: `metrics` makes counters of it, after the write of the status has gone through. A status is written with a
+resourceVersion precondition and a finish only once, so what is counted by the change is counted once.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from botsession_contract.lifecycle import Cause, Outcome, ReportedBy, Step
+from botsession_operator.api.status import EndingStatus, Finish, Status, TimingsStatus
+
+
+class Metric(StrEnum):
+    """What is counted of sessions, by the name that a scrape shows."""
+
+    FINISHED = "botsession_finished_total"
+    DANGLING_TASKS = "botsession_dangling_tasks_total"
+    WITH_DANGLING_TASKS = "botsession_sessions_with_dangling_tasks_total"
+    REPORTS_MISSING = "botsession_reports_missing_total"
+    LADDER_STEPS = "botsession_ladder_steps_total"
+    DURATION = "botsession_duration_seconds"
+    START = "botsession_start_seconds"
+    SHUTDOWN = "botsession_shutdown_seconds"
+    LATENESS = "botsession_deadline_lateness_seconds"
+
+
+class Stage(StrEnum):
+    """A stage of a session's start, by its name in status.timings."""
+
+    SCHEDULED = "scheduled"
+    POD_STARTED = "podStarted"
+    BOT_IMPORTED = "botImported"
+    PIPELINE_STARTED = "pipelineStarted"
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """One thing to count: how often, or how many seconds."""
+
+    metric: Metric
+    value: float = 1
+    labels: tuple[str, ...] = ()
+
+
+def counts(namespace: str, before: Status | None, after: Status) -> tuple[Count, ...]:
+    """Give what is counted for a status that was just written in place of another; a finish, once: when it is new."""
+    found = list(_starts(before, after))
+    if after.finish and not (before and before.finish):
+        found += _finish(namespace, after, after.finish)
+        found += _ending(after.ending, after.finish, after) if after.ending else ()
+    return tuple(found)
+
+
+def _starts(before: Status | None, after: Status) -> Iterator[Count]:
+    known, now_known = _stages(before), _stages(after)
+    for stage, seconds in now_known.items():
+        if stage not in known:
+            yield Count(Metric.START, max(0.0, seconds), (stage,))
+
+
+def _stages(status: Status | None) -> dict[Stage, float]:
+    timings = (status.timings if status else None) or TimingsStatus()
+    stages = {
+        Stage.SCHEDULED: timings.scheduled,
+        Stage.POD_STARTED: timings.pod_started,
+        Stage.BOT_IMPORTED: timings.bot_imported,
+        Stage.PIPELINE_STARTED: timings.pipeline_started,
+    }
+    return {stage: seconds for stage, seconds in stages.items() if seconds is not None}
+
+
+def _finish(namespace: str, status: Status, finish: Finish) -> Iterator[Count]:
+    yield Count(Metric.FINISHED, 1, (namespace, finish.reason, finish.outcome))
+    if finish.reported_by is ReportedBy.OPERATOR and _has_run(status, finish):
+        yield Count(Metric.REPORTS_MISSING)
+    if status.dangling_tasks and status.dangling_tasks.count:
+        yield Count(Metric.DANGLING_TASKS, status.dangling_tasks.count)
+        yield Count(Metric.WITH_DANGLING_TASKS)
+    if status.started_at and status.finished_at:
+        yield Count(Metric.DURATION, _seconds(status.finished_at - status.started_at))
+
+
+def _ending(ending: EndingStatus, finish: Finish, status: Status) -> Iterator[Count]:
+    yield from (Count(Metric.LADDER_STEPS, 1, (taken.step,)) for taken in ending.steps)
+    if status.finished_at:
+        labels = (ending.mode, finish.outcome)
+        yield Count(Metric.SHUTDOWN, _seconds(status.finished_at - ending.requested_at), labels)
+    # The supervisor's own steps: they and the deadline are by one clock.
+    first = next((taken for taken in ending.steps if taken.step is not Step.POD_DELETE), None)
+    if ending.cause is Cause.MAX_DURATION and status.deadline and first:
+        yield Count(Metric.LATENESS, _seconds(first.at - status.deadline))
+
+
+def _has_run(status: Status, finish: Finish) -> bool:
+    """Tell a report that is missing from one that nobody could write, since no supervisor ever ran."""
+    return Stage.POD_STARTED in _stages(status) or finish.outcome is not Outcome.NEVER_STARTED
+
+
+def _seconds(length: timedelta) -> float:
+    """Give seconds that are fit for a histogram: its sum may not fall, which clocks that differ would make it do."""
+    return max(0.0, length.total_seconds())

@@ -1,0 +1,41 @@
+"""Rule: how a session ends, by who ends it.
+
+What `spec.shutdown.overrides` says of a cause goes before what `spec.shutdown` says of all.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TypeVar
+
+from botsession_contract.lifecycle import Cause
+from botsession_operator.api.spec import Override, Shutdown
+
+T = TypeVar("T")
+
+
+def shutdown_for(shutdown: Shutdown, cause: Cause) -> Shutdown:
+    """Give the shutdown for one cause, with nothing left open."""
+    override = shutdown.overrides.get(cause, Override())
+    return replace(
+        shutdown,
+        mode=_either(override.mode, shutdown.mode),
+        grace_period=_either(override.grace_period, shutdown.grace_period),
+        cancel_period=_either(override.cancel_period, shutdown.cancel_period),
+        farewell=_either(override.farewell, shutdown.farewell),
+        overrides={},
+    )
+
+
+def ladder_length(shutdown: Shutdown, cause: Cause) -> timedelta:
+    """Give how long the runtime may take from the request to the bot's end."""
+    resolved = shutdown_for(shutdown, cause)
+    return resolved.grace_period + resolved.cancel_period
+
+
+def longest_ladder(shutdown: Shutdown) -> timedelta:
+    """Give how long it may take whoever ends the session: a node may be drained while any of them is at it."""
+    return max(ladder_length(shutdown, cause) for cause in Cause)
+
+
+def _either(given: T | None, usual: T) -> T:
+    return usual if given is None else given

@@ -1,0 +1,209 @@
+"""The operator's numbers, for Prometheus. docs/metrics.md says what each means; a test holds that page to this module.
+
+Labels come from enums, but for the namespace: a number of series that grows with the sessions would be a leak.
+"""
+
+import time
+from collections import Counter as Tally
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import datetime
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from botsession_contract.lifecycle import Phase, Step
+from botsession_operator.api.spec import SpecError
+from botsession_operator.core.counts import Count, Metric, Stage
+from botsession_operator.core.observe import Key
+from botsession_operator.errors import Conflict, TransientError
+
+#: One look at a session; gives the time of the next.
+Pass = Callable[[Key], Awaitable[datetime | None]]
+
+#: Upper bounds in seconds. Each set ends where the API's own limits, or the operator's patience, do.
+CALL: Final = (10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400)
+START: Final = (0.5, 1, 2, 3, 5, 10, 20, 30, 60, 120, 300, 600)
+SHUTDOWN: Final = (0.1, 0.5, 1, 2, 5, 10, 20, 30, 40, 60, 120, 300)
+#: 15 s is where the supervisor's own backstop strikes.
+LATENESS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 30)
+PASS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class Action(StrEnum):
+    """What a supervisor is asked."""
+
+    SNAPSHOT = "snapshot"
+    END = "end"
+    ADJUST = "adjust"
+
+
+class NoCode(StrEnum):
+    """What stands for the HTTP status of an answer that has none to be told."""
+
+    NO_ANSWER = "NoAnswer"  # no connection, or no answer in time
+    UNREADABLE = "Unreadable"  # an answer that is no snapshot
+    OTHER = "Other"  # a status that HTTP does not know: pods run users' images, whose answers must not make series
+
+
+class Trouble(StrEnum):
+    """Why a pass was broken off."""
+
+    CONFLICT = "Conflict"  # somebody wrote the object since it was read
+    TRANSIENT = "Transient"  # the API server did not answer, or said later
+    SPEC = "Spec"  # the spec is not what the CRD promises
+    BUG = "Bug"  # anything else
+
+
+class Metrics:
+    """Counts, on a registry of its own: what a scrape shows is what this operator has done since it started."""
+
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        queued: Callable[[], int] = lambda: 0,
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.registry = registry
+        self._seconds = seconds
+        self._sessions = Snapshot(registry, queued, seconds)
+        self._of = _session_metrics(registry)
+        self._asked = Counter(
+            "botsession_control_requests",
+            "Requests to supervisors, by what was asked and the HTTP status",
+            ("action", "code"),
+            registry=registry,
+        )
+        self._passes = Histogram("botsession_reconcile_seconds", "Passes", buckets=PASS, registry=registry)
+        self._troubles = Counter(
+            "botsession_reconcile_errors",
+            "Passes that were broken off",
+            ("error",),
+            registry=registry,
+        )
+        for trouble in Trouble:
+            self._troubles.labels(trouble)
+
+    def count(self, counts: tuple[Count, ...]) -> None:
+        """Count what a status tells that has been written."""
+        for each in counts:
+            metric = self._of[each.metric]
+            child = metric.labels(*each.labels) if each.labels else metric
+            if isinstance(child, Histogram):
+                child.observe(each.value)
+            else:
+                child.inc(each.value)
+
+    def show(self, key: Key, phase: Phase | None) -> None:
+        """Remember the phase that a pass has seen; None when the session is gone."""
+        self._sessions.show(key, phase)
+
+    def watched(self) -> None:
+        """Remember that a watch has brought an event."""
+        self._sessions.watched()
+
+    def asked(self, action: Action, code: int | NoCode) -> None:
+        """Count a request to a supervisor."""
+        self._asked.labels(action, _label(code)).inc()
+
+    def timed(self, do_pass: Pass) -> Pass:
+        """Wrap a pass so that it is counted and timed; what it raises goes on to the queue."""
+
+        async def timed_pass(key: Key) -> datetime | None:
+            began = self._seconds()
+            try:
+                return await do_pass(key)
+            except Exception as exc:
+                self._troubles.labels(_trouble(exc)).inc()
+                raise
+            finally:
+                self._passes.observe(self._seconds() - began)
+
+        return timed_pass
+
+
+class Snapshot(Collector):
+    """What is so now: taken when a scrape asks, so that nothing has to be kept in step."""
+
+    def __init__(self, registry: CollectorRegistry, queued: Callable[[], int], seconds: Callable[[], float]) -> None:
+        self._phases: dict[Key, Phase] = {}
+        self._queued = queued
+        self._seconds = seconds
+        self._event_at = seconds()
+        registry.register(self)
+
+    def show(self, key: Key, phase: Phase | None) -> None:
+        """Remember a session's phase; None forgets it."""
+        if phase is None:
+            self._phases.pop(key, None)
+        else:
+            self._phases[key] = phase
+
+    def watched(self) -> None:
+        """Remember the time of the last event."""
+        self._event_at = self._seconds()
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Give the gauges. A namespace that holds sessions shows all phases, so that none is missing from a sum."""
+        sessions = GaugeMetricFamily("botsession_sessions", "Sessions that exist", labels=("namespace", "phase"))
+        tally = Tally((key.namespace, phase) for key, phase in self._phases.items())
+        for namespace in sorted({key.namespace for key in self._phases}):
+            for phase in Phase:
+                sessions.add_metric((namespace, phase), tally[namespace, phase])
+        yield sessions
+        yield GaugeMetricFamily("botsession_queue_depth", "Sessions that wait for a pass", self._queued())
+        age = self._seconds() - self._event_at
+        yield GaugeMetricFamily(
+            "botsession_watch_event_age_seconds", "Time since a watch brought an event, or since the start", age
+        )
+
+
+def _session_metrics(registry: CollectorRegistry) -> dict[Metric, Counter | Histogram]:
+    def counter(metric: Metric, text: str, *labels: str) -> Counter:
+        return Counter(metric, text, labels, registry=registry)
+
+    def histogram(metric: Metric, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+        return Histogram(metric, text, labels, buckets=buckets, registry=registry)
+
+    steps = counter(Metric.LADDER_STEPS, "Rungs of the shutdown ladder that were stepped on", "step")
+    starts = histogram(Metric.START, "From a session's creation to a stage of its start", START, "stage")
+    # A series that begins at 1 looks to rate() as if nothing had happened: those that are known begin at 0.
+    for step in Step:
+        steps.labels(step)
+    for stage in Stage:
+        starts.labels(stage)
+    return {
+        Metric.FINISHED: counter(Metric.FINISHED, "Sessions that ended", "namespace", "reason", "outcome"),
+        Metric.DANGLING_TASKS: counter(Metric.DANGLING_TASKS, "Tasks that bots left behind"),
+        Metric.WITH_DANGLING_TASKS: counter(Metric.WITH_DANGLING_TASKS, "Sessions whose bot left tasks behind"),
+        Metric.REPORTS_MISSING: counter(Metric.REPORTS_MISSING, "Sessions whose supervisor ran and left no report"),
+        Metric.LADDER_STEPS: steps,
+        Metric.DURATION: histogram(Metric.DURATION, "From pipeline start to the end", CALL),
+        Metric.START: starts,
+        Metric.SHUTDOWN: histogram(Metric.SHUTDOWN, "From the request to the end", SHUTDOWN, "mode", "outcome"),
+        Metric.LATENESS: histogram(Metric.LATENESS, "From the deadline to the first rung", LATENESS),
+    }
+
+
+def _label(code: int | NoCode) -> str:
+    if isinstance(code, NoCode):
+        return code
+    return str(code) if code in _STATUSES else NoCode.OTHER
+
+
+def _trouble(exc: Exception) -> Trouble:
+    match exc:
+        case Conflict():
+            return Trouble.CONFLICT
+        case TransientError():
+            return Trouble.TRANSIENT
+        case SpecError():
+            return Trouble.SPEC
+        case _:
+            return Trouble.BUG
+
+
+_STATUSES: Final = frozenset(HTTPStatus)

@@ -1,0 +1,267 @@
+"""The numbers that a scrape shows."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from botsession_contract.lifecycle import Cause, Phase, Reason, Step
+from botsession_operator.api.spec import SpecError
+from botsession_operator.core.counts import Metric, Stage
+from botsession_operator.core.observe import Key
+from botsession_operator.errors import ClusterUnavailable, Conflict
+from botsession_operator.metrics import Action, Metrics, NoCode
+from botsession_operator.reconcile import reconcile
+from tests.builders import EVERY_COUNT, KEY, samples
+from tests.fakes import World
+
+PAGE = (Path(__file__).parents[3] / "docs/metrics.md").read_text()
+
+
+class Stopwatch:
+    def __init__(self) -> None:
+        self.seconds = 100.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def stopwatch() -> Stopwatch:
+    return Stopwatch()
+
+
+@pytest.fixture
+def metrics(stopwatch: Stopwatch) -> Metrics:
+    return Metrics(CollectorRegistry(), lambda: 2, stopwatch)
+
+
+def value(metrics: Metrics, name: str, **labels: str) -> float | None:
+    return metrics.registry.get_sample_value(name, labels)
+
+
+def phases(metrics: Metrics) -> dict[str, float]:
+    shown = samples(metrics.registry, "botsession_sessions")
+    return {f"{labels['namespace']}/{labels['phase']}": value for labels, value in shown if value}
+
+
+def test_everything_that_the_core_counts_is_shown(metrics: Metrics) -> None:
+    metrics.count(EVERY_COUNT)
+
+    assert {count.metric for count in EVERY_COUNT} == {*Metric}
+    assert value(metrics, "botsession_finished_total", namespace="bots", reason="Completed", outcome="Drained") == 1
+    assert value(metrics, "botsession_dangling_tasks_total") == 3
+    assert value(metrics, "botsession_duration_seconds_sum") == 50
+    assert value(metrics, "botsession_start_seconds_count", stage="scheduled") == 1
+
+
+def test_sessions_are_shown_by_namespace_and_phase(metrics: Metrics) -> None:
+    for name, phase in (("a", Phase.PENDING), ("b", Phase.RUNNING), ("a", Phase.RUNNING)):
+        metrics.show(Key("bots", name), phase)
+    metrics.show(Key("other", "a"), Phase.FAILED)
+
+    assert phases(metrics) == {"bots/Running": 2, "other/Failed": 1}
+    assert value(metrics, "botsession_sessions", namespace="bots", phase="Failed") == 0
+
+
+def test_a_session_that_is_gone_is_no_longer_shown(metrics: Metrics) -> None:
+    metrics.show(KEY, Phase.RUNNING)
+    for _ in range(2):
+        metrics.show(KEY, None)
+
+    assert samples(metrics.registry, "botsession_sessions") == []
+
+
+def test_steps_and_stages_begin_at_zero(metrics: Metrics) -> None:
+    steps = {labels["step"]: count for labels, count in samples(metrics.registry, "botsession_ladder_steps_total")}
+    stages = {labels["stage"] for labels, _ in samples(metrics.registry, "botsession_start_seconds_count")}
+
+    assert steps == dict.fromkeys(Step, 0)
+    assert stages == {*Stage}
+
+
+def test_the_age_of_the_last_event_grows_until_the_next(metrics: Metrics, stopwatch: Stopwatch) -> None:
+    stopwatch.seconds += 30
+    assert value(metrics, "botsession_watch_event_age_seconds") == 30
+
+    metrics.watched()
+
+    assert value(metrics, "botsession_watch_event_age_seconds") == 0
+
+
+def test_the_queue_is_asked_for_its_depth(metrics: Metrics) -> None:
+    assert value(metrics, "botsession_queue_depth") == 2
+
+
+@pytest.mark.parametrize(
+    ("code", "label"), [(202, "202"), (799, "Other"), (NoCode.NO_ANSWER, "NoAnswer"), (NoCode.UNREADABLE, "Unreadable")]
+)
+def test_a_request_is_counted_by_what_came_of_it(metrics: Metrics, code: int | NoCode, label: str) -> None:
+    metrics.asked(Action.END, code)
+
+    assert value(metrics, "botsession_control_requests_total", action="end", code=label) == 1
+
+
+async def test_a_pass_is_timed_and_says_when_the_next_is(metrics: Metrics, stopwatch: Stopwatch) -> None:
+    async def nothing_to_do(_: Key) -> None:
+        stopwatch.seconds += 0.25
+
+    assert await metrics.timed(nothing_to_do)(KEY) is None
+
+    assert value(metrics, "botsession_reconcile_seconds_count") == 1
+    assert value(metrics, "botsession_reconcile_seconds_sum") == 0.25
+
+
+@pytest.mark.parametrize(
+    ("trouble", "label"),
+    [
+        (Conflict("changed"), "Conflict"),
+        (ClusterUnavailable("no answer"), "Transient"),
+        (SpecError("does not fit"), "Spec"),
+        (ValueError("a bug"), "Bug"),
+    ],
+)
+async def test_a_pass_that_is_broken_off_is_counted_by_why(metrics: Metrics, trouble: Exception, label: str) -> None:
+    async def fail(_: Key) -> None:
+        raise trouble
+
+    with pytest.raises(type(trouble)):
+        await metrics.timed(fail)(KEY)
+
+    assert value(metrics, "botsession_reconcile_errors_total", error=label) == 1
+    assert value(metrics, "botsession_reconcile_seconds_count") == 1
+
+
+async def _until_it_runs(world: World) -> None:
+    world.apply()
+    for happens in (world.schedule, world.run_container, world.start_pipeline):
+        await world.settle()
+        happens()
+    await world.settle()
+
+
+async def test_a_session_is_shown_until_it_is_let_go(world: World) -> None:
+    seen = []
+    deps = world.deps()
+    for happens in (world.apply, world.schedule, world.run_container, world.start_pipeline):
+        happens()
+        await world.settle(deps)
+        seen.append(phases(deps.metrics))
+    world.report(Reason.COMPLETED)
+    await world.settle(deps)
+    seen.append(phases(deps.metrics))
+    world.delete()
+    await world.settle(deps)
+
+    assert seen == [{f"bots/{phase}": 1} for phase in ("Pending", "Pending", "Starting", "Running", "Succeeded")]
+    assert phases(deps.metrics) == {}
+
+
+async def test_a_session_that_is_not_there_is_forgotten(world: World) -> None:
+    deps = world.deps()
+    deps.metrics.show(KEY, Phase.RUNNING)
+
+    await reconcile(KEY, deps)
+
+    assert phases(deps.metrics) == {}
+
+
+async def test_a_second_pass_and_a_replayed_event_count_nothing(world: World) -> None:
+    await _until_it_runs(world)
+    deps = world.deps()
+    world.report(Reason.COMPLETED)
+    for _ in range(3):
+        await world.settle(deps)
+        await reconcile(KEY, deps)
+
+    assert samples(deps.metrics.registry, "botsession_finished_total") == [
+        ({"namespace": "bots", "reason": "Completed", "outcome": "Drained"}, 1)
+    ]
+
+
+async def test_an_operator_that_comes_after_the_finish_counts_nothing(world: World) -> None:
+    await _until_it_runs(world)
+    world.report(Reason.COMPLETED)
+    await world.settle()
+
+    later = world.deps()
+    await world.settle(later)
+
+    assert samples(later.metrics.registry, "botsession_finished_total") == []
+    assert phases(later.metrics) == {"bots/Succeeded": 1}
+
+
+async def test_a_finish_that_another_write_forestalled_is_not_counted(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _until_it_runs(world)
+    world.report(Reason.COMPLETED)
+    deps = world.deps()
+    monkeypatch.setattr(world.cluster, "write_status", _refusing(Conflict("changed")))
+
+    with pytest.raises(Conflict):
+        await reconcile(KEY, deps)
+
+    assert samples(deps.metrics.registry, "botsession_finished_total") == []
+
+
+async def test_a_finish_of_a_session_taken_away_by_force_is_neither_told_nor_counted(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _until_it_runs(world)
+    world.report(Reason.COMPLETED)
+    deps, told = world.deps(), len(world.cluster.told)
+    monkeypatch.setattr(world.cluster, "write_status", _refusing(None))
+
+    await reconcile(KEY, deps)
+
+    assert samples(deps.metrics.registry, "botsession_finished_total") == []
+    assert len(world.cluster.told) == told
+
+
+def _refusing(trouble: Exception | None) -> Callable[..., object]:
+    async def write_status(*_: object) -> bool:
+        if trouble:
+            raise trouble
+        return False
+
+    return write_status
+
+
+async def test_a_conversation_that_ran_out_of_time_shows_how_late_its_end_began(world: World) -> None:
+    await _until_it_runs(world)
+    world.clock.pass_(30 * 60 + 2)
+    await world.settle()
+    assert world.supervisor.snapshot.ending
+    assert world.supervisor.snapshot.ending.cause is Cause.MAX_DURATION
+    world.end_as_asked()
+    deps = world.deps()
+
+    await world.settle(deps)
+
+    assert value(deps.metrics, "botsession_deadline_lateness_seconds_sum") == 2
+    assert value(deps.metrics, "botsession_ladder_steps_total", step="EndFrame") == 1
+    assert value(deps.metrics, "botsession_shutdown_seconds_count", mode="Graceful", outcome="Drained") == 1
+
+
+def test_the_page_names_each_metric_with_its_type_and_labels(metrics: Metrics) -> None:
+    metrics.count(EVERY_COUNT)
+    metrics.show(KEY, Phase.RUNNING)
+    metrics.asked(Action.END, 202)
+    rows = re.findall(r"^\| `(botsession_\w+)` \| (\w+) \| ([^|]+) \|", PAGE, re.MULTILINE)
+
+    assert len(rows) == len({name for name, _, _ in rows})
+    assert {name: (kind, set(re.findall(r"`(\w+)`", labels))) for name, kind, labels in rows} == shown(metrics)
+
+
+def shown(metrics: Metrics) -> dict[str, tuple[str, set[str]]]:
+    """Give each metric by the name that a query uses, its type and the names of its labels."""
+    return {
+        metric.name + ("_total" if metric.type == "counter" else ""): (
+            metric.type,
+            {label for sample in metric.samples for label in sample.labels} - {"le"},
+        )
+        for metric in metrics.registry.collect()
+    }
