@@ -221,11 +221,16 @@ def operator_pod() -> str:
 
 
 def kill_operator(node_pattern: str = "botsession_operator") -> None:
-    """SIGKILL the operator's process, from its node: no handler of it runs. The kubelet starts it anew."""
+    """SIGKILL the operator's process, from its node: no handler of it runs. Its Deployment makes a new one.
+
+    The dead pod is taken away, since the kubelet lets one that dies again and again wait longer each time.
+    """
     pods = json.loads(kubectl("get", "pods", "-n", SYSTEM_NAMESPACE, "-o", "json").stdout)["items"]
     nodes = {pod["spec"]["nodeName"] for pod in pods if pod["spec"].get("nodeName")}
     for node in nodes:
         subprocess.run(["docker", "exec", node, "pkill", "-KILL", "-f", node_pattern], check=False)
+    names = [pod["metadata"]["name"] for pod in pods]
+    kubectl("delete", "pods", "-n", SYSTEM_NAMESPACE, "--force", "--grace-period=0", *names)
 
 
 def wait_until(holds: Callable[[], bool], within: float, what: str) -> None:
