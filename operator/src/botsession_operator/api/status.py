@@ -94,3 +94,9 @@ class Status:
     finish: Finish | None = None
     dangling_tasks: DanglingTasks | None = None
     timings: TimingsStatus | None = None
+
+
+def find_condition(status: Status | None, kind: ConditionType, value: ConditionStatus) -> Condition | None:
+    """Give the condition of this type where it has this value."""
+    conditions = status.conditions if status else ()
+    return next((each for each in conditions if each.type is kind and each.status is value), None)

@@ -10,7 +10,7 @@ from typing import Final
 
 from botsession_contract.lifecycle import Cause, Outcome, Reason, ReportedBy, Step
 from botsession_contract.report import DanglingTasks, Ending, ExitReport, Timings
-from botsession_operator.api.status import ConditionStatus, ConditionType, EndingStatus, Finish, Status
+from botsession_operator.api.status import ConditionStatus, ConditionType, EndingStatus, Finish, Status, find_condition
 from botsession_operator.core.endings import Wanted
 from botsession_operator.core.observe import Observed, Pod, PodState, Termination
 
@@ -182,13 +182,10 @@ def _message(reason: Reason, pod: Pod | None, status: Status | None) -> str:
 
 def _condition_reason(status: Status | None, kind: ConditionType) -> str | None:
     """Give a condition's reason where the condition is known not to hold."""
-    conditions = status.conditions if status else ()
-    unmet = (each for each in conditions if each.type is kind and each.status is ConditionStatus.FALSE)
-    found = next(unmet, None)
+    found = find_condition(status, kind, ConditionStatus.FALSE)
     return found.reason if found else None
 
 
 def _unmet(status: Status | None, kind: ConditionType) -> str:
-    conditions = status.conditions if status else ()
-    unmet = (each for each in conditions if each.type is kind and each.status is ConditionStatus.FALSE)
-    return next((each.message for each in unmet), "")
+    found = find_condition(status, kind, ConditionStatus.FALSE)
+    return found.message if found else ""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from botsession_contract.lifecycle import Phase
-from botsession_operator.api.status import ConditionStatus, ConditionType, Status
+from botsession_operator.api.status import ConditionStatus, ConditionType, Status, find_condition
 
 
 class Severity(StrEnum):
@@ -50,7 +50,5 @@ def _refusal(before: Status | None, after: Status) -> News | None:
 
 
 def _uncreated(status: Status | None) -> News | None:
-    for condition in status.conditions if status else ():
-        if condition.type is ConditionType.POD_CREATED and condition.status is ConditionStatus.FALSE:
-            return News(Severity.WARNING, condition.reason, condition.message)
-    return None
+    refused = find_condition(status, ConditionType.POD_CREATED, ConditionStatus.FALSE)
+    return News(Severity.WARNING, refused.reason, refused.message) if refused else None

@@ -7,7 +7,7 @@ after the finish too; and nothing but what is recorded, so a new operator comes 
 
 from datetime import datetime
 
-from botsession_operator.api.status import ConditionStatus, ConditionType, Status
+from botsession_operator.api.status import ConditionStatus, ConditionType, Status, find_condition
 from botsession_operator.core.observe import Session
 
 
@@ -26,6 +26,5 @@ def is_expired(session: Session, now: datetime) -> bool:
 
 
 def _recorded_at(status: Status | None) -> datetime | None:
-    conditions = status.conditions if status else ()
-    finished = (each for each in conditions if each.type is ConditionType.FINISHED)
-    return next((each.last_transition_time for each in finished if each.status is ConditionStatus.TRUE), None)
+    finished = find_condition(status, ConditionType.FINISHED, ConditionStatus.TRUE)
+    return finished.last_transition_time if finished else None
