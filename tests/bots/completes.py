@@ -2,7 +2,8 @@
 
 import asyncio
 
-from pipecat.frames.frames import CancelWorkerFrame, EndWorkerFrame, ErrorFrame, StopFrame
+from pipecat.frames import frames
+from pipecat.frames.frames import ErrorFrame, StopFrame
 from pipecat.processors.frame_processor import FrameDirection
 from quiet import PassThrough, make_worker, run
 
@@ -16,9 +17,9 @@ async def bot(runner_args):
     @worker.event_handler("on_pipeline_started")
     async def end(worker, frame):
         if how == "end":
-            await last.push_frame(EndWorkerFrame(reason="said goodbye"), FrameDirection.UPSTREAM)
+            await last.push_frame(frames.EndWorkerFrame(reason="said goodbye"), FrameDirection.UPSTREAM)
         elif how == "cancel":
-            await last.push_frame(CancelWorkerFrame(), FrameDirection.UPSTREAM)
+            await last.push_frame(frames.CancelWorkerFrame(), FrameDirection.UPSTREAM)
         elif how == "stop":
             await worker.queue_frame(StopFrame())
         elif how.startswith("fatal"):

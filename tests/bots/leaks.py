@@ -1,4 +1,4 @@
-"""A bot that leaves tasks behind: one that Pipecat manages, one that nobody does."""
+"""A bot that leaves tasks behind: one that Pipecat manages, one that nobody does. It runs as a plain script too."""
 
 import asyncio
 
@@ -25,3 +25,7 @@ async def bot(runner_args):
     """Run until ended, and leave two tasks."""
     left.append(asyncio.create_task(keep_listening()))
     await run(make_worker(Leaky()))
+
+
+if __name__ == "__main__":
+    asyncio.run(bot(None))

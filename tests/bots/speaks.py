@@ -1,27 +1,22 @@
-"""A bot that says on stdout what it would say aloud. `body`: {"client": true} when a client is to connect."""
+"""A bot that says on stdout what it would say aloud, and plays it to nobody: it has no transport.
 
-from pipecat.frames.frames import ClientConnectedFrame, TTSSpeakFrame
-from quiet import PassThrough, make_worker, run
+`body`: {"client": true when a client is to connect, "seconds": how long its voice sounds; 0: it makes no sound}
+"""
 
-
-class Voice(PassThrough):
-    """Stands in for a speech service."""
-
-    async def process_frame(self, frame, direction):
-        """Print what is to be said."""
-        if isinstance(frame, TTSSpeakFrame):
-            print(f"said: {frame.text}", flush=True)
-        await super().process_frame(frame, direction)
+from pipecat.frames.frames import ClientConnectedFrame
+from quiet import make_worker, run
+from tts import ToneTTS
 
 
 async def bot(runner_args):
     """Run until ended."""
-    voice = Voice()
+    body = runner_args.body or {}
+    voice = ToneTTS(body.get("seconds", 0.2))
     worker = make_worker(voice)
 
     @worker.event_handler("on_pipeline_started")
     async def started(worker, frame):
-        if (runner_args.body or {}).get("client"):
+        if body.get("client"):
             await voice.push_frame(ClientConnectedFrame())
 
     await run(worker)

@@ -1,8 +1,9 @@
 """A bot with a processor that never hands on an EndFrame: the commonest way for a Pipecat bot to hang.
 
-`body`: {"swallow": ["EndFrame", "CancelFrame"]}
+`body`: {"swallow": ["EndFrame", "CancelFrame"], "own_end": true when it is to end itself}
 """
 
+from pipecat.frames.frames import EndFrame
 from quiet import PassThrough, make_worker, run
 
 
@@ -22,4 +23,11 @@ class Blackhole(PassThrough):
 async def bot(runner_args):
     """Run until ended, which takes more than an EndFrame."""
     body = runner_args.body or {}
-    await run(make_worker(PassThrough(), Blackhole(body.get("swallow", ["EndFrame"])), PassThrough()))
+    worker = make_worker(PassThrough(), Blackhole(body.get("swallow", ["EndFrame"])), PassThrough())
+
+    @worker.event_handler("on_pipeline_started")
+    async def started(worker, frame):
+        if body.get("own_end"):
+            await worker.queue_frame(EndFrame())
+
+    await run(worker)

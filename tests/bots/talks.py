@@ -12,7 +12,7 @@ from pipecat.frames.frames import ClientConnectedFrame, DataFrame
 from pipecat.transports.base_input import BaseInputTransport
 from pipecat.transports.base_transport import TransportParams
 from quiet import PassThrough, make_worker, run
-from speaks import Voice
+from tts import ToneTTS
 
 
 class GameMoveFrame(DataFrame):
@@ -23,7 +23,7 @@ class ReportingInput(BaseInputTransport):
     """A transport that says when a client connects, as this module's import of the frame shows."""
 
 
-class Echo(Voice):
+class Echo(ToneTTS):
     """Is seen to speak what it says."""
 
     async def process_frame(self, frame, direction):
@@ -48,7 +48,7 @@ async def converse(voice, body):
 async def bot(runner_args):
     """Run until ended."""
     body = runner_args.body
-    voice = Echo() if body.get("echoes") else Voice()
+    voice = Echo() if body.get("echoes") else ToneTTS()
     transport = {"reports": ReportingInput, "silent": MuteInput}.get(body.get("transport"))
     processors = [*([transport(TransportParams())] if transport else []), voice, PassThrough()]
     worker = make_worker(*processors, idle_timeout_secs=body.get("own_idle"))

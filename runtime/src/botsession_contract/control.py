@@ -7,6 +7,7 @@ from typing import Final
 from botsession_contract.lifecycle import BotState, Cause, Mode
 from botsession_contract.limits import SessionLimits
 from botsession_contract.report import Ending, ExitReport
+from botsession_contract.shutdown import Overrides, Shutdown
 
 CONTROL_PORT: Final = 8474
 LIVEZ_PATH: Final = "/livez"
@@ -15,8 +16,8 @@ SESSION_PATH: Final = "/v1/session"
 END_PATH: Final = "/v1/session/end"
 #: The operator's own endpoint that supervisors poke.
 POKE_PATH: Final = "/v1/poke/{namespace}/{name}"
-#: Bodies larger than this are refused with 413.
-LARGEST_BODY_BYTES: Final = 16 * 1024
+#: Bodies larger than this are refused with 413. Five farewells and a prompt as long as the CRD allows, escaped, fit in.
+LARGEST_BODY_BYTES: Final = 128 * 1024
 PROBLEM_TYPE: Final = "application/problem+json"
 
 
@@ -38,6 +39,9 @@ class SessionPatch:
     #: What the backstop watches.
     deadline: datetime | None = None
     limits: SessionLimits | None = None
+    #: Each is replaced as a whole: an override that is not in the patch is no more.
+    shutdown: Shutdown | None = None
+    overrides: Overrides | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +58,12 @@ class SessionSnapshot:
     report: ExitReport | None = None
     #: The limits in force; None from a runtime that is too old to have any.
     limits: SessionLimits | None = None
+    #: How the session ends where the supervisor decides; None from a runtime that goes by its launch to the end.
+    shutdown: Shutdown | None = None
+    overrides: Overrides | None = None
+    #: Whether the pipeline has a transport that says when a client connects; None from a runtime too old to tell.
+    tells_of_clients: bool | None = None
+    #: When the last client left; None while one is there, before one came, or where nobody can tell.
+    client_disconnected_at: datetime | None = None
+    #: When the bot's module had been imported; for a command: when Pipecat had.
+    bot_imported_at: datetime | None = None

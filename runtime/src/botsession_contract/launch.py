@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from botsession_contract.control import CONTROL_PORT
-from botsession_contract.lifecycle import Cause, Mode
+from botsession_contract.lifecycle import Cause
 from botsession_contract.limits import NO_LIMITS, SessionLimits
+from botsession_contract.shutdown import NO_OVERRIDES, USUAL_SHUTDOWN, Overrides, Shutdown
 
 #: Environment variable of the supervisor: a `Launch` as JSON.
 LAUNCH_ENV: Final = "BOTSESSION_LAUNCH"
@@ -15,29 +16,6 @@ RUNTIME_PATH: Final = "/opt/botsession"
 LONGEST_SESSION_SECONDS: Final = 24 * 3600
 #: How long past its deadline a supervisor waits for the operator before it ends the session itself, in seconds.
 BACKSTOP_SECONDS: Final = 15.0
-
-
-@dataclass(frozen=True, slots=True)
-class Shutdown:
-    """How the session ends when whoever ends it says nothing else (SIGTERM, the backstop)."""
-
-    mode: Mode = Mode.GRACEFUL
-    grace_period_seconds: float = 30.0
-    cancel_period_seconds: float = 10.0
-    farewell: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Overrides:
-    """What is different for the causes that a supervisor acts on by itself; the operator's requests say it all.
-
-    Each is whole, so that only the operator merges. None: as `Launch.shutdown` says.
-    """
-
-    max_duration: Shutdown | None = None
-    idle_timeout: Shutdown | None = None
-    no_client: Shutdown | None = None
-    evicted: Shutdown | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +34,16 @@ class Launch:
     python: str = "python3"
     #: `runner_args.body`.
     body: Any = None
+    #: Names of environment variables whose values came out of Secrets, and are kept out of the report.
+    secret_env: tuple[str, ...] = ()
     #: From pipeline start. The supervisor ends the session itself BACKSTOP_SECONDS past it.
     max_duration_seconds: float = float(LONGEST_SESSION_SECONDS)
     #: The supervisor strikes these itself. They may be moved later, by PATCH.
     limits: SessionLimits = NO_LIMITS
     #: What the kubelet gives the pod between SIGTERM and SIGKILL.
     termination_grace_seconds: float = 60.0
-    shutdown: Shutdown = Shutdown()
-    overrides: Overrides = Overrides()
+    shutdown: Shutdown = USUAL_SHUTDOWN
+    overrides: Overrides = NO_OVERRIDES
     #: `POST` here, without a body, says "look at this session". Best effort.
     poke_url: str | None = None
     #: Where the exit report goes: the container's termination message.

@@ -16,6 +16,15 @@ class Phase(StrEnum):
 
 
 FINISHED_PHASES: Final = frozenset({Phase.SUCCEEDED, Phase.FAILED})
+#: Where a session may go from each phase. Any may be passed over, none is gone back to, and a finish is for ever.
+NEXT_PHASES: Final = {
+    Phase.PENDING: frozenset({Phase.STARTING, Phase.RUNNING, Phase.ENDING, *FINISHED_PHASES}),
+    Phase.STARTING: frozenset({Phase.RUNNING, Phase.ENDING, *FINISHED_PHASES}),
+    Phase.RUNNING: frozenset({Phase.ENDING, *FINISHED_PHASES}),
+    Phase.ENDING: FINISHED_PHASES,
+    Phase.SUCCEEDED: frozenset[Phase](),
+    Phase.FAILED: frozenset[Phase](),
+}
 
 
 class Mode(StrEnum):
@@ -31,7 +40,7 @@ class Cause(StrEnum):
     MAX_DURATION = "MaxDuration"  # maxSessionDuration has passed since the pipeline started
     IDLE_TIMEOUT = "IdleTimeout"  # nothing that counts as activity was seen for idleTimeout
     NO_CLIENT = "NoClient"  # no client had ever connected when joinTimeout had passed since the pipeline started
-    END_REQUESTED = "EndRequested"  # spec.end was set
+    END_REQUESTED = "EndRequested"  # spec.end was set, or the operator was uninstalled
     DELETED = "Deleted"  # the BotSession was deleted
     EVICTED = "Evicted"  # the pod got a SIGTERM that nobody here asked for: a drain, an eviction, a deleted pod
     START_TIMEOUT = "StartTimeout"  # the pipeline had not started when startTimeout had passed
@@ -41,17 +50,18 @@ class Reason(StrEnum):
     """Why a session ended."""
 
     COMPLETED = "Completed"  # the bot ended itself with an EndFrame or a StopFrame
-    BOT_CANCELLED = "BotCancelled"  # the bot ended itself with a CancelFrame
+    BOT_CANCELLED = "BotCancelled"  # the bot ended itself with a CancelFrame, and its client had not left before
+    CLIENT_DISCONNECTED = "ClientDisconnected"  # the last client left, and the bot ended itself because of it
     IDLE_TIMEOUT = "IdleTimeout"  # it was quiet for idleTimeout, or for as long as the bot itself had configured
     NO_CLIENT = "NoClient"  # no client had ever connected when joinTimeout had passed since the pipeline started
     MAX_DURATION = "MaxDuration"  # maxSessionDuration has passed since the pipeline started
-    END_REQUESTED = "EndRequested"  # spec.end was set
+    END_REQUESTED = "EndRequested"  # spec.end was set, or the operator was uninstalled
     DELETED = "Deleted"  # the BotSession was deleted
     EVICTED = "Evicted"  # the pod got a SIGTERM that nobody here asked for
     START_TIMEOUT = "StartTimeout"  # the pipeline had not started when startTimeout had passed
     BOT_ERROR = "BotError"  # the bot raised, could not be imported, or its pipeline could not be set up
     BOT_EXITED = "BotExited"  # the bot's process went away without a finished pipeline
-    OUT_OF_MEMORY = "OutOfMemory"  # the kernel killed the container for its memory
+    OUT_OF_MEMORY = "OutOfMemory"  # the kernel killed the bot, or all of its container, for its memory
     IMAGE_PULL = "ImagePull"  # the image could not be pulled before startTimeout
     UNSCHEDULABLE = "Unschedulable"  # no node took the pod before startTimeout
     POD_REJECTED = "PodRejected"  # the API server, a quota or the kubelet refused the pod before startTimeout
@@ -81,7 +91,7 @@ class Outcome(StrEnum):
     DRAINED = "Drained"  # the EndFrame (or StopFrame) reached the pipeline's sink
     CANCELLED = "Cancelled"  # a CancelFrame ended the pipeline
     FORCED = "Forced"  # an EndFrame was stuck; a CancelFrame put straight into the pipeline freed it
-    KILLED = "Killed"  # the bot's process had to be killed
+    KILLED = "Killed"  # the bot's process had to be killed, or the kernel killed it for its memory
     LOST = "Lost"  # the process went away and nobody can tell how: the bot's without a finish, or the supervisor's too
     NEVER_STARTED = "NeverStarted"  # the pipeline never started
 
@@ -99,6 +109,24 @@ class Step(StrEnum):
     TERMINATE = "Terminate"  # SIGTERM to a bot whose pipeline has not started: there is nothing to drain
     KILL = "Kill"  # SIGKILL to the bot's processes
     POD_DELETE = "PodDelete"  # the operator deleted the pod: no report came
+
+
+class Farewell(StrEnum):
+    """What became of `shutdown.farewell`, for a session that was asked to end. Never a guess: each was seen."""
+
+    SPOKEN = "Spoken"  # the output transport was seen to play it, and to have played all of it
+    SYNTHESIZED = "Synthesized"  # a TTS made sound of it, and no output transport was seen to play that
+    CUT_SHORT = "CutShort"  # it was to be spoken, and the pipeline ended before all of it had been
+    INTERRUPTED = "Interrupted"  # the caller spoke, which made the bot fall silent before all of it had been spoken
+    NO_SOUND = "NoSound"  # all that was queued was drained, and no TTS made sound of it
+    NO_CLIENT = "NoClient"  # not given: no client had ever connected
+    CLIENT_GONE = "ClientGone"  # not given, or not to the end: a client had been there, and none was any more
+    NO_TTS = "NoTTS"  # not given: no processor of the pipeline is a TTS service, and nothing else speaks on demand
+    ALREADY_ENDING = "AlreadyEnding"  # not given: the bot was ending itself, or had ended
+    IMMEDIATE = "Immediate"  # not given: the session was asked to end at once
+    NOT_STARTED = "NotStarted"  # not given: the pipeline had not started
+    NOT_CONFIGURED = "NotConfigured"  # there is none in the spec for this cause
+    UNKNOWN = "Unknown"  # there is no report that would tell
 
 
 class BotState(StrEnum):

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final, TypeVar
 
 from botsession_contract.jsonform import PayloadError, decode, encode
-from botsession_contract.lifecycle import Cause, Mode, Outcome, Reason, Step
+from botsession_contract.lifecycle import Cause, Farewell, Mode, Outcome, Reason, Step
 
 #: The kubelet's bound on a termination message (k8s.io/api/core/v1, TerminationMessagePath).
 LARGEST_REPORT_BYTES: Final = 4096
@@ -36,6 +36,8 @@ class Ending:
     mode: Mode
     requested_at: datetime
     steps: tuple[StepTaken, ...] = ()
+    #: Absent until the session has ended, and in a report from a runtime that is too old to tell.
+    farewell: Farewell | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ class DanglingTasks:
 
     count: int = 0
     names: tuple[str, ...] = ()
+    #: How many of them Pipecat's task manager knew nothing of; absent where the two kinds could not be told apart.
+    unmanaged: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,8 @@ class ExitReport:
     started_at: datetime | None = None
     client_connected_at: datetime | None = None
     ending: Ending | None = None
+    #: When the last client left; absent where one stayed until the session was ending.
+    client_disconnected_at: datetime | None = None
 
 
 def to_bytes(report: ExitReport) -> bytes:
@@ -104,7 +110,7 @@ def _with(report: ExitReport, names: tuple[str, ...], longest: int) -> bytes:
         frame=_clip(report.frame, SHORT_TEXT),
         message=_clip(report.message, longest),
         stuck_at=_clip(report.stuck_at, longest),
-        dangling_tasks=DanglingTasks(report.dangling_tasks.count, names),
+        dangling_tasks=dataclasses.replace(report.dangling_tasks, names=names),
     )
     text = json.dumps(encode(bounded), ensure_ascii=False, separators=(",", ":"))
     # A task may be named with a lone surrogate, which UTF-8 cannot hold.

@@ -11,8 +11,10 @@ import subprocess
 from pathlib import Path
 from typing import Any, NamedTuple
 
-#: The environment variables that a bot's process gets from us. The first two are spelt again in `agent`, which must
-#: stand alone; a test holds them together.
+from botsession_runtime import memory
+
+#: The environment variables that a bot's process gets from us. The first two are spelt again in `hook.wire`,
+#: which must stand alone; a test holds them together.
 AGENT_FD_ENV = "BOTSESSION_AGENT_FD"
 STACK_FD_ENV = "BOTSESSION_STACK_FD"
 BOT_ENV = "BOTSESSION_BOT"
@@ -30,6 +32,8 @@ class Bot(NamedTuple):
     #: Read end of the pipe for stack dumps.
     stacks: int
     failure: str | None = None
+    #: What the kernel said of the container's memory before the bot was there.
+    memory_before: memory.Memory | None = None
 
 
 def start(orders: dict[str, Any], environ: dict[str, str]) -> Bot:
@@ -38,7 +42,7 @@ def start(orders: dict[str, Any], environ: dict[str, str]) -> Bot:
     # Already there when the hook opens the wire: Pipecat's own idle timer must be set before the pipeline starts.
     ours.send(json.dumps(limit_order(orders.get("limits") or {})).encode() + b"\n")
     dumps, dump_target = os.pipe()
-    process, failure = None, None
+    process, failure, before = None, None, memory.read()
     try:
         process = subprocess.Popen(
             command_line(orders),
@@ -54,7 +58,8 @@ def start(orders: dict[str, Any], environ: dict[str, str]) -> Bot:
         return Bot(None, ours, dumps, failure)
     # The supervisor reaps every child itself; Popen must not, nor warn that nobody did.
     process.returncode = 0
-    return Bot(process.pid, ours, dumps)
+    memory.make_first_victim(process.pid, before.limit if before else None)
+    return Bot(process.pid, ours, dumps, memory_before=before)
 
 
 def command_line(orders: dict[str, Any]) -> list[str]:

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Awaitable, Callable
+from dataclasses import fields
 from typing import Any, Final, Protocol, TypeVar
 
 from aiohttp import web
@@ -19,9 +20,10 @@ from botsession_contract.control import (
     SessionSnapshot,
 )
 from botsession_contract.credentials import token_matches
-from botsession_contract.jsonform import PayloadError, Unknown, decode, encode
+from botsession_contract.jsonform import PayloadError, Unknown, camel, decode, encode
 from botsession_contract.launch import LONGEST_SESSION_SECONDS
 from botsession_contract.limits import SessionLimits
+from botsession_contract.shutdown import Overrides, Shutdown
 
 #: The kubelet's probes carry no token, and learn nothing but yes or no.
 OPEN_PATHS: Final = frozenset({LIVEZ_PATH, READYZ_PATH})
@@ -115,12 +117,16 @@ async def get_session(request: web.Request) -> web.Response:
 
 
 async def patch_session(request: web.Request) -> web.Response:
-    """Move the deadline that the backstop watches, or the limits that the supervisor strikes itself."""
+    """Move the deadline that the backstop watches, the limits that the supervisor strikes itself, or how it ends."""
     patch = await _body(request, SessionPatch)
     if patch == SessionPatch():
-        raise PayloadError("write at least one of deadline and limits")
+        raise PayloadError("write at least one of deadline, limits, shutdown and overrides")
     if patch.limits:
         check_limits(patch.limits)
+    if patch.shutdown:
+        check_shutdown("shutdown", patch.shutdown)
+    if patch.overrides:
+        check_overrides(patch.overrides)
     request.app[SESSION].adjust(patch)
     return _snapshot(request, 200)
 
@@ -140,6 +146,19 @@ def check_limits(limits: SessionLimits) -> None:
     check_seconds("limits.idleTimeoutSeconds", limits.idle_timeout_seconds)
     if limits.idle_prompt:
         check_seconds("limits.idlePrompt.afterSeconds", limits.idle_prompt.after_seconds)
+
+
+def check_shutdown(name: str, shutdown: Shutdown) -> None:
+    """Refuse a way to end of which one period is no time."""
+    check_seconds(f"{name}.gracePeriodSeconds", shutdown.grace_period_seconds)
+    check_seconds(f"{name}.cancelPeriodSeconds", shutdown.cancel_period_seconds)
+
+
+def check_overrides(overrides: Overrides) -> None:
+    """Refuse overrides of which one has a period that is no time."""
+    for field in fields(overrides):
+        if override := getattr(overrides, field.name):
+            check_shutdown(f"overrides.{camel(field.name)}", override)
 
 
 def check_seconds(name: str, seconds: float | None) -> None:

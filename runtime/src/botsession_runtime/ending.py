@@ -4,8 +4,8 @@ from dataclasses import replace
 from typing import Final
 
 from botsession_contract.control import EndRequest
-from botsession_contract.launch import Shutdown
 from botsession_contract.lifecycle import Mode
+from botsession_contract.shutdown import Shutdown
 from botsession_runtime import ladder
 from botsession_runtime.facts import Facts, Request
 
@@ -35,6 +35,13 @@ def raised(current: Request, asked: EndRequest, now: float) -> Request:
         raised_at=now,
         cancel_seconds=current.cancel_seconds if cancel is None else cancel,
     )
+
+
+def shortened(current: Request, asked: EndRequest, facts: Facts, now: float) -> Request:
+    """Fit what is left of the ladder into the periods of a request that comes again; nothing is ever put off."""
+    if asked.grace_period_seconds is None or asked.cancel_period_seconds is None:
+        return current
+    return squeeze(current, facts, now, asked.grace_period_seconds + asked.cancel_period_seconds)
 
 
 def squeeze(request: Request, facts: Facts, now: float, budget_seconds: float) -> Request:

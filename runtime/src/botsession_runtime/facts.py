@@ -4,15 +4,32 @@ All times are seconds of the monotonic clock, so that nothing here moves when so
 """
 
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any, Final
 
-from botsession_contract.lifecycle import Cause, Mode, Step
+from botsession_contract.lifecycle import Cause, Farewell, Mode, Step
 from botsession_contract.report import DanglingTasks
+from botsession_runtime.memory import Memory
 
 #: Names of the frames that end a pipeline.
 CANCEL_FRAME: Final = "CancelFrame"
 END_FRAMES: Final = frozenset({"EndFrame", "StopFrame"})
 NO_TASKS: Final = DanglingTasks()
+
+
+class Speech(StrEnum):
+    """How far the speaking of a farewell had got, when last heard of."""
+
+    QUEUED = "Queued"  # a TTS service is in the pipeline, and will come to it
+    SILENT = "Silent"  # the TTS service has passed on what was queued behind it, and has made no sound
+    VOICED = "Voiced"  # a TTS service has made sound of it
+    SPEAKING = "Speaking"  # the output transport plays it
+    SPOKEN = "Spoken"  # the output transport has played it
+    INTERRUPTED = "Interrupted"  # the caller spoke before it had been played
+
+
+#: Those in which a client that leaves has not heard all of it.
+UNHEARD: Final = frozenset({Speech.QUEUED, Speech.VOICED, Speech.SPEAKING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +127,20 @@ class Facts:
     is_over: bool = False
     #: The bot function has returned, in target mode.
     has_returned: bool = False
+    #: When the last client left; not where the session was ending already, which closes connections too.
+    left_at: float | None = None
+    #: How far the farewell got, or why it was not given.
+    farewell: Speech | Farewell | None = None
     dangling: DanglingTasks = NO_TASKS
+    #: How many tasks had been left in all, and how many Pipecat's task manager knew of.
+    tasks: int | None = None
+    managed_tasks: int | None = None
     dumpable: Dumpable | None = None
     #: The line that the bot's event loop was blocked in when it was killed.
     blocked_at: str | None = None
     exit: Exit | None = None
+    #: The container's memory as it was at the exit, with the kernel's kills since the bot's start.
+    memory: Memory | None = None
 
     def rung(self, step: Step) -> Rung | None:
         """Give the last time that a step was taken."""
@@ -145,7 +171,22 @@ def _started(facts: Facts, event: dict[str, Any], at: float) -> Facts:
 
 
 def _client(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
-    return replace(facts, client_at=facts.client_at or at)
+    return replace(facts, client_at=facts.client_at or at, left_at=None)
+
+
+def _left(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
+    """Note that the last client has left, unless it is the end of the pipeline that has closed its connection."""
+    if facts.own_end_at is not None or facts.finish or any(rung.step is not Step.END_FRAME for rung in facts.rungs):
+        return facts
+    if facts.farewell in UNHEARD:
+        return replace(facts, farewell=Farewell.CLIENT_GONE)
+    return facts if facts.request else replace(facts, left_at=at)
+
+
+def _farewell(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
+    if facts.farewell is Farewell.CLIENT_GONE:
+        return facts  # the transport plays on, and nobody listens
+    return replace(facts, farewell=Farewell(event["refused"]) if "refused" in event else Speech(event["state"]))
 
 
 def _active(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
@@ -208,9 +249,19 @@ def _returned(facts: Facts, _event: dict[str, Any], _at: float) -> Facts:
 
 
 def _dangling(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
-    """Keep the longer list: the launcher sees every task, the hook only those that Pipecat manages."""
-    found = DanglingTasks(event["count"], tuple(event["names"]))
-    return replace(facts, dangling=max(facts.dangling, found, key=lambda tasks: tasks.count))
+    """Put together what is told of tasks: the launcher knows how many there are, the hook which Pipecat manages.
+
+    Told twice, the longer list is kept.
+    """
+    count, managed = _larger(facts.tasks, event.get("count")), _larger(facts.managed_tasks, event.get("managed"))
+    names = max(facts.dangling.names, tuple(event["names"]), key=len)
+    unmanaged = None if count is None or managed is None else max(count - managed, 0)
+    dangling = DanglingTasks(max(count or 0, managed or 0), names, unmanaged)
+    return replace(facts, tasks=count, managed_tasks=managed, dangling=dangling)
+
+
+def _larger(one: int | None, other: int | None) -> int | None:
+    return max((number for number in (one, other) if number is not None), default=None)
 
 
 _LEARNERS: Final = {
@@ -219,6 +270,8 @@ _LEARNERS: Final = {
     "dumpable": _dumpable,
     "started": _started,
     "client": _client,
+    "left": _left,
+    "farewell": _farewell,
     "active": _active,
     "advice": _advice,
     "idle": _idle,

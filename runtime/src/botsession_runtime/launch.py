@@ -23,7 +23,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
-from botsession_runtime import agent, bot_process
+from botsession_runtime import bot_process
+from botsession_runtime.hook.wire import Wire, connect, register_dumps
+from botsession_runtime.hook.words import MOST_NAMES, names_of, one_line
 
 OLDEST_PIPECAT = (1, 3)
 _PR_SET_PDEATHSIG = 1
@@ -39,11 +41,11 @@ class BotUnusableError(Exception):
 def main() -> int:
     """Run the bot named in the environment."""
     orders = json.loads(os.environ.pop(bot_process.BOT_ENV))
-    wire = agent.connect()
+    wire = connect()
     if wire is None:
         sys.stderr.write("botsession: launch is started by the supervisor, not by hand\n")
         return 2
-    agent.register_dumps(wire)
+    register_dumps(wire)
     die_with_supervisor()
     _restore_python_path()
     try:
@@ -108,13 +110,13 @@ def runner_arguments(orders: dict[str, Any]) -> Any:
     return arguments
 
 
-def _run(bot: Bot, arguments: Any, wire: agent.Wire) -> int:
+def _run(bot: Bot, arguments: Any, wire: Wire) -> int:
     asyncio.run(_conversation(bot, arguments, wire))
     wire.tell("returned")
     return 0
 
 
-async def _conversation(bot: Bot, arguments: Any, wire: agent.Wire) -> None:
+async def _conversation(bot: Bot, arguments: Any, wire: Wire) -> None:
     """Run the bot and tell how it left.
 
     A crash is told here and not when asyncio.run has returned, which may be never: it cancels Pipecat's processors, and
@@ -123,12 +125,12 @@ async def _conversation(bot: Bot, arguments: Any, wire: agent.Wire) -> None:
     try:
         await bot(arguments)
     except Exception as exc:
-        wire.tell("crashed", message=agent.one_line(exc))
+        wire.tell("crashed", message=one_line(exc))
         raise
     await asyncio.sleep(0)  # lets tasks that are already on their way out get there
     # This process has no other tasks, so all that are left have leaked.
-    left = agent.names_of(asyncio.all_tasks() - {asyncio.current_task()})
-    wire.tell("dangling", count=len(left), names=sorted(left)[: agent.MOST_NAMES])
+    left = names_of(asyncio.all_tasks() - {asyncio.current_task()})
+    wire.tell("dangling", count=len(left), names=sorted(left)[:MOST_NAMES])
 
 
 def _load_file(path: Path) -> ModuleType:
@@ -158,9 +160,9 @@ def _importing(name: str, load: Callable[[], T]) -> T:
         place = f"{Path(exc.filename or name).name}:{exc.lineno}"
         raise BotUnusableError(f"{place} has a syntax error: {exc.msg}") from exc
     except ImportError as exc:
-        raise BotUnusableError(f"{name} could not be imported: {agent.one_line(exc)}") from exc
+        raise BotUnusableError(f"{name} could not be imported: {one_line(exc)}") from exc
     except Exception as exc:
-        raise BotUnusableError(f"{name} raised while it was imported: {agent.one_line(exc)}") from exc
+        raise BotUnusableError(f"{name} raised while it was imported: {one_line(exc)}") from exc
 
 
 def _restore_python_path() -> None:

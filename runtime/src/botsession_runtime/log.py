@@ -10,6 +10,7 @@ LINES: Final = {
     "hooked": "hook loaded by pipecat {pipecat}",
     "started": "pipeline started",
     "client": "client connected",
+    "left": "client left",
     "finished": "pipeline finished: {frame}",
     "timeout": "pipecat gave up waiting for {what}",
     "idle": "pipecat's idle timeout struck",

@@ -2,20 +2,23 @@
 
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from botsession_contract.lifecycle import Mode, Outcome, Reason, Step
+from botsession_contract.lifecycle import Farewell, Mode, Outcome, Phase, Reason, Step, final_phase
 from botsession_contract.report import Ending, ExitReport, StepTaken, Timings
-from botsession_runtime.facts import CANCEL_FRAME, END_FRAMES, Facts, Finish
+from botsession_runtime.facts import CANCEL_FRAME, END_FRAMES, Facts, Finish, Speech
+from botsession_runtime.memory import Memory
 
 #: Reasons that Pipecat itself gives its CancelFrames (pipecat/pipeline/worker.py, pipecat/workers/runner.py).
 IDLE_REASON: Final = "idle timeout"
 ERROR_REASONS: Final = ("fatal error: ",)
 UNUSABLE_REASON: Final = "can no longer do its job"
 RUNNER_REASON: Final = "runner exiting"
-#: A bot that answers on_idle_timeout with an end of its own does so at once, in seconds. Later ones are another story.
-IDLE_ECHO_SECONDS: Final = 5.0
+#: A bot that answers on_idle_timeout, or the leaving of its client, with an EndFrame of its own does so at once, in
+#: seconds. Later ones are another story.
+ECHO_SECONDS: Final = 5.0
 
 NO_HOOK: Final = (
     "Pipecat never loaded the hook: does it run a Pipecat pipeline, and is PIPECAT_SETUP_FILES passed on to it?"
@@ -37,9 +40,10 @@ def conclude(facts: Facts, wall: Wall, now: float) -> ExitReport:
         stuck_at=stuck_at(facts),
         dangling_tasks=facts.dangling,
         timings=timings_of(facts),
-        started_at=_at(facts.started_at, wall),
-        client_connected_at=_at(facts.client_at, wall),
-        ending=ending_of(facts, wall),
+        started_at=wall_time(facts.started_at, wall),
+        client_connected_at=wall_time(facts.client_at, wall),
+        ending=_final_ending(facts, wall),
+        client_disconnected_at=wall_time(facts.left_at, wall),
     )
 
 
@@ -50,11 +54,15 @@ def reason_of(facts: Facts) -> Reason:
         return _own_reason(facts, finish)
     if facts.failure or (facts.crash and not finish) or _timed_out_starting(facts):
         return Reason.BOT_ERROR
+    if ran_out_of_memory(facts):
+        return Reason.OUT_OF_MEMORY
     if facts.request and (finish or facts.rungs):
         return Reason(facts.request.cause)
     if facts.fatal_error:
         return Reason.BOT_ERROR
-    return Reason.BOT_CANCELLED if facts.is_over and facts.started_at is not None else Reason.BOT_EXITED
+    if not facts.is_over or facts.started_at is None:
+        return Reason.BOT_EXITED
+    return Reason.BOT_CANCELLED if facts.left_at is None else Reason.CLIENT_DISCONNECTED
 
 
 def outcome_of(facts: Facts) -> Outcome:
@@ -66,7 +74,7 @@ def outcome_of(facts: Facts) -> Outcome:
         return Outcome.DRAINED
     if facts.finish:
         return Outcome.FORCED if forced and facts.finish.is_ours else Outcome.CANCELLED
-    if facts.rung(Step.KILL):
+    if facts.rung(Step.KILL) or ran_out_of_memory(facts):
         return Outcome.KILLED
     if facts.is_over:
         # Cancelled while it was starting, or freed by the escape, a pipeline ends and Pipecat has no event for it.
@@ -74,10 +82,15 @@ def outcome_of(facts: Facts) -> Outcome:
     return Outcome.LOST
 
 
+def ran_out_of_memory(facts: Facts) -> bool:
+    """Tell a bot that the kernel took for its memory: a SIGKILL that was not ours, before it was over."""
+    return _was_taken_by_kernel(facts) and not facts.finish and not facts.is_over
+
+
 def message_of(facts: Facts) -> str | None:
     """Say in a sentence what the enums cannot."""
-    said = [each for each in (_trouble(facts), _killed(facts), facts.advice) if each]
-    return "; ".join(said) or None
+    told = (_trouble(facts), _killed(facts), _out_of_memory(facts), _alone(facts), facts.advice)
+    return "; ".join(each for each in told if each) or None
 
 
 def stuck_at(facts: Facts) -> str | None:
@@ -110,22 +123,73 @@ def ending_of(facts: Facts, wall: Wall) -> Ending | None:
     return Ending(request.cause, Mode(request.mode), wall(request.at), steps)
 
 
+def farewell_of(facts: Facts) -> Farewell | None:
+    """Tell what became of the farewell; None where nobody asked the session to end."""
+    request = facts.request
+    if request is None:
+        return None
+    if not request.farewell:
+        return Farewell.NOT_CONFIGURED
+    if facts.farewell in _SETTLED:
+        return _SETTLED[facts.farewell]
+    if facts.rung(Step.END_FRAME) is None:
+        return _never_queued(facts)
+    if facts.finish and facts.finish.is_ours and facts.finish.frame in END_FRAMES:
+        return _DRAINED.get(facts.farewell, Farewell.NO_SOUND)
+    return Farewell.CUT_SHORT
+
+
 def shell_code(code: int) -> int:
     """Give an exit code the way shells and containers do: 128 + n for a signal n."""
     return code if code >= 0 else 128 - code
+
+
+def _final_ending(facts: Facts, wall: Wall) -> Ending | None:
+    ending = ending_of(facts, wall)
+    return replace(ending, farewell=farewell_of(facts)) if ending else None
+
+
+#: What is settled before the pipeline ends.
+_SETTLED: Final[dict[Speech | Farewell | None, Farewell]] = {
+    Speech.SPOKEN: Farewell.SPOKEN,
+    Speech.INTERRUPTED: Farewell.INTERRUPTED,
+    Speech.SILENT: Farewell.NO_SOUND,
+    Farewell.NO_CLIENT: Farewell.NO_CLIENT,
+    Farewell.CLIENT_GONE: Farewell.CLIENT_GONE,
+    Farewell.NO_TTS: Farewell.NO_TTS,
+    Farewell.ALREADY_ENDING: Farewell.ALREADY_ENDING,
+}
+#: What it comes to that our EndFrame, which was queued behind the farewell, has come out of the pipeline.
+_DRAINED: Final[dict[Speech | Farewell | None, Farewell]] = {
+    Speech.SPEAKING: Farewell.SPOKEN,
+    Speech.VOICED: Farewell.SYNTHESIZED,
+}
+
+
+def _never_queued(facts: Facts) -> Farewell:
+    if facts.started_at is None:
+        return Farewell.NOT_STARTED
+    return Farewell.ALREADY_ENDING if facts.finish and not facts.finish.is_ours else Farewell.IMMEDIATE
 
 
 def _own_reason(facts: Facts, finish: Finish) -> Reason:
     said = finish.reason or ""
     if facts.rung(Step.TERMINATE) and facts.request:
         return Reason(facts.request.cause)  # the bot handles SIGTERM itself
-    if said.startswith(ERROR_REASONS) or UNUSABLE_REASON in said:
+    if said.startswith(ERROR_REASONS) or UNUSABLE_REASON in said or _cancelled_by_error(facts, finish):
         return Reason.BOT_ERROR
     if said == RUNNER_REASON and _has_failed(facts):
         return Reason.BOT_ERROR  # the exception took the runner down, and the runner its pipeline
     if said == IDLE_REASON or _echoes_idle(facts):
         return Reason.IDLE_TIMEOUT
+    if _follows_client(facts, finish):
+        return Reason.CLIENT_DISCONNECTED
     return Reason.COMPLETED if finish.frame in END_FRAMES else Reason.BOT_CANCELLED
+
+
+def _cancelled_by_error(facts: Facts, finish: Finish) -> bool:
+    """Tell whether a fatal error ended the pipeline: before Pipecat 1.8 its CancelFrame does not say so."""
+    return facts.fatal_error is not None and finish.frame == CANCEL_FRAME and finish.reason is None
 
 
 def _has_failed(facts: Facts) -> bool:
@@ -135,7 +199,21 @@ def _has_failed(facts: Facts) -> bool:
 def _echoes_idle(facts: Facts) -> bool:
     if facts.idle_at is None or facts.own_end_at is None:
         return False
-    return 0 <= facts.own_end_at - facts.idle_at <= IDLE_ECHO_SECONDS
+    return 0 <= facts.own_end_at - facts.idle_at <= ECHO_SECONDS
+
+
+def _follows_client(facts: Facts, finish: Finish) -> bool:
+    """Tell an end for want of a client. A CancelFrame may come late: what the bot has to save first takes its time."""
+    if facts.left_at is None:
+        return False
+    if finish.frame == CANCEL_FRAME:
+        return True
+    return facts.own_end_at is not None and facts.own_end_at - facts.left_at <= ECHO_SECONDS
+
+
+def _alone(facts: Facts) -> str | None:
+    is_said = facts.left_at is None or reason_of(facts) is Reason.CLIENT_DISCONNECTED
+    return None if is_said else "the client had left"
 
 
 def _timed_out_starting(facts: Facts) -> bool:
@@ -167,6 +245,8 @@ def _said(facts: Facts, finish: Finish) -> str | None:
     """Pass on what the bot, or Pipecat, said; what we said ourselves is in the reason."""
     if facts.exit and facts.exit.code > 0 and not facts.rung(Step.KILL):
         return f"{_how_it_exited(facts)} after its pipeline had finished"
+    if not finish.is_ours and _cancelled_by_error(facts, finish):
+        return f"fatal error: {facts.fatal_error}"
     return None if finish.is_ours or finish.reason == IDLE_REASON else finish.reason
 
 
@@ -180,6 +260,8 @@ def _exit_without_finish(facts: Facts) -> str | None:
 
 
 def _never_hooked(facts: Facts) -> str:
+    if _was_taken_by_kernel(facts):
+        return f"{_how_it_exited(facts)} before its pipeline had started"
     if facts.has_returned:
         return "the bot returned without running a Pipecat worker"
     if facts.imported_at and not facts.rungs:
@@ -216,9 +298,38 @@ def _killed(facts: Facts) -> str | None:
     return "the bot did not end when it was asked to and was killed"
 
 
+def _was_taken_by_kernel(facts: Facts) -> bool:
+    # A shell that ran the bot passes the signal on as a code.
+    was_killed = facts.exit is not None and shell_code(facts.exit.code) == shell_code(-signal.SIGKILL)
+    return was_killed and facts.rung(Step.KILL) is None and bool(facts.memory and facts.memory.kills)
+
+
+def _out_of_memory(facts: Facts) -> str | None:
+    """Tell of the kernel's kills where they took the bot, or where losing a process of its own may be why it failed."""
+    if facts.memory is None or not facts.memory.kills:
+        return None
+    if _was_taken_by_kernel(facts):
+        return f"the kernel killed the bot for its memory: {_memory_use(facts.memory)}"
+    if final_phase(reason_of(facts), outcome_of(facts)) is Phase.SUCCEEDED:
+        return None
+    count = facts.memory.kills
+    processes = "a process" if count == 1 else f"{count} processes"
+    return f"the kernel had killed {processes} of the container for memory: {_memory_use(facts.memory)}"
+
+
+def _memory_use(use: Memory) -> str:
+    limit = "has no limit" if use.limit is None else f"has a limit of {_mebibytes(use.limit)}"
+    return f"the container {limit}" + ("" if use.peak is None else f" and used at most {_mebibytes(use.peak)}")
+
+
+def _mebibytes(amount: int) -> str:
+    return f"{amount / (1 << 20):.0f} MiB"
+
+
 def _since(start: float | None, end: float | None) -> float | None:
     return None if start is None or end is None else round(max(end - start, 0.0), 3)
 
 
-def _at(moment: float | None, wall: Wall) -> datetime | None:
+def wall_time(moment: float | None, wall: Wall) -> datetime | None:
+    """Turn a monotonic time into a wall-clock time, where there is one."""
     return None if moment is None else wall(moment)

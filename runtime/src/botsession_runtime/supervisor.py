@@ -25,19 +25,20 @@ from botsession_contract.launch import BACKSTOP_SECONDS, Launch
 from botsession_contract.lifecycle import BotState, Cause, Mode, Phase, Step, final_phase
 from botsession_contract.limits import SessionLimits
 from botsession_contract.report import ExitReport, to_bytes
-from botsession_runtime import ending, ladder, limits, processes, stacks
+from botsession_runtime import ending, ladder, limits, memory, processes, stacks
 from botsession_runtime.bot_process import Bot, limit_order
 from botsession_runtime.control import WrongStateError, create_app
 from botsession_runtime.dump import read_dump
 from botsession_runtime.facts import Exit, Facts, Request, Rung, learn
 from botsession_runtime.log import configure_log, log_event
 from botsession_runtime.poke import Poker
-from botsession_runtime.report import conclude, ending_of
+from botsession_runtime.redact import find_secrets, without_secrets
+from botsession_runtime.report import conclude, ending_of, wall_time
 
 #: How long the sweep waits for killed processes to be gone, in seconds. One in the kernel's hands may never be.
 SWEEP_SECONDS = 1.0
 #: Events that the operator would like to know of at once.
-NEWS = frozenset({"started", "client", "took", "finished"})
+NEWS = frozenset({"started", "client", "left", "took", "finished"})
 
 
 def run(orders: dict[str, Any], bot: Bot, *, began: float, early_signals: list[int]) -> int:
@@ -103,16 +104,21 @@ class Supervisor:
         return SessionSnapshot(
             state=self._state(),
             now=self.wall(self._loop.time()),
-            started_at=None if facts.started_at is None else self.wall(facts.started_at),
-            client_connected_at=None if facts.client_at is None else self.wall(facts.client_at),
-            deadline=None if deadline is None else self.wall(deadline),
+            started_at=wall_time(facts.started_at, self.wall),
+            client_connected_at=wall_time(facts.client_at, self.wall),
+            deadline=wall_time(deadline, self.wall),
             ending=ending_of(facts, self.wall),
             report=self.report,
             limits=self._limits,
+            shutdown=self.launch.shutdown,
+            overrides=self.launch.overrides,
+            tells_of_clients=facts.has_clients,
+            client_disconnected_at=wall_time(facts.left_at, self.wall),
+            bot_imported_at=wall_time(facts.imported_at, self.wall),
         )
 
     def end(self, request: EndRequest) -> None:
-        """Start the ladder, or raise its mode."""
+        """Start the ladder, raise its mode, or shorten what is left of it."""
         if self.facts.exit:
             raise WrongStateError("the session has finished")
         current = self.facts.request
@@ -120,11 +126,14 @@ class Supervisor:
             self._ask(self._request(request))
         elif current.mode is Mode.GRACEFUL and request.mode is Mode.IMMEDIATE:
             self._ask(ending.raised(current, request, self._loop.time()))
-        elif current.mode is not request.mode:
+        elif current.mode is request.mode:
+            self.facts = replace(self.facts, request=ending.shortened(current, request, self.facts, self._loop.time()))
+            self._advance()
+        else:
             raise WrongStateError("the session is ending immediately, which cannot become graceful again")
 
     def adjust(self, patch: SessionPatch) -> None:
-        """Go by another deadline, by other limits, or both."""
+        """Go by another deadline, by other limits, or end in another way: by whatever the patch says."""
         if self.facts.request or self.facts.exit:
             raise WrongStateError("the session is ending")
         if patch.deadline:
@@ -132,6 +141,11 @@ class Supervisor:
             logger.info("deadline moved to {}", patch.deadline.isoformat())
         if patch.limits:
             self._limit(patch.limits)
+        self.launch = replace(
+            self.launch,
+            shutdown=patch.shutdown or self.launch.shutdown,
+            overrides=patch.overrides or self.launch.overrides,
+        )
         self._advance()
 
     def wall(self, moment: float) -> datetime:
@@ -196,7 +210,8 @@ class Supervisor:
 
     def _exited(self, code: int) -> None:
         self._read()  # what it said last, and nobody has read yet
-        self.facts = replace(self.facts, exit=Exit(code, self._loop.time()))
+        used = memory.since(self.bot.memory_before, memory.read())
+        self.facts = replace(self.facts, exit=Exit(code, self._loop.time()), memory=used)
         logger.info("bot exited with code {}", code)
         self._advance()
         self._gone.set()
@@ -344,7 +359,8 @@ class Supervisor:
                         await self._child_died.wait()
 
     def _conclude(self) -> None:
-        self.report = conclude(self.facts, self.wall, self._loop.time())
+        secrets = find_secrets(os.environ, self.launch.body, self.launch.secret_env)
+        self.report = without_secrets(conclude(self.facts, self.wall, self._loop.time()), secrets)
         try:
             # The kubelet mounts the file itself, so it can be written but not replaced.
             Path(self.launch.report_path).write_bytes(to_bytes(self.report))

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from botsession_contract.launch import Shutdown
 from botsession_contract.lifecycle import BotState, Mode, Outcome, Reason, Step
+from botsession_contract.shutdown import Shutdown
 from tests.supervision import QUICK, STUCK, supervised
 
 PATIENT = Shutdown(grace_period_seconds=600, cancel_period_seconds=20)

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from botsession_contract.launch import Overrides, Shutdown
 from botsession_contract.lifecycle import Cause, Mode, Outcome, Reason, Step
 from botsession_contract.report import ExitReport
-from tests.supervision import PATIENCE, QUICK, STUCK, Supervised, supervised
+from botsession_contract.shutdown import Overrides, Shutdown
+from tests.pipecats import every_pipecat, fact
+from tests.supervision import BOTS, PATIENCE, QUICK, STUCK, Supervised, supervised
+
+NO_WORKER_FRAMES = "the frame has another name, EndTaskFrame or CancelTaskFrame"
 
 
 def steps_of(report: ExitReport) -> list[Step]:
@@ -17,6 +20,8 @@ def steps_of(report: ExitReport) -> list[Step]:
     return [taken.step for taken in report.ending.steps]
 
 
+@every_pipecat
+@fact("asked to end gracefully, a bot drains")
 async def test_graceful_end_drains_the_pipeline(tmp_path: Path) -> None:
     async with supervised(tmp_path, "quiet.py") as session:
         await session.running()
@@ -26,6 +31,8 @@ async def test_graceful_end_drains_the_pipeline(tmp_path: Path) -> None:
     assert (steps_of(report), report.exit_code, session.process.returncode) == ([Step.END_FRAME], 0, 0)
 
 
+@every_pipecat
+@fact("asked to end at once, it is cancelled")
 async def test_immediate_end_cancels_the_pipeline(tmp_path: Path) -> None:
     async with supervised(tmp_path, "quiet.py") as session:
         await session.running()
@@ -35,6 +42,8 @@ async def test_immediate_end_cancels_the_pipeline(tmp_path: Path) -> None:
     assert steps_of(report) == [Step.CANCEL_FRAME]
 
 
+@every_pipecat
+@fact("a swallowed EndFrame is `Forced` out, and `stuckAt` names the processor")
 async def test_swallowed_end_frame_is_forced_out_and_located(tmp_path: Path) -> None:
     async with supervised(tmp_path, "swallows_end.py", shutdown=STUCK) as session:
         await session.running()
@@ -56,6 +65,8 @@ async def test_swallowed_frames_of_both_kinds_end_in_a_kill(tmp_path: Path) -> N
     assert session.process.returncode == 1
 
 
+@every_pipecat
+@fact("a bot that blocks its event loop is `Killed`, and `stuckAt` names the line")
 async def test_blocked_event_loop_is_killed_and_the_line_is_named(tmp_path: Path) -> None:
     async with supervised(tmp_path, "spins.py", body={"when": "EndFrame"}, shutdown=QUICK) as session:
         await session.running()
@@ -78,6 +89,8 @@ async def test_immediate_after_graceful_does_not_wait_for_the_grace_period(tmp_p
     assert report.outcome is Outcome.FORCED
 
 
+@every_pipecat
+@fact("on SIGTERM, a bot drains as `Evicted`")
 async def test_sigterm_is_an_eviction_and_drains(tmp_path: Path) -> None:
     async with supervised(tmp_path, "quiet.py") as session:
         await session.running()
@@ -100,6 +113,17 @@ async def test_ladder_is_squeezed_into_the_grace_of_a_sigterm(tmp_path: Path) ->
     assert steps_of(report)[-1] is Step.KILL
 
 
+async def test_ladder_is_shortened_by_whoever_knows_that_time_is_short(tmp_path: Path) -> None:
+    slow = Shutdown(grace_period_seconds=20, cancel_period_seconds=600)
+    async with supervised(tmp_path, "swallows_end.py", shutdown=slow, termination_grace_seconds=1200.0) as session:
+        await session.running()
+        session.terminate()
+        await session.until(lambda snapshot: snapshot.ending is not None)
+        assert await session.end(cause="Evicted", gracePeriodSeconds=0.5, cancelPeriodSeconds=15) == 202
+        report = await session.report()
+    assert (report.reason, report.outcome) == (Reason.EVICTED, Outcome.FORCED)
+
+
 async def test_process_that_hangs_after_its_pipeline_is_killed_but_was_drained(tmp_path: Path) -> None:
     async with supervised(tmp_path, "hangs_after.py", body={"ends": True}, shutdown=QUICK) as session:
         report = await session.report()
@@ -108,6 +132,8 @@ async def test_process_that_hangs_after_its_pipeline_is_killed_but_was_drained(t
     assert report.ending is None
 
 
+@every_pipecat
+@fact("every root worker is ended")
 async def test_every_root_worker_is_ended(tmp_path: Path) -> None:
     async with supervised(tmp_path, "two_roots.py") as session:
         await session.running()
@@ -116,15 +142,44 @@ async def test_every_root_worker_is_ended(tmp_path: Path) -> None:
     assert (report.outcome, report.exit_code) == (Outcome.DRAINED, 0)
 
 
+@every_pipecat
 @pytest.mark.parametrize(
     ("how", "reason", "outcome", "frame"),
     [
-        pytest.param("end", Reason.COMPLETED, Outcome.DRAINED, "EndFrame", id="its own EndFrame completes it"),
-        pytest.param("stop", Reason.COMPLETED, Outcome.DRAINED, "StopFrame", id="a StopFrame completes it too"),
-        pytest.param("cancel", Reason.BOT_CANCELLED, Outcome.CANCELLED, "CancelFrame", id="its own CancelFrame"),
-        pytest.param("idle", Reason.IDLE_TIMEOUT, Outcome.CANCELLED, "CancelFrame", id="Pipecat's idle timeout"),
-        pytest.param("fatal", Reason.BOT_ERROR, Outcome.CANCELLED, "CancelFrame", id="a fatal error"),
-        pytest.param("fatal at start", Reason.BOT_ERROR, Outcome.CANCELLED, None, id="a fatal error while starting"),
+        pytest.param(
+            "end",
+            Reason.COMPLETED,
+            Outcome.DRAINED,
+            "EndFrame",
+            id="its own EndFrame completes it",
+            marks=fact("a bot that pushes an EndWorkerFrame is `Completed`", since="1.4", otherwise=NO_WORKER_FRAMES),
+        ),
+        pytest.param(
+            "cancel",
+            Reason.BOT_CANCELLED,
+            Outcome.CANCELLED,
+            "CancelFrame",
+            id="its own CancelFrame",
+            marks=fact(
+                "a bot that pushes a CancelWorkerFrame is `BotCancelled`", since="1.4", otherwise=NO_WORKER_FRAMES
+            ),
+        ),
+        pytest.param(
+            "idle",
+            Reason.IDLE_TIMEOUT,
+            Outcome.CANCELLED,
+            "CancelFrame",
+            id="Pipecat's idle timeout",
+            marks=fact("a bot that Pipecat's own idle timeout ends is an `IdleTimeout`"),
+        ),
+        pytest.param(
+            "fatal",
+            Reason.BOT_ERROR,
+            Outcome.CANCELLED,
+            "CancelFrame",
+            id="a fatal error",
+            marks=fact("a fatal ErrorFrame is a `BotError`"),
+        ),
     ],
 )
 async def test_bot_ends_itself(tmp_path: Path, how: str, reason: Reason, outcome: Outcome, frame: str | None) -> None:
@@ -134,6 +189,50 @@ async def test_bot_ends_itself(tmp_path: Path, how: str, reason: Reason, outcome
     assert (report.ending, report.exit_code) == (None, 0)
 
 
+async def test_stop_frame_completes_it_too(tmp_path: Path) -> None:
+    async with supervised(tmp_path, "completes.py", body={"how": "stop"}) as session:
+        report = await session.report()
+    assert (report.reason, report.outcome, report.frame) == (Reason.COMPLETED, Outcome.DRAINED, "StopFrame")
+
+
+async def test_fatal_error_while_starting_is_one_too(tmp_path: Path) -> None:
+    async with supervised(tmp_path, "completes.py", body={"how": "fatal at start"}) as session:
+        report = await session.report()
+    assert (report.reason, report.outcome, report.frame) == (Reason.BOT_ERROR, Outcome.CANCELLED, None)
+
+
+@every_pipecat
+@fact(
+    "a bot with the deprecated names (PipelineTask, PipelineRunner, EndTaskFrame, `task.cancel()`) runs and ends alike"
+)
+@pytest.mark.parametrize(
+    ("how", "reason", "outcome"),
+    [
+        ("EndTaskFrame", Reason.COMPLETED, Outcome.DRAINED),
+        ("stop_when_done", Reason.COMPLETED, Outcome.DRAINED),
+        ("task.cancel", Reason.BOT_CANCELLED, Outcome.CANCELLED),
+    ],
+)
+async def test_bot_with_deprecated_names_ends_itself(
+    tmp_path: Path, how: str, reason: Reason, outcome: Outcome
+) -> None:
+    async with supervised(tmp_path, "old_names.py", body={"how": how}) as session:
+        report = await session.report()
+    assert (report.reason, report.outcome) == (reason, outcome)
+
+
+@every_pipecat
+@fact("a bot with the deprecated names is ended alike")
+async def test_bot_with_deprecated_names_is_ended(tmp_path: Path) -> None:
+    async with supervised(tmp_path, "old_names.py") as session:
+        await session.running()
+        await session.end()
+        report = await session.report()
+    assert (report.reason, report.outcome) == (Reason.END_REQUESTED, Outcome.DRAINED)
+
+
+@every_pipecat
+@fact("a session past its deadline is ended without the operator")
 async def test_backstop_ends_a_session_past_its_deadline(tmp_path: Path) -> None:
     async with supervised(tmp_path, "quiet.py") as session:
         await session.running()
@@ -192,10 +291,16 @@ async def test_stuck_bot_dies_with_a_supervisor_that_is_killed(tmp_path: Path) -
         os.close(pidfd)
 
 
-async def test_tasks_left_behind_are_named(tmp_path: Path) -> None:
-    async with supervised(tmp_path, "leaks.py") as session:
+@every_pipecat
+@fact("tasks left behind are counted and named, Pipecat's and others")
+@pytest.mark.parametrize("how", ["target", "command"])
+async def test_tasks_left_behind_are_named_and_told_apart(tmp_path: Path, how: str) -> None:
+    bot, python = str(BOTS / "leaks.py"), supervised(tmp_path, "").fields["python"]
+    target, command = (bot, ()) if how == "target" else (None, (python, bot))
+    async with Supervised(tmp_path, target, command=command) as session:
         await session.running()
         await session.end()
         report = await session.report()
-    assert report.dangling_tasks.count == 2
-    assert report.dangling_tasks.names == ("Leaky#0::poller", "keep_listening")
+    left = report.dangling_tasks
+    assert (left.count, left.unmanaged) == (2, 1)
+    assert left.names == ("Leaky#0::poller", "keep_listening")

@@ -7,6 +7,7 @@ import pytest
 
 from botsession_contract.lifecycle import BotState, Outcome, Reason
 from botsession_contract.report import ExitReport
+from tests.pipecats import every_pipecat, fact
 from tests.supervision import BOTS, QUICK, Supervised, supervised
 
 
@@ -25,12 +26,6 @@ async def report_of(session: Supervised) -> ExitReport:
     ("bot", "message"),
     [
         pytest.param("nowhere.py", "there is no file {bots}/nowhere.py in {cwd}", id="no such file"),
-        pytest.param(
-            "import_error.py",
-            "{bots}/import_error.py could not be imported: "
-            "ModuleNotFoundError: No module named 'no_such_package' (import_error.py:3 in <module>)",
-            id="a missing package",
-        ),
         pytest.param("no_bot.py", "{bots}/no_bot.py has no function bot", id="no bot function"),
         pytest.param(
             "not_async.py",
@@ -48,6 +43,27 @@ async def test_bot_that_cannot_run_says_why(tmp_path: Path, bot: str, message: s
     report = await report_of(supervised(tmp_path, bot))
     assert (report.reason, report.outcome, report.exit_code) == (Reason.BOT_ERROR, Outcome.NEVER_STARTED, 1)
     assert report.message == message.format(bots=BOTS, cwd=tmp_path)
+
+
+@every_pipecat
+@fact("a bot that cannot be imported is a `BotError` that says why")
+async def test_missing_package_is_named(tmp_path: Path) -> None:
+    report = await report_of(supervised(tmp_path, "import_error.py"))
+    assert (report.reason, report.outcome, report.exit_code) == (Reason.BOT_ERROR, Outcome.NEVER_STARTED, 1)
+    assert report.message == (
+        f"{BOTS}/import_error.py could not be imported: "
+        "ModuleNotFoundError: No module named 'no_such_package' (import_error.py:3 in <module>)"
+    )
+
+
+async def test_secret_that_an_exception_quotes_is_not_reported(tmp_path: Path) -> None:
+    path = write(
+        tmp_path, "import os\nasync def bot(runner_args):\n    raise ValueError('bad ' + os.environ['VAULT'])\n"
+    )
+    session = Supervised(tmp_path, str(path), secret_env=("VAULT",))
+    session.env = {"VAULT": "hvs.CAESIJ"}
+    report = await report_of(session)
+    assert report.message == "ValueError: bad [redacted] (bot.py:3 in bot)"
 
 
 async def test_syntax_error_is_named_with_file_and_line(tmp_path: Path) -> None:
@@ -82,6 +98,8 @@ async def test_interpreter_that_does_not_exist_is_named(tmp_path: Path) -> None:
     assert report.message == "/no/such/python cannot be executed: No such file or directory"
 
 
+@every_pipecat
+@fact("a bot that returns without a pipeline is `BotExited`")
 async def test_bot_that_returns_without_a_worker(tmp_path: Path) -> None:
     report = await report_of(supervised(tmp_path, "returns.py"))
     assert (report.reason, report.outcome) == (Reason.BOT_EXITED, Outcome.NEVER_STARTED)
@@ -101,6 +119,8 @@ async def test_process_that_goes_away_in_the_middle(tmp_path: Path, how: str, co
     assert (report.exit_code, report.message) == (code, message)
 
 
+@every_pipecat
+@fact("an exception in the middle is a `BotError`, and the bot does not hang")
 async def test_exception_in_the_middle_ends_a_bot_that_pipecat_would_hang(tmp_path: Path) -> None:
     report = await report_of(supervised(tmp_path, "crashes_late.py", body={"how": "raise"}, shutdown=QUICK))
     assert (report.reason, report.outcome) == (Reason.BOT_ERROR, Outcome.KILLED)
@@ -108,6 +128,8 @@ async def test_exception_in_the_middle_ends_a_bot_that_pipecat_would_hang(tmp_pa
     assert report.message == f"{crash}; the process did not exit and was killed"
 
 
+@every_pipecat
+@fact("a script that is run by `command` is supervised unchanged")
 async def test_plain_script_is_supervised_unchanged(tmp_path: Path) -> None:
     python = supervised(tmp_path, "").fields["python"]
     command = ("sh", "-c", f"{python} {BOTS}/script.py; exit $?")
@@ -134,6 +156,26 @@ async def test_start_timeout_without_a_hook_is_told_what_to_look_at(tmp_path: Pa
     assert report.message.startswith("Pipecat never loaded the hook: ")
 
 
+async def test_bot_that_is_slow_to_be_imported_is_not_imported(tmp_path: Path) -> None:
+    async with supervised(tmp_path, "imports_slowly.py") as session:
+        await session.end(cause="StartTimeout")
+        snapshot = await session.snapshot()
+        report = await session.report()
+    assert (snapshot.bot_imported_at, report.timings.bot_imported) == (None, None)
+    assert report.message == "the bot was still being imported"
+
+
+async def test_bot_whose_pipeline_does_not_start_is_imported(tmp_path: Path) -> None:
+    async with supervised(tmp_path, "starts_never.py") as session:
+        await session.logged("StartFrame was kept")
+        snapshot = await session.snapshot()
+        await session.end(cause="StartTimeout")
+        report = await session.report()
+    assert (snapshot.state, snapshot.bot_imported_at is not None) == (BotState.STARTING, True)
+    assert (report.reason, report.outcome) == (Reason.START_TIMEOUT, Outcome.NEVER_STARTED)
+    assert report.message == "the pipeline had not started"
+
+
 async def test_orphan_in_a_session_of_its_own_is_killed(tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
     report = await report_of(supervised(tmp_path, "orphans.py", body={"pid_file": str(pid_file)}))
@@ -148,4 +190,6 @@ async def test_report_is_written_and_served_whatever_the_poke_url(tmp_path: Path
         session.terminate()
         await session.report()
     assert snapshot.started_at is not None
+    assert snapshot.bot_imported_at is not None
+    assert snapshot.bot_imported_at <= snapshot.started_at
     assert session.pokes >= 2

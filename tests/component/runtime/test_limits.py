@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
-from botsession_contract.jsonform import encode
-from botsession_contract.launch import Shutdown
+from botsession_contract.control import SessionPatch, SessionSnapshot
+from botsession_contract.jsonform import decode, encode
 from botsession_contract.lifecycle import Cause, Mode, Outcome, Reason, Step
 from botsession_contract.limits import IdlePrompt, SessionLimits
 from botsession_contract.report import ExitReport
+from botsession_contract.shutdown import Overrides, Shutdown
+from tests.pipecats import every_pipecat, fact
 from tests.supervision import AMPLE, Supervised, supervised
 
 #: Longer than any test waits.
@@ -175,6 +177,20 @@ async def test_idle_timeout_moved_while_it_runs_counts_at_once(tmp_path: Path, b
     assert report.ending is not None
 
 
+async def test_way_to_end_that_is_edited_while_it_runs_counts(tmp_path: Path) -> None:
+    async with talks(tmp_path, idle(LONG), Shutdown(Mode.GRACEFUL, 30.0, 30.0)) as session:
+        await session.running()
+        overrides = Overrides(idle_timeout=Shutdown(Mode.IMMEDIATE, 1.0, 30.0))
+        patch = SessionPatch(limits=idle(0.2), shutdown=Shutdown(Mode.GRACEFUL, 1.0, 2.0), overrides=overrides)
+        async with session.http.patch("/v1/session", json=encode(patch)) as response:
+            snapshot = decode(SessionSnapshot, await response.json())
+        report = await session.report()
+    assert (snapshot.shutdown, snapshot.overrides) == (patch.shutdown, overrides)
+    assert (report.reason, report.outcome) == (Reason.IDLE_TIMEOUT, Outcome.CANCELLED)
+
+
+@every_pipecat
+@fact("`idleTimeout` holds the bot's own back, which decides again when the limit is taken away during the call")
 async def test_limit_taken_out_gives_the_bot_its_own_back(tmp_path: Path) -> None:
     async with talks(tmp_path, idle(LONG), own_idle=0.5) as session:
         await session.running()

@@ -4,42 +4,71 @@ import asyncio
 import json
 import os
 import re
+import shutil
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from botsession_runtime import agent, bot_process
+from botsession_runtime.hook import frames, idle, wire, words
+
+#: Loads the setup file as Pipecat does, twice, and tells the top-level names that this has added.
+LOADER = """
+import importlib.util, json, sys
+from pathlib import Path
+import asyncio, faulthandler, signal, threading, traceback, weakref  # the standard library's are not counted
+before, path = set(sys.modules), list(sys.path)
+modules = []
+for _ in range(2):
+    spec = importlib.util.spec_from_file_location("agent", Path(sys.argv[0]).with_name("agent.py"))
+    modules.append(importlib.util.module_from_spec(spec))
+    spec.loader.exec_module(modules[-1])
+print(sorted({name.partition(".")[0] for name in set(sys.modules) - before}))
+print(modules[0].setup_worker_runner.__module__)
+print(modules[0].setup_worker_runner is modules[1].setup_worker_runner and path == sys.path)
+"""
 
 
 def test_both_sides_spell_the_environment_alike() -> None:
-    assert (agent.AGENT_FD_ENV, agent.STACK_FD_ENV) == (bot_process.AGENT_FD_ENV, bot_process.STACK_FD_ENV)
+    assert (wire.AGENT_FD_ENV, wire.STACK_FD_ENV) == (bot_process.AGENT_FD_ENV, bot_process.STACK_FD_ENV)
 
 
 def test_hook_file_stands_alone() -> None:
-    text = Path(agent.__file__).read_text()
+    files = [Path(agent.__file__), *Path(wire.__file__).parent.glob("*.py")]
+    text = "\n".join(file.read_text() for file in files)
     assert not re.search(r"^\s*(from|import) botsession", text, re.MULTILINE)
+
+
+def test_hook_is_loaded_from_a_folder_that_is_on_nobodys_path(tmp_path: Path) -> None:
+    shutil.copy(agent.__file__, tmp_path)
+    shutil.copytree(Path(wire.__file__).parent, tmp_path / "hook")
+    (tmp_path / "load.py").write_text(LOADER)
+    found = subprocess.run([sys.executable, "-I", tmp_path / "load.py"], capture_output=True, text=True, check=True)
+    assert found.stdout.splitlines() == ["['_botsession_hook']", "_botsession_hook.session", "True"]
 
 
 @pytest.mark.parametrize("value", [None, "", "7", "x:y", "-1:0", "0:1"])
 def test_process_without_a_supervisor_has_no_wire(value: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     if value is not None:
-        monkeypatch.setenv(agent.AGENT_FD_ENV, value)
-    assert agent.connect() is None
+        monkeypatch.setenv(wire.AGENT_FD_ENV, value)
+    assert wire.connect() is None
 
 
 def test_number_that_means_another_file_by_now_is_left_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with (tmp_path / "other").open("w") as other, (tmp_path / "ours").open("w") as ours:
-        monkeypatch.setenv(agent.AGENT_FD_ENV, f"{other.fileno()}:{os.fstat(ours.fileno()).st_ino}")
-        assert agent.connect() is None
+        monkeypatch.setenv(wire.AGENT_FD_ENV, f"{other.fileno()}:{os.fstat(ours.fileno()).st_ino}")
+        assert wire.connect() is None
 
 
 def test_supervisor_that_does_not_read_never_blocks_the_bot() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        wire = agent.Wire(theirs.fileno())
+        full = wire.Wire(theirs.fileno())
         for _ in range(2000):
-            wire.tell("error", message="x" * 500)
+            full.tell("error", message="x" * 500)
         ours.setblocking(False)
         assert ours.recv(100).startswith(b'{"event": "error"')
 
@@ -48,14 +77,14 @@ def test_supervisor_that_is_gone_does_not_raise() -> None:
     ours, theirs = socket.socketpair()
     ours.close()
     with theirs:
-        agent.Wire(theirs.fileno()).tell("started")
+        wire.Wire(theirs.fileno()).tell("started")
 
 
 async def test_orders_arrive_whole_and_the_end_is_noticed() -> None:
     ours, theirs = socket.socketpair()
     heard: asyncio.Queue[object] = asyncio.Queue()
     with theirs:
-        agent.Wire(theirs.fileno()).listen(asyncio.get_running_loop(), heard.put_nowait)
+        wire.Wire(theirs.fileno()).listen(asyncio.get_running_loop(), heard.put_nowait)
         with ours:
             ours.send(b'{"do": "end"}\n{"do"')
             ours.send(b': "cancel"}\n')
@@ -90,18 +119,18 @@ def heard() -> Heard:
 
 
 @pytest.fixture
-def activity(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> agent.Activity:
-    monkeypatch.setattr(agent, "ACTIVITY_SECONDS", 0.01)
-    return agent.Activity(heard)  # type: ignore[arg-type]  # all that it uses
+def activity(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> idle.Activity:
+    monkeypatch.setattr(idle, "ACTIVITY_SECONDS", 0.01)
+    return idle.Activity(heard)  # type: ignore[arg-type]  # all that it uses
 
 
-async def test_activity_is_told_at_once_and_then_only_now_and_again(activity: agent.Activity, heard: Heard) -> None:
+async def test_activity_is_told_at_once_and_then_only_now_and_again(activity: idle.Activity, heard: Heard) -> None:
     for _ in range(100):
         activity.saw(UserSpeakingFrame())
     assert len(heard.times) == 1
 
 
-async def test_last_activity_is_told_in_the_end(activity: agent.Activity, heard: Heard) -> None:
+async def test_last_activity_is_told_in_the_end(activity: idle.Activity, heard: Heard) -> None:
     activity.saw(UserSpeakingFrame())
     heard.told.clear()
     activity.saw(BotSpeakingFrame())
@@ -109,13 +138,13 @@ async def test_last_activity_is_told_in_the_end(activity: agent.Activity, heard:
     assert heard.times[1] > heard.times[0]
 
 
-async def test_bots_own_question_is_no_answer(activity: agent.Activity, heard: Heard) -> None:
+async def test_bots_own_question_is_no_answer(activity: idle.Activity, heard: Heard) -> None:
     activity.prompted()
     activity.saw(BotSpeakingFrame())
     assert not heard.times
 
 
-async def test_after_the_callers_answer_the_bots_voice_counts_again(activity: agent.Activity, heard: Heard) -> None:
+async def test_after_the_callers_answer_the_bots_voice_counts_again(activity: idle.Activity, heard: Heard) -> None:
     activity.prompted()
     activity.saw(UserSpeakingFrame())
     heard.told.clear()
@@ -140,21 +169,21 @@ class Worker:
 @pytest.mark.parametrize(
     ("own", "is_ours", "timer"),
     [
-        pytest.param(300.0, True, (agent.NEVER_SECONDS, True), id="ours decides"),
+        pytest.param(300.0, True, (idle.NEVER_SECONDS, True), id="ours decides"),
         pytest.param(300.0, False, (300.0, False), id="the bot's own stays"),
         pytest.param(None, True, (None, False), id="there is nothing to switch off"),
         pytest.param(0, True, (0, False), id="it is off already"),
     ],
 )
 def test_one_idle_timeout_decides(own: float | None, is_ours: bool, timer: tuple[float | None, bool]) -> None:
-    worker, timers = Worker(own), agent.IdleTimers()
+    worker, timers = Worker(own), idle.IdleTimers()
     timers.add(worker)
     timers.switch(is_ours=is_ours)
     assert worker.timer == timer
 
 
 def test_bots_own_idle_timeout_is_given_back() -> None:
-    worker, timers = Worker(300.0), agent.IdleTimers()
+    worker, timers = Worker(300.0), idle.IdleTimers()
     timers.add(worker)
     timers.switch(is_ours=True)
     timers.switch(is_ours=False)
@@ -166,7 +195,7 @@ class Stranger:
 
 
 def test_worker_without_such_a_timer_is_left_alone_and_told_of() -> None:
-    worker, timers = Stranger(), agent.IdleTimers()
+    worker, timers = Stranger(), idle.IdleTimers()
     timers.add(worker)
     timers.switch(is_ours=True)
     assert not vars(worker)
@@ -174,13 +203,13 @@ def test_worker_without_such_a_timer_is_left_alone_and_told_of() -> None:
 
 
 def test_frame_is_held_by_who_got_it_and_did_not_pass_it_on() -> None:
-    trail = agent.Trail()
+    trail = frames.Trail()
     trail.hop("Source", "A", can_hold=True)
     assert trail.hop("A", "B", can_hold=True) == "B"
 
 
 def test_branch_that_is_through_does_not_hide_the_one_that_is_not() -> None:
-    trail = agent.Trail()
+    trail = frames.Trail()
     trail.hop("Parallel::Source", "A", can_hold=True)
     trail.hop("Parallel::Source", "B", can_hold=True)
     assert trail.hop("B", "Branch::Sink", can_hold=False) == "A"
@@ -192,15 +221,15 @@ def test_exception_is_one_line_with_its_place() -> None:
 
     with pytest.raises(ValueError) as caught:
         fail()
-    assert re.fullmatch(r"JSONDecodeError: .* \(test_agent\.py:\d+ in fail\)", agent.one_line(caught.value))
+    assert re.fullmatch(r"JSONDecodeError: .* \(test_agent\.py:\d+ in fail\)", words.one_line(caught.value))
 
 
 def test_long_exception_is_cut() -> None:
-    assert len(agent.one_line(ValueError("x\n" * 5000))) == agent.LONGEST_TEXT
+    assert len(words.one_line(ValueError("x\n" * 5000))) == words.LONGEST_TEXT
 
 
 async def test_task_without_a_name_goes_by_its_coroutine() -> None:
     named = asyncio.create_task(asyncio.sleep(0), name="poller")
     unnamed = asyncio.create_task(asyncio.sleep(0))
-    assert agent.names_of([named, unnamed]) == ["poller", "sleep"]
+    assert words.names_of([named, unnamed]) == ["poller", "sleep"]
     await asyncio.gather(named, unnamed)

@@ -11,6 +11,7 @@ from botsession_contract.control import END_PATH, LARGEST_BODY_BYTES, SESSION_PA
 from botsession_contract.credentials import token_digest
 from botsession_contract.lifecycle import Cause, Mode
 from botsession_contract.limits import IdlePrompt, SessionLimits
+from botsession_contract.shutdown import Overrides, Shutdown
 from botsession_runtime.control import create_app
 from tests.endpoint import TOKEN, FakeSession
 
@@ -50,6 +51,25 @@ async def test_limits_are_moved() -> None:
     assert response.status == 200
     limits = SessionLimits(0.0, 5.0, ("UserSpeakingFrame",), IdlePrompt(4.0, "Hello?"))
     assert session.patches == [SessionPatch(limits=limits)]
+
+
+async def test_way_to_end_is_changed() -> None:
+    session = FakeSession()
+    way = {"mode": "Immediate", "gracePeriodSeconds": 1, "cancelPeriodSeconds": 2, "farewell": ""}
+    body = {"shutdown": {**way, "mode": "Graceful"}, "overrides": {"evicted": way}}
+    response, _ = await ask(session, "PATCH", SESSION_PATH, json=body)
+    assert response.status == 200
+    evicted = Shutdown(Mode.IMMEDIATE, 1.0, 2.0)
+    assert session.patches == [
+        SessionPatch(shutdown=Shutdown(Mode.GRACEFUL, 1.0, 2.0), overrides=Overrides(evicted=evicted))
+    ]
+
+
+async def test_overrides_are_taken_away() -> None:
+    session = FakeSession()
+    response, _ = await ask(session, "PATCH", SESSION_PATH, json={"overrides": {}})
+    assert response.status == 200
+    assert session.patches == [SessionPatch(overrides=Overrides())]
 
 
 async def test_snapshot_leaves_out_what_is_not_known() -> None:
@@ -126,6 +146,22 @@ REFUSALS = [
         400,
         "limits.idlePrompt.afterSeconds must be between",
         id="a prompt after more than a day",
+    ),
+    pytest.param(
+        "PATCH",
+        SESSION_PATH,
+        {"json": {"shutdown": {"gracePeriodSeconds": -1}}},
+        400,
+        "shutdown.gracePeriodSeconds must be between",
+        id="a negative period",
+    ),
+    pytest.param(
+        "PATCH",
+        SESSION_PATH,
+        {"json": {"overrides": {"idleTimeout": {"cancelPeriodSeconds": 86401}}}},
+        400,
+        "overrides.idleTimeout.cancelPeriodSeconds must be between",
+        id="an override that cancels for more than a day",
     ),
     pytest.param("DELETE", SESSION_PATH, {}, 405, "", id="a wrong method"),
     pytest.param("GET", "/v1/nowhere", {}, 404, "", id="an unknown path"),

@@ -1,11 +1,13 @@
 """What events from the bot's process change."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from botsession_contract.lifecycle import Step
-from botsession_runtime.facts import Facts, Finish, Rung, learn
+from botsession_contract.lifecycle import Cause, Farewell, Mode, Step
+from botsession_contract.report import DanglingTasks
+from botsession_runtime.facts import Facts, Finish, Request, Rung, Speech, learn
 
 FRESH = Facts(began=0.0)
 
@@ -65,10 +67,79 @@ def test_cancel_that_had_to_be_forced_is_recorded_as_such() -> None:
     assert told(took, facts=facts).rungs == (Rung(Step.FORCED_CANCEL_FRAME, 7.0),)
 
 
-def test_longer_list_of_dangling_tasks_is_kept() -> None:
-    by_launcher = {"event": "dangling", "count": 2, "names": ["a", "b"]}
-    by_hook = {"event": "dangling", "count": 1, "names": ["a"]}
-    assert told(by_launcher, by_hook).dangling.count == 2
+IN_ALL = {"event": "dangling", "count": 2, "names": ["a", "b"]}
+MANAGED = {"event": "dangling", "managed": 1, "names": ["a"]}
+
+
+@pytest.mark.parametrize(
+    ("events", "left"),
+    [
+        pytest.param([IN_ALL, MANAGED], DanglingTasks(2, ("a", "b"), 1), id="both are told"),
+        pytest.param([MANAGED, IN_ALL], DanglingTasks(2, ("a", "b"), 1), id="in whatever order"),
+        pytest.param([MANAGED], DanglingTasks(1, ("a",), None), id="nobody knows of the others"),
+        pytest.param([IN_ALL], DanglingTasks(2, ("a", "b"), None), id="nobody knows which are Pipecat's"),
+        pytest.param([MANAGED, MANAGED | {"count": 1}], DanglingTasks(1, ("a",), 0), id="all are Pipecat's"),
+        pytest.param(
+            [MANAGED | {"count": 0, "names": []}], DanglingTasks(1, (), 0), id="gone a moment after it was seen"
+        ),
+    ],
+)
+def test_dangling_tasks_are_put_together_from_what_each_side_sees(
+    events: list[dict[str, Any]], left: DanglingTasks
+) -> None:
+    assert told(*events).dangling == left
+
+
+CAME, LEFT = {"event": "client"}, {"event": "left"}
+
+
+@pytest.mark.parametrize(
+    ("events", "left_at"),
+    [
+        pytest.param([CAME, LEFT], 2.0, id="the client left"),
+        pytest.param([CAME, LEFT, CAME], None, id="it came back"),
+        pytest.param([CAME, LEFT, CAME, LEFT], 4.0, id="and left again"),
+        pytest.param([CAME, hop("EndFrame", "A#0"), LEFT], None, id="the bot's own end closes connections too"),
+        pytest.param([CAME, finished("EndFrame"), LEFT], None, id="and so does the end of its pipeline"),
+        pytest.param([CAME, LEFT, hop("EndFrame", "A#0")], 2.0, id="an end that comes after does not"),
+    ],
+)
+def test_client_has_left_where_nothing_else_had_closed_its_connection(
+    events: list[dict[str, Any]], left_at: float | None
+) -> None:
+    assert told(*events).left_at == left_at
+
+
+def test_client_that_leaves_while_the_session_ends_changes_nothing_but_the_farewell() -> None:
+    asked = replace(FRESH, request=Request(Cause.DELETED, Mode.GRACEFUL, 0.5, 30.0, 10.0))
+    assert told(CAME, LEFT, facts=asked).left_at is None
+
+
+@pytest.mark.parametrize("state", ["Queued", "Voiced", "Speaking"])
+def test_client_that_leaves_during_the_farewell_has_not_heard_it(state: str) -> None:
+    events = ({"event": "farewell", "state": state}, LEFT, {"event": "farewell", "state": "Spoken"})
+    assert told(*events).farewell is Farewell.CLIENT_GONE
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        pytest.param(replace(FRESH, rungs=(Rung(Step.FORCED_CANCEL_FRAME, 0.5),)), id="ours"),
+        pytest.param(replace(FRESH, own_end_at=0.5), id="the bot's"),
+    ],
+)
+def test_cancel_closes_connections_and_nobody_has_left(facts: Facts) -> None:
+    facts = told({"event": "farewell", "state": "Speaking"}, LEFT, facts=facts)
+    assert (facts.farewell, facts.left_at) == (Speech.SPEAKING, None)
+
+
+@pytest.mark.parametrize("state", ["Spoken", "Silent", "Interrupted"])
+def test_client_that_leaves_after_it_does_not_take_it_back(state: str) -> None:
+    assert told({"event": "farewell", "state": state}, LEFT).farewell is Speech(state)
+
+
+def test_farewell_that_was_not_given_says_why() -> None:
+    assert told({"event": "farewell", "refused": "NoTTS"}).farewell is Farewell.NO_TTS
 
 
 def test_only_fatal_errors_are_remembered() -> None:

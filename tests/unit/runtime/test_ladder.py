@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from botsession_contract.control import EndRequest
 from botsession_contract.lifecycle import Cause, Mode, Step
-from botsession_runtime.ending import sigterm_budget, squeeze
+from botsession_runtime.ending import shortened, sigterm_budget, squeeze
 from botsession_runtime.facts import Exit, Facts, Finish, Request, Rung
 from botsession_runtime.ladder import end_of_ladder, next_rung
 
@@ -182,3 +183,21 @@ def test_what_has_passed_of_a_period_is_not_squeezed_again() -> None:
 @pytest.mark.parametrize(("grace", "budget"), [(60.0, 58.0), (3.0, 1.5), (0.0, 0.0)])
 def test_sigterm_leaves_time_for_the_report(grace: float, budget: float) -> None:
     assert sigterm_budget(grace) == budget
+
+
+@pytest.mark.parametrize(
+    ("grace", "cancel", "expected"),
+    [
+        pytest.param(15.0, 5.0, (15.0, 5.0), id="into what is given"),
+        pytest.param(12.0, 8.0, (15.0, 5.0), id="in its own proportion"),
+        pytest.param(60.0, 60.0, (30.0, 10.0), id="never put off"),
+        pytest.param(1.0, None, (30.0, 10.0), id="not by a request that leaves a period open"),
+        pytest.param(None, 1.0, (30.0, 10.0), id="nor the other"),
+    ],
+)
+def test_an_ending_asked_for_again_is_shortened(
+    grace: float | None, cancel: float | None, expected: tuple[float, float]
+) -> None:
+    asked = EndRequest(Mode.GRACEFUL, Cause.EVICTED, None, grace, cancel)
+    request = shortened(GRACEFUL, asked, RUNNING, 100.0)
+    assert (request.grace_seconds, request.cancel_seconds) == expected

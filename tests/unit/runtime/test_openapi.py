@@ -11,11 +11,11 @@ import pytest
 import yaml
 from aiohttp.test_utils import TestClient, TestServer
 
-from botsession_contract import control, limits, report
+from botsession_contract import control, limits, report, shutdown
 from botsession_contract.credentials import token_digest
 from botsession_contract.jsonform import camel
 from botsession_contract.launch import LONGEST_SESSION_SECONDS
-from botsession_contract.lifecycle import BotState, Cause, Mode, Outcome, Reason, Step
+from botsession_contract.lifecycle import BotState, Cause, Farewell, Mode, Outcome, Reason, Step
 from botsession_runtime.control import OPEN_PATHS, create_app
 from tests.endpoint import TOKEN, FakeSession
 
@@ -30,6 +30,8 @@ PAYLOADS = [
     control.SessionSnapshot,
     limits.SessionLimits,
     limits.IdlePrompt,
+    shutdown.Shutdown,
+    shutdown.Overrides,
     report.Ending,
     report.StepTaken,
     report.ExitReport,
@@ -86,6 +88,7 @@ def test_schema_requires_what_is_always_there(payload: Any) -> None:
         (SCHEMAS["SessionSnapshot"]["properties"]["state"]["enum"], BotState),
         (SCHEMAS["ExitReport"]["properties"]["reason"]["enum"], Reason),
         (SCHEMAS["ExitReport"]["properties"]["outcome"]["enum"], Outcome),
+        (SCHEMAS["Ending"]["properties"]["farewell"]["enum"], Farewell),
     ],
     ids=lambda value: value.__name__ if isinstance(value, type) else "",
 )
@@ -100,7 +103,9 @@ def test_enums_are_the_contracts(values: list[str], enum: type[StrEnum]) -> None
         ("end-request-full", "EndRequest"),
         ("session-patch-smallest", "SessionPatch"),
         ("session-patch-full", "SessionPatch"),
+        ("session-patch-no-overrides", "SessionPatch"),
         ("snapshot-starting", "SessionSnapshot"),
+        ("snapshot-running", "SessionSnapshot"),
         ("snapshot-ending", "SessionSnapshot"),
         ("snapshot-finished", "SessionSnapshot"),
         ("report-full", "ExitReport"),

@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from botsession_contract.lifecycle import Cause, Mode, Outcome, Reason, Step
+from botsession_contract.lifecycle import Cause, Farewell, Mode, Outcome, Reason, Step
 from botsession_contract.report import Timings
-from botsession_runtime.facts import Exit, Facts, Finish, Request, Rung
-from botsession_runtime.report import conclude, message_of, outcome_of, reason_of, stuck_at
+from botsession_runtime.facts import Exit, Facts, Finish, Request, Rung, Speech
+from botsession_runtime.memory import Memory
+from botsession_runtime.report import conclude, farewell_of, message_of, outcome_of, reason_of, stuck_at
 
 BEGAN = 100.0
 RUNNING = Facts(began=BEGAN, hooked_at=101.0, imported_at=101.0, started_at=102.0, exit=Exit(0, 200.0))
@@ -18,7 +19,13 @@ REQUEST = Request(Cause.MAX_DURATION, Mode.GRACEFUL, 150.0, 30.0, 10.0)
 ASKED = replace(RUNNING, request=REQUEST, rungs=(Rung(Step.END_FRAME, 150.0),))
 FORCED = replace(ASKED, rungs=(*ASKED.rungs, Rung(Step.FORCED_CANCEL_FRAME, 180.0)), end_held_by="Blackhole#0")
 KILLED = replace(FORCED, rungs=(*FORCED.rungs, Rung(Step.KILL, 190.0)), exit=Exit(-9, 191.0))
+USED, UNUSED = Memory(1, 256 << 20, 255 << 20), Memory(0, 256 << 20, 99 << 20)
+STARVED = replace(RUNNING, exit=Exit(-9, 200.0), memory=USED)
 TERMINATED = replace(STARTING, request=REQUEST, rungs=(Rung(Step.TERMINATE, 150.0),), exit=Exit(-15, 151.0))
+
+#: The caller hung up at 155 s.
+LEFT = replace(RUNNING, client_at=103.0, left_at=155.0)
+SAID = replace(ASKED, request=replace(REQUEST, farewell="Goodbye!"))
 
 
 def wall(moment: float) -> datetime:
@@ -55,6 +62,12 @@ def ended(facts: Facts, frame: str, reason: str | None = None, *, ours: bool = F
             Reason.BOT_ERROR,
             Outcome.CANCELLED,
             id="a fatal error",
+        ),
+        pytest.param(
+            replace(ended(RUNNING, "CancelFrame"), fatal_error="key refused"),
+            Reason.BOT_ERROR,
+            Outcome.CANCELLED,
+            id="a fatal error before Pipecat 1.8",
         ),
         pytest.param(
             ended(RUNNING, "CancelFrame", "TTS#0 can no longer do its job"),
@@ -105,6 +118,63 @@ def ended(facts: Facts, frame: str, reason: str | None = None, *, ours: bool = F
             Outcome.CANCELLED,
             id="a fatal error while it was starting",
         ),
+        pytest.param(
+            replace(ended(LEFT, "CancelFrame"), own_end_at=155.1),
+            Reason.CLIENT_DISCONNECTED,
+            Outcome.CANCELLED,
+            id="the caller hung up and the bot cancelled",
+        ),
+        pytest.param(
+            replace(ended(LEFT, "CancelFrame"), own_end_at=199.0),
+            Reason.CLIENT_DISCONNECTED,
+            Outcome.CANCELLED,
+            id="the caller hung up and the bot had something to save first",
+        ),
+        pytest.param(
+            replace(ended(LEFT, "EndFrame", "gone"), own_end_at=155.1),
+            Reason.CLIENT_DISCONNECTED,
+            Outcome.DRAINED,
+            id="the caller hung up and the bot ended gracefully",
+        ),
+        pytest.param(
+            replace(ended(LEFT, "EndFrame"), own_end_at=199.0),
+            Reason.COMPLETED,
+            Outcome.DRAINED,
+            id="the caller hung up long before the bot was done",
+        ),
+        pytest.param(
+            ended(LEFT, "CancelFrame", "runner exiting"),
+            Reason.CLIENT_DISCONNECTED,
+            Outcome.CANCELLED,
+            id="the caller hung up and the bot ended its runner",
+        ),
+        pytest.param(
+            ended(LEFT, "CancelFrame", "idle timeout"),
+            Reason.IDLE_TIMEOUT,
+            Outcome.CANCELLED,
+            id="the caller hung up and the bot did not care",
+        ),
+        pytest.param(
+            ended(LEFT, "CancelFrame", "fatal error: key refused"),
+            Reason.BOT_ERROR,
+            Outcome.CANCELLED,
+            id="the caller hung up on a bot that was broken",
+        ),
+        pytest.param(
+            replace(ended(LEFT, "CancelFrame"), request=REQUEST),
+            Reason.CLIENT_DISCONNECTED,
+            Outcome.CANCELLED,
+            id="the caller hung up and we asked too late",
+        ),
+        pytest.param(
+            ended(replace(ASKED, left_at=140.0), "EndFrame", ours=True),
+            Reason.MAX_DURATION,
+            Outcome.DRAINED,
+            id="the caller hung up, and the time ran out",
+        ),
+        pytest.param(
+            replace(LEFT, is_over=True), Reason.CLIENT_DISCONNECTED, Outcome.CANCELLED, id="hung up at the start"
+        ),
         pytest.param(replace(RUNNING, is_over=True), Reason.BOT_CANCELLED, Outcome.CANCELLED, id="cancelled at start"),
         pytest.param(RUNNING, Reason.BOT_EXITED, Outcome.LOST, id="gone in the middle"),
         pytest.param(STARTING, Reason.BOT_EXITED, Outcome.NEVER_STARTED, id="gone before the start"),
@@ -113,6 +183,49 @@ def ended(facts: Facts, frame: str, reason: str | None = None, *, ours: bool = F
             Reason.MAX_DURATION,
             Outcome.DRAINED,
             id="a crash after the finish changes neither",
+        ),
+        pytest.param(STARVED, Reason.OUT_OF_MEMORY, Outcome.KILLED, id="the kernel took it for its memory"),
+        pytest.param(
+            replace(STARVED, exit=Exit(137, 200.0)),
+            Reason.OUT_OF_MEMORY,
+            Outcome.KILLED,
+            id="the kernel took it from the shell that ran it",
+        ),
+        pytest.param(
+            replace(STARVED, started_at=None),
+            Reason.OUT_OF_MEMORY,
+            Outcome.NEVER_STARTED,
+            id="starved while it started",
+        ),
+        pytest.param(
+            replace(ASKED, exit=Exit(-9, 160.0), memory=USED),
+            Reason.OUT_OF_MEMORY,
+            Outcome.KILLED,
+            id="starved while it drained",
+        ),
+        pytest.param(
+            replace(KILLED, memory=USED), Reason.MAX_DURATION, Outcome.KILLED, id="our own kill is not the kernel's"
+        ),
+        pytest.param(
+            replace(STARVED, memory=UNUSED), Reason.BOT_EXITED, Outcome.LOST, id="somebody else's kill is not either"
+        ),
+        pytest.param(
+            replace(STARVED, memory=None), Reason.BOT_EXITED, Outcome.LOST, id="nothing is claimed that cannot be read"
+        ),
+        pytest.param(
+            replace(STARVED, exit=Exit(1, 200.0)),
+            Reason.BOT_EXITED,
+            Outcome.LOST,
+            id="the kernel took another of its processes",
+        ),
+        pytest.param(
+            replace(ended(STARVED, "EndFrame")), Reason.COMPLETED, Outcome.DRAINED, id="starved when it had finished"
+        ),
+        pytest.param(
+            replace(STARVED, is_over=True), Reason.BOT_CANCELLED, Outcome.CANCELLED, id="starved when it was over"
+        ),
+        pytest.param(
+            replace(STARVED, crash="MemoryError"), Reason.BOT_ERROR, Outcome.KILLED, id="starved when it had crashed"
         ),
     ],
 )
@@ -161,6 +274,47 @@ def test_why_and_how(facts: Facts, reason: Reason, outcome: Outcome) -> None:
             id="a StartFrame that got stuck",
         ),
         pytest.param(TERMINATED, "the pipeline had not started", id="asked to end before it started"),
+        pytest.param(
+            replace(ended(RUNNING, "CancelFrame"), fatal_error="key refused"),
+            "fatal error: key refused",
+            id="a fatal error before Pipecat 1.8",
+        ),
+        pytest.param(ended(LEFT, "CancelFrame"), None, id="the reason says that the client left"),
+        pytest.param(
+            ended(LEFT, "CancelFrame", "idle timeout"), "the client had left", id="the reason says something else"
+        ),
+        pytest.param(
+            STARVED,
+            "the bot was ended by SIGKILL before its pipeline had finished; the kernel killed the bot for its memory: "
+            "the container has a limit of 256 MiB and used at most 255 MiB",
+            id="the kernel took it",
+        ),
+        pytest.param(
+            replace(STARVED, hooked_at=None, imported_at=None, started_at=None, memory=Memory(1)),
+            "the bot was ended by SIGKILL before its pipeline had started; the kernel killed the bot for its memory: "
+            "the container has no limit",
+            id="the kernel took it before there was a hook",
+        ),
+        pytest.param(
+            ended(STARVED, "EndFrame"),
+            "the kernel killed the bot for its memory: the container has a limit of 256 MiB and used at most 255 MiB",
+            id="the kernel took it from its own work after the end",
+        ),
+        pytest.param(
+            replace(RUNNING, exit=Exit(1, 200.0), memory=Memory(2, 256 << 20)),
+            "the bot exited with code 1 before its pipeline had finished; the kernel had killed 2 processes of the "
+            "container for memory: the container has a limit of 256 MiB",
+            id="a lost child may be why it failed",
+        ),
+        pytest.param(
+            replace(RUNNING, exit=Exit(1, 200.0), memory=USED),
+            "the bot exited with code 1 before its pipeline had finished; the kernel had killed a process of the "
+            "container for memory: the container has a limit of 256 MiB and used at most 255 MiB",
+            id="one lost child",
+        ),
+        pytest.param(
+            replace(ended(RUNNING, "EndFrame"), memory=USED), None, id="a lost child that the bot could do without"
+        ),
     ],
 )
 def test_message(facts: Facts, message: str | None) -> None:
@@ -189,6 +343,52 @@ def test_every_bot_that_never_met_the_hook_is_told_what_to_look_at(asked: Reques
 )
 def test_where_it_was_stuck(facts: Facts, place: str | None) -> None:
     assert stuck_at(facts) == place
+
+
+def farewell(state: Speech | Farewell | None, facts: Facts = SAID) -> Facts:
+    return replace(facts, farewell=state)
+
+
+def drained(state: Speech | None) -> Facts:
+    return ended(farewell(state), "EndFrame", ours=True)
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        pytest.param(RUNNING, None, id="nobody asked it to end"),
+        pytest.param(ended(ASKED, "EndFrame", ours=True), Farewell.NOT_CONFIGURED, id="there is none"),
+        pytest.param(drained(Speech.SPOKEN), Farewell.SPOKEN, id="the output played it"),
+        pytest.param(drained(Speech.SPEAKING), Farewell.SPOKEN, id="what was queued behind it came out"),
+        pytest.param(drained(Speech.VOICED), Farewell.SYNTHESIZED, id="no output was seen to play it"),
+        pytest.param(drained(Speech.QUEUED), Farewell.NO_SOUND, id="it went through, and no sound came of it"),
+        pytest.param(drained(Speech.SILENT), Farewell.NO_SOUND, id="the TTS was done with it, and made no sound"),
+        pytest.param(drained(Speech.INTERRUPTED), Farewell.INTERRUPTED, id="the caller spoke"),
+        pytest.param(farewell(Speech.SPOKEN, KILLED), Farewell.NOT_CONFIGURED, id="none in the request"),
+        pytest.param(ended(farewell(Speech.SPEAKING), "CancelFrame", ours=True), Farewell.CUT_SHORT, id="cancelled"),
+        pytest.param(ended(farewell(Speech.QUEUED), "EndFrame"), Farewell.CUT_SHORT, id="the bot's own end won"),
+        pytest.param(farewell(Speech.SPEAKING), Farewell.CUT_SHORT, id="killed"),
+        pytest.param(farewell(Speech.SPOKEN), Farewell.SPOKEN, id="killed after it had been spoken"),
+        pytest.param(SAID, Farewell.CUT_SHORT, id="a bot that is blocked never came to it"),
+        *(
+            pytest.param(farewell(why), why, id=f"not given: {why}")
+            for why in (Farewell.NO_CLIENT, Farewell.CLIENT_GONE, Farewell.NO_TTS, Farewell.ALREADY_ENDING)
+        ),
+        pytest.param(replace(SAID, rungs=()), Farewell.IMMEDIATE, id="no EndFrame was queued"),
+        pytest.param(replace(TERMINATED, request=SAID.request), Farewell.NOT_STARTED, id="it had not started"),
+        pytest.param(
+            ended(replace(SAID, rungs=()), "EndFrame"), Farewell.ALREADY_ENDING, id="it had ended before it was asked"
+        ),
+    ],
+)
+def test_what_became_of_the_farewell(facts: Facts, said: Farewell | None) -> None:
+    assert farewell_of(facts) is said
+
+
+def test_report_tells_of_the_farewell_and_of_the_client() -> None:
+    report = conclude(replace(drained(Speech.SPOKEN), left_at=140.0), wall, 200.0)
+    assert report.ending is not None
+    assert (report.ending.farewell, report.client_disconnected_at) == (Farewell.SPOKEN, wall(140.0))
 
 
 @pytest.mark.parametrize(("code", "expected"), [(0, 0), (3, 3), (-9, 137), (-15, 143)])

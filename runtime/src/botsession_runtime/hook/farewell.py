@@ -1,0 +1,97 @@
+"""Whether a pipeline can speak on demand, and how far the speaking of a farewell has got."""
+
+import sys
+from typing import Any
+
+from .frames import processors_of
+from .wire import Wire
+
+#: What is true of the farewell while it is played, by the frame that the output pushes.
+SPEAKING = {"BotStartedSpeakingFrame": "Speaking", "BotSpeakingFrame": "Speaking", "BotStoppedSpeakingFrame": "Spoken"}
+
+
+def can_speak(pipeline: Any) -> bool:
+    """Tell whether anything in a pipeline speaks a TTSSpeakFrame.
+
+    In Pipecat, from 1.3 to 1.14, that is a TTSService. A speech-to-speech service passes the frame on and says nothing.
+    """
+    return any(_is(each, "pipecat.services.tts_service", "TTSService") for each in processors_of(pipeline))
+
+
+def frames() -> tuple[type, ...]:
+    """Give the frames by which its way is followed."""
+    from pipecat.frames import frames as known
+
+    spoken = (known.BotStartedSpeakingFrame, known.BotSpeakingFrame, known.BotStoppedSpeakingFrame)
+    return (known.TTSSpeakFrame, known.TTSStartedFrame, known.TTSAudioRawFrame, known.InterruptionFrame, *spoken)
+
+
+class Farewell:
+    """A farewell on its way: the TTS takes the frame, begins, makes sound; the output plays what has begun.
+
+    What the bot was saying before may be played still while the TTS is at the farewell. The frame with which the TTS
+    begins tells the two apart: the output hands it on when it comes to playing what follows.
+    """
+
+    def __init__(self, wire: Wire, frame: Any) -> None:
+        self._wire = wire
+        self._frame_id = frame.id
+        self._is_taken = False
+        self._begun: int | None = None
+        self._is_playing = False
+        self._is_cancelled = False
+        self._state = ""
+        self._reach("Queued")
+
+    def saw(self, frame: Any, source: Any, destination: Any) -> None:
+        """Note a push of a frame."""
+        kind = type(frame).__name__
+        if frame.id == self._frame_id:
+            self._is_taken = self._is_taken or _is_tts(destination)
+        elif kind == "CancelFrame":
+            self._is_cancelled = True  # what falls silent now has not come to its end
+        elif kind == "TTSStartedFrame":
+            self._began(frame, source)
+        elif kind == "TTSAudioRawFrame":
+            self._sounded(source)
+        elif kind == "InterruptionFrame":
+            self._interrupted()
+        elif kind == "EndFrame":
+            self._ended(source)
+        elif kind in SPEAKING and self._is_playing and not self._is_cancelled:
+            self._reach(SPEAKING[kind])
+
+    def _sounded(self, source: Any) -> None:
+        if self._begun is not None and self._state in ("Queued", "Silent") and _is_tts(source):
+            self._reach("Voiced")
+
+    def _ended(self, source: Any) -> None:
+        """Note the frame that was queued behind it: where the TTS passes that on, it has done what it could."""
+        if self._is_taken and self._state == "Queued" and _is_tts(source):
+            self._reach("Silent")
+
+    def _interrupted(self) -> None:
+        self._is_playing = False
+        if self._state != "Spoken":
+            self._reach("Interrupted")
+
+    def _began(self, frame: Any, source: Any) -> None:
+        if self._is_taken and _is_tts(source):
+            self._begun = frame.id
+        elif frame.id == self._begun and _is(source, "pipecat.transports.base_output", "BaseOutputTransport"):
+            self._is_playing = True
+
+    def _reach(self, state: str) -> None:
+        if state != self._state:
+            self._state = state
+            self._wire.tell("farewell", state=state)
+
+
+def _is_tts(processor: Any) -> bool:
+    return _is(processor, "pipecat.services.tts_service", "TTSService")
+
+
+def _is(processor: Any, module: str, name: str) -> bool:
+    """Tell an instance of a class that may not have been imported: then there is none, and it is not to be."""
+    cls = getattr(sys.modules.get(module), name, None)
+    return cls is not None and isinstance(processor, cls)

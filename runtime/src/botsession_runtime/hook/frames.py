@@ -1,0 +1,92 @@
+"""Pipecat's frames and processors, as the hook looks at them."""
+
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from .words import LONGEST_TEXT
+
+#: What Pipecat itself counts as activity; 1.3 and 1.4 only the first two.
+ACTIVITY_FRAMES = (
+    "BotSpeakingFrame",
+    "UserSpeakingFrame",
+    "UserStartedSpeakingFrame",
+    "TranscriptionFrame",
+    "InterimTranscriptionFrame",
+)
+
+
+class Ours(str):
+    """A reason that we gave a frame: whoever finds it on a frame knows that the frame is ours."""
+
+    __slots__ = ()
+
+
+class Trail:
+    """The way of one frame through a pipeline: who got it and has not passed it on."""
+
+    def __init__(self) -> None:
+        self._got: dict[str, bool] = {}
+        self._passed: set[str] = set()
+
+    def hop(self, source: str, destination: str, *, can_hold: bool) -> str | None:
+        """Note a hop; give the processor that holds the frame now, by all that is known.
+
+        Pipelines within pipelines, their sources and their sinks are left out: one that is parallel holds a frame in
+        all of them until each of its branches is through, and the branch that is not is what one wants to know.
+        """
+        self._passed.add(source)
+        self._got[destination] = can_hold
+        return next((name for name, holds in self._got.items() if holds and name not in self._passed), None)
+
+
+def error_facts(frame: Any) -> dict[str, Any]:
+    """Give what is told of an ErrorFrame."""
+    # Frames lose `fatal` with Pipecat 2.0.
+    return {"message": " ".join(str(frame.error).split())[:LONGEST_TEXT], "fatal": bool(getattr(frame, "fatal", False))}
+
+
+def frame_classes(names: Iterable[str]) -> tuple[tuple[type, ...], list[str]]:
+    """Find Pipecat's or the bot's own frame classes by name; give them, and the names that there are none for.
+
+    Where no name is known, those that Pipecat counts itself stand in: a misspelling should not hang up on a caller.
+    """
+    from pipecat.frames.frames import Frame
+
+    known: dict[str, list[type]] = {}
+    for cls in _below(Frame):
+        known.setdefault(cls.__name__, []).append(cls)
+    unknown = sorted({name for name in names if name not in known})
+    found = [cls for name in names for cls in known.get(name, ())]
+    return tuple(found or [cls for name in ACTIVITY_FRAMES for cls in known.get(name, ())]), unknown
+
+
+def _below(cls: type) -> Iterable[type]:
+    each: type
+    for each in cls.__subclasses__():
+        yield each
+        yield from _below(each)
+
+
+def can_hold(processor: Any) -> bool:
+    """Tell a processor that can keep a frame from one that only leads to others."""
+    # Those of a parallel pipeline's branches are numbered: `ParallelPipeline#0::Sink1`.
+    return not processor.processors and not processor.name.rstrip("0123456789").endswith(("::Source", "::Sink"))
+
+
+def processors_of(processor: Any) -> Iterable[Any]:
+    """Give a processor and all those within it."""
+    yield processor
+    for each in processor.processors:
+        yield from processors_of(each)
+
+
+def pipecat_version() -> str:
+    """Give the version of the Pipecat that has been imported."""
+    return str(getattr(sys.modules.get("pipecat"), "__version__", "unknown"))
+
+
+def is_pipecat_at_least(major: int, minor: int) -> bool:
+    """Tell whether it is at least this version; one that is not known is not."""
+    parts = pipecat_version().split(".")[:2]
+    return all(part.isdigit() for part in parts) and tuple(int(part) for part in parts) >= (major, minor)

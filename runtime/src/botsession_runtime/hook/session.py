@@ -1,0 +1,363 @@
+"""Watches the workers of a bot, and carries out what the supervisor asks."""
+
+import asyncio
+import time
+import weakref
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from . import farewell
+from .clients import Clients
+from .frames import (
+    Ours,
+    Trail,
+    can_hold,
+    error_facts,
+    frame_classes,
+    is_pipecat_at_least,
+    pipecat_version,
+)
+from .idle import Activity, IdleTimers
+from .tasks import tell_what_is_left
+from .wire import Wire, connect, register_dumps
+from .words import LONGEST_TEXT, one_line
+
+#: Turns of the event loop after which Pipecat has noted that a pipeline has started. It needs three.
+TURNS = 10
+
+
+class Root:
+    """A root worker: one that the runner started, rather than another worker."""
+
+    def __init__(self, worker: Any) -> None:
+        self.worker = worker
+        self.has_end_in_flight = False
+        self.has_finished = False
+        self.trails: dict[int, Trail] = {}
+        self.farewell: farewell.Farewell | None = None
+        #: Tells that the pipeline has started; None before it has, and once that is told.
+        self.untold_start: Callable[[], None] | None = None
+
+    def tell_start(self) -> None:
+        """Tell that the pipeline has started, if that is still to be told."""
+        tell, self.untold_start = self.untold_start, None
+        if tell:
+            tell()
+
+
+class Agent:
+    """Watches the workers of one process and carries out the supervisor's orders."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self._roots: list[Root] = []
+        self._runner: Any = None
+        #: All workers, helpers too: on 1.3 and 1.4 each manages its own tasks.
+        self._workers: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.clients = Clients(wire)
+        self._was_asked = False
+        self._is_listening = False
+        self._limits: dict[str, Any] = {}
+        self._idle_timers = IdleTimers()
+        #: The frame classes that count as activity now; none while no limit needs to know.
+        self.counted: tuple[type, ...] = ()
+        #: Those, and the ones that are looked at always.
+        self.watched: tuple[type, ...] = ()
+        self.activity = Activity(wire)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def watch_runner(self, runner: Any) -> None:
+        """Learn when everything that the runner ran for is over: its own task's end is the only public sign."""
+        self._listen()
+        self._runner = runner
+        task = asyncio.current_task()
+        if task is not None:
+            task.add_done_callback(self._over)
+
+    def watch_worker(self, worker: Any) -> None:
+        """Follow a root worker from start to finish. Helpers below it live and die with it."""
+        self._listen()
+        self._workers.add(worker)
+        self._idle_timers.add(worker)
+        if worker.parent is not None:
+            self._idle_timers.switch(is_ours=bool(self._limits.get("takes_over")))
+            return
+        root = Root(worker)
+        self._roots.append(root)
+        self._apply_limits()
+        self.clients.watch(worker.pipeline)
+        worker.add_observer(_observer(self, root))
+        for event, handler in self._handlers(root).items():
+            worker.add_event_handler(event, handler)
+
+    def hop(self, root: Root, frame: Any, source: Any, destination: Any) -> None:
+        """Note that a frame which ends the pipeline has been passed on."""
+        kind = type(frame).__name__
+        is_out = destination is root.worker.pipeline.processors[-1]
+        root.has_end_in_flight = root.has_end_in_flight or kind != "CancelFrame"
+        trail = root.trails.setdefault(frame.id, Trail())
+        held = trail.hop(source.name, destination.name, can_hold=can_hold(destination))
+        self._wire.tell("hop", frame=kind, ours=isinstance(frame.reason, Ours), held_by=None if is_out else held)
+        if is_out and kind == "CancelFrame" and isinstance(frame.reason, Ours) and root.has_end_in_flight:
+            # Pipecat is waiting for the EndFrame still, and tells nobody that the CancelFrame got through.
+            self._finished(root, frame)
+
+    def obey(self, order: dict[str, Any] | None) -> None:
+        """Carry out an order. Without a supervisor nobody would bound or report the session, so it ends."""
+        order = order or {"do": "cancel", "reason": "the supervisor is gone"}
+        try:
+            if order["do"] == "limit":
+                self._limits = order
+                self._apply_limits()
+            elif order["do"] == "say":
+                self._say(order["text"])
+            else:
+                self._step_down(order)
+        except Exception as exc:  # noqa: BLE001  # whatever it is must not reach the bot's event loop
+            self._wire.tell("trouble", message=one_line(exc))
+
+    def _step_down(self, order: dict[str, Any]) -> None:
+        self._was_asked = True
+        reason = Ours(order["reason"])
+        if order["do"] == "end":
+            self._end(reason, order.get("farewell") or "")
+        elif order["do"] == "cancel":
+            self._cancel(reason)
+        else:
+            self._force(reason, self._live())
+            self._wire.tell("took", step="ForcedCancelFrame")
+
+    def _apply_limits(self) -> None:
+        """Look for what counts as activity, and see to it that one idle timeout decides: ours, or the bot's own."""
+        if not self._roots:
+            return  # the bot's own frame classes may not have been imported yet
+        is_ours = bool(self._limits.get("takes_over"))
+        unknown: list[str] = []
+        self.counted = ()
+        if self._limits.get("watches"):
+            self.counted, unknown = frame_classes(self._limits.get("frames") or ())
+        self._watch_frames()
+        self._idle_timers.switch(is_ours=is_ours)
+        if unknown:
+            missing = ", ".join(unknown)
+            self._advise(f"spec.idle.frames: pipecat {pipecat_version()} and this bot have no frame class {missing}")
+        if is_ours and not self._idle_timers.can_switch():
+            self._advise("spec.idleTimeout: this Pipecat's own idle timeout cannot be switched off, and may strike too")
+
+    def _advise(self, message: str) -> None:
+        self._wire.tell("advice", message=message[:LONGEST_TEXT])
+
+    def _say(self, text: str) -> None:
+        """Have a sentence spoken, where there is somebody to hear it and something to speak it."""
+        from pipecat.frames.frames import TTSSpeakFrame
+
+        speaker, _ = self._speaker()
+        if speaker:
+            self.activity.prompted()
+            self._track(speaker.worker.queue_frame(TTSSpeakFrame(text)))
+
+    def _speaker(self) -> tuple[Root | None, str]:
+        """Choose the root worker that is to say something, or tell why there is none, in the contract's words."""
+        live = [root for root in self._live() if not root.has_end_in_flight]
+        able = [root for root in live if farewell.can_speak(root.worker.pipeline)]
+        if not live:
+            return None, "AlreadyEnding"
+        if not able:
+            return None, "NoTTS"
+        if self.clients.has_left:
+            return None, "ClientGone"
+        is_told = any(self.clients.are_told_of(root.worker.pipeline) for root in live)
+        return (None, "NoClient") if is_told and not self.clients.has_come else (able[0], "")
+
+    def trouble(self, exc: BaseException) -> None:
+        """Say that the hook itself has failed: the bot runs on, unwatched."""
+        self._wire.tell("trouble", message=one_line(exc))
+
+    def _listen(self) -> None:
+        if not self._is_listening:
+            self._is_listening = True
+            register_dumps(self._wire)
+            self._wire.tell("hooked", pipecat=pipecat_version())
+            self._wire.listen(asyncio.get_running_loop(), self.obey)
+
+    def _handlers(self, root: Root) -> dict[str, Any]:
+        """Give the handlers by event. Plain functions: each is one message, and there is nothing to await."""
+        tell = self._wire.tell
+        handlers = {
+            "on_pipeline_started": lambda *_: self._started(root),
+            "on_pipeline_finished": lambda _worker, frame: self._finished(root, frame),
+            "on_pipeline_error": lambda _worker, frame: tell("error", **error_facts(frame)),
+            "on_idle_timeout": lambda *_: tell("idle"),
+        }
+        if is_pipecat_at_least(1, 8):
+            # Asking an older Pipecat for these makes it log a warning for each.
+            handlers["on_pipeline_timeout"] = lambda _worker, frame: tell("timeout", what=type(frame).__name__)
+            handlers["on_setup_timeout"] = lambda *_: tell("timeout", what="setup")
+        return handlers
+
+    def _started(self, root: Root) -> None:
+        """Note that a pipeline has started, and tell it when Pipecat has noted that too.
+
+        It calls the handlers first, and a cancel that comes in between is lost: the pipeline then ends without a
+        CancelFrame and without a finish (1.14).
+        """
+        facts = {"at": time.monotonic(), "clients": self.clients.are_told_of(root.worker.pipeline)}
+        root.untold_start = lambda: self._wire.tell("started", **facts)
+        _after_turns(TURNS, root.tell_start)
+
+    def _finished(self, root: Root, frame: Any) -> None:
+        root.tell_start()
+        if root.has_finished:
+            return
+        root.has_finished = True
+        reason = getattr(frame, "reason", None)
+        said = None if reason is None else str(reason)[:LONGEST_TEXT]
+        self._wire.tell("finished", frame=type(frame).__name__, reason=said, ours=isinstance(reason, Ours))
+        if self._was_asked and not self._live() and hasattr(self._runner, "end"):
+            # Root workers that have no pipeline, and so no hook, would keep the runner for ever.
+            self._track(self._runner.end(reason=said))
+
+    def _live(self) -> list[Root]:
+        return [root for root in self._roots if not root.has_finished]
+
+    def _end(self, reason: Ours, text: str) -> None:
+        speaker, refused = self._speaker()
+        if text and not speaker:
+            self._wire.tell("farewell", refused=refused)
+        for root in self._live():
+            first = [self._farewell(root, text)] if text and root is speaker else []
+            root.has_end_in_flight = True
+            self._track(_queue(root.worker, [*first, _end_frame(reason)]))
+        self._wire.tell("took", step="EndFrame")
+
+    def _farewell(self, root: Root, text: str) -> Any:
+        from pipecat.frames.frames import TTSSpeakFrame
+
+        frame = TTSSpeakFrame(text)
+        root.farewell = farewell.Farewell(self._wire, frame)
+        self._watch_frames()
+        return frame
+
+    def _watch_frames(self) -> None:
+        """Look at no more frames than there is need for: each is pushed by every processor that it passes."""
+        followed = farewell.frames() if any(root.farewell for root in self._roots) else ()
+        self.watched = (*_always_watched(), *self.counted, *followed)
+
+    def _cancel(self, reason: Ours) -> None:
+        stuck = [root for root in self._live() if root.has_end_in_flight]
+        for root in self._live():
+            if root not in stuck:
+                self._track(root.worker.cancel(reason=reason))
+        self._force(reason, stuck)
+        self._wire.tell("took", step="ForcedCancelFrame" if stuck else "CancelFrame")
+
+    def _force(self, reason: Ours, roots: list[Root]) -> None:
+        """Put a CancelFrame straight into the pipelines: behind an EndFrame a worker's own queue is never read."""
+        from pipecat.frames.frames import CancelFrame
+
+        for root in roots:
+            root.has_end_in_flight = True
+            self._track(root.worker.pipeline.queue_frame(CancelFrame(reason=reason)))
+
+    def _track(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something without waiting for it; keep the task, since the loop holds tasks only weakly."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (exc := task.exception()):
+            self.trouble(exc)
+
+    def _over(self, task: "asyncio.Task[Any]") -> None:
+        """Report what the bot left behind. Called when the task that ran the runner is done."""
+        try:
+            for root in self._roots:
+                root.tell_start()
+            tell_what_is_left(task, (self._runner, *self._workers), set(self._tasks), self._wire.tell)
+            exc = None if task.cancelled() else task.exception()
+            if exc:
+                self._wire.tell("crashed", message=one_line(exc))
+            else:
+                self._wire.tell("over")
+        except Exception as exc:  # noqa: BLE001  # a done callback must not raise into the loop
+            self.trouble(exc)
+
+
+def _after_turns(turns: int, call: Callable[[], None]) -> None:
+    """Call something when the event loop has turned so often: whatever was due by now has run then."""
+    if turns == 0:
+        call()
+    else:
+        asyncio.get_running_loop().call_soon(_after_turns, turns - 1, call)
+
+
+def _always_watched() -> tuple[type, ...]:
+    from pipecat.frames.frames import CancelFrame, ClientConnectedFrame, EndFrame, StopFrame
+
+    return EndFrame, StopFrame, CancelFrame, ClientConnectedFrame
+
+
+def _observer(agent: Agent, root: Root) -> Any:
+    from pipecat.frames.frames import CancelFrame, ClientConnectedFrame, EndFrame, StopFrame
+    from pipecat.observers.base_observer import BaseObserver
+
+    enders = (EndFrame, StopFrame, CancelFrame)
+
+    class Watch(BaseObserver):
+        """Sees every push of every frame, so all but a few go by with one check."""
+
+        async def on_push_frame(self, data: Any) -> None:
+            frame = data.frame
+            if not isinstance(frame, agent.watched):
+                return
+            if isinstance(frame, agent.counted):
+                agent.activity.saw(frame)
+            if root.farewell:
+                root.farewell.saw(frame, data.source, data.destination)
+            if isinstance(frame, enders):
+                agent.hop(root, frame, data.source, data.destination)
+            elif isinstance(frame, ClientConnectedFrame):
+                agent.clients.seen()
+
+    return Watch()
+
+
+def _end_frame(reason: Ours) -> Any:
+    from pipecat.frames.frames import EndFrame
+
+    return EndFrame(reason=reason)
+
+
+async def _queue(worker: Any, frames: list[Any]) -> None:
+    for frame in frames:
+        await worker.queue_frame(frame)
+
+
+_agent: Agent | None = None
+
+
+def _get_agent() -> Agent | None:
+    global _agent  # Pipecat calls two module-level functions; this is what they share
+    if _agent is None and (wire := connect()):
+        _agent = Agent(wire)
+    return _agent
+
+
+async def setup_worker_runner(runner: Any) -> None:
+    """Pipecat's hook: called once per runner, inside `run()`, before its workers start."""
+    if agent := _get_agent():
+        try:
+            agent.watch_runner(runner)
+        except Exception as exc:  # noqa: BLE001  # Pipecat would log it where the supervisor does not look
+            agent.trouble(exc)
+
+
+async def setup_pipeline_worker(worker: Any) -> None:
+    """Pipecat's hook: called once per pipeline worker, before its processors are set up."""
+    if agent := _get_agent():
+        try:
+            agent.watch_worker(worker)
+        except Exception as exc:  # noqa: BLE001  # see above
+            agent.trouble(exc)

@@ -1,0 +1,52 @@
+"""What a bot leaves behind: the tasks that are alive when the task that ran its runner is done."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from .words import MOST_NAMES, names_of
+
+Tasks = set["asyncio.Task[Any]"]
+
+
+def tell_what_is_left(done: "asyncio.Task[Any]", owners: Iterable[Any], ours: Tasks, tell: Callable[..., None]) -> None:
+    """Tell how many of Pipecat's managed tasks are left, and how many there are in all where that can be known.
+
+    It can where `done` was the whole program: asyncio.run then cancels what is left, which shows before it works. Where
+    the loop runs on, a server's own tasks cannot be told from those that the bot has leaked.
+    """
+    loop = done.get_loop()
+    alive = {task for task in asyncio.all_tasks(loop) if task is not done and task not in ours}
+    managed = managed_among(alive, owners)
+    tell("dangling", managed=len(managed), names=_sorted(managed))
+    if managed == alive:
+        tell("dangling", count=len(alive), names=_sorted(alive))
+        return
+    cancels = {task: task.cancelling() for task in alive}
+    loop.call_soon(_look_again, cancels, tell)
+
+
+def managed_among(alive: Tasks, owners: Iterable[Any]) -> Tasks:
+    """Find those that Pipecat's task managers know of. 1.3 and 1.4 know of tasks by name, the last of each."""
+    known = {task for owner in owners for task in _tasks_of(owner)}
+    names = {task.get_name() for task in known}
+    return {task for task in alive if task in known or task.get_name() in names}
+
+
+def _look_again(cancels: "dict[asyncio.Task[Any], int]", tell: Callable[..., None]) -> None:
+    """Look when the loop runs next: if asyncio.run does it, that has cancelled everything by now, once more each."""
+    left = {task for task in cancels if not task.done()}
+    if all(task.cancelling() > cancels[task] for task in left):
+        tell("dangling", count=len(left), names=_sorted(left))
+
+
+def _sorted(tasks: Tasks) -> list[str]:
+    return sorted(names_of(tasks))[:MOST_NAMES]
+
+
+def _tasks_of(owner: Any) -> "list[asyncio.Task[Any]]":
+    """Give an owner's managed tasks; a worker that was never set up has no manager and says so by raising."""
+    try:
+        return list(owner.task_manager.current_tasks())
+    except Exception:  # noqa: BLE001  # Pipecat raises a bare Exception here
+        return []

@@ -1,0 +1,37 @@
+"""Says in a line what a person is to read of an exception or a task."""
+
+import asyncio
+import os
+import traceback
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+LONGEST_TEXT = 500
+MOST_NAMES = 20
+
+
+def one_line(exc: BaseException) -> str:
+    """Describe an exception as `ValueError: text (bot.py:42 in handler)`: the innermost line of the user's own code."""
+    text = " ".join(f"{type(exc).__name__}: {exc}".split())
+    place = _place(exc.__traceback__)
+    return f"{text[:LONGEST_TEXT]} ({place})" if place else text[:LONGEST_TEXT]
+
+
+def names_of(tasks: Iterable["asyncio.Task[Any]"]) -> list[str]:
+    """Name tasks for a person: one that was given no name goes by its coroutine's."""
+    names = [(task.get_name(), getattr(task.get_coro(), "__qualname__", "")) for task in tasks]
+    return [coro if coro and name.startswith("Task-") else name for name, coro in names]
+
+
+def _place(trace: TracebackType | None) -> str:
+    frames = traceback.extract_tb(trace)
+    own = [frame for frame in frames if _is_users(frame.filename)]
+    last = (own or frames)[-1:]
+    return "".join(f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}" for frame in last)
+
+
+def _is_users(filename: str) -> bool:
+    library = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}", str(Path(os.__file__).parent))
+    return not filename.startswith("<") and not any(each in filename for each in (*library, "botsession_runtime"))

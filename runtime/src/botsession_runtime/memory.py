@@ -1,0 +1,134 @@
+"""What the kernel says of our container's memory: its limit, its use, and how often it killed a process for it.
+
+Where the kernel takes the bot alone, the supervisor must tell: the container goes on. The counters of its own cgroup
+are found in both versions of cgroups, with and without a cgroup namespace; where nothing can be read, nothing is
+claimed.
+
+Read before the bot is started, so this module costs as little as `bot_process`.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path("/")
+#: Version 1 writes "no limit" as the largest number of pages, in bytes.
+NO_LIMIT = 1 << 60
+#: What a supervisor weighs, generously: 38 MiB were measured. The kernel picks its victim by weight.
+SUPERVISOR_BYTES = 64 << 20
+#: The kernel's bounds on oom_score_adj: a thousand is the whole limit's weight.
+WHOLE = 1000
+
+
+class Memory(NamedTuple):
+    """A look at a container's memory, in bytes."""
+
+    #: Processes that the kernel killed for the container's memory, or for the node's.
+    kills: int
+    limit: int | None = None
+    #: The highest use there was.
+    peak: int | None = None
+
+
+class Files(NamedTuple):
+    """Where a version of cgroups keeps what."""
+
+    #: Lines of a name and a number. Each process of a group kill counts as an oom_kill too.
+    events: str
+    limit: str
+    peak: str
+
+
+V1 = Files("memory.oom_control", "memory.limit_in_bytes", "memory.max_usage_in_bytes")
+V2 = Files("memory.events", "memory.max", "memory.peak")
+
+
+def read(root: Path = ROOT) -> Memory | None:
+    """Look now; None where the kernel does not let us, or does not count."""
+    try:
+        memberships = (root / "proc/self/cgroup").read_text().splitlines()
+        mounts = (root / "proc/self/mountinfo").read_text().splitlines()
+    except OSError:
+        return None
+    path, files = membership(memberships)
+    for folder in folders(path, mounts, files):
+        kills = kill_count(_text(root / folder.lstrip("/") / files.events))
+        if kills is not None:
+            place = root / folder.lstrip("/")
+            return Memory(kills, amount(_text(place / files.limit)), amount(_text(place / files.peak)))
+    return None
+
+
+def since(before: Memory | None, now: Memory | None) -> Memory | None:
+    """Give the present look with only the kills that are new; None where either look failed."""
+    return now._replace(kills=now.kills - before.kills) if before and now else None
+
+
+def membership(lines: list[str]) -> tuple[str, Files]:
+    """Give our cgroup's path, and the version that counts memory: 1 wherever it has a hierarchy for it."""
+    paths = {controllers: path for _, controllers, path in (line.split(":", 2) for line in lines)}
+    for controllers, path in paths.items():
+        if "memory" in controllers.split(","):
+            return path, V1
+    return paths.get("", "/"), V2
+
+
+def folders(path: str, mounts: list[str], files: Files) -> Iterator[str]:
+    """Give where our cgroup may be found, the likeliest first.
+
+    What is mounted may be the whole hierarchy, a namespace's part of it, or only our own cgroup, as container runtimes
+    do it for version 1; then the path, which is the host's, is of no use, and the mount itself is ours.
+    """
+    for line in mounts:
+        place, _, kind = line.partition(" - ")
+        fields, (filesystem, _, options) = place.split(" "), kind.split(" ", 2)
+        if _counts_memory(filesystem, options, files):
+            within, mounted_at = fields[3], fields[4]
+            if path.startswith(within):
+                yield f"{mounted_at}/{path.removeprefix(within).strip('/')}"
+            yield mounted_at
+
+
+def kill_count(events: str) -> int | None:
+    """Read how often the kernel has killed; None where it does not say (version 1 before Linux 4.13)."""
+    pairs = (line.split(" ") for line in events.splitlines())
+    return next((int(pair[1]) for pair in pairs if pair[0] == "oom_kill"), None)
+
+
+def amount(text: str) -> int | None:
+    """Read an amount of bytes; None for no limit, and for what is not there."""
+    number = int(text) if text.strip().isdigit() else NO_LIMIT
+    return number if number < NO_LIMIT else None
+
+
+def make_first_victim(pid: int, limit: int | None, root: Path = ROOT) -> None:
+    """Have the kernel take the bot before its supervisor, who could then tell of it.
+
+    It kills the process that weighs most, and adds to a weight so many thousandths of the limit. A bot is made heavier
+    by just what a supervisor weighs; without a limit it is left alone, since only the node could run short, where
+    Kubernetes has its own order of victims. To raise it is anybody's right; what cannot be is left as it is. A pod that
+    requests little memory is near the kernel's bound already, so there it moves little, and the bot's own size decides.
+    """
+    if limit:
+        file = root / f"proc/{pid}/oom_score_adj"
+        with contextlib.suppress(OSError):
+            file.write_text(str(score(int(file.read_text()), limit)))
+
+
+def score(present: int, limit: int) -> int:
+    """Give the oom_score_adj that makes a process heavier by a supervisor."""
+    return min(WHOLE, present + -(-WHOLE * SUPERVISOR_BYTES // limit))
+
+
+def _counts_memory(filesystem: str, options: str, files: Files) -> bool:
+    if files is V2:
+        return filesystem == "cgroup2"
+    return filesystem == "cgroup" and "memory" in options.split(",")
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text()
+    except OSError:
+        return ""

@@ -1,0 +1,69 @@
+"""Takes secrets out of what is reported: an exception may quote a key, and a session's status is read by many. Pure.
+
+What is secret is known by its name, in the environment and in the body, or because it came out of a Secret; and by
+its form, in a URL or in an Authorization header. It is replaced before any text is cut, or half a key would stay.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from botsession_contract.report import ExitReport
+
+REDACTED: Final = "[redacted]"
+#: Shorter values are found by chance in text that has nothing to do with them.
+SHORTEST_SECRET: Final = 6
+
+_WORDS: Final = "api_?key|key|token|secret|passw(?:or)?d|credentials?"
+_SECRET_NAME: Final = re.compile(rf"(?:^|_)(?:{_WORDS})s?(?:_|$)", re.IGNORECASE)
+_CAMEL_CASE: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_FORMS: Final = (
+    re.compile(r"(?<=://)[^/\s@]+(?=@)"),  # https://user:password@host
+    re.compile(rf"(?<=[?&])((?:[\w-]*[_-])?(?:{_WORDS}|sig(?:nature)?)=)[^&\s\"']+", re.IGNORECASE),
+    re.compile(r"\b((?:Bearer|Basic)\s+)[\w.~+/=-]{6,}", re.IGNORECASE),
+)
+
+
+def find_secrets(environ: Mapping[str, str], body: Any, named: Iterable[str]) -> tuple[str, ...]:
+    """Give the values that must not be told; `named` variables are secret whatever they are called."""
+    known = set(named)
+    variables = (value for name, value in environ.items() if name in known or _is_secret(name))
+    found = {value for value in (*variables, *_in_body(body)) if len(value) >= SHORTEST_SECRET}
+    # The longest first: one secret may be a part of another.
+    return tuple(sorted(found, key=lambda value: (-len(value), value)))
+
+
+def redact(text: str, secrets: Iterable[str]) -> str:
+    """Give the text without secrets."""
+    for secret in secrets:
+        text = text.replace(secret, REDACTED)
+    for form in _FORMS:
+        text = form.sub(lambda match: (match.group(1) if match.re.groups else "") + REDACTED, text)
+    return text
+
+
+def without_secrets(report: ExitReport, secrets: tuple[str, ...]) -> ExitReport:
+    """Give the report with each text that the bot had a say in redacted."""
+    tasks = report.dangling_tasks
+    return replace(
+        report,
+        message=redact(report.message, secrets) if report.message else report.message,
+        stuck_at=redact(report.stuck_at, secrets) if report.stuck_at else report.stuck_at,
+        dangling_tasks=replace(tasks, names=tuple(redact(name, secrets) for name in tasks.names)),
+    )
+
+
+def _is_secret(name: str) -> bool:
+    return bool(_SECRET_NAME.search(_CAMEL_CASE.sub("_", name).replace("-", "_")))
+
+
+def _in_body(value: Any, name: str = "") -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, member in value.items():
+            yield from _in_body(member, key)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _in_body(item, name)
+    elif isinstance(value, str) and _is_secret(name):
+        yield value

@@ -1,0 +1,9 @@
+"""A bot that takes its time to be imported, as one that loads a model does."""
+
+import time
+
+time.sleep(3600)
+
+
+async def bot(runner_args):
+    """Be too late."""

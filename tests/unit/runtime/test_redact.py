@@ -1,0 +1,71 @@
+"""What of a report is kept from its readers."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from botsession_contract.lifecycle import Outcome, Reason
+from botsession_contract.report import DanglingTasks, ExitReport
+from botsession_runtime.redact import find_secrets, redact, without_secrets
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["OPENAI_API_KEY", "DAILY_TOKEN", "apiKey", "db-password", "TWILIO_AUTH_TOKEN", "secret", "AWS_SECRET_ACCESS"],
+)
+def test_a_secret_is_known_by_its_name(name: str) -> None:
+    assert find_secrets({name: "sk-123456"}, {name: "sk-abcdef"}, ()) == ("sk-123456", "sk-abcdef")
+
+
+@pytest.mark.parametrize("name", ["PATH", "KEYBOARD", "MONKEY", "TOKENIZER", "topic"])
+def test_a_name_that_only_looks_like_one_is_none(name: str) -> None:
+    assert find_secrets({name: "something"}, {name: "something"}, ()) == ()
+
+
+def test_what_comes_out_of_a_secret_is_secret_whatever_it_is_called() -> None:
+    assert find_secrets({"SIP_TRUNK": "sip:123456"}, None, ["SIP_TRUNK"]) == ("sip:123456",)
+
+
+def test_secrets_deep_in_the_body_are_found_and_the_longest_comes_first() -> None:
+    body = {"services": [{"tts": {"api_keys": ["abcdef", "abcdefgh"]}}, {"voice": "abcdefghij"}], "token": 5}
+
+    assert find_secrets({}, body, ()) == ("abcdefgh", "abcdef")
+
+
+def test_a_value_that_is_found_by_chance_is_none() -> None:
+    assert find_secrets({"API_KEY": "test"}, None, ()) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        pytest.param("no key sk-12345 here", "no key [redacted] here", id="a known value"),
+        pytest.param("at redis://me:pw@db/0", "at redis://[redacted]@db/0", id="a user in a URL"),
+        pytest.param("GET /v1?a=1&token=xyz&b=2", "GET /v1?a=1&token=[redacted]&b=2", id="a parameter of a URL"),
+        pytest.param("Authorization: Bearer abc.def-g", "Authorization: Bearer [redacted]", id="a header"),
+        pytest.param("a bearer of news", "a bearer of news", id="a word"),
+        pytest.param("ValueError: no credentials", "ValueError: no credentials", id="nothing secret"),
+    ],
+)
+def test_what_is_told_of_a_text(text: str, told: str) -> None:
+    assert redact(text, ["sk-12345"]) == told
+
+
+def test_every_text_of_a_report_is_redacted() -> None:
+    tasks = DanglingTasks(1, ("call to sk-12345",))
+    now = datetime.now(UTC)
+    report = ExitReport(Reason.BOT_ERROR, Outcome.LOST, now, None, "bad sk-12345", 1, "at sk-12345", tasks)
+
+    told = without_secrets(report, ("sk-12345",))
+
+    assert (told.message, told.stuck_at, told.dangling_tasks.names) == (
+        "bad [redacted]",
+        "at [redacted]",
+        ("call to [redacted]",),
+    )
+
+
+def test_a_report_without_texts_stays_as_it_is() -> None:
+    report = ExitReport(Reason.COMPLETED, Outcome.DRAINED, datetime.now(UTC))
+
+    assert without_secrets(report, ("sk-12345",)) == report
