@@ -44,10 +44,10 @@ def helm() -> Helm:
 
 @pytest.fixture(scope="session")
 def render(helm: Helm) -> Render:
-    """Render the chart with these values; `log__level="debug"` is log.level."""
+    """Render the chart with these values; `log__level="debug"` is log.level. `has`: a kind that is there."""
 
-    def run(**values: Any) -> Rendered:
-        place = ["template", "botsession", CHART, "--namespace", "botsession-system"]
+    def run(has: str = "v1", **values: Any) -> Rendered:
+        place = ["template", "botsession", CHART, "--namespace", "botsession-system", "--api-versions", has]
         result = helm(*place, *(f"--set-json={path(name)}={json.dumps(value)}" for name, value in values.items()))
         assert result.returncode == 0, result.stderr
         return Rendered(item for item in yaml.safe_load_all(result.stdout) if item)

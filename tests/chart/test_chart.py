@@ -2,17 +2,18 @@
 
 import base64
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import yaml
 
 from botsession_contract.control import CONTROL_PORT, LIVEZ_PATH, READYZ_PATH
-from botsession_contract.names import SESSION_LABEL
+from botsession_contract.names import PLURAL, SESSION_FINALIZER, SESSION_LABEL
 from botsession_operator.api.admission import admit
 from botsession_operator.server import METRICS_PATH
 from botsession_operator.settings import read_settings
-from tests.chart.conftest import CHART, ROOT, Helm, Render
+from tests.chart.conftest import CHART, ROOT, Helm, Render, Rendered
 from tests.manifests import Json
 
 VERBS = {"get", "list", "watch", "create", "patch", "update", "delete"}
@@ -26,6 +27,11 @@ def pod(objects: list[Json]) -> Json:
 
 def environment(objects: list[Json]) -> dict[str, str]:
     return {item["name"]: item["value"] for item in pod(objects)["containers"][0]["env"]}
+
+
+def of_operator(objects: Rendered, kind: str) -> list[Json]:
+    """Give what is the operator's at any time, not only when it is uninstalled."""
+    return [item for item in objects.of(kind) if not item["metadata"]["name"].endswith("-uninstall")]
 
 
 def test_the_chart_passes_helms_strict_lint(helm: Helm) -> None:
@@ -70,22 +76,56 @@ def test_the_operator_may_delete_sessions_whose_time_as_a_record_is_over(render:
     assert "delete" in sessions["verbs"]
 
 
+def test_the_operator_may_make_and_remove_disruption_budgets(render: Render) -> None:
+    rules = render().one("ClusterRole")["rules"]
+    (budgets,) = (rule for rule in rules if "poddisruptionbudgets" in rule["resources"])
+    assert budgets == {
+        "apiGroups": ["policy"],
+        "resources": ["poddisruptionbudgets"],
+        "verbs": ["get", "create", "delete"],
+    }
+
+
 def test_watching_some_namespaces_needs_rights_in_those_alone(render: Render) -> None:
     objects = render(watchNamespaces=["a", "b"])
     assert not objects.of("ClusterRole") + objects.of("ClusterRoleBinding")
     for kind in ("Role", "RoleBinding"):
-        assert [item["metadata"]["namespace"] for item in objects.of(kind)] == ["a", "b"]
+        assert [item["metadata"]["namespace"] for item in of_operator(objects, kind)] == ["a", "b"]
     assert environment(objects)["BOTSESSION_WATCH_NAMESPACES"] == "a,b"
 
 
+ADMISSION_POLICY = "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy"
+
+
+def test_the_api_server_puts_the_finalizer_on_where_it_can(render: Render) -> None:
+    objects = render(has=ADMISSION_POLICY)
+    policy, binding = objects.one("MutatingAdmissionPolicy"), objects.one("MutatingAdmissionPolicyBinding")
+    assert SESSION_FINALIZER in policy["spec"]["mutations"][0]["applyConfiguration"]["expression"]
+    assert policy["spec"]["matchConstraints"]["resourceRules"][0]["resources"] == [PLURAL]
+    assert binding["spec"]["policyName"] == policy["metadata"]["name"]
+
+
+@pytest.mark.parametrize(
+    ("has", "values"),
+    [
+        pytest.param("v1", {}, id="a cluster that has no such policies"),
+        pytest.param(ADMISSION_POLICY, {"finalizer": "Operator"}, id="not wanted"),
+        pytest.param(ADMISSION_POLICY, {"watchNamespaces": ["a"]}, id="sessions elsewhere are not ours to hold"),
+    ],
+)
+def test_otherwise_the_operator_does(render: Render, has: str, values: Json) -> None:
+    assert not render(has=has, **values).of("MutatingAdmissionPolicy")
+
+
 def test_rights_are_the_same_in_one_namespace_as_in_all(render: Render) -> None:
-    assert render(watchNamespaces=["a"]).one("Role")["rules"] == render().one("ClusterRole")["rules"]
+    (role,) = of_operator(render(watchNamespaces=["a"]), "Role")
+    assert role["rules"] == render().one("ClusterRole")["rules"]
 
 
 @pytest.mark.parametrize("namespaces", [[], ["a"]])
 def test_rights_are_bound_to_the_operators_account(render: Render, namespaces: list[str]) -> None:
     objects = render(watchNamespaces=namespaces)
-    (binding,) = objects.of("RoleBinding") or objects.of("ClusterRoleBinding")
+    (binding,) = of_operator(objects, "RoleBinding") or objects.of("ClusterRoleBinding")
     (subject,) = binding["subjects"]
     assert (subject["name"], subject["namespace"]) == (pod(objects)["serviceAccountName"], "botsession-system")
     assert subject["name"] == objects.one("ServiceAccount")["metadata"]["name"]
@@ -170,6 +210,64 @@ def test_the_key_is_mounted_where_the_operator_looks(render: Render) -> None:
     assert environment(objects)["BOTSESSION_CONTROL_KEY_FILE"] == f"{mount['mountPath']}/control-key"
 
 
+def test_uninstalling_ends_all_sessions_before_anything_is_removed(render: Render) -> None:
+    job = render().one("Job")
+    assert job["metadata"]["annotations"]["helm.sh/hook"] == "pre-delete"
+    assert "before-hook-creation" in job["metadata"]["annotations"]["helm.sh/hook-delete-policy"]
+    (operator,) = job["spec"]["template"]["spec"]["containers"]
+    assert operator["args"] == ["uninstall"]
+
+
+def test_uninstalling_can_leave_the_sessions_alone(render: Render) -> None:
+    objects = render(uninstall__endSessions=False)
+    assert not objects.of("Job") + objects.of("Role") + objects.of("RoleBinding")
+
+
+def test_what_uninstalls_is_the_operator_itself(render: Render) -> None:
+    objects = render(nodeSelector={"a": "b"}, imagePullSecrets=[{"name": "x"}], watchNamespaces=["a"])
+    template = objects.one("Job")["spec"]["template"]
+    usual = objects.one("Deployment")["spec"]["template"]
+    assert template["metadata"] == usual["metadata"]
+    (container,), (usual_container,) = template["spec"].pop("containers"), usual["spec"].pop("containers")
+    assert {**usual["spec"], "restartPolicy": "OnFailure"} == template["spec"]
+    assert usual_container["env"] == container["env"][: len(usual_container["env"])]
+    assert {**usual_container, "args": ["uninstall"], "env": container["env"]} == container
+
+
+def test_what_uninstalls_may_stop_the_operator_and_nothing_else(render: Render) -> None:
+    objects = render()
+    (rule,) = objects.one("Role")["rules"]
+    assert rule == {
+        "apiGroups": ["apps"],
+        "resources": ["deployments/scale"],
+        "resourceNames": [objects.one("Deployment")["metadata"]["name"]],
+        "verbs": ["patch"],
+    }
+    assert objects.one("RoleBinding")["subjects"] == objects.one("ClusterRoleBinding")["subjects"]
+
+
+def test_the_api_server_holds_no_new_sessions_while_uninstalling(render: Render) -> None:
+    objects = render(has=ADMISSION_POLICY)
+    (role,) = (item for item in objects.of("ClusterRole") if item["metadata"]["name"].endswith("-uninstall"))
+    (rule,) = role["rules"]
+    binding = objects.one("MutatingAdmissionPolicyBinding")["metadata"]["name"]
+    assert (rule["resources"], rule["resourceNames"]) == (["mutatingadmissionpolicybindings"], [binding])
+    assert rule["verbs"] == ["delete"]
+    (container,) = objects.one("Job")["spec"]["template"]["spec"]["containers"]
+    assert {"name": "BOTSESSION_FINALIZER_POLICY", "value": binding} in container["env"]
+
+
+def test_what_uninstalls_understands_its_environment(render: Render, tmp_path: Path) -> None:
+    (tmp_path / "key").write_bytes(b"x" * 48)
+    objects = render(uninstall__timeoutSeconds=600)
+    (container,) = objects.one("Job")["spec"]["template"]["spec"]["containers"]
+    values = {item["name"]: item["value"] for item in container["env"]}
+    settings = read_settings({**values, "BOTSESSION_CONTROL_KEY_FILE": str(tmp_path / "key")})
+    assert settings.deployment == ("botsession-system", objects.one("Deployment")["metadata"]["name"])
+    assert settings.uninstall_timeout == timedelta(minutes=10)
+    assert objects.one("Job")["spec"]["activeDeadlineSeconds"] == 660
+
+
 def test_bots_are_fenced_off_only_where_that_is_asked_for(render: Render) -> None:
     assert not render().of("NetworkPolicy")
     fenced = render(networkPolicy__enabled=True, watchNamespaces=["a", "b"]).of("NetworkPolicy")
@@ -216,6 +314,21 @@ def test_a_pod_monitor_can_be_labelled_for_its_prometheus(render: Render) -> Non
     assert objects.one("PodMonitor")["metadata"]["labels"]["release"] == "prometheus"
 
 
+def test_alerts_are_made_only_where_that_is_asked_for(render: Render) -> None:
+    assert not render().of("PrometheusRule")
+    assert render(metrics__prometheusRule__enabled=True).one("PrometheusRule")
+
+
+def test_the_alerts_are_those_of_the_rule_file(render: Render) -> None:
+    objects = render(metrics__prometheusRule__enabled=True)
+    assert objects.one("PrometheusRule")["spec"] == yaml.safe_load((CHART / "files/alerts.yaml").read_text())
+
+
+def test_alerts_can_be_labelled_for_their_prometheus(render: Render) -> None:
+    objects = render(metrics__prometheusRule__enabled=True, metrics__prometheusRule__labels={"release": "prometheus"})
+    assert objects.one("PrometheusRule")["metadata"]["labels"]["release"] == "prometheus"
+
+
 @pytest.mark.parametrize(
     ("value", "sentence"),
     [
@@ -225,6 +338,7 @@ def test_a_pod_monitor_can_be_labelled_for_its_prometheus(render: Render) -> Non
         ("log.level=loud", "value must be one of 'debug', 'info', 'warning', 'error'"),
         ("runtime.injection=Sidecar", "value must be one of 'Auto', 'ImageVolume', 'InitContainer'"),
         ("workers=0", "minimum: got 0, want 1"),
+        ("uninstall.timeoutSeconds=10m", "got string, want integer"),
         ("networkPolicy.enabled=true", "networkPolicy.enabled needs networkPolicy.namespaces"),
         ("serviceAccount.create=false", "serviceAccount.name must say which ServiceAccount to use"),
     ],

@@ -40,6 +40,14 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- default (printf "%s-control-key" (include "botsession.fullname" . | trunc 51 | trimSuffix "-")) .Values.controlKey.existingSecret }}
 {{- end }}
 
+{{- /* The policy by which the API server puts the finalizer on new sessions; empty where the operator does. */ -}}
+{{- define "botsession.finalizerPolicy" -}}
+{{- $kind := "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy" }}
+{{- if and (eq .Values.finalizer "Auto") (not .Values.watchNamespaces) (.Capabilities.APIVersions.Has $kind) }}
+{{- printf "%s-finalizer" (include "botsession.fullname" . | trunc 53 | trimSuffix "-") }}
+{{- end }}
+{{- end }}
+
 {{- /* What the operator may do; nothing here that its code does not use. */ -}}
 {{- define "botsession.rules" -}}
 - apiGroups: [botsession.dev]
@@ -54,6 +62,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [get, create, delete]  # of sessions that spec.eviction protects
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create]

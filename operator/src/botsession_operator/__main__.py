@@ -1,4 +1,7 @@
-"""Run the operator: `python -m botsession_operator`, configured by its environment (see `settings`)."""
+"""Run the operator: `python -m botsession_operator`, configured by its environment (see `settings`).
+
+`python -m botsession_operator uninstall` takes its place, once, to end what is left before the operator goes for good.
+"""
 
 import asyncio
 import logging
@@ -6,11 +9,13 @@ import os
 import signal
 import sys
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 import aiohttp
 import kopf
 import structlog
 from aiohttp import web
+from kubernetes.aio import client
 from prometheus_client import CollectorRegistry, disable_created_metrics
 
 from botsession_operator.clock import SystemClock
@@ -18,6 +23,7 @@ from botsession_operator.core.observe import Key
 from botsession_operator.core.pods import PodSettings
 from botsession_operator.effects import api
 from botsession_operator.effects.control import HttpControl
+from botsession_operator.effects.estate import KubernetesEstate
 from botsession_operator.effects.kubernetes import KubernetesCluster
 from botsession_operator.handlers import Memo, make_registry, make_settings
 from botsession_operator.metrics import Metrics
@@ -25,45 +31,95 @@ from botsession_operator.queue import WorkQueue
 from botsession_operator.reconcile import Deps, reconcile
 from botsession_operator.server import create_app
 from botsession_operator.settings import Settings, SettingsError, read_settings
+from botsession_operator.uninstall import let_all_go, wait_for_ends
 
 log = structlog.get_logger("botsession")
 
 
 def main() -> None:
-    """Read the settings and run until SIGTERM; exit with 2 where the settings make no sense."""
+    """Read the settings and run until SIGTERM; exit with a sentence where the settings make no sense."""
+    commands = {(): run, ("uninstall",): uninstall}
+    command = commands.get(tuple(sys.argv[1:]))
+    if command is None:
+        sys.exit("usage: botsession-operator [uninstall]")
     try:
         settings = read_settings(os.environ)
     except SettingsError as exc:
         sys.exit(f"botsession-operator: {exc}")
     configure_logs(settings)
-    asyncio.run(run(settings))
+    asyncio.run(command(settings))
 
 
 async def run(settings: Settings) -> None:
+    """Look after sessions until SIGTERM."""
+    stop = _stopped_by_signals()
+    async with await api.connect(settings.kubeconfig) as connected:
+        await _operate(connected, settings, stop)
+
+
+async def uninstall(settings: Settings) -> None:
+    """Stop the operator, end all sessions in its place, and let everything go; exit with 1 when interrupted."""
+    stop = _stopped_by_signals()
+    async with await api.connect(settings.kubeconfig) as connected:
+        estate = KubernetesEstate(connected, settings.namespaces, settings.deployment, settings.finalizer_policy)
+        await estate.stop_operator()
+        operating = asyncio.create_task(_operate(connected, replace(settings, is_uninstalling=True), stop))
+        waiting = asyncio.create_task(wait_for_ends(estate, settings.uninstall_timeout))
+        await asyncio.wait({operating, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        stop.set()
+        await operating
+        if not waiting.done():
+            waiting.cancel()
+            sys.exit("botsession-operator: interrupted; uninstall again")
+        await waiting
+        await let_all_go(estate, KubernetesCluster(connected, settings.identity))
+    log.info("all let go")
+
+
+def _stopped_by_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+async def _operate(connected: client.ApiClient, settings: Settings, stop: asyncio.Event) -> None:
     """Watch, work and serve. A pass that has begun is finished before the operator leaves; nothing else is kept."""
     clock = SystemClock()
-    queue, ready, stop = WorkQueue(clock, settings.workers), asyncio.Event(), asyncio.Event()
+    queue, ready = WorkQueue(clock, settings.workers), asyncio.Event()
     # Without it each counter is shown a second time, only to say when the operator began to count.
     disable_created_metrics()  # type: ignore[no-untyped-call]  # the client does not type it
     metrics = Metrics(CollectorRegistry(), queue.__len__)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(await api.connect(settings.kubeconfig))
         http = await stack.enter_async_context(aiohttp.ClientSession())
-        cluster = KubernetesCluster(client, settings.identity)
-        injection = settings.injection or await cluster.injection()
-        pods = PodSettings(settings.runtime_image, injection, settings.poke_base_url)
-        deps = Deps(cluster, HttpControl(http, metrics), clock, metrics, settings.limits, pods, settings.control_key)
+        deps = await _deps(connected, settings, clock, metrics, http)
         await _serve(stack, settings, queue, metrics, ready)
-        log.info("operator started", injection=injection, namespaces=settings.namespaces or "all")
+        log.info("operator started", injection=deps.pods.injection, namespaces=settings.namespaces or "all")
         work = asyncio.create_task(queue.work(metrics.timed(lambda key: reconcile(key, deps))))
-        watch = asyncio.create_task(_watch(settings, queue, metrics, ready, stop))
+        registry = make_registry(connected.configuration.host)
+        watch = asyncio.create_task(_watch(registry, settings, queue, metrics, ready, stop))
         await asyncio.wait({work, watch}, return_when=asyncio.FIRST_COMPLETED)
         stop.set()
         await watch
         await queue.drain(work)
     log.info("operator stopped")
+
+
+async def _deps(
+    connected: client.ApiClient, settings: Settings, clock: SystemClock, metrics: Metrics, http: aiohttp.ClientSession
+) -> Deps:
+    cluster = KubernetesCluster(connected, settings.identity)
+    injection = settings.injection or await cluster.injection()
+    return Deps(
+        cluster=cluster,
+        control=HttpControl(http, metrics),
+        clock=clock,
+        metrics=metrics,
+        limits=settings.limits,
+        pods=PodSettings(settings.runtime_image, injection, settings.poke_base_url),
+        control_key=settings.control_key,
+        is_uninstalling=settings.is_uninstalling,
+    )
 
 
 async def _serve(
@@ -80,14 +136,19 @@ async def _serve(
 
 
 async def _watch(
-    settings: Settings, queue: WorkQueue, metrics: Metrics, ready: asyncio.Event, stop: asyncio.Event
+    registry: kopf.OperatorRegistry,
+    settings: Settings,
+    queue: WorkQueue,
+    metrics: Metrics,
+    ready: asyncio.Event,
+    stop: asyncio.Event,
 ) -> None:
     def changed(key: Key) -> None:
         metrics.watched()
         queue.add(key)
 
     await kopf.operator(
-        registry=make_registry(),
+        registry=registry,
         settings=make_settings(),
         memo=Memo(changed),
         standalone=True,

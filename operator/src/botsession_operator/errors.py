@@ -13,10 +13,18 @@ class Conflict(TransientError):
     """Somebody wrote the object since it was read; nothing was changed. The pass starts anew from a fresh look."""
 
 
-class PodRefused(Exception):
-    """The API server, a quota or an admission webhook does not take the pod; its user must act, or wait."""
+class Refused(Exception):
+    """The API server, a quota or an admission webhook does not take an object; its user must act, or wait."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
         self.message = message
+
+
+class PodRefused(Refused):
+    """The session's pod is not taken."""
+
+
+class BudgetRefused(Refused):
+    """The PodDisruptionBudget of the session's pod is not taken."""

@@ -1,7 +1,7 @@
 """kopf's part: it watches, and marks keys dirty. Nothing is decided here."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import kopf
@@ -17,14 +17,19 @@ class Memo:
     changed: Callable[[Key], None]
 
 
-def make_registry() -> kopf.OperatorRegistry:
-    """Register the handlers, on a registry of their own, so that importing this module changes nothing global."""
+def make_registry(server: str) -> kopf.OperatorRegistry:
+    """Register the handlers, on a registry of their own, so that importing this module changes nothing global.
+
+    `server` is the API server that passes talk to. kopf would ask for kubernetes.default.svc, and so be blind where
+    the cluster's DNS fails, or see another server than the one that is written to.
+    """
     registry = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=registry)
     def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
         # Inside a cluster the service account; kopf asks again when its token has been rotated.
-        return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+        found = kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+        return replace(found, server=server) if found else None
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
     async def session_changed(*, namespace: str | None, name: str, memo: Memo, **_: Any) -> None:

@@ -1,23 +1,25 @@
 """The operator's numbers, for Prometheus. docs/metrics.md says what each means; a test holds that page to this module.
 
+A scrape reads in a thread of its own while the loop counts, so what is collected is copied first, in one go.
 Labels come from enums, but for the namespace: a number of series that grows with the sessions would be a leak.
 """
 
+import itertools
 import time
 from collections import Counter as Tally
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Set
 from datetime import datetime
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from botsession_contract.lifecycle import Phase, Step
+from botsession_contract.lifecycle import Farewell, Mode, Outcome, Phase, Reason, Step
 from botsession_operator.api.spec import SpecError
-from botsession_operator.core.counts import Count, Metric, Stage
+from botsession_operator.core.counts import Count, Metric, Stage, TaskKind
 from botsession_operator.core.observe import Key
 from botsession_operator.errors import Conflict, TransientError
 
@@ -31,6 +33,16 @@ SHUTDOWN: Final = (0.1, 0.5, 1, 2, 5, 10, 20, 30, 40, 60, 120, 300)
 #: 15 s is where the supervisor's own backstop strikes.
 LATENESS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 30)
 PASS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+#: What is counted of sessions by namespace: what each counter tells, and its other labels with all that they can be.
+BY_NAMESPACE: Final[dict[Metric, tuple[str, dict[str, type[StrEnum]]]]] = {
+    Metric.FINISHED: ("Sessions that ended", {"reason": Reason, "outcome": Outcome}),
+    Metric.DANGLING_TASKS: ("Tasks that bots left behind", {"kind": TaskKind}),
+    Metric.WITH_DANGLING_TASKS: ("Sessions whose bot left tasks behind", {}),
+    Metric.REPORTS_MISSING: ("Sessions whose supervisor ran and left no report", {}),
+    Metric.LADDER_STEPS: ("Rungs of the shutdown ladder that were stepped on", {"step": Step}),
+    Metric.FAREWELLS: ("What became of the farewells of sessions that were asked to end", {"result": Farewell}),
+}
 
 
 class Action(StrEnum):
@@ -70,7 +82,8 @@ class Metrics:
         self.registry = registry
         self._seconds = seconds
         self._sessions = Snapshot(registry, queued, seconds)
-        self._of = _session_metrics(registry)
+        self._by_namespace = Tallies(registry, self._sessions.namespaces)
+        self._times = _session_times(registry)
         self._asked = Counter(
             "botsession_control_requests",
             "Requests to supervisors, by what was asked and the HTTP status",
@@ -86,16 +99,17 @@ class Metrics:
         )
         for trouble in Trouble:
             self._troubles.labels(trouble)
+        for action, code in itertools.product(Action, NoCode):
+            self._asked.labels(action, code)
 
     def count(self, counts: tuple[Count, ...]) -> None:
         """Count what a status tells that has been written."""
         for each in counts:
-            metric = self._of[each.metric]
-            child = metric.labels(*each.labels) if each.labels else metric
-            if isinstance(child, Histogram):
-                child.observe(each.value)
+            if each.metric in BY_NAMESPACE:
+                self._by_namespace.add(each)
             else:
-                child.inc(each.value)
+                times = self._times[each.metric]
+                (times.labels(*each.labels) if each.labels else times).observe(each.value)
 
     def show(self, key: Key, phase: Phase | None) -> None:
         """Remember the phase that a pass has seen; None when the session is gone."""
@@ -146,11 +160,15 @@ class Snapshot(Collector):
         """Remember the time of the last event."""
         self._event_at = self._seconds()
 
+    def namespaces(self) -> set[str]:
+        """Name the namespaces that hold sessions now."""
+        return {key.namespace for key in tuple(self._phases)}
+
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Give the gauges. A namespace that holds sessions shows all phases, so that none is missing from a sum."""
         sessions = GaugeMetricFamily("botsession_sessions", "Sessions that exist", labels=("namespace", "phase"))
-        tally = Tally((key.namespace, phase) for key, phase in self._phases.items())
-        for namespace in sorted({key.namespace for key in self._phases}):
+        tally = Tally((key.namespace, phase) for key, phase in tuple(self._phases.items()))
+        for namespace in sorted({namespace for namespace, _ in tally}):
             for phase in Phase:
                 sessions.add_metric((namespace, phase), tally[namespace, phase])
         yield sessions
@@ -161,29 +179,47 @@ class Snapshot(Collector):
         )
 
 
-def _session_metrics(registry: CollectorRegistry) -> dict[Metric, Counter | Histogram]:
-    def counter(metric: Metric, text: str, *labels: str) -> Counter:
-        return Counter(metric, text, labels, registry=registry)
+class Tallies(Collector):
+    """Counters by namespace, each shown with 0 before it counts: increase() does not see the 1 that a series begins at.
 
+    The zeros are those of namespaces that hold sessions now. What has counted stays; a zero may go and come back
+    without harm, so that namespaces that come and go leave little behind.
+    """
+
+    def __init__(self, registry: CollectorRegistry, namespaces: Callable[[], Set[str]]) -> None:
+        self._counted: dict[Metric, dict[tuple[str, ...], int]] = {metric: {} for metric in BY_NAMESPACE}
+        self._namespaces = namespaces
+        registry.register(self)
+
+    def add(self, count: Count) -> None:
+        """Count."""
+        counted = self._counted[count.metric]
+        counted[count.labels] = counted.get(count.labels, 0) + int(count.value)
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """Give all that has been counted, and the zeros."""
+        for metric, (text, labels) in BY_NAMESPACE.items():
+            zeros = dict.fromkeys(itertools.product(self._namespaces(), *labels.values()), 0)
+            family = CounterMetricFamily(metric, text, labels=("namespace", *labels))
+            for values, count in (zeros | self._counted[metric]).items():
+                family.add_metric(values, count)
+            yield family
+
+
+def _session_times(registry: CollectorRegistry) -> dict[Metric, Histogram]:
     def histogram(metric: Metric, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
         return Histogram(metric, text, labels, buckets=buckets, registry=registry)
 
-    steps = counter(Metric.LADDER_STEPS, "Rungs of the shutdown ladder that were stepped on", "step")
     starts = histogram(Metric.START, "From a session's creation to a stage of its start", START, "stage")
-    # A series that begins at 1 looks to rate() as if nothing had happened: those that are known begin at 0.
-    for step in Step:
-        steps.labels(step)
+    shutdowns = histogram(Metric.SHUTDOWN, "From the request to the end", SHUTDOWN, "mode", "outcome")
     for stage in Stage:
         starts.labels(stage)
+    for mode, outcome in itertools.product(Mode, Outcome):
+        shutdowns.labels(mode, outcome)
     return {
-        Metric.FINISHED: counter(Metric.FINISHED, "Sessions that ended", "namespace", "reason", "outcome"),
-        Metric.DANGLING_TASKS: counter(Metric.DANGLING_TASKS, "Tasks that bots left behind"),
-        Metric.WITH_DANGLING_TASKS: counter(Metric.WITH_DANGLING_TASKS, "Sessions whose bot left tasks behind"),
-        Metric.REPORTS_MISSING: counter(Metric.REPORTS_MISSING, "Sessions whose supervisor ran and left no report"),
-        Metric.LADDER_STEPS: steps,
         Metric.DURATION: histogram(Metric.DURATION, "From pipeline start to the end", CALL),
         Metric.START: starts,
-        Metric.SHUTDOWN: histogram(Metric.SHUTDOWN, "From the request to the end", SHUTDOWN, "mode", "outcome"),
+        Metric.SHUTDOWN: shutdowns,
         Metric.LATENESS: histogram(Metric.LATENESS, "From the deadline to the first rung", LATENESS),
     }
 

@@ -1,6 +1,6 @@
 """The two sides that the operator talks to, as Protocols: the cluster and the supervisors' control endpoints.
 
-Each has a real implementation in `effects/`; the cluster has two. One set of contract tests holds them all.
+Each has a real implementation in `effects/`; `Cluster` has two. One set of contract tests holds them all.
 """
 
 from typing import Protocol
@@ -8,7 +8,7 @@ from typing import Protocol
 from botsession_contract.control import EndRequest, SessionPatch, SessionSnapshot
 from botsession_operator.api.spec import Json
 from botsession_operator.core.news import News
-from botsession_operator.core.observe import Key, Pod, Session, Silence
+from botsession_operator.core.observe import Key, Pod, Session, SessionMetadata, Silence
 from botsession_operator.core.plan import PodDeletion
 
 
@@ -27,7 +27,7 @@ class Cluster(Protocol):
         """Read all pods that carry the session's label: its own, and those of earlier sessions of its name."""
         ...
 
-    async def set_session_finalizers(self, session: Session, finalizers: tuple[str, ...]) -> str:
+    async def set_session_finalizers(self, session: Session | SessionMetadata, finalizers: tuple[str, ...]) -> str:
         """Replace the finalizers, give the new resourceVersion; raise Conflict when the session has changed."""
         ...
 
@@ -47,12 +47,47 @@ class Cluster(Protocol):
         """Ask for the deletion of this very pod (by UID); a missing one is success."""
         ...
 
+    async def end_sidecars(self, pod: Pod) -> None:
+        """Have everything in a pod ended that still runs, and keep the pod; a missing one is success."""
+        ...
+
     async def set_pod_finalizers(self, pod: Pod, finalizers: tuple[str, ...]) -> None:
         """Replace the finalizers; a missing pod is success. Raise Conflict when the pod has changed."""
         ...
 
+    async def budget(self, namespace: str, name: str) -> Json | None:
+        """Read a PodDisruptionBudget; None when there is none."""
+        ...
+
+    async def create_budget(self, manifest: Json) -> None:
+        """Create a PodDisruptionBudget; one of this name is success. Raise BudgetRefused when it is not taken."""
+        ...
+
+    async def delete_budget(self, namespace: str, name: str) -> None:
+        """Delete a PodDisruptionBudget; a missing one is success."""
+        ...
+
     async def tell(self, session: Session, news: News) -> None:
         """Record an Event on the session. Best effort: an Event that is lost is not tried again."""
+        ...
+
+
+class Estate(Protocol):
+    """All that an operator leaves behind. Any call may raise ClusterUnavailable."""
+
+    async def sessions(self) -> list[Json]:
+        """Read all BotSessions that the operator looks after."""
+        ...
+
+    async def pods(self) -> list[Json]:
+        """Read all pods of sessions."""
+        ...
+
+    async def stop_operator(self) -> None:
+        """Have no operator run but the one that calls, and nobody else hold new sessions; what is missing is success.
+
+        It may take the other a moment to be gone.
+        """
         ...
 
 

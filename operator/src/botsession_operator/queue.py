@@ -1,13 +1,12 @@
 """The work queue: which sessions need a look, now or at a time. Dedupes, delays, backs off.
 
 Semantics of client-go's workqueue, which Kubernetes controllers are used to: a key that is added while a worker has it
-is looked at again afterwards, and no two workers have the same key. One heap and one timer serve all delays, so a
-waiting session costs nothing.
+is looked at again afterwards, and no two workers have the same key. One timer serves all delays.
 """
 
 import asyncio
-import heapq
 import random
+import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
@@ -17,6 +16,7 @@ from botsession_operator.api.spec import SpecError
 from botsession_operator.core.clock import Clock
 from botsession_operator.core.observe import Key
 from botsession_operator.errors import TransientError
+from botsession_operator.schedule import Schedule
 
 log = structlog.get_logger("botsession")
 
@@ -27,20 +27,22 @@ FIRST_BACKOFF_SECONDS = 0.2
 LONGEST_BACKOFF_SECONDS = 30.0
 #: How long a pass may take to end when the operator stops; well within a pod's usual 30 s of grace.
 DRAIN_SECONDS = 10.0
+#: The timer rings at least so often while anything waits. Nothing wakes a sleeper when a clock is set or a machine goes
+#: on after it was suspended, so a look is late by at most this then; and once a second is no work, whatever waits.
+LONGEST_SLEEP_SECONDS = 1.0
 
 
 class WorkQueue:
     """Keys that wait for a pass."""
 
-    def __init__(self, clock: Clock, workers: int = 1) -> None:
+    def __init__(self, clock: Clock, workers: int = 1, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._workers = workers
         self._ready: asyncio.Queue[Key | None] = asyncio.Queue()
         self._closed = False
         self._dirty: set[Key] = set()
         self._taken: set[Key] = set()
-        self._due: dict[Key, datetime] = {}
-        self._heap: list[tuple[datetime, Key]] = []
+        self._schedule = Schedule(clock, monotonic)
         self._timer: asyncio.TimerHandle | None = None
         self._failures: dict[Key, int] = {}
 
@@ -54,8 +56,7 @@ class WorkQueue:
 
     def add_at(self, key: Key, when: datetime) -> None:
         """Mark a key dirty at a time; the last call for a key counts."""
-        self._due[key] = when
-        heapq.heappush(self._heap, (when, key))
+        self._schedule.put(key, when)
         self._set_timer()
 
     def __len__(self) -> int:
@@ -100,7 +101,7 @@ class WorkQueue:
     def _reschedule(self, key: Key, when: datetime | None) -> None:
         self._failures.pop(key, None)
         if when is None:
-            self._due.pop(key, None)
+            self._schedule.drop(key)
         else:
             self.add_at(key, when)
 
@@ -112,20 +113,20 @@ class WorkQueue:
         self.add_at(key, self._clock.now() + timedelta(seconds=seconds))
 
     def _set_timer(self) -> None:
-        while self._heap and self._due.get(self._heap[0][1]) != self._heap[0][0]:
-            heapq.heappop(self._heap)  # a later call for that key took its place
+        """Have the timer ring in time for the next look. One that rings too early costs less than to set it anew."""
+        left = self._schedule.seconds_left()
+        if left is None or self._closed:
+            return
+        loop = asyncio.get_running_loop()
+        rings_at = loop.time() + min(left, LONGEST_SLEEP_SECONDS)
+        if self._timer and self._timer.when() <= rings_at:
+            return
         if self._timer:
             self._timer.cancel()
-            self._timer = None
-        if self._heap:
-            delay = (self._heap[0][0] - self._clock.now()).total_seconds()
-            self._timer = asyncio.get_running_loop().call_later(max(0.0, delay), self._ring)
+        self._timer = loop.call_at(rings_at, self._ring)
 
     def _ring(self) -> None:
-        now = self._clock.now()
-        while self._heap and self._heap[0][0] <= now:
-            when, key = heapq.heappop(self._heap)
-            if self._due.get(key) == when:
-                del self._due[key]
-                self.add(key)
+        self._timer = None
+        for key in self._schedule.take_due():
+            self.add(key)
         self._set_timer()

@@ -11,15 +11,17 @@ from botsession_contract.jsonform import encode
 from botsession_contract.names import REPORT_FINALIZER, SESSION_FINALIZER
 from botsession_operator.api.spec import SpecError
 from botsession_operator.api.status import Status
-from botsession_operator.core import parse
+from botsession_operator.core import eviction, leftovers, pace, parse
+from botsession_operator.core.budgets import build_budget
 from botsession_operator.core.clock import Clock
 from botsession_operator.core.counts import counts
+from botsession_operator.core.eviction import BudgetChange
 from botsession_operator.core.news import news
 from botsession_operator.core.observe import Key, Observed, Pod, PodState, Session, Silence, Trouble
 from botsession_operator.core.plan import Limits, Plan, make_plan
 from botsession_operator.core.pods import PodSettings, build_pod, pod_name
 from botsession_operator.core.status import Applied, derive_status
-from botsession_operator.errors import PodRefused
+from botsession_operator.errors import BudgetRefused, PodRefused
 from botsession_operator.metrics import Metrics
 from botsession_operator.ports import Cluster, Control
 
@@ -38,27 +40,44 @@ class Deps:
     pods: PodSettings
     #: The operator's key, from which each session's token is derived.
     control_key: bytes
+    #: The operator is being uninstalled: every session is to end.
+    is_uninstalling: bool = False
 
 
 async def reconcile(key: Key, deps: Deps) -> datetime | None:
     """Bring one session closer to what it should be; give the time of the next look, None when none is needed."""
-    observed = await gather(key, deps)
+    try:
+        observed = await gather(key, deps)
+    except SpecError as exc:
+        return await _let_unreadable_go(key, exc, deps)
     if observed is None:
         deps.metrics.show(key, None)
         return None
     plan = make_plan(observed, deps.clock.now(), deps.limits)
     observed, applied = await apply(plan, observed, deps)
     status = derive_status(observed, plan, applied, deps.clock.now())
-    if status != observed.session.status:
-        await _write(observed.session, status, deps)
+    waits_until = await _record(observed, status, deps)
     deps.metrics.show(key, None if plan.release_session else status.phase)
-    return _next_look(plan, observed, applied, deps)
+    return _next_look(plan, observed, applied, waits_until, deps)
 
 
-def _next_look(plan: Plan, observed: Observed, applied: Applied, deps: Deps) -> datetime | None:
-    """Give the plan's next look, or an earlier one where something that was tried did not go through."""
-    looks = [plan.recheck_at]
-    if applied.refusal:
+async def _record(observed: Observed, status: Status, deps: Deps) -> datetime | None:
+    """Write what is new, or give the time at which it will be."""
+    if status == observed.session.status:
+        return None
+    due = pace.write_at(observed, status, deps.limits)
+    if due > deps.clock.now():
+        return due
+    await _write(observed.session, status, deps)
+    return None
+
+
+def _next_look(
+    plan: Plan, observed: Observed, applied: Applied, waits_until: datetime | None, deps: Deps
+) -> datetime | None:
+    """Give the plan's next look, or an earlier one where something waits or did not go through."""
+    looks = [plan.recheck_at, waits_until]
+    if applied.refusal or applied.budget_refusal:
         looks.append(deps.clock.now() + deps.limits.create_retry)
     if observed.control is Silence.UNREACHABLE:
         looks.append(deps.clock.now() + deps.limits.control_retry)
@@ -69,13 +88,14 @@ async def gather(key: Key, deps: Deps) -> Observed | None:
     """Read the session, its pod and its supervisor; None when there is no such session."""
     raw = await deps.cluster.session(key)
     session = parse.parse_session(raw) if raw else None
-    if session is None or session.status is None:
+    raw_pod = await deps.cluster.pod(key.namespace, pod_name(key.name, session.uid)) if session else None
+    if session is None or (session.status is None and raw_pod is None):
         await _let_orphans_go(key, session, deps)
     if session is None:
         return None
-    raw_pod = await deps.cluster.pod(key.namespace, pod_name(key.name, session.uid))
     pod = parse.parse_pod(raw_pod) if raw_pod else None
-    return Observed(session, pod, await _ask(session, pod, deps))
+    control, has_budget = await _ask(session, pod, deps), await _has_budget(session, deps)
+    return Observed(session, pod, control, has_budget, deps.is_uninstalling)
 
 
 async def apply(plan: Plan, observed: Observed, deps: Deps) -> tuple[Observed, Applied]:
@@ -90,13 +110,25 @@ async def apply(plan: Plan, observed: Observed, deps: Deps) -> tuple[Observed, A
     if pod:
         control = await _steer(plan, pod, session, control, deps)
         await _let_go(plan, pod, deps)
+    if plan.budget:
+        applied = await _change_budget(plan.budget, session, applied, deps)
+    if pod and plan.end_sidecars:
+        await deps.cluster.end_sidecars(pod)
+        log.info("sidecars ended", pod=f"{pod.namespace}/{pod.name}")
     if plan.release_session:
         others = tuple(each for each in session.finalizers if each != SESSION_FINALIZER)
         session = await _set_finalizers(session, others, deps)
     if plan.delete_session:
         await deps.cluster.delete_session(session)
         log.info("finished session deleted", session=str(session.key))
-    return Observed(session, pod, control), applied
+    made = None if applied.budget_refusal else plan.budget
+    return eviction.after(replace(observed, session=session, control=control), made), applied
+
+
+async def _has_budget(session: Session, deps: Deps) -> bool:
+    if not eviction.may_have_budget(session):
+        return False
+    return await deps.cluster.budget(session.key.namespace, pod_name(session.key.name, session.uid)) is not None
 
 
 async def _ask(session: Session, pod: Pod | None, deps: Deps) -> SessionSnapshot | Silence:
@@ -140,6 +172,26 @@ async def _let_orphans_go(key: Key, session: Session | None, deps: Deps) -> None
             log.warning("orphaned pod released", pod=f"{pod.namespace}/{pod.name}")
 
 
+async def _let_unreadable_go(key: Key, why: SpecError, deps: Deps) -> datetime | None:
+    """Let a session go that another version has written; raise `why` where it is still wanted, and left alone."""
+    raw = await deps.cluster.session(key)
+    known = parse.parse_metadata(raw) if raw else None
+    if known is None:
+        return None
+    if not (known.is_deleting or deps.is_uninstalling):
+        raise why
+    pods = [parse.parse_pod(each) for each in await deps.cluster.pods_labelled(key)]
+    for pod in pods:
+        await _let_go(leftovers.clear_out(pod, deps.clock.now(), deps.limits), pod, deps)
+    if pods:
+        return deps.clock.now() + deps.limits.create_retry
+    if known.is_held:
+        others = tuple(each for each in known.finalizers if each != SESSION_FINALIZER)
+        await deps.cluster.set_session_finalizers(known, others)
+        log.warning("session let go unread", session=str(key), why=str(why))
+    return None
+
+
 async def _release(pod: Pod, deps: Deps) -> None:
     others = tuple(each for each in pod.finalizers if each != REPORT_FINALIZER)
     await deps.cluster.set_pod_finalizers(pod, others)
@@ -161,6 +213,21 @@ async def _create_pod(session: Session, deps: Deps) -> Applied:
         return Applied(refusal=Trouble(refusal.reason, refusal.message))
     log.info("pod created", session=str(session.key), pod=manifest["metadata"]["name"])
     return Applied(pod_name=manifest["metadata"]["name"])
+
+
+async def _change_budget(change: BudgetChange, session: Session, applied: Applied, deps: Deps) -> Applied:
+    name = pod_name(session.key.name, session.uid)
+    if change is BudgetChange.DELETE:
+        await deps.cluster.delete_budget(session.key.namespace, name)
+        log.info("pod may be evicted", session=str(session.key))
+        return applied
+    try:
+        await deps.cluster.create_budget(build_budget(session))
+    except BudgetRefused as refusal:
+        log.warning("budget refused", session=str(session.key), reason=refusal.reason, message=refusal.message)
+        return replace(applied, budget_refusal=Trouble(refusal.reason, refusal.message))
+    log.info("pod protected from eviction", session=str(session.key))
+    return applied
 
 
 async def _set_finalizers(session: Session, finalizers: tuple[str, ...], deps: Deps) -> Session:

@@ -1,5 +1,6 @@
 """The operator's own endpoint: probes, the pokes of supervisors, and metrics."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -51,9 +52,13 @@ async def readyz(request: web.Request) -> web.Response:
 
 
 async def metrics(request: web.Request) -> web.Response:
-    """Answer a scrape, in the format that it asks for: OpenMetrics, or Prometheus' text."""
+    """Answer a scrape, in the format that it asks for: OpenMetrics, or Prometheus' text.
+
+    In a thread: with a hundred namespaces it takes tenths of a second, and no session's end shall wait for them.
+    """
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-    return web.Response(body=encode(request.app[DEPS].registry), headers={"Content-Type": content_type})
+    text = await asyncio.to_thread(encode, request.app[DEPS].registry)
+    return web.Response(body=text, headers={"Content-Type": content_type})
 
 
 async def poked(request: web.Request) -> web.Response:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 from botsession_operator.core.plan import Limits
@@ -41,6 +42,15 @@ class Settings:
     #: HOSTNAME: who Events are from.
     identity: str = "botsession-operator"
     limits: Limits = field(default_factory=Limits)
+    #: BOTSESSION_DEPLOYMENT, as namespace/name: the operator's own, which `uninstall` stops; None stops nothing.
+    deployment: tuple[str, str] | None = None
+    #: BOTSESSION_FINALIZER_POLICY: the MutatingAdmissionPolicyBinding that `uninstall` deletes, so that no new session
+    #: is held; None where there is none.
+    finalizer_policy: str | None = None
+    #: Set by the command `uninstall`: every session is to end.
+    is_uninstalling: bool = False
+    #: BOTSESSION_UNINSTALL_TIMEOUT_SECONDS: how long `uninstall` waits for sessions to end, of Helm's usual 5 minutes.
+    uninstall_timeout: timedelta = timedelta(seconds=240)
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
@@ -62,6 +72,9 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         log_level=_choice(environ, "BOTSESSION_LOG_LEVEL", ("info", "debug", "warning", "error")),
         kubeconfig=Path(environ["KUBECONFIG"]) if environ.get("KUBECONFIG") else None,
         identity=environ.get("HOSTNAME", "botsession-operator"),
+        finalizer_policy=environ.get("BOTSESSION_FINALIZER_POLICY") or None,
+        deployment=_deployment(environ.get("BOTSESSION_DEPLOYMENT", "")),
+        uninstall_timeout=_seconds(environ, "BOTSESSION_UNINSTALL_TIMEOUT_SECONDS", "240"),
     )
 
 
@@ -102,3 +115,19 @@ def _workers(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise SettingsError("BOTSESSION_WORKERS must be a whole number, at least 1")
     return int(text)
+
+
+def _deployment(text: str) -> tuple[str, str] | None:
+    namespace, _, name = text.partition("/")
+    if text and not (namespace and name):
+        raise SettingsError(
+            "BOTSESSION_DEPLOYMENT must be a namespace and a name, for example botsession-system/operator"
+        )
+    return (namespace, name) if text else None
+
+
+def _seconds(environ: Mapping[str, str], name: str, default: str) -> timedelta:
+    text = environ.get(name, default)
+    if not text.isdecimal() or int(text) < 1:
+        raise SettingsError(f"{name} must be a whole number of seconds, at least 1")
+    return timedelta(seconds=int(text))

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from botsession_operator.api.admission import admit
-from botsession_operator.api.spec import EndNow, PodRetention, RuntimeSource, SpecError, parse_spec
+from botsession_operator.api.spec import EndNow, EvictionPolicy, PodRetention, RuntimeSource, SpecError, parse_spec
 from tests.manifests import ADMITTED, REFUSALS, Json, Refusal, session
 
 
@@ -31,6 +31,7 @@ def test_the_smallest_session_gets_every_default() -> None:
         "joinTimeout": "1m",
         "shutdown": {"mode": "Graceful", "gracePeriod": "30s", "cancelPeriod": "10s", "farewell": ""},
         "end": EndNow.NO,
+        "eviction": EvictionPolicy.ALLOW,
         "ttlAfterFinished": "1h",
         "podRetention": PodRetention.NEVER,
     }

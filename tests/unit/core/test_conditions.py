@@ -9,7 +9,21 @@ from botsession_operator.api.status import Condition, ConditionStatus, Condition
 from botsession_operator.core.conditions import Claim, claims, merge
 from botsession_operator.core.finish import conclude
 from botsession_operator.core.observe import Observed, Silence, Trouble
-from tests.builders import NOW, ago, asked, ended, observed, pod, report, session, snapshot, started, status, waiting
+from tests.builders import (
+    NOW,
+    ago,
+    asked,
+    ended,
+    observed,
+    pod,
+    report,
+    session,
+    snapshot,
+    started,
+    status,
+    unmet,
+    waiting,
+)
 
 TRUE, FALSE, UNKNOWN = ConditionStatus.TRUE, ConditionStatus.FALSE, ConditionStatus.UNKNOWN
 CREATED, STARTED = ConditionType.POD_CREATED, ConditionType.STARTED
@@ -24,14 +38,25 @@ def said(seen: Observed, refusal: Trouble | None = None) -> dict[ConditionType, 
 @pytest.mark.parametrize(
     ("seen", "reason"),
     [
-        pytest.param(observed(session(), None), "ContainerCreating", id="the pod is created by this pass"),
-        pytest.param(observed(session(), waiting()), "ContainerCreating", id="the container is on its way"),
+        pytest.param(observed(session(), None), "WaitingForNode", id="the pod is created by this pass"),
         pytest.param(observed(session(), waiting("ErrImagePull")), "ErrImagePull", id="in the kubelet's words"),
-        pytest.param(observed(session(), pod(), snapshot(BotState.STARTING)), "BotStarting", id="the bot starts"),
+        pytest.param(observed(session(), pod(), snapshot(BotState.STARTING)), "ImportingBot", id="the bot starts"),
     ],
 )
 def test_what_a_session_waits_for_before_it_starts(seen: Observed, reason: str) -> None:
     assert said(seen)[STARTED] == (FALSE, reason)
+
+
+IMPORTED: Final = status(conditions=(unmet(STARTED, "StartingPipeline"),))
+
+
+def test_a_bot_that_was_imported_stays_so_when_its_supervisor_is_silent() -> None:
+    assert STARTED not in said(observed(session(IMPORTED), pod(), Silence.UNREACHABLE))
+
+
+def test_a_supervisor_that_answers_says_what_its_bot_is_at() -> None:
+    control = snapshot(BotState.STARTING, bot_imported_at=ago(52))
+    assert said(observed(session(IMPORTED), pod(), control))[STARTED] == (FALSE, "StartingPipeline")
 
 
 def test_a_session_has_started_when_its_pipeline_has() -> None:

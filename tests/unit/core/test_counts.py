@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from botsession_contract.lifecycle import Cause, Mode, Outcome, Phase, Reason, ReportedBy, Step
+from botsession_contract.lifecycle import Cause, Farewell, Mode, Outcome, Phase, Reason, ReportedBy, Step
 from botsession_contract.report import DanglingTasks, StepTaken
 from botsession_operator.api.status import EndingStatus, Finish, Status, TimingsStatus
 from botsession_operator.core.counts import Count, Metric, counts
@@ -66,11 +66,32 @@ def test_clocks_that_differ_make_nothing_negative() -> None:
     assert counts("bots", None, skewed) == (Count(Metric.START, 0, ("scheduled",)),)
 
 
-@pytest.mark.parametrize(("left", "tasks", "sessions"), [(3, [3], [1]), (0, [], [])])
-def test_dangling_tasks_are_counted_and_so_are_their_sessions(left: int, tasks: list[int], sessions: list[int]) -> None:
-    after = over(dangling_tasks=DanglingTasks(left))
-    assert [each.value for each in found(Metric.DANGLING_TASKS, None, after)] == tasks
-    assert [each.value for each in found(Metric.WITH_DANGLING_TASKS, None, after)] == sessions
+@pytest.mark.parametrize(
+    ("left", "tasks"),
+    [
+        pytest.param(DanglingTasks(3, unmanaged=1), {"managed": 2, "unmanaged": 1}, id="of both kinds"),
+        pytest.param(DanglingTasks(3, unmanaged=3), {"unmanaged": 3}, id="of one kind"),
+        pytest.param(DanglingTasks(3), {"managed": 3}, id="not told apart"),
+        pytest.param(DanglingTasks(0, unmanaged=0), {}, id="none"),
+    ],
+)
+def test_dangling_tasks_are_counted_by_kind_and_so_are_their_sessions(
+    left: DanglingTasks, tasks: dict[str, int]
+) -> None:
+    after = over(dangling_tasks=left)
+    assert {count.labels[-1]: count.value for count in found(Metric.DANGLING_TASKS, None, after)} == tasks
+    assert len(found(Metric.WITH_DANGLING_TASKS, None, after)) == bool(tasks)
+
+
+@pytest.mark.parametrize("said", [None, *Farewell])
+def test_what_became_of_the_farewell_is_counted_with_the_finish(said: Farewell | None) -> None:
+    ending = replace(asked(Cause.DELETED), farewell=said)
+    label = said or Farewell.UNKNOWN
+    assert found(Metric.FAREWELLS, started(), over(ending=ending)) == [Count(Metric.FAREWELLS, 1, ("bots", label))]
+
+
+def test_a_bot_that_ends_itself_owes_no_farewell() -> None:
+    assert not found(Metric.FAREWELLS, started(), over())
 
 
 def test_stages_of_the_start_are_counted_when_they_become_known() -> None:
@@ -107,7 +128,7 @@ def test_a_report_is_missing_where_a_supervisor_ran(
 def test_each_rung_is_counted_when_the_session_has_ended() -> None:
     ending = walked(Cause.DELETED, Step.END_FRAME, Step.KILL, Step.POD_DELETE)
     rungs = found(Metric.LADDER_STEPS, started(ending=ending), over(ending=ending))
-    assert [count.labels for count in rungs] == [("EndFrame",), ("Kill",), ("PodDelete",)]
+    assert [count.labels for count in rungs] == [("bots", "EndFrame"), ("bots", "Kill"), ("bots", "PodDelete")]
     assert not found(Metric.LADDER_STEPS, started(), started(ending=ending))
 
 

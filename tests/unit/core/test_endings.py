@@ -1,5 +1,6 @@
 """Rule: who wants a session over, how, and by when."""
 
+from dataclasses import replace
 from typing import Final
 
 import pytest
@@ -185,3 +186,49 @@ def test_a_request_carries_what_is_said_of_its_cause() -> None:
 
     assert request
     assert (request.farewell, request.grace_period_seconds, request.cancel_period_seconds) == ("Time is up!", 60, 2)
+
+
+def uninstalling(of: Session, control: object = UNREACHABLE) -> Observed:
+    return Observed(of, pod(), control, is_uninstalling=True)  # type: ignore[arg-type]  # a snapshot or silence
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        pytest.param(
+            uninstalling(session(started())),
+            Wanted(Cause.END_REQUESTED, GRACEFUL, NOW, endings.UNINSTALLED),
+            id="all end, and why is told",
+        ),
+        pytest.param(
+            uninstalling(session(started(), shutdown={"mode": "Immediate"})),
+            Wanted(Cause.END_REQUESTED, IMMEDIATE, NOW, endings.UNINSTALLED),
+            id="as the shutdown says",
+        ),
+        pytest.param(
+            uninstalling(session(started(), end="Graceful")),
+            Wanted(Cause.END_REQUESTED, GRACEFUL, NOW),
+            id="a user's end",
+        ),
+        pytest.param(
+            uninstalling(session(started(), is_deleting=True)), Wanted(Cause.DELETED, GRACEFUL, NOW), id="a deletion"
+        ),
+        pytest.param(
+            uninstalling(session(started(ending=asked(Cause.MAX_DURATION, since=3)))),
+            Wanted(Cause.MAX_DURATION, GRACEFUL, ago(3)),
+            id="what was recorded before stands",
+        ),
+    ],
+)
+def test_uninstalling_ends_what_nobody_has_ended_yet(seen: Observed, expected: Wanted) -> None:
+    assert endings.wanted_ending(seen, NOW) == expected
+
+
+@pytest.mark.parametrize(
+    "control", [UNREACHABLE, snapshot(BotState.ENDING, ending=taken(Cause.END_REQUESTED, since=3))]
+)
+def test_the_next_operator_still_tells_that_the_last_one_was_uninstalled(control: object) -> None:
+    ending = replace(asked(Cause.END_REQUESTED, since=3), message=endings.UNINSTALLED)
+    seen = Observed(session(started(ending=ending)), pod(), control)  # type: ignore[arg-type]  # as above
+
+    assert endings.wanted_ending(seen, NOW) == Wanted(Cause.END_REQUESTED, GRACEFUL, ago(3), endings.UNINSTALLED)

@@ -6,7 +6,7 @@ from typing import Final
 import pytest
 
 from botsession_contract.lifecycle import Cause, Mode, Outcome, Reason, ReportedBy, Step
-from botsession_contract.report import DanglingTasks, Timings
+from botsession_contract.report import DanglingTasks, ExitReport, Timings
 from botsession_operator.api.status import ConditionType
 from botsession_operator.core.endings import wanted_ending
 from botsession_operator.core.finish import Conclusion, conclude, start_trouble_reason
@@ -32,6 +32,7 @@ from tests.builders import (
 STARTED, CREATED = ConditionType.STARTED, ConditionType.POD_CREATED
 KILLED, LOST, NEVER = Outcome.KILLED, Outcome.LOST, Outcome.NEVER_STARTED
 TIMED_OUT: Final = status(ending=asked(Cause.START_TIMEOUT, Mode.IMMEDIATE, step=Step.POD_DELETE))
+SHOT: Final = report(Reason.BOT_EXITED, LOST, exit_code=137)
 NO_CONTAINER: Final = ended("ContainerStatusUnknown", started_at=None)
 
 
@@ -62,6 +63,37 @@ def test_the_report_is_believed() -> None:
     assert (said.finish.reason, said.finish.outcome) == (Reason.IDLE_TIMEOUT, Outcome.CANCELLED)
     assert (said.finish.reported_by, said.finish.stuck_at) == (ReportedBy.RUNTIME, "tts#0")
     assert (said.finished_at, said.dangling_tasks, said.timings) == (ago(1), tasks, timings)
+
+
+@pytest.mark.parametrize(
+    ("word", "left", "reason", "outcome"),
+    [
+        pytest.param("OOMKilled", SHOT, Reason.OUT_OF_MEMORY, KILLED, id="the node saw what the supervisor could not"),
+        pytest.param(
+            "OOMKilled",
+            replace(SHOT, outcome=NEVER),
+            Reason.OUT_OF_MEMORY,
+            NEVER,
+            id="the node saw it, and it had not started",
+        ),
+        pytest.param("Error", SHOT, Reason.BOT_EXITED, LOST, id="the node saw nothing"),
+        pytest.param(
+            "OOMKilled", replace(SHOT, exit_code=1), Reason.BOT_EXITED, LOST, id="the kernel took another process"
+        ),
+        pytest.param(
+            "OOMKilled",
+            replace(SHOT, reason=Reason.MAX_DURATION, outcome=KILLED),
+            Reason.MAX_DURATION,
+            KILLED,
+            id="the supervisor killed it",
+        ),
+    ],
+)
+def test_node_may_know_why_the_bot_was_killed(word: str, left: ExitReport, reason: Reason, outcome: Outcome) -> None:
+    said = conclusion(observed(session(started()), ended(word, left)))
+
+    assert said
+    assert (said.finish.reason, said.finish.outcome, said.finish.reported_by) == (reason, outcome, ReportedBy.RUNTIME)
 
 
 @pytest.mark.parametrize("cause", Cause)
@@ -207,17 +239,17 @@ def test_without_a_report_the_operator_says_what_it_saw(seen: Observed, reason: 
             observed(
                 session(replace(REFUSED, conditions=(unmet(CREATED, "Q", "over quota"),)), startTimeout="1s"), None
             ),
-            "over quota",
+            "startTimeout 1s: creation of the pod 1 s and not done; over quota",
             id="a refusal in the server's words",
         ),
         pytest.param(
             observed(session(replace(TIMED_OUT, conditions=(unmet(STARTED, "ErrImagePull", "404"),))), NO_CONTAINER),
-            "404",
+            "startTimeout 2m: image and container 120 s and not done; 404",
             id="an image's trouble in the kubelet's words",
         ),
         pytest.param(
             observed(session(replace(TIMED_OUT, conditions=(unmet(STARTED, "BotStarting", "slow"),))), NO_CONTAINER),
-            "the bot's container never started: slow",
+            "startTimeout 2m: image and container 120 s and not done; the bot's container never started: slow",
             id="what the container waited for",
         ),
         pytest.param(
@@ -229,6 +261,11 @@ def test_without_a_report_the_operator_says_what_it_saw(seen: Observed, reason: 
             observed(session(), pod(PodState.TERMINATED, failure=Trouble("Evicted", "disk"))),
             "Evicted: disk",
             id="the pod's own failure",
+        ),
+        pytest.param(
+            observed(session(started()), pod(PodState.TERMINATED, deletion_requested_by=ago(1))),
+            "the pod was taken away while its container ran, and left no report",
+            id="a pod that was deleted by force",
         ),
         pytest.param(observed(session(started()), None), "the pod is gone and left no report", id="a pod that went"),
         pytest.param(observed(session(is_deleting=True), None), "no pod was started", id="a pod that never was"),

@@ -1,5 +1,6 @@
 """Rule: what a change of status is worth telling as an Event."""
 
+from dataclasses import replace
 from typing import Final
 
 import pytest
@@ -33,6 +34,12 @@ def over(phase: Phase, reason: Reason, message: str | None = None) -> Status:
             status(Phase.ENDING, ending=asked(Cause.MAX_DURATION)),
             [News(NORMAL, "Ending", "Graceful end asked for: MaxDuration")],
             id="it is asked to end",
+        ),
+        pytest.param(
+            started(),
+            status(Phase.ENDING, ending=replace(asked(Cause.END_REQUESTED), message="somebody left")),
+            [News(NORMAL, "Ending", "Graceful end asked for: EndRequested, somebody left")],
+            id="it is asked to end, and by whom",
         ),
         pytest.param(
             started(),

@@ -9,9 +9,9 @@ from botsession_contract.control import CONTROL_PORT
 from botsession_contract.jsonform import encode
 from botsession_contract.report import to_bytes
 from botsession_operator.api.spec import Json, SpecError
-from botsession_operator.core.observe import Key, PodState, Termination, Trouble
-from botsession_operator.core.parse import CONTROL_PORT_ANNOTATION, parse_pod, parse_session
-from tests.builders import NOW, raw_session, report, started
+from botsession_operator.core.observe import Key, PodState, SessionMetadata, Termination, Trouble
+from botsession_operator.core.parse import CONTROL_PORT_ANNOTATION, parse_metadata, parse_pod, parse_session
+from tests.builders import KEY, NOW, UID, raw_session, report, started
 
 WAITING, RUNNING, TERMINATED = PodState.WAITING, PodState.RUNNING, PodState.TERMINATED
 AT: Final = "2026-01-31T12:00:00Z"
@@ -53,6 +53,35 @@ def raw(state: Json | None = None, *, node: str | None = "node-1", status: Any =
     seen = {"phase": "Pending", "conditions": [SCHEDULED], **(containers if state is not None else {})}
     spec = {"nodeName": node} if node else {}
     return {"metadata": {**known, **metadata}, "spec": spec, "status": {**seen, **(status or {})}}
+
+
+ENDS_SOON: Final = {"activeDeadlineSeconds": 1}
+
+
+@pytest.mark.parametrize(
+    ("status", "spec", "expected"),
+    [
+        pytest.param({}, {}, True, id="one runs"),
+        pytest.param({"containerStatuses": [{"name": "side", "state": {"waiting": {}}}]}, {}, True, id="one waits"),
+        pytest.param(
+            {"containerStatuses": [{"name": "side", "state": {"terminated": {}}}]}, {}, False, id="it is over"
+        ),
+        pytest.param({"containerStatuses": [{"name": "bot", "state": RUNS}]}, {}, False, id="the bot is none"),
+        pytest.param({"phase": "Failed"}, {}, False, id="the pod is over"),
+        pytest.param({}, ENDS_SOON, False, id="it has been told to end"),
+    ],
+)
+def test_whether_containers_run_on_besides_the_bots(status: Json, spec: Json, expected: bool) -> None:
+    seen = raw({"terminated": {"exitCode": 0}}, status=status)
+
+    assert parse_pod({**seen, "spec": seen["spec"] | spec}).has_sidecars is expected
+
+
+def test_a_native_sidecar_is_an_init_container_that_runs() -> None:
+    inits = [{"name": "a", "state": {"terminated": {}}}, {"name": "b", "state": RUNS}]
+
+    assert parse_pod(raw(RUNS, status={"initContainerStatuses": inits})).has_native_sidecars
+    assert not parse_pod(raw(RUNS, status={"initContainerStatuses": inits[:1]})).has_native_sidecars
 
 
 def waits(reason: str, message: str | None = None) -> Json:
@@ -211,3 +240,18 @@ def test_a_status_that_somebody_emptied_counts_as_none() -> None:
 def test_a_spec_that_does_not_fit_is_refused() -> None:
     with pytest.raises(SpecError):
         parse_session({**raw_session(), "spec": {}})
+
+
+def test_a_status_of_another_version_is_refused_and_not_guessed_at() -> None:
+    of_another = {**encode(started()), "phase": "Paused"}
+    with pytest.raises(SpecError, match="the status was written by an operator of another version: phase must be"):
+        parse_session({**raw_session(), "status": of_another})
+
+
+def test_metadata_is_read_whatever_the_rest_is() -> None:
+    raw_metadata = raw_session(finalizers=["botsession.dev/cleanup"], deletionTimestamp=AT)
+
+    known = parse_metadata({**raw_metadata, "spec": {}, "status": {"phase": "Paused"}})
+
+    assert known == SessionMetadata(KEY, UID, "1", is_deleting=True, finalizers=("botsession.dev/cleanup",))
+    assert known.is_held

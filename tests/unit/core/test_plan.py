@@ -138,10 +138,16 @@ def test_the_second_line_deletes_the_pod(seen: Observed, how: PodDeletion | None
 @pytest.mark.parametrize(
     ("its_pod", "delete", "release"),
     [
-        pytest.param(ended(), PodDeletion.NORMAL, True, id="its pod is deleted and let go"),
+        pytest.param(ended(), PodDeletion.OVER, True, id="its pod is deleted and let go"),
         pytest.param(ended(deletion_requested_by=ago(1)), None, True, id="a deleted pod is let go"),
         pytest.param(
             ended(deletion_requested_by=ago(1), finalizers=()), None, False, id="a released pod is waited for"
+        ),
+        pytest.param(
+            ended(has_native_sidecars=True),
+            PodDeletion.NORMAL,
+            True,
+            id="a pod whose native sidecars the kubelet is ending keeps its grace",
         ),
         pytest.param(
             pod(deletion_requested_by=ago(15), finalizers=()),
@@ -195,7 +201,7 @@ RELEASED: Final = ended(finalizers=())
         ),
         pytest.param(
             observed(session(FINISHED, ttlAfterFinished="0s"), RELEASED),
-            Plan(delete_pod=PodDeletion.NORMAL, recheck_at=later(30)),
+            Plan(delete_pod=PodDeletion.OVER, recheck_at=later(30)),
             id="its pod goes first",
         ),
         pytest.param(
@@ -212,8 +218,23 @@ RELEASED: Final = ended(finalizers=())
             id="it takes its kept pod along",
         ),
         pytest.param(
+            observed(session(FINISHED, **ALWAYS), ended(has_sidecars=True)),
+            Plan(release_pod=True, recheck_at=later(30)),
+            id="its kept pod is let go before the sidecars end",
+        ),
+        pytest.param(
+            observed(session(FINISHED, **ALWAYS), ended(finalizers=(), has_sidecars=True)),
+            Plan(end_sidecars=True, recheck_at=later(3540)),
+            id="the sidecars of its kept pod end",
+        ),
+        pytest.param(
+            observed(session(FINISHED), ended(finalizers=(), has_sidecars=True)),
+            Plan(delete_pod=PodDeletion.OVER, recheck_at=later(30)),
+            id="sidecars end with their pod where it goes",
+        ),
+        pytest.param(
             observed(session(FINISHED, is_deleting=True, **ALWAYS), RELEASED),
-            Plan(delete_pod=PodDeletion.NORMAL, recheck_at=later(30)),
+            Plan(delete_pod=PodDeletion.OVER, recheck_at=later(30)),
             id="a kept pod goes before its session",
         ),
     ],

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from botsession_contract.jsonform import Unknown, decode
-from botsession_contract.launch import LAUNCH_ENV, Launch, Overrides, Shutdown
+from botsession_contract.launch import LAUNCH_ENV, Launch
 from botsession_contract.lifecycle import Mode
 from botsession_contract.limits import IdlePrompt, SessionLimits
+from botsession_contract.shutdown import Overrides, Shutdown
 from botsession_operator.api.spec import Json, SpecError
 from botsession_operator.core.pods import (
     RUNTIME_VOLUME,
@@ -57,6 +58,14 @@ def test_the_supervisor_is_told_what_to_run() -> None:
 
     assert (told.target, told.body, told.token_sha256) == ("bot.py", {"caller": "x"}, "digest")
     assert told.poke_url == "http://operator:8475/v1/poke/bots/support-42"
+
+
+def test_the_supervisor_is_told_which_variables_are_secret() -> None:
+    from_secret = {"name": "SIP", "valueFrom": {"secretKeyRef": {"name": "sip", "key": "trunk"}}}
+    from_pod = {"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}
+    env = [from_secret, from_pod, {"name": "VOICE", "value": "alloy"}]
+
+    assert launch(build(bot={**raw_spec()["bot"], "env": env})).secret_env == ("SIP",)
 
 
 def test_the_supervisor_is_told_how_to_end() -> None:

@@ -4,6 +4,7 @@ Hypothesis plays the world: time, the user, the kubelet, the bot, the wire. Afte
 it is down, so that passes that never came (a restart, a lost event) are part of the game.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -14,22 +15,34 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from botsession_contract.control import SessionSnapshot
 from botsession_contract.jsonform import decode, encode
-from botsession_contract.lifecycle import BotState, Cause, Mode, Outcome, Reason
+from botsession_contract.lifecycle import NEXT_PHASES, BotState, Cause, Mode, Outcome, Reason
 from botsession_contract.names import SESSION_FINALIZER
 from botsession_contract.report import Ending
-from botsession_operator.api.spec import EndNow, PodRetention
+from botsession_operator.api.spec import EndNow, EvictionPolicy, PodRetention
 from botsession_operator.api.status import Status
-from botsession_operator.core import endings
+from botsession_operator.core import endings, eviction
+from botsession_operator.core.eviction import BudgetChange
 from botsession_operator.core.limits import session_limits
 from botsession_operator.core.observe import Observed, Pod, PodState, Silence, Termination, Trouble
+from botsession_operator.core.pace import write_at
 from botsession_operator.core.plan import Limits, Plan, PodDeletion, make_plan
 from botsession_operator.core.status import Applied, derive_status
 from tests.builders import NOW, POD_NAME, adjusted, report, session, waiting
 
 LIMITS: Final = Limits()
-GRACE: Final = {PodDeletion.NORMAL: timedelta(seconds=45), PodDeletion.SHORT: timedelta(seconds=5)}
+GRACE: Final = {
+    PodDeletion.NORMAL: timedelta(seconds=45),
+    PodDeletion.OVER: timedelta(seconds=30),
+    PodDeletion.SHORT: timedelta(seconds=5),
+}
+#: Always the same ones; a story that ever failed is told again in test_crash.
+RUNS: Final = 2000
 #: An ending on a dead node, asked for every two seconds: the ladder, the pod's grace, and both margins.
 MOST_LOOKS: Final = 100
+
+
+class Refused(Exception):
+    """The API server has not taken a write: the pass ends there, and the next one begins from what it reads."""
 
 
 class Sessions(RuleBasedStateMachine):
@@ -42,8 +55,12 @@ class Sessions(RuleBasedStateMachine):
         self.pod: Pod | None = None
         self.supervisor: SessionSnapshot | None = None
         self.answers = self.is_working = True
-        self.is_gone = False
+        self.is_gone = self.has_budget = False
         self.created = self.finishes = 0
+        #: Pods that were torn away before anything was recorded: whoever does that gets another one.
+        self.unrecorded = 0
+        #: After how many more writes the API server refuses one; None: it takes all.
+        self.refuses_after: int | None = None
 
     # The world's moves.
 
@@ -68,6 +85,11 @@ class Sessions(RuleBasedStateMachine):
         spec = replace(self.session.spec, ttl_after_finished=ttl, pod_retention=retention)
         self.session = replace(self.session, spec=spec, generation=self.session.generation + 1)
 
+    @rule(policy=st.sampled_from(EvictionPolicy))
+    def the_eviction_policy_is_edited(self, policy: EvictionPolicy) -> None:
+        spec = replace(self.session.spec, eviction=policy)
+        self.session = replace(self.session, spec=spec, generation=self.session.generation + 1)
+
     @rule(end=st.sampled_from([EndNow.GRACEFUL, EndNow.IMMEDIATE]))
     def an_end_is_requested(self, end: EndNow) -> None:
         if self.session.spec.end is not EndNow.IMMEDIATE:
@@ -75,7 +97,8 @@ class Sessions(RuleBasedStateMachine):
 
     @rule()
     def the_session_is_deleted(self) -> None:
-        self.session = replace(self.session, is_deleting=True)
+        generation = self.session.generation + (not self.session.is_deleting)
+        self.session = replace(self.session, is_deleting=True, generation=generation)
         self.is_gone = self.is_gone or not self.session.finalizers
 
     @rule()
@@ -98,7 +121,12 @@ class Sessions(RuleBasedStateMachine):
     def the_pipeline_starts(self) -> None:
         deadline = self.now + timedelta(minutes=10)
         limits = session_limits(self.session.spec)
-        self._know(state=BotState.RUNNING, started_at=self.now, deadline=deadline, limits=limits)
+        self._know(state=BotState.RUNNING, started_at=self.now, deadline=deadline, limits=limits, tells_of_clients=True)
+
+    @precondition(lambda self: self.supervisor and self.supervisor.state is BotState.RUNNING)
+    @rule()
+    def a_client_connects(self) -> None:
+        self._know(client_connected_at=self.now)
 
     @precondition(lambda self: self.supervisor and self.supervisor.state is BotState.RUNNING)
     @rule(cause=st.sampled_from([Cause.IDLE_TIMEOUT, Cause.NO_CLIENT]))
@@ -113,9 +141,10 @@ class Sessions(RuleBasedStateMachine):
             self._know(state=BotState.ENDING, ending=Ending(Cause.EVICTED, Mode.GRACEFUL, self.now))
 
     @precondition(lambda self: self.supervisor)
-    @rule(has_report=st.booleans(), reason=st.sampled_from(["Completed", "Error", "OOMKilled"]))
-    def the_container_ends(self, has_report: bool, reason: str) -> None:
+    @rule(has_report=st.booleans(), reason=st.sampled_from(["Completed", "Error", "OOMKilled"]), runs_on=st.booleans())
+    def the_container_ends(self, has_report: bool, reason: str, runs_on: bool) -> None:
         assert self.supervisor
+        self._change(has_sidecars=runs_on)
         ending, started = self.supervisor.ending, self.supervisor.started_at
         why = Reason(ending.cause) if ending else Reason.COMPLETED
         left = report(why, Outcome.DRAINED, finished_at=self.now, started_at=started, ending=ending)
@@ -129,7 +158,12 @@ class Sessions(RuleBasedStateMachine):
     @precondition(lambda self: self.pod)
     @rule()
     def somebody_tears_the_pod_away(self) -> None:
+        self.unrecorded += self.session.status is None
         self.pod = self.supervisor = None
+
+    @rule(writes=st.integers(0, 4))
+    def the_api_server_refuses_a_write(self, writes: int) -> None:
+        self.refuses_after = writes
 
     # The operator's moves.
 
@@ -143,80 +177,160 @@ class Sessions(RuleBasedStateMachine):
             self._look()
 
     def teardown(self) -> None:
-        """However it came here: a session that is deleted goes, even where nothing but the operator still works."""
-        self.the_session_is_deleted()
+        """However it came here: a session ends, and goes when it is deleted, though nothing but the operator works."""
         self.answers = False
-        for _ in range(MOST_LOOKS):
-            if self.is_gone:
-                break
-            self.now = self._look() or self.now
+        if not self.is_gone:
+            self.now = max(self.now, self._last_deadline())
+            self._look_until(lambda: self.is_gone or self.session.is_finished)
+            assert self.is_gone or self.session.is_finished, "the session has not ended"
+        self.the_session_is_deleted()
+        self._look_until(lambda: self.is_gone)
         assert self.is_gone, "the session is still there"
         assert self.pod is None, "the pod is still there"
+        assert not self.has_budget, "its budget is still there"
+
+    def _look_until(self, holds: Callable[[], bool]) -> None:
+        for _ in range(MOST_LOOKS):
+            if holds():
+                return
+            self.now = self._look() or self.now
+
+    def _last_deadline(self) -> datetime:
+        seen = Observed(self.session, self.pod, self._ask())
+        return endings.deadline(seen) or endings.start_deadline(seen)
 
     # What always holds.
 
     @invariant()
     def at_most_one_pod_and_one_finish(self) -> None:
-        assert self.created <= 1
+        assert self.created <= 1 + self.unrecorded
         assert self.finishes <= 1
 
+    @invariant()
+    def nothing_protects_what_is_over(self) -> None:
+        assert not (self.session.is_finished and self.has_budget)
+
     def _look(self) -> datetime | None:
-        seen = Observed(self.session, self.pod, self._ask())
+        try:
+            return self._pass()
+        except Refused:
+            return self.now + timedelta(seconds=1)
+
+    def _write(self) -> None:
+        """Be about to write."""
+        if self.refuses_after == 0:
+            self.refuses_after = None
+            raise Refused
+        if self.refuses_after:
+            self.refuses_after -= 1
+
+    def _pass(self) -> datetime | None:
+        seen = self._see()
         plan = make_plan(seen, self.now, LIMITS)
         check_plan(seen, plan, self.now)
         applied = self._carry_out(plan)
-        status = derive_status(Observed(self.session, seen.pod, seen.control), plan, applied, self.now)
+        known = eviction.after(replace(seen, session=self.session), plan.budget)
+        status = derive_status(known, plan, applied, self.now)
         check_status(seen.session.status, status)
-        self.finishes += seen.session.status != status and status.finish is not None
-        self.session = replace(self.session, status=decode(Status, encode(status)))
+        waits_until = self._record(self._see(), status)
         self._check_rest(plan, applied)
-        return plan.recheck_at
+        return min((look for look in (plan.recheck_at, waits_until) if look), default=None)
+
+    def _record(self, seen: Observed, status: Status) -> datetime | None:
+        before = self.session.status
+        if status == before:
+            return None
+        due = write_at(seen, status, LIMITS)
+        if due > self.now:
+            assert status.finish is None, "a finish has waited"
+            return due
+        self._write()
+        self.finishes += status.finish is not None
+        self.session = replace(self.session, status=decode(Status, encode(status)))
+        return None
 
     def _carry_out(self, plan: Plan) -> Applied:
-        if plan.hold_session:
-            self.session = replace(self.session, finalizers=(SESSION_FINALIZER,))
-        if plan.create_pod:
-            self.created += 1
-            self.pod = waiting(started_at=None, address=None)
-        if plan.end and self.supervisor:
-            self._know(state=BotState.ENDING, ending=Ending(plan.end.cause, plan.end.mode, self.now))
-        if plan.adjust and self.supervisor:
-            self.supervisor = adjusted(self.supervisor, plan.adjust)
-        if plan.delete_pod:
-            self._delete(plan.delete_pod)
-        if plan.release_pod and self.pod:
-            self._change(finalizers=())
-        self._collect_pod()
-        if plan.delete_session:
-            self.session = replace(self.session, is_deleting=True)
-            self.is_gone = not self.session.finalizers
-        if plan.release_session:
-            self.session = replace(self.session, finalizers=())
-            self.is_gone = True
+        for is_planned, act in self._acts(plan):
+            if is_planned:
+                self._write()
+                act()
         return Applied(POD_NAME if plan.create_pod else None)
+
+    def _acts(self, plan: Plan) -> list[tuple[object, Callable[[], None]]]:
+        """Give what a plan asks for, in the order of `reconcile.apply`."""
+        return [
+            (plan.hold_session, self._hold),
+            (plan.create_pod, self._create),
+            (plan.end and self.supervisor, lambda: self._take_in(plan)),
+            (plan.adjust and self.supervisor, lambda: self._adjust(plan)),
+            (plan.delete_pod, lambda: self._delete(plan.delete_pod)),
+            (plan.release_pod and self.pod, self._release_pod),
+            (plan.budget, lambda: self._protect(plan)),
+            (plan.end_sidecars and self.pod, lambda: self._change(has_sidecars=False)),
+            (plan.release_session, self._release),
+            (plan.delete_session, self._expire),
+        ]
+
+    def _hold(self) -> None:
+        self.session = replace(self.session, finalizers=(SESSION_FINALIZER,))
+
+    def _create(self) -> None:
+        self.created += 1
+        self.pod = waiting(started_at=None, address=None)
+
+    def _take_in(self, plan: Plan) -> None:
+        assert plan.end
+        self._know(state=BotState.ENDING, ending=Ending(plan.end.cause, plan.end.mode, self.now))
+
+    def _adjust(self, plan: Plan) -> None:
+        assert self.supervisor
+        assert plan.adjust
+        self.supervisor = adjusted(self.supervisor, plan.adjust)
+
+    def _release_pod(self) -> None:
+        self._change(finalizers=())
+        self._collect_pod()
+
+    def _protect(self, plan: Plan) -> None:
+        self.has_budget = plan.budget is BudgetChange.CREATE
+
+    def _release(self) -> None:
+        self.session = replace(self.session, finalizers=())
+        self.is_gone = True
+
+    def _expire(self) -> None:
+        self.the_session_is_deleted()
 
     def _check_rest(self, plan: Plan, applied: Applied) -> None:
         """Look again at once where nothing was changed: there must be nothing to do and nothing to write."""
         acts = (plan.create_pod, plan.adjust, plan.end, plan.delete_pod, plan.conclusion, plan.release_pod)
-        if any(acts) or plan.delete_session or self.is_gone:
+        more = (plan.budget, plan.end_sidecars, plan.delete_session)
+        if any(acts) or any(more) or self.is_gone:
             return
-        seen = Observed(self.session, self.pod, self._ask())
+        seen = self._see()
         again = make_plan(seen, self.now, LIMITS)
         assert replace(again, wanted=None, recheck_at=None) == Plan()
-        assert derive_status(seen, again, Applied(), self.now) == self.session.status
+        status = derive_status(seen, again, Applied(), self.now)
+        assert status == self.session.status or write_at(seen, status, LIMITS) > self.now
+
+    def _see(self) -> Observed:
+        has_budget = eviction.may_have_budget(self.session) and self.has_budget
+        return Observed(self.session, self.pod, self._ask(), has_budget)
 
     def _ask(self) -> SessionSnapshot | Silence:
         if self.supervisor is None or self.session.is_finished:
             return Silence.NOT_ASKED
         return replace(self.supervisor, now=self.now) if self.answers else Silence.UNREACHABLE
 
-    def _delete(self, how: PodDeletion) -> None:
+    def _delete(self, how: PodDeletion | None) -> None:
         assert self.pod
+        assert how
         if how is PodDeletion.FORCED:
             self._change(deletion_requested_by=self.now)
             self._end(None)
         elif self.pod.deletion_requested_by is None:
             self._change(deletion_requested_by=self.now + GRACE[how])
+        self._collect_pod()
 
     def _collect_pod(self) -> None:
         if self.pod and self.pod.state is PodState.TERMINATED and self.pod.is_deleting and not self.pod.is_held:
@@ -241,8 +355,14 @@ def check_plan(seen: Observed, plan: Plan, now: datetime) -> None:
     is_finished = seen.session.is_finished
     assert not (plan.create_pod and (seen.pod or (recorded and recorded.pod_name)))
     assert not (plan.release_pod and not is_finished)
+    assert not (plan.end_sidecars and not is_finished)
     assert not (plan.release_session and (seen.pod or not is_finished or not seen.session.is_deleting))
     assert not (plan.conclusion and is_finished)
+    if plan.budget is BudgetChange.CREATE:
+        assert not is_finished
+        assert plan.wanted is None
+        assert plan.conclusion is None
+        assert seen.session.spec.eviction is not EvictionPolicy.ALLOW
     if plan.delete_session:
         ttl = seen.session.spec.ttl_after_finished
         assert recorded
@@ -251,6 +371,11 @@ def check_plan(seen: Observed, plan: Plan, now: datetime) -> None:
         assert now >= recorded.finished_at + ttl
         assert seen.pod is None or not seen.pod.is_held
     assert plan.recheck_at is None or plan.recheck_at >= now
+    limit = endings.deadline(seen) or endings.start_deadline(seen)
+    if not is_finished and now >= limit:
+        assert plan.wanted or plan.conclusion, "a deadline is missed"
+    if not is_finished and isinstance(seen.control, SessionSnapshot) and plan.wanted:
+        assert plan.end or seen.control.ending or plan.conclusion, "the supervisor is not told"
     if not is_finished and plan.wanted is None:
         assert plan.recheck_at
         assert plan.recheck_at <= (endings.deadline(seen) or endings.start_deadline(seen))
@@ -260,6 +385,8 @@ def check_status(before: Status | None, after: Status) -> None:
     """Hold a status to what was written before it."""
     if before and before.finish:
         assert after == before
+    if before and before.phase is not after.phase:
+        assert after.phase in NEXT_PHASES[before.phase]
     if before and before.ending:
         assert after.ending
         assert after.ending.cause is before.ending.cause
@@ -269,7 +396,7 @@ def check_status(before: Status | None, after: Status) -> None:
 
 
 Sessions.TestCase.settings = settings(
-    max_examples=120,
+    max_examples=RUNS,
     stateful_step_count=20,
     deadline=None,
     derandomize=True,

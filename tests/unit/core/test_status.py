@@ -8,7 +8,7 @@ import pytest
 
 from botsession_contract.control import SessionSnapshot
 from botsession_contract.jsonform import decode, encode
-from botsession_contract.lifecycle import BotState, Cause, Mode, Outcome, Phase, Reason, Step
+from botsession_contract.lifecycle import BotState, Cause, Farewell, Mode, Outcome, Phase, Reason, Step
 from botsession_contract.report import DanglingTasks, Ending, ExitReport, StepTaken, Timings
 from botsession_operator.api.status import EndingStatus, Status, TimingsStatus
 from botsession_operator.core.observe import Observed, Silence, Trouble
@@ -174,6 +174,39 @@ def test_each_step_is_recorded_with_its_time(
     assert (ending.steps, ending.step) == (steps, steps[-1].step)
 
 
+def test_who_asked_is_told_where_the_cause_does_not_tell_it() -> None:
+    seen = replace(observed(session(started()), pod()), is_uninstalling=True)
+
+    ending = after(seen).ending
+
+    assert ending
+    assert (ending.cause, ending.message) == (Cause.END_REQUESTED, "the operator was being uninstalled")
+
+
+@pytest.mark.parametrize(
+    ("cause", "message"),
+    [(Cause.END_REQUESTED, "the operator was being uninstalled"), (Cause.EVICTED, None)],
+    ids=["told", "it was somebody else"],
+)
+def test_an_ending_that_was_over_in_a_moment_still_tells_who_asked(cause: Cause, message: str | None) -> None:
+    left = report(Reason(cause), ending=taken(cause))
+    seen = replace(observed(session(started()), ended(left=left)), is_uninstalling=True)
+
+    ending = after(seen).ending
+
+    assert ending
+    assert (ending.cause, ending.message) == (cause, message)
+
+
+def test_an_operator_on_its_way_out_may_have_recorded_the_ending_and_not_who_asked() -> None:
+    before = started(ending=asked(Cause.END_REQUESTED, since=2))
+    left = report(Reason.END_REQUESTED, ending=taken(Cause.END_REQUESTED))
+    ending = after(replace(observed(session(before), ended(left=left)), is_uninstalling=True)).ending
+
+    assert ending
+    assert ending.message == "the operator was being uninstalled"
+
+
 def test_a_finish_is_written_once() -> None:
     done = finished(report())
 
@@ -249,13 +282,52 @@ WALKED: Final = taken(Cause.EVICTED, Mode.GRACEFUL, Step.END_FRAME, Step.KILL, s
             EndingStatus(Cause.EVICTED, Mode.GRACEFUL, ago(9), Step.POD_DELETE, (*WALKED.steps, DELETED)),
             id="the operator's own step is kept beside the report's",
         ),
+        pytest.param(
+            started(ending=replace(asked(Cause.END_REQUESTED, since=20), message="somebody left")),
+            report(Reason.END_REQUESTED, ending=WALKED),
+            EndingStatus(Cause.END_REQUESTED, Mode.GRACEFUL, ago(9), Step.KILL, WALKED.steps, message="somebody left"),
+            id="who asked stays told",
+        ),
     ],
 )
 def test_the_ending_of_a_finished_session(before: Status | None, left: ExitReport, ending: EndingStatus | None) -> None:
     said = finished(left, before)
 
-    assert said.ending == ending
+    assert (replace(said.ending, farewell=None) if said.ending else None) == ending
     assert said.ending_at == (ending.requested_at if ending else None)
+
+
+SPOKEN: Final = replace(WALKED, farewell=Farewell.SPOKEN)
+NEVER: Final = report(Reason.EVICTED, Outcome.NEVER_STARTED, ending=WALKED)
+
+
+@pytest.mark.parametrize(
+    ("before", "left", "farewell"),
+    [
+        pytest.param(None, report(Reason.EVICTED, ending=SPOKEN), Farewell.SPOKEN, id="as the report tells"),
+        pytest.param(None, report(Reason.EVICTED, ending=WALKED), Farewell.UNKNOWN, id="a runtime of before"),
+        pytest.param(None, NEVER, Farewell.NOT_STARTED, id="a runtime of before, and no pipeline"),
+        pytest.param(
+            started(ending=asked(Cause.DELETED)), report(), Farewell.ALREADY_ENDING, id="the bot was there before us"
+        ),
+    ],
+)
+def test_what_became_of_the_farewell(before: Status | None, left: ExitReport, farewell: Farewell) -> None:
+    said = finished(left, before).ending
+
+    assert said
+    assert said.farewell is farewell
+
+
+def test_without_a_report_nobody_can_tell_of_the_farewell() -> None:
+    said = after(observed(session(started(ending=asked(Cause.DELETED))), None)).ending
+
+    assert said
+    assert said.farewell is Farewell.UNKNOWN
+
+
+def test_a_finish_tells_when_the_client_left() -> None:
+    assert finished(report(client_disconnected_at=ago(3))).client_disconnected_at == ago(3)
 
 
 def test_timings_count_from_the_creation() -> None:

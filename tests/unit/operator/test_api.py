@@ -1,14 +1,20 @@
 """How the API server's answers, and its silence, reach a pass."""
 
+import json
 from collections.abc import AsyncIterator
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from kubernetes.aio import client
+from structlog.typing import EventDict
 
+from botsession_operator.core.news import News, Severity
 from botsession_operator.effects import api
-from botsession_operator.errors import ClusterUnavailable
+from botsession_operator.effects.estate import KubernetesEstate
+from botsession_operator.effects.kubernetes import KubernetesCluster
+from botsession_operator.errors import ClusterUnavailable, PodRefused
+from tests.builders import session
 
 
 class Server:
@@ -85,3 +91,98 @@ async def test_a_server_that_is_gone_is_transient() -> None:
     async with client.ApiClient(client.Configuration(host="http://127.0.0.1:1")) as nowhere:
         with pytest.raises(ClusterUnavailable):
             await api.request(nowhere, "GET", "/p")
+
+
+#: What an API server answers who is asked to create something in a namespace that is being deleted.
+TERMINATING = json.dumps(
+    {
+        "reason": "Forbidden",
+        "message": "pods is forbidden: unable to create new content in namespace bots because it is being terminated",
+        "details": {"causes": [{"reason": "NamespaceTerminating", "message": "namespace bots is being terminated"}]},
+    }
+)
+
+
+async def test_a_pod_in_a_namespace_that_is_being_deleted_is_refused_for_that(
+    connected: client.ApiClient, server: Server
+) -> None:
+    server.status, server.body = 403, TERMINATING
+
+    with pytest.raises(PodRefused) as refused:
+        await KubernetesCluster(connected, "operator-0").create_pod({"metadata": {"namespace": "bots", "name": "p"}})
+
+    assert refused.value.reason == "NamespaceTerminating"
+
+
+@pytest.mark.parametrize(
+    ("body", "loudly"),
+    [
+        pytest.param(TERMINATING, False, id="in a namespace that is being deleted"),
+        pytest.param('{"reason": "Forbidden", "message": "no right"}', True, id="for want of a right"),
+    ],
+)
+async def test_an_event_that_is_refused_is_complained_of_where_somebody_can_act(
+    connected: client.ApiClient, server: Server, logs: list[EventDict], body: str, loudly: bool
+) -> None:
+    server.status, server.body = 403, body
+
+    await KubernetesCluster(connected, "operator-0").tell(session(), News(Severity.NORMAL, "Started", "it has"))
+
+    assert any(line["log_level"] == "warning" for line in logs) is loudly
+
+
+async def test_the_estate_is_looked_for_in_all_namespaces_or_in_those_that_are_named(
+    connected: client.ApiClient, server: Server
+) -> None:
+    server.body = '{"items": [{}]}'
+
+    assert len(await KubernetesEstate(connected).sessions()) == 1
+    assert server.last["path"] == "/apis/botsession.dev/v1alpha1/botsessions"
+    assert len(await KubernetesEstate(connected, ("a", "b")).pods()) == 2
+    assert server.last["path"] == "/api/v1/namespaces/b/pods?labelSelector=botsession.dev/session"
+
+
+async def test_a_crd_that_is_gone_has_taken_its_sessions_along(connected: client.ApiClient, server: Server) -> None:
+    server.status, server.body = 404, "404 page not found"
+
+    assert await KubernetesEstate(connected).sessions() == []
+
+
+async def test_an_estate_that_cannot_be_read_is_not_taken_for_empty(
+    connected: client.ApiClient, server: Server
+) -> None:
+    server.status, server.body = 403, '{"message": "no right"}'
+
+    with pytest.raises(ClusterUnavailable, match="no right"):
+        await KubernetesEstate(connected).sessions()
+
+
+async def test_the_operator_is_stopped_by_its_scale(connected: client.ApiClient, server: Server) -> None:
+    await KubernetesEstate(connected, (), ("system", "operator")).stop_operator()
+
+    assert (server.last["method"], server.last["body"]) == ("PATCH", '{"spec": {"replicas": 0}}')
+    assert server.last["path"] == "/apis/apps/v1/namespaces/system/deployments/operator/scale"
+
+
+async def test_an_operator_that_is_not_there_needs_no_stopping(connected: client.ApiClient, server: Server) -> None:
+    await KubernetesEstate(connected).stop_operator()
+    assert server.last == {}
+
+    server.status = 404
+    await KubernetesEstate(connected, (), ("system", "operator"), "finalizer").stop_operator()
+
+
+async def test_no_new_session_is_held_once_the_operator_is_stopped(connected: client.ApiClient, server: Server) -> None:
+    await KubernetesEstate(connected, policy="finalizer").stop_operator()
+
+    policies = "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicybindings"
+    assert (server.last["method"], server.last["path"]) == ("DELETE", f"{policies}/finalizer")
+
+
+async def test_an_operator_that_cannot_be_stopped_is_no_silent_matter(
+    connected: client.ApiClient, server: Server
+) -> None:
+    server.status, server.body = 403, '{"message": "no right"}'
+
+    with pytest.raises(ClusterUnavailable, match="no right"):
+        await KubernetesEstate(connected, (), ("system", "operator")).stop_operator()

@@ -37,7 +37,7 @@ class Supervisor:
 
 def requests(registry: CollectorRegistry) -> dict[tuple[str, str], float]:
     found = samples(registry, "botsession_control_requests_total")
-    return {(labels["action"], labels["code"]): value for labels, value in found}
+    return {(labels["action"], labels["code"]): value for labels, value in found if value}
 
 
 async def _known(_: web.Request) -> web.StreamResponse:
@@ -89,6 +89,26 @@ async def test_a_deadline_is_told(control: HttpControl, its_pod: Pod, supervisor
 
 async def _refuse(_: web.Request) -> web.StreamResponse:
     return web.json_response({"title": "Conflict"}, status=409)
+
+
+async def _refuse_changes(request: web.Request) -> web.StreamResponse:
+    return await (_known if request.method == "GET" else _refuse)(request)
+
+
+@pytest.mark.parametrize("action", ["end", "adjust"])
+async def test_supervisor_that_refuses_since_its_session_has_gone_on_is_asked_how_far(
+    control: HttpControl, its_pod: Pod, supervisor: Supervisor, registry: CollectorRegistry, action: str
+) -> None:
+    supervisor.answer = _refuse_changes
+    asks = {
+        "end": control.end(its_pod, "token", EndRequest(Mode.GRACEFUL)),
+        "adjust": control.adjust(its_pod, "token", SessionPatch(later(60))),
+    }
+    answer = await asks.pop(action)
+    next(iter(asks.values())).close()
+
+    assert answer == snapshot()
+    assert requests(registry) == {(action, "409"): 1, ("snapshot", "200"): 1}
 
 
 async def _babble(_: web.Request) -> web.StreamResponse:

@@ -4,6 +4,7 @@ Each story is lived through once per write, with an operator that dies just befo
 out. A new operator, which knows nothing but what it can read, goes on.
 """
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any, Final
@@ -25,6 +26,9 @@ WRITES: Final = {
     "create_pod",
     "delete_pod",
     "set_pod_finalizers",
+    "create_budget",
+    "delete_budget",
+    "end_sidecars",
     "end",
     "adjust",
     "tell",
@@ -88,6 +92,11 @@ class Mortals:
             except Died:
                 continue
             return
+
+    async def attempt(self) -> None:
+        """Give passes until nothing is to be done, or until an operator dies."""
+        with contextlib.suppress(Died):
+            await self.world.settle(self._operator())
 
     def _operator(self) -> Deps:
         deps = self.world.deps()
@@ -175,6 +184,37 @@ async def is_kept_with_its_pod_and_expires(world: World, operators: Mortals) -> 
     world.clock.pass_(60)
 
 
+async def is_protected_until_it_is_over(world: World, operators: Mortals) -> None:
+    await _talk(world, operators, eviction="Never")
+    assert world.cluster.budgets.names(), "it is not protected"
+    world.report(Reason.COMPLETED)
+    await operators.settle()
+    assert not world.cluster.budgets.names(), "it is over and still protected"
+    world.delete()
+
+
+async def is_protected_while_it_is_in_call(world: World, operators: Mortals) -> None:
+    await _talk(world, operators, eviction="WhenIdle")
+    assert not world.cluster.budgets.names(), "it is protected from nothing"
+    world.connect_client()
+    await operators.settle()
+    assert world.cluster.budgets.names(), "it is not protected"
+    world.delete()
+    await operators.settle()
+    assert not world.cluster.budgets.names(), "it ends and is still protected"
+    world.end_as_asked()
+
+
+async def is_allowed_to_go_as_soon_as_it_is_protected(world: World, operators: Mortals) -> None:
+    """Give the edit just when an operator may have died between the budget and the record of it."""
+    world.apply(maxSessionDuration="1m", eviction="Never")
+    await operators.attempt()
+    world.edit(eviction="Allow")
+    await operators.settle()
+    assert not world.cluster.budgets.names(), "nothing was to protect it"
+    world.delete()
+
+
 STORIES: Final[dict[Story, tuple[Reason, Outcome]]] = {
     completes: (Reason.COMPLETED, Outcome.DRAINED),
     runs_out_of_time: (Reason.MAX_DURATION, Outcome.DRAINED),
@@ -183,6 +223,9 @@ STORIES: Final[dict[Story, tuple[Reason, Outcome]]] = {
     hangs_and_is_killed: (Reason.DELETED, Outcome.KILLED),
     expires: (Reason.COMPLETED, Outcome.DRAINED),
     is_kept_with_its_pod_and_expires: (Reason.BOT_EXITED, Outcome.LOST),
+    is_protected_until_it_is_over: (Reason.COMPLETED, Outcome.DRAINED),
+    is_protected_while_it_is_in_call: (Reason.DELETED, Outcome.DRAINED),
+    is_allowed_to_go_as_soon_as_it_is_protected: (Reason.DELETED, Outcome.NEVER_STARTED),
     never_gets_a_pod: (Reason.POD_REJECTED, Outcome.NEVER_STARTED),
 }
 
@@ -209,8 +252,9 @@ def check(operators: Mortals, story: Story) -> None:
 def finishes_counted(operators: Mortals) -> list[tuple[str, str, str]]:
     """Give each finish that any of the operators has counted, as often as it was."""
     shown = [each for of in operators.metrics for each in samples(of.registry, "botsession_finished_total")]
-    assert all(value == 1 for _, value in shown)
-    return [(labels["namespace"], labels["reason"], labels["outcome"]) for labels, _ in shown]
+    counted = [(labels, value) for labels, value in shown if value]
+    assert all(value == 1 for _, value in counted)
+    return [(labels["namespace"], labels["reason"], labels["outcome"]) for labels, _ in counted]
 
 
 each_story = pytest.mark.parametrize("story", [pytest.param(story, id=story.__name__) for story in STORIES])

@@ -1,18 +1,20 @@
 """The numbers that a scrape shows."""
 
+import itertools
 import re
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
 
-from botsession_contract.lifecycle import Cause, Phase, Reason, Step
+from botsession_contract.lifecycle import Cause, Mode, Outcome, Phase, Reason
 from botsession_operator.api.spec import SpecError
 from botsession_operator.core.counts import Metric, Stage
 from botsession_operator.core.observe import Key
 from botsession_operator.errors import ClusterUnavailable, Conflict
-from botsession_operator.metrics import Action, Metrics, NoCode
+from botsession_operator.metrics import BY_NAMESPACE, Action, Metrics, NoCode, Trouble
 from botsession_operator.reconcile import reconcile
 from tests.builders import EVERY_COUNT, KEY, samples
 from tests.fakes import World
@@ -42,6 +44,16 @@ def value(metrics: Metrics, name: str, **labels: str) -> float | None:
     return metrics.registry.get_sample_value(name, labels)
 
 
+def counted(metrics: Metrics, name: str, *labels: str) -> dict[tuple[str, ...], float]:
+    return {tuple(found[label] for label in labels): number for found, number in samples(metrics.registry, name)}
+
+
+def finishes(metrics: Metrics) -> dict[tuple[str, ...], float]:
+    """Give what has been counted, without the zeros."""
+    found = counted(metrics, "botsession_finished_total", "namespace", "reason", "outcome")
+    return {labels: number for labels, number in found.items() if number}
+
+
 def phases(metrics: Metrics) -> dict[str, float]:
     shown = samples(metrics.registry, "botsession_sessions")
     return {f"{labels['namespace']}/{labels['phase']}": value for labels, value in shown if value}
@@ -52,7 +64,7 @@ def test_everything_that_the_core_counts_is_shown(metrics: Metrics) -> None:
 
     assert {count.metric for count in EVERY_COUNT} == {*Metric}
     assert value(metrics, "botsession_finished_total", namespace="bots", reason="Completed", outcome="Drained") == 1
-    assert value(metrics, "botsession_dangling_tasks_total") == 3
+    assert value(metrics, "botsession_dangling_tasks_total", namespace="bots", kind="unmanaged") == 3
     assert value(metrics, "botsession_duration_seconds_sum") == 50
     assert value(metrics, "botsession_start_seconds_count", stage="scheduled") == 1
 
@@ -74,12 +86,36 @@ def test_a_session_that_is_gone_is_no_longer_shown(metrics: Metrics) -> None:
     assert samples(metrics.registry, "botsession_sessions") == []
 
 
-def test_steps_and_stages_begin_at_zero(metrics: Metrics) -> None:
-    steps = {labels["step"]: count for labels, count in samples(metrics.registry, "botsession_ladder_steps_total")}
-    stages = {labels["stage"] for labels, _ in samples(metrics.registry, "botsession_start_seconds_count")}
+def test_all_that_can_be_counted_of_a_namespace_begins_at_zero_with_its_first_session(metrics: Metrics) -> None:
+    assert samples(metrics.registry, "botsession_finished_total") == []
+    metrics.show(KEY, Phase.PENDING)
 
-    assert steps == dict.fromkeys(Step, 0)
-    assert stages == {*Stage}
+    for metric, (_, labels) in BY_NAMESPACE.items():
+        assert counted(metrics, metric, *labels) == dict.fromkeys(itertools.product(*labels.values()), 0)
+
+
+def test_a_namespace_whose_sessions_are_gone_keeps_what_it_has_counted(metrics: Metrics) -> None:
+    metrics.show(KEY, Phase.PENDING)
+    metrics.count(EVERY_COUNT[:1])
+    metrics.show(KEY, None)
+
+    assert counted(metrics, "botsession_finished_total", "reason", "outcome") == {("Completed", "Drained"): 1}
+    assert samples(metrics.registry, "botsession_ladder_steps_total") == []
+
+
+@pytest.mark.parametrize(
+    ("metric", "labels"),
+    [
+        ("botsession_start_seconds_count", {"stage": Stage}),
+        ("botsession_shutdown_seconds_count", {"mode": Mode, "outcome": Outcome}),
+        ("botsession_control_requests_total", {"action": Action, "code": NoCode}),
+        ("botsession_reconcile_errors_total", {"error": Trouble}),
+    ],
+)
+def test_all_that_is_known_beforehand_begins_at_zero(
+    metrics: Metrics, metric: str, labels: dict[str, type[StrEnum]]
+) -> None:
+    assert counted(metrics, metric, *labels) == dict.fromkeys(itertools.product(*labels.values()), 0)
 
 
 def test_the_age_of_the_last_event_grows_until_the_next(metrics: Metrics, stopwatch: Stopwatch) -> None:
@@ -176,9 +212,7 @@ async def test_a_second_pass_and_a_replayed_event_count_nothing(world: World) ->
         await world.settle(deps)
         await reconcile(KEY, deps)
 
-    assert samples(deps.metrics.registry, "botsession_finished_total") == [
-        ({"namespace": "bots", "reason": "Completed", "outcome": "Drained"}, 1)
-    ]
+    assert finishes(deps.metrics) == {("bots", "Completed", "Drained"): 1}
 
 
 async def test_an_operator_that_comes_after_the_finish_counts_nothing(world: World) -> None:
@@ -189,7 +223,7 @@ async def test_an_operator_that_comes_after_the_finish_counts_nothing(world: Wor
     later = world.deps()
     await world.settle(later)
 
-    assert samples(later.metrics.registry, "botsession_finished_total") == []
+    assert finishes(later.metrics) == {}
     assert phases(later.metrics) == {"bots/Succeeded": 1}
 
 
@@ -204,7 +238,7 @@ async def test_a_finish_that_another_write_forestalled_is_not_counted(
     with pytest.raises(Conflict):
         await reconcile(KEY, deps)
 
-    assert samples(deps.metrics.registry, "botsession_finished_total") == []
+    assert finishes(deps.metrics) == {}
 
 
 async def test_a_finish_of_a_session_taken_away_by_force_is_neither_told_nor_counted(
@@ -217,7 +251,7 @@ async def test_a_finish_of_a_session_taken_away_by_force_is_neither_told_nor_cou
 
     await reconcile(KEY, deps)
 
-    assert samples(deps.metrics.registry, "botsession_finished_total") == []
+    assert finishes(deps.metrics) == {}
     assert len(world.cluster.told) == told
 
 
@@ -242,7 +276,7 @@ async def test_a_conversation_that_ran_out_of_time_shows_how_late_its_end_began(
     await world.settle(deps)
 
     assert value(deps.metrics, "botsession_deadline_lateness_seconds_sum") == 2
-    assert value(deps.metrics, "botsession_ladder_steps_total", step="EndFrame") == 1
+    assert value(deps.metrics, "botsession_ladder_steps_total", namespace="bots", step="EndFrame") == 1
     assert value(deps.metrics, "botsession_shutdown_seconds_count", mode="Graceful", outcome="Drained") == 1
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from botsession_operator.api.spec import SpecError
 from botsession_operator.core.observe import Key
 from botsession_operator.errors import ClusterUnavailable
 from botsession_operator.queue import WorkQueue
+from tests.fakes import FakeClock
 
 A, B, C = Key("bots", "a"), Key("bots", "b"), Key("bots", "c")
 
@@ -233,6 +235,47 @@ async def test_nothing_rings_after_the_drain(queue: WorkQueue, passes: Passes) -
         queue.add_at(A, soon(3_600_000))
 
     assert queue._timer is None
+
+
+async def test_ten_thousand_sessions_wait_with_one_timer(queue: WorkQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+    loop, timers = asyncio.get_running_loop(), list[asyncio.TimerHandle]()
+    call_at = loop.call_at
+
+    def noted(*arguments: Any, **options: Any) -> asyncio.TimerHandle:
+        timers.append(call_at(*arguments, **options))
+        return timers[-1]
+
+    monkeypatch.setattr(loop, "call_at", noted)
+    for number in range(10_000):
+        queue.add_at(Key("bots", str(number)), soon(3_600_000 + number % 7))
+
+    assert [timer.cancelled() for timer in timers] == [False]
+
+
+async def test_timer_does_not_sleep_through_a_jump_of_the_clock(queue: WorkQueue) -> None:
+    queue.add_at(A, soon(3_600_000))
+
+    assert queue._timer is not None
+    assert queue._timer.when() <= asyncio.get_running_loop().time() + queue_module.LONGEST_SLEEP_SECONDS
+
+
+async def test_what_a_jump_of_the_clock_has_made_due_gets_its_pass(passes: Passes) -> None:
+    clock = FakeClock()
+    queue = WorkQueue(clock, monotonic=lambda: 0.0)
+    queue.add_at(A, clock.now() + timedelta(hours=1))
+    clock.pass_(7200)
+    queue._ring()
+
+    async with working(queue, passes):
+        await passes.until(A)
+
+
+async def test_nearer_look_is_not_kept_waiting_by_a_later_one(queue: WorkQueue, passes: Passes) -> None:
+    queue.add_at(B, soon(3_600_000))
+    queue.add_at(A, soon(5))
+
+    async with working(queue, passes):
+        await passes.until(A)
 
 
 async def _wait(event: asyncio.Event) -> None:

@@ -9,36 +9,24 @@ from botsession_contract.limits import SessionLimits
 from botsession_contract.names import REPORT_FINALIZER, SESSION_FINALIZER
 from botsession_operator.api.status import ConditionType
 from botsession_operator.core.plan import Limits
-from botsession_operator.errors import Conflict, PodRefused
-from botsession_operator.reconcile import gather, reconcile
+from botsession_operator.errors import PodRefused
+from botsession_operator.reconcile import reconcile
 from tests.builders import KEY
 from tests.fakes import World
+from tests.unit.operator.lives import names, talk
 
 RETRY_SECONDS = Limits().control_retry.total_seconds()
-
-
-async def begin(world: World, **spec: object) -> None:
-    world.apply(**spec)
-    await world.settle()
-    world.schedule()
-    world.run_container()
-
-
-async def talk(world: World, **spec: object) -> None:
-    await begin(world, **spec)
-    world.start_pipeline()
-    await world.settle()
 
 
 async def test_a_new_session_is_held_and_gets_a_pod(world: World) -> None:
     world.apply()
 
-    await world.settle()
+    await world.rest()
 
     assert world.status.phase is Phase.PENDING
     assert world.status.pod_name == world.pod_name
     assert world.stored_pod["metadata"]["finalizers"] == [REPORT_FINALIZER]
-    assert (world.sessions.get(*_names()) or {})["metadata"]["finalizers"] == [SESSION_FINALIZER]
+    assert (world.sessions.get(*names()) or {})["metadata"]["finalizers"] == [SESSION_FINALIZER]
 
 
 async def test_a_session_that_does_not_exist_needs_no_look(world: World) -> None:
@@ -49,7 +37,7 @@ async def test_phases_follow_the_pod(world: World) -> None:
     phases = []
     for happens in (world.apply, world.schedule, world.run_container, world.start_pipeline):
         happens()
-        await world.settle()
+        await world.rest()
         phases.append(world.status.phase)
 
     assert phases == [Phase.PENDING, Phase.PENDING, Phase.STARTING, Phase.RUNNING]
@@ -65,6 +53,25 @@ async def test_a_quiet_pass_writes_nothing(world: World) -> None:
     assert len(world.cluster.written) == written
 
 
+async def test_a_quick_start_is_written_once(world: World) -> None:
+    await talk(world)
+
+    assert [each.phase for each in world.cluster.written] == [Phase.RUNNING]
+    assert world.status.pod_name == world.pod_name
+
+
+async def test_a_quick_end_is_written_once(world: World) -> None:
+    await talk(world)
+    world.edit(end="Graceful")
+    await world.settle()
+    world.end_as_asked()
+    await world.settle()
+
+    assert [each.phase for each in world.cluster.written] == [Phase.RUNNING, Phase.SUCCEEDED]
+    assert world.status.ending
+    assert world.status.ending.cause is Cause.END_REQUESTED
+
+
 async def test_a_bot_that_completes_is_recorded_and_its_pod_goes(world: World) -> None:
     await talk(world)
     world.clock.pass_(20)
@@ -77,117 +84,11 @@ async def test_a_bot_that_completes_is_recorded_and_its_pod_goes(world: World) -
     assert not world.cluster.pods.names()
 
 
-async def test_a_finished_session_that_is_deleted_goes_at_once(world: World) -> None:
-    await talk(world)
-    world.report(Reason.COMPLETED)
-    await world.settle()
-
-    world.delete()
-    await world.settle()
-
-    assert world.is_empty
-
-
-async def finish(world: World, **spec: object) -> None:
-    await talk(world, **spec)
-    world.report(Reason.COMPLETED)
-    await world.settle()
-
-
-async def test_a_finished_session_goes_after_its_time(world: World) -> None:
-    await finish(world, ttlAfterFinished="10m")
-    assert await reconcile(KEY, world.deps()) == world.clock.now() + timedelta(minutes=10)
-    world.clock.pass_(599)
-    await world.settle()
-    assert not world.is_empty
-
-    world.clock.pass_(1)
-    await world.settle()
-
-    assert world.is_empty
-    assert len(world.cluster.finishes) == 1
-
-
-async def test_a_finished_session_that_is_kept_needs_no_look(world: World) -> None:
-    await finish(world, ttlAfterFinished="never")
-
-    assert await reconcile(KEY, world.deps()) is None
-
-
-async def test_an_edit_of_a_finished_session_counts(world: World) -> None:
-    await finish(world, ttlAfterFinished="never")
-    world.clock.pass_(60)
-    world.edit(ttlAfterFinished="1m")
-
-    await world.settle()
-
-    assert world.is_empty
-
-
-async def test_a_session_that_is_edited_while_it_expires_is_looked_at_again(world: World) -> None:
-    await finish(world, ttlAfterFinished="1m")
-    world.clock.pass_(60)
-    seen = await gather(KEY, world.deps())
-    assert seen
-    world.edit(ttlAfterFinished="never")
-
-    with pytest.raises(Conflict):
-        await world.cluster.delete_session(seen.session)
-    await world.settle()
-
-    assert not world.is_empty
-
-
-async def test_a_kept_pod_is_let_go_and_stays(world: World) -> None:
-    await finish(world, podRetention="Always")
-
-    assert world.stored_pod["metadata"]["finalizers"] == []
-    assert "deletionTimestamp" not in world.stored_pod["metadata"]
-
-
-async def test_a_kept_pod_goes_with_its_session(world: World) -> None:
-    await finish(world, podRetention="Always")
-    world.clock.pass_(3600)
-
-    await world.settle()
-
-    assert world.is_empty
-
-
-async def test_a_kept_pod_goes_when_it_is_kept_no_more(world: World) -> None:
-    await finish(world, podRetention="Always")
-    world.edit(podRetention="Never")
-
-    await world.settle()
-
-    assert not world.cluster.pods.names()
-
-
-async def test_a_kept_pod_that_somebody_deletes_is_gone(world: World) -> None:
-    await finish(world, podRetention="Always")
-    world.cluster.delete_stored(world.stored_pod)
-
-    await world.settle()
-
-    assert not world.cluster.pods.names()
-    assert world.status.phase is Phase.SUCCEEDED
-
-
-async def test_the_pod_of_a_failure_is_kept(world: World) -> None:
-    await talk(world, podRetention="OnFailure")
-    world.end_container(reason="Error", exit_code=1)
-
-    await world.settle()
-
-    assert world.status.phase is Phase.FAILED
-    assert world.cluster.pods.names()
-
-
 async def test_out_of_time_the_supervisor_is_asked_to_end(world: World) -> None:
     await talk(world, maxSessionDuration="1m", shutdown={"farewell": "Goodbye!"})
     world.clock.pass_(60)
 
-    await world.settle()
+    await world.rest()
 
     assert [request.farewell for request in world.supervisor.requests] == ["Goodbye!"]
     assert world.status.ending
@@ -198,9 +99,10 @@ async def test_more_time_reaches_the_backstop(world: World) -> None:
     await talk(world)
     world.edit(maxSessionDuration="2h")
 
-    await world.settle()
+    await world.rest()
 
-    assert world.supervisor.snapshot.deadline == world.clock.now() + timedelta(hours=2) == world.status.deadline
+    assert world.status.started_at
+    assert world.supervisor.snapshot.deadline == world.status.started_at + timedelta(hours=2) == world.status.deadline
 
 
 async def test_an_idle_timeout_reaches_the_supervisor_in_the_pass_that_sees_it(world: World) -> None:
@@ -288,8 +190,8 @@ async def test_a_pod_on_a_dead_node_is_taken_away_by_force(world: World) -> None
 
 async def test_a_finished_pod_on_a_node_that_died_is_taken_away_by_force(world: World) -> None:
     await talk(world)
+    world.run_sidecar()
     world.report(Reason.COMPLETED)
-    world._change_pod(lambda pod: pod["status"].update(phase="Running"))  # a sidecar still runs
     world.delete()
     for _ in range(5):
         await world.settle()
@@ -311,7 +213,7 @@ async def test_a_refused_pod_is_tried_again_until_the_start_timeout(world: World
 
     assert world.status.finish
     assert world.status.finish.reason is Reason.POD_REJECTED
-    assert world.status.finish.message == "exceeded quota: bots"
+    assert world.status.finish.message == "startTimeout 8s: creation of the pod 8 s and not done; exceeded quota: bots"
 
 
 async def test_a_refused_pod_that_is_then_taken_runs(world: World) -> None:
@@ -320,7 +222,7 @@ async def test_a_refused_pod_that_is_then_taken_runs(world: World) -> None:
     await world.settle()
 
     world.cluster.refusal = None
-    await world.settle()
+    await world.rest()
 
     (created, *_) = world.status.conditions
     assert (created.type, created.status) == (ConditionType.POD_CREATED, "True")
@@ -348,45 +250,7 @@ async def test_an_image_that_never_comes_is_told_by_name(world: World) -> None:
     finish = world.status.finish
     assert finish
     assert (finish.reason, finish.outcome) == (Reason.IMAGE_PULL, Outcome.NEVER_STARTED)
-    assert finish.message == "no such image"
-
-
-async def test_a_pod_whose_session_went_by_hand_is_let_go(world: World) -> None:
-    await talk(world)
-    world.delete()
-    world.sessions.change(*_names(), lambda stored: stored["metadata"].update(finalizers=[]))
-    world.sessions.collect(*_names())
-    world.cluster.delete_stored(world.stored_pod)  # as the garbage collector does
-    await world.settle()
-
-    world.end_container(reason="Error", exit_code=1)
-
-    assert world.is_empty
-
-
-async def test_a_new_session_of_the_same_name_does_not_hide_the_pod_of_the_old(world: World) -> None:
-    await talk(world)
-    old = world.pod_name
-    world.sessions.change(*_names(), lambda stored: stored["metadata"].update(finalizers=[]))
-    world.delete()
-    world.apply()
-
-    await world.settle()
-
-    pods = [world.cluster.pods.get(*place) or {} for place in world.cluster.pods.names()]
-    assert {pod["metadata"]["name"]: pod["metadata"]["finalizers"] for pod in pods} == {
-        old: [],
-        world.status.pod_name: [REPORT_FINALIZER],
-    }
-
-
-async def test_a_session_deleted_before_its_first_pass_leaves_nothing(world: World) -> None:
-    world.apply()
-    world.delete()
-
-    await world.settle()
-
-    assert world.is_empty
+    assert finish.message == "startTimeout 2m: image and container 120 s and not done; no such image"
 
 
 async def test_events_tell_of_each_phase_once(world: World) -> None:
@@ -396,10 +260,6 @@ async def test_events_tell_of_each_phase_once(world: World) -> None:
     await world.settle()
 
     assert [item.reason for item in world.cluster.told] == ["Started", "Completed"]
-
-
-def _names() -> tuple[str, str]:
-    return KEY.namespace, KEY.name
 
 
 @pytest.mark.parametrize("how", ["by force", "with its grace"])

@@ -1,11 +1,15 @@
 """The operator's own endpoint: probes, pokes and metrics."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.web import Application, Request
 from prometheus_client import CollectorRegistry
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from botsession_contract.lifecycle import Phase
 from botsession_operator.core.observe import Key
@@ -73,6 +77,32 @@ async def test_a_scrape_is_answered_in_the_format_it_asks_for(
     assert 'botsession_sessions{namespace="bots",phase="Running"} 1.0' in text
     assert answer.headers["Content-Type"].startswith(content_type)
     assert text.endswith(f"{last}\n")
+
+
+class LongScrape(Collector):
+    """Takes as long as it is let."""
+
+    def __init__(self) -> None:
+        self.has_begun = threading.Event()
+        self.may_end = threading.Event()
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        self.has_begun.set()
+        yield GaugeMetricFamily("waited", "Whether it was let go", self.may_end.wait(timeout=30))
+
+
+async def test_the_loop_runs_on_during_a_long_scrape(
+    client: TestClient[Request, Application], operator: Operator
+) -> None:
+    long = LongScrape()
+    operator.metrics.registry.register(long)
+    scrape = asyncio.create_task(client.get("/metrics"))
+    assert await asyncio.to_thread(long.has_begun.wait, 30)
+
+    assert (await client.get("/livez")).status == 200
+
+    long.may_end.set()
+    assert "waited 1.0" in await (await scrape).text()
 
 
 @pytest.mark.parametrize(("path", "status"), [("/v1/poke/bots/a", 405), ("/v1/poke/bots", 404), ("/", 404)])

@@ -1,5 +1,6 @@
 """The operator's configuration, and the sentences for whoever got it wrong."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,9 @@ def test_everything_can_be_set(environ: dict[str, str]) -> None:
         "BOTSESSION_WORKERS": "2",
         "KUBECONFIG": "config",
         "HOSTNAME": "operator-0",
+        "BOTSESSION_DEPLOYMENT": "system/operator",
+        "BOTSESSION_FINALIZER_POLICY": "finalizer",
+        "BOTSESSION_UNINSTALL_TIMEOUT_SECONDS": "600",
     }
     settings = read_settings(environ | given)
 
@@ -39,6 +43,8 @@ def test_everything_can_be_set(environ: dict[str, str]) -> None:
     assert (settings.injection, settings.workers) == (Injection.INIT_CONTAINER, 2)
     assert (settings.poke_base_url, settings.kubeconfig) == ("http://operator:9000", Path("config"))
     assert settings.identity == "operator-0"
+    assert settings.finalizer_policy == "finalizer"
+    assert (settings.deployment, settings.uninstall_timeout) == (("system", "operator"), timedelta(minutes=10))
 
 
 @pytest.mark.parametrize(
@@ -55,6 +61,8 @@ def test_everything_can_be_set(environ: dict[str, str]) -> None:
         ("BOTSESSION_WORKERS", "0", "BOTSESSION_WORKERS must be a whole number, at least 1"),
         ("BOTSESSION_WORKERS", "many", "BOTSESSION_WORKERS must be a whole number, at least 1"),
         ("BOTSESSION_WORKERS", "²", "BOTSESSION_WORKERS must be a whole number, at least 1"),
+        ("BOTSESSION_DEPLOYMENT", "operator", "BOTSESSION_DEPLOYMENT must be a namespace and a name"),
+        ("BOTSESSION_UNINSTALL_TIMEOUT_SECONDS", "4m", "must be a whole number of seconds, at least 1"),
         ("BOTSESSION_LOG_FORMAT", "xml", "BOTSESSION_LOG_FORMAT must be one of json, console, not 'xml'"),
         ("BOTSESSION_LOG_LEVEL", "loud", "BOTSESSION_LOG_LEVEL must be one of info, debug, warning, error, not 'loud'"),
     ],

@@ -42,6 +42,14 @@ class PodRetention(StrEnum):
     ALWAYS = "Always"  # it stays until its session goes
 
 
+class EvictionPolicy(StrEnum):
+    """`spec.eviction`: whether the session's pod may be evicted, say because its node is drained."""
+
+    ALLOW = "Allow"  # at any time: the caller hears the farewell first
+    WHEN_IDLE = "WhenIdle"  # while nobody is in the call
+    NEVER = "Never"  # not before the session ends
+
+
 @dataclass(frozen=True, slots=True)
 class Bot:
     """`spec.bot`: what runs."""
@@ -117,6 +125,7 @@ class Spec:
     join_timeout: timedelta
     shutdown: Shutdown
     end: EndNow
+    eviction: EvictionPolicy
     #: None: the object is kept.
     ttl_after_finished: timedelta | None
     pod_retention: PodRetention
@@ -135,6 +144,7 @@ def parse_spec(raw: Json) -> Spec:
             join_timeout=parse_duration(raw["joinTimeout"]),
             shutdown=_shutdown(raw["shutdown"]),
             end=EndNow(raw["end"]),
+            eviction=EvictionPolicy(raw["eviction"]),
             ttl_after_finished=_ttl(raw["ttlAfterFinished"]),
             pod_retention=PodRetention(raw["podRetention"]),
         )

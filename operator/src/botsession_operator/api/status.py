@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from botsession_contract.lifecycle import Cause, Mode, Outcome, Phase, Reason, ReportedBy, Step
+from botsession_contract.lifecycle import Cause, Farewell, Mode, Outcome, Phase, Reason, ReportedBy, Step
 from botsession_contract.report import DanglingTasks, StepTaken
 
 
@@ -22,6 +22,7 @@ class ConditionType(StrEnum):
     POD_CREATED = "PodCreated"  # the API server has taken the session's pod
     STARTED = "Started"  # the bot's pipeline has started
     CONTROLLED = "Controlled"  # the supervisor's control endpoint answers the operator
+    PROTECTED = "Protected"  # a PodDisruptionBudget keeps the pod from being evicted
     FINISHED = "Finished"  # the session is over and its finish is recorded
 
 
@@ -47,6 +48,10 @@ class EndingStatus:
     #: The last of `steps`.
     step: Step | None = None
     steps: tuple[StepTaken, ...] = ()
+    #: What became of the farewell; known when the session has ended.
+    farewell: Farewell | None = None
+    #: Who asked, where the cause alone does not tell.
+    message: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,7 @@ class Status:
     pod_ip: str | None = None
     started_at: datetime | None = None
     client_connected_at: datetime | None = None
+    client_disconnected_at: datetime | None = None
     deadline: datetime | None = None
     ending_at: datetime | None = None
     finished_at: datetime | None = None

@@ -6,7 +6,8 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import aiohttp
 from aiohttp import web
@@ -29,6 +30,9 @@ from botsession_operator.metrics import Metrics
 from botsession_operator.queue import WorkQueue
 from botsession_operator.reconcile import Deps, reconcile
 from botsession_operator.server import Poke, create_app
+
+#: A person watches, and a write to a dictionary costs nothing: each change is shown as it comes.
+LIMITS: Final = Limits(status_settle=timedelta(0), ending_settle=timedelta(0))
 
 
 @dataclass(slots=True)
@@ -63,7 +67,7 @@ async def run_session(manifest: Json, place: Place, terminal: Terminal, companio
         url = await stack.enter_async_context(_pokes(mark, metrics))
         # Nobody pulls the runtime here: it is imported from where this command runs.
         pods = PodSettings("", Injection.IMAGE_VOLUME, url)
-        deps = Deps(cluster, HttpControl(http, metrics), clock, metrics, Limits(), pods, secrets.token_bytes(32))
+        deps = Deps(cluster, HttpControl(http, metrics), clock, metrics, LIMITS, pods, secrets.token_bytes(32))
         work = asyncio.create_task(queue.work(metrics.timed(lambda key: reconcile(key, deps))))
         stack.push_async_callback(queue.drain, work)
         run = Run(cluster, cluster.apply(_for_one_run(manifest)), terminal, companion, changed)
@@ -71,8 +75,12 @@ async def run_session(manifest: Json, place: Place, terminal: Terminal, companio
 
 
 def _for_one_run(manifest: Json) -> Json:
-    """Leave out what keeps things after the finish: this run ends then, and has shown the log and the status itself."""
-    return {**manifest, "spec": {**manifest["spec"], "podRetention": "Never", "ttlAfterFinished": "never"}}
+    """Leave out what keeps things after the finish: this run ends then, and has shown the log and the status itself.
+
+    Nothing here evicts a session, so nothing need protect it.
+    """
+    changes = {"podRetention": "Never", "ttlAfterFinished": "never", "eviction": "Allow"}
+    return {**manifest, "spec": {**manifest["spec"], **changes}}
 
 
 async def _follow(run: Run) -> Status:

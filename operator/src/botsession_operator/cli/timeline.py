@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from botsession_contract.lifecycle import FINISHED_PHASES, Phase, Step
+from botsession_contract.lifecycle import FINISHED_PHASES, Farewell, Phase, Step
 from botsession_operator.api.duration import format_duration
 from botsession_operator.api.status import ConditionStatus, ConditionType, Status
 
@@ -97,6 +97,8 @@ def summary(status: Status) -> Iterator[tuple[str, str]]:
         yield "started in", _seconds(timings.pipeline_started)
     if timings and timings.drained is not None:
         yield "drained in", _seconds(timings.drained)
+    if status.ending and status.ending.farewell not in (None, Farewell.NOT_CONFIGURED):
+        yield "farewell", status.ending.farewell
     if tasks and tasks.count:
         names = f" ({', '.join(tasks.names)})" if tasks.names else ""
         yield "tasks left behind", f"{tasks.count}{names}"

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Final
 
 from botsession_contract.control import SessionSnapshot
-from botsession_operator.api.status import Condition, ConditionStatus, ConditionType, Status
-from botsession_operator.core import endings
+from botsession_operator.api.status import Condition, ConditionStatus, ConditionType, Status, find_condition
+from botsession_operator.core import endings, starting
 from botsession_operator.core.finish import Conclusion
-from botsession_operator.core.observe import Observed, Pod, PodState, Silence, Trouble
+from botsession_operator.core.observe import Observed, PodState, Silence, Trouble
 
 TRUE, FALSE, UNKNOWN = ConditionStatus.TRUE, ConditionStatus.FALSE, ConditionStatus.UNKNOWN
 
@@ -58,18 +58,12 @@ def _started(observed: Observed, refusal: Trouble | None) -> Claim | None:
         return Claim(ConditionType.STARTED, TRUE, "PipelineStarted")
     if observed.session.status and observed.session.status.ending:
         return None  # what kept it from starting must stay readable while its pod goes
+    known = find_condition(observed.session.status, ConditionType.STARTED, FALSE)
+    if known and known.reason == starting.STARTING_PIPELINE.reason and isinstance(observed.control, Silence):
+        return None  # a bot that was imported stays so, also where its supervisor does not answer
     missing = observed.pod is None and refusal is not None
-    trouble = POD_MISSING if missing else _waiting_for(observed.pod)
+    trouble = POD_MISSING if missing else starting.waiting_for(observed)
     return Claim(ConditionType.STARTED, FALSE, trouble.reason, trouble.message)
-
-
-def _waiting_for(pod: Pod | None) -> Trouble:
-    """Name what a pod waits for. One that was not there to be observed has been created by this very pass."""
-    if pod and pod.trouble:
-        return pod.trouble
-    if pod and pod.state is PodState.RUNNING:
-        return Trouble("BotStarting", "the bot is being imported, or has not started its pipeline")
-    return Trouble("ContainerCreating", "the pod waits for its node, its image or its volumes")
 
 
 def _controlled(observed: Observed) -> Claim | None:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-from botsession_contract.lifecycle import Cause, Outcome, ReportedBy, Step
+from botsession_contract.lifecycle import Cause, Farewell, Outcome, ReportedBy, Step
+from botsession_contract.report import DanglingTasks
 from botsession_operator.api.status import EndingStatus, Finish, Status, TimingsStatus
 
 
@@ -21,6 +22,7 @@ class Metric(StrEnum):
     WITH_DANGLING_TASKS = "botsession_sessions_with_dangling_tasks_total"
     REPORTS_MISSING = "botsession_reports_missing_total"
     LADDER_STEPS = "botsession_ladder_steps_total"
+    FAREWELLS = "botsession_farewells_total"
     DURATION = "botsession_duration_seconds"
     START = "botsession_start_seconds"
     SHUTDOWN = "botsession_shutdown_seconds"
@@ -34,6 +36,13 @@ class Stage(StrEnum):
     POD_STARTED = "podStarted"
     BOT_IMPORTED = "botImported"
     PIPELINE_STARTED = "pipelineStarted"
+
+
+class TaskKind(StrEnum):
+    """Who knew of a task that was left behind."""
+
+    MANAGED = "managed"  # Pipecat's task manager, or it is not known that it did not
+    UNMANAGED = "unmanaged"  # nobody: a bare asyncio.create_task
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +59,7 @@ def counts(namespace: str, before: Status | None, after: Status) -> tuple[Count,
     found = list(_starts(before, after))
     if after.finish and not (before and before.finish):
         found += _finish(namespace, after, after.finish)
-        found += _ending(after.ending, after.finish, after) if after.ending else ()
+        found += _ending(namespace, after.ending, after.finish, after) if after.ending else ()
     return tuple(found)
 
 
@@ -75,16 +84,24 @@ def _stages(status: Status | None) -> dict[Stage, float]:
 def _finish(namespace: str, status: Status, finish: Finish) -> Iterator[Count]:
     yield Count(Metric.FINISHED, 1, (namespace, finish.reason, finish.outcome))
     if finish.reported_by is ReportedBy.OPERATOR and _has_run(status, finish):
-        yield Count(Metric.REPORTS_MISSING)
+        yield Count(Metric.REPORTS_MISSING, 1, (namespace,))
     if status.dangling_tasks and status.dangling_tasks.count:
-        yield Count(Metric.DANGLING_TASKS, status.dangling_tasks.count)
-        yield Count(Metric.WITH_DANGLING_TASKS)
+        yield from _tasks(namespace, status.dangling_tasks)
+        yield Count(Metric.WITH_DANGLING_TASKS, 1, (namespace,))
     if status.started_at and status.finished_at:
         yield Count(Metric.DURATION, _seconds(status.finished_at - status.started_at))
 
 
-def _ending(ending: EndingStatus, finish: Finish, status: Status) -> Iterator[Count]:
-    yield from (Count(Metric.LADDER_STEPS, 1, (taken.step,)) for taken in ending.steps)
+def _tasks(namespace: str, left: DanglingTasks) -> Iterator[Count]:
+    unmanaged = left.unmanaged or 0
+    for kind, count in ((TaskKind.MANAGED, left.count - unmanaged), (TaskKind.UNMANAGED, unmanaged)):
+        if count:
+            yield Count(Metric.DANGLING_TASKS, count, (namespace, kind))
+
+
+def _ending(namespace: str, ending: EndingStatus, finish: Finish, status: Status) -> Iterator[Count]:
+    yield from (Count(Metric.LADDER_STEPS, 1, (namespace, taken.step)) for taken in ending.steps)
+    yield Count(Metric.FAREWELLS, 1, (namespace, ending.farewell or Farewell.UNKNOWN))
     if status.finished_at:
         labels = (ending.mode, finish.outcome)
         yield Count(Metric.SHUTDOWN, _seconds(status.finished_at - ending.requested_at), labels)

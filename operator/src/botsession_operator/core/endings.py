@@ -6,12 +6,16 @@ ending is never un-requested, whatever is edited or restarted afterwards.
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from botsession_contract.control import EndRequest, SessionSnapshot
 from botsession_contract.lifecycle import BotState, Cause, Mode
 from botsession_operator.api.spec import EndNow
+from botsession_operator.core import skew
 from botsession_operator.core.observe import Observed
 from botsession_operator.core.shutdown import shutdown_for
+
+UNINSTALLED: Final = "the operator was being uninstalled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,8 @@ class Wanted:
     cause: Cause
     mode: Mode
     requested_at: datetime
+    #: Who wanted it, where the cause alone does not tell.
+    message: str | None = None
 
 
 def started_at(observed: Observed) -> datetime | None:
@@ -37,19 +43,27 @@ def start_deadline(observed: Observed) -> datetime:
 
 
 def deadline(observed: Observed) -> datetime | None:
-    """Give the time at which maxSessionDuration has passed; None before the pipeline has started."""
+    """Give when maxSessionDuration has passed, by the supervisor's clock; None before the pipeline has started."""
     started = started_at(observed)
     return started + observed.session.spec.max_session_duration if started else None
 
 
+def deadline_here(observed: Observed, now: datetime) -> datetime | None:
+    """Give the deadline by the operator's own clock."""
+    started = started_at(observed)
+    if started is None:
+        return None
+    return skew.started_at(observed, started, now) + observed.session.spec.max_session_duration
+
+
 def wanted_ending(observed: Observed, now: datetime) -> Wanted | None:
     """Decide whether the session is to end now, and for which cause."""
-    recorded = _recorded(observed)
+    recorded = _recorded(observed, now)
     cause = recorded.cause if recorded else _cause(observed, now)
     if cause is None:
         return None
     mode = _mode(observed, cause, recorded)
-    return Wanted(cause, mode, recorded.requested_at if recorded else now)
+    return Wanted(cause, mode, recorded.requested_at if recorded else now, _message(observed, cause, recorded))
 
 
 def end_request(observed: Observed, wanted: Wanted) -> EndRequest | None:
@@ -74,26 +88,36 @@ def raised(one: Mode, other: Mode) -> Mode:
     return Mode.IMMEDIATE if Mode.IMMEDIATE in (one, other) else Mode.GRACEFUL
 
 
-def _recorded(observed: Observed) -> Wanted | None:
+def _recorded(observed: Observed, now: datetime) -> Wanted | None:
     """Give the ending that is known of: the first cause, the more urgent mode, and since when the ladder is walked."""
     status = observed.session.status
     asked = status.ending if status else None
-    taken = observed.control.ending if isinstance(observed.control, SessionSnapshot) else None
-    if asked and taken:
-        return Wanted(asked.cause, raised(asked.mode, taken.mode), taken.requested_at)
-    known = asked or taken
-    return Wanted(known.cause, known.mode, known.requested_at) if known else None
+    control = observed.control
+    if not isinstance(control, SessionSnapshot) or control.ending is None:
+        return Wanted(asked.cause, asked.mode, asked.requested_at, asked.message) if asked else None
+    taken = control.ending
+    since = skew.requested_at(asked.requested_at if asked else None, taken.requested_at, control, now)
+    if asked is None:
+        return Wanted(taken.cause, taken.mode, since)
+    return Wanted(asked.cause, raised(asked.mode, taken.mode), since, asked.message)
 
 
 def _cause(observed: Observed, now: datetime) -> Cause | None:
     if observed.session.is_deleting:
         return Cause.DELETED
-    if observed.session.spec.end is not EndNow.NO:
+    if observed.session.spec.end is not EndNow.NO or observed.is_uninstalling:
         return Cause.END_REQUESTED
-    limit = deadline(observed)
+    limit = deadline_here(observed, now)
     if limit is None:
         return Cause.START_TIMEOUT if now >= start_deadline(observed) else None
     return Cause.MAX_DURATION if now >= limit else None
+
+
+def _message(observed: Observed, cause: Cause, recorded: Wanted | None) -> str | None:
+    if recorded and recorded.message:
+        return recorded.message
+    by_user = observed.session.spec.end is not EndNow.NO
+    return UNINSTALLED if observed.is_uninstalling and cause is Cause.END_REQUESTED and not by_user else None
 
 
 def _mode(observed: Observed, cause: Cause, recorded: Wanted | None) -> Mode:

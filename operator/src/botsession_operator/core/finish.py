@@ -11,6 +11,7 @@ from typing import Final
 from botsession_contract.lifecycle import Cause, Outcome, Reason, ReportedBy, Step
 from botsession_contract.report import DanglingTasks, Ending, ExitReport, Timings
 from botsession_operator.api.status import ConditionStatus, ConditionType, EndingStatus, Finish, Status, find_condition
+from botsession_operator.core import starting
 from botsession_operator.core.endings import Wanted
 from botsession_operator.core.observe import Observed, Pod, PodState, Termination
 
@@ -35,6 +36,10 @@ DISRUPTIONS: Final = {
     "DeletionByTaintManager": Reason.NODE_LOST,
     "DeletionByPodGC": Reason.NODE_LOST,
 }
+#: The container runtime's word for a container in which the kernel killed something for its memory.
+OUT_OF_MEMORY: Final = "OOMKilled"
+#: The exit code of a process that a SIGKILL ended.
+SIGKILLED: Final = 137
 UNSCHEDULABLE_TROUBLES: Final = frozenset({"Unschedulable", "SchedulerError", "SchedulingGated"})
 
 
@@ -46,6 +51,7 @@ class Conclusion:
     finished_at: datetime
     started_at: datetime | None = None
     client_connected_at: datetime | None = None
+    client_disconnected_at: datetime | None = None
     ending: Ending | None = None
     dangling_tasks: DanglingTasks | None = None
     timings: Timings = NO_TIMINGS
@@ -59,8 +65,8 @@ def conclude(observed: Observed, wanted: Wanted | None, now: datetime) -> Conclu
     if pod.state is not PodState.TERMINATED:
         return None
     if pod.termination and pod.termination.report:
-        return _from_report(pod.termination.report, observed.session.status)
-    return _operators(_reason_of(pod, observed, wanted), _outcome_of(pod, observed), pod, observed, now)
+        return _from_report(_witnessed(pod.termination.report, pod.termination), observed)
+    return _operators(_reason_of(pod, observed, wanted), _outcome_of(pod, observed), pod, observed, wanted, now)
 
 
 def start_trouble_reason(trouble: str) -> Reason | None:
@@ -72,17 +78,32 @@ def start_trouble_reason(trouble: str) -> Reason | None:
     return Reason.POD_REJECTED if trouble in CONFIG_TROUBLES else None
 
 
-def _from_report(report: ExitReport, status: Status | None) -> Conclusion:
-    reason = report.reason
+def _witnessed(report: ExitReport, termination: Termination) -> ExitReport:
+    """Add what only the node saw: a SIGKILL that the supervisor cannot explain, in a container that ran out of memory.
+
+    The container runtime notes that even where the container goes on; not every supervisor may read the counters.
+    """
+    is_explained = termination.reason != OUT_OF_MEMORY or report.reason is not Reason.BOT_EXITED
+    if is_explained or report.exit_code != SIGKILLED:
+        return report
+    outcome = Outcome.KILLED if report.outcome is Outcome.LOST else report.outcome
+    return replace(report, reason=Reason.OUT_OF_MEMORY, outcome=outcome)
+
+
+def _from_report(report: ExitReport, observed: Observed) -> Conclusion:
+    status, reason, message = observed.session.status, report.reason, report.message
     if reason is Reason.EVICTED and status and status.ending:
         # The SIGTERM was the operator's own, sent where the supervisor could not be asked.
         reason = Reason(status.ending.cause)
+    if reason is Reason.START_TIMEOUT and report.started_at is None:
+        spent = starting.timed_out(observed, report.timings.bot_imported)
+        message = f"{spent}; {message}" if message else spent
     finish = Finish(
         reason=reason,
         outcome=report.outcome,
         reported_by=ReportedBy.RUNTIME,
         frame=report.frame,
-        message=report.message,
+        message=message,
         exit_code=report.exit_code,
         stuck_at=report.stuck_at,
     )
@@ -91,6 +112,7 @@ def _from_report(report: ExitReport, status: Status | None) -> Conclusion:
         finished_at=report.finished_at,
         started_at=report.started_at,
         client_connected_at=report.client_connected_at,
+        client_disconnected_at=report.client_disconnected_at,
         ending=report.ending,
         dangling_tasks=report.dangling_tasks,
         timings=report.timings,
@@ -100,22 +122,24 @@ def _from_report(report: ExitReport, status: Status | None) -> Conclusion:
 def _without_pod(observed: Observed, wanted: Wanted | None, now: datetime) -> Conclusion | None:
     status = observed.session.status
     if status and status.pod_name:
-        return _operators(_unreported(wanted), _outcome_of(None, observed), None, observed, now)
+        return _operators(_unreported(wanted), _outcome_of(None, observed), None, observed, wanted, now)
     if wanted is None:
         return None  # the pod is about to be created
     refusal = _condition_reason(status, ConditionType.POD_CREATED)
     reason = Reason.POD_REJECTED if refusal and wanted.cause is Cause.START_TIMEOUT else Reason(wanted.cause)
-    return _operators(reason, Outcome.NEVER_STARTED, None, observed, now)
+    return _operators(reason, Outcome.NEVER_STARTED, None, observed, wanted, now)
 
 
-def _operators(reason: Reason, outcome: Outcome, pod: Pod | None, observed: Observed, now: datetime) -> Conclusion:
+def _operators(
+    reason: Reason, outcome: Outcome, pod: Pod | None, observed: Observed, wanted: Wanted | None, now: datetime
+) -> Conclusion:
     # The kubelet gives a code, 137, to a container that never ran too.
     termination = pod.termination if pod and pod.started_at else None
     finish = Finish(
         reason=reason,
         outcome=outcome,
         reported_by=ReportedBy.OPERATOR,
-        message=_message(reason, pod, observed.session.status),
+        message=_timed(_message(reason, pod, observed.session.status), reason, observed, wanted),
         exit_code=termination.exit_code if termination else None,
     )
     status = observed.session.status
@@ -125,7 +149,7 @@ def _operators(reason: Reason, outcome: Outcome, pod: Pod | None, observed: Obse
 
 def _reason_of(pod: Pod, observed: Observed, wanted: Wanted | None) -> Reason:
     termination = pod.termination or Termination("", None, None)
-    if termination.reason == "OOMKilled":
+    if termination.reason == OUT_OF_MEMORY:
         return Reason.OUT_OF_MEMORY
     if wanted and _was_acted_on(pod, observed):
         trouble = _condition_reason(observed.session.status, ConditionType.STARTED) or ""
@@ -155,7 +179,7 @@ def _outcome_of(pod: Pod | None, observed: Observed) -> Outcome:
     has_run = bool(pod and pod.started_at) or bool(status and status.started_at)
     if not has_run:
         return Outcome.NEVER_STARTED
-    was_killed = bool(pod and pod.termination and pod.termination.reason == "OOMKilled")
+    was_killed = bool(pod and pod.termination and pod.termination.reason == OUT_OF_MEMORY)
     ending = status.ending if status else None
     was_ended = bool(ending and (_was_deleted(ending) or (pod and pod.is_deleting)))
     return Outcome.KILLED if was_killed or was_ended else Outcome.LOST
@@ -174,10 +198,20 @@ def _message(reason: Reason, pod: Pod | None, status: Status | None) -> str:
         return refused or trouble
     if pod is None:
         return "the pod is gone and left no report" if status and status.pod_name else "no pod was started"
-    if pod.started_at is None or pod.termination is None:
+    if pod.started_at is None:
         detail = trouble or (pod.termination.message if pod.termination else "")
         return f"the bot's container never started: {detail}" if detail else "the bot's container never started"
+    if pod.termination is None:
+        return "the pod was taken away while its container ran, and left no report"
     return f"the supervisor left no report; its container ended with {pod.termination.reason or 'no reason given'}"
+
+
+def _timed(message: str, reason: Reason, observed: Observed, wanted: Wanted | None) -> str:
+    """Put before a message how the startTimeout was spent, where that is what ended the session."""
+    status = observed.session.status
+    has_struck = wanted is not None and wanted.cause is Cause.START_TIMEOUT and not (status and status.started_at)
+    is_slow = reason in (Reason.START_TIMEOUT, Reason.IMAGE_PULL, Reason.UNSCHEDULABLE, Reason.POD_REJECTED)
+    return f"{starting.timed_out(observed, None)}; {message}" if has_struck and is_slow else message
 
 
 def _condition_reason(status: Status | None, kind: ConditionType) -> str | None:

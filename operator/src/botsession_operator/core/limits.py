@@ -1,4 +1,6 @@
-"""Rule: what bounds a conversation, as its supervisor is to know it, at launch and whenever the spec is edited."""
+"""Rule: what bounds a conversation, and how it ends, as its supervisor is to know it whenever the spec is edited."""
+
+from typing import TypeVar
 
 from botsession_contract.control import SessionPatch, SessionSnapshot
 from botsession_contract.lifecycle import BotState
@@ -6,6 +8,9 @@ from botsession_contract.limits import IdlePrompt, SessionLimits
 from botsession_operator.api.spec import Spec
 from botsession_operator.core import endings
 from botsession_operator.core.observe import Observed
+from botsession_operator.core.shutdown import told, told_overrides
+
+T = TypeVar("T")
 
 
 def session_limits(spec: Spec) -> SessionLimits:
@@ -22,14 +27,20 @@ def session_limits(spec: Spec) -> SessionLimits:
 def news_for_supervisor(observed: Observed) -> SessionPatch | None:
     """Give what the spec has moved and the supervisor does not know yet.
 
-    A runtime that tells no limits is from before there were any, and would refuse a request that has some.
+    What a runtime does not tell of, it is too old to be told: it would refuse the whole request.
     """
     control, deadline = observed.control, endings.deadline(observed)
     if not isinstance(control, SessionSnapshot) or control.state is not BotState.RUNNING:
         return None
-    limits = session_limits(observed.session.spec)
+    spec = observed.session.spec
     patch = SessionPatch(
         deadline=deadline if deadline != control.deadline else None,
-        limits=limits if control.limits not in (None, limits) else None,
+        limits=_news(control.limits, session_limits(spec)),
+        shutdown=_news(control.shutdown, told(spec.shutdown)),
+        overrides=_news(control.overrides, told_overrides(spec.shutdown)),
     )
     return patch if patch != SessionPatch() else None
+
+
+def _news(known: T | None, wanted: T) -> T | None:
+    return wanted if known not in (None, wanted) else None

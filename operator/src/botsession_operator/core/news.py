@@ -35,7 +35,8 @@ def _entered(status: Status) -> News | None:
     if status.phase is Phase.RUNNING:
         return News(Severity.NORMAL, "Started", "the pipeline has started")
     if status.phase is Phase.ENDING and status.ending:
-        return News(Severity.NORMAL, "Ending", f"{status.ending.mode} end asked for: {status.ending.cause}")
+        who = f", {status.ending.message}" if status.ending.message else ""
+        return News(Severity.NORMAL, "Ending", f"{status.ending.mode} end asked for: {status.ending.cause}{who}")
     if status.finish:
         severity = Severity.NORMAL if status.phase is Phase.SUCCEEDED else Severity.WARNING
         detail = f": {status.finish.message}" if status.finish.message else ""

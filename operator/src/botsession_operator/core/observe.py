@@ -51,6 +51,22 @@ class Session:
         return self.status is not None and self.status.phase in FINISHED_PHASES
 
 
+@dataclass(frozen=True, slots=True)
+class SessionMetadata:
+    """A BotSession of which nothing is understood but what every object has: enough to let it go."""
+
+    key: Key
+    uid: str
+    resource_version: str
+    is_deleting: bool
+    finalizers: tuple[str, ...]
+
+    @property
+    def is_held(self) -> bool:
+        """Tell whether our finalizer makes a deletion wait for the clean-up."""
+        return SESSION_FINALIZER in self.finalizers
+
+
 class PodState(StrEnum):
     """The bucket a pod falls into, by its bot container. A pod that does not exist is None instead."""
 
@@ -94,12 +110,18 @@ class Pod:
     address: str | None = None
     control_port: int = CONTROL_PORT
     scheduled_at: datetime | None = None
+    #: Its volumes and its network are there: what is left is the image and the container.
+    is_prepared: bool = False
     started_at: datetime | None = None
     trouble: Trouble | None = None
     termination: Termination | None = None
     #: pod.status.reason (Evicted, DeadlineExceeded, …) or, where there is none, why the pod was disrupted
     #: (DeletionByTaintManager, EvictionByEvictionAPI, …).
     failure: Trouble | None = None
+    #: Whether containers besides the bot's run, or wait to run, and have not been told to end.
+    has_sidecars: bool = False
+    #: Whether init containers run beside the bot, which the kubelet ends after it.
+    has_native_sidecars: bool = False
 
     @property
     def is_held(self) -> bool:
@@ -126,3 +148,7 @@ class Observed:
     session: Session
     pod: Pod | None
     control: SessionSnapshot | Silence
+    #: A PodDisruptionBudget keeps the pod from being evicted. Not looked for where there cannot be one.
+    has_budget: bool = False
+    #: Whether the operator is being uninstalled: nobody will look after the session any more.
+    is_uninstalling: bool = False

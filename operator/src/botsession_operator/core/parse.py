@@ -7,18 +7,33 @@ from botsession_contract import report
 from botsession_contract.control import CONTROL_PORT
 from botsession_contract.jsonform import PayloadError, decode, parse_time
 from botsession_contract.names import BOT_CONTAINER
-from botsession_operator.api.spec import Json, parse_spec
+from botsession_operator.api.spec import Json, SpecError, parse_spec
 from botsession_operator.api.status import Status
-from botsession_operator.core.observe import Key, Pod, PodState, Session, Termination, Trouble
+from botsession_operator.core.observe import Key, Pod, PodState, Session, SessionMetadata, Termination, Trouble
+from botsession_operator.core.pods import ENDED_SECONDS
 
 #: What the local backend puts on its pods, which share one address, so that their endpoints can be told apart.
 CONTROL_PORT_ANNOTATION = "botsession.dev/control-port"
+#: Phases of a pod in which nothing runs any more.
+_OVER = ("Succeeded", "Failed")
 #: The kubelet's words for a container on its way.
 _NO_TROUBLES = ("ContainerCreating", "PodInitializing")
 
 
+def parse_metadata(raw: Json) -> SessionMetadata:
+    """Read what every BotSession has, whatever version of the CRD it was written by."""
+    metadata = raw["metadata"]
+    return SessionMetadata(
+        key=Key(metadata["namespace"], metadata["name"]),
+        uid=metadata["uid"],
+        resource_version=metadata["resourceVersion"],
+        is_deleting="deletionTimestamp" in metadata,
+        finalizers=tuple(metadata.get("finalizers", ())),
+    )
+
+
 def parse_session(raw: Json) -> Session:
-    """Read a BotSession; raise SpecError where its spec is not what the CRD promises."""
+    """Read a BotSession; raise SpecError where it is not what the CRD promises, but of another version."""
     metadata = raw["metadata"]
     return Session(
         key=Key(metadata["namespace"], metadata["name"]),
@@ -29,8 +44,16 @@ def parse_session(raw: Json) -> Session:
         is_deleting="deletionTimestamp" in metadata,
         finalizers=tuple(metadata.get("finalizers", ())),
         spec=parse_spec(raw["spec"]),
-        status=decode(Status, raw["status"]) if raw.get("status", {}).get("phase") else None,
+        status=_status(raw.get("status", {})),
     )
+
+
+def _status(raw: Json) -> Status | None:
+    """Read a recorded status; one that has seen no generation is the CRD's default, which nobody has written."""
+    try:
+        return decode(Status, raw) if raw.get("observedGeneration") else None
+    except PayloadError as exc:
+        raise SpecError(f"the status was written by an operator of another version: {exc}") from exc
 
 
 def parse_pod(raw: Json) -> Pod:
@@ -51,10 +74,13 @@ def parse_pod(raw: Json) -> Pod:
         address=status.get("podIP"),
         control_port=int(metadata.get("annotations", {}).get(CONTROL_PORT_ANNOTATION, CONTROL_PORT)),
         scheduled_at=_time(_condition(status, "PodScheduled", "True").get("lastTransitionTime")),
+        is_prepared=bool(_condition(status, "PodReadyToStartContainers", "True")),
         started_at=_started_at(state.get("running") or terminated or {}),
         trouble=_trouble(status, state),
         termination=_termination(terminated) if terminated else None,
         failure=_failure(status),
+        has_sidecars=_has_sidecars(raw.get("spec", {}), status),
+        has_native_sidecars=any("running" in each for each in _init_states(status)),
     )
 
 
@@ -64,7 +90,7 @@ def _bot_status(status: Json) -> Json:
 
 
 def _state(metadata: Json, spec: Json, status: Json, container: Json) -> PodState:
-    if "terminated" in container or status.get("phase") in ("Succeeded", "Failed"):
+    if "terminated" in container or status.get("phase") in _OVER:
         return PodState.TERMINATED
     if "deletionTimestamp" in metadata and _is_abandoned(metadata, spec):
         return PodState.TERMINATED
@@ -76,12 +102,22 @@ def _is_abandoned(metadata: Json, spec: Json) -> bool:
     return "nodeName" not in spec or metadata.get("deletionGracePeriodSeconds") == 0
 
 
+def _init_states(status: Json) -> list[Json]:
+    return [each.get("state", {}) for each in status.get("initContainerStatuses", ())]
+
+
+def _has_sidecars(spec: Json, status: Json) -> bool:
+    if status.get("phase") in _OVER or spec.get("activeDeadlineSeconds") == ENDED_SECONDS:
+        return False
+    others = (each for each in status.get("containerStatuses", ()) if each["name"] != BOT_CONTAINER)
+    return any("terminated" not in each.get("state", {}) for each in others)
+
+
 def _trouble(status: Json, state: Json) -> Trouble | None:
     unscheduled = _condition(status, "PodScheduled", "False")
     if unscheduled:
         return Trouble(unscheduled.get("reason", "Unschedulable"), unscheduled.get("message", ""))
-    inits = (each.get("state", {}) for each in status.get("initContainerStatuses", ()))
-    for waiting in (each.get("waiting") for each in (state, *inits)):
+    for waiting in (each.get("waiting") for each in (state, *_init_states(status))):
         if waiting and waiting.get("reason") not in (None, *_NO_TROUBLES):
             return Trouble(waiting["reason"], waiting.get("message", ""))
     return None

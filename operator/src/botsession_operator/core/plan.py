@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 
 from botsession_contract.control import EndRequest, SessionPatch
-from botsession_operator.core import endings, retention, ttl
+from botsession_operator.core import endings, eviction, notice, retention, ttl
 from botsession_operator.core.endings import Wanted
+from botsession_operator.core.eviction import BudgetChange
 from botsession_operator.core.finish import Conclusion, conclude
 from botsession_operator.core.limits import news_for_supervisor
 from botsession_operator.core.observe import Observed, Pod, PodState, Session, Silence
@@ -26,14 +27,19 @@ class Limits:
     slow_recheck: timedelta = timedelta(seconds=30)
     #: A supervisor that does not answer is asked again after this.
     control_retry: timedelta = timedelta(seconds=2)
-    #: A pod that was refused (quota, admission) is tried again after this.
+    #: A pod, or its budget, that was refused (quota, admission) is tried again after this.
     create_retry: timedelta = timedelta(seconds=5)
+    #: Details of status wait this long after the last news, to be written together: most starts take less.
+    status_settle: timedelta = timedelta(seconds=5)
+    #: An ending that its supervisor knows of is written after this: many are over by then, and then are one write.
+    ending_settle: timedelta = timedelta(seconds=1)
 
 
 class PodDeletion(Enum):
     """How a pod is deleted."""
 
     NORMAL = auto()  # with the grace it was given: a container that still runs may walk its ladder
+    OVER = auto()  # its bot is over: sidecars get what Kubernetes gives by default, however long the ladder is
     SHORT = auto()  # its ladder is over and nothing came of it: SIGTERM, and SIGKILL soon after
     FORCED = auto()  # the kubelet did not do it: take the object away
 
@@ -50,6 +56,9 @@ class Plan:
     #: Recorded in status by this pass; everything below waits for a pass that sees it recorded.
     conclusion: Conclusion | None = None
     release_pod: bool = False
+    budget: BudgetChange | None = None
+    #: The pod is kept, its bot is over, and other containers run on.
+    end_sidecars: bool = False
     release_session: bool = False
     #: Its time as a record is over, and nothing of it is left but what goes with it.
     delete_session: bool = False
@@ -61,17 +70,19 @@ class Plan:
 def make_plan(observed: Observed, now: datetime, limits: Limits) -> Plan:
     """Decide what to do about one session."""
     if observed.session.is_finished:
-        return _clean_up(observed, now, limits)
+        return replace(_clean_up(observed, now, limits), budget=eviction.budget_removal(observed))
     wanted = endings.wanted_ending(observed, now)
     conclusion = conclude(observed, wanted, now)
     if conclusion:
-        return Plan(conclusion=conclusion, wanted=wanted, recheck_at=now)
+        # Before the finish is on record: a session that is over has no budget, whatever operator dies meanwhile.
+        return Plan(conclusion=conclusion, budget=eviction.budget_removal(observed), wanted=wanted, recheck_at=now)
     return Plan(
         hold_session=not observed.session.is_held and not observed.session.is_deleting,
         create_pod=observed.pod is None,
         adjust=news_for_supervisor(observed),
-        end=endings.end_request(observed, wanted) if wanted else None,
+        end=(endings.end_request(observed, wanted) or notice.shortened_ending(observed, now)) if wanted else None,
         delete_pod=_overdue(observed, wanted, now, limits),
+        budget=eviction.budget_removal(observed) if wanted else eviction.budget_change(observed),
         wanted=wanted,
         recheck_at=_next_look(observed, wanted, now, limits),
     )
@@ -84,12 +95,22 @@ def _clean_up(observed: Observed, now: datetime, limits: Limits) -> Plan:
         return replace(_expire(session, now, limits), release_session=session.is_held and session.is_deleting)
     if retention.is_kept(session, pod):
         # Its report is copied, so whoever wants the pod gone shall not have to wait for the operator.
-        return _release(now, limits) if pod.is_held else _expire(session, now, limits)
+        kept = _release(now, limits) if pod.is_held else _expire(session, now, limits)
+        return replace(kept, end_sidecars=pod.has_sidecars and not pod.is_held)
     return Plan(
-        delete_pod=_overdue(observed, None, now, limits) if pod.is_deleting else PodDeletion.NORMAL,
+        delete_pod=_overdue(observed, None, now, limits) if pod.is_deleting else _parting(pod),
         release_pod=pod.is_held,
         recheck_at=now + limits.slow_recheck,
     )
+
+
+def _parting(pod: Pod) -> PodDeletion:
+    """Say how a pod goes whose bot is over. A shorter grace would be taken for a kubelet that does not do its work.
+
+    The kubelet begins to end native sidecars by itself when the bot is over, with the pod's own grace, and a deletion
+    does not interrupt that (seen on 1.36).
+    """
+    return PodDeletion.NORMAL if pod.has_native_sidecars else PodDeletion.OVER
 
 
 def _release(now: datetime, limits: Limits) -> Plan:
@@ -108,12 +129,17 @@ def _overdue(observed: Observed, wanted: Wanted | None, now: datetime, limits: L
     if pod is None:
         return None
     if pod.deletion_requested_by is not None:
-        return PodDeletion.FORCED if now >= pod.deletion_requested_by + limits.deletion_margin else None
+        return forced_deletion(pod.deletion_requested_by, now, limits)
     if wanted is None:
         return None
     if pod.state is PodState.WAITING:
         return PodDeletion.NORMAL
     return PodDeletion.SHORT if now >= _ladder_end(observed, wanted, limits) else None
+
+
+def forced_deletion(requested_by: datetime, now: datetime, limits: Limits) -> PodDeletion | None:
+    """Take a pod away by force whose kubelet has not done it by the time that it was given, and a margin."""
+    return PodDeletion.FORCED if now >= requested_by + limits.deletion_margin else None
 
 
 def _ladder_end(observed: Observed, wanted: Wanted, limits: Limits) -> datetime:
@@ -130,7 +156,7 @@ def _looks(observed: Observed, wanted: Wanted | None, now: datetime, limits: Lim
     if observed.control is Silence.UNREACHABLE:
         yield now + limits.control_retry
     if wanted is None:
-        yield endings.deadline(observed) or endings.start_deadline(observed)
+        yield endings.deadline_here(observed, now) or endings.start_deadline(observed)
     if observed.pod:
         yield from _pod_looks(observed, observed.pod, wanted, now, limits)
 

@@ -9,27 +9,20 @@ from typing import Any, Final
 
 from botsession_contract.control import CONTROL_PORT, LIVEZ_PATH, POKE_PATH, READYZ_PATH
 from botsession_contract.jsonform import encode
-from botsession_contract.launch import (
-    LAUNCH_ENV,
-    LONGEST_SESSION_SECONDS,
-    RUNTIME_PATH,
-    Launch,
-    Overrides,
-    Shutdown,
-)
-from botsession_contract.lifecycle import Cause
+from botsession_contract.launch import LAUNCH_ENV, LONGEST_SESSION_SECONDS, RUNTIME_PATH, Launch
 from botsession_contract.names import (
     API_VERSION,
     BOT_CONTAINER,
     KIND,
     REPORT_FINALIZER,
     SESSION_LABEL,
+    SESSION_UID_LABEL,
 )
-from botsession_operator.api import spec as api
 from botsession_operator.api.spec import Json, RuntimeSource, Spec, SpecError
+from botsession_operator.core import eviction
 from botsession_operator.core.limits import session_limits
 from botsession_operator.core.observe import Session
-from botsession_operator.core.shutdown import longest_ladder, shutdown_for
+from botsession_operator.core.shutdown import longest_ladder, told, told_overrides
 
 RUNTIME_VOLUME: Final = "botsession-runtime"
 #: Where the runtime image keeps the packages that are mounted or copied to RUNTIME_PATH.
@@ -39,6 +32,8 @@ TERMINATION_SLACK_SECONDS: Final = 5
 #: activeDeadlineSeconds counts from the pod's start and can never be raised on a live pod, so it cannot carry the
 #: editable limit: it is the last line, at the largest duration plus the longest start and ladder that the CRD allows.
 LAST_LINE_SECONDS: Final = LONGEST_SESSION_SECONDS + 2 * 3600
+#: …and lowered to this where the bot of a pod that is kept is over: the kubelet ends what else runs; the object stays.
+ENDED_SECONDS: Final = 1
 
 #: Linux takes 128 KiB for one environment variable (MAX_ARG_STRLEN), and the body travels in one.
 LARGEST_LAUNCH_BYTES: Final = 120 * 1024
@@ -75,10 +70,10 @@ def build_pod(session: Session, token_sha256: str, settings: PodSettings) -> Jso
     metadata = {
         "name": pod_name(session.key.name, session.uid),
         "namespace": session.key.namespace,
-        "labels": {**template.labels, SESSION_LABEL: session.key.name, "app.kubernetes.io/managed-by": "botsession"},
-        "annotations": dict(template.annotations),
+        "labels": {**template.labels, **_labels(session)},
+        "annotations": {**eviction.annotations(session.spec.eviction), **template.annotations},
         "finalizers": [REPORT_FINALIZER],
-        "ownerReferences": [_owner(session)],
+        "ownerReferences": [owner_reference(session)],
     }
     launch = json.dumps(encode(_launch(session, token_sha256, settings)))
     if len(launch.encode()) > LARGEST_LAUNCH_BYTES:
@@ -113,7 +108,13 @@ def termination_grace_seconds(spec: Spec) -> int:
     return math.ceil(longest_ladder(spec.shutdown).total_seconds()) + TERMINATION_SLACK_SECONDS
 
 
-def _owner(session: Session) -> Json:
+def _labels(session: Session) -> dict[str, str]:
+    ours = {SESSION_LABEL: session.key.name, SESSION_UID_LABEL: session.uid}
+    return {**ours, "app.kubernetes.io/managed-by": "botsession"}
+
+
+def owner_reference(session: Session) -> Json:
+    """Name the session as the owner of what is made for it: it goes with its session."""
     return {
         "apiVersion": API_VERSION,
         "kind": KIND,
@@ -135,30 +136,13 @@ def _launch(session: Session, token_sha256: str, settings: PodSettings) -> Launc
         command=spec.bot.command,
         python=spec.bot.python,
         body=spec.bot.body,
+        secret_env=tuple(item["name"] for item in spec.bot.env if "secretKeyRef" in item.get("valueFrom", {})),
         max_duration_seconds=spec.max_session_duration.total_seconds(),
         limits=session_limits(spec),
         termination_grace_seconds=float(termination_grace_seconds(spec)),
-        shutdown=_told(spec.shutdown),
-        overrides=Overrides(
-            max_duration=_told_for(spec.shutdown, Cause.MAX_DURATION),
-            idle_timeout=_told_for(spec.shutdown, Cause.IDLE_TIMEOUT),
-            no_client=_told_for(spec.shutdown, Cause.NO_CLIENT),
-            evicted=_told_for(spec.shutdown, Cause.EVICTED),
-        ),
+        shutdown=told(spec.shutdown),
+        overrides=told_overrides(spec.shutdown),
         poke_url=settings.poke_base_url + poke_path if settings.poke_base_url else None,
-    )
-
-
-def _told_for(shutdown: api.Shutdown, cause: Cause) -> Shutdown | None:
-    return _told(shutdown_for(shutdown, cause)) if cause in shutdown.overrides else None
-
-
-def _told(shutdown: api.Shutdown) -> Shutdown:
-    return Shutdown(
-        mode=shutdown.mode,
-        grace_period_seconds=shutdown.grace_period.total_seconds(),
-        cancel_period_seconds=shutdown.cancel_period.total_seconds(),
-        farewell=shutdown.farewell,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
+from botsession_contract import shutdown as contract
 from botsession_contract.lifecycle import Cause
 from botsession_operator.api.spec import Override, Shutdown
 
@@ -35,6 +36,30 @@ def ladder_length(shutdown: Shutdown, cause: Cause) -> timedelta:
 def longest_ladder(shutdown: Shutdown) -> timedelta:
     """Give how long it may take whoever ends the session: a node may be drained while any of them is at it."""
     return max(ladder_length(shutdown, cause) for cause in Cause)
+
+
+def told(shutdown: Shutdown) -> contract.Shutdown:
+    """Give what a supervisor is told of the ending, overrides left aside."""
+    return contract.Shutdown(
+        mode=shutdown.mode,
+        grace_period_seconds=shutdown.grace_period.total_seconds(),
+        cancel_period_seconds=shutdown.cancel_period.total_seconds(),
+        farewell=shutdown.farewell,
+    )
+
+
+def told_overrides(shutdown: Shutdown) -> contract.Overrides:
+    """Give what a supervisor is told of the causes that it acts on by itself; the others it is told with each end."""
+
+    def merged(cause: Cause) -> contract.Shutdown | None:
+        return told(shutdown_for(shutdown, cause)) if cause in shutdown.overrides else None
+
+    return contract.Overrides(
+        max_duration=merged(Cause.MAX_DURATION),
+        idle_timeout=merged(Cause.IDLE_TIMEOUT),
+        no_client=merged(Cause.NO_CLIENT),
+        evicted=merged(Cause.EVICTED),
+    )
 
 
 def _either(given: T | None, usual: T) -> T:

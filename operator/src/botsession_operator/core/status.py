@@ -5,16 +5,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from botsession_contract.control import SessionSnapshot
-from botsession_contract.lifecycle import Phase, Step, final_phase
+from botsession_contract.lifecycle import Farewell, Outcome, Phase, ReportedBy, Step, final_phase
 from botsession_contract.report import StepTaken, Timings
 from botsession_operator.api.duration import format_duration
 from botsession_operator.api.status import EndingStatus, Status, TimingsStatus
-from botsession_operator.core import endings
+from botsession_operator.core import endings, skew
 from botsession_operator.core.conditions import claims, merge
 from botsession_operator.core.endings import Wanted
 from botsession_operator.core.finish import Conclusion
 from botsession_operator.core.observe import Observed, PodState, Session, Trouble
 from botsession_operator.core.plan import Plan
+from botsession_operator.core.protection import protection
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,8 @@ class Applied:
     pod_name: str | None = None
     #: Why the API server did not take the pod.
     refusal: Trouble | None = None
+    #: Why it did not take the PodDisruptionBudget.
+    budget_refusal: Trouble | None = None
 
 
 def derive_status(observed: Observed, plan: Plan, applied: Applied, now: datetime) -> Status:
@@ -32,8 +35,12 @@ def derive_status(observed: Observed, plan: Plan, applied: Applied, now: datetim
     before = observed.session.status
     if before and observed.session.is_finished:
         return before  # written once; observedGeneration tells of the spec that the session lived by
-    draft = _finished(observed, plan.conclusion) if plan.conclusion else _live(observed, plan, applied, now)
-    said = claims(observed, applied.refusal, plan.conclusion)
+    done = plan.conclusion
+    draft = _finished(observed, done, plan.wanted) if done else _live(observed, plan, applied, now)
+    said = (
+        *claims(observed, applied.refusal, done),
+        *protection(observed, done or plan.wanted, applied.budget_refusal),
+    )
     return replace(draft, conditions=merge(before, said, observed.session.generation, now))
 
 
@@ -56,11 +63,11 @@ def _live(observed: Observed, plan: Plan, applied: Applied, now: datetime) -> St
     )
 
 
-def _finished(observed: Observed, conclusion: Conclusion) -> Status:
+def _finished(observed: Observed, conclusion: Conclusion, wanted: Wanted | None) -> Status:
     session, pod, finish = observed.session, observed.pod, conclusion.finish
     before = session.status or Status(Phase.PENDING, session.generation)
     started = conclusion.started_at or before.started_at
-    ending = _final_ending(before.ending, conclusion)
+    ending = _final_ending(before.ending, conclusion, wanted)
     return replace(
         before,
         phase=final_phase(finish.reason, finish.outcome),
@@ -70,6 +77,7 @@ def _finished(observed: Observed, conclusion: Conclusion) -> Status:
         pod_ip=pod.address if pod and pod.address else before.pod_ip,
         started_at=started,
         client_connected_at=conclusion.client_connected_at or before.client_connected_at,
+        client_disconnected_at=conclusion.client_disconnected_at,
         deadline=started + session.spec.max_session_duration if started else None,
         ending_at=ending.requested_at if ending else None,
         finished_at=conclusion.finished_at,
@@ -81,14 +89,30 @@ def _finished(observed: Observed, conclusion: Conclusion) -> Status:
     )
 
 
-def _final_ending(before: EndingStatus | None, conclusion: Conclusion) -> EndingStatus | None:
+def _final_ending(before: EndingStatus | None, conclusion: Conclusion, wanted: Wanted | None) -> EndingStatus | None:
     taken = conclusion.ending
     if taken is None:
-        return before
+        return replace(before, farewell=_farewell(conclusion)) if before else None
+    asked = EndingStatus(taken.cause, taken.mode, taken.requested_at, farewell=_farewell(conclusion))
+    cause = before.cause if before else taken.cause
+    # An operator that is on its way out may have recorded the ending, without knowing who asked for it.
+    message = wanted.message if wanted and wanted.cause is cause else None
     if before is None:
-        return _with_steps(EndingStatus(taken.cause, taken.mode, taken.requested_at), taken.steps)
+        return _with_steps(replace(asked, message=message), taken.steps)
     steps = (*taken.steps, *_operators_steps(before))
-    return _with_steps(EndingStatus(before.cause, endings.raised(before.mode, taken.mode), taken.requested_at), steps)
+    mode = endings.raised(before.mode, taken.mode)
+    return _with_steps(replace(asked, cause=cause, mode=mode, message=before.message or message), steps)
+
+
+def _farewell(conclusion: Conclusion) -> Farewell:
+    """Give what the report says; where it says nothing, what else is known for certain."""
+    if conclusion.ending and conclusion.ending.farewell:
+        return conclusion.ending.farewell
+    if conclusion.finish.outcome is Outcome.NEVER_STARTED:
+        return Farewell.NOT_STARTED
+    if conclusion.ending is None and conclusion.finish.reported_by is ReportedBy.RUNTIME:
+        return Farewell.ALREADY_ENDING  # the request did not reach it before the bot had ended by itself
+    return Farewell.UNKNOWN
 
 
 def _with_steps(ending: EndingStatus, steps: Iterable[StepTaken]) -> EndingStatus:
@@ -115,9 +139,11 @@ def _ending(observed: Observed, plan: Plan, now: datetime) -> EndingStatus | Non
     if wanted is None:
         return None
     control = observed.control
-    # Once the supervisor knows, its own time counts: the one the ladder is measured from.
-    told = control.ending.requested_at if isinstance(control, SessionSnapshot) and control.ending else None
-    asked = EndingStatus(wanted.cause, wanted.mode, told or wanted.requested_at)
+    # Once the supervisor knows, its own time counts: the one the ladder is measured from. Where its clock is off, that
+    # is ours, which the operator must be able to go by when it gets no answer.
+    told = control.ending if isinstance(control, SessionSnapshot) and not skew.skew(control, now) else None
+    since = told.requested_at if told else wanted.requested_at
+    asked = EndingStatus(wanted.cause, wanted.mode, since, message=wanted.message)
     return _with_steps(asked, _steps(observed, plan, now))
 
 

@@ -1,6 +1,7 @@
 """The Control port over HTTP. What does not answer in time is Silence: the next pass asks again."""
 
 import json
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
@@ -47,6 +48,9 @@ class HttpControl:
             async with self._session.request(method, url, json=payload, headers=headers, timeout=TIMEOUT) as response:
                 raw = await response.read()
                 code = response.status
+                if code == HTTPStatus.CONFLICT and action is not Action.SNAPSHOT:
+                    # The session has gone on since it was looked at, so the change came too late: how far is it now?
+                    return await self.snapshot(pod, token)
                 response.raise_for_status()
                 return decode(SessionSnapshot, json.loads(raw))
         except (TimeoutError, aiohttp.ClientError, OSError) as exc:

@@ -11,17 +11,21 @@ from botsession_contract.jsonform import format_time
 from botsession_contract.names import API_VERSION, GROUP, KIND, PLURAL, SESSION_LABEL, VERSION
 from botsession_operator.api.spec import Json
 from botsession_operator.core.news import News
-from botsession_operator.core.observe import Key, Pod, Session
+from botsession_operator.core.observe import Key, Pod, Session, SessionMetadata
 from botsession_operator.core.plan import PodDeletion
-from botsession_operator.core.pods import Injection
+from botsession_operator.core.pods import ENDED_SECONDS, Injection
 from botsession_operator.effects import api
-from botsession_operator.errors import ClusterUnavailable, Conflict, PodRefused, TransientError
+from botsession_operator.errors import BudgetRefused, ClusterUnavailable, Conflict, PodRefused, TransientError
 
 log = structlog.get_logger("botsession")
 
 MERGE_PATCH = "application/merge-patch+json"
+#: What a deleted pod is given where that is not its own grace: 30 s is Kubernetes' default, what sidecars are made for.
+GRACE_SECONDS = {PodDeletion.OVER: 30, PodDeletion.SHORT: 5, PodDeletion.FORCED: 0}
 #: The API server's bound on an Event's note.
 LONGEST_NOTE = 1024
+#: The API server's word for a namespace that is being deleted: nothing new is taken there; what is there may change.
+NAMESPACE_TERMINATING = "NamespaceTerminating"
 #: Kubernetes 1.35 is the first that has image volumes on by default.
 IMAGE_VOLUMES_SINCE = (1, 35)
 
@@ -49,7 +53,7 @@ class KubernetesCluster:
         _expect(answer)
         return list(answer.body.get("items", ()))
 
-    async def set_session_finalizers(self, session: Session, finalizers: tuple[str, ...]) -> str:
+    async def set_session_finalizers(self, session: Session | SessionMetadata, finalizers: tuple[str, ...]) -> str:
         """Replace the finalizers, give the new resourceVersion; raise Conflict when the session has changed."""
         path = _session_path(session.key.namespace, session.key.name)
         answer = await self._patch(path, _finalizers_patch(session.resource_version, finalizers))
@@ -89,13 +93,33 @@ class KubernetesCluster:
         """Ask for the deletion of this very pod (by UID); a missing one is success."""
         options: Json = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": pod.uid}}
         if how is not PodDeletion.NORMAL:
-            options["gracePeriodSeconds"] = 5 if how is PodDeletion.SHORT else 0
+            options["gracePeriodSeconds"] = GRACE_SECONDS[how]
         answer = await api.request(self._client, "DELETE", _pod_path(pod.namespace, pod.name), options)
         _expect(answer, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
+
+    async def end_sidecars(self, pod: Pod) -> None:
+        """Have everything in a pod ended that still runs, and keep the pod; a missing one is success."""
+        # Deleting is the only other way to have the kubelet end a container. A deadline can be lowered on a live pod.
+        await self._patch(_pod_path(pod.namespace, pod.name), {"spec": {"activeDeadlineSeconds": ENDED_SECONDS}})
 
     async def set_pod_finalizers(self, pod: Pod, finalizers: tuple[str, ...]) -> None:
         """Replace the finalizers; a missing pod is success. Raise Conflict when the pod has changed."""
         await self._patch(_pod_path(pod.namespace, pod.name), _finalizers_patch(pod.resource_version, finalizers))
+
+    async def budget(self, namespace: str, name: str) -> Json | None:
+        """Read a PodDisruptionBudget; None when there is none."""
+        return await self._read(_budget_path(namespace, name))
+
+    async def create_budget(self, manifest: Json) -> None:
+        """Create a PodDisruptionBudget; one of this name is success. Raise BudgetRefused when it is not taken."""
+        path = _budget_path(manifest["metadata"]["namespace"])
+        answer = await api.request(self._client, "POST", path, manifest)
+        if not answer.is_ok and _reason(answer) != "AlreadyExists":
+            raise BudgetRefused(_refusal_reason(answer), answer.message)
+
+    async def delete_budget(self, namespace: str, name: str) -> None:
+        """Delete a PodDisruptionBudget; a missing one is success."""
+        _expect(await api.request(self._client, "DELETE", _budget_path(namespace, name)), HTTPStatus.NOT_FOUND)
 
     async def tell(self, session: Session, news: News) -> None:
         """Record an Event on the session. Best effort: an Event that is lost is not tried again."""
@@ -105,7 +129,9 @@ class KubernetesCluster:
         except TransientError as exc:
             log.debug("event lost", session=str(session.key), error=str(exc))
         else:
-            if not answer.is_ok:
+            if _refusal_reason(answer) == NAMESPACE_TERMINATING:
+                log.debug("event lost", session=str(session.key), error=answer.message)
+            elif not answer.is_ok:
                 log.warning("event refused", session=str(session.key), error=answer.message)
 
     async def injection(self) -> Injection:
@@ -159,6 +185,10 @@ def _pod_path(namespace: str, name: str) -> str:
     return f"/api/v1/namespaces/{namespace}/pods/{name}"
 
 
+def _budget_path(namespace: str, name: str = "") -> str:
+    return f"/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets/{name}".rstrip("/")
+
+
 def _finalizers_patch(resource_version: str, finalizers: tuple[str, ...]) -> Json:
     return {"metadata": {"resourceVersion": resource_version, "finalizers": list(finalizers)}}
 
@@ -174,7 +204,13 @@ def _reason(answer: api.Answer) -> str:
     return str(answer.body.get("reason", ""))
 
 
+def _causes(answer: api.Answer) -> list[Json]:
+    return list((answer.body.get("details") or {}).get("causes") or ())
+
+
 def _refusal_reason(answer: api.Answer) -> str:
     if "exceeded quota" in answer.message:
         return "QuotaExceeded"
+    if any(cause.get("reason") == NAMESPACE_TERMINATING for cause in _causes(answer)):
+        return NAMESPACE_TERMINATING
     return _reason(answer) or "Refused"

@@ -16,7 +16,7 @@ from botsession_contract.jsonform import format_time
 from botsession_contract.names import BOT_CONTAINER, SESSION_LABEL
 from botsession_operator.api.spec import Json
 from botsession_operator.core.news import News
-from botsession_operator.core.observe import Key, Pod, Session
+from botsession_operator.core.observe import Key, Pod, Session, SessionMetadata
 from botsession_operator.core.parse import CONTROL_PORT_ANNOTATION
 from botsession_operator.core.plan import PodDeletion
 from botsession_operator.effects.objects import Objects
@@ -38,12 +38,15 @@ class LocalCluster:
     told: Callable[[News], None] = lambda _: None
     sessions: Objects = field(init=False)
     pods: Objects = field(init=False)
+    #: Kept as they are written, to no effect: nothing on this machine evicts a process.
+    budgets: Objects = field(init=False)
     _supervisors: dict[str, Supervisor] = field(init=False, default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(init=False, default_factory=set)
 
     def __post_init__(self) -> None:
         self.sessions = Objects(lambda stored: self.changed(_key(stored)))
         self.pods = Objects(lambda stored: self.changed(_session_key(stored)))
+        self.budgets = Objects(lambda _: None)
 
     async def session(self, key: Key) -> Json | None:
         """Read a BotSession; None when there is none."""
@@ -58,7 +61,7 @@ class LocalCluster:
         pods = (self.pods.get(*place) for place in self.pods.names())
         return [pod for pod in pods if pod and _session_key(pod) == key]
 
-    async def set_session_finalizers(self, session: Session, finalizers: tuple[str, ...]) -> str:
+    async def set_session_finalizers(self, session: Session | SessionMetadata, finalizers: tuple[str, ...]) -> str:
         """Replace the finalizers, give the new resourceVersion; raise Conflict when the session has changed."""
         key = session.key
         version = self.sessions.change(key.namespace, key.name, _finalizers(finalizers), session.resource_version)
@@ -106,11 +109,27 @@ class LocalCluster:
         if supervisor is None or how is PodDeletion.FORCED:
             self.pods.collect(pod.namespace, pod.name)
 
+    async def end_sidecars(self, pod: Pod) -> None:
+        """Do nothing: a pod here is its bot, so a pod whose bot is over has nothing that runs."""
+
     async def set_pod_finalizers(self, pod: Pod, finalizers: tuple[str, ...]) -> None:
         """Replace the finalizers; a missing pod is success. Raise Conflict when the pod has changed."""
         self.pods.change(pod.namespace, pod.name, _finalizers(finalizers), pod.resource_version)
         if pod.name not in self._supervisors:
             self.pods.collect(pod.namespace, pod.name)
+
+    async def budget(self, namespace: str, name: str) -> Json | None:
+        """Read a PodDisruptionBudget; None when there is none."""
+        return self.budgets.get(namespace, name)
+
+    async def create_budget(self, manifest: Json) -> None:
+        """Keep a PodDisruptionBudget, which protects from nothing here; one of this name is success."""
+        self.budgets.create(manifest)
+
+    async def delete_budget(self, namespace: str, name: str) -> None:
+        """Forget a PodDisruptionBudget; a missing one is success."""
+        self.budgets.delete(namespace, name, timedelta(0))
+        self.budgets.collect(namespace, name)
 
     async def tell(self, session: Session, news: News) -> None:
         """Hand the news to whoever runs this."""

@@ -77,6 +77,8 @@ class Objects:
             metadata = stored["metadata"]
             if uid not in (None, metadata["uid"]):
                 raise Conflict(f"{namespace}/{name} is another than {uid}")
+            if "deletionTimestamp" not in metadata:
+                metadata["generation"] += 1
             metadata["deletionTimestamp"] = min(by, metadata.get("deletionTimestamp", by))
             metadata["deletionGracePeriodSeconds"] = min(seconds, metadata.get("deletionGracePeriodSeconds", seconds))
 

@@ -1,0 +1,101 @@
+{{- /* The operator's pod, for its Deployment and for the Job that takes its place while the release is uninstalled. */ -}}
+{{- define "botsession.podLabels" -}}
+{{- merge (include "botsession.labels" . | fromYaml) .Values.podLabels | toYaml }}
+{{- end }}
+
+{{- define "botsession.podSpec" -}}
+serviceAccountName: {{ include "botsession.serviceAccountName" . }}
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+enableServiceLinks: false
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 65532
+  runAsGroup: 65532
+  fsGroup: 65532
+  seccompProfile:
+    type: RuntimeDefault
+containers:
+- name: operator
+  image: "{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}"
+  imagePullPolicy: {{ .Values.image.pullPolicy }}
+  env:
+  - name: BOTSESSION_CONTROL_KEY_FILE
+    value: /etc/botsession/control-key
+  - name: BOTSESSION_RUNTIME_IMAGE
+    value: {{ .Values.runtime.image | default (printf "botsession/runtime:%s" .Chart.AppVersion) | quote }}
+  - name: BOTSESSION_INJECTION
+    value: {{ .Values.runtime.injection }}
+  - name: BOTSESSION_LISTEN
+    value: 0.0.0.0:8475
+  - name: BOTSESSION_POKE_BASE_URL
+    value: http://{{ include "botsession.fullname" . }}.{{ .Release.Namespace }}.svc:8475
+  - name: BOTSESSION_WATCH_NAMESPACES
+    value: {{ join "," .Values.watchNamespaces | quote }}
+  - name: BOTSESSION_WORKERS
+    value: {{ .Values.workers | quote }}
+  - name: BOTSESSION_LOG_FORMAT
+    value: {{ .Values.log.format }}
+  - name: BOTSESSION_LOG_LEVEL
+    value: {{ .Values.log.level }}
+  ports:
+  - name: http
+    containerPort: 8475
+  livenessProbe:
+    httpGet:
+      path: /livez
+      port: http
+    initialDelaySeconds: 5
+    periodSeconds: 10
+    timeoutSeconds: 5
+    failureThreshold: 6
+  readinessProbe:
+    httpGet:
+      path: /readyz
+      port: http
+    periodSeconds: 2
+    timeoutSeconds: 5
+  securityContext:
+    allowPrivilegeEscalation: false
+    readOnlyRootFilesystem: true
+    capabilities:
+      drop: [ALL]
+  {{- with .Values.resources }}
+  resources:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  volumeMounts:
+  - name: control-key
+    mountPath: /etc/botsession
+    readOnly: true
+  - name: tmp
+    mountPath: /tmp
+volumes:
+- name: control-key
+  secret:
+    secretName: {{ include "botsession.controlKeySecret" . }}
+    defaultMode: 0440
+    items:
+    - key: {{ .Values.controlKey.existingSecretKey }}
+      path: control-key
+- name: tmp
+  emptyDir:
+    sizeLimit: 64Mi
+{{- with .Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}

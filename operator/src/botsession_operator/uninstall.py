@@ -1,0 +1,93 @@
+"""What comes after the last operator: sessions are waited for while they end, and everything is let go.
+
+The sessions end by the same passes as ever; see `Deps.is_uninstalling`. Whatever happens here may happen again: an
+uninstallation that was interrupted is begun anew.
+"""
+
+import asyncio
+from datetime import timedelta
+
+import structlog
+
+from botsession_contract.names import REPORT_FINALIZER, SESSION_FINALIZER
+from botsession_operator.api.spec import Json
+from botsession_operator.core.parse import parse_metadata, parse_pod
+from botsession_operator.core.plan import PodDeletion
+from botsession_operator.core.uninstall import still_to_end
+from botsession_operator.errors import ClusterUnavailable, TransientError
+from botsession_operator.ports import Cluster, Estate
+
+log = structlog.get_logger("botsession")
+
+LOOK_EVERY = timedelta(seconds=1)
+#: How often it is tried to let everything go: a kubelet that writes the same pods may be in the way.
+ATTEMPTS = 20
+#: How many objects are let go at once.
+AT_ONCE = 16
+#: How many of those that are waited for are named in a line of the log.
+NAMED = 10
+
+
+async def wait_for_ends(estate: Estate, timeout: timedelta, look_every: timedelta = LOOK_EVERY) -> None:
+    """Return when all sessions are over and their pods are gone, or the time is up."""
+    left: tuple[str, ...] = ()
+    try:
+        async with asyncio.timeout(timeout.total_seconds()):
+            while True:
+                left = await _look(estate, left)
+                if not left:
+                    return
+                await asyncio.sleep(look_every.total_seconds())
+    except TimeoutError:
+        log.warning("sessions did not end in time", left=left, waited_s=timeout.total_seconds())
+
+
+async def let_all_go(estate: Estate, cluster: Cluster, wait: timedelta = LOOK_EVERY) -> None:
+    """Take our finalizers off everything, so that nothing waits for an operator that never comes.
+
+    A pod that is still there is deleted with all the grace it was made with: its supervisor walks the ladder to its
+    end, and only nobody is left to record that.
+    """
+    for _ in range(ATTEMPTS):
+        pods, sessions = await estate.pods(), await estate.sessions()
+        tasks = [_let_pod_go(each, cluster) for each in pods if parse_pod(each).is_held]
+        tasks += [_let_session_go(each, cluster) for each in sessions if parse_metadata(each).is_held]
+        if not tasks:
+            return
+        for first in range(0, len(tasks), AT_ONCE):
+            await asyncio.gather(*tasks[first : first + AT_ONCE])
+        await asyncio.sleep(wait.total_seconds())
+    raise ClusterUnavailable("finalizers could not be taken off")
+
+
+async def _look(estate: Estate, before: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        left = still_to_end(await estate.sessions(), await estate.pods())
+    except TransientError as exc:
+        log.warning("sessions could not be read", error=str(exc))
+        return before or ("unknown",)
+    if left != before:
+        log.info("sessions end", left=len(left), among_them=left[:NAMED])
+    return left
+
+
+async def _let_pod_go(raw: Json, cluster: Cluster) -> None:
+    pod = parse_pod(raw)
+    others = tuple(each for each in pod.finalizers if each != REPORT_FINALIZER)
+    try:
+        if not pod.is_deleting:
+            await cluster.delete_pod(pod, PodDeletion.NORMAL)
+            log.warning("pod deleted before its report came", pod=f"{pod.namespace}/{pod.name}")
+        else:
+            await cluster.set_pod_finalizers(pod, others)
+    except TransientError as exc:
+        log.debug("pod not let go yet", pod=f"{pod.namespace}/{pod.name}", error=str(exc))
+
+
+async def _let_session_go(raw: Json, cluster: Cluster) -> None:
+    known = parse_metadata(raw)
+    others = tuple(each for each in known.finalizers if each != SESSION_FINALIZER)
+    try:
+        await cluster.set_session_finalizers(known, others)
+    except TransientError as exc:
+        log.debug("session not let go yet", session=str(known.key), error=str(exc))

@@ -1,0 +1,49 @@
+"""Rule: what an uninstallation waits for."""
+
+from typing import Any
+
+import pytest
+
+from botsession_contract.jsonform import encode
+from botsession_contract.lifecycle import Phase
+from botsession_contract.names import REPORT_FINALIZER, SESSION_FINALIZER
+from botsession_operator.api.spec import Json
+from botsession_operator.core.uninstall import still_to_end
+from tests.builders import raw_session, status
+
+HELD = {"finalizers": [SESSION_FINALIZER]}
+DELETED = {"deletionTimestamp": "2026-01-31T12:00:30Z"}
+
+
+def recorded(phase: str, **metadata: Any) -> Json:
+    return {**raw_session(**metadata), "status": {**encode(status()), "phase": phase}}
+
+
+@pytest.mark.parametrize(
+    ("seen", "is_waited_for"),
+    [
+        pytest.param(raw_session(), True, id="new"),
+        pytest.param(recorded(Phase.ENDING, **HELD), True, id="ending"),
+        pytest.param(recorded(Phase.SUCCEEDED, **HELD), False, id="over"),
+        pytest.param(recorded(Phase.FAILED, **HELD, **DELETED), True, id="over, and being deleted"),
+        pytest.param(recorded(Phase.FAILED, finalizers=["x"], **DELETED), False, id="over, and held by others"),
+        pytest.param(recorded("Paused", **HELD), True, id="of another version"),
+        pytest.param(recorded("Paused"), False, id="of another version, and let go"),
+    ],
+)
+def test_sessions_that_are_waited_for(seen: Json, is_waited_for: bool) -> None:
+    assert still_to_end([seen], []) == (("session bots/support-42",) if is_waited_for else ())
+
+
+@pytest.mark.parametrize(
+    ("metadata", "is_waited_for"),
+    [
+        pytest.param({"finalizers": [REPORT_FINALIZER]}, True, id="held"),
+        pytest.param(DELETED, True, id="on its way out"),
+        pytest.param({}, False, id="kept"),
+    ],
+)
+def test_pods_that_are_waited_for(metadata: Json, is_waited_for: bool) -> None:
+    known = {"namespace": "bots", "name": "p", "uid": "u", "resourceVersion": "3"}
+    seen = {"metadata": {**known, **metadata}, "spec": {"nodeName": "n"}, "status": {}}
+    assert still_to_end([], [seen]) == (("pod bots/p",) if is_waited_for else ())

@@ -1,0 +1,38 @@
+"""kopf watches the API server that passes talk to."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import kopf
+import pytest
+import yaml
+
+from botsession_operator.handlers import make_registry, make_settings
+
+SERVER = "https://10.96.0.1:443"
+
+
+def login(registry: kopf.OperatorRegistry) -> kopf.ConnectionInfo | None:
+    """Log in as kopf does."""
+    (handler,) = registry._activities.get_all_handlers()
+    log_in: Callable[..., object] = handler.fn
+    found = log_in(logger=logging.getLogger(), settings=make_settings())
+    assert found is None or isinstance(found, kopf.ConnectionInfo)
+    return found
+
+
+def test_watches_go_to_the_server_that_passes_talk_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = {
+        "current-context": "here",
+        "contexts": [{"name": "here", "context": {"cluster": "here", "user": "me"}}],
+        "clusters": [{"name": "here", "cluster": {"server": "https://elsewhere"}}],
+        "users": [{"name": "me", "user": {"token": "secret"}}],
+    }
+    (tmp_path / "config").write_text(yaml.safe_dump(config))
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+
+    found = login(make_registry(SERVER))
+
+    assert found
+    assert (found.server, found.token) == (SERVER, "secret")

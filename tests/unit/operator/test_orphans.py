@@ -1,0 +1,122 @@
+"""What whole passes do with what others have left: pods without a session, sessions of another version."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from botsession_contract.names import REPORT_FINALIZER
+from botsession_operator.api.spec import Json, SpecError
+from botsession_operator.core.observe import Key
+from botsession_operator.reconcile import reconcile
+from tests.builders import KEY
+from tests.fakes import World
+from tests.unit.operator.lives import names, talk
+
+
+async def test_a_pod_whose_session_went_by_hand_is_let_go(world: World) -> None:
+    await talk(world)
+    world.delete()
+    world.sessions.change(*names(), lambda stored: stored["metadata"].update(finalizers=[]))
+    world.sessions.collect(*names())
+    world.cluster.delete_stored(world.stored_pod)  # as the garbage collector does
+    await world.settle()
+
+    world.end_container(reason="Error", exit_code=1)
+
+    assert world.is_empty
+
+
+async def test_a_new_session_of_the_same_name_does_not_hide_the_pod_of_the_old(world: World) -> None:
+    await talk(world)
+    old = world.pod_name
+    world.sessions.change(*names(), lambda stored: stored["metadata"].update(finalizers=[]))
+    world.delete()
+    world.apply()
+
+    await world.rest()
+
+    pods = [world.cluster.pods.get(*place) or {} for place in world.cluster.pods.names()]
+    assert {pod["metadata"]["name"]: pod["metadata"]["finalizers"] for pod in pods} == {
+        old: [],
+        world.status.pod_name: [REPORT_FINALIZER],
+    }
+
+
+def become_unreadable(world: World) -> None:
+    """Let the session be one that another version has written."""
+    world.edit(podRetention="Sometimes")
+
+
+async def test_a_session_of_another_version_is_left_alone(world: World) -> None:
+    await talk(world)
+    become_unreadable(world)
+
+    with pytest.raises(SpecError):
+        await world.settle()
+
+    assert "deletionTimestamp" not in world.stored_pod["metadata"]
+
+
+async def test_a_session_of_another_version_ends_gracefully_when_it_is_deleted(world: World) -> None:
+    await talk(world)
+    become_unreadable(world)
+    world.delete()
+
+    await world.settle()
+
+    assert world.stored_pod["metadata"]["deletionGracePeriodSeconds"] == 45
+    assert world.sessions.names()
+    world.end_container()
+    await world.settle()
+    assert world.is_empty
+
+
+async def test_a_session_of_another_version_is_not_kept_by_a_dead_node(world: World) -> None:
+    await talk(world)
+    become_unreadable(world)
+    world.delete()
+    await world.settle()
+    world.clock.pass_(60)
+
+    await world.settle()
+
+    assert world.is_empty
+
+
+async def test_a_session_of_another_version_that_others_hold_is_let_go_once(world: World) -> None:
+    await talk(world)
+    become_unreadable(world)
+    world.sessions.change(*names(), lambda stored: stored["metadata"]["finalizers"].append("other"))
+    world.delete()
+    await world.settle()
+    world.end_container()
+
+    await world.settle()
+    await world.settle()
+
+    assert (world.sessions.get(*names()) or {})["metadata"]["finalizers"] == ["other"]
+
+
+async def test_a_session_of_another_version_may_be_gone_by_the_time_it_is_let_go(world: World) -> None:
+    world.apply(podRetention="Sometimes")
+
+    class Vanishing:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(world.cluster, name)
+
+        async def session(self, key: Key) -> Json | None:
+            seen = await world.cluster.session(key)
+            world.delete()
+            return seen
+
+    assert await reconcile(KEY, replace(world.deps(), cluster=Vanishing())) is None
+
+
+async def test_a_session_deleted_before_its_first_pass_leaves_nothing(world: World) -> None:
+    world.apply()
+    world.delete()
+
+    await world.settle()
+
+    assert world.is_empty

@@ -1,0 +1,216 @@
+"""What the last operator leaves: sessions that ended as they should, and nothing that waits for another operator."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from structlog.typing import EventDict
+
+from botsession_contract.lifecycle import Cause, Phase, Reason
+from botsession_contract.names import REPORT_FINALIZER
+from botsession_operator.api.spec import Json
+from botsession_operator.errors import ClusterUnavailable, Conflict
+from botsession_operator.uninstall import let_all_go, wait_for_ends
+from tests.builders import KEY
+from tests.fakes import FakeCluster, FakeEstate, World
+
+AT_ONCE = timedelta(0)
+
+
+@pytest.fixture
+def estate(world: World) -> FakeEstate:
+    return FakeEstate(world.cluster)
+
+
+async def talk(world: World, **spec: object) -> None:
+    world.apply(**spec)
+    await world.settle()
+    world.schedule()
+    world.run_container()
+    world.start_pipeline()
+    await world.settle()
+
+
+async def settle_last(world: World) -> None:
+    """Give passes as the operator does that takes the place of the last one."""
+    await world.settle(replace(world.deps(), is_uninstalling=True))
+
+
+async def test_a_conversation_ends_gracefully_and_why_is_recorded(world: World) -> None:
+    await talk(world, shutdown={"farewell": "Goodbye!"})
+
+    await settle_last(world)
+    assert [request.farewell for request in world.supervisor.requests] == ["Goodbye!"]
+    world.end_as_asked()
+    await settle_last(world)
+
+    (last,) = world.cluster.finishes
+    assert last.finish
+    assert last.ending
+    assert (last.finish.reason, last.ending.cause) == (Reason.END_REQUESTED, Cause.END_REQUESTED)
+    assert last.ending.message == "the operator was being uninstalled"
+    assert world.sessions.names()
+    assert not world.cluster.pods.names()
+
+
+async def test_no_pod_is_made_for_a_session_that_is_just_created(world: World) -> None:
+    world.apply()
+
+    await settle_last(world)
+
+    assert world.status.phase is Phase.FAILED
+    assert not world.cluster.created
+
+
+async def test_finished_sessions_are_left_as_they_are(world: World) -> None:
+    await talk(world, podRetention="Always")
+    world.report(Reason.COMPLETED)
+    await world.settle()
+    before = world.status
+
+    await settle_last(world)
+
+    assert world.status == before
+    assert world.cluster.pods.names()
+
+
+async def test_a_session_of_another_version_ends_too(world: World, estate: FakeEstate) -> None:
+    await talk(world)
+    world.edit(podRetention="Sometimes")
+
+    await settle_last(world)
+    world.end_container()
+    await settle_last(world)
+
+    assert not world.cluster.pods.names()
+    assert finalizers(world) == []
+
+
+async def test_it_waits_until_sessions_are_over_and_pods_are_gone(world: World, estate: FakeEstate) -> None:
+    await talk(world)
+    moments = itertools.count()
+
+    async def meanwhile() -> None:
+        if next(moments) == 1:
+            world.end_as_asked()
+        await settle_last(world)
+
+    estate.meanwhile = meanwhile
+    await wait_for_ends(estate, timedelta(seconds=60), AT_ONCE)
+
+    assert world.status.phase is Phase.SUCCEEDED
+    assert not world.cluster.pods.names()
+
+
+async def test_it_waits_no_longer_than_it_may(world: World, estate: FakeEstate, logs: list[EventDict]) -> None:
+    await talk(world)
+
+    await wait_for_ends(estate, AT_ONCE, AT_ONCE)
+
+    (said,) = (line for line in logs if line["event"] == "sessions did not end in time")
+    assert f"session {KEY}" in said["left"]
+
+
+async def test_an_api_server_that_is_away_is_waited_for(world: World, estate: FakeEstate) -> None:
+    happens: Iterator[bool] = iter([True, False])
+
+    async def meanwhile() -> None:
+        if next(happens):
+            raise ClusterUnavailable("away")
+
+    estate.meanwhile = meanwhile
+    await wait_for_ends(estate, timedelta(seconds=60), AT_ONCE)
+
+    assert not next(happens, False)
+
+
+async def test_a_finished_session_is_let_go_and_stays(world: World, estate: FakeEstate) -> None:
+    await talk(world)
+    world.report(Reason.COMPLETED)
+    await world.settle()
+
+    await let_all_go(estate, world.cluster, AT_ONCE)
+
+    assert world.status.phase is Phase.SUCCEEDED
+    assert finalizers(world) == []
+
+
+async def test_finalizers_of_others_stay(world: World, estate: FakeEstate) -> None:
+    await talk(world)
+    place = (KEY.namespace, KEY.name)
+    world.sessions.change(*place, lambda stored: stored["metadata"]["finalizers"].append("other"))
+
+    await let_all_go(estate, world.cluster, AT_ONCE)
+
+    assert finalizers(world) == ["other"]
+
+
+async def test_a_session_that_did_not_end_in_time_keeps_its_grace(world: World, estate: FakeEstate) -> None:
+    await talk(world)
+
+    await let_all_go(estate, world.cluster, AT_ONCE)
+
+    assert world.stored_pod["metadata"]["deletionGracePeriodSeconds"] == 45
+    assert world.stored_pod["metadata"]["finalizers"] == []
+    assert finalizers(world) == []
+
+
+async def test_what_was_let_go_is_concluded_by_the_next_operator(world: World, estate: FakeEstate) -> None:
+    await talk(world)
+    await settle_last(world)
+    world.clock.pass_(5)
+    await settle_last(world)
+    await let_all_go(estate, world.cluster, AT_ONCE)
+    world.end_container()
+
+    await world.settle()
+
+    assert world.status.finish
+    assert world.status.finish.reason is Reason.END_REQUESTED
+    assert len(world.cluster.finishes) == 1
+
+
+class Busy(FakeCluster):
+    """A cluster in which somebody else writes the session at the same time, so many times."""
+
+    def __init__(self, world: World, times: int) -> None:
+        super().__init__(world.clock.now)
+        self.sessions, self.pods = world.cluster.sessions, world.cluster.pods
+        self.times = times
+
+    async def set_session_finalizers(self, *arguments: object) -> str:
+        self._be_in_the_way()
+        return await super().set_session_finalizers(*arguments)  # type: ignore[arg-type]  # handed on
+
+    async def set_pod_finalizers(self, *arguments: object) -> None:
+        self._be_in_the_way()
+        await super().set_pod_finalizers(*arguments)  # type: ignore[arg-type]  # handed on
+
+    def _be_in_the_way(self) -> None:
+        self.times -= 1
+        if self.times >= 0:
+            raise Conflict("changed")
+
+
+async def test_what_somebody_else_writes_is_let_go_from_a_fresh_look(world: World, estate: FakeEstate) -> None:
+    await talk(world)
+
+    await let_all_go(estate, Busy(world, times=5), AT_ONCE)
+
+    assert finalizers(world) == []
+    assert REPORT_FINALIZER not in world.stored_pod["metadata"]["finalizers"]
+
+
+async def test_what_cannot_be_let_go_is_not_passed_over(world: World, estate: FakeEstate) -> None:
+    await talk(world)
+
+    with pytest.raises(ClusterUnavailable, match="finalizers could not be taken off"):
+        await let_all_go(estate, Busy(world, times=1000), AT_ONCE)
+
+
+def finalizers(world: World) -> list[str]:
+    stored: Json = world.sessions.get(KEY.namespace, KEY.name) or {}
+    found: list[str] = stored["metadata"]["finalizers"]
+    return found
