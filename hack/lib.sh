@@ -35,12 +35,13 @@ locked() { # name, command...: one process at a time; where flock is missing (ma
 
 need_debian() { # command, package: install what a step needs, or say what to install
   command -v "$1" >/dev/null && return
-  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    say "installing the Debian package $2"
-    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$2"; } >/dev/null
-  else
-    die "$1 is needed: install the package $2 and run this again"
-  fi
+  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || die "$1 is needed: install the package $2 and run this again"
+  say "installing the Debian package $2"
+  "$root/hack/debian" install "$2"
+}
+
+pipecat_versions() { # those that have an environment of their own: all but the newest, which is .venv's
+  grep -v '^#' "$root/requirements/pipecat-versions.txt" | sed '$d'
 }
 
 docker_up() { "$root/hack/kind-node/docker-up"; }
