@@ -3,7 +3,7 @@ PYTHON ?= python3
 export PYTHON
 python := .venv/bin/python
 
-.PHONY: help demo demo-kind test lint unit e2e bench images cluster cluster-down generate picture lock clean venv
+.PHONY: help demo demo-kind test lint unit e2e bench images cluster cluster-down generate support picture lock clean venv
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,8 +26,8 @@ lint: venv ## ruff, mypy, import-linter, and that generated files are up to date
 	.venv/bin/lint-imports
 	$(python) hack/generate --check
 
-unit: venv ## the tests that need no cluster
-	$(python) -m pytest tests/unit tests/component $(ARGS)
+unit: venv ## the tests that need no cluster and no other Pipecat than the newest
+	$(python) -m pytest tests/unit tests/facts tests/component -m 'not old_pipecat' $(ARGS)
 
 e2e: venv ## the tests on a kind cluster, which they bring up themselves
 	$(python) -m pytest tests/e2e $(ARGS)
@@ -46,6 +46,10 @@ cluster-down: ## delete the kind cluster
 	@hack/cluster down
 
 generate: venv ## write the files that are made from others
+	$(python) hack/generate
+
+support: venv ## run what depends on Pipecat's version with each of them, and write the support table: docs/pipecat.md
+	$(python) -m pytest tests/facts tests/component -m 'fact or old_pipecat' --record-support docs/reference/pipecat-support.json $(ARGS)
 	$(python) hack/generate
 
 picture: venv ## record docs/demo.svg, the picture in the README, from a run of make demo

@@ -1,16 +1,17 @@
 """What the operator's tests are arranged with: each builder gives a quiet, running session and shows what differs."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry
 
 from botsession_contract.control import SessionPatch, SessionSnapshot
-from botsession_contract.lifecycle import BotState, Cause, Mode, Outcome, Phase, Reason, Step
+from botsession_contract.lifecycle import BotState, Cause, Farewell, Mode, Outcome, Phase, Reason, Step
 from botsession_contract.limits import SessionLimits
 from botsession_contract.names import REPORT_FINALIZER, SESSION_FINALIZER
 from botsession_contract.report import Ending, ExitReport, StepTaken
+from botsession_contract.shutdown import Overrides, Shutdown
 from botsession_operator.api.spec import Json, Spec, parse_spec
 from botsession_operator.api.status import (
     Condition,
@@ -19,7 +20,7 @@ from botsession_operator.api.status import (
     EndingStatus,
     Status,
 )
-from botsession_operator.core.counts import Count, Metric, Stage
+from botsession_operator.core.counts import Count, Metric, Stage, TaskKind
 from botsession_operator.core.observe import (
     Key,
     Observed,
@@ -39,10 +40,11 @@ POD_NAME: Final = "support-42-pod"
 #: One of each thing that is counted of sessions.
 EVERY_COUNT: Final = (
     Count(Metric.FINISHED, 1, ("bots", Reason.COMPLETED, Outcome.DRAINED)),
-    Count(Metric.DANGLING_TASKS, 3),
-    Count(Metric.WITH_DANGLING_TASKS),
-    Count(Metric.REPORTS_MISSING),
-    Count(Metric.LADDER_STEPS, 1, (Step.END_FRAME,)),
+    Count(Metric.DANGLING_TASKS, 3, ("bots", TaskKind.UNMANAGED)),
+    Count(Metric.WITH_DANGLING_TASKS, 1, ("bots",)),
+    Count(Metric.REPORTS_MISSING, 1, ("bots",)),
+    Count(Metric.LADDER_STEPS, 1, ("bots", Step.END_FRAME)),
+    Count(Metric.FAREWELLS, 1, ("bots", Farewell.SPOKEN)),
     Count(Metric.DURATION, 50),
     Count(Metric.START, 1.5, (Stage.SCHEDULED,)),
     Count(Metric.SHUTDOWN, 2, (Mode.GRACEFUL, Outcome.DRAINED)),
@@ -65,7 +67,7 @@ def raw_spec(**changes: Any) -> Json:
     shutdown = {"mode": "Graceful", "gracePeriod": "30s", "cancelPeriod": "10s", "farewell": ""}
     shutdown |= changes.pop("shutdown", {})
     bot = {"image": "registry.example/bot:1", "target": "bot.py", "python": "python3", "runtime": "Injected"}
-    limits = {"maxSessionDuration": "30m", "startTimeout": "2m", "joinTimeout": "1m", "end": ""}
+    limits = {"maxSessionDuration": "30m", "startTimeout": "2m", "joinTimeout": "1m", "end": "", "eviction": "Allow"}
     afterwards = {"ttlAfterFinished": "1h", "podRetention": "Never"}
     return {"bot": bot, "shutdown": shutdown, **limits, **afterwards, **changes}
 
@@ -153,7 +155,8 @@ def report(reason: Reason = Reason.COMPLETED, outcome: Outcome = Outcome.DRAINED
 
 def snapshot(state: BotState = BotState.RUNNING, **members: Any) -> SessionSnapshot:
     """Give what a supervisor answers whose pipeline started 50 seconds ago and who knows its deadline."""
-    members = {"limits": SessionLimits(join_timeout_seconds=60.0), **members}
+    known = {"limits": SessionLimits(join_timeout_seconds=60.0), "shutdown": Shutdown(), "overrides": Overrides()}
+    members = {**known, **members}
     facts: dict[str, Any] = (
         {} if state is BotState.STARTING else {"started_at": ago(50), "deadline": ago(50) + timedelta(minutes=30)}
     )
@@ -161,8 +164,9 @@ def snapshot(state: BotState = BotState.RUNNING, **members: Any) -> SessionSnaps
 
 
 def adjusted(before: SessionSnapshot, patch: SessionPatch) -> SessionSnapshot:
-    """Give what a supervisor knows that has been told new limits."""
-    return replace(before, deadline=patch.deadline or before.deadline, limits=patch.limits or before.limits)
+    """Give what a supervisor knows that has been told something new."""
+    told = {each.name: getattr(patch, each.name) for each in fields(patch)}
+    return replace(before, **{name: value for name, value in told.items() if value is not None})
 
 
 def taken(cause: Cause, mode: Mode = Mode.GRACEFUL, *steps: Step, since: float = 0) -> Ending:

@@ -13,6 +13,7 @@ from botsession_contract.lifecycle import Outcome, Phase, Reason, ReportedBy
 from botsession_contract.names import SESSION_LABEL
 from botsession_operator.api.spec import Json
 from botsession_operator.api.status import Finish, Status
+from botsession_operator.core.budgets import build_budget
 from botsession_operator.core.news import News, Severity
 from botsession_operator.core.observe import Key, Pod, PodState, Session
 from botsession_operator.core.parse import parse_pod, parse_session
@@ -58,7 +59,7 @@ async def eventually(claim: Callable[[], Awaitable[bool]]) -> None:
 def session_manifest() -> Json:
     bot = {"image": "registry.invalid/bot:1", "target": "bot.py", "python": "python3", "runtime": "Injected"}
     shutdown = {"mode": "Graceful", "gracePeriod": "30s", "cancelPeriod": "10s", "farewell": ""}
-    limits = {"maxSessionDuration": "30m", "startTimeout": "2m", "joinTimeout": "1m", "end": ""}
+    limits = {"maxSessionDuration": "30m", "startTimeout": "2m", "joinTimeout": "1m", "end": "", "eviction": "Allow"}
     afterwards = {"ttlAfterFinished": "1h", "podRetention": "Never"}
     spec = {"bot": bot, "shutdown": shutdown, "podTemplate": NOWHERE, **limits, **afterwards}
     kind = {"apiVersion": "botsession.dev/v1alpha1", "kind": "BotSession"}
@@ -165,6 +166,15 @@ class ClusterContract:
         assert held.is_deleting
         await backend.cluster.set_session_finalizers(held, ())
 
+    async def test_a_deletion_is_a_generation(self, backend: Backend, session: Session) -> None:
+        await backend.cluster.set_session_finalizers(session, (HOLD,))
+        for _ in range(2):
+            await backend.delete_session(session.key)
+
+        held = await read(backend, session.key)
+        assert held.generation == session.generation + 1
+        await backend.cluster.set_session_finalizers(held, ())
+
     async def test_a_session_that_has_changed_is_not_deleted(self, backend: Backend, session: Session) -> None:
         newer = encode(replace(FINISHED, pod_name="newer"))
         await backend.cluster.write_status(session.key, session.resource_version, newer)
@@ -229,6 +239,16 @@ class ClusterContract:
     async def test_deleting_a_pod_that_is_gone_is_no_trouble(self, backend: Backend, pod: Pod) -> None:
         await backend.cluster.delete_pod(replace(pod, name="nobody"), PodDeletion.NORMAL)
 
+    async def test_a_pod_whose_sidecars_are_ended_is_not_deleted(
+        self, backend: Backend, session: Session, pod: Pod
+    ) -> None:
+        await backend.cluster.end_sidecars(pod)
+
+        assert not (await read_pod(backend, session)).is_deleting
+
+    async def test_ending_the_sidecars_of_a_pod_that_is_gone_is_no_trouble(self, backend: Backend, pod: Pod) -> None:
+        await backend.cluster.end_sidecars(replace(pod, name="nobody"))
+
     async def test_a_pods_finalizers_from_a_stale_look_are_refused(
         self, backend: Backend, session: Session, pod: Pod
     ) -> None:
@@ -239,6 +259,28 @@ class ClusterContract:
 
     async def test_finalizers_of_a_pod_that_is_gone_are_nobodys(self, backend: Backend, pod: Pod) -> None:
         await backend.cluster.set_pod_finalizers(replace(pod, name="nobody"), ())
+
+    async def test_a_budget_is_read_as_it_was_made(self, backend: Backend, session: Session) -> None:
+        made = build_budget(session)
+        await backend.cluster.create_budget(made)
+
+        read = await backend.cluster.budget(*_place(made))
+
+        assert read
+        assert read["spec"] == made["spec"]
+        await backend.cluster.delete_budget(*_place(made))
+
+    async def test_a_budget_is_made_once(self, backend: Backend, session: Session) -> None:
+        made = build_budget(session)
+        for _ in range(2):
+            await backend.cluster.create_budget(made)
+
+        await backend.cluster.delete_budget(*_place(made))
+
+        assert await backend.cluster.budget(*_place(made)) is None
+
+    async def test_deleting_a_budget_that_is_gone_is_no_trouble(self, backend: Backend, session: Session) -> None:
+        await backend.cluster.delete_budget(session.key.namespace, "nobody")
 
     async def test_news_of_a_session_that_is_gone_is_no_trouble(self, backend: Backend, session: Session) -> None:
         await backend.cluster.tell(_gone(session), News(Severity.NORMAL, "Started", "the pipeline has started"))
@@ -266,6 +308,10 @@ async def read_pod(backend: Backend, session: Session) -> Pod:
     raw = await backend.cluster.pod(session.key.namespace, f"{session.key.name}-pod")
     assert raw
     return parse_pod(raw)
+
+
+def _place(made: Json) -> tuple[str, str]:
+    return made["metadata"]["namespace"], made["metadata"]["name"]
 
 
 def _gone(session: Session) -> Session:

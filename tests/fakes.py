@@ -1,7 +1,7 @@
 """A world in memory: the API server, its kubelets and the supervisors, driven by the test, on a clock that stands."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -17,11 +17,11 @@ from botsession_contract.report import Ending, ExitReport, StepTaken, to_bytes
 from botsession_operator.api.spec import Json
 from botsession_operator.api.status import Status
 from botsession_operator.core.news import News
-from botsession_operator.core.observe import Key, Pod, Session, Silence
+from botsession_operator.core.observe import Key, Pod, Session, SessionMetadata, Silence
 from botsession_operator.core.plan import Limits, PodDeletion
-from botsession_operator.core.pods import Injection, PodSettings
+from botsession_operator.core.pods import ENDED_SECONDS, Injection, PodSettings
 from botsession_operator.effects.objects import Objects
-from botsession_operator.errors import PodRefused
+from botsession_operator.errors import BudgetRefused, PodRefused
 from botsession_operator.metrics import Metrics
 from botsession_operator.reconcile import Deps, reconcile
 from tests.builders import KEY, NOW, adjusted, raw_spec
@@ -53,12 +53,17 @@ class FakeCluster:
     def __init__(self, now: Callable[[], datetime]) -> None:
         self.sessions = Objects(self._changed, now)
         self.pods = Objects(self._changed, now)
+        #: No watch brings news of these.
+        self.budgets = Objects(lambda _: None, now)
         #: Whether a watch has brought an event that no pass has answered.
         self.is_dirty = False
         self.created: list[str] = []
         self.written: list[Status] = []
         self.told: list[News] = []
         self.refusal: PodRefused | None = None
+        self.budget_refusal: BudgetRefused | None = None
+        #: Each call that concerned a budget, in order.
+        self.budget_calls: list[str] = []
 
     async def session(self, key: Key) -> Json | None:
         return self.sessions.get(key.namespace, key.name)
@@ -71,7 +76,7 @@ class FakeCluster:
         wanted = (key.namespace, key.name)
         return [each for each in pods if _session_place(each["metadata"]) == wanted]
 
-    async def set_session_finalizers(self, session: Session, finalizers: tuple[str, ...]) -> str:
+    async def set_session_finalizers(self, session: Session | SessionMetadata, finalizers: tuple[str, ...]) -> str:
         place, version = (session.key.namespace, session.key.name), session.resource_version
         version = self.sessions.change(*place, _finalizers(finalizers), version)
         self.sessions.collect(*place)
@@ -106,16 +111,38 @@ class FakeCluster:
         """Delete a pod as anybody may: without grace where no kubelet has it, or none has anything to do."""
         is_over = stored["status"]["phase"] in ("Succeeded", "Failed") or "nodeName" not in stored["spec"]
         usual = 0 if is_over else stored["spec"].get("terminationGracePeriodSeconds", 30)
-        grace = {PodDeletion.NORMAL: usual, PodDeletion.SHORT: min(5, usual), PodDeletion.FORCED: 0}[how]
+        lower = {PodDeletion.OVER: 30, PodDeletion.SHORT: 5, PodDeletion.FORCED: 0}
+        grace = min(usual, lower.get(how, usual))
         self.pods.delete(*_place(stored), timedelta(seconds=grace))
         if grace == 0:
             self.pods.collect(*_place(stored))
+
+    async def end_sidecars(self, pod: Pod) -> None:
+        def lower(stored: Json) -> None:
+            stored["spec"]["activeDeadlineSeconds"] = ENDED_SECONDS
+
+        self.pods.change(pod.namespace, pod.name, lower)
 
     async def set_pod_finalizers(self, pod: Pod, finalizers: tuple[str, ...]) -> None:
         self.pods.change(pod.namespace, pod.name, _finalizers(finalizers), pod.resource_version)
         stored = self.pods.get(pod.namespace, pod.name)
         if stored and stored["metadata"].get("deletionGracePeriodSeconds") == 0:
             self.pods.collect(pod.namespace, pod.name)
+
+    async def budget(self, namespace: str, name: str) -> Json | None:
+        self.budget_calls.append("get")
+        return self.budgets.get(namespace, name)
+
+    async def create_budget(self, manifest: Json) -> None:
+        self.budget_calls.append("create")
+        if self.budget_refusal:
+            raise self.budget_refusal
+        self.budgets.create(manifest)
+
+    async def delete_budget(self, namespace: str, name: str) -> None:
+        self.budget_calls.append("delete")
+        self.budgets.delete(namespace, name, timedelta(0))
+        self.budgets.collect(namespace, name)
 
     async def tell(self, session: Session, news: News) -> None:
         self.told.append(news)
@@ -126,6 +153,26 @@ class FakeCluster:
     @property
     def finishes(self) -> list[Status]:
         return [status for status in self.written if status.phase in FINISHED]
+
+
+class FakeEstate:
+    """The Estate port over the same dictionaries."""
+
+    def __init__(self, cluster: FakeCluster) -> None:
+        self._cluster = cluster
+        #: What the world does while somebody waits: called before each look.
+        self.meanwhile: Callable[[], Awaitable[None]] | None = None
+
+    async def sessions(self) -> list[Json]:
+        if self.meanwhile:
+            await self.meanwhile()
+        return [self._cluster.sessions.get(*place) or {} for place in self._cluster.sessions.names()]
+
+    async def pods(self) -> list[Json]:
+        return [self._cluster.pods.get(*place) or {} for place in self._cluster.pods.names()]
+
+    async def stop_operator(self) -> None:
+        pass
 
 
 @dataclass
@@ -147,7 +194,7 @@ class FakeControl:
 
     async def snapshot(self, pod: Pod, token: str) -> SessionSnapshot | Silence:
         supervisor = self._reach(pod)
-        return supervisor.snapshot if supervisor else Silence.UNREACHABLE
+        return replace(supervisor.snapshot, now=self._now()) if supervisor else Silence.UNREACHABLE
 
     async def end(self, pod: Pod, token: str, request: EndRequest) -> SessionSnapshot | Silence:
         supervisor = self._reach(pod)
@@ -159,14 +206,14 @@ class FakeControl:
             step = Step.END_FRAME if request.mode is Mode.GRACEFUL else Step.CANCEL_FRAME
             ending = Ending(request.cause, request.mode, self._now(), (StepTaken(step, self._now()),))
             supervisor.snapshot = replace(supervisor.snapshot, state=BotState.ENDING, ending=ending)
-        return supervisor.snapshot
+        return replace(supervisor.snapshot, now=self._now())
 
     async def adjust(self, pod: Pod, token: str, patch: SessionPatch) -> SessionSnapshot | Silence:
         supervisor = self._reach(pod)
         if supervisor is None:
             return Silence.UNREACHABLE
         supervisor.snapshot = adjusted(supervisor.snapshot, patch)
-        return supervisor.snapshot
+        return replace(supervisor.snapshot, now=self._now())
 
     def _reach(self, pod: Pod) -> FakeSupervisor | None:
         supervisor = self.supervisors.get(pod.name)
@@ -197,11 +244,19 @@ class World:
                 return
         raise AssertionError("the passes do not come to rest")
 
+    async def rest(self) -> None:
+        """Settle, and let what is written only after a while be written too."""
+        await self.settle()
+        self.clock.pass_(Limits().status_settle.total_seconds())
+        await self.settle()
+
     # What the user does.
 
     def apply(self, **spec: Any) -> None:
         metadata = {"namespace": KEY.namespace, "name": KEY.name}
-        self.sessions.create({"metadata": metadata, "spec": raw_spec(**spec)})
+        # The CRD's default, with which the API server answers until somebody writes.
+        unwritten = {"phase": "Pending", "observedGeneration": 0}
+        self.sessions.create({"metadata": metadata, "spec": raw_spec(**spec), "status": unwritten})
 
     def edit(self, **spec: Any) -> None:
         def change(stored: Json) -> None:
@@ -235,14 +290,19 @@ class World:
 
     # What the bot and its supervisor do.
 
+    def connect_client(self) -> None:
+        known = self.supervisor.snapshot
+        self.supervisor.snapshot = replace(known, client_connected_at=self.clock.now())
+
     def start_pipeline(self) -> None:
         running = replace(self.supervisor.snapshot, state=BotState.RUNNING, started_at=self.clock.now())
         variables = self.stored_pod["spec"]["containers"][0]["env"]
         (launch,) = (each["value"] for each in variables if each["name"] == LAUNCH_ENV)
         assert KEY.name in launch
-        limits = decode(Launch, json.loads(launch)).limits
+        orders = decode(Launch, json.loads(launch))
         deadline = self.clock.now() + timedelta(minutes=30)
-        self.supervisor.snapshot = replace(running, deadline=deadline, limits=limits)
+        known = replace(running, limits=orders.limits, shutdown=orders.shutdown, overrides=orders.overrides)
+        self.supervisor.snapshot = replace(known, deadline=deadline, tells_of_clients=True)
 
     def report(self, reason: Reason, outcome: Outcome = Outcome.DRAINED) -> None:
         known = self.supervisor.snapshot
@@ -285,14 +345,23 @@ class World:
 
     @property
     def is_empty(self) -> bool:
-        return not self.sessions.names() and not self.cluster.pods.names()
+        return not self.sessions.names() and not self.cluster.pods.names() and not self.cluster.budgets.names()
 
     def _change_pod(self, change: Callable[[Json], None]) -> None:
         self.cluster.pods.change(KEY.namespace, self.pod_name, change)
 
+    def run_sidecar(self) -> None:
+        """Let another container run in the pod, which goes on when the bot's is over."""
+        sidecar = {"name": "sidecar", "state": {"running": {"startedAt": format_time(self.clock.now())}}}
+        self._change_pod(lambda pod: pod["status"]["containerStatuses"].append(sidecar))
+
     def _set_container(self, state: Json, phase: str) -> None:
-        container = {"name": BOT_CONTAINER, "state": state}
-        self._change_pod(lambda pod: pod["status"].update(phase=phase, containerStatuses=[container]))
+        def change(pod: Json) -> None:
+            others = [each for each in pod["status"].get("containerStatuses", ()) if each["name"] != BOT_CONTAINER]
+            container = {"name": BOT_CONTAINER, "state": state}
+            pod["status"].update(phase="Running" if others else phase, containerStatuses=[container, *others])
+
+        self._change_pod(change)
 
 
 def _session_place(metadata: Json) -> tuple[str, str]:

@@ -285,10 +285,16 @@ def _templates() -> Iterator[Refusal]:
             f"{kind} that start with botsession.dev/ belong to the operator; choose another prefix",
         )
     yield Refusal(
-        "a sidecar among the containers",
-        pod_spec(containers=[{"name": "recorder", "image": "recorder:1"}]),
-        f"{spec}.containers",
-        "the only container here is bot; write a sidecar in initContainers, with restartPolicy: Always",
+        "a sidecar without an image",
+        pod_spec(containers=[{"name": "recorder"}]),
+        f"{spec}.containers[0].image",
+        "write the sidecar's image, or name the container bot to change the bot's own",
+    )
+    yield Refusal(
+        "a sidecar with a name of the operator's",
+        pod_spec(containers=[{"name": "botsession-proxy", "image": "proxy:1"}]),
+        f"{spec}.containers[0].name",
+        "names that start with botsession- belong to the operator; choose another name",
     )
     for name in ["bot", "botsession-runtime"]:
         yield Refusal(
@@ -311,6 +317,12 @@ def _by_cause() -> Iterator[Refusal]:
         session(spec__podRetention="Sometimes"),
         "spec.podRetention",
         'Unsupported value: "Sometimes": supported values: "Never", "OnFailure", "Always"',
+    )
+    yield Refusal(
+        "another eviction policy",
+        session(spec__eviction="OnUpgrade"),
+        "spec.eviction",
+        'Unsupported value: "OnUpgrade": supported values: "Allow", "WhenIdle", "Never"',
     )
     for cause in ["startTimeout", "MaxDuration", "hungUp"]:
         yield Refusal(
@@ -385,6 +397,8 @@ ADMITTED: Final = {
     ),
     "a record that is kept": session(spec__ttlAfterFinished="never", spec__podRetention="Always"),
     "a record that goes at once": session(spec__ttlAfterFinished="0s", spec__podRetention="OnFailure"),
+    "a session that no drain may end": session(spec__eviction="Never"),
+    "a session that a drain may end while it is idle": session(spec__eviction="WhenIdle"),
     "a record for a year": session(spec__ttlAfterFinished="8760h"),
     "overrides of everything": session(
         spec__shutdown__overrides={
@@ -407,6 +421,13 @@ ADMITTED: Final = {
     "the rest of a pod spec": pod_spec(nodeSelector={"a": "b"}, hostNetwork=True, volumes=[{"name": "data"}]),
     "a mount for the bot": bot_container(volumeMounts=[{"name": "data", "mountPath": "/data"}], workingDir="/app"),
     "a sidecar among the init containers": pod_spec(initContainers=[_SIDECAR]),
+    "sidecars beside the bot": pod_spec(
+        containers=[
+            {"name": "recorder", "image": "recorder:1", "command": ["record"], "env": [{"name": "A"}], "stdin": True},
+            {"name": "bot", "workingDir": "/app"},
+            {"name": "proxy", "image": "proxy:1", "lifecycle": {"preStop": {"exec": {"command": ["drain"]}}}},
+        ]
+    ),
     "a name of 63 characters": session(metadata__name="x" * 63),
     "a generated name": session(metadata={"generateName": "parrot-"}),
 }

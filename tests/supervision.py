@@ -17,15 +17,18 @@ from aiohttp import web
 from botsession_contract.control import END_PATH, SESSION_PATH, SessionSnapshot
 from botsession_contract.credentials import token_digest
 from botsession_contract.jsonform import decode, encode
-from botsession_contract.launch import LAUNCH_ENV, Launch, Shutdown
+from botsession_contract.launch import LAUNCH_ENV, Launch
 from botsession_contract.lifecycle import BotState, Mode
 from botsession_contract.report import ExitReport, from_bytes
+from botsession_contract.shutdown import Shutdown
 
 ROOT = Path(__file__).parent.parent
 BOTS = ROOT / "tests" / "bots"
 TOKEN = "a token"
+#: Runs the supervisor and the bot; another one has another Pipecat.
+PYTHON = sys.executable
 #: No test waits longer for anything, in seconds: a machine under load is slow, a hang is for ever.
-PATIENCE = 40.0
+PATIENCE = 90.0
 #: Longer than any bot that can end takes, on a machine that is busy with other things too.
 AMPLE = Shutdown(grace_period_seconds=PATIENCE, cancel_period_seconds=PATIENCE)
 #: For bots that an EndFrame does not end, but a CancelFrame does.
@@ -43,7 +46,7 @@ class Supervised:
             "target": target,
             "shutdown": AMPLE,
             "termination_grace_seconds": 6.0,
-            "python": sys.executable,
+            "python": PYTHON,
         } | launch
         self.env: dict[str, str] = {}
         self.pokes = 0
@@ -65,7 +68,7 @@ class Supervised:
         )
         with listening, (self.folder / "log").open("wb") as log:
             self.process = await asyncio.create_subprocess_exec(
-                sys.executable,
+                PYTHON,
                 "-m",
                 "botsession_runtime",
                 env=self._environment(launch),

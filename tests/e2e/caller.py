@@ -47,9 +47,9 @@ class Caller:
                 return
         raise AssertionError(f"the call ended before {event!r}")
 
-    def heard(self, within: float = 120) -> list[str]:
-        """Wait for the call to end; give what was understood in its recording."""
+    def heard(self, within: float = 120) -> str:
+        """Wait for the call to end; give what was understood in its recording, pauses left out."""
         assert self._process is not None
         self._process.communicate(timeout=within)
         transcript: dict[str, Any] = json.loads(self._transcript.read_text())
-        return list(transcript["heard"])
+        return " ".join(transcript["heard"])

@@ -30,10 +30,17 @@ def install_operator() -> None:
     """Install the chart as a user does, with the images that were just built; wait until it is ready."""
     images = ["--set=image.repository=botsession/operator", "--set=image.tag=dev"]
     runtime = ["--set=runtime.image=botsession/runtime:dev", f"--set-string=podAnnotations.build={uuid.uuid4()}"]
+    scraped = '--set-json=metrics.annotations={"prometheus.io/scrape": "true", "prometheus.io/port": "8475"}'
     command: list[str | Path] = [HELM, "upgrade", "--install", "botsession", ROOT / "charts/botsession-operator"]
     place = ["--namespace", SYSTEM_NAMESPACE, "--create-namespace", "--wait", "--timeout", "3m"]
-    helm = subprocess.run([*command, *place, *images, *runtime], capture_output=True, text=True, check=False)
+    helm = subprocess.run([*command, *place, *images, *runtime, scraped], capture_output=True, text=True, check=False)
     assert helm.returncode == 0, f"{helm.stderr}\n{kubectl('get', 'pods', '-n', SYSTEM_NAMESPACE).stdout}"
+
+
+def uninstall_operator() -> "subprocess.Popen[str]":
+    """Begin to uninstall the release as a user does."""
+    command: list[str | Path] = [HELM, "uninstall", "botsession", "--namespace", SYSTEM_NAMESPACE, "--wait"]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 @pytest.fixture
@@ -45,7 +52,7 @@ def world(kubeconfig: Path, request: pytest.FixtureRequest) -> Iterator[World]:
     world = World(name)
     yield world
     world.close()
-    core.delete_namespace(name)
+    kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -12,7 +12,7 @@ QUICK = {"gracePeriod": "3s", "cancelPeriod": "3s"}
 
 def test_operator_killed_while_a_session_starts(world: World) -> None:
     session = world.session("starting", bot=QUIET, maxSessionDuration="3s", shutdown=QUICK)
-    session.until(lambda status: "podName" in status)
+    world.has_a_pod(session)
     kill_operator()
     finish = session.finishes()
     assert (finish["reason"], finish["outcome"]) == ("MaxDuration", "Drained")
@@ -48,7 +48,7 @@ def test_pod_taken_away_without_grace_is_reported_by_the_operator(world: World) 
 
 def test_session_deleted_while_its_pod_starts(world: World) -> None:
     session = world.session("unborn", bot=QUIET, shutdown=QUICK)
-    session.until(lambda status: "podName" in status)
+    world.has_a_pod(session)
     world.delete(session)
     session.goes()
     assert [finish["reason"] for finish in session.history.finishes] == ["Deleted"]
@@ -80,6 +80,7 @@ def test_unschedulable_pod_is_a_condition_and_then_the_reason(world: World) -> N
     session = world.session("too-big", bot=bot, startTimeout="8s")
     finish = session.finishes()
     assert (finish["reason"], finish["outcome"]) == ("Unschedulable", "NeverStarted")
+    assert finish["message"].startswith("startTimeout 8s: node 8 s and not done; ")
     assert "Insufficient memory" in finish["message"]
     world.nothing_is_left(session)
 

@@ -48,6 +48,15 @@ def test_idle_timeout_given_during_the_call_reaches_the_pod(world: World) -> Non
     assert session.finishes()["reason"] == "IdleTimeout"
 
 
+def test_way_to_end_given_during_the_call_reaches_the_pod(world: World) -> None:
+    session = talks(world, "reshaped", {}, idleTimeout="0s").eventually(phase="Running")
+    world.edit(session, shutdown={"gracePeriod": "1m", "overrides": {"idleTimeout": {"mode": "Immediate"}}})
+    world.edit(session, idleTimeout="1s")
+    finish = session.finishes()
+    assert (finish["reason"], finish["outcome"]) == ("IdleTimeout", "Cancelled")
+    assert session.status["ending"]["mode"] == "Immediate"
+
+
 def test_misspelt_frame_class_is_told_in_the_status(world: World) -> None:
     session = talks(world, "misspelt", {}, idleTimeout="2s", idle={"frames": ["UserSpeeking"]})
     assert "UserSpeeking" in session.finishes()["message"]

@@ -18,11 +18,24 @@ def test_caller_is_heard_and_answered_and_the_bots_goodbye_ends_it(world: World,
     session = world.session("parrot", bot=PARROT).eventually(phase="Running")
     with Caller(session, tmp_path, "hello", "goodbye") as caller:
         heard = caller.heard()
-    assert heard[-2:] == ["you said hello", "goodbye"]
+    assert heard.endswith("you said hello goodbye")
     finish = session.finishes()
     assert (finish["reason"], finish["outcome"], finish["reportedBy"]) == ("Completed", "Drained", "Runtime")
     assert session.status["phase"] == "Succeeded"
     assert session.status["clientConnectedAt"] > session.status["startedAt"]
+    assert "clientDisconnectedAt" not in session.status
+    world.nothing_is_left(session)
+
+
+def test_caller_who_hangs_up_is_not_taken_for_a_bot_that_cancels(world: World, tmp_path: Path) -> None:
+    session = world.session("hung-up", bot=PARROT, shutdown=GRACEFUL).eventually(phase="Running")
+    with Caller(session, tmp_path, "hello") as caller:
+        caller.until_event("said")
+    finish = session.finishes()
+    assert (finish["reason"], finish["outcome"], finish["frame"]) == ("ClientDisconnected", "Cancelled", "CancelFrame")
+    assert session.status["phase"] == "Succeeded"
+    assert session.status["clientConnectedAt"] < session.status["clientDisconnectedAt"] <= session.status["finishedAt"]
+    assert "ending" not in session.status
     world.nothing_is_left(session)
 
 
@@ -33,6 +46,7 @@ def test_farewell_is_heard_when_the_time_is_over(world: World, tmp_path: Path) -
         assert FAREWELL_HEARD in caller.heard()
     finish = session.finishes()
     assert (finish["reason"], finish["outcome"]) == ("MaxDuration", "Drained")
+    assert session.status["ending"]["farewell"] == "Spoken"
     world.nothing_is_left(session)
 
 

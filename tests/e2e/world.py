@@ -141,6 +141,10 @@ class World:
         found = self._core.list_namespaced_pod(self.namespace, label_selector=selector).items
         return [str(pod.metadata.name) for pod in found if pod.metadata]
 
+    def has_a_pod(self, session: Session, within: float = 30) -> None:
+        """Wait until the session's pod is made, which its status tells of only later."""
+        wait_until(lambda: bool(self.pods(session)), within, f"{session.name} has a pod")
+
     def delete_pod(self, session: Session, grace: int | None = None) -> None:
         """Delete a session's pod by hand."""
         options = client.V1DeleteOptions(grace_period_seconds=grace)
@@ -163,14 +167,14 @@ class World:
 
     def nothing_is_left(self, session: Session, within: float = 45) -> None:
         """Wait until no pod of the session is left."""
-        if not self.pods(session):
-            return
         selector = f"botsession.dev/session={session.name}"
-        for event in watch.Watch().stream(
-            self._core.list_namespaced_pod, self.namespace, label_selector=selector, timeout_seconds=int(within)
-        ):
-            if event["type"] == "DELETED" and not self.pods(session):
-                return
+        listed = self._core.list_namespaced_pod(self.namespace, label_selector=selector)
+        if not listed.items:
+            return
+        # From the list's own version on, so that a pod that goes between the two is seen to go.
+        version = listed.metadata.resource_version if listed.metadata else None
+        since = {"resource_version": version, "timeout_seconds": int(within)}
+        for _ in watch.Watch().stream(self._core.list_namespaced_pod, self.namespace, label_selector=selector, **since):
             if not self.pods(session):
                 return
         assert not self.pods(session), session.seen()
@@ -194,9 +198,11 @@ class World:
                 session.history.add(event["type"], event["object"])
 
 
-def kubectl(*arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+def kubectl(*arguments: str | Path, stdin: str | None = None, timeout: float = 60) -> subprocess.CompletedProcess[str]:
     """Run kubectl as a user does."""
-    return subprocess.run([KUBECTL, *arguments], capture_output=True, text=True, timeout=timeout, check=False)
+    return subprocess.run(
+        [KUBECTL, *arguments], input=stdin, capture_output=True, text=True, timeout=timeout, check=False
+    )
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """The wire form of every payload, held by files that the operator's tests read too."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,11 @@ import pytest
 
 from botsession_contract.control import EndRequest, SessionPatch, SessionSnapshot
 from botsession_contract.jsonform import decode, encode
-from botsession_contract.launch import Launch, Overrides, Shutdown
-from botsession_contract.lifecycle import BotState, Cause, Mode, Outcome, Reason, Step
+from botsession_contract.launch import Launch
+from botsession_contract.lifecycle import BotState, Cause, Farewell, Mode, Outcome, Reason, Step
 from botsession_contract.limits import IdlePrompt, SessionLimits
 from botsession_contract.report import DanglingTasks, Ending, ExitReport, StepTaken, Timings
+from botsession_contract.shutdown import Overrides, Shutdown
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -35,14 +37,22 @@ REPORT = ExitReport(
     message="the bot said “goodbye”",
     exit_code=0,
     stuck_at="Blackhole#0",
-    dangling_tasks=DanglingTasks(2, ("Leaky#0::poller", "keep_listening")),
+    dangling_tasks=DanglingTasks(2, ("Leaky#0::poller", "keep_listening"), unmanaged=1),
     timings=Timings(1.25, 1.5, 31.0),
     started_at=at(2),
     client_connected_at=at(3),
-    ending=ENDING,
+    ending=replace(ENDING, farewell=Farewell.CUT_SHORT),
+    client_disconnected_at=at(4),
 )
 LIMITS = SessionLimits(
     60.0, 300.0, ("BotSpeakingFrame", "UserSpeakingFrame"), IdlePrompt(240.0, "Are you still there?")
+)
+SHUTDOWN = Shutdown(Mode.IMMEDIATE, 20.0, 5.5, "Goodbye!")
+OVERRIDES = Overrides(
+    max_duration=Shutdown(Mode.GRACEFUL, 60.0, 5.5, "Time is up!"),
+    idle_timeout=Shutdown(Mode.GRACEFUL, 20.0, 5.5, "Are you gone? Goodbye!"),
+    no_client=Shutdown(Mode.IMMEDIATE, 0.0, 5.5, ""),
+    evicted=Shutdown(Mode.IMMEDIATE, 20.0, 1.0, ""),
 )
 PAYLOADS: dict[str, Any] = {
     "launch-smallest": Launch("bots", "support-42", "ab" * 32, target="bot.py"),
@@ -53,16 +63,12 @@ PAYLOADS: dict[str, Any] = {
         command=("python", "bot.py"),
         python="/app/.venv/bin/python",
         body={"customer": {"tags": ["a", None]}},
+        secret_env=("OPENAI_API_KEY",),
         max_duration_seconds=1800.0,
         limits=LIMITS,
         termination_grace_seconds=90.0,
-        shutdown=Shutdown(Mode.IMMEDIATE, 20.0, 5.5, "Goodbye!"),
-        overrides=Overrides(
-            max_duration=Shutdown(Mode.GRACEFUL, 60.0, 5.5, "Time is up!"),
-            idle_timeout=Shutdown(Mode.GRACEFUL, 20.0, 5.5, "Are you gone? Goodbye!"),
-            no_client=Shutdown(Mode.IMMEDIATE, 0.0, 5.5, ""),
-            evicted=Shutdown(Mode.IMMEDIATE, 20.0, 1.0, ""),
-        ),
+        shutdown=SHUTDOWN,
+        overrides=OVERRIDES,
         poke_url="http://operator/v1/poke/bots/support-42",
         report_path="/tmp/report",
         control_host="127.0.0.1",
@@ -72,9 +78,23 @@ PAYLOADS: dict[str, Any] = {
     "end-request-smallest": EndRequest(Mode.GRACEFUL),
     "end-request-full": EndRequest(Mode.IMMEDIATE, Cause.DELETED, "", 0.0, 2.5),
     "session-patch-smallest": SessionPatch(at(0)),
-    "session-patch-full": SessionPatch(at(0), LIMITS),
+    "session-patch-full": SessionPatch(at(0), LIMITS, SHUTDOWN, OVERRIDES),
+    "session-patch-no-overrides": SessionPatch(overrides=Overrides()),
     "snapshot-starting": SessionSnapshot(BotState.STARTING, at(0)),
-    "snapshot-ending": SessionSnapshot(BotState.ENDING, at(12), at(2), at(3), at(10), ENDING, limits=LIMITS),
+    "snapshot-ending": SessionSnapshot(
+        BotState.ENDING,
+        at(12),
+        at(2),
+        at(3),
+        at(10),
+        ENDING,
+        limits=LIMITS,
+        tells_of_clients=True,
+        client_disconnected_at=at(5),
+    ),
+    "snapshot-running": SessionSnapshot(
+        BotState.RUNNING, at(12), at(2), limits=LIMITS, shutdown=SHUTDOWN, overrides=OVERRIDES, bot_imported_at=at(1)
+    ),
     "snapshot-finished": SessionSnapshot(BotState.FINISHED, at(42), at(2), at(3), at(10), ENDING, REPORT),
     "report-smallest": ExitReport(Reason.COMPLETED, Outcome.DRAINED, at(9)),
     "report-full": REPORT,

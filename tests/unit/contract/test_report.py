@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from botsession_contract.jsonform import PayloadError
-from botsession_contract.lifecycle import Cause, Mode, Outcome, Reason, Step
+from botsession_contract.lifecycle import Cause, Farewell, Mode, Outcome, Reason, Step
 from botsession_contract.report import (
     LARGEST_REPORT_BYTES,
     MOST_TASK_NAMES,
@@ -23,7 +23,8 @@ from botsession_contract.report import (
 )
 
 NOW = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
-FACTS = ("reason", "outcome", "finished_at", "exit_code", "timings", "started_at", "client_connected_at", "ending")
+TIMES = ("finished_at", "started_at", "client_connected_at", "client_disconnected_at")
+FACTS = ("reason", "outcome", "exit_code", "timings", "ending", *TIMES)
 #: Any code point, lone surrogates too: a task may be named with one.
 ANYTHING = st.text(st.characters(), max_size=3000)
 MOMENTS = st.datetimes(timezones=st.just(UTC))
@@ -37,7 +38,12 @@ REPORTS = st.builds(
     message=st.none() | ANYTHING,
     exit_code=st.none() | st.integers(0, 255),
     stuck_at=st.none() | ANYTHING,
-    dangling_tasks=st.builds(DanglingTasks, st.integers(0, 10**6), st.lists(ANYTHING, max_size=30).map(tuple)),
+    dangling_tasks=st.builds(
+        DanglingTasks,
+        st.integers(0, 10**6),
+        st.lists(ANYTHING, max_size=30).map(tuple),
+        st.none() | st.integers(0, 10**6),
+    ),
     timings=st.builds(Timings, SECONDS, SECONDS, SECONDS),
     started_at=st.none() | MOMENTS,
     client_connected_at=st.none() | MOMENTS,
@@ -48,7 +54,9 @@ REPORTS = st.builds(
         st.sampled_from(Mode),
         MOMENTS,
         st.lists(st.builds(StepTaken, st.sampled_from(Step), MOMENTS), max_size=4).map(tuple),
+        st.none() | st.sampled_from(Farewell),
     ),
+    client_disconnected_at=st.none() | MOMENTS,
 )
 
 
@@ -63,7 +71,8 @@ def test_any_report_fits_and_is_json(report: ExitReport) -> None:
 def test_no_fact_is_ever_lost(report: ExitReport) -> None:
     kept = from_bytes(to_bytes(report))
     assert [getattr(kept, fact) for fact in FACTS] == [getattr(report, fact) for fact in FACTS]
-    assert kept.dangling_tasks.count == report.dangling_tasks.count
+    left, told = kept.dangling_tasks, report.dangling_tasks
+    assert (left.count, left.unmanaged) == (told.count, told.unmanaged)
 
 
 @given(REPORTS)

@@ -1,5 +1,7 @@
 """What the documents say is held to the code: manifests are admitted, links lead somewhere, tables are complete."""
 
+import ast
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,16 +10,21 @@ from typing import Any
 import pytest
 import yaml
 
-from botsession_contract.lifecycle import ERROR_REASONS, FAILED_OUTCOMES, Outcome, Reason
+from botsession_contract.lifecycle import ERROR_REASONS, FAILED_OUTCOMES, Farewell, Outcome, Reason
 from botsession_contract.names import KIND
 from botsession_operator.api.admission import admit
+from botsession_operator.api.status import ConditionStatus, ConditionType
+from botsession_operator.core.finish import CONFIG_TROUBLES, IMAGE_TROUBLES, UNSCHEDULABLE_TROUBLES
 
 ROOT = Path(__file__).parents[3]
 DOCS = sorted(
     [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md"), *ROOT.glob("hack/**/*.md")]
 )
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
-ENDINGS = (ROOT / "docs" / "endings.md").read_text()
+REASONS = (ROOT / "docs" / "reasons.md").read_text()
+CORE = ROOT / "operator/src/botsession_operator/core"
+#: Where the reasons of conditions are written.
+CONDITIONS = [CORE / f"{module}.py" for module in ("conditions", "protection", "starting")]
 
 
 def at(path: Path) -> str:
@@ -50,12 +57,36 @@ def anchors(text: str) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+def section(heading: str) -> str:
+    """Give what is under a heading of reasons.md."""
+    return REASONS.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+
+
 def rows(heading: str) -> dict[str, str]:
-    """Give the first and the last cell of each row of the table under a heading of endings.md."""
-    section = ENDINGS.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-    found = re.findall(r"^\| `([A-Z]\w+)` \|.*\| ([^|]+) \|$", section, re.MULTILINE)
+    """Give the first and the last of the five cells of each row of the table under a heading."""
+    found = re.findall(r"^\| `([A-Z]\w+)` \|(?:[^|]+\|){3} ([^|]+) \|$", section(heading), re.MULTILINE)
     assert len(found) == len(dict(found)), "a row is there twice"
     return dict(found)
+
+
+def condition_rows() -> list[tuple[str, str, set[str]]]:
+    """Give type, status and reasons of each row of the table of conditions; an empty type is that of the row above."""
+    found, kind = [], ""
+    for cells in re.findall(
+        r"^\|(?: `(\w+)`)? \| (True|False|Unknown) \| ([^|]+) \|", section("Conditions"), re.MULTILINE
+    ):
+        kind = cells[0] or kind
+        found.append((kind, cells[1], set(re.findall(r"`(\w+)`", cells[2]))))
+    return found
+
+
+def words_of(name: str) -> set[str]:
+    """Give the reasons that are written into the rules of conditions, as an argument of Claim or of Trouble."""
+    trees = [ast.parse(module.read_text()) for module in CONDITIONS]
+    calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    arguments = [each for call in calls if ast.unparse(call.func) == name for each in call.args]
+    texts = {each.value for each in arguments if isinstance(each, ast.Constant)}
+    return {str(text) for text in texts if re.fullmatch(r"[A-Z]\w+", str(text))}
 
 
 @pytest.mark.parametrize("manifest", list(manifests()))
@@ -79,11 +110,33 @@ def test_every_outcome_has_a_row_that_says_its_phase() -> None:
     assert rows("Outcomes") == {out: "Failed" if out in FAILED_OUTCOMES else "by reason" for out in Outcome}
 
 
+def test_everything_that_becomes_of_a_farewell_has_a_row() -> None:
+    about = (ROOT / "docs" / "endings.md").read_text().partition("\n## The farewell\n")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| `([A-Z]\w+)` \|", about, re.MULTILINE) == [*Farewell]
+
+
+def test_every_condition_is_explained_with_each_of_its_statuses() -> None:
+    assert {kind for kind, _, _ in condition_rows()} == {*ConditionType}
+    assert {status for _, status, _ in condition_rows()} == {*ConditionStatus}
+
+
+def test_every_reason_of_a_condition_is_explained() -> None:
+    explained = {reason for _, _, reasons in condition_rows() for reason in reasons}
+    clusters = IMAGE_TROUBLES | CONFIG_TROUBLES | UNSCHEDULABLE_TROUBLES
+    assert clusters | words_of("Claim") | words_of("Trouble") <= explained
+
+
 def test_readme_names_only_reasons_and_outcomes_that_exist() -> None:
     cells = re.findall(r"^\|[^|]+\|[^|]+\|([^|]+\|[^|]+)\|$", (ROOT / "README.md").read_text(), re.MULTILINE)
     words = {word for cell in cells for word in re.findall(r"`([A-Z]\w+)`", cell)}
     assert words <= {*Reason, *Outcome}
     assert len(words) > len(Outcome)
+
+
+def test_every_row_of_the_support_table_has_its_test() -> None:
+    rows = json.loads((ROOT / "docs" / "reference" / "pipecat-support.json").read_text())["rows"]
+    for file, name in (row["test"].split("::") for row in rows):
+        assert f"def {name}(" in (ROOT / file).read_text(), f"{name} is no longer in {file}: make support"
 
 
 def test_picture_loads_nothing_from_elsewhere() -> None:

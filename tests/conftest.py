@@ -1,0 +1,66 @@
+"""What every run of tests does with the facts about Pipecat that some tests prove (tests/support.py)."""
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.pipecats import VERSIONS, Fact
+from tests.support import COMMITTED, Table, version_of
+
+FOUND = pytest.StashKey[Table]()
+COMMITTED_TABLE = Table.read(COMMITTED)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--record-support", metavar="FILE", type=Path, help="write which facts held into FILE")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[FOUND] = Table()
+
+
+@pytest.fixture(scope="session")
+def support(pytestconfig: pytest.Config) -> Table:
+    """Give what this run has found so far."""
+    return pytestconfig.stash[FOUND]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Expect what is known of each version, and have the older ones, which may still be on their way, come late."""
+    for item in items:
+        known = Fact.of(item)
+        if known and not known.holds_in(version_of(item)):
+            item.add_marker(pytest.mark.xfail(strict=True, reason=f"Pipecat {version_of(item)}: {known.otherwise}"))
+    items.sort(key=_turn)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+    """Note what a test found of a fact; a test that failed says which fact is in question."""
+    report = yield
+    known = Fact.of(item)
+    if known and call.when == "call":
+        version = version_of(item)
+        item.config.stash[FOUND].note(known, item.nodeid.partition("[")[0], version, holds=report.passed)
+        if report.failed:
+            report.longrepr = f"With Pipecat {version} this no longer holds: {known.sentence}\n\n{report.longreprtext}"
+        elif not item.config.option.record_support and not COMMITTED_TABLE.says(known, version, holds=report.passed):
+            report.outcome = "failed"
+            report.longrepr = (
+                f"{COMMITTED.name} does not say of Pipecat {version} what was found; make support: {known}"
+            )
+    return report
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    path = session.config.option.record_support
+    if path and exitstatus == pytest.ExitCode.OK:
+        session.config.stash[FOUND].write(path)
+
+
+def _turn(item: pytest.Item) -> tuple[bool, int]:
+    """Fast tests, older Pipecats one after the other, the cluster: each waits for what is made in the background."""
+    is_old = item.get_closest_marker("old_pipecat") is not None
+    return item.get_closest_marker("cluster") is not None, VERSIONS.index(version_of(item)) if is_old else -1

@@ -1,0 +1,78 @@
+"""What nobody would come back for: pods without a session, sessions without an operator, or that none can read."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.e2e.world import SYSTEM_NAMESPACE, World, kubectl, operator_pod, wait_until
+
+pytestmark = pytest.mark.cluster
+
+QUICK = {"gracePeriod": "3s", "cancelPeriod": "3s"}
+QUIET = {"target": "quiet.py"}
+DEPLOYMENT = ("deployment", "botsession-operator", "-n", SYSTEM_NAMESPACE)
+FREED = ("--type=merge", "-p", '{"metadata":{"finalizers":null}}')
+
+
+@contextmanager
+def operator_down() -> Iterator[None]:
+    """Have no operator run meanwhile."""
+    place = ("-n", SYSTEM_NAMESPACE, "-l", "app.kubernetes.io/name=botsession-operator")
+    try:
+        kubectl("scale", *DEPLOYMENT, "--replicas=0")
+        assert kubectl("wait", "pods", *place, "--for=delete", "--timeout=60s").returncode == 0
+        yield
+    finally:
+        kubectl("scale", *DEPLOYMENT, "--replicas=1")
+        assert kubectl("rollout", "status", *DEPLOYMENT, "--timeout=60s").returncode == 0
+
+
+def test_a_pod_whose_session_was_torn_away_while_the_operator_was_down_goes(world: World) -> None:
+    session = world.session("torn", bot=QUIET, shutdown=QUICK).eventually(phase="Running")
+    with operator_down():
+        kubectl("patch", "bs", "torn", "-n", world.namespace, *FREED)
+        world.delete(session)
+        session.goes(within=10)
+        (pod,) = world.pods(session)
+        over = "jsonpath={.status.containerStatuses[0].state.terminated.reason}=Completed"
+        assert kubectl("wait", "pod", pod, "-n", world.namespace, f"--for={over}", "--timeout=30s").returncode == 0
+        assert world.pods(session)
+    world.nothing_is_left(session, within=20)
+
+
+def test_a_session_that_was_deleted_while_the_operator_was_down_ends_when_it_is_back(world: World) -> None:
+    session = world.session("deleted", bot=QUIET, shutdown=QUICK).eventually(phase="Running")
+    with operator_down():
+        world.delete(session)
+    session.goes(within=60)
+    assert [finish["reason"] for finish in session.history.finishes] == ["Deleted"]
+    world.nothing_is_left(session)
+
+
+def test_a_session_that_no_operator_can_read_goes_when_it_is_deleted(world: World) -> None:
+    session = world.session("newer", bot=QUIET, shutdown=QUICK).eventually(phase="Running")
+    # Stands for a status of another version: a date-time to the API server, and none to the operator.
+    status = '{"status":{"clientConnectedAt":"0000-01-01T00:00:00Z"}}'
+    written = kubectl(
+        "patch", "bs", "newer", "-n", world.namespace, "--subresource=status", "--type=merge", "-p", status
+    )
+    assert written.returncode == 0, written.stderr
+    world.edit(session, maxSessionDuration="1s")
+    wait_until(lambda: f"{world.namespace}/newer" in not_understood(), within=20, what="logged")
+    (pod,) = world.pods(session)
+    deleted = kubectl("get", "pod", pod, "-n", world.namespace, "-o", "jsonpath={.metadata.deletionTimestamp}")
+    assert deleted.stdout == ""
+
+    world.delete(session)
+
+    session.goes(within=60)
+    assert session.history.finishes == []
+    world.nothing_is_left(session)
+
+
+def not_understood() -> list[str]:
+    """Name the sessions of which the operator has said that it cannot read them."""
+    said = [json.loads(line) for line in kubectl("logs", "-n", SYSTEM_NAMESPACE, operator_pod()).stdout.splitlines()]
+    return [line["session"] for line in said if line["event"] == "spec not understood"]

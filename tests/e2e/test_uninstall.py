@@ -1,0 +1,103 @@
+"""`helm uninstall` with live sessions: they end as they should, and nothing waits for an operator that is gone."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import install_operator, uninstall_operator
+from tests.e2e.world import SYSTEM_NAMESPACE, Json, Session, World, kubectl
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+
+QUICK = {"gracePeriod": "3s", "cancelPeriod": "3s"}
+TALKING = {"target": "talks.py", "body": {"frames": ["UserSpeakingFrame", "BotSpeakingFrame"], "times": 10_000}}
+SWALLOWING = {"target": "swallows_end.py"}
+WHY = "the operator was being uninstalled"
+
+
+@pytest.fixture(autouse=True)
+def reinstalled(kubeconfig: Path) -> Iterator[None]:
+    """Leave the operator as it was found, however the test went."""
+    yield
+    ready = "jsonpath={.status.readyReplicas}"
+    deployment = kubectl("get", "deployment", "botsession-operator", "-n", SYSTEM_NAMESPACE, "-o", ready)
+    if deployment.stdout != "1":
+        install_operator()
+
+
+def test_live_sessions_end_before_the_operator_goes(world: World) -> None:
+    done = world.session("done", bot={"target": "completes.py"}, podRetention="Always")
+    done.finishes()
+    talking = world.session("talking", bot=TALKING, shutdown=QUICK).eventually(phase="Running")
+    stuck = world.session("stuck", bot=SWALLOWING, shutdown=QUICK).eventually(phase="Running")
+    waiting = world.session("waiting", bot=TALKING | {"resources": {"requests": {"memory": "4Ti"}}}, startTimeout="5m")
+    waiting.until(lambda status: "podName" in status)
+    assert done.finish["reason"] == "Completed"
+
+    uninstalls(uninstall_operator())
+
+    assert facts(talking) == ("EndRequested", "Drained", WHY)
+    assert facts(stuck) == ("EndRequested", "Forced", WHY)
+    assert facts(waiting) == ("EndRequested", "NeverStarted", WHY)
+    assert done.finishes()["reason"] == "Completed"
+    assert names(world, "pods") == [done.status["podName"]]
+    assert [held for item in items(world, "botsessions") for held in item["metadata"].get("finalizers", [])] == []
+    assert kubectl("get", "crd", "botsessions.botsession.dev").returncode == 0
+    assert kubectl("delete", "bs", "talking", "-n", world.namespace, "--timeout=5s").returncode == 0
+
+    versions = len(stuck.history.versions)
+    install_operator()
+    world.session("next", bot={"target": "completes.py"}).finishes()
+    assert len(stuck.history.versions) == versions
+    assert stuck.finishes()["outcome"] == "Forced"
+
+
+def test_an_uninstallation_that_is_interrupted_is_begun_anew(world: World) -> None:
+    """The operator is dead, what takes its place is killed, then helm, at the worst moment of each: midway."""
+    slow = {"gracePeriod": "25s", "cancelPeriod": "3s"}
+    stuck = world.session("stuck", bot=SWALLOWING, shutdown=slow).eventually(phase="Running")
+    kubectl("scale", "deployment", "-n", SYSTEM_NAMESPACE, "botsession-operator", "--replicas=0")
+    place = ("-n", SYSTEM_NAMESPACE, "-l", "app.kubernetes.io/name=botsession-operator")
+    kubectl("wait", "pods", *place, "--for=delete", "--timeout=60s")
+
+    helm = uninstall_operator()
+    stuck.eventually(phase="Ending")
+    kubectl("delete", "pods", *place, "--force", "--grace-period=0")
+    helm.kill()
+    helm.communicate()
+
+    uninstalls(uninstall_operator())
+
+    assert facts(stuck) == ("EndRequested", "Forced", WHY)
+    assert names(world, "pods") == []
+    assert kubectl("delete", "bs", "--all", "-n", world.namespace, "--timeout=5s").returncode == 0
+
+
+def uninstalls(helm: "subprocess.Popen[str]") -> None:
+    """Wait until the release is gone; what the operator said is shown where it is not."""
+    said, _ = helm.communicate(timeout=330)
+    assert helm.returncode == 0, (
+        f"{said}\n{kubectl('logs', '-n', SYSTEM_NAMESPACE, 'job/botsession-operator-uninstall').stdout}"
+    )
+    left = kubectl("get", "deployments,jobs,pods,secrets,serviceaccounts,roles", "-n", SYSTEM_NAMESPACE, "-o", "name")
+    assert "botsession" not in left.stdout
+
+
+def facts(session: Session) -> tuple[str, str, str]:
+    """Give why and how it finished, once, and who wanted it."""
+    finish = session.finishes(within=5)
+    return finish["reason"], finish["outcome"], session.status["ending"]["message"]
+
+
+def items(world: World, kind: str) -> list[Json]:
+    """List what the namespace has of a kind."""
+    found: list[Json] = json.loads(kubectl("get", kind, "-n", world.namespace, "-o", "json").stdout)["items"]
+    return found
+
+
+def names(world: World, kind: str) -> list[str]:
+    """List the names of what the namespace has of a kind."""
+    return [str(item["metadata"]["name"]) for item in items(world, kind)]
