@@ -11,7 +11,7 @@ from typing import Final
 from kubernetes import client
 
 from botsession_contract.lifecycle import Outcome, Reason
-from tests.e2e.world import Json, Session, World
+from tests.e2e.world import Json, Session, World, operator_down
 
 QUIET: Final = {"target": "quiet.py"}
 QUICK: Final = {"gracePeriod": "3s", "cancelPeriod": "3s"}
@@ -41,10 +41,15 @@ def evict(world: World, session: Session) -> None:
 
 
 def take_all_traces_away(world: World, session: Session) -> None:
-    """Take the pod away without grace, and before it what would keep it until its report is copied."""
+    """Take the pod away without grace, and before it what would keep it until its report is copied.
+
+    Without an operator: one that looks in the moment in which the API server has marked the pod, and not yet removed
+    it, knows that it was deleted.
+    """
     pod = session.eventually(phase="Running", within=SLOW).status["podName"]
-    client.CoreV1Api().patch_namespaced_pod(pod, world.namespace, {"metadata": {"finalizers": None}})
-    world.delete_pod(session, grace=0)
+    with operator_down():
+        client.CoreV1Api().patch_namespaced_pod(pod, world.namespace, {"metadata": {"finalizers": None}})
+        world.delete_pod(session, grace=0)
 
 
 def run_where_no_node_is(world: World, session: Session) -> None:

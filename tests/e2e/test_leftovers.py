@@ -1,32 +1,16 @@
 """What nobody would come back for: pods without a session, sessions without an operator, or that none can read."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
-from tests.e2e.world import SYSTEM_NAMESPACE, World, kubectl, operator_pod, wait_until
+from tests.e2e.world import SYSTEM_NAMESPACE, World, kubectl, operator_down, operator_pod, wait_until
 
 pytestmark = pytest.mark.cluster
 
 QUICK = {"gracePeriod": "3s", "cancelPeriod": "3s"}
 QUIET = {"target": "quiet.py"}
-DEPLOYMENT = ("deployment", "botsession-operator", "-n", SYSTEM_NAMESPACE)
 FREED = ("--type=merge", "-p", '{"metadata":{"finalizers":null}}')
-
-
-@contextmanager
-def operator_down() -> Iterator[None]:
-    """Have no operator run meanwhile."""
-    place = ("-n", SYSTEM_NAMESPACE, "-l", "app.kubernetes.io/name=botsession-operator")
-    try:
-        kubectl("scale", *DEPLOYMENT, "--replicas=0")
-        assert kubectl("wait", "pods", *place, "--for=delete", "--timeout=60s").returncode == 0
-        yield
-    finally:
-        kubectl("scale", *DEPLOYMENT, "--replicas=1")
-        assert kubectl("rollout", "status", *DEPLOYMENT, "--timeout=60s").returncode == 0
 
 
 def test_a_pod_whose_session_was_torn_away_while_the_operator_was_down_goes(world: World) -> None:

@@ -239,6 +239,20 @@ def kill_operator(node_pattern: str = "botsession_operator") -> None:
     kubectl("delete", "pods", "-n", SYSTEM_NAMESPACE, "--force", "--grace-period=0", *names)
 
 
+@contextmanager
+def operator_down() -> Iterator[None]:
+    """Have no operator run meanwhile."""
+    deployment = ("deployment", "botsession-operator", "-n", SYSTEM_NAMESPACE)
+    place = ("-n", SYSTEM_NAMESPACE, "-l", "app.kubernetes.io/name=botsession-operator")
+    try:
+        kubectl("scale", *deployment, "--replicas=0")
+        assert kubectl("wait", "pods", *place, "--for=delete", "--timeout=60s").returncode == 0
+        yield
+    finally:
+        kubectl("scale", *deployment, "--replicas=1")
+        assert kubectl("rollout", "status", *deployment, "--timeout=60s").returncode == 0
+
+
 def wait_until(holds: Callable[[], bool], within: float, what: str) -> None:
     """Poll for something that nothing can be watched for; the poll itself takes the time."""
     ends = time.monotonic() + within

@@ -1,7 +1,7 @@
 """Takes secrets out of what is reported: an exception may quote a key, and a session's status is read by many. Pure.
 
 What is secret is known by its name, in the environment and in the body, or because it came out of a Secret; and by
-its form, in a URL or in an Authorization header. It is replaced before any text is cut, or half a key would stay.
+its form, in a URL or in an Authorization header. It is replaced before a text is shortened, or half a key would stay.
 """
 
 import re
@@ -14,10 +14,14 @@ from botsession_contract.report import ExitReport
 REDACTED: Final = "[redacted]"
 #: Shorter values are found by chance in text that has nothing to do with them.
 SHORTEST_SECRET: Final = 6
+#: Characters that a person reads of an exception's text.
+LONGEST_MESSAGE: Final = 500
 
 _WORDS: Final = "api_?key|key|token|secret|passw(?:or)?d|credentials?"
 _SECRET_NAME: Final = re.compile(rf"(?:^|_)(?:{_WORDS})s?(?:_|$)", re.IGNORECASE)
 _CAMEL_CASE: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+#: Where in the bot's code it was: `(bot.py:42 in handler)`.
+_PLACE: Final = re.compile(r" \([^()]{1,200}:\d+ in [^()]{1,200}\)")
 _FORMS: Final = (
     re.compile(r"(?<=://)[^/\s@]+(?=@)"),  # https://user:password@host
     re.compile(rf"(?<=[?&])((?:[\w-]*[_-])?(?:{_WORDS}|sig(?:nature)?)=)[^&\s\"']+", re.IGNORECASE),
@@ -29,7 +33,9 @@ def find_secrets(environ: Mapping[str, str], body: Any, named: Iterable[str]) ->
     """Give the values that must not be told; `named` variables are secret whatever they are called."""
     known = set(named)
     variables = (value for name, value in environ.items() if name in known or _is_secret(name))
-    found = {value for value in (*variables, *_in_body(body)) if len(value) >= SHORTEST_SECRET}
+    told = {value for value in (*variables, *_in_body(body)) if len(value) >= SHORTEST_SECRET}
+    # A message is one line, whatever lines a private key had.
+    found = told | {" ".join(value.split()) for value in told}
     # The longest first: one secret may be a part of another.
     return tuple(sorted(found, key=lambda value: (-len(value), value)))
 
@@ -43,12 +49,20 @@ def redact(text: str, secrets: Iterable[str]) -> str:
     return text
 
 
+def shorten(message: str) -> str:
+    """Give the beginning of a long message, and the place in the bot's code that it names."""
+    if len(message) <= LONGEST_MESSAGE:
+        return message
+    *_, place = ("", *_PLACE.findall(message))
+    return f"{message[:LONGEST_MESSAGE]}…{place}"
+
+
 def without_secrets(report: ExitReport, secrets: tuple[str, ...]) -> ExitReport:
     """Give the report with each text that the bot had a say in redacted."""
     tasks = report.dangling_tasks
     return replace(
         report,
-        message=redact(report.message, secrets) if report.message else report.message,
+        message=shorten(redact(report.message, secrets)) if report.message else report.message,
         stuck_at=redact(report.stuck_at, secrets) if report.stuck_at else report.stuck_at,
         dangling_tasks=replace(tasks, names=tuple(redact(name, secrets) for name in tasks.names)),
     )

@@ -6,7 +6,7 @@ import pytest
 
 from botsession_contract.lifecycle import Outcome, Reason
 from botsession_contract.report import DanglingTasks, ExitReport
-from botsession_runtime.redact import find_secrets, redact, without_secrets
+from botsession_runtime.redact import LONGEST_MESSAGE, find_secrets, redact, shorten, without_secrets
 
 
 @pytest.mark.parametrize(
@@ -49,6 +49,27 @@ def test_a_value_that_is_found_by_chance_is_none() -> None:
 )
 def test_what_is_told_of_a_text(text: str, told: str) -> None:
     assert redact(text, ["sk-12345"]) == told
+
+
+def test_a_secret_of_several_lines_is_found_in_a_message_of_one() -> None:
+    secrets = find_secrets({"SIGNING_KEY": "-----BEGIN\nabc def\n"}, None, ())
+
+    assert redact("ValueError: -----BEGIN abc def is no key", secrets) == "ValueError: [redacted] is no key"
+
+
+def test_a_long_message_keeps_its_place() -> None:
+    told = shorten("ValueError: " + "long " * 500 + "(bot.py:42 in handler), after the pipeline had finished")
+
+    assert told.startswith("ValueError: long ")
+    assert told.endswith("… (bot.py:42 in handler)")
+    assert len(told) < LONGEST_MESSAGE + 50
+
+
+@pytest.mark.parametrize("before", range(LONGEST_MESSAGE - 12, LONGEST_MESSAGE + 2))
+def test_a_secret_where_a_message_is_cut_is_not_told_by_half(before: int) -> None:
+    report = ExitReport(Reason.BOT_ERROR, Outcome.LOST, datetime.now(UTC), None, "x" * before + " sk-12345 and more")
+
+    assert "sk-" not in str(without_secrets(report, ("sk-12345",)).message)
 
 
 def test_every_text_of_a_report_is_redacted() -> None:
