@@ -76,7 +76,7 @@ class FakeCluster:
         wanted = (key.namespace, key.name)
         return [each for each in pods if _session_place(each["metadata"]) == wanted]
 
-    async def set_session_finalizers(self, session: Session | SessionMetadata, finalizers: tuple[str, ...]) -> str:
+    async def set_session_finalizers(self, session: SessionMetadata, finalizers: tuple[str, ...]) -> str:
         place, version = (session.key.namespace, session.key.name), session.resource_version
         version = self.sessions.change(*place, _finalizers(finalizers), version)
         self.sessions.collect(*place)

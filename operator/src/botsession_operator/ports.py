@@ -27,7 +27,7 @@ class Cluster(Protocol):
         """Read all pods that carry the session's label: its own, and those of earlier sessions of its name."""
         ...
 
-    async def set_session_finalizers(self, session: Session | SessionMetadata, finalizers: tuple[str, ...]) -> str:
+    async def set_session_finalizers(self, session: SessionMetadata, finalizers: tuple[str, ...]) -> str:
         """Replace the finalizers, give the new resourceVersion; raise Conflict when the session has changed."""
         ...
 

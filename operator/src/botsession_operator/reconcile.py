@@ -8,7 +8,6 @@ import structlog
 from botsession_contract.control import SessionSnapshot
 from botsession_contract.credentials import session_token, token_digest
 from botsession_contract.jsonform import encode
-from botsession_contract.names import REPORT_FINALIZER, SESSION_FINALIZER
 from botsession_operator.api.spec import SpecError
 from botsession_operator.api.status import Status
 from botsession_operator.core import eviction, leftovers, pace, parse
@@ -102,7 +101,7 @@ async def apply(plan: Plan, observed: Observed, deps: Deps) -> tuple[Observed, A
     """Carry out a plan in its order; give what is now known better than before."""
     session, pod = observed.session, observed.pod
     if plan.hold_session:
-        session = await _set_finalizers(session, (*session.finalizers, SESSION_FINALIZER), deps)
+        session = await _set_finalizers(session, session.held, deps)
     applied = Applied()
     if plan.create_pod:
         applied = await _create_pod(session, deps)
@@ -116,8 +115,7 @@ async def apply(plan: Plan, observed: Observed, deps: Deps) -> tuple[Observed, A
         await deps.cluster.end_sidecars(pod)
         log.info("sidecars ended", pod=f"{pod.namespace}/{pod.name}")
     if plan.release_session:
-        others = tuple(each for each in session.finalizers if each != SESSION_FINALIZER)
-        session = await _set_finalizers(session, others, deps)
+        session = await _set_finalizers(session, session.released, deps)
     if plan.delete_session:
         await deps.cluster.delete_session(session)
         log.info("finished session deleted", session=str(session.key))
@@ -186,15 +184,13 @@ async def _let_unreadable_go(key: Key, why: SpecError, deps: Deps) -> datetime |
     if pods:
         return deps.clock.now() + deps.limits.create_retry
     if known.is_held:
-        others = tuple(each for each in known.finalizers if each != SESSION_FINALIZER)
-        await deps.cluster.set_session_finalizers(known, others)
+        await deps.cluster.set_session_finalizers(known, known.released)
         log.warning("session let go unread", session=str(key), why=str(why))
     return None
 
 
 async def _release(pod: Pod, deps: Deps) -> None:
-    others = tuple(each for each in pod.finalizers if each != REPORT_FINALIZER)
-    await deps.cluster.set_pod_finalizers(pod, others)
+    await deps.cluster.set_pod_finalizers(pod, pod.released)
 
 
 async def _fresh(pod: Pod, deps: Deps) -> Pod | None:

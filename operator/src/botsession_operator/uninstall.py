@@ -9,7 +9,6 @@ from datetime import timedelta
 
 import structlog
 
-from botsession_contract.names import REPORT_FINALIZER, SESSION_FINALIZER
 from botsession_operator.api.spec import Json
 from botsession_operator.core.parse import parse_metadata, parse_pod
 from botsession_operator.core.plan import PodDeletion
@@ -73,21 +72,19 @@ async def _look(estate: Estate, before: tuple[str, ...]) -> tuple[str, ...]:
 
 async def _let_pod_go(raw: Json, cluster: Cluster) -> None:
     pod = parse_pod(raw)
-    others = tuple(each for each in pod.finalizers if each != REPORT_FINALIZER)
     try:
         if not pod.is_deleting:
             await cluster.delete_pod(pod, PodDeletion.NORMAL)
             log.warning("pod deleted before its report came", pod=f"{pod.namespace}/{pod.name}")
         else:
-            await cluster.set_pod_finalizers(pod, others)
+            await cluster.set_pod_finalizers(pod, pod.released)
     except TransientError as exc:
         log.debug("pod not let go yet", pod=f"{pod.namespace}/{pod.name}", error=str(exc))
 
 
 async def _let_session_go(raw: Json, cluster: Cluster) -> None:
     known = parse_metadata(raw)
-    others = tuple(each for each in known.finalizers if each != SESSION_FINALIZER)
     try:
-        await cluster.set_session_finalizers(known, others)
+        await cluster.set_session_finalizers(known, known.released)
     except TransientError as exc:
         log.debug("session not let go yet", session=str(known.key), error=str(exc))

@@ -27,44 +27,44 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
-    """A BotSession as it stood when it was read."""
+class SessionMetadata:
+    """What a BotSession has like every object, whatever else can be read of it: enough to let it go."""
 
     key: Key
     uid: str
     resource_version: str
-    generation: int
-    created_at: datetime
     is_deleting: bool
     finalizers: tuple[str, ...]
-    spec: Spec
-    status: Status | None
 
     @property
     def is_held(self) -> bool:
         """Tell whether our finalizer makes a deletion wait for the clean-up."""
         return SESSION_FINALIZER in self.finalizers
+
+    @property
+    def held(self) -> tuple[str, ...]:
+        """Give its finalizers, and ours with them."""
+        return (*self.released, SESSION_FINALIZER)
+
+    @property
+    def released(self) -> tuple[str, ...]:
+        """Give the finalizers of others."""
+        return _without(SESSION_FINALIZER, self.finalizers)
+
+
+@dataclass(frozen=True, slots=True)
+class Session(SessionMetadata):
+    """A BotSession as it stood when it was read."""
+
+    generation: int
+    created_at: datetime
+    spec: Spec
+    status: Status | None
 
     @property
     def is_finished(self) -> bool:
         """Tell whether the finish is recorded; from then on there is only cleaning up."""
         return self.status is not None and self.status.phase in FINISHED_PHASES
-
-
-@dataclass(frozen=True, slots=True)
-class SessionMetadata:
-    """A BotSession of which nothing is understood but what every object has: enough to let it go."""
-
-    key: Key
-    uid: str
-    resource_version: str
-    is_deleting: bool
-    finalizers: tuple[str, ...]
-
-    @property
-    def is_held(self) -> bool:
-        """Tell whether our finalizer makes a deletion wait for the clean-up."""
-        return SESSION_FINALIZER in self.finalizers
 
 
 class PodState(StrEnum):
@@ -129,6 +129,11 @@ class Pod:
         return REPORT_FINALIZER in self.finalizers
 
     @property
+    def released(self) -> tuple[str, ...]:
+        """Give the finalizers of others."""
+        return _without(REPORT_FINALIZER, self.finalizers)
+
+    @property
     def is_deleting(self) -> bool:
         """Tell whether somebody, maybe the operator, has deleted the pod."""
         return self.deletion_requested_by is not None
@@ -152,3 +157,7 @@ class Observed:
     has_budget: bool = False
     #: Whether the operator is being uninstalled: nobody will look after the session any more.
     is_uninstalling: bool = False
+
+
+def _without(ours: str, finalizers: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(each for each in finalizers if each != ours)

@@ -53,7 +53,7 @@ class KubernetesCluster:
         _expect(answer)
         return list(answer.body.get("items", ()))
 
-    async def set_session_finalizers(self, session: Session | SessionMetadata, finalizers: tuple[str, ...]) -> str:
+    async def set_session_finalizers(self, session: SessionMetadata, finalizers: tuple[str, ...]) -> str:
         """Replace the finalizers, give the new resourceVersion; raise Conflict when the session has changed."""
         path = _session_path(session.key.namespace, session.key.name)
         answer = await self._patch(path, _finalizers_patch(session.resource_version, finalizers))

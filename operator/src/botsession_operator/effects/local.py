@@ -61,7 +61,7 @@ class LocalCluster:
         pods = (self.pods.get(*place) for place in self.pods.names())
         return [pod for pod in pods if pod and _session_key(pod) == key]
 
-    async def set_session_finalizers(self, session: Session | SessionMetadata, finalizers: tuple[str, ...]) -> str:
+    async def set_session_finalizers(self, session: SessionMetadata, finalizers: tuple[str, ...]) -> str:
         """Replace the finalizers, give the new resourceVersion; raise Conflict when the session has changed."""
         key = session.key
         version = self.sessions.change(key.namespace, key.name, _finalizers(finalizers), session.resource_version)

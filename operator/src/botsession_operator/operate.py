@@ -1,0 +1,101 @@
+"""The running operator: what watches, what works and what serves, put together for as long as it is wanted."""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import aiohttp
+import kopf
+import structlog
+from aiohttp import web
+from kubernetes.aio import client
+from prometheus_client import CollectorRegistry, disable_created_metrics
+
+from botsession_operator.clock import SystemClock
+from botsession_operator.core.observe import Key
+from botsession_operator.core.pods import PodSettings
+from botsession_operator.effects.control import HttpControl
+from botsession_operator.effects.kubernetes import KubernetesCluster
+from botsession_operator.handlers import Memo, make_registry, make_settings
+from botsession_operator.metrics import Metrics
+from botsession_operator.queue import WorkQueue
+from botsession_operator.reconcile import Deps, reconcile
+from botsession_operator.server import create_app
+from botsession_operator.settings import Settings
+
+log = structlog.get_logger("botsession")
+
+
+async def operate(connected: client.ApiClient, settings: Settings, stop: asyncio.Event) -> None:
+    """Watch, work and serve. A pass that has begun is finished before the operator leaves; nothing else is kept."""
+    clock = SystemClock()
+    queue, ready = WorkQueue(clock, settings.workers), asyncio.Event()
+    # Without it each counter is shown a second time, only to say when the operator began to count.
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # the client does not type it
+    metrics = Metrics(CollectorRegistry(), queue.__len__)
+    async with AsyncExitStack() as stack:
+        http = await stack.enter_async_context(aiohttp.ClientSession())
+        deps = await _deps(connected, settings, clock, metrics, http)
+        await _serve(stack, settings, queue, metrics, ready)
+        log.info("operator started", injection=deps.pods.injection, namespaces=settings.namespaces or "all")
+        work = asyncio.create_task(queue.work(metrics.timed(lambda key: reconcile(key, deps))))
+        registry = make_registry(connected.configuration.host)
+        watch = asyncio.create_task(_watch(registry, settings, queue, metrics, ready, stop))
+        await asyncio.wait({work, watch}, return_when=asyncio.FIRST_COMPLETED)
+        stop.set()
+        await watch
+        await queue.drain(work)
+    log.info("operator stopped")
+
+
+async def _deps(
+    connected: client.ApiClient, settings: Settings, clock: SystemClock, metrics: Metrics, http: aiohttp.ClientSession
+) -> Deps:
+    cluster = KubernetesCluster(connected, settings.identity)
+    injection = settings.injection or await cluster.injection()
+    return Deps(
+        cluster=cluster,
+        control=HttpControl(http, metrics),
+        clock=clock,
+        metrics=metrics,
+        limits=settings.limits,
+        pods=PodSettings(settings.runtime_image, injection, settings.poke_base_url),
+        control_key=settings.control_key,
+        is_uninstalling=settings.is_uninstalling,
+    )
+
+
+async def _serve(
+    stack: AsyncExitStack, settings: Settings, queue: WorkQueue, metrics: Metrics, ready: asyncio.Event
+) -> None:
+    def poke(key: Key) -> None:
+        if not settings.namespaces or key.namespace in settings.namespaces:
+            queue.add(key)
+
+    runner = web.AppRunner(create_app(poke, ready.is_set, metrics.registry), access_log=None)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    await web.TCPSite(runner, settings.host, settings.port).start()
+
+
+async def _watch(
+    registry: kopf.OperatorRegistry,
+    settings: Settings,
+    queue: WorkQueue,
+    metrics: Metrics,
+    ready: asyncio.Event,
+    stop: asyncio.Event,
+) -> None:
+    def changed(key: Key) -> None:
+        metrics.watched()
+        queue.add(key)
+
+    await kopf.operator(
+        registry=registry,
+        settings=make_settings(),
+        memo=Memo(changed),
+        standalone=True,
+        clusterwide=not settings.namespaces,
+        namespaces=settings.namespaces,
+        ready_flag=ready,
+        stop_flag=stop,
+    )
