@@ -28,8 +28,13 @@ def support(pytestconfig: pytest.Config) -> Table:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Expect what is known of each version, and have the older ones, which may still be on their way, come late."""
+    """Expect what is known of each version, and have the older ones, which may still be on their way, come late.
+
+    There is one cluster, so its tests stay together where several processes share the work.
+    """
     for item in items:
+        if item.get_closest_marker("cluster"):
+            item.add_marker(pytest.mark.xdist_group("cluster"))
         known = Fact.of(item)
         if known and not known.holds_in(version_of(item)):
             item.add_marker(pytest.mark.xfail(strict=True, reason=f"Pipecat {version_of(item)}: {known.otherwise}"))

@@ -17,8 +17,8 @@ HELM = ROOT / ".tools/bin/helm"
 @pytest.fixture(scope="session")
 def kubeconfig() -> Path:
     """Give a live cluster with the operator installed; where none can be had, the run fails and says why."""
-    ready = subprocess.run([ROOT / "hack/ready"], cwd=ROOT, check=False)
-    assert ready.returncode == 0, "hack/ready could not bring up the cluster; its output above says why"
+    ready = subprocess.run([ROOT / "hack/ready"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ready.returncode == 0, f"hack/ready could not bring up the cluster:\n{ready.stderr}"
     path = ROOT / ".tools/kubeconfig"
     os.environ["KUBECONFIG"] = str(path)
     config.load_kube_config(str(path))
