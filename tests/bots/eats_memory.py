@@ -1,6 +1,7 @@
 """A bot that eats memory until the kernel takes it.
 
-`body`: {"what": "own"} eats its own; "child": a child process eats, and the bot fails without it.
+`body`: {"what": "own"} eats its own; "child": a child process eats, and the bot fails without it; "supervisor": it has
+made the supervisor weigh more than itself, so that the kernel takes that, and with it the container.
 """
 
 import asyncio
@@ -34,7 +35,9 @@ async def bot(runner_args):
     await started.wait()
     await asyncio.sleep(0.2)
     what = body.get("what", "own")
-    if what == "own":
+    if what == "supervisor":
+        Path("/proc/1/oom_score_adj").write_text("1000")
+    if what != "child":
         eat()
     else:
         subprocess.run(

@@ -1,4 +1,4 @@
-"""Bots that run out of memory, on a real cluster where the kernel takes the bot alone."""
+"""Bots that run out of memory, on a real cluster: the kernel takes the bot alone, or the whole container."""
 
 import pytest
 
@@ -21,6 +21,17 @@ def test_bot_that_the_kernel_takes_alone_is_reported_by_its_supervisor(world: Wo
     assert (finish["reportedBy"], finish["exitCode"]) == ("Runtime", 137)
     assert "has a limit of 256 MiB and used at most 25" in finish["message"]
     assert session.status["phase"] == "Failed"
+    world.nothing_is_left(session)
+
+
+def test_container_that_the_kernel_takes_as_a_whole_is_reported_by_the_operator(world: World) -> None:
+    # Requests that are as high as the limits weigh nothing, so that there is something to add to the supervisor's.
+    guaranteed = {"limits": {"memory": "256Mi", "cpu": "500m"}}
+    bot = {"target": "eats_memory.py", "body": {"what": "supervisor"}, "resources": guaranteed}
+    session = world.session("whole", bot=bot)
+    finish = session.finishes()
+    assert (finish["reason"], finish["outcome"]) == ("OutOfMemory", "Killed"), finish
+    assert (finish["reportedBy"], finish["exitCode"]) == ("Operator", 137)
     world.nothing_is_left(session)
 
 

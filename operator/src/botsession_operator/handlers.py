@@ -48,6 +48,8 @@ def make_settings() -> kopf.OperatorSettings:
     settings.posting.enabled = False  # our Events tell of sessions, not of handlers
     settings.peering.standalone = True
     settings.scanning.disabled = True  # the resources are known; no right to list CRDs and namespaces is needed
+    # The selector above is kopf's own: the API server would send all pods of the cluster, and kopf drop them.
+    settings.watching.label_selectors["", "v1", "pods"] = SESSION_LABEL
     # A watch through a dead connection brings nothing and fails never: let the server end it, and kopf start anew.
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 330

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from botsession_contract.control import SessionSnapshot
 from botsession_contract.jsonform import decode, encode
-from botsession_contract.lifecycle import NEXT_PHASES, BotState, Cause, Mode, Outcome, Reason
+from botsession_contract.lifecycle import BotState, Cause, Mode, Outcome, Reason
 from botsession_contract.names import SESSION_FINALIZER
 from botsession_contract.report import Ending
 from botsession_operator.api.spec import EndNow, EvictionPolicy, PodRetention
@@ -28,6 +28,7 @@ from botsession_operator.core.pace import write_at
 from botsession_operator.core.plan import Limits, Plan, PodDeletion, make_plan
 from botsession_operator.core.status import Applied, derive_status
 from tests.builders import NOW, POD_NAME, adjusted, report, session, waiting
+from tests.promises import check_plan, check_status
 
 LIMITS: Final = Limits()
 GRACE: Final = {
@@ -347,52 +348,6 @@ class Sessions(RuleBasedStateMachine):
     def _know(self, **members: object) -> None:
         assert self.supervisor
         self.supervisor = replace(self.supervisor, **members)  # type: ignore[arg-type]  # as each rule names them
-
-
-def check_plan(seen: Observed, plan: Plan, now: datetime) -> None:
-    """Hold a plan to its promises."""
-    recorded = seen.session.status
-    is_finished = seen.session.is_finished
-    assert not (plan.create_pod and (seen.pod or (recorded and recorded.pod_name)))
-    assert not (plan.release_pod and not is_finished)
-    assert not (plan.end_sidecars and not is_finished)
-    assert not (plan.release_session and (seen.pod or not is_finished or not seen.session.is_deleting))
-    assert not (plan.conclusion and is_finished)
-    if plan.budget is BudgetChange.CREATE:
-        assert not is_finished
-        assert plan.wanted is None
-        assert plan.conclusion is None
-        assert seen.session.spec.eviction is not EvictionPolicy.ALLOW
-    if plan.delete_session:
-        ttl = seen.session.spec.ttl_after_finished
-        assert recorded
-        assert recorded.finished_at
-        assert ttl is not None
-        assert now >= recorded.finished_at + ttl
-        assert seen.pod is None or not seen.pod.is_held
-    assert plan.recheck_at is None or plan.recheck_at >= now
-    limit = endings.deadline(seen) or endings.start_deadline(seen)
-    if not is_finished and now >= limit:
-        assert plan.wanted or plan.conclusion, "a deadline is missed"
-    if not is_finished and isinstance(seen.control, SessionSnapshot) and plan.wanted:
-        assert plan.end or seen.control.ending or plan.conclusion, "the supervisor is not told"
-    if not is_finished and plan.wanted is None:
-        assert plan.recheck_at
-        assert plan.recheck_at <= (endings.deadline(seen) or endings.start_deadline(seen))
-
-
-def check_status(before: Status | None, after: Status) -> None:
-    """Hold a status to what was written before it."""
-    if before and before.finish:
-        assert after == before
-    if before and before.phase is not after.phase:
-        assert after.phase in NEXT_PHASES[before.phase]
-    if before and before.ending:
-        assert after.ending
-        assert after.ending.cause is before.ending.cause
-        assert after.ending.mode is endings.raised(before.ending.mode, after.ending.mode)
-    if before and before.started_at:
-        assert after.started_at == before.started_at
 
 
 Sessions.TestCase.settings = settings(

@@ -7,7 +7,9 @@ from pathlib import Path
 import kopf
 import pytest
 import yaml
+from kopf import Resource
 
+from botsession_contract.names import GROUP, PLURAL, SESSION_LABEL, VERSION
 from botsession_operator.handlers import make_registry, make_settings
 
 SERVER = "https://10.96.0.1:443"
@@ -20,6 +22,14 @@ def login(registry: kopf.OperatorRegistry) -> kopf.ConnectionInfo | None:
     found = log_in(logger=logging.getLogger(), settings=make_settings())
     assert found is None or isinstance(found, kopf.ConnectionInfo)
     return found
+
+
+def test_the_api_server_is_asked_for_pods_of_sessions_only() -> None:
+    asked = make_settings().watching.label_selectors
+    pods = Resource("", "v1", "pods", kind="Pod", singular="pod")
+    sessions = Resource(GROUP, VERSION, PLURAL, kind="BotSession", singular="botsession")
+
+    assert [list(asked.collect(each)) for each in (pods, sessions)] == [[SESSION_LABEL], []]
 
 
 def test_watches_go_to_the_server_that_passes_talk_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

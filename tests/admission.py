@@ -1,0 +1,402 @@
+"""What admission refuses, with which words, and what it takes.
+
+`tests/unit/api/test_admission.py` and `tests/e2e/test_admission.py` read the same tables, so that `botsession run` and
+`kubectl apply` refuse the same things with the same sentences.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+from tests.manifests import Json, bot_container, pod_spec, session
+
+
+class Refusal(NamedTuple):
+    """A manifest that is refused: the field that is named, and the words that say what to do."""
+
+    id: str
+    manifest: Json
+    path: str
+    sentence: str
+
+
+_DURATIONS: Final = {
+    "maxSessionDuration": ("must be a duration from 1s to 24h, for example 30m", ["0s", "24h1s"]),
+    "startTimeout": ("must be a duration from 1s to 1h, for example 2m", ["999ms", "61m"]),
+    "idleTimeout": ("must be 0s, for off, or a duration from 1s to 24h, for example 5m", ["999ms", "24h1s"]),
+    "joinTimeout": ("must be 0s, for off, or a duration from 1s to 1h, for example 1m", ["999ms", "61m"]),
+    "shutdown__gracePeriod": ("must be a duration from 0s to 10m, for example 30s", ["10m0.5s"]),
+    "shutdown__cancelPeriod": ("must be a duration from 1s to 5m, for example 10s", ["0.5s", "301s"]),
+    "shutdown__overrides__maxDuration__gracePeriod": ("must be a duration from 0s to 10m, for example 30s", ["601s"]),
+    "shutdown__overrides__evicted__cancelPeriod": ("must be a duration from 1s to 5m, for example 10s", ["0s"]),
+    "ttlAfterFinished": ("must be never or a duration from 0s to 8760h, for example 1h", ["8760h1s", "Never"]),
+}
+_NO_DURATIONS: Final = ["soon", "", "30", "-5s", "1d", "1h 30m", "9999999h", "99999999999999h"]
+
+
+def _durations() -> Iterator[Refusal]:
+    for field, (sentence, beyond) in _DURATIONS.items():
+        for text in [*_NO_DURATIONS, *beyond]:
+            path = f"spec.{field.replace('__', '.')}"
+            yield Refusal(f"{path} of {text!r}", session(**{f"spec__{field}": text}), path, sentence)
+
+
+_BOT_FIELDS: Final[dict[str, tuple[Any, str]]] = {
+    "image": ("other:1", "write the image in spec.bot.image"),
+    "command": (["sh"], "write the command line in spec.bot.command"),
+    "args": (["-c"], "write the command line and its arguments in spec.bot.command"),
+    "env": ([{"name": "A"}], "write environment variables in spec.bot.env"),
+    "envFrom": ([{}], "write sources of environment variables in spec.bot.envFrom"),
+    "resources": ({}, "write resources in spec.bot.resources"),
+    "terminationMessagePath": ("/log", "leave terminationMessagePath out, because the exit report is read from there"),
+    "terminationMessagePolicy": (
+        "File",
+        "leave terminationMessagePolicy out, because the exit report is read from there",
+    ),
+    "livenessProbe": ({}, "leave livenessProbe out, because the operator probes the supervisor"),
+    "readinessProbe": ({}, "leave readinessProbe out, because the operator probes the supervisor"),
+    "startupProbe": ({}, "write spec.startTimeout instead of startupProbe"),
+    "lifecycle": ({}, "write spec.shutdown instead of lifecycle, because the supervisor ends the bot"),
+    "restartPolicy": (
+        "Always",
+        "leave restartPolicy out, a session runs once; create a new BotSession to run the bot again",
+    ),
+    "stdin": (True, "leave stdin out, because a bot has no terminal"),
+    "tty": (True, "leave tty out, because a bot has no terminal"),
+}
+
+_POD_FIELDS: Final[dict[str, tuple[Any, str]]] = {
+    "restartPolicy": (
+        "Never",
+        "leave restartPolicy out, a session runs once; create a new BotSession to run the bot again",
+    ),
+    "terminationGracePeriodSeconds": (
+        60,
+        (
+            "write spec.shutdown.gracePeriod and spec.shutdown.cancelPeriod instead of "
+            "terminationGracePeriodSeconds, which follows from them"
+        ),
+    ),
+    "activeDeadlineSeconds": (60, "write spec.maxSessionDuration instead of activeDeadlineSeconds"),
+    "shareProcessNamespace": (
+        True,
+        "leave shareProcessNamespace out, because the supervisor must be process 1 of its container",
+    ),
+    "hostPID": (True, "leave hostPID out, because the supervisor must be process 1 of its container"),
+}
+
+
+def _owned() -> Iterator[Refusal]:
+    for field, (value, sentence) in _BOT_FIELDS.items():
+        path = f"spec.podTemplate.spec.containers[0].{field}"
+        yield Refusal(f"{field} of the bot's container", bot_container(**{field: value}), path, sentence)
+    for field, (value, sentence) in _POD_FIELDS.items():
+        yield Refusal(f"{field} of the pod", pod_spec(**{field: value}), f"spec.podTemplate.spec.{field}", sentence)
+
+
+_EITHER: Final = "write exactly one of target (a bot file or module:function) and command (a command line)"
+_TARGET: Final = "must be a file that ends in .py or a module:function, for example bot.py or bots.support:bot"
+_QUANTITY: Final = "must be a quantity, for example 500m, 2 or 1Gi"
+_SOURCE: Final = "write exactly one of secretKeyRef, configMapKeyRef, fieldRef and resourceFieldRef"
+
+
+def _bots() -> Iterator[Refusal]:
+    bot = "spec.bot"
+    yield Refusal("no spec", session(spec=...), "spec", "Required value")
+    yield Refusal("no bot", session(spec__bot=...), bot, "Required value")
+    yield Refusal("no image", session(spec__bot__image=...), f"{bot}.image", "Required value")
+    yield Refusal("an empty image", session(spec__bot__image=""), f"{bot}.image", "should be at least 1 chars long")
+    yield Refusal("a number for an image", session(spec__bot__image=3), f"{bot}.image", "must be of type string")
+    yield Refusal("a bot of text", session(spec__bot="bot.py"), bot, "must be of type object")
+    yield Refusal("neither target nor command", session(spec__bot__target=...), bot, _EITHER)
+    yield Refusal("both target and command", session(spec__bot__command=["sh"]), bot, _EITHER)
+    yield Refusal("an empty command", session(spec__bot={"image": "a", "command": []}), bot, _EITHER)
+    for target in ["bot", "", ".py", "-m.py", "bot.py:bot", "bots:", "bots:bot()", "my bot", "bots/x:bot"]:
+        yield Refusal(f"target {target!r}", session(spec__bot__target=target), f"{bot}.target", _TARGET)
+    yield Refusal("an empty python", session(spec__bot__python=""), f"{bot}.python", "should be at least 1 chars long")
+    yield Refusal(
+        "another runtime",
+        session(spec__bot__runtime="Sidecar"),
+        f"{bot}.runtime",
+        'Unsupported value: "Sidecar": supported values: "Injected", "Bundled"',
+    )
+
+
+def _environments() -> Iterator[Refusal]:
+    def env(*items: Json) -> Json:
+        return session(spec__bot__env=items)
+
+    at = "spec.bot.env[0]"
+    yield Refusal(
+        "a variable of the operator's",
+        env({"name": "BOTSESSION_LAUNCH", "value": "{}"}),
+        at,
+        "names that start with BOTSESSION_ belong to the operator; choose another name",
+    )
+    yield Refusal(
+        "a variable with two values",
+        env({"name": "A", "value": "b", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}),
+        at,
+        "write either value or valueFrom, not both",
+    )
+    yield Refusal("a value from nowhere", env({"name": "A", "valueFrom": {}}), f"{at}.valueFrom", _SOURCE)
+    yield Refusal(
+        "a Secret without a name",
+        env({"name": "A", "valueFrom": {"secretKeyRef": {"key": "k"}}}),
+        f"{at}.valueFrom.secretKeyRef.name",
+        "Required value",
+    )
+    yield Refusal(
+        "a variable twice", env({"name": "A"}, {"name": "A"}), "spec.bot.env[1]", 'Duplicate value: {"name":"A"}'
+    )
+    yield Refusal(
+        "variables from two sources at once",
+        session(spec__bot__envFrom=[{"secretRef": {"name": "a"}, "configMapRef": {"name": "b"}}]),
+        "spec.bot.envFrom[0]",
+        "write exactly one of secretRef and configMapRef",
+    )
+    for quantity in ["1Gb", "lots", "-1"]:
+        yield Refusal(
+            f"memory of {quantity!r}",
+            session(spec__bot__resources__limits={"memory": quantity}),
+            "spec.bot.resources.limits[memory]",
+            _QUANTITY,
+        )
+
+
+def _rest() -> Iterator[Refusal]:
+    yield Refusal("a misspelt field", session(spec__maxDuration="1h"), "", 'unknown field "spec.maxDuration"')
+    yield Refusal("a field of the bot that is not there", session(spec__bot__foo=1), "", 'unknown field "spec.bot.foo"')
+    yield Refusal(
+        "a misspelt field in a list",
+        session(spec__bot__env=[{"name": "A", "val": "b"}]),
+        "",
+        'unknown field "spec.bot.env[0].val"',
+    )
+    yield Refusal(
+        "a long name",
+        session(metadata__name="x" * 64),
+        "",
+        "metadata.name must be at most 63 characters long, because it is also a label on the session's pod",
+    )
+    yield Refusal(
+        "a name in capitals",
+        session(metadata__name="Parrot"),
+        "metadata.name",
+        "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.'",
+    )
+    yield Refusal("no name", session(metadata={}), "metadata.name", "Required value: name or generateName is required")
+    yield Refusal(
+        "another mode",
+        session(spec__shutdown__mode="Fast"),
+        "spec.shutdown.mode",
+        'Unsupported value: "Fast": supported values: "Graceful", "Immediate"',
+    )
+    yield Refusal(
+        "a long farewell",
+        session(spec__shutdown__farewell="x" * 1001),
+        "spec.shutdown.farewell",
+        "Too long: may not be more than 1000 bytes",
+    )
+    yield Refusal(
+        "another end",
+        session(spec__end="Now"),
+        "spec.end",
+        'Unsupported value: "Now": supported values: "", "Graceful", "Immediate"',
+    )
+
+
+def _idle(*, timeout: str | None = "5m", **idle: Any) -> Json:
+    return session(spec__idle=idle, **({} if timeout is None else {"spec__idleTimeout": timeout}))
+
+
+def _idles() -> Iterator[Refusal]:
+    alone = "write spec.idleTimeout too, for example 5m, because idle only says how it is judged"
+    shorter = "must be shorter than spec.idleTimeout, for example 4m where that is 5m"
+    prompt = {"after": "4m", "text": "Are you still there?"}
+    yield Refusal("idle without a timeout", _idle(timeout=None, frames=["UserSpeakingFrame"]), "spec.idle", alone)
+    for after, timeout in [("5m", "5m"), ("301s", "5m"), ("1s", "0s")]:
+        yield Refusal(
+            f"a prompt after {after} of {timeout}",
+            _idle(timeout=timeout, prompt={**prompt, "after": after}),
+            "spec.idle.prompt.after",
+            shorter,
+        )
+    for after in [*_NO_DURATIONS, "0s", "999ms"]:
+        yield Refusal(
+            f"a prompt after {after!r}",
+            _idle(prompt={**prompt, "after": after}),
+            "spec.idle.prompt.after",
+            "must be a duration from 1s to 24h, for example 4m",
+        )
+    yield Refusal("a prompt without words", _idle(prompt={"after": "1m"}), "spec.idle.prompt.text", "Required value")
+    yield Refusal(
+        "an empty prompt",
+        _idle(prompt={**prompt, "text": ""}),
+        "spec.idle.prompt.text",
+        "should be at least 1 chars long",
+    )
+    for name in ["", "frames.UserSpeakingFrame", "User Speaking", "4Frame"]:
+        yield Refusal(
+            f"a frame class {name!r}",
+            _idle(frames=[name]),
+            "spec.idle.frames[0]",
+            "must be the name of a frame class, for example UserSpeakingFrame",
+        )
+
+
+def _templates() -> Iterator[Refusal]:
+    spec = "spec.podTemplate.spec"
+    for kind in ["labels", "annotations"]:
+        yield Refusal(
+            f"{kind} of the operator's",
+            session(**{f"spec__podTemplate__metadata__{kind}": {"botsession.dev/session": "x"}}),
+            f"spec.podTemplate.metadata.{kind}",
+            f"{kind} that start with botsession.dev/ belong to the operator; choose another prefix",
+        )
+    yield Refusal(
+        "a sidecar without an image",
+        pod_spec(containers=[{"name": "recorder"}]),
+        f"{spec}.containers[0].image",
+        "write the sidecar's image, or name the container bot to change the bot's own",
+    )
+    yield Refusal(
+        "a sidecar with a name of the operator's",
+        pod_spec(containers=[{"name": "botsession-proxy", "image": "proxy:1"}]),
+        f"{spec}.containers[0].name",
+        "names that start with botsession- belong to the operator; choose another name",
+    )
+    for name in ["bot", "botsession-runtime"]:
+        yield Refusal(
+            f"an init container called {name}",
+            pod_spec(initContainers=[{"name": name, "image": "a"}]),
+            f"{spec}.initContainers[0].name",
+            "the names bot and botsession-... belong to the operator; choose another name",
+        )
+    yield Refusal(
+        "a volume of the operator's",
+        pod_spec(volumes=[{"name": "botsession-runtime", "emptyDir": {}}]),
+        f"{spec}.volumes[0].name",
+        "names that start with botsession- belong to the operator; choose another name",
+    )
+
+
+def _by_cause() -> Iterator[Refusal]:
+    yield Refusal(
+        "another pod retention",
+        session(spec__podRetention="Sometimes"),
+        "spec.podRetention",
+        'Unsupported value: "Sometimes": supported values: "Never", "OnFailure", "Always"',
+    )
+    yield Refusal(
+        "another eviction policy",
+        session(spec__eviction="OnUpgrade"),
+        "spec.eviction",
+        'Unsupported value: "OnUpgrade": supported values: "Allow", "WhenIdle", "Never"',
+    )
+    for cause in ["startTimeout", "MaxDuration", "hungUp"]:
+        yield Refusal(
+            f"an override for {cause}",
+            session(**{f"spec__shutdown__overrides__{cause}": {}}),
+            "",
+            f'unknown field "spec.shutdown.overrides.{cause}"',
+        )
+    yield Refusal(
+        "a mode for a requested end, which says it itself",
+        session(spec__shutdown__overrides__endRequested__mode="Immediate"),
+        "",
+        'unknown field "spec.shutdown.overrides.endRequested.mode"',
+    )
+    for cause in ["maxDuration", "idleTimeout", "noClient", "deleted", "evicted"]:
+        at = f"shutdown.overrides.{cause}"
+        yield Refusal(
+            f"another mode for {cause}",
+            session(**{f"spec__{at.replace('.', '__')}__mode": "Fast"}),
+            f"spec.{at}.mode",
+            'Unsupported value: "Fast": supported values: "Graceful", "Immediate"',
+        )
+    for cause in ["maxDuration", "idleTimeout", "noClient", "endRequested", "deleted", "evicted"]:
+        at = f"shutdown.overrides.{cause}"
+        yield Refusal(
+            f"a long farewell for {cause}",
+            session(**{f"spec__{at.replace('.', '__')}__farewell": "x" * 1001}),
+            f"spec.{at}.farewell",
+            "Too long: may not be more than 1000 bytes",
+        )
+
+
+#: What admission refuses. The path is empty where the sentence itself names the field.
+REFUSALS: Final = [
+    *_bots(),
+    *_environments(),
+    *_templates(),
+    *_owned(),
+    *_durations(),
+    *_idles(),
+    *_by_cause(),
+    *_rest(),
+]
+
+_SECRET: Final = {"name": "A", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "a", "optional": True}}}
+_SIDECAR: Final = {"name": "recorder", "image": "recorder:1", "restartPolicy": "Always"}
+#: What admission takes, by what is remarkable about it.
+ADMITTED: Final = {
+    "the smallest session": session(),
+    "a command line": session(spec__bot={"image": "a", "command": ["python", "bot.py"]}),
+    "a function": session(spec__bot__target="bots.support:bot"),
+    "a file in a folder": session(spec__bot__target="/app/bots/support.py"),
+    "a body of any form": session(spec__bot__body={"caller": "+1", "tags": [1, None, {"a": 2.5}], "n": 2**40}),
+    "a body of text": session(spec__bot__body="hello"),
+    "a file for Pipecat to load": session(spec__bot__env=[{"name": "PIPECAT_SETUP_FILES", "value": "/a.py"}]),
+    "a secret": session(spec__bot__env=[_SECRET], spec__bot__envFrom=[{"prefix": "P_", "secretRef": {"name": "a"}}]),
+    "quantities": session(spec__bot__resources={"limits": {"cpu": 2, "memory": "1.5Gi"}, "requests": {"cpu": "500m"}}),
+    "nulls for what is left out": session(spec__bot__command=None, spec__end=None, spec__shutdown=None),
+    "the longest durations": session(
+        spec__maxSessionDuration="24h",
+        spec__idleTimeout="24h",
+        spec__startTimeout="60m",
+        spec__joinTimeout="1h",
+        spec__shutdown={"gracePeriod": "10m0s", "cancelPeriod": "300s"},
+    ),
+    "the shortest durations": session(
+        spec__maxSessionDuration="1000ms",
+        spec__idleTimeout="1s",
+        spec__startTimeout="1s",
+        spec__joinTimeout="1s",
+        spec__shutdown={"gracePeriod": "0s", "cancelPeriod": "1s"},
+    ),
+    "a record that is kept": session(spec__ttlAfterFinished="never", spec__podRetention="Always"),
+    "a record that goes at once": session(spec__ttlAfterFinished="0s", spec__podRetention="OnFailure"),
+    "a session that no drain may end": session(spec__eviction="Never"),
+    "a session that a drain may end while it is idle": session(spec__eviction="WhenIdle"),
+    "a record for a year": session(spec__ttlAfterFinished="8760h"),
+    "overrides of everything": session(
+        spec__shutdown__overrides={
+            cause: {"gracePeriod": "1m", "cancelPeriod": "5s", "farewell": "Bye!", **mode}
+            for cause, mode in {
+                "maxDuration": {"mode": "Graceful"},
+                "idleTimeout": {"mode": "Immediate"},
+                "noClient": {"mode": "Immediate"},
+                "endRequested": {},
+                "deleted": {"mode": "Immediate"},
+                "evicted": {"mode": "Graceful"},
+            }.items()
+        }
+    ),
+    "an override of nothing": session(spec__shutdown__overrides={"deleted": {}, "evicted": None}),
+    "a mixed duration": session(spec__maxSessionDuration="1h29m59.5s"),
+    "limits that are off": session(spec__idleTimeout="0s", spec__joinTimeout="0s"),
+    "a way to be idle": _idle(frames=["UserSpeakingFrame", "MyFrame_2"], prompt={"after": "299s", "text": "Hello?"}),
+    "an end from the start": session(spec__end="Immediate"),
+    "the rest of a pod spec": pod_spec(nodeSelector={"a": "b"}, hostNetwork=True, volumes=[{"name": "data"}]),
+    "a mount for the bot": bot_container(volumeMounts=[{"name": "data", "mountPath": "/data"}], workingDir="/app"),
+    "a sidecar among the init containers": pod_spec(initContainers=[_SIDECAR]),
+    "sidecars beside the bot": pod_spec(
+        containers=[
+            {"name": "recorder", "image": "recorder:1", "command": ["record"], "env": [{"name": "A"}], "stdin": True},
+            {"name": "bot", "workingDir": "/app"},
+            {"name": "proxy", "image": "proxy:1", "lifecycle": {"preStop": {"exec": {"command": ["drain"]}}}},
+        ]
+    ),
+    "a name of 63 characters": session(metadata__name="x" * 63),
+    "a generated name": session(metadata={"generateName": "parrot-"}),
+}
