@@ -27,6 +27,7 @@ def support(pytestconfig: pytest.Config) -> Table:
     return pytestconfig.stash[FOUND]
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Expect what is known of each version, and have the older ones, which may still be on their way, come late.
 
