@@ -22,30 +22,30 @@ _NO_TROUBLES = ("ContainerCreating", "PodInitializing")
 
 def parse_metadata(raw: Json) -> SessionMetadata:
     """Read what every BotSession has, whatever version of the CRD it was written by."""
-    metadata = raw["metadata"]
-    return SessionMetadata(
-        key=Key(metadata["namespace"], metadata["name"]),
-        uid=metadata["uid"],
-        resource_version=metadata["resourceVersion"],
-        is_deleting="deletionTimestamp" in metadata,
-        finalizers=tuple(metadata.get("finalizers", ())),
-    )
+    return SessionMetadata(**_metadata(raw))
 
 
 def parse_session(raw: Json) -> Session:
     """Read a BotSession; raise SpecError where it is not what the CRD promises, but of another version."""
     metadata = raw["metadata"]
     return Session(
-        key=Key(metadata["namespace"], metadata["name"]),
-        uid=metadata["uid"],
-        resource_version=metadata["resourceVersion"],
+        **_metadata(raw),
         generation=metadata.get("generation", 1),
         created_at=parse_time(metadata["creationTimestamp"]),
-        is_deleting="deletionTimestamp" in metadata,
-        finalizers=tuple(metadata.get("finalizers", ())),
         spec=parse_spec(raw["spec"]),
         status=_status(raw.get("status", {})),
     )
+
+
+def _metadata(raw: Json) -> dict[str, Any]:
+    metadata = raw["metadata"]
+    return {
+        "key": Key(metadata["namespace"], metadata["name"]),
+        "uid": metadata["uid"],
+        "resource_version": metadata["resourceVersion"],
+        "is_deleting": "deletionTimestamp" in metadata,
+        "finalizers": tuple(metadata.get("finalizers", ())),
+    }
 
 
 def _status(raw: Json) -> Status | None:
