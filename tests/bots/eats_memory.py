@@ -36,7 +36,9 @@ async def bot(runner_args):
     await asyncio.sleep(0.2)
     what = body.get("what", "own")
     if what == "supervisor":
-        Path("/proc/1/oom_score_adj").write_text("1000")
+        supervisor, own = Path("/proc/1/oom_score_adj"), Path("/proc/self/oom_score_adj")
+        own.write_text(supervisor.read_text())
+        supervisor.write_text("1000")
     if what != "child":
         eat()
     else:
