@@ -32,7 +32,7 @@ class Limits:
     #: Details of status wait this long after the last news, to be written together: most starts take less.
     status_settle: timedelta = timedelta(seconds=5)
     #: An ending that its supervisor knows of is written after this: many are over by then, and then are one write.
-    ending_settle: timedelta = timedelta(seconds=1)
+    ending_settle: timedelta = timedelta(seconds=3)
 
 
 class PodDeletion(Enum):
