@@ -1,0 +1,66 @@
+"""The supervisor's pokes, received by a real server."""
+
+import asyncio
+
+from aiohttp import web
+from pytest_aiohttp.plugin import AiohttpServer
+
+from botsession_runtime.poke import Poker
+
+
+class Operator:
+    """Counts pokes, and answers when it is let."""
+
+    def __init__(self) -> None:
+        self.pokes = 0
+        self.asked = asyncio.Event()
+        self.may_answer = asyncio.Event()
+
+    async def poked(self, _: web.Request) -> web.Response:
+        self.pokes += 1
+        self.asked.set()
+        await self.may_answer.wait()
+        return web.Response(status=202)
+
+
+async def poker_and(operator: Operator, aiohttp_server: AiohttpServer) -> Poker:
+    app = web.Application()
+    app.router.add_post("/", operator.poked)
+    return Poker(str((await aiohttp_server(app)).make_url("/")))
+
+
+async def test_pokes_that_are_asked_for_meanwhile_become_one(aiohttp_server: AiohttpServer) -> None:
+    operator = Operator()
+    poker = await poker_and(operator, aiohttp_server)
+    poker.poke()
+    await operator.asked.wait()
+    poker.poke()
+    poker.poke()
+    operator.may_answer.set()
+
+    await poker.close()
+
+    assert operator.pokes == 2
+
+
+async def test_nobody_is_poked_because_a_supervisor_leaves(aiohttp_server: AiohttpServer) -> None:
+    operator = Operator()
+    operator.may_answer.set()
+
+    await (await poker_and(operator, aiohttp_server)).close()
+
+    assert operator.pokes == 0
+
+
+async def test_an_operator_that_is_not_there_keeps_nobody() -> None:
+    poker = Poker("http://127.0.0.1:9")
+    poker.poke()
+
+    await poker.close()
+
+
+async def test_without_an_address_nothing_is_sent() -> None:
+    poker = Poker(None)
+    poker.poke()
+
+    await poker.close()
