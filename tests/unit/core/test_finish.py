@@ -169,6 +169,12 @@ ENDED_BY_DELETION: Final = started(ending=asked(Cause.DELETED, step=Step.POD_DEL
             id="the pod had to be deleted, and the operator forgot that it did",
         ),
         pytest.param(
+            observed(session(started(), end="Graceful"), ended("Error", deletion_requested_by=ago(1))),
+            Reason.END_REQUESTED,
+            KILLED,
+            id="the pod was deleted in an ending that was not in the status yet",
+        ),
+        pytest.param(
             observed(session(started(), maxSessionDuration="1s"), ended("Error")),
             Reason.BOT_EXITED,
             LOST,

@@ -66,7 +66,7 @@ def conclude(observed: Observed, wanted: Wanted | None, now: datetime) -> Conclu
         return None
     if pod.termination and pod.termination.report:
         return _from_report(_witnessed(pod.termination.report, pod.termination), observed)
-    return _operators(_reason_of(pod, observed, wanted), _outcome_of(pod, observed), pod, observed, wanted, now)
+    return _operators(_reason_of(pod, observed, wanted), _outcome_of(pod, observed, wanted), pod, observed, wanted, now)
 
 
 def start_trouble_reason(trouble: str) -> Reason | None:
@@ -122,7 +122,7 @@ def _from_report(report: ExitReport, observed: Observed) -> Conclusion:
 def _without_pod(observed: Observed, wanted: Wanted | None, now: datetime) -> Conclusion | None:
     status = observed.session.status
     if status and status.pod_name:
-        return _operators(_unreported(wanted), _outcome_of(None, observed), None, observed, wanted, now)
+        return _operators(_unreported(wanted), _outcome_of(None, observed, wanted), None, observed, wanted, now)
     if wanted is None:
         return None  # the pod is about to be created
     refusal = _condition_reason(status, ConditionType.POD_CREATED)
@@ -174,14 +174,15 @@ def _unreported(wanted: Wanted | None) -> Reason:
     return Reason(wanted.cause) if wanted else Reason.UNKNOWN
 
 
-def _outcome_of(pod: Pod | None, observed: Observed) -> Outcome:
+def _outcome_of(pod: Pod | None, observed: Observed, wanted: Wanted | None) -> Outcome:
     status = observed.session.status
     has_run = bool(pod and pod.started_at) or bool(status and status.started_at)
     if not has_run:
         return Outcome.NEVER_STARTED
     was_killed = bool(pod and pod.termination and pod.termination.reason == OUT_OF_MEMORY)
     ending = status.ending if status else None
-    was_ended = bool(ending and (_was_deleted(ending) or (pod and pod.is_deleting)))
+    # An ending of the last seconds may not be in the status yet.
+    was_ended = bool(ending and _was_deleted(ending)) or bool(wanted and pod and pod.is_deleting)
     return Outcome.KILLED if was_killed or was_ended else Outcome.LOST
 
 
