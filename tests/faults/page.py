@@ -25,7 +25,7 @@ more.
 Times are of one run on two busy processors. They count from the strike: *finished* when the status had the
 finish, *gone* when no pod was left. They show what is waited for, not how fast a machine is.
 
-Run it: `python -m tests.faults --install` plays the whole table on the test cluster (half an hour to an hour),
+Run it: `python -m tests.faults --install` plays the whole table on the test cluster (about half an hour),
 `--only PATTERN` a part of it; `--keep` writes the results down for this page. A sample runs with the end-to-end
 tests. [Benchmarks](benchmarks.md#random_faults-faults-at-random-moments) tells of random faults at random
 moments."""
