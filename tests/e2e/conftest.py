@@ -4,12 +4,15 @@ import os
 import subprocess
 import uuid
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
 from kubernetes import client, config
 
-from tests.e2e.world import ROOT, SYSTEM_NAMESPACE, World, kubectl
+from botsession_contract.names import GROUP, PLURAL, VERSION
+from tests.e2e.world import ROOT, SYSTEM_NAMESPACE, World, kubectl, wait_until
+from tests.manifests import session
 
 HELM = ROOT / ".tools/bin/helm"
 
@@ -35,6 +38,22 @@ def install_operator() -> None:
     place = ["--namespace", SYSTEM_NAMESPACE, "--create-namespace", "--wait", "--timeout", "3m"]
     helm = subprocess.run([*command, *place, *images, *runtime, scraped], capture_output=True, text=True, check=False)
     assert helm.returncode == 0, f"{helm.stderr}\n{kubectl('get', 'pods', '-n', SYSTEM_NAMESPACE).stdout}"
+    wait_until(admission_knows_sessions, within=60, what="ready to admit sessions")
+
+
+def admission_knows_sessions() -> bool:
+    """Tell whether the API server's policies have heard of the new kind: they look for such ones every 5 s.
+
+    Until then it answers each new session with 503 (k8s.io/apiserver, plugin/policy/mutating).
+    """
+    sessions = client.CustomObjectsApi()
+    try:
+        sessions.create_namespaced_custom_object(GROUP, VERSION, "default", PLURAL, session(), dry_run="All")
+    except client.ApiException as exc:
+        if exc.status != HTTPStatus.SERVICE_UNAVAILABLE:
+            raise
+        return False
+    return True
 
 
 def uninstall_operator() -> "subprocess.Popen[str]":
