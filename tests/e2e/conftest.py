@@ -3,14 +3,15 @@
 import os
 import subprocess
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kubernetes import client, config
 
-from botsession_contract.names import GROUP, PLURAL, VERSION
+from botsession_contract.names import GROUP, PLURAL, SESSION_FINALIZER, VERSION
 from tests.e2e.world import ROOT, SYSTEM_NAMESPACE, World, kubectl, wait_until
 from tests.manifests import session
 
@@ -42,18 +43,19 @@ def install_operator() -> None:
 
 
 def admission_knows_sessions() -> bool:
-    """Tell whether the API server's policies have heard of the new kind: they look for such ones every 5 s.
+    """Tell whether the API server holds new sessions, by the chart's policy.
 
-    Until then it answers each new session with 503 (k8s.io/apiserver, plugin/policy/mutating).
+    Between the moment at which it knows of the policy, and the one at which its policies know of the new kind, which
+    they look for every 5 s, it answers each new session with 503 (k8s.io/apiserver, plugin/policy/mutating).
     """
-    sessions = client.CustomObjectsApi()
+    create: Callable[..., Any] = client.CustomObjectsApi().create_namespaced_custom_object
     try:
-        sessions.create_namespaced_custom_object(GROUP, VERSION, "default", PLURAL, session(), dry_run="All")
+        made = create(GROUP, VERSION, "default", PLURAL, session(), dry_run="All")
     except client.ApiException as exc:
         if exc.status != HTTPStatus.SERVICE_UNAVAILABLE:
             raise
         return False
-    return True
+    return SESSION_FINALIZER in made["metadata"].get("finalizers", ())
 
 
 def uninstall_operator() -> "subprocess.Popen[str]":
