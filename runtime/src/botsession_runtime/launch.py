@@ -25,7 +25,7 @@ from typing import Any, TypeVar
 
 from botsession_runtime import bot_process
 from botsession_runtime.hook.wire import Wire, connect, register_dumps
-from botsession_runtime.hook.words import MOST_NAMES, names_of, one_line
+from botsession_runtime.hook.words import names_of, one_line
 
 OLDEST_PIPECAT = (1, 3)
 _PR_SET_PDEATHSIG = 1
@@ -129,8 +129,8 @@ async def _conversation(bot: Bot, arguments: Any, wire: Wire) -> None:
         raise
     await asyncio.sleep(0)  # lets tasks that are already on their way out get there
     # This process has no other tasks, so all that are left have leaked.
-    left = names_of(asyncio.all_tasks() - {asyncio.current_task()})
-    wire.tell("dangling", count=len(left), names=sorted(left)[:MOST_NAMES])
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    wire.tell("dangling", count=len(left), names=names_of(left))
 
 
 def _load_file(path: Path) -> ModuleType:

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from .words import LONGEST_TEXT
+from .words import fold
 
 #: What Pipecat itself counts as activity; 1.3 and 1.4 only the first two.
 ACTIVITY_FRAMES = (
@@ -43,7 +43,7 @@ class Trail:
 def error_facts(frame: Any) -> dict[str, Any]:
     """Give what is told of an ErrorFrame."""
     # Frames lose `fatal` with Pipecat 2.0.
-    return {"message": " ".join(str(frame.error).split())[:LONGEST_TEXT], "fatal": bool(getattr(frame, "fatal", False))}
+    return {"message": fold(str(frame.error)), "fatal": bool(getattr(frame, "fatal", False))}
 
 
 def frame_classes(names: Iterable[str]) -> tuple[tuple[type, ...], list[str]]:

@@ -240,8 +240,10 @@ class Agent:
 
     def _watch_frames(self) -> None:
         """Look at no more frames than there is need for: each is pushed by every processor that it passes."""
+        from pipecat.frames.frames import ClientConnectedFrame
+
         followed = farewell.frames() if any(root.farewell for root in self._roots) else ()
-        self.watched = (*_always_watched(), *self.counted, *followed)
+        self.watched = (*_enders(), ClientConnectedFrame, *self.counted, *followed)
 
     def _cancel(self, reason: Ours) -> None:
         stuck = [root for root in self._live() if root.has_end_in_flight]
@@ -293,17 +295,17 @@ def _after_turns(turns: int, call: Callable[[], None]) -> None:
         asyncio.get_running_loop().call_soon(_after_turns, turns - 1, call)
 
 
-def _always_watched() -> tuple[type, ...]:
-    from pipecat.frames.frames import CancelFrame, ClientConnectedFrame, EndFrame, StopFrame
+def _enders() -> tuple[type, ...]:
+    from pipecat.frames.frames import CancelFrame, EndFrame, StopFrame
 
-    return EndFrame, StopFrame, CancelFrame, ClientConnectedFrame
+    return EndFrame, StopFrame, CancelFrame
 
 
 def _observer(agent: Agent, root: Root) -> Any:
-    from pipecat.frames.frames import CancelFrame, ClientConnectedFrame, EndFrame, StopFrame
+    from pipecat.frames.frames import ClientConnectedFrame
     from pipecat.observers.base_observer import BaseObserver
 
-    enders = (EndFrame, StopFrame, CancelFrame)
+    enders = _enders()
 
     class Watch(BaseObserver):
         """Sees every push of every frame, so all but a few go by with one check."""

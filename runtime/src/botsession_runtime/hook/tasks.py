@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from .words import MOST_NAMES, names_of
+from .words import names_of
 
 Tasks = set["asyncio.Task[Any]"]
 
@@ -18,9 +18,9 @@ def tell_what_is_left(done: "asyncio.Task[Any]", owners: Iterable[Any], ours: Ta
     loop = done.get_loop()
     alive = {task for task in asyncio.all_tasks(loop) if task is not done and task not in ours}
     managed = managed_among(alive, owners)
-    tell("dangling", managed=len(managed), names=_sorted(managed))
+    tell("dangling", managed=len(managed), names=names_of(managed))
     if managed == alive:
-        tell("dangling", count=len(alive), names=_sorted(alive))
+        tell("dangling", count=len(alive), names=names_of(alive))
         return
     cancels = {task: task.cancelling() for task in alive}
     loop.call_soon(_look_again, cancels, tell)
@@ -37,11 +37,7 @@ def _look_again(cancels: "dict[asyncio.Task[Any], int]", tell: Callable[..., Non
     """Look when the loop runs next: if asyncio.run does it, that has cancelled everything by now, once more each."""
     left = {task for task in cancels if not task.done()}
     if all(task.cancelling() > cancels[task] for task in left):
-        tell("dangling", count=len(left), names=_sorted(left))
-
-
-def _sorted(tasks: Tasks) -> list[str]:
-    return sorted(names_of(tasks))[:MOST_NAMES]
+        tell("dangling", count=len(left), names=names_of(left))
 
 
 def _tasks_of(owner: Any) -> "list[asyncio.Task[Any]]":

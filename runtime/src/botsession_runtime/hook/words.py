@@ -15,15 +15,19 @@ MOST_NAMES = 20
 
 def one_line(exc: BaseException) -> str:
     """Describe an exception as `ValueError: text (bot.py:42 in handler)`: the innermost line of the user's own code."""
-    text = " ".join(f"{type(exc).__name__}: {exc}".split())
-    place = _place(exc.__traceback__)
-    return f"{text[:LONGEST_TEXT]} ({place})" if place else text[:LONGEST_TEXT]
+    text, place = fold(f"{type(exc).__name__}: {exc}"), _place(exc.__traceback__)
+    return f"{text} ({place})" if place else text
+
+
+def fold(text: str) -> str:
+    """Give a text as one line that is not too long."""
+    return " ".join(text.split())[:LONGEST_TEXT]
 
 
 def names_of(tasks: Iterable["asyncio.Task[Any]"]) -> list[str]:
-    """Name tasks for a person: one that was given no name goes by its coroutine's."""
+    """Name tasks for a person, the first so many by their names: one that was given none goes by its coroutine's."""
     names = [(task.get_name(), getattr(task.get_coro(), "__qualname__", "")) for task in tasks]
-    return [coro if coro and name.startswith("Task-") else name for name, coro in names]
+    return sorted(coro if coro and name.startswith("Task-") else name for name, coro in names)[:MOST_NAMES]
 
 
 def _place(trace: TracebackType | None) -> str:
