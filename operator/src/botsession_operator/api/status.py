@@ -102,6 +102,11 @@ class Status:
     timings: TimingsStatus | None = None
 
 
+def has_condition(status: Status | None, kind: ConditionType) -> bool:
+    """Tell whether anything was ever said of this condition."""
+    return any(each.type is kind for each in status.conditions) if status else False
+
+
 def find_condition(status: Status | None, kind: ConditionType, value: ConditionStatus) -> Condition | None:
     """Give the condition of this type where it has this value."""
     conditions = status.conditions if status else ()

@@ -6,7 +6,14 @@ from datetime import datetime
 from typing import Final
 
 from botsession_contract.control import SessionSnapshot
-from botsession_operator.api.status import Condition, ConditionStatus, ConditionType, Status, find_condition
+from botsession_operator.api.status import (
+    Condition,
+    ConditionStatus,
+    ConditionType,
+    Status,
+    find_condition,
+    has_condition,
+)
 from botsession_operator.core import endings, starting
 from botsession_operator.core.finish import Conclusion
 from botsession_operator.core.observe import Observed, PodState, Silence, Trouble
@@ -77,8 +84,7 @@ def _controlled(observed: Observed) -> Claim | None:
 
 
 def _uncontrolled(observed: Observed) -> Iterator[Claim]:
-    known = observed.session.status.conditions if observed.session.status else ()
-    if any(condition.type is ConditionType.CONTROLLED for condition in known):
+    if has_condition(observed.session.status, ConditionType.CONTROLLED):
         yield Claim(ConditionType.CONTROLLED, FALSE, "Finished", "the supervisor has ended with its session")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from botsession_operator.api.spec import EvictionPolicy
-from botsession_operator.api.status import ConditionStatus, ConditionType
+from botsession_operator.api.status import ConditionStatus, ConditionType, has_condition
 from botsession_operator.core.conditions import Claim
 from botsession_operator.core.endings import Wanted
 from botsession_operator.core.finish import Conclusion
@@ -26,15 +26,10 @@ def protection(observed: Observed, end: Wanted | Conclusion | None, refusal: Tro
     policy = observed.session.spec.eviction
     if observed.has_budget:
         yield _claim(ConditionStatus.TRUE, PROTECTED[policy])
-    elif policy is not EvictionPolicy.ALLOW or _is_known(observed):
+    elif policy is not EvictionPolicy.ALLOW or has_condition(observed.session.status, ConditionType.PROTECTED):
         exposed = ENDING if end else refusal or EXPOSED[policy]
         yield _claim(ConditionStatus.FALSE, exposed)
 
 
 def _claim(status: ConditionStatus, why: Trouble) -> Claim:
     return Claim(ConditionType.PROTECTED, status, why.reason, why.message)
-
-
-def _is_known(observed: Observed) -> bool:
-    status = observed.session.status
-    return any(each.type is ConditionType.PROTECTED for each in status.conditions) if status else False

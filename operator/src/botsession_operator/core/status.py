@@ -99,7 +99,7 @@ def _final_ending(before: EndingStatus | None, conclusion: Conclusion, wanted: W
     message = wanted.message if wanted and wanted.cause is cause else None
     if before is None:
         return _with_steps(replace(asked, message=message), taken.steps)
-    steps = (*taken.steps, *_operators_steps(before))
+    steps = (*taken.steps, *_operators_steps(before.steps))
     mode = endings.raised(before.mode, taken.mode)
     return _with_steps(replace(asked, cause=cause, mode=mode, message=before.message or message), steps)
 
@@ -121,8 +121,8 @@ def _with_steps(ending: EndingStatus, steps: Iterable[StepTaken]) -> EndingStatu
     return replace(ending, step=ordered[-1].step if ordered else None, steps=ordered)
 
 
-def _operators_steps(ending: EndingStatus) -> tuple[StepTaken, ...]:
-    return tuple(taken for taken in ending.steps if taken.step is Step.POD_DELETE)
+def _operators_steps(steps: tuple[StepTaken, ...]) -> tuple[StepTaken, ...]:
+    return tuple(taken for taken in steps if taken.step is Step.POD_DELETE)
 
 
 def _phase(observed: Observed, ending: EndingStatus | None) -> Phase:
@@ -151,7 +151,7 @@ def _steps(observed: Observed, plan: Plan, now: datetime) -> tuple[StepTaken, ..
     """Give the steps that the supervisor tells of, or told of last, and the operator's own, which it took once."""
     status, control = observed.session.status, observed.control
     recorded = status.ending.steps if status and status.ending else ()
-    own = tuple(taken for taken in recorded if taken.step is Step.POD_DELETE)
+    own = _operators_steps(recorded)
     if plan.delete_pod and not own:
         own = (StepTaken(Step.POD_DELETE, now),)
     if isinstance(control, SessionSnapshot) and control.ending:

@@ -15,7 +15,7 @@ from botsession_operator.core.observe import Key, Pod, Session, SessionMetadata
 from botsession_operator.core.plan import PodDeletion
 from botsession_operator.core.pods import ENDED_SECONDS, Injection
 from botsession_operator.effects import api
-from botsession_operator.errors import BudgetRefused, ClusterUnavailable, Conflict, PodRefused, TransientError
+from botsession_operator.errors import BudgetRefused, ClusterUnavailable, Conflict, PodRefused, Refused, TransientError
 
 log = structlog.get_logger("botsession")
 
@@ -84,10 +84,7 @@ class KubernetesCluster:
     async def create_pod(self, manifest: Json) -> None:
         """Create a pod; a pod of this name is success. Raise PodRefused when it is not taken."""
         path = f"/api/v1/namespaces/{manifest['metadata']['namespace']}/pods?fieldValidation=Strict"
-        answer = await api.request(self._client, "POST", path, manifest)
-        if answer.is_ok or _reason(answer) == "AlreadyExists":
-            return
-        raise PodRefused(_refusal_reason(answer), answer.message)
+        await self._create(path, manifest, PodRefused)
 
     async def delete_pod(self, pod: Pod, how: PodDeletion) -> None:
         """Ask for the deletion of this very pod (by UID); a missing one is success."""
@@ -112,10 +109,7 @@ class KubernetesCluster:
 
     async def create_budget(self, manifest: Json) -> None:
         """Create a PodDisruptionBudget; one of this name is success. Raise BudgetRefused when it is not taken."""
-        path = _budget_path(manifest["metadata"]["namespace"])
-        answer = await api.request(self._client, "POST", path, manifest)
-        if not answer.is_ok and _reason(answer) != "AlreadyExists":
-            raise BudgetRefused(_refusal_reason(answer), answer.message)
+        await self._create(_budget_path(manifest["metadata"]["namespace"]), manifest, BudgetRefused)
 
     async def delete_budget(self, namespace: str, name: str) -> None:
         """Delete a PodDisruptionBudget; a missing one is success."""
@@ -146,6 +140,11 @@ class KubernetesCluster:
             return None
         _expect(answer)
         return answer.body
+
+    async def _create(self, path: str, manifest: Json, refused: type[Refused]) -> None:
+        answer = await api.request(self._client, "POST", path, manifest)
+        if not answer.is_ok and _reason(answer) != "AlreadyExists":
+            raise refused(_refusal_reason(answer), answer.message)
 
     async def _patch(self, path: str, patch: Any, content_type: str = MERGE_PATCH) -> api.Answer:
         answer = await api.request(self._client, "PATCH", path, patch, content_type)
