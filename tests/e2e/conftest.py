@@ -12,7 +12,7 @@ import pytest
 from kubernetes import client, config
 
 from botsession_contract.names import GROUP, PLURAL, SESSION_FINALIZER, VERSION
-from tests.e2e.world import ROOT, SYSTEM_NAMESPACE, World, kubectl, wait_until
+from tests.e2e.world import OPERATOR_PODS, ROOT, SYSTEM_NAMESPACE, World, kubectl, wait_until
 from tests.manifests import session
 
 HELM = ROOT / ".tools/bin/helm"
@@ -82,10 +82,5 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     outcome = yield
     report = outcome.get_result()  # type: ignore[attr-defined]  # pluggy's result
     if report.when == "call" and report.failed and item.get_closest_marker("cluster"):
-        log = kubectl("logs", "-n", SYSTEM_NAMESPACE, "-l", "app.kubernetes.io/name=botsession-operator", "--tail=60")
+        log = kubectl("logs", *OPERATOR_PODS, "--tail=60")
         report.sections.append(("operator log", log.stdout or log.stderr))
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run what needs the cluster last: it comes up while the fast tests run."""
-    items.sort(key=lambda item: item.get_closest_marker("cluster") is not None)

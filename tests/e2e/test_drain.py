@@ -63,6 +63,17 @@ def until_refused(process: "subprocess.Popen[str]") -> None:
     raise AssertionError(f"the drain was not refused: {''.join(said)}")
 
 
+@contextmanager
+def held_up(session: Session) -> Iterator[None]:
+    """Drain the session's node, which is refused while it goes on, and goes through by what is done meanwhile."""
+    with drain(session, "--timeout=80s") as process:
+        until_refused(process)
+        assert session.status["phase"] == "Running"
+        yield
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+
+
 def budgets(world: World) -> list[Json]:
     """List the PodDisruptionBudgets of the test's namespace."""
     listed = kubectl("get", "poddisruptionbudgets", "-n", world.namespace, "-o", "json")
@@ -101,13 +112,9 @@ def test_caller_hears_the_farewell_while_the_node_is_drained(world: World, tmp_p
 def test_session_that_may_never_be_evicted_holds_a_drain_up_until_it_ends(world: World) -> None:
     session = running(world, "never", IN_CALL, eviction="Never")
     session.until(lambda status: protected(status) == "True Never", what="protected")
-    with drain(session, "--timeout=80s") as process:
-        until_refused(process)
-        assert session.status["phase"] == "Running"
+    with held_up(session):
         world.edit(session, end="Graceful")
         finish = session.finishes()
-        process.communicate(timeout=60)
-        assert process.returncode == 0
     assert (finish["reason"], finish["outcome"]) == ("EndRequested", "Drained")
     assert protected(session.status) == "False Ending"
     world.nothing_is_left(session)
@@ -125,12 +132,8 @@ def test_idle_session_is_evicted_at_once(world: World) -> None:
 def test_session_with_a_caller_is_not_idle_and_goes_when_its_policy_is_edited(world: World, bot: Json) -> None:
     session = running(world, "busy", bot, eviction="WhenIdle")
     session.until(lambda status: protected(status) == "True InCall", what="protected")
-    with drain(session, "--timeout=80s") as process:
-        until_refused(process)
-        assert session.status["phase"] == "Running"
+    with held_up(session):
         world.edit(session, eviction="Allow")
-        process.communicate(timeout=60)
-        assert process.returncode == 0
     evicted(world, session)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import install_operator, uninstall_operator
-from tests.e2e.world import SYSTEM_NAMESPACE, Json, Session, World, kubectl
+from tests.e2e.world import OPERATOR, OPERATOR_PODS, SYSTEM_NAMESPACE, Json, Session, World, kubectl, stop_operator
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
@@ -23,7 +23,7 @@ def reinstalled(kubeconfig: Path) -> Iterator[None]:
     """Leave the operator as it was found, however the test went."""
     yield
     ready = "jsonpath={.status.readyReplicas}"
-    deployment = kubectl("get", "deployment", "botsession-operator", "-n", SYSTEM_NAMESPACE, "-o", ready)
+    deployment = kubectl("get", *OPERATOR, "-o", ready)
     if deployment.stdout != "1":
         install_operator()
 
@@ -59,13 +59,11 @@ def test_an_uninstallation_that_is_interrupted_is_begun_anew(world: World) -> No
     """The operator is dead, what takes its place is killed, then helm, at the worst moment of each: midway."""
     slow = {"gracePeriod": "25s", "cancelPeriod": "3s"}
     stuck = world.session("stuck", bot=SWALLOWING, shutdown=slow).eventually(phase="Running")
-    kubectl("scale", "deployment", "-n", SYSTEM_NAMESPACE, "botsession-operator", "--replicas=0")
-    place = ("-n", SYSTEM_NAMESPACE, "-l", "app.kubernetes.io/name=botsession-operator")
-    kubectl("wait", "pods", *place, "--for=delete", "--timeout=60s")
+    stop_operator()
 
     helm = uninstall_operator()
     stuck.eventually(phase="Ending")
-    kubectl("delete", "pods", *place, "--force", "--grace-period=0")
+    kubectl("delete", "pods", *OPERATOR_PODS, "--force", "--grace-period=0")
     helm.kill()
     helm.communicate()
 

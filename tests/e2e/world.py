@@ -19,6 +19,9 @@ from kubernetes import client, watch
 
 GROUP, VERSION, PLURAL = "botsession.dev", "v1alpha1", "botsessions"
 SYSTEM_NAMESPACE = "botsession-system"
+#: How kubectl finds the operator, and its pods.
+OPERATOR = ("deployment", "botsession-operator", "-n", SYSTEM_NAMESPACE)
+OPERATOR_PODS = ("-n", SYSTEM_NAMESPACE, "-l", "app.kubernetes.io/name=botsession-operator")
 ROOT = Path(__file__).resolve().parents[2]
 KUBECTL = ROOT / ".tools/bin/kubectl"
 
@@ -220,8 +223,7 @@ def port_forward(namespace: str, pod: str, port: int) -> Iterator[int]:
 
 def operator_pod() -> str:
     """Name the pod of the operator that runs now."""
-    place = ("-n", SYSTEM_NAMESPACE, "-l", "app.kubernetes.io/name=botsession-operator")
-    listed = kubectl("get", "pods", *place, "--field-selector", "status.phase=Running", "-o", "json").stdout
+    listed = kubectl("get", "pods", *OPERATOR_PODS, "--field-selector", "status.phase=Running", "-o", "json").stdout
     (name,) = (str(pod["metadata"]["name"]) for pod in json.loads(listed)["items"])
     return name
 
@@ -239,18 +241,21 @@ def kill_operator(node_pattern: str = "botsession_operator") -> None:
     kubectl("delete", "pods", "-n", SYSTEM_NAMESPACE, "--force", "--grace-period=0", *names)
 
 
+def stop_operator() -> None:
+    """Have no operator run from now on."""
+    kubectl("scale", *OPERATOR, "--replicas=0")
+    assert kubectl("wait", "pods", *OPERATOR_PODS, "--for=delete", "--timeout=60s").returncode == 0
+
+
 @contextmanager
 def operator_down() -> Iterator[None]:
     """Have no operator run meanwhile."""
-    deployment = ("deployment", "botsession-operator", "-n", SYSTEM_NAMESPACE)
-    place = ("-n", SYSTEM_NAMESPACE, "-l", "app.kubernetes.io/name=botsession-operator")
     try:
-        kubectl("scale", *deployment, "--replicas=0")
-        assert kubectl("wait", "pods", *place, "--for=delete", "--timeout=60s").returncode == 0
+        stop_operator()
         yield
     finally:
-        kubectl("scale", *deployment, "--replicas=1")
-        assert kubectl("rollout", "status", *deployment, "--timeout=60s").returncode == 0
+        kubectl("scale", *OPERATOR, "--replicas=1")
+        assert kubectl("rollout", "status", *OPERATOR, "--timeout=60s").returncode == 0
 
 
 def wait_until(holds: Callable[[], bool], within: float, what: str) -> None:
