@@ -1,4 +1,4 @@
-"""`python -m botsession_runtime`: start the bot, and only then become its supervisor.
+"""`python -m botsession_runtime`: find the bot's interpreter, start the bot, and only then become its supervisor.
 
 The order is the point. Importing what a supervisor needs takes a good part of a second; the bot's process imports
 Pipecat meanwhile, so being supervised costs a session no start-up time.
@@ -11,14 +11,18 @@ import signal
 import sys
 import threading
 import time
+from typing import Any
 
 if not __package__:
     # An injected runtime is run by its path, so that the image's own PYTHONPATH stays as it is. Python then puts this
     # file's folder on the path; the packages are found from the one above.
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120  # pathlib is slow
 
-from botsession_runtime import bot_process
+from botsession_runtime import interpreter
 
+#: A launch as JSON, by its name in `botsession_contract.launch`.
+LAUNCH_ENV = "BOTSESSION_LAUNCH"
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
 #: With this niceness, beside a bot at 0, the imports get a tenth of a CPU that both want.
 IMPORT_NICENESS = 10
 
@@ -26,16 +30,30 @@ IMPORT_NICENESS = 10
 def main() -> int:
     """Run a session to its end; the exit code is 0 when it succeeded."""
     began = time.monotonic()
-    # As PID 1 an unhandled SIGTERM is ignored, and otherwise it kills; both would lose an early eviction.
-    early: list[int] = []
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda received, _frame: early.append(received))
-    text = os.environ.get(bot_process.LAUNCH_ENV, "")
+    # Held back until there is a handler, also by the interpreter that this one may become: as PID 1 an unhandled
+    # SIGTERM is ignored, and otherwise it kills; both would lose an early eviction.
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
-        orders = json.loads(text)
+        orders = json.loads(os.environ.get(LAUNCH_ENV, ""))
     except ValueError:
-        sys.stderr.write(f"botsession: {bot_process.LAUNCH_ENV} is not set to a launch in JSON\n")
+        sys.stderr.write(f"botsession: {LAUNCH_ENV} is not set to a launch in JSON\n")
         return 2
+    try:
+        interpreter.settle(orders, os.path.abspath(__file__))  # noqa: PTH100  # a link to this file is not followed
+    except interpreter.NoInterpreterError as exc:
+        interpreter.report(orders, str(exc))
+        return 1
+    return supervise(orders, began)
+
+
+def supervise(orders: "dict[str, Any]", began: float) -> int:
+    """Start the bot and see it to its end."""
+    from botsession_runtime import bot_process  # not for an interpreter that is too old
+
+    early: list[int] = []
+    for number in SIGNALS:
+        signal.signal(number, lambda received, _frame: early.append(received))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     bot = bot_process.start(orders, dict(os.environ))
 
     importing = threading.Thread(target=import_politely)

@@ -1,0 +1,142 @@
+"""Finds the interpreter that has Pipecat, in an image whose `python3` is another one.
+
+This is the first of our code to run, on whatever `python3` an image has. That one may be too old for Pipecat, and for
+the rest of the runtime too; so this is written for Python 3.8 and needs the standard library only. Where `python3` is
+right nothing is searched, and where it is not no other interpreter is started to find out: an environment shows in its
+folders what it has.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Any, Iterator, NoReturn  # noqa: UP035  # Python 3.8's collections.abc has no such Iterator
+
+#: What `spec.bot.python` says where nobody has said anything. Any other value is obeyed as it is.
+DEFAULT = "python3"
+OLDEST_PYTHON = (3, 11)
+#: The supervisor's own needs, which come with pipecat-ai.
+SUPERVISORS_NEEDS = ("aiohttp", "loguru")
+#: What shows in an environment that pip, uv or conda has put Pipecat into.
+INSTALLED = "lib/python3.*/*-packages/pipecat_ai-*.dist-info"
+#: Variables by which an image says where its environment is.
+VARIABLES = ("VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT", "CONDA_PREFIX")
+#: How environments are called that lie beside the bot.
+BESIDE = (".venv", "venv")
+PLACES = (
+    "/app/.venv",  # uv's guide to Docker, and Pipecat Cloud's base image
+    "/app/venv",
+    "/opt/venv",  # builds in several stages, which copy the environment
+    "/venv",
+    "/.venv",
+    "/opt/app-root",  # Red Hat's Python images, which put it on the PATH of shells only
+    "/opt/conda",
+    "/usr/local",  # another Python beside the one that is `python3`
+    "/usr",
+)
+
+
+class NoInterpreterError(Exception):
+    """No interpreter can run the bot; the message is a sentence for its author."""
+
+
+def settle(orders: dict[str, Any], script: str) -> None:
+    """Have the right interpreter run the script: go on in this one, or become another."""
+    chosen = choose(orders)
+    if chosen != Path(sys.executable):
+        become(chosen, script)
+    if named(orders) == DEFAULT:
+        orders["python"] = sys.executable
+
+
+def choose(orders: dict[str, Any]) -> Path:
+    """Give the interpreter to run the session with; raise NoInterpreterError."""
+    lack = lacks(orders)
+    if lack is None:
+        return Path(sys.executable)
+    if named(orders) != DEFAULT:
+        raise NoInterpreterError(f"{named(orders)}, which spec.bot.python names, has no {lack}")
+    found = find(orders)
+    if found is None:
+        raise NoInterpreterError(f"{sys.executable} has no {lack}; {searched(orders)}")
+    if found == Path(sys.executable):
+        raise NoInterpreterError(f"{found} has pipecat-ai, but no {lack}")
+    return found
+
+
+def named(orders: dict[str, Any]) -> str:
+    """Give what the spec calls the interpreter."""
+    return str(orders.get("python") or DEFAULT)
+
+
+def lacks(orders: dict[str, Any]) -> str | None:
+    """Name what this interpreter has not got of what it needs."""
+    if sys.version_info < OLDEST_PYTHON:
+        return "Python 3.11 or newer"
+    needs = SUPERVISORS_NEEDS if orders.get("command") else ("pipecat", *SUPERVISORS_NEEDS)
+    return next((name for name in needs if importlib.util.find_spec(name) is None), None)
+
+
+def become(python: Path, script: str) -> NoReturn:
+    """Go on as another interpreter, in this process: it is process 1, and stays that."""
+    os.execv(python, [str(python), script])  # noqa: S606  # no shell is wanted
+
+
+def find(orders: dict[str, Any]) -> Path | None:
+    """Give the first interpreter in the usual places that has Pipecat."""
+    return next((python for place in places(orders) for python in interpreters(place)), None)
+
+
+def places(orders: dict[str, Any]) -> Iterator[Path]:
+    """Give where to look: what the image says, what the command says, beside the bot, and where most have it."""
+    yield from (Path(os.environ[name]) for name in VARIABLES if os.environ.get(name))
+    yield from (environment_of(str(word)) for word in orders.get("command") or () if "/bin/" in str(word))
+    yield from beside(orders)
+    yield from map(Path, PLACES)
+
+
+def environment_of(program: str) -> Path:
+    """Give the environment that a program would be in: its path up to `bin`."""
+    return Path(program.rpartition("/bin/")[0] or "/")
+
+
+def beside(orders: dict[str, Any]) -> Iterator[Path]:
+    """Give the environments that would lie beside the bot: in the working directory, and in that of its file."""
+    target = str(orders.get("target") or "")
+    folders = [Path.cwd(), *([Path(target).absolute().parent] if target.endswith(".py") else [])]
+    return (folder / name for folder in dict.fromkeys(folders) for name in BESIDE)
+
+
+def interpreters(place: Path) -> Iterator[Path]:
+    """Give the interpreters of an environment that have Pipecat: of a virtual one, conda's, or the system's."""
+    for found in sorted(place.absolute().glob(INSTALLED)):
+        version = found.parts[-3]
+        for python in (place / "bin" / version, shutil.which(version)):
+            if python and os.access(python, os.X_OK):
+                yield Path(python).absolute()
+
+
+def searched(orders: dict[str, Any]) -> str:
+    """Tell where an interpreter was looked for."""
+    variables = ", ".join(f"${name}" for name in VARIABLES)
+    folders = ", ".join(map(str, (*beside(orders), *PLACES)))
+    return f"none with pipecat-ai was found by {variables}, or in {folders}: name it in spec.bot.python"
+
+
+def report(orders: dict[str, Any], message: str) -> None:
+    """Write the exit report of a bot for which there is no interpreter.
+
+    By hand, since this Python may not be able to import the contract; a test reads it back.
+    """
+    finished = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    told = {"reason": "BotError", "outcome": "NeverStarted", "finishedAt": finished, "message": message}
+    sys.stderr.write(f"botsession: {message}\n")
+    try:
+        Path(orders.get("reportPath") or "/dev/termination-log").write_text(json.dumps(told), encoding="utf-8")
+    except OSError as exc:
+        sys.stderr.write(f"botsession: the report could not be written: {exc}\n")
