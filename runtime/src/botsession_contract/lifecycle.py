@@ -106,7 +106,7 @@ class Step(StrEnum):
     END_FRAME = "EndFrame"  # the farewell and an EndFrame are queued
     CANCEL_FRAME = "CancelFrame"  # worker.cancel() was called
     FORCED_CANCEL_FRAME = "ForcedCancelFrame"  # a CancelFrame went straight into the pipeline, past a stuck EndFrame
-    TERMINATE = "Terminate"  # SIGTERM to a bot whose pipeline has not started: there is nothing to drain
+    TERMINATE = "Terminate"  # SIGTERM to a bot whose pipeline has not started, or to a server that its bot has left
     KILL = "Kill"  # SIGKILL to the bot's processes
     POD_DELETE = "PodDelete"  # the operator deleted the pod: no report came
 

@@ -125,6 +125,8 @@ class Facts:
     fatal_error: str | None = None
     #: The runner has returned to the bot's own code, without an exception.
     is_over: bool = False
+    #: When the bot was over in a program that still waited for callers: a server, which will not leave by itself.
+    serving_at: float | None = None
     #: The bot function has returned, in target mode.
     has_returned: bool = False
     #: When the last client left; not where the session was ending already, which closes connections too.
@@ -244,6 +246,11 @@ def _over(facts: Facts, _event: dict[str, Any], _at: float) -> Facts:
     return replace(facts, is_over=True)
 
 
+def _serving(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
+    # Our own launcher may listen too, for its one caller, and leaves when the bot has.
+    return facts if facts.is_target else replace(facts, serving_at=facts.serving_at or at)
+
+
 def _returned(facts: Facts, _event: dict[str, Any], _at: float) -> Facts:
     return replace(facts, has_returned=True)
 
@@ -283,6 +290,7 @@ _LEARNERS: Final = {
     "crashed": _crashed,
     "error": _error,
     "over": _over,
+    "serving": _serving,
     "returned": _returned,
     "dangling": _dangling,
 }

@@ -3,6 +3,7 @@
     Graceful:   EndFrame -> gracePeriod -> ForcedCancelFrame -> cancelPeriod -> Kill
     Immediate:  CancelFrame (past an EndFrame in flight: ForcedCancelFrame) -> cancelPeriod -> Kill
     Before the pipeline started:  Terminate -> at most TERMINATE_SECONDS -> Kill
+    A server that its bot has left:  SERVER_SECONDS -> Terminate -> the rest of the ladder -> Kill
 
 A pipeline that has finished needs no more frames, but its process may hang still; it is killed when the ladder would
 have ended.
@@ -16,6 +17,9 @@ from botsession_runtime.facts import Facts, Request, Rung
 #: How long a bot that has no pipeline, or has crashed, may take to leave, in seconds: nobody is being spoken to.
 TERMINATE_SECONDS: Final = 5.0
 
+#: How long a server has for what it does by itself when a bot is over, in seconds. More it has after the SIGTERM.
+SERVER_SECONDS: Final = 2.0
+
 
 def next_rung(facts: Facts, own_grace_seconds: float) -> Rung | None:
     """Give the next step and when it is due; None while there is nothing to do.
@@ -24,6 +28,23 @@ def next_rung(facts: Facts, own_grace_seconds: float) -> Rung | None:
     """
     if facts.exit or facts.rung(Step.KILL):
         return None
+    if facts.serving_at is None:
+        return _of_program(facts, own_grace_seconds)
+    last = _last_of_server(facts, facts.serving_at, own_grace_seconds)
+    if facts.rung(Step.TERMINATE):
+        return last
+    return Rung(Step.TERMINATE, min(facts.serving_at + SERVER_SECONDS, last.at))
+
+
+def _last_of_server(facts: Facts, over_at: float, own_grace_seconds: float) -> Rung:
+    """Give when a server is killed that a SIGTERM does not end: its bot is over, but it may have work to finish."""
+    if facts.crashed_at is not None:
+        return Rung(Step.KILL, facts.crashed_at + TERMINATE_SECONDS)
+    bound = facts.finish.at if facts.finish else over_at
+    return Rung(Step.KILL, end_of_ladder(facts, facts.request) if facts.request else bound + own_grace_seconds)
+
+
+def _of_program(facts: Facts, own_grace_seconds: float) -> Rung | None:
     request = facts.request
     if request is None:
         return _without_request(facts, own_grace_seconds)

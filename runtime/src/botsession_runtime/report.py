@@ -174,7 +174,8 @@ def _never_queued(facts: Facts) -> Farewell:
 
 def _own_reason(facts: Facts, finish: Finish) -> Reason:
     said = finish.reason or ""
-    if facts.rung(Step.TERMINATE) and facts.request:
+    terminated = facts.rung(Step.TERMINATE)
+    if terminated and terminated.at <= finish.at and facts.request:
         return Reason(facts.request.cause)  # the bot handles SIGTERM itself
     if said.startswith(ERROR_REASONS) or UNUSABLE_REASON in said or _cancelled_by_error(facts, finish):
         return Reason.BOT_ERROR
@@ -193,7 +194,7 @@ def _cancelled_by_error(facts: Facts, finish: Finish) -> bool:
 
 
 def _has_failed(facts: Facts) -> bool:
-    return facts.crash is not None or bool(facts.exit and facts.exit.code > 0)
+    return facts.crash is not None or bool(facts.exit and facts.exit.code > 0 and not facts.rung(Step.TERMINATE))
 
 
 def _echoes_idle(facts: Facts) -> bool:
@@ -243,7 +244,7 @@ def _crashed_late(facts: Facts) -> bool:
 
 def _said(facts: Facts, finish: Finish) -> str | None:
     """Pass on what the bot, or Pipecat, said; what we said ourselves is in the reason."""
-    if facts.exit and facts.exit.code > 0 and not facts.rung(Step.KILL):
+    if facts.exit and facts.exit.code > 0 and not (facts.rung(Step.KILL) or facts.rung(Step.TERMINATE)):
         return f"{_how_it_exited(facts)} after its pipeline had finished"
     if not finish.is_ours and _cancelled_by_error(facts, finish):
         return f"fatal error: {facts.fatal_error}"

@@ -19,6 +19,8 @@ GRACEFUL = Request(Cause.END_REQUESTED, Mode.GRACEFUL, at=100.0, grace_seconds=3
 IMMEDIATE = replace(GRACEFUL, mode=Mode.IMMEDIATE)
 RAISED = replace(IMMEDIATE, raised_at=110.0)
 DRAINED = Finish("EndFrame", None, is_ours=True, at=105.0)
+SERVING = replace(RUNNING, finish=DRAINED, serving_at=106.0)
+TOLD_TO_GO = Rung(Step.TERMINATE, 108.0)
 
 
 def after(facts: Facts, *rungs: Rung, request: Request | None = None) -> Facts:
@@ -93,6 +95,36 @@ FORCED = Rung(Step.FORCED_CANCEL_FRAME, 130.0)
             replace(RUNNING, crashed_at=50.0), Rung(Step.KILL, 55), id="a bot that crashed has five seconds to leave"
         ),
         pytest.param(
+            SERVING,
+            TOLD_TO_GO,
+            id="a server that its bot has left is told to go",
+        ),
+        pytest.param(
+            after(SERVING, TOLD_TO_GO),
+            Rung(Step.KILL, 135),
+            id="and has the bot's grace period to do so",
+        ),
+        pytest.param(
+            after(SERVING, ENDED, request=GRACEFUL),
+            TOLD_TO_GO,
+            id="also where the session was asked to end",
+        ),
+        pytest.param(
+            after(SERVING, ENDED, TOLD_TO_GO, request=GRACEFUL),
+            Rung(Step.KILL, 140),
+            id="with the rest of the ladder to go",
+        ),
+        pytest.param(
+            after(replace(RUNNING, serving_at=106.0), TOLD_TO_GO),
+            Rung(Step.KILL, 136),
+            id="a server whose bot is over without a finish is not kept either",
+        ),
+        pytest.param(
+            after(replace(RUNNING, crashed_at=50.0, serving_at=50.0), Rung(Step.TERMINATE, 52)),
+            Rung(Step.KILL, 55),
+            id="a server whose bot crashed has five seconds in all",
+        ),
+        pytest.param(
             after(RUNNING, ENDED, FORCED, Rung(Step.KILL, 140), request=GRACEFUL), None, id="a kill is the last step"
         ),
         pytest.param(
@@ -123,6 +155,7 @@ WORLDS = st.builds(
     request=REQUESTS,
     finish=st.none() | st.just(DRAINED),
     crashed_at=st.none() | st.just(90.0),
+    serving_at=st.none() | st.just(100.0),
 )
 
 

@@ -22,6 +22,8 @@ KILLED = replace(FORCED, rungs=(*FORCED.rungs, Rung(Step.KILL, 190.0)), exit=Exi
 USED, UNUSED = Memory(1, 256 << 20, 255 << 20), Memory(0, 256 << 20, 99 << 20)
 STARVED = replace(RUNNING, exit=Exit(-9, 200.0), memory=USED)
 TERMINATED = replace(STARTING, request=REQUEST, rungs=(Rung(Step.TERMINATE, 150.0),), exit=Exit(-15, 151.0))
+#: A server, whose bot was over at 160 s.
+TOLD_TO_GO = Rung(Step.TERMINATE, 162.0)
 
 #: The caller hung up at 155 s.
 LEFT = replace(RUNNING, client_at=103.0, left_at=155.0)
@@ -102,6 +104,18 @@ def ended(facts: Facts, frame: str, reason: str | None = None, *, ours: bool = F
             ended(KILLED, "EndFrame", ours=True), Reason.MAX_DURATION, Outcome.DRAINED, id="killed after it had drained"
         ),
         pytest.param(TERMINATED, Reason.MAX_DURATION, Outcome.NEVER_STARTED, id="asked to end before it started"),
+        pytest.param(
+            replace(ended(RUNNING, "CancelFrame", "runner exiting"), rungs=(TOLD_TO_GO,), exit=Exit(143, 163.0)),
+            Reason.BOT_CANCELLED,
+            Outcome.CANCELLED,
+            id="a server that was told to go is no failure",
+        ),
+        pytest.param(
+            replace(ended(ASKED, "EndFrame"), rungs=(*ASKED.rungs, TOLD_TO_GO)),
+            Reason.COMPLETED,
+            Outcome.DRAINED,
+            id="a server whose bot had ended itself",
+        ),
         pytest.param(
             replace(UNHOOKED, failure="no file"), Reason.BOT_ERROR, Outcome.NEVER_STARTED, id="it cannot be run"
         ),

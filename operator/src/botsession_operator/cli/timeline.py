@@ -120,7 +120,7 @@ _STEPS = {
     Step.END_FRAME: "EndFrame queued: the bot finishes what it is saying",
     Step.CANCEL_FRAME: "CancelFrame: the bot falls silent",
     Step.FORCED_CANCEL_FRAME: "CancelFrame straight into the pipeline: an EndFrame is stuck",
-    Step.TERMINATE: "SIGTERM to a bot whose pipeline has not started",
+    Step.TERMINATE: "SIGTERM to a bot without a pipeline, or to a server whose bot is over",
     Step.KILL: "SIGKILL to the bot, after a look at its stacks",
     Step.POD_DELETE: "the pod is deleted: no report came",
 }

@@ -18,6 +18,7 @@ from .frames import (
     pipecat_version,
 )
 from .idle import Activity, IdleTimers
+from .serving import is_serving
 from .tasks import tell_what_is_left
 from .wire import Wire, connect, register_dumps
 from .words import LONGEST_TEXT, one_line
@@ -283,6 +284,8 @@ class Agent:
                 self._wire.tell("crashed", message=one_line(exc))
             else:
                 self._wire.tell("over")
+            if not self._live() and is_serving():
+                self._wire.tell("serving")
         except Exception as exc:  # noqa: BLE001  # a done callback must not raise into the loop
             self.trouble(exc)
 

@@ -1,0 +1,34 @@
+"""Tells a server, which goes on when its bot is over, from a program that ran one bot: a server still listens."""
+
+import os
+from pathlib import Path
+
+#: The kernel's word for a socket that waits for connections (include/net/tcp_states.h).
+LISTENING = "0A"
+TABLES = (Path("/proc/self/net/tcp"), Path("/proc/self/net/tcp6"))
+#: Columns of those tables.
+STATE, INODE = 3, 9
+
+
+def is_serving() -> bool:
+    """Tell whether this process waits for callers. Where the kernel does not say, it is taken for one that does not."""
+    try:
+        return not _listening().isdisjoint(_open_sockets())
+    except OSError:
+        return False
+
+
+def _listening() -> set[str]:
+    rows = (line.split() for table in TABLES if table.exists() for line in table.read_text().splitlines()[1:])
+    return {f"socket:[{row[INODE]}]" for row in rows if row[STATE] == LISTENING}
+
+
+def _open_sockets() -> set[str]:
+    return {name for entry in Path("/proc/self/fd").iterdir() if (name := _name(entry)).startswith("socket:")}
+
+
+def _name(entry: Path) -> str:
+    try:
+        return os.readlink(entry)  # noqa: PTH115  # what it leads to is no path
+    except OSError:
+        return ""  # closed meanwhile, as is the one that the folder was read with
