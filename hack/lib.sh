@@ -64,9 +64,13 @@ public_node=kindest/node:v1.36.4@sha256:099e049362a1526b2db71494e1947aae99bd1629
 built_node=kindest/node:v1.36.3
 public_python=python:3.11-slim-bookworm
 built_python=botsession/python:bookworm
+# A newer Python, for the images of tests/images that have one.
+public_newer_python=python:3.13-slim-trixie
+built_newer_python=botsession/python:trixie
 
 node_image() { if [ "$(images_mode)" = public ]; then echo $public_node; else echo $built_node; fi; }
 python_base() { if [ "$(images_mode)" = public ]; then echo $public_python; else echo $built_python; fi; }
+newer_python_base() { if [ "$(images_mode)" = public ]; then echo $public_newer_python; else echo $built_newer_python; fi; }
 
 node_image_present() { # build it or pull it, where it is not there yet
   local image; image=$(node_image)

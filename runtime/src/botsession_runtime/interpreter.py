@@ -11,7 +11,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -60,12 +59,12 @@ def choose(orders: dict[str, Any]) -> Path:
     if lack is None:
         return Path(sys.executable)
     if named(orders) != DEFAULT:
-        raise NoInterpreterError(f"{named(orders)}, which spec.bot.python names, has no {lack}")
+        raise NoInterpreterError(f"{named(orders)}, which spec.bot.python names, {lack}")
     found = find(orders)
     if found is None:
-        raise NoInterpreterError(f"{sys.executable} has no {lack}; {searched(orders)}")
+        raise NoInterpreterError(f"{sys.executable} {lack}; {searched(orders)}")
     if found == Path(sys.executable):
-        raise NoInterpreterError(f"{found} has pipecat-ai, but no {lack}")
+        raise NoInterpreterError(f"{found} has pipecat-ai, but {lack}")
     return found
 
 
@@ -75,11 +74,11 @@ def named(orders: dict[str, Any]) -> str:
 
 
 def lacks(orders: dict[str, Any]) -> str | None:
-    """Name what this interpreter has not got of what it needs."""
+    """Say what this interpreter has not got of what it needs."""
     if sys.version_info < OLDEST_PYTHON:
-        return "Python 3.11 or newer"
+        return "is older than Python 3.11"
     needs = SUPERVISORS_NEEDS if orders.get("command") else ("pipecat", *SUPERVISORS_NEEDS)
-    return next((name for name in needs if importlib.util.find_spec(name) is None), None)
+    return next((f"has no {name}" for name in needs if importlib.util.find_spec(name) is None), None)
 
 
 def become(python: Path, script: str) -> NoReturn:
@@ -114,6 +113,8 @@ def beside(orders: dict[str, Any]) -> Iterator[Path]:
 
 def interpreters(place: Path) -> Iterator[Path]:
     """Give the interpreters of an environment that have Pipecat: of a virtual one, conda's, or the system's."""
+    import shutil  # takes its time, which most sessions do not have to spend
+
     for found in sorted(place.absolute().glob(INSTALLED)):
         version = found.parts[-3]
         for python in (place / "bin" / version, shutil.which(version)):

@@ -18,7 +18,7 @@ TARGET = {"target": "bot.py", "python": "python3"}
 @pytest.fixture
 def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Have an interpreter without Pipecat, in an image with nothing else; give its working directory."""
-    monkeypatch.setattr(interpreter, "lacks", lambda orders: "pipecat")
+    monkeypatch.setattr(interpreter, "lacks", lambda orders: "has no pipecat")
     monkeypatch.setattr(interpreter, "PLACES", (str(tmp_path / "app/.venv"), str(tmp_path / "opt/venv")))
     for name in interpreter.VARIABLES:
         monkeypatch.delenv(name, raising=False)
@@ -111,19 +111,19 @@ def test_what_was_searched_is_told(bare: Path) -> None:
 def test_environment_that_is_broken_is_not_tried_for_ever(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     python = environment(bare / ".venv")
     monkeypatch.setattr(sys, "executable", str(python))
-    with pytest.raises(interpreter.NoInterpreterError, match="has pipecat-ai, but no pipecat"):
+    with pytest.raises(interpreter.NoInterpreterError, match="has pipecat-ai, but has no pipecat"):
         interpreter.choose(TARGET)
 
 
 def test_command_needs_only_what_the_supervisor_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "pipecat" else name)
-    assert interpreter.lacks(TARGET) == "pipecat"
+    assert interpreter.lacks(TARGET) == "has no pipecat"
     assert interpreter.lacks({"command": ["uv", "run", "bot.py"]}) is None
 
 
 def test_python_that_is_too_old_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "version_info", (3, 9, 2, "final", 0))
-    assert interpreter.lacks(TARGET) == "Python 3.11 or newer"
+    assert interpreter.lacks(TARGET) == "is older than Python 3.11"
 
 
 def test_report_reads_like_any_other(tmp_path: Path) -> None:

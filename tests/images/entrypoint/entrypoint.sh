@@ -1,0 +1,4 @@
+#!/bin/sh
+set -e
+export GREETING="Hello from $(hostname)"
+exec "$@"
