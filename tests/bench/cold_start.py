@@ -57,6 +57,7 @@ def measure(cluster: Bench, runs: int) -> dict[str, list[Sample]]:
         JOB_WITHOUT_VOLUME: lambda name: start_job(cluster, name, automountServiceAccountToken=False),
         "session, Injected (image volume)": lambda name: start_session(cluster, name, {"target": "quiet.py"}),
         "session, Injected (init container)": lambda name: start_session(cluster, name, *copied()),
+        "session, Injected, interpreter searched": lambda name: start_session(cluster, name, elsewhere()),
         "session, Bundled": lambda name: start_session(cluster, name, bundled()),
     }
     samples: dict[str, list[Sample]] = {kind: [] for kind in kinds}
@@ -77,6 +78,11 @@ def measure(cluster: Bench, runs: int) -> dict[str, list[Sample]]:
 def bundled() -> Json:
     """Give a bot whose image has the runtime in it."""
     return {"image": BUNDLED_IMAGE, "target": "quiet.py", "runtime": "Bundled"}
+
+
+def elsewhere() -> Json:
+    """Give a bot whose `python3` has no Pipecat: with this PATH it is the system's, and Pipecat is in /venv."""
+    return {"target": "quiet.py", "env": [{"name": "PATH", "value": "/usr/local/bin:/usr/bin:/bin"}]}
 
 
 def copied() -> tuple[Json, Json]:
