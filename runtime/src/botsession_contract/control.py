@@ -67,3 +67,7 @@ class SessionSnapshot:
     client_disconnected_at: datetime | None = None
     #: When the bot's module had been imported; for a command: when Pipecat had.
     bot_imported_at: datetime | None = None
+    #: When the bot began to listen for its caller; None where it does not wait for one.
+    listening_at: datetime | None = None
+    #: When that caller came. The pipeline starts after that.
+    called_at: datetime | None = None

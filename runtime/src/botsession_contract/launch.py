@@ -7,6 +7,7 @@ from botsession_contract.control import CONTROL_PORT
 from botsession_contract.lifecycle import Cause
 from botsession_contract.limits import NO_LIMITS, SessionLimits
 from botsession_contract.shutdown import NO_OVERRIDES, USUAL_SHUTDOWN, Overrides, Shutdown
+from botsession_contract.transports import Transport
 
 #: Environment variable of the supervisor: a `Launch` as JSON.
 LAUNCH_ENV: Final = "BOTSESSION_LAUNCH"
@@ -34,6 +35,8 @@ class Launch:
     python: str = "python3"
     #: `runner_args.body`.
     body: Any = None
+    #: Which runner arguments a target is given; None: those without a transport.
+    transport: Transport | None = None
     #: Names of environment variables whose values came out of Secrets, and are kept out of the report.
     secret_env: tuple[str, ...] = ()
     #: From pipeline start. The supervisor ends the session itself BACKSTOP_SECONDS past it.

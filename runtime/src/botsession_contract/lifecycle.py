@@ -8,7 +8,7 @@ class Phase(StrEnum):
     """Where a session stands, as `kubectl get` shows it. Derived; conditions are the interface."""
 
     PENDING = "Pending"  # no container of the session has started
-    STARTING = "Starting"  # the supervisor runs, the pipeline has not started
+    STARTING = "Starting"  # the supervisor runs, the pipeline has not started; a bot that listens waits for its caller
     RUNNING = "Running"  # the pipeline has started and nobody has asked it to end
     ENDING = "Ending"  # somebody has asked the session to end, and it has not ended yet
     SUCCEEDED = "Succeeded"  # over, for a reason that is no error, and the bot was not killed
@@ -39,7 +39,7 @@ class Cause(StrEnum):
 
     MAX_DURATION = "MaxDuration"  # maxSessionDuration has passed since the pipeline started
     IDLE_TIMEOUT = "IdleTimeout"  # nothing that counts as activity was seen for idleTimeout
-    NO_CLIENT = "NoClient"  # no client had ever connected when joinTimeout had passed since the pipeline started
+    NO_CLIENT = "NoClient"  # nobody had come when joinTimeout had passed since the start, or since the bot listened
     END_REQUESTED = "EndRequested"  # spec.end was set, or the operator was uninstalled
     DELETED = "Deleted"  # the BotSession was deleted
     EVICTED = "Evicted"  # the pod got a SIGTERM that nobody here asked for: a drain, an eviction, a deleted pod
@@ -53,7 +53,7 @@ class Reason(StrEnum):
     BOT_CANCELLED = "BotCancelled"  # the bot ended itself with a CancelFrame, and its client had not left before
     CLIENT_DISCONNECTED = "ClientDisconnected"  # the last client left, and the bot ended itself because of it
     IDLE_TIMEOUT = "IdleTimeout"  # it was quiet for idleTimeout, or for as long as the bot itself had configured
-    NO_CLIENT = "NoClient"  # no client had ever connected when joinTimeout had passed since the pipeline started
+    NO_CLIENT = "NoClient"  # nobody had come when joinTimeout had passed since the start, or since the bot listened
     MAX_DURATION = "MaxDuration"  # maxSessionDuration has passed since the pipeline started
     END_REQUESTED = "EndRequested"  # spec.end was set, or the operator was uninstalled
     DELETED = "Deleted"  # the BotSession was deleted
@@ -96,7 +96,7 @@ class Outcome(StrEnum):
     NEVER_STARTED = "NeverStarted"  # the pipeline never started
 
 
-#: Outcomes that make a session `Failed` whatever its reason was.
+#: Outcomes that make a session `Failed` whatever its reason was; but for a no-show, see `final_phase`.
 FAILED_OUTCOMES: Final = frozenset({Outcome.KILLED, Outcome.LOST, Outcome.NEVER_STARTED})
 
 
@@ -146,6 +146,10 @@ class ReportedBy(StrEnum):
 
 
 def final_phase(reason: Reason, outcome: Outcome) -> Phase:
-    """Tell whether a finished session counts as succeeded."""
-    failed = reason in ERROR_REASONS or outcome in FAILED_OUTCOMES
+    """Tell whether a finished session counts as succeeded.
+
+    A bot that listened and was never called has done all there was to do.
+    """
+    is_no_show = reason is Reason.NO_CLIENT and outcome is Outcome.NEVER_STARTED
+    failed = reason in ERROR_REASONS or (outcome in FAILED_OUTCOMES and not is_no_show)
     return Phase.FAILED if failed else Phase.SUCCEEDED

@@ -15,7 +15,7 @@ class IdlePrompt:
 class SessionLimits:
     """The limits in force. They travel as a whole, because an absent member has a meaning of its own."""
 
-    #: From pipeline start until the first client; 0 is off.
+    #: From pipeline start, or from when the bot listens, until the first client; 0 is off.
     join_timeout_seconds: float = 0.0
     #: Quiet for this long ends the session. 0: quiet never does. None: the bot's own setting stays.
     idle_timeout_seconds: float | None = None

@@ -52,11 +52,13 @@ class DanglingTasks:
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """Seconds. The first two count from the supervisor's start, `drained` from the request to end."""
+    """Seconds from the supervisor's start; `drained` from the request to end."""
 
     bot_imported: float | None = None
     pipeline_started: float | None = None
     drained: float | None = None
+    #: Until it listened for its caller; absent where it did not wait for one.
+    listening: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,7 @@ def bot_environment(orders: dict[str, Any], environ: dict[str, str], agent_fd: i
         # The launcher is found where we are; it takes this out again before the bot is imported.
         env["PYTHONPATH"] = os.pathsep.join(each for each in (str(HERE.parent), env.get("PYTHONPATH", "")) if each)
     bot = {"target": orders.get("target"), "body": orders.get("body"), "session": orders.get("name")}
+    bot["transport"] = orders.get("transport")
     bot["idle"] = (orders.get("limits") or {}).get("idleTimeoutSeconds")
     return env | {BOT_ENV: json.dumps(bot)}
 

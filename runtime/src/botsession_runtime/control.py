@@ -41,7 +41,7 @@ class Session(Protocol):
 
     @property
     def is_ready(self) -> bool:
-        """Whether the pipeline has started and the session is not over."""
+        """Whether the bot listens or its pipeline has started, and the session is not over."""
         ...
 
     def snapshot(self) -> SessionSnapshot:
@@ -105,7 +105,7 @@ async def livez(_request: web.Request) -> web.Response:
 
 
 async def readyz(request: web.Request) -> web.Response:
-    """Answer whether the pipeline has started."""
+    """Answer whether the bot can be talked to: it listens for its caller, or its pipeline has started."""
     if not request.app[SESSION].is_ready:
         raise web.HTTPServiceUnavailable(text="the pipeline is not running")
     return web.Response(text="ok\n")

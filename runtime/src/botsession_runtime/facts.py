@@ -92,6 +92,9 @@ class Facts:
     is_target: bool = True
     hooked_at: float | None = None
     imported_at: float | None = None
+    #: When the launcher began to listen for the caller with whom the pipeline starts, and when that one came.
+    listening_at: float | None = None
+    called_at: float | None = None
     started_at: float | None = None
     client_at: float | None = None
     #: The pipeline has a transport that says when a client connects.
@@ -165,6 +168,14 @@ def _imported(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
 
 def _dumpable(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
     return replace(facts, dumpable=Dumpable(event["pid"], event["signal"], event["thread"]))
+
+
+def _listening(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
+    return replace(facts, listening_at=facts.listening_at or at)
+
+
+def _called(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
+    return replace(facts, called_at=facts.called_at or at)
 
 
 def _started(facts: Facts, event: dict[str, Any], at: float) -> Facts:
@@ -275,6 +286,8 @@ _LEARNERS: Final = {
     "hooked": _hooked,
     "imported": _imported,
     "dumpable": _dumpable,
+    "listening": _listening,
+    "called": _called,
     "started": _started,
     "client": _client,
     "left": _left,

@@ -7,7 +7,6 @@ bot's author, and each of them is a different one.
 import asyncio
 import contextlib
 import ctypes
-import dataclasses
 import importlib
 import importlib.metadata
 import importlib.util
@@ -21,21 +20,20 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any
 
-from botsession_runtime import bot_process
+from botsession_runtime import bot_process, listening
 from botsession_runtime.hook.wire import Wire, connect, register_dumps
 from botsession_runtime.hook.words import names_of, one_line
+from botsession_runtime.transports import Orders, read_orders
+from botsession_runtime.unusable import BotUnusableError, importing
 
 OLDEST_PIPECAT = (1, 3)
 _PR_SET_PDEATHSIG = 1
 
 Bot = Callable[[Any], Awaitable[None]]
-T = TypeVar("T")
-
-
-class BotUnusableError(Exception):
-    """The bot cannot be run; the message is a sentence for its author."""
+#: Runs the bot, from the first caller on or at once, until it returns.
+Conversation = Callable[[], Awaitable[None]]
 
 
 def main() -> int:
@@ -50,14 +48,14 @@ def main() -> int:
     _restore_python_path()
     try:
         bot = find_bot(orders["target"])
-        arguments = runner_arguments(orders)
+        conversation = _conversation_with(bot, read_orders(orders), wire)
     except BotUnusableError as exc:
         if exc.__cause__ is not None:
             traceback.print_exception(exc.__cause__)
         wire.tell("failed", message=str(exc))
         return 1
     wire.tell("imported")
-    return _run(bot, arguments, wire)
+    return _run(conversation, wire)
 
 
 def die_with_supervisor() -> None:
@@ -94,39 +92,48 @@ def check_pipecat() -> None:
             raise BotUnusableError(f"pipecat-ai {version} is older than 1.3, which has no PIPECAT_SETUP_FILES hook")
 
 
-def runner_arguments(orders: dict[str, Any]) -> Any:
-    """Build the arguments as Pipecat's own runner would, with signals left to the supervisor."""
-    # Older versions can import this only with the extra `runner`, which is worth a sentence of its own.
-    types = _importing("pipecat.runner.types", partial(importlib.import_module, "pipecat.runner.types"))
-    known = {field.name for field in dataclasses.fields(types.RunnerArguments)}
-    session = {"session_id": orders["session"]} if "session_id" in known else {}
-    body = orders["body"]
-    arguments = types.RunnerArguments(body={} if body is None else body, **session)
-    arguments.handle_sigint = False
-    arguments.handle_sigterm = False
-    if orders.get("idle") is not None:
-        # A bot that follows the convention hands it to its worker; 0 switches Pipecat's timer off, as ours.
-        arguments.pipeline_idle_timeout_secs = orders["idle"]
-    return arguments
+def _conversation_with(bot: Bot, orders: Orders, wire: Wire) -> Conversation:
+    """Choose how the bot comes to its arguments; what cannot work is refused here, before it is begun."""
+    if orders.listens:
+        listening.check(orders)
+        return partial(_answer, bot, orders, wire)
+    return partial(_hold, bot, orders.arguments(), wire)
 
 
-def _run(bot: Bot, arguments: Any, wire: Wire) -> int:
-    asyncio.run(_conversation(bot, arguments, wire))
-    wire.tell("returned")
-    return 0
+async def _answer(bot: Bot, orders: Orders, wire: Wire) -> None:
+    """Wait for the first caller, and hold the conversation with that one."""
+    async with listening.listening(orders) as reception:
+        wire.tell("listening", port=orders.transport.port if orders.transport else None)
+        arguments = await reception.caller
+        wire.tell("called")
+        await _hold(bot, arguments, wire)
 
 
-async def _conversation(bot: Bot, arguments: Any, wire: Wire) -> None:
-    """Run the bot and tell how it left.
+async def _hold(bot: Bot, arguments: Any, wire: Wire) -> None:
+    """Run the bot, and tell of a crash.
 
-    A crash is told here and not when asyncio.run has returned, which may be never: it cancels Pipecat's processors, and
-    a worker in another task then waits for a CancelFrame that none of them hands on.
+    That is told here and not when asyncio.run has returned, which may be never: it cancels Pipecat's processors, and a
+    worker in another task then waits for a CancelFrame that none of them hands on.
     """
     try:
         await bot(arguments)
     except Exception as exc:
         wire.tell("crashed", message=one_line(exc))
         raise
+
+
+def _run(conversation: Conversation, wire: Wire) -> int:
+    try:
+        asyncio.run(_tell_what_is_left(conversation, wire))
+    except BotUnusableError as exc:
+        wire.tell("failed", message=str(exc))
+        return 1
+    wire.tell("returned")
+    return 0
+
+
+async def _tell_what_is_left(conversation: Conversation, wire: Wire) -> None:
+    await conversation()
     await asyncio.sleep(0)  # lets tasks that are already on their way out get there
     # This process has no other tasks, so all that are left have leaked.
     left = asyncio.all_tasks() - {asyncio.current_task()}
@@ -143,26 +150,14 @@ def _load_file(path: Path) -> ModuleType:
         raise BotUnusableError(f"{path} cannot be loaded as a Python module")
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module
-    _importing(str(path), partial(spec.loader.exec_module, module))
+    importing(str(path), partial(spec.loader.exec_module, module))
     return module
 
 
 def _load_module(name: str, *, has_function: bool) -> ModuleType:
     if not has_function:
         raise BotUnusableError(f"{name!r} is neither a file such as bot.py nor module:function")
-    return _importing(name, partial(importlib.import_module, name))
-
-
-def _importing(name: str, load: Callable[[], T]) -> T:
-    try:
-        return load()
-    except SyntaxError as exc:
-        place = f"{Path(exc.filename or name).name}:{exc.lineno}"
-        raise BotUnusableError(f"{place} has a syntax error: {exc.msg}") from exc
-    except ImportError as exc:
-        raise BotUnusableError(f"{name} could not be imported: {one_line(exc)}") from exc
-    except Exception as exc:
-        raise BotUnusableError(f"{name} raised while it was imported: {one_line(exc)}") from exc
+    return importing(name, partial(importlib.import_module, name))
 
 
 def _restore_python_path() -> None:

@@ -1,6 +1,7 @@
 """Rule: which limit of a conversation is next to strike, and when. Pure, like the ladder, and tested in a table.
 
-    joinTimeout   from pipeline start, until the first client; only where the transport would tell of one
+    joinTimeout   from when the bot listens, until the first caller; where it does not listen, from pipeline start, and
+                  only where the transport would tell of a client
     idleTimeout   from the last activity; while the join limit still waits for a client there is nobody to be quiet
     prompt        once per quiet spell, before idleTimeout
     backstop      the deadline, and some seconds for the operator, whose business it is, to be first
@@ -48,10 +49,17 @@ def quiet_since(facts: Facts, limits: SessionLimits) -> float | None:
     return max(facts.started_at, facts.client_at or 0.0, facts.active_at or 0.0)
 
 
+def awaits_caller(facts: Facts) -> bool:
+    """Tell whether the bot listens, and nobody has called."""
+    return facts.listening_at is not None and facts.called_at is None and facts.started_at is None
+
+
 def _join(facts: Facts, limits: SessionLimits) -> tuple[Due, ...]:
-    if facts.started_at is None or not awaits_client(facts, limits):
+    since = facts.listening_at if awaits_caller(facts) else facts.started_at
+    awaits = awaits_caller(facts) or awaits_client(facts, limits)
+    if since is None or not awaits or not limits.join_timeout_seconds:
         return NOTHING
-    return (Due(facts.started_at + limits.join_timeout_seconds, Cause.NO_CLIENT),)
+    return (Due(since + limits.join_timeout_seconds, Cause.NO_CLIENT),)
 
 
 def _idle(facts: Facts, limits: SessionLimits) -> tuple[Due, ...]:

@@ -8,6 +8,8 @@ from loguru import logger
 #: What an operator of bots would look for, by event; never what was said.
 LINES: Final = {
     "hooked": "hook loaded by pipecat {pipecat}",
+    "listening": "listening for a caller on port {port}",
+    "called": "caller came",
     "started": "pipeline started",
     "client": "client connected",
     "left": "client left",

@@ -111,6 +111,7 @@ def timings_of(facts: Facts) -> Timings:
         bot_imported=_since(facts.began, facts.imported_at),
         pipeline_started=_since(facts.began, facts.started_at),
         drained=_since(asked, drained),
+        listening=_since(facts.began, facts.listening_at),
     )
 
 
@@ -261,6 +262,8 @@ def _exit_without_finish(facts: Facts) -> str | None:
 
 
 def _never_hooked(facts: Facts) -> str:
+    if facts.rungs and facts.listening_at is not None:
+        return "nobody had called" if facts.called_at is None else "the pipeline had not started"
     if _was_taken_by_kernel(facts):
         return f"{_how_it_exited(facts)} before its pipeline had started"
     if facts.has_returned:

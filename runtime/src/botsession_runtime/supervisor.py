@@ -38,7 +38,7 @@ from botsession_runtime.report import conclude, ending_of, wall_time
 #: How long the sweep waits for killed processes to be gone, in seconds. One in the kernel's hands may never be.
 SWEEP_SECONDS = 1.0
 #: Events that the operator would like to know of at once.
-NEWS = frozenset({"started", "client", "left", "took", "finished"})
+NEWS = frozenset({"listening", "started", "client", "left", "took", "finished"})
 
 
 def run(orders: dict[str, Any], bot: Bot, *, began: float, early_signals: list[int]) -> int:
@@ -94,8 +94,9 @@ class Supervisor:
 
     @property
     def is_ready(self) -> bool:
-        """Whether the pipeline has started and the session is not over."""
-        return self.facts.started_at is not None and self.facts.exit is None
+        """Whether there is somebody to talk to: the bot listens or its pipeline has started, and it is not over."""
+        is_there = self.facts.listening_at is not None or self.facts.started_at is not None
+        return is_there and self.facts.exit is None
 
     def snapshot(self) -> SessionSnapshot:
         """Tell what is known now."""
@@ -115,6 +116,8 @@ class Supervisor:
             tells_of_clients=facts.has_clients,
             client_disconnected_at=wall_time(facts.left_at, self.wall),
             bot_imported_at=wall_time(facts.imported_at, self.wall),
+            listening_at=wall_time(facts.listening_at, self.wall),
+            called_at=wall_time(facts.called_at, self.wall),
         )
 
     def end(self, request: EndRequest) -> None:

@@ -15,6 +15,7 @@ from botsession_contract.lifecycle import BotState, Cause, Farewell, Mode, Outco
 from botsession_contract.limits import IdlePrompt, SessionLimits
 from botsession_contract.report import DanglingTasks, Ending, ExitReport, StepTaken, Timings
 from botsession_contract.shutdown import Overrides, Shutdown
+from botsession_contract.transports import IceServer, TelephonyProvider, Transport, TransportType
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -54,8 +55,18 @@ OVERRIDES = Overrides(
     no_client=Shutdown(Mode.IMMEDIATE, 0.0, 5.5, ""),
     evicted=Shutdown(Mode.IMMEDIATE, 20.0, 1.0, ""),
 )
+ROOM = Transport(TransportType.LIVEKIT, room_name="support-42", url="wss://rooms.example.com")
+WEBRTC = Transport(
+    TransportType.SMALLWEBRTC,
+    ice_servers=(IceServer(("stun:stun.example.com",)), IceServer(("turn:turn.example.com",), "bot")),
+    host="127.0.0.1",
+    port=7000,
+)
 PAYLOADS: dict[str, Any] = {
     "launch-smallest": Launch("bots", "support-42", "ab" * 32, target="bot.py"),
+    "launch-room": Launch("bots", "support-42", "ab" * 32, target="bot.py", transport=ROOM),
+    "transport-telephone": Transport(TransportType.WEBSOCKET, provider=TelephonyProvider.TWILIO),
+    "transport-webrtc": WEBRTC,
     "launch-full": Launch(
         namespace="bots",
         name="support-42",
@@ -81,6 +92,9 @@ PAYLOADS: dict[str, Any] = {
     "session-patch-full": SessionPatch(at(0), LIMITS, SHUTDOWN, OVERRIDES),
     "session-patch-no-overrides": SessionPatch(overrides=Overrides()),
     "snapshot-starting": SessionSnapshot(BotState.STARTING, at(0)),
+    "snapshot-called": SessionSnapshot(
+        BotState.STARTING, at(4), bot_imported_at=at(1), listening_at=at(2), called_at=at(3)
+    ),
     "snapshot-ending": SessionSnapshot(
         BotState.ENDING,
         at(12),

@@ -24,6 +24,10 @@ def test_reason_alone_decides_where_the_bot_ended_as_it_should(reason: Reason) -
     assert final_phase(reason, Outcome.DRAINED) is expected
 
 
+def test_bot_that_listened_and_was_never_called_has_succeeded() -> None:
+    assert final_phase(Reason.NO_CLIENT, Outcome.NEVER_STARTED) is Phase.SUCCEEDED
+
+
 @pytest.mark.parametrize("outcome", Outcome)
 def test_outcome_can_fail_a_session_that_ended_for_a_good_reason(outcome: Outcome) -> None:
     expected = Phase.FAILED if outcome in FAILED_OUTCOMES else Phase.SUCCEEDED

@@ -38,7 +38,7 @@ def test_hook_comes_after_the_images_own_setup_files(fd: int) -> None:
 
 def test_target_gets_its_body_and_the_command_does_not(fd: int) -> None:
     bot = json.loads(bot_environment(TARGET, {}, fd, fd)["BOTSESSION_BOT"])
-    assert bot == {"target": "bot.py", "body": {"a": 1}, "session": "support-42", "idle": None}
+    assert bot == {"target": "bot.py", "body": {"a": 1}, "session": "support-42", "transport": None, "idle": None}
     assert "BOTSESSION_BOT" not in bot_environment(COMMAND, {}, fd, fd)
 
 

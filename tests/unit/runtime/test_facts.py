@@ -35,6 +35,11 @@ def test_first_root_worker_to_start_starts_the_session() -> None:
     assert told({"event": "started"}, {"event": "started"}).started_at == 1.0
 
 
+def test_waiting_for_a_caller_is_noted_from_its_beginning_to_its_end() -> None:
+    facts = told({"event": "listening"}, {"event": "called"}, {"event": "called"})
+    assert (facts.listening_at, facts.called_at, facts.started_at) == (1.0, 2.0, None)
+
+
 def test_clients_are_told_of_where_any_root_worker_has_a_transport_that_does() -> None:
     assert not told({"event": "started", "clients": False}).has_clients
     assert told({"event": "started", "clients": True}, {"event": "started", "clients": False}).has_clients

@@ -16,6 +16,8 @@ JOIN = SessionLimits(join_timeout_seconds=60.0)
 IDLE = SessionLimits(idle_timeout_seconds=300.0)
 BOTH = SessionLimits(60.0, 300.0)
 PROMPT = SessionLimits(60.0, 300.0, idle_prompt=IdlePrompt(240.0, "Still there?"))
+LISTENING = Facts(began=0.0, listening_at=5.0)
+CALLED = replace(LISTENING, called_at=20.0)
 REQUEST = Request(Cause.DELETED, Mode.GRACEFUL, at=20.0, grace_seconds=30.0, cancel_seconds=10.0)
 
 
@@ -26,6 +28,15 @@ REQUEST = Request(Cause.DELETED, Mode.GRACEFUL, at=20.0, grace_seconds=30.0, can
         pytest.param(Facts(began=0.0), BOTH, None, id="nothing runs before the pipeline"),
         pytest.param(ALONE, JOIN, Due(70.0, Cause.NO_CLIENT), id="a client is awaited from the start"),
         pytest.param(JOINED, JOIN, None, id="one has come"),
+        pytest.param(LISTENING, JOIN, Due(65.0, Cause.NO_CLIENT), id="a bot that listens is waited with from then on"),
+        pytest.param(LISTENING, NO_LIMITS, None, id="a bot that listens may wait for ever"),
+        pytest.param(CALLED, BOTH, None, id="the caller of a bot that listens has come"),
+        pytest.param(
+            replace(CALLED, started_at=30.0, has_clients=True),
+            JOIN,
+            Due(90.0, Cause.NO_CLIENT),
+            id="the caller of a bot that listens was never connected",
+        ),
         pytest.param(STARTED, JOIN, None, id="none would be told of"),
         pytest.param(ALONE, NO_LIMITS, None, id="waiting is unbounded"),
         pytest.param(STARTED, IDLE, Due(310.0, Cause.IDLE_TIMEOUT), id="quiet since the start"),

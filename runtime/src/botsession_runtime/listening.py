@@ -1,0 +1,103 @@
+"""Listens for the caller of a bot, and lets go when the conversation is over.
+
+The paths are those of Pipecat's own runner: `/ws`, `/ws-client` and a telephone provider's webhook, or `/api/offer`.
+Starlette, which FastAPI is made of, and uvicorn are the image's, as they are for that runner.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Final
+
+from botsession_contract.transports import Transport, TransportType
+from botsession_runtime import telephony, webrtc, websocket
+from botsession_runtime.reception import Reception
+from botsession_runtime.transports import Orders
+from botsession_runtime.unusable import BotUnusableError, require
+
+if TYPE_CHECKING:
+    import uvicorn
+    from starlette.applications import Starlette
+    from starlette.routing import BaseRoute
+
+#: How long connections may take to close once the conversation is over, in whole seconds.
+CLOSE_SECONDS: Final = 2
+
+
+def check(orders: Orders) -> None:
+    """Refuse an image that cannot listen before anybody calls; import what the first caller should not wait for."""
+    what = f"transport {_transport(orders).type}"
+    if _is_webrtc(orders):
+        require(what, "pipecat-ai[runner,webrtc]", "fastapi", "uvicorn", "aiortc")
+        webrtc.check(orders)
+    else:
+        require(what, "pipecat-ai[runner,websocket]", "fastapi", "uvicorn", "websockets")
+        websocket.check(orders)
+
+
+@asynccontextmanager
+async def listening(orders: Orders) -> AsyncIterator[Reception]:
+    """Listen for as long as this is open."""
+    reception = Reception()
+    with _socket(_transport(orders)) as listener:
+        line = webrtc.Line(orders, reception) if _is_webrtc(orders) else None
+        server = _server(_app(line.routes() if line else websocket.routes(orders, reception)))
+        serving = asyncio.create_task(server.serve(sockets=[listener]), name="listening")
+        serving.add_done_callback(lambda _: reception.caller.cancel())
+        try:
+            yield reception
+        finally:
+            reception.close()
+            if line:
+                await line.hang_up()
+            server.should_exit = True
+            await serving
+
+
+def _transport(orders: Orders) -> Transport:
+    if orders.transport is None:
+        raise BotUnusableError("there is no transport to listen with")
+    return orders.transport
+
+
+def _is_webrtc(orders: Orders) -> bool:
+    return _transport(orders).type is TransportType.SMALLWEBRTC
+
+
+def _socket(transport: Transport) -> socket.socket:
+    try:
+        return socket.create_server((transport.host, transport.port))
+    except OSError as exc:
+        raise BotUnusableError(f"port {transport.port} cannot be listened on: {os.strerror(exc.errno or 0)}") from exc
+
+
+def _app(routes: "list[BaseRoute]") -> "Starlette":
+    """Build the application. What a route in front of it leaves of the public path is taken as well."""
+    from starlette.applications import Starlette
+    from starlette.middleware import Middleware
+    from starlette.middleware.cors import CORSMiddleware
+    from starlette.routing import Mount
+
+    prefix = telephony.public_prefix()
+    everywhere = [*routes, Mount(prefix, routes=routes)] if prefix else routes
+    # Browsers load a client from somewhere else than its session, and so ask whether they may call it.
+    cors = Middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["*"], allow_headers=["*"])
+    return Starlette(routes=everywhere, middleware=[cors])
+
+
+def _server(app: "Starlette") -> "uvicorn.Server":
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        """Leaves signals as they are: a SIGTERM before the pipeline runs is to end this process."""
+
+        @contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            yield
+
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=CLOSE_SECONDS
+    )
+    return Server(config)

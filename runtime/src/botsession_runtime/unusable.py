@@ -1,0 +1,49 @@
+"""Why a bot cannot be run, as one sentence for its author; shared by what loads it and what calls it."""
+
+import importlib
+import importlib.metadata
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from botsession_runtime.hook.words import one_line
+
+T = TypeVar("T")
+
+
+class BotUnusableError(Exception):
+    """The bot cannot be run; the message is a sentence for its author."""
+
+
+def importing(name: str, load: Callable[[], T]) -> T:
+    """Import something of the bot's image; raise BotUnusableError where that fails."""
+    try:
+        return load()
+    except SyntaxError as exc:
+        place = f"{Path(exc.filename or name).name}:{exc.lineno}"
+        raise BotUnusableError(f"{place} has a syntax error: {exc.msg}") from exc
+    except ImportError as exc:
+        raise BotUnusableError(f"{name} could not be imported: {one_line(exc)}") from exc
+    except Exception as exc:
+        raise BotUnusableError(f"{name} raised while it was imported: {one_line(exc)}") from exc
+
+
+def module(name: str) -> Any:
+    """Import a module of the bot's image by its name."""
+    return importing(name, lambda: importlib.import_module(name))
+
+
+def pipecat_release() -> str:
+    """Name the Pipecat that is installed, for a sentence."""
+    try:
+        return f"pipecat-ai {importlib.metadata.version('pipecat-ai')}"
+    except importlib.metadata.PackageNotFoundError:
+        return "this Pipecat"
+
+
+def require(what: str, extra: str, *packages: str) -> None:
+    """Refuse an image without packages that `what` needs, and say what to install."""
+    missing = [each for each in packages if importlib.util.find_spec(each) is None]
+    if missing:
+        raise BotUnusableError(f"{what} needs {' and '.join(missing)} in the bot's image: install {extra}")

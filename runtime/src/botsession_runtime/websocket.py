@@ -1,0 +1,65 @@
+"""Gives the bot the first WebSocket that is opened.
+
+/ws          a telephone provider's, where the session has one, else a client's
+/ws-client   a client's
+POST /       the provider's question what to do with a call
+"""
+
+from typing import TYPE_CHECKING, Final
+
+from botsession_runtime import telephony
+from botsession_runtime.reception import TAKEN, Reception
+from botsession_runtime.transports import Orders
+
+if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
+    from starlette.websockets import WebSocket
+
+#: "Try again later", for servers that cannot answer a WebSocket with HTTP 409.
+TRY_AGAIN_LATER: Final = 1013
+#: What Pipecat calls a WebSocket that is no telephone's.
+CLIENT: Final = "websocket"
+
+
+def check(orders: Orders) -> None:
+    """Refuse a Pipecat that cannot take a WebSocket."""
+    import starlette.websockets  # noqa: F401  # so that no caller waits for it
+    import uvicorn  # noqa: F401  # as above
+
+    orders.check("websocket", "transport_type")
+
+
+def routes(orders: Orders, reception: Reception) -> "list[BaseRoute]":
+    """Give the paths to be served."""
+    from starlette.routing import WebSocketRoute
+
+    provider = orders.transport.provider if orders.transport else None
+
+    async def own(websocket: "WebSocket") -> None:
+        # Without a kind, Pipecat finds out the provider from its first messages.
+        await _answer(websocket, None if provider else CLIENT, orders, reception)
+
+    async def client(websocket: "WebSocket") -> None:
+        await _answer(websocket, CLIENT, orders, reception)
+
+    webhook = [telephony.webhook(provider, reception)] if provider else []
+    return [WebSocketRoute(telephony.PATH, own), WebSocketRoute("/ws-client", client), *webhook]
+
+
+async def _answer(websocket: "WebSocket", kind: str | None, orders: Orders, reception: Reception) -> None:
+    if reception.is_taken:
+        await _refuse(websocket)
+        return
+    with reception.taking():
+        await websocket.accept()
+    reception.put_through(orders.arguments(websocket=websocket, transport_type=kind))
+    await reception.until_over()
+
+
+async def _refuse(websocket: "WebSocket") -> None:
+    from starlette.responses import PlainTextResponse
+
+    if "websocket.http.response" in websocket.scope.get("extensions", {}):
+        await websocket.send_denial_response(PlainTextResponse(TAKEN, 409))
+    else:
+        await websocket.close(TRY_AGAIN_LATER, TAKEN)
