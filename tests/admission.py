@@ -5,19 +5,10 @@
 """
 
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from tests.manifests import Json, bot_container, pod_spec, session
-
-
-class Refusal(NamedTuple):
-    """A manifest that is refused: the field that is named, and the words that say what to do."""
-
-    id: str
-    manifest: Json
-    path: str
-    sentence: str
-
+from tests.admission_of_calls import REACHABLE, exposures, transports
+from tests.manifests import Json, Refusal, bot_container, pod_spec, session
 
 _DURATIONS: Final = {
     "maxSessionDuration": ("must be a duration from 1s to 24h, for example 30m", ["0s", "24h1s"]),
@@ -333,6 +324,8 @@ REFUSALS: Final = [
     *_durations(),
     *_idles(),
     *_by_cause(),
+    *transports(),
+    *exposures(),
     *_rest(),
 ]
 
@@ -397,6 +390,7 @@ ADMITTED: Final = {
             {"name": "proxy", "image": "proxy:1", "lifecycle": {"preStop": {"exec": {"command": ["drain"]}}}},
         ]
     ),
+    **REACHABLE,
     "a name of 63 characters": session(metadata__name="x" * 63),
     "a generated name": session(metadata={"generateName": "parrot-"}),
 }

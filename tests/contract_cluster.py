@@ -11,9 +11,10 @@ import pytest
 from botsession_contract.jsonform import encode
 from botsession_contract.lifecycle import Outcome, Phase, Reason, ReportedBy
 from botsession_contract.names import SESSION_LABEL
-from botsession_operator.api.spec import Json
+from botsession_operator.api.spec import Expose, Json
 from botsession_operator.api.status import Finish, Status
 from botsession_operator.core.budgets import build_budget
+from botsession_operator.core.exposure import build_service
 from botsession_operator.core.news import News, Severity
 from botsession_operator.core.observe import Key, Pod, PodState, Session
 from botsession_operator.core.parse import parse_pod, parse_session
@@ -284,6 +285,45 @@ class ClusterContract:
 
     async def test_news_of_a_session_that_is_gone_is_no_trouble(self, backend: Backend, session: Session) -> None:
         await backend.cluster.tell(_gone(session), News(Severity.NORMAL, "Started", "the pipeline has started"))
+
+    async def test_a_service_is_there_from_its_creation_to_its_deletion(
+        self, backend: Backend, session: Session
+    ) -> None:
+        service = build_service(session, Expose(7860))
+        assert not await backend.cluster.has_object(service)
+
+        await backend.cluster.create_object(service)
+        assert await backend.cluster.has_object(service)
+
+        await backend.cluster.delete_object(service)
+        assert not await backend.cluster.has_object(service)
+
+    async def test_a_service_is_made_and_deleted_once_however_often_it_is_tried(
+        self, backend: Backend, session: Session
+    ) -> None:
+        service = build_service(session, Expose(7860))
+        await backend.cluster.create_object(service)
+        await backend.cluster.create_object(service)
+        await backend.cluster.delete_object(service)
+        await backend.cluster.delete_object(service)
+
+        assert not await backend.cluster.has_object(service)
+
+    async def test_a_route_is_another_object_than_the_service_of_its_name(
+        self, backend: Backend, session: Session
+    ) -> None:
+        route = {
+            **build_service(session, Expose(7860)),
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "Ingress",
+            "spec": {"defaultBackend": {"service": {"name": "somebody", "port": {"number": 80}}}},
+        }
+        await backend.cluster.create_object(route)
+
+        assert await backend.cluster.has_object(route)
+        assert not await backend.cluster.has_object(build_service(session, Expose(7860)))
+        await backend.cluster.delete_object(route)
+        assert not await backend.cluster.has_object(route)
 
 
 def manifest(session: Session) -> Json:

@@ -21,7 +21,7 @@ from botsession_operator.core.observe import Key, Pod, Session, SessionMetadata,
 from botsession_operator.core.plan import Limits, PodDeletion
 from botsession_operator.core.pods import ENDED_SECONDS, Injection, PodSettings
 from botsession_operator.effects.objects import Objects
-from botsession_operator.errors import BudgetRefused, PodRefused
+from botsession_operator.errors import BudgetRefused, ExposureRefused, PodRefused
 from botsession_operator.metrics import Metrics
 from botsession_operator.reconcile import Deps, reconcile
 from tests.builders import KEY, NOW, adjusted, raw_spec
@@ -64,6 +64,10 @@ class FakeCluster:
         self.budget_refusal: BudgetRefused | None = None
         #: Each call that concerned a budget, in order.
         self.budget_calls: list[str] = []
+        #: Services and routes, by kind, namespace and name, and each call that concerned one.
+        self.objects: dict[tuple[str, str, str], Json] = {}
+        self.object_calls: list[str] = []
+        self.exposure_refusal: ExposureRefused | None = None
 
     async def session(self, key: Key) -> Json | None:
         return self.sessions.get(key.namespace, key.name)
@@ -132,6 +136,20 @@ class FakeCluster:
     async def budget(self, namespace: str, name: str) -> Json | None:
         self.budget_calls.append("get")
         return self.budgets.get(namespace, name)
+
+    async def has_object(self, manifest: Json) -> bool:
+        self.object_calls.append(f"get {manifest['kind']}")
+        return _named(manifest) in self.objects
+
+    async def create_object(self, manifest: Json) -> None:
+        self.object_calls.append(f"create {manifest['kind']}")
+        if self.exposure_refusal:
+            raise self.exposure_refusal
+        self.objects.setdefault(_named(manifest), manifest)
+
+    async def delete_object(self, manifest: Json) -> None:
+        self.object_calls.append(f"delete {manifest['kind']}")
+        self.objects.pop(_named(manifest), None)
 
     async def create_budget(self, manifest: Json) -> None:
         self.budget_calls.append("create")
@@ -294,6 +312,14 @@ class World:
         known = self.supervisor.snapshot
         self.supervisor.snapshot = replace(known, client_connected_at=self.clock.now())
 
+    def listen(self) -> None:
+        """Wait for a caller."""
+        self.supervisor.snapshot = replace(self.supervisor.snapshot, listening_at=self.clock.now())
+
+    def call(self) -> None:
+        """Call a bot that listens."""
+        self.supervisor.snapshot = replace(self.supervisor.snapshot, called_at=self.clock.now())
+
     def start_pipeline(self) -> None:
         running = replace(self.supervisor.snapshot, state=BotState.RUNNING, started_at=self.clock.now())
         variables = self.stored_pod["spec"]["containers"][0]["env"]
@@ -370,6 +396,10 @@ def _session_place(metadata: Json) -> tuple[str, str]:
 
 def _place(manifest: Json) -> tuple[str, str]:
     return manifest["metadata"]["namespace"], manifest["metadata"]["name"]
+
+
+def _named(manifest: Json) -> tuple[str, str, str]:
+    return manifest["kind"], *_place(manifest)
 
 
 def _finalizers(finalizers: tuple[str, ...]) -> Callable[[Json], None]:

@@ -1,9 +1,18 @@
 """Manifests that tests share: the smallest BotSession, and changes to it."""
 
 import copy
-from typing import Any
+from typing import Any, NamedTuple
 
 Json = dict[str, Any]
+
+
+class Refusal(NamedTuple):
+    """A manifest that is refused: the field that is named, and the words that say what to do."""
+
+    id: str
+    manifest: Json
+    path: str
+    sentence: str
 
 
 def session(**changes: Any) -> Json:

@@ -8,6 +8,7 @@ from botsession_operator.api.spec import EvictionPolicy
 from botsession_operator.api.status import Status
 from botsession_operator.core import endings
 from botsession_operator.core.eviction import BudgetChange
+from botsession_operator.core.exposure import ExposureChange
 from botsession_operator.core.observe import Observed
 from botsession_operator.core.plan import Plan
 
@@ -26,6 +27,10 @@ def check_plan(seen: Observed, plan: Plan, now: datetime) -> None:
         assert plan.wanted is None
         assert plan.conclusion is None
         assert seen.session.spec.eviction is not EvictionPolicy.ALLOW
+    if plan.exposure is ExposureChange.CREATE:
+        assert not is_finished
+        assert plan.conclusion is None
+        assert seen.session.spec.expose
     if plan.delete_session:
         ttl = seen.session.spec.ttl_after_finished
         assert recorded
@@ -34,14 +39,14 @@ def check_plan(seen: Observed, plan: Plan, now: datetime) -> None:
         assert now >= recorded.finished_at + ttl
         assert seen.pod is None or not seen.pod.is_held
     assert plan.recheck_at is None or plan.recheck_at >= now
-    limit = endings.deadline(seen) or endings.start_deadline(seen)
-    if not is_finished and now >= limit:
+    limit = endings.deadline(seen) or endings.start_deadline(seen, now)
+    if not is_finished and limit and now >= limit:
         assert plan.wanted or plan.conclusion, "a deadline is missed"
     if not is_finished and isinstance(seen.control, SessionSnapshot) and plan.wanted:
         assert plan.end or seen.control.ending or plan.conclusion, "the supervisor is not told"
     if not is_finished and plan.wanted is None:
         assert plan.recheck_at
-        assert plan.recheck_at <= (endings.deadline(seen) or endings.start_deadline(seen))
+        assert limit is None or plan.recheck_at <= limit
 
 
 def check_status(before: Status | None, after: Status) -> None:

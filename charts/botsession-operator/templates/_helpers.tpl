@@ -48,6 +48,15 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 {{- end }}
 
+{{- define "botsession.routeGroup" -}}
+{{- regexReplaceAll "/.*" (required "expose.route needs an apiVersion" .apiVersion) "" }}
+{{- end }}
+
+{{- define "botsession.routeResource" -}}
+{{- $resources := dict "Ingress" "ingresses" "HTTPRoute" "httproutes" }}
+{{- get $resources .kind | required "expose.route must be of kind Ingress or HTTPRoute" }}
+{{- end }}
+
 {{- /* What the operator may do; nothing here that its code does not use. */ -}}
 {{- define "botsession.rules" -}}
 - apiGroups: [botsession.dev]
@@ -65,6 +74,14 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
   verbs: [get, create, delete]  # of sessions that spec.eviction protects
+- apiGroups: [""]
+  resources: [services]
+  verbs: [get, create, delete]  # of sessions with spec.expose
+{{- with .Values.expose.route }}
+- apiGroups: [{{ include "botsession.routeGroup" . }}]
+  resources: [{{ include "botsession.routeResource" . }}]
+  verbs: [get, create, delete]  # as above
+{{- end }}
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create]

@@ -39,6 +39,14 @@ containers:
     value: {{ join "," .Values.watchNamespaces | quote }}
   - name: BOTSESSION_WORKERS
     value: {{ .Values.workers | quote }}
+  {{- with .Values.expose.url }}
+  - name: BOTSESSION_EXPOSE_URL
+    value: {{ . | quote }}
+  {{- end }}
+  {{- with .Values.expose.route }}
+  - name: BOTSESSION_EXPOSE_ROUTE
+    value: {{ toJson . | replace "$(" "$$(" | quote }}
+  {{- end }}
   - name: BOTSESSION_LOG_FORMAT
     value: {{ .Values.log.format }}
   - name: BOTSESSION_LOG_LEVEL

@@ -26,5 +26,9 @@ class PodRefused(Refused):
     """The session's pod is not taken."""
 
 
+class ExposureRefused(Refused):
+    """The Service of the session, or its route, is not taken."""
+
+
 class BudgetRefused(Refused):
     """The PodDisruptionBudget of the session's pod is not taken."""

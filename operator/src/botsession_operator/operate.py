@@ -60,6 +60,7 @@ async def _deps(
         limits=settings.limits,
         pods=PodSettings(settings.runtime_image, injection, settings.poke_base_url),
         control_key=settings.control_key,
+        exposure=settings.exposure,
         is_uninstalling=settings.is_uninstalling,
     )
 

@@ -67,6 +67,18 @@ class Cluster(Protocol):
         """Delete a PodDisruptionBudget; a missing one is success."""
         ...
 
+    async def has_object(self, manifest: Json) -> bool:
+        """Tell whether there is an object of this kind and name: a Service, or a route."""
+        ...
+
+    async def create_object(self, manifest: Json) -> None:
+        """Create a Service or a route; one of this name is success. Raise ExposureRefused when it is not taken."""
+        ...
+
+    async def delete_object(self, manifest: Json) -> None:
+        """Delete the Service or the route of this name; a missing one is success."""
+        ...
+
     async def tell(self, session: Session, news: News) -> None:
         """Record an Event on the session. Best effort: an Event that is lost is not tried again."""
         ...

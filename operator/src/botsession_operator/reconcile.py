@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 import structlog
 
@@ -10,21 +11,26 @@ from botsession_contract.credentials import session_token, token_digest
 from botsession_contract.jsonform import encode
 from botsession_operator.api.spec import SpecError
 from botsession_operator.api.status import Status
-from botsession_operator.core import eviction, leftovers, pace, parse
+from botsession_operator.core import eviction, exposure, leftovers, pace, parse
 from botsession_operator.core.budgets import build_budget
 from botsession_operator.core.clock import Clock
 from botsession_operator.core.counts import counts
 from botsession_operator.core.eviction import BudgetChange
+from botsession_operator.core.exposure import Exposure, ExposureChange
 from botsession_operator.core.news import news
 from botsession_operator.core.observe import Key, Observed, Pod, PodState, Session, Silence, Trouble
 from botsession_operator.core.plan import Limits, Plan, make_plan
 from botsession_operator.core.pods import PodSettings, build_pod, pod_name
 from botsession_operator.core.status import Applied, derive_status
-from botsession_operator.errors import BudgetRefused, PodRefused
+from botsession_operator.errors import BudgetRefused, ExposureRefused, PodRefused
 from botsession_operator.metrics import Metrics
 from botsession_operator.ports import Cluster, Control
 
 log = structlog.get_logger("botsession")
+
+
+#: Sessions are reached inside the cluster, and no route leads there from outside.
+IN_THE_CLUSTER: Final = Exposure()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,7 @@ class Deps:
     pods: PodSettings
     #: The operator's key, from which each session's token is derived.
     control_key: bytes
+    exposure: Exposure = IN_THE_CLUSTER
     #: The operator is being uninstalled: every session is to end.
     is_uninstalling: bool = False
 
@@ -76,7 +83,7 @@ def _next_look(
 ) -> datetime | None:
     """Give the plan's next look, or an earlier one where something waits or did not go through."""
     looks = [plan.recheck_at, waits_until]
-    if applied.refusal or applied.budget_refusal:
+    if applied.refusal or applied.budget_refusal or applied.exposure_refusal:
         looks.append(deps.clock.now() + deps.limits.create_retry)
     if observed.control is Silence.UNREACHABLE:
         looks.append(deps.clock.now() + deps.limits.control_retry)
@@ -94,7 +101,8 @@ async def gather(key: Key, deps: Deps) -> Observed | None:
         return None
     pod = parse.parse_pod(raw_pod) if raw_pod else None
     control, has_budget = await _ask(session, pod, deps), await _has_budget(session, deps)
-    return Observed(session, pod, control, has_budget, deps.is_uninstalling)
+    url, is_exposed = exposure.url(session, deps.exposure), await _is_exposed(session, deps)
+    return Observed(session, pod, control, has_budget, is_exposed, url, deps.is_uninstalling)
 
 
 async def apply(plan: Plan, observed: Observed, deps: Deps) -> tuple[Observed, Applied]:
@@ -103,8 +111,10 @@ async def apply(plan: Plan, observed: Observed, deps: Deps) -> tuple[Observed, A
     if plan.hold_session:
         session = await _set_finalizers(session, session.held, deps)
     applied = Applied()
+    if plan.exposure:
+        applied = await _change_exposure(plan.exposure, session, deps)
     if plan.create_pod:
-        applied = await _create_pod(session, deps)
+        applied = await _create_pod(session, applied, deps)
     control = observed.control
     if pod:
         control = await _steer(plan, pod, session, control, deps)
@@ -120,13 +130,20 @@ async def apply(plan: Plan, observed: Observed, deps: Deps) -> tuple[Observed, A
         await deps.cluster.delete_session(session)
         log.info("finished session deleted", session=str(session.key))
     made = None if applied.budget_refusal else plan.budget
-    return eviction.after(replace(observed, session=session, control=control), made), applied
+    exposed = None if applied.exposure_refusal else plan.exposure
+    known = exposure.after(replace(observed, session=session, control=control), exposed)
+    return eviction.after(known, made), applied
 
 
 async def _has_budget(session: Session, deps: Deps) -> bool:
     if not eviction.may_have_budget(session):
         return False
     return await deps.cluster.budget(session.key.namespace, pod_name(session.key.name, session.uid)) is not None
+
+
+async def _is_exposed(session: Session, deps: Deps) -> bool:
+    made = exposure.manifests(session, deps.exposure)
+    return bool(made) and await deps.cluster.has_object(made[-1])
 
 
 async def _ask(session: Session, pod: Pod | None, deps: Deps) -> SessionSnapshot | Silence:
@@ -198,17 +215,31 @@ async def _fresh(pod: Pod, deps: Deps) -> Pod | None:
     return parse.parse_pod(raw) if raw else None
 
 
-async def _create_pod(session: Session, deps: Deps) -> Applied:
+async def _create_pod(session: Session, applied: Applied, deps: Deps) -> Applied:
     try:
-        manifest = build_pod(session, token_digest(_token(session, deps)), deps.pods)
+        url = exposure.url(session, deps.exposure)
+        manifest = build_pod(session, token_digest(_token(session, deps)), deps.pods, url)
         await deps.cluster.create_pod(manifest)
     except SpecError as exc:
-        return Applied(refusal=Trouble("SpecRefused", str(exc)))
+        return replace(applied, refusal=Trouble("SpecRefused", str(exc)))
     except PodRefused as refusal:
         log.warning("pod refused", session=str(session.key), reason=refusal.reason, message=refusal.message)
-        return Applied(refusal=Trouble(refusal.reason, refusal.message))
+        return replace(applied, refusal=Trouble(refusal.reason, refusal.message))
     log.info("pod created", session=str(session.key), pod=manifest["metadata"]["name"])
-    return Applied(pod_name=manifest["metadata"]["name"])
+    return replace(applied, pod_name=manifest["metadata"]["name"])
+
+
+async def _change_exposure(change: ExposureChange, session: Session, deps: Deps) -> Applied:
+    """Let callers in, or out of the way; the Service, whose presence tells that all is there, comes last."""
+    do = deps.cluster.create_object if change is ExposureChange.CREATE else deps.cluster.delete_object
+    try:
+        for manifest in exposure.manifests(session, deps.exposure):
+            await do(manifest)
+    except ExposureRefused as refusal:
+        log.warning("exposure refused", session=str(session.key), reason=refusal.reason, message=refusal.message)
+        return Applied(exposure_refusal=Trouble(refusal.reason, refusal.message))
+    log.info("exposure changed", session=str(session.key), change=change.name)
+    return Applied()
 
 
 async def _change_budget(change: BudgetChange, session: Session, applied: Applied, deps: Deps) -> Applied:

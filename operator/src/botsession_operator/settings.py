@@ -1,10 +1,14 @@
 """The operator's configuration: one frozen object, read from the environment in `__main__` and nowhere else."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from string import Template
 
+from botsession_operator.api.spec import Json
+from botsession_operator.core.exposure import CLUSTER_URL, ROUTE_KINDS, VARIABLES, Exposure
 from botsession_operator.core.plan import Limits
 from botsession_operator.core.pods import Injection
 
@@ -47,6 +51,8 @@ class Settings:
     #: BOTSESSION_FINALIZER_POLICY: the MutatingAdmissionPolicyBinding that `uninstall` deletes, so that no new session
     #: is held; None where there is none.
     finalizer_policy: str | None = None
+    #: BOTSESSION_EXPOSE_URL and BOTSESSION_EXPOSE_ROUTE (JSON): templates of how callers reach exposed sessions.
+    exposure: Exposure = field(default_factory=Exposure)
     #: Set by the command `uninstall`: every session is to end.
     is_uninstalling: bool = False
     #: BOTSESSION_UNINSTALL_TIMEOUT_SECONDS: how long `uninstall` waits for sessions to end, of Helm's usual 5 minutes.
@@ -74,6 +80,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         identity=environ.get("HOSTNAME", "botsession-operator"),
         finalizer_policy=environ.get("BOTSESSION_FINALIZER_POLICY") or None,
         deployment=_deployment(environ.get("BOTSESSION_DEPLOYMENT", "")),
+        exposure=_exposure(environ),
         uninstall_timeout=_seconds(environ, "BOTSESSION_UNINSTALL_TIMEOUT_SECONDS", "240"),
     )
 
@@ -102,6 +109,25 @@ def _injection(text: str) -> Injection | None:
         return Injection(text)
     except ValueError:
         raise SettingsError(f"BOTSESSION_INJECTION must be Auto, {' or '.join(Injection)}, not {text!r}") from None
+
+
+def _exposure(environ: Mapping[str, str]) -> Exposure:
+    url = environ.get("BOTSESSION_EXPOSE_URL") or CLUSTER_URL
+    route = environ.get("BOTSESSION_EXPOSE_ROUTE", "")
+    for name, template in (("BOTSESSION_EXPOSE_URL", url), ("BOTSESSION_EXPOSE_ROUTE", route)):
+        if unknown := sorted(set(Template(template).get_identifiers()) - set(VARIABLES)):
+            raise SettingsError(f"{name}: ${{{unknown[0]}}} is not known; known are {', '.join(VARIABLES)}")
+    return Exposure(url, _route(route) if route else None)
+
+
+def _route(text: str) -> Json:
+    try:
+        route = json.loads(text)
+    except ValueError as exc:
+        raise SettingsError(f"BOTSESSION_EXPOSE_ROUTE is not JSON: {exc}") from exc
+    if not isinstance(route, dict) or route.get("kind") not in ROUTE_KINDS or not route.get("apiVersion"):
+        raise SettingsError(f"BOTSESSION_EXPOSE_ROUTE must be a manifest of kind {' or '.join(ROUTE_KINDS)}")
+    return route
 
 
 def _choice(environ: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:

@@ -1,16 +1,33 @@
 """Rule: who wants a session over, how, and by when."""
 
 from dataclasses import replace
-from typing import Final
+from datetime import datetime
+from typing import Any, Final
 
 import pytest
 
-from botsession_contract.lifecycle import BotState, Cause, Mode
+from botsession_contract.control import SessionSnapshot
+from botsession_contract.lifecycle import BotState, Cause, Mode, Phase
 from botsession_contract.report import Ending
+from botsession_operator.api.status import ConditionType
 from botsession_operator.core import endings
 from botsession_operator.core.endings import Wanted
 from botsession_operator.core.observe import Observed, Session, Silence
-from tests.builders import NOW, ago, asked, later, observed, pod, session, snapshot, started, status, taken, waiting
+from tests.builders import (
+    NOW,
+    ago,
+    asked,
+    later,
+    observed,
+    pod,
+    session,
+    snapshot,
+    started,
+    status,
+    taken,
+    unmet,
+    waiting,
+)
 
 GRACEFUL, IMMEDIATE = Mode.GRACEFUL, Mode.IMMEDIATE
 UNREACHABLE: Final = Silence.UNREACHABLE
@@ -153,7 +170,34 @@ def test_there_is_no_deadline_before_the_start() -> None:
 
 
 def test_the_start_counts_from_the_creation() -> None:
-    assert endings.start_deadline(observed(session(startTimeout="2m"), None)) == later(60)
+    assert endings.start_deadline(observed(session(startTimeout="2m"), None), NOW) == later(60)
+
+
+LISTENING: Final = snapshot(BotState.STARTING, listening_at=ago(50))
+#: Of a session that was seen to wait for its caller.
+KNOWN: Final = status(Phase.STARTING, conditions=(unmet(ConditionType.STARTED, "WaitingForCaller"),))
+
+
+@pytest.mark.parametrize(
+    ("given", "control", "deadline"),
+    [
+        pytest.param({}, LISTENING, None, id="joinTimeout counts in its place"),
+        pytest.param({"joinTimeout": "0s"}, LISTENING, later(60), id="unless that is off"),
+        pytest.param({}, replace(LISTENING, called_at=ago(5)), later(115), id="it counts anew from the call"),
+        pytest.param({"joinTimeout": "0s"}, replace(LISTENING, called_at=ago(5)), later(115), id="in any case"),
+        pytest.param({"status": KNOWN}, Silence.UNREACHABLE, None, id="what was known stands while nobody answers"),
+        pytest.param({}, Silence.UNREACHABLE, later(60), id="nobody ever answered"),
+    ],
+)
+def test_start_of_a_bot_that_listens(
+    given: dict[str, Any], control: SessionSnapshot | Silence, deadline: datetime | None
+) -> None:
+    assert endings.start_deadline(observed(session(startTimeout="2m", **given), pod(), control), NOW) == deadline
+
+
+def test_bot_that_waits_for_its_caller_is_not_ended_by_the_start_timeout() -> None:
+    seen = observed(session(startTimeout="30s"), pod(), LISTENING)
+    assert endings.wanted_ending(seen, NOW) is None
 
 
 BY_CAUSE: Final = {

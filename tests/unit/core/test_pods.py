@@ -13,6 +13,7 @@ from botsession_contract.launch import LAUNCH_ENV, Launch
 from botsession_contract.lifecycle import Mode
 from botsession_contract.limits import IdlePrompt, SessionLimits
 from botsession_contract.shutdown import Overrides, Shutdown
+from botsession_contract.transports import TelephonyProvider, Transport, TransportType
 from botsession_operator.api.spec import Json, SpecError
 from botsession_operator.core.pods import (
     RUNTIME_VOLUME,
@@ -58,6 +59,36 @@ def test_the_supervisor_is_told_what_to_run() -> None:
 
     assert (told.target, told.body, told.token_sha256) == ("bot.py", {"caller": "x"}, "digest")
     assert told.poke_url == "http://operator:8475/v1/poke/bots/support-42"
+
+
+ROOM: Final = {
+    "type": "daily",
+    "roomUrl": "https://example.daily.co/support-42",
+    "token": {"secretKeyRef": {"name": "daily", "key": "token"}},
+}
+LISTENING: Final = {"type": "websocket", "provider": "twilio"}
+
+
+def test_a_token_travels_as_a_secret_and_not_in_the_launch() -> None:
+    pod = build(bot={**raw_spec()["bot"], "transport": ROOM})
+
+    assert {"name": "BOTSESSION_TOKEN", "valueFrom": ROOM["token"]} in bot(pod)["env"]
+    assert launch(pod).secret_env == ("BOTSESSION_TOKEN",)
+    assert launch(pod).transport == Transport(TransportType.DAILY, room_url=str(ROOM["roomUrl"]))
+
+
+@pytest.mark.parametrize(("expose", "port"), [({}, 7860), ({"expose": {"port": 80}}, 80)])
+def test_a_bot_listens_where_it_is_exposed(expose: Json, port: int) -> None:
+    told = launch(build(bot={**raw_spec()["bot"], "transport": LISTENING}, **expose)).transport
+
+    assert told == Transport(TransportType.WEBSOCKET, provider=TelephonyProvider.TWILIO, port=port)
+
+
+def test_a_bot_that_is_exposed_knows_its_address() -> None:
+    pod = build_pod(session(expose={"port": 80}), "digest", MOUNTED, "http://here")
+
+    assert {"name": "BOTSESSION_URL", "value": "http://here"} in bot(pod)["env"]
+    assert {"name": "call", "containerPort": 80} in bot(pod)["ports"]
 
 
 def test_the_supervisor_is_told_which_variables_are_secret() -> None:

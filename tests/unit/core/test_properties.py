@@ -198,7 +198,7 @@ class Sessions(RuleBasedStateMachine):
 
     def _last_deadline(self) -> datetime:
         seen = Observed(self.session, self.pod, self._ask())
-        return endings.deadline(seen) or endings.start_deadline(seen)
+        return endings.deadline(seen) or endings.start_deadline(seen, self.now) or self.now
 
     # What always holds.
 

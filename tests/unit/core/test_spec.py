@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from botsession_contract.lifecycle import Mode
+from botsession_contract.transports import IceServer, Transport, TransportType
 from botsession_operator.api.spec import EndNow, Idle, PodTemplate, RuntimeSource, SpecError, parse_spec
 from tests.builders import raw_spec
 
@@ -27,6 +28,32 @@ def test_a_pod_template() -> None:
     assert parse_spec(raw_spec(podTemplate=template)).pod_template == PodTemplate(
         {"a": "b"}, {"c": "d"}, {"hostNetwork": True}
     )
+
+
+def test_a_transport_and_its_secrets_go_apart() -> None:
+    token = {"secretKeyRef": {"name": "rooms", "key": "token"}}
+    room = {"type": "livekit", "url": "wss://rooms.example.com", "roomName": "support-42", "token": token}
+    transport = parse_spec(raw_spec(bot={**raw_spec()["bot"], "transport": room})).bot.transport
+
+    assert transport
+    assert transport.launch == Transport(TransportType.LIVEKIT, room_name="support-42", url="wss://rooms.example.com")
+    assert transport.secrets == ({"name": "BOTSESSION_TOKEN", "valueFrom": token},)
+
+
+def test_credentials_of_ice_servers_are_told_apart_by_their_place() -> None:
+    credential = {"secretKeyRef": {"name": "turn", "key": "password"}}
+    servers = [{"urls": ["stun:a"]}, {"urls": ["turn:b"], "username": "bot", "credential": credential}]
+    webrtc = {"type": "smallwebrtc", "iceServers": servers}
+    transport = parse_spec(raw_spec(bot={**raw_spec()["bot"], "transport": webrtc})).bot.transport
+
+    assert transport
+    assert transport.launch.ice_servers == (IceServer(("stun:a",)), IceServer(("turn:b",), "bot"))
+    assert transport.secrets == ({"name": "BOTSESSION_ICE_CREDENTIAL_1", "valueFrom": credential},)
+
+
+def test_no_transport_is_the_bots_own() -> None:
+    assert parse_spec(raw_spec()).bot.transport is None
+    assert parse_spec(raw_spec(bot={**raw_spec()["bot"], "transport": {"type": "none"}})).bot.transport is None
 
 
 @pytest.mark.parametrize(

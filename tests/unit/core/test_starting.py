@@ -83,6 +83,18 @@ RUNNING: Final = pod(scheduled_at=ago(58), started_at=ago(55))
             id="the pipeline",
         ),
         pytest.param(
+            observed(session(), RUNNING, replace(STARTING, listening_at=ago(50))),
+            "WaitingForCaller",
+            "the bot listens, and nobody has called",
+            id="its caller",
+        ),
+        pytest.param(
+            observed(session(), RUNNING, replace(STARTING, listening_at=ago(50), called_at=ago(1))),
+            "CallerConnected",
+            "a caller has come, and the pipeline has not started",
+            id="the pipeline for a caller who has come",
+        ),
+        pytest.param(
             observed(session(), replace(RUNNING, started_at=None, scheduled_at=None), STARTING),
             "ImportingBot",
             "the bot is being imported",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from botsession_operator.core.exposure import Exposure
 from botsession_operator.core.pods import Injection
 from botsession_operator.settings import SettingsError, read_settings
 
@@ -47,9 +48,26 @@ def test_everything_can_be_set(environ: dict[str, str]) -> None:
     assert (settings.deployment, settings.uninstall_timeout) == (("system", "operator"), timedelta(minutes=10))
 
 
+def test_how_sessions_are_reached_can_be_set(environ: dict[str, str]) -> None:
+    route = '{"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "spec": {"rules": [{"host": "${name}.a"}]}}'
+    url = "${scheme}s://bots.example.com/${namespace}/${name}${path}"
+    exposure = read_settings(environ | {"BOTSESSION_EXPOSE_URL": url, "BOTSESSION_EXPOSE_ROUTE": route}).exposure
+
+    assert exposure.url == url
+    assert exposure.route
+    assert exposure.route["spec"] == {"rules": [{"host": "${name}.a"}]}
+
+
+def test_sessions_are_reached_inside_the_cluster_unless_said_otherwise(environ: dict[str, str]) -> None:
+    assert read_settings(environ | {"BOTSESSION_EXPOSE_URL": ""}).exposure == Exposure()
+
+
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
+        ("BOTSESSION_EXPOSE_URL", "ws://${nam}", "${nam} is not known; known are name, namespace, service, port"),
+        ("BOTSESSION_EXPOSE_ROUTE", "kind: Ingress", "BOTSESSION_EXPOSE_ROUTE is not JSON"),
+        ("BOTSESSION_EXPOSE_ROUTE", '{"kind": "Pod"}', "must be a manifest of kind Ingress or HTTPRoute"),
         ("BOTSESSION_RUNTIME_IMAGE", "", "BOTSESSION_RUNTIME_IMAGE must be set; the Helm chart does"),
         ("BOTSESSION_CONTROL_KEY_FILE", "", "BOTSESSION_CONTROL_KEY_FILE must be set"),
         ("BOTSESSION_CONTROL_KEY_FILE", "/nowhere/key", "/nowhere/key cannot be read: No such file"),

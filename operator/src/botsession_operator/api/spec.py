@@ -9,7 +9,9 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
+from botsession_contract.jsonform import decode
 from botsession_contract.lifecycle import Cause, Mode
+from botsession_contract.transports import ICE_CREDENTIAL_ENV, TOKEN_ENV, Transport
 from botsession_operator.api.duration import parse_duration
 
 Json = dict[str, Any]
@@ -50,6 +52,31 @@ class EvictionPolicy(StrEnum):
     NEVER = "Never"  # not before the session ends
 
 
+class ExposeProtocol(StrEnum):
+    """`spec.expose.protocol`: what callers speak."""
+
+    WEBSOCKET = "WebSocket"  # a WebSocket, opened at the address
+    HTTP = "HTTP"  # requests below the address
+
+
+@dataclass(frozen=True, slots=True)
+class BotTransport:
+    """`spec.bot.transport`: what the launch says of it, and its secrets, which go to the bot by another way."""
+
+    launch: Transport
+    #: Environment variables, in a container's form.
+    secrets: tuple[Json, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Expose:
+    """`spec.expose`: how callers reach the bot. None: as its transport has it."""
+
+    port: int
+    protocol: ExposeProtocol | None = None
+    path: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Bot:
     """`spec.bot`: what runs."""
@@ -58,6 +85,8 @@ class Bot:
     target: str | None
     command: tuple[str, ...]
     body: Any
+    #: None: the bot makes its own.
+    transport: BotTransport | None
     env: tuple[Json, ...]
     env_from: tuple[Json, ...]
     resources: Json
@@ -124,6 +153,8 @@ class Spec:
     start_timeout: timedelta
     join_timeout: timedelta
     shutdown: Shutdown
+    #: None: the operator makes no Service.
+    expose: Expose | None
     end: EndNow
     eviction: EvictionPolicy
     #: None: the object is kept.
@@ -143,6 +174,7 @@ def parse_spec(raw: Json) -> Spec:
             start_timeout=parse_duration(raw["startTimeout"]),
             join_timeout=parse_duration(raw["joinTimeout"]),
             shutdown=_shutdown(raw["shutdown"]),
+            expose=_expose(raw["expose"]) if "expose" in raw else None,
             end=EndNow(raw["end"]),
             eviction=EvictionPolicy(raw["eviction"]),
             ttl_after_finished=_ttl(raw["ttlAfterFinished"]),
@@ -159,12 +191,28 @@ def _bot(raw: Json) -> Bot:
         target=raw.get("target"),
         command=tuple(raw.get("command", ())),
         body=raw.get("body"),
+        transport=_transport(raw.get("transport", {"type": "none"})),
         env=tuple(raw.get("env", ())),
         env_from=tuple(raw.get("envFrom", ())),
         resources=raw.get("resources", {}),
         python=raw["python"],
         runtime=RuntimeSource(raw["runtime"]),
     )
+
+
+def _transport(raw: Json) -> BotTransport | None:
+    if raw["type"] == "none":
+        return None
+    servers = raw.get("iceServers", ())
+    credentials = {ICE_CREDENTIAL_ENV.format(index=n): each.get("credential") for n, each in enumerate(servers)}
+    sources = {TOKEN_ENV: raw.get("token"), **credentials}
+    secrets = tuple({"name": name, "valueFrom": source} for name, source in sources.items() if source)
+    return BotTransport(decode(Transport, raw), secrets)
+
+
+def _expose(raw: Json) -> Expose:
+    protocol = ExposeProtocol(raw["protocol"]) if "protocol" in raw else None
+    return Expose(raw["port"], protocol, raw.get("path"))
 
 
 def _pod_template(raw: Json) -> PodTemplate:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from botsession_contract.lifecycle import Cause, Farewell, Mode, Outcome, Phase, Reason, ReportedBy, Step
 from botsession_contract.report import DanglingTasks, StepTaken
@@ -22,8 +23,13 @@ class ConditionType(StrEnum):
     POD_CREATED = "PodCreated"  # the API server has taken the session's pod
     STARTED = "Started"  # the bot's pipeline has started
     CONTROLLED = "Controlled"  # the supervisor's control endpoint answers the operator
+    EXPOSED = "Exposed"  # the session's Service, and its route if there is one, are there
     PROTECTED = "Protected"  # a PodDisruptionBudget keeps the pod from being evicted
     FINISHED = "Finished"  # the session is over and its finish is recorded
+
+
+#: The reason for which a pipeline has not started whose bot listens for its caller.
+WAITING_FOR_CALLER: Final = "WaitingForCaller"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,7 @@ class TimingsStatus:
     bot_imported: float | None = None
     pipeline_started: float | None = None
     drained: float | None = None
+    listening: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +95,8 @@ class Status:
     pod_name: str | None = None
     node_name: str | None = None
     pod_ip: str | None = None
+    #: Where callers reach the bot.
+    url: str | None = None
     started_at: datetime | None = None
     client_connected_at: datetime | None = None
     client_disconnected_at: datetime | None = None
@@ -105,6 +114,12 @@ class Status:
 def has_condition(status: Status | None, kind: ConditionType) -> bool:
     """Tell whether anything was ever said of this condition."""
     return any(each.type is kind for each in status.conditions) if status else False
+
+
+def awaits_caller(status: Status | None) -> bool:
+    """Tell whether the bot listens, and nobody has called."""
+    started = find_condition(status, ConditionType.STARTED, ConditionStatus.FALSE)
+    return started is not None and started.reason == WAITING_FOR_CALLER
 
 
 def find_condition(status: Status | None, kind: ConditionType, value: ConditionStatus) -> Condition | None:

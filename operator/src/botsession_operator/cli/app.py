@@ -86,7 +86,10 @@ def run(
         ),
     ] = sys.executable,
     caller: Annotated[
-        str | None, typer.Option(help="A command to run once the pipeline has started; its lines are shown.")
+        str | None,
+        typer.Option(
+            help="A command to run once the pipeline has started, or the bot waits for its caller; its lines are shown."
+        ),
     ] = None,
     output: Annotated[
         Path | None,

@@ -15,11 +15,12 @@ from prometheus_client import CollectorRegistry
 
 from botsession_contract.jsonform import decode
 from botsession_operator.api.spec import EndNow, Json
-from botsession_operator.api.status import Status
+from botsession_operator.api.status import Status, awaits_caller
 from botsession_operator.cli.companion import PATIENCE_SECONDS, Companion
 from botsession_operator.cli.terminal import Terminal
 from botsession_operator.cli.timeline import Entry, entries
 from botsession_operator.clock import SystemClock
+from botsession_operator.core.exposure import Exposure
 from botsession_operator.core.observe import Key
 from botsession_operator.core.plan import Limits
 from botsession_operator.core.pods import Injection, PodSettings
@@ -33,6 +34,8 @@ from botsession_operator.server import Poke, create_app
 
 #: A person watches, and a write to a dictionary costs nothing: each change is shown as it comes.
 LIMITS: Final = Limits(status_settle=timedelta(0), ending_settle=timedelta(0))
+#: Bots listen on this machine, whatever Service the operator would make.
+HERE: Final = Exposure("${scheme}://127.0.0.1:${port}${path}")
 
 
 @dataclass(slots=True)
@@ -42,7 +45,7 @@ class Run:
     cluster: LocalCluster
     key: Key
     terminal: Terminal
-    #: Starts with the pipeline.
+    #: Starts with the pipeline, or when the bot waits for its caller.
     companion: Companion | None
     changed: asyncio.Event
     status: Status | None = None
@@ -67,7 +70,8 @@ async def run_session(manifest: Json, place: Place, terminal: Terminal, companio
         url = await stack.enter_async_context(_pokes(mark, metrics))
         # Nobody pulls the runtime here: it is imported from where this command runs.
         pods = PodSettings("", Injection.IMAGE_VOLUME, url)
-        deps = Deps(cluster, HttpControl(http, metrics), clock, metrics, LIMITS, pods, secrets.token_bytes(32))
+        control, key = HttpControl(http, metrics), secrets.token_bytes(32)
+        deps = Deps(cluster, control, clock, metrics, LIMITS, pods, key, exposure=HERE)
         work = asyncio.create_task(queue.work(metrics.timed(lambda key: reconcile(key, deps))))
         stack.push_async_callback(queue.drain, work)
         run = Run(cluster, cluster.apply(_for_one_run(manifest)), terminal, companion, changed)
@@ -107,7 +111,7 @@ def _tell(run: Run) -> None:
     status = decode(Status, stored["status"])
     for entry in entries(run.status, status, datetime.now(UTC)):
         run.terminal.show(entry)
-    if run.companion and status.started_at and not (run.status and run.status.started_at):
+    if run.companion and run.call is None and (status.started_at or awaits_caller(status)):
         run.call = asyncio.create_task(run.companion.run())
     run.status = status
 

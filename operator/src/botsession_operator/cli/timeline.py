@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from botsession_contract.lifecycle import FINISHED_PHASES, Farewell, Phase, Step
 from botsession_operator.api.duration import format_duration
-from botsession_operator.api.status import ConditionStatus, ConditionType, Status
+from botsession_operator.api.status import ConditionStatus, ConditionType, Status, awaits_caller
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,8 @@ def entries(before: Status | None, after: Status, now: datetime) -> Iterator[Ent
     if after.client_connected_at and not (before and before.client_connected_at):
         yield Entry(after.client_connected_at, "client", "connected to the bot")
     yield from _troubles(before, after, now)
+    if awaits_caller(after) and not awaits_caller(before):
+        yield Entry(now, after.phase, f"the bot waits for its caller{f' at {after.url}' if after.url else ''}")
     if before is None or before.phase is not after.phase:
         if after.finish:
             yield from _steps(before, after)

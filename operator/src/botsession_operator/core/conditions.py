@@ -66,7 +66,7 @@ def _started(observed: Observed, refusal: Trouble | None) -> Claim | None:
     if observed.session.status and observed.session.status.ending:
         return None  # what kept it from starting must stay readable while its pod goes
     known = find_condition(observed.session.status, ConditionType.STARTED, FALSE)
-    if known and known.reason == starting.STARTING_PIPELINE.reason and isinstance(observed.control, Silence):
+    if known and known.reason in starting.IMPORTED and isinstance(observed.control, Silence):
         return None  # a bot that was imported stays so, also where its supervisor does not answer
     missing = observed.pod is None and refusal is not None
     trouble = POD_MISSING if missing else starting.waiting_for(observed)

@@ -36,6 +36,8 @@ class Stage(StrEnum):
     POD_STARTED = "podStarted"
     BOT_IMPORTED = "botImported"
     PIPELINE_STARTED = "pipelineStarted"
+    #: In its place where a bot waits for its caller, whose patience is no start-up time.
+    LISTENING = "listening"
 
 
 class TaskKind(StrEnum):
@@ -76,7 +78,8 @@ def _stages(status: Status | None) -> dict[Stage, float]:
         Stage.SCHEDULED: timings.scheduled,
         Stage.POD_STARTED: timings.pod_started,
         Stage.BOT_IMPORTED: timings.bot_imported,
-        Stage.PIPELINE_STARTED: timings.pipeline_started,
+        Stage.PIPELINE_STARTED: timings.pipeline_started if timings.listening is None else None,
+        Stage.LISTENING: timings.listening,
     }
     return {stage: seconds for stage, seconds in stages.items() if seconds is not None}
 

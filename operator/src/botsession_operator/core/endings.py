@@ -11,7 +11,7 @@ from typing import Final
 from botsession_contract.control import EndRequest, SessionSnapshot
 from botsession_contract.lifecycle import BotState, Cause, Mode
 from botsession_operator.api.spec import EndNow
-from botsession_operator.core import skew
+from botsession_operator.core import skew, starting
 from botsession_operator.core.observe import Observed
 from botsession_operator.core.shutdown import shutdown_for
 
@@ -37,9 +37,17 @@ def started_at(observed: Observed) -> datetime | None:
     return status.started_at if status else None
 
 
-def start_deadline(observed: Observed) -> datetime:
-    """Give the time by which the pipeline must have started."""
-    return observed.session.created_at + observed.session.spec.start_timeout
+def start_deadline(observed: Observed, now: datetime) -> datetime | None:
+    """Give the time by which the pipeline must have started; None while a bot that listens waits for its caller.
+
+    Its supervisor counts joinTimeout then. The caller's coming begins the startTimeout anew.
+    """
+    control, spec = observed.control, observed.session.spec
+    if isinstance(control, SessionSnapshot) and control.called_at:
+        return skew.started_at(observed, control.called_at, now) + spec.start_timeout
+    if spec.join_timeout and starting.has_listened(observed):
+        return None
+    return observed.session.created_at + spec.start_timeout
 
 
 def deadline(observed: Observed) -> datetime | None:
@@ -109,7 +117,8 @@ def _cause(observed: Observed, now: datetime) -> Cause | None:
         return Cause.END_REQUESTED
     limit = deadline_here(observed, now)
     if limit is None:
-        return Cause.START_TIMEOUT if now >= start_deadline(observed) else None
+        latest = start_deadline(observed, now)
+        return Cause.START_TIMEOUT if latest and now >= latest else None
     return Cause.MAX_DURATION if now >= limit else None
 
 

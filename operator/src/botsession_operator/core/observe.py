@@ -155,6 +155,10 @@ class Observed:
     control: SessionSnapshot | Silence
     #: A PodDisruptionBudget keeps the pod from being evicted. Not looked for where there cannot be one.
     has_budget: bool = False
+    #: The session's Service is there. Not looked for where there cannot be one.
+    is_exposed: bool = False
+    #: Where callers reach the session while that is so; None for one that nobody is to reach.
+    url: str | None = None
     #: Whether the operator is being uninstalled: nobody will look after the session any more.
     is_uninstalling: bool = False
 

@@ -50,7 +50,10 @@ def _last_news(observed: Observed) -> tuple[datetime, ...]:
 
 
 def _troubles(status: Status | None) -> set[tuple[ConditionType, str]]:
-    """Give what keeps a session from starting, where it is more than the time that a start takes."""
+    """Give what keeps a session from starting, where it is more than the time that a start takes.
+
+    That a bot waits for its caller is among it: whoever is to call waits to be told.
+    """
     conditions = status.conditions if status else ()
     return {(each.type, each.reason) for each in conditions if _is_trouble(each)}
 
@@ -60,4 +63,4 @@ def _is_trouble(condition: Condition) -> bool:
         return False
     if condition.type is ConditionType.STARTED:
         return condition.reason not in starting.QUIET
-    return condition.type is ConditionType.POD_CREATED
+    return condition.type in (ConditionType.POD_CREATED, ConditionType.EXPOSED)

@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
+from typing import TypedDict
 
 from botsession_contract.control import EndRequest, SessionPatch
-from botsession_operator.core import endings, eviction, notice, retention, ttl
+from botsession_operator.core import endings, eviction, exposure, notice, retention, ttl
 from botsession_operator.core.endings import Wanted
 from botsession_operator.core.eviction import BudgetChange
+from botsession_operator.core.exposure import ExposureChange
 from botsession_operator.core.finish import Conclusion, conclude
 from botsession_operator.core.limits import news_for_supervisor
 from botsession_operator.core.observe import Observed, Pod, PodState, Session, Silence
@@ -57,6 +59,7 @@ class Plan:
     conclusion: Conclusion | None = None
     release_pod: bool = False
     budget: BudgetChange | None = None
+    exposure: ExposureChange | None = None
     #: The pod is kept, its bot is over, and other containers run on.
     end_sidecars: bool = False
     release_session: bool = False
@@ -67,15 +70,22 @@ class Plan:
     recheck_at: datetime | None = None
 
 
+class Removals(TypedDict):
+    """What a session that is over does not keep."""
+
+    budget: BudgetChange | None
+    exposure: ExposureChange | None
+
+
 def make_plan(observed: Observed, now: datetime, limits: Limits) -> Plan:
     """Decide what to do about one session."""
     if observed.session.is_finished:
-        return replace(_clean_up(observed, now, limits), budget=eviction.budget_removal(observed))
+        return replace(_clean_up(observed, now, limits), **_removals(observed))
     wanted = endings.wanted_ending(observed, now)
     conclusion = conclude(observed, wanted, now)
     if conclusion:
-        # Before the finish is on record: a session that is over has no budget, whatever operator dies meanwhile.
-        return Plan(conclusion=conclusion, budget=eviction.budget_removal(observed), wanted=wanted, recheck_at=now)
+        # Before the finish is on record: a session that is over has none of these, whatever operator dies meanwhile.
+        return Plan(conclusion=conclusion, wanted=wanted, recheck_at=now, **_removals(observed))
     return Plan(
         hold_session=not observed.session.is_held and not observed.session.is_deleting,
         create_pod=observed.pod is None,
@@ -83,9 +93,14 @@ def make_plan(observed: Observed, now: datetime, limits: Limits) -> Plan:
         end=(endings.end_request(observed, wanted) or notice.shortened_ending(observed, now)) if wanted else None,
         delete_pod=_overdue(observed, wanted, now, limits),
         budget=eviction.budget_removal(observed) if wanted else eviction.budget_change(observed),
+        exposure=None if wanted else exposure.exposure_change(observed),
         wanted=wanted,
         recheck_at=_next_look(observed, wanted, now, limits),
     )
+
+
+def _removals(observed: Observed) -> "Removals":
+    return {"budget": eviction.budget_removal(observed), "exposure": exposure.exposure_removal(observed)}
 
 
 def _clean_up(observed: Observed, now: datetime, limits: Limits) -> Plan:
@@ -156,7 +171,7 @@ def _looks(observed: Observed, wanted: Wanted | None, now: datetime, limits: Lim
     if observed.control is Silence.UNREACHABLE:
         yield now + limits.control_retry
     if wanted is None:
-        yield endings.deadline_here(observed, now) or endings.start_deadline(observed)
+        yield from filter(None, [endings.deadline_here(observed, now) or endings.start_deadline(observed, now)])
     if observed.pod:
         yield from _pod_looks(observed, observed.pod, wanted, now, limits)
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from botsession_contract.names import (
     SESSION_LABEL,
     SESSION_UID_LABEL,
 )
+from botsession_contract.transports import URL_ENV, Transport
 from botsession_operator.api.spec import Json, RuntimeSource, Spec, SpecError
 from botsession_operator.core import eviction
 from botsession_operator.core.limits import session_limits
@@ -64,8 +65,11 @@ def pod_name(name: str, uid: str) -> str:
     return f"{name[:50].rstrip('.-')}-{hashlib.sha256(uid.encode()).hexdigest()[:8]}"
 
 
-def build_pod(session: Session, token_sha256: str, settings: PodSettings) -> Json:
-    """Build the manifest of a session's pod; raise SpecError where the kernel would refuse to start it."""
+def build_pod(session: Session, token_sha256: str, settings: PodSettings, url: str | None = None) -> Json:
+    """Build the manifest of a session's pod; raise SpecError where the kernel would refuse to start it.
+
+    `url` is where callers reach the session, which the bot may want to tell them.
+    """
     template = session.spec.pod_template
     metadata = {
         "name": pod_name(session.key.name, session.uid),
@@ -80,7 +84,8 @@ def build_pod(session: Session, token_sha256: str, settings: PodSettings) -> Jso
         raise SpecError(
             f"spec.bot.body and spec.bot.command may take {LARGEST_LAUNCH_BYTES // 1024} KiB together as JSON"
         )
-    spec = overlay(_pod_spec(session.spec, launch, settings), template.spec)
+    base = overlay(_pod_spec(session.spec, launch, settings), _reachable(session.spec, url))
+    spec = overlay(base, template.spec)
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 
 
@@ -136,7 +141,8 @@ def _launch(session: Session, token_sha256: str, settings: PodSettings) -> Launc
         command=spec.bot.command,
         python=spec.bot.python,
         body=spec.bot.body,
-        secret_env=tuple(item["name"] for item in spec.bot.env if "secretKeyRef" in item.get("valueFrom", {})),
+        transport=_transport(spec),
+        secret_env=tuple(item["name"] for item in _environment(spec) if "secretKeyRef" in item.get("valueFrom", {})),
         max_duration_seconds=spec.max_session_duration.total_seconds(),
         limits=session_limits(spec),
         termination_grace_seconds=float(termination_grace_seconds(spec)),
@@ -144,6 +150,15 @@ def _launch(session: Session, token_sha256: str, settings: PodSettings) -> Launc
         overrides=told_overrides(spec.shutdown),
         poke_url=settings.poke_base_url + poke_path if settings.poke_base_url else None,
     )
+
+
+def _transport(spec: Spec) -> Transport | None:
+    transport = spec.bot.transport.launch if spec.bot.transport else None
+    return replace(transport, port=spec.expose.port) if transport and spec.expose else transport
+
+
+def _environment(spec: Spec) -> list[Json]:
+    return [*spec.bot.env, *(spec.bot.transport.secrets if spec.bot.transport else ())]
 
 
 def _pod_spec(spec: Spec, launch: str, settings: PodSettings) -> Json:
@@ -167,7 +182,7 @@ def _bot_container(spec: Spec, launch: str) -> Json:
         "name": BOT_CONTAINER,
         "image": spec.bot.image,
         "command": [spec.bot.python, *supervisor],
-        "env": [*spec.bot.env, {"name": LAUNCH_ENV, "value": launch}],
+        "env": [*_environment(spec), {"name": LAUNCH_ENV, "value": launch}],
         "envFrom": list(spec.bot.env_from),
         "resources": spec.bot.resources,
         "ports": [{"name": "control", "containerPort": CONTROL_PORT}],
@@ -176,6 +191,14 @@ def _bot_container(spec: Spec, launch: str) -> Json:
         "livenessProbe": _probe(LIVEZ_PATH, period_seconds=10, failures=6),
         "terminationMessagePolicy": "File",
     }
+
+
+def _reachable(spec: Spec, url: str | None) -> Json:
+    if spec.expose is None:
+        return {}
+    port = {"name": "call", "containerPort": spec.expose.port}
+    known = [{"name": URL_ENV, "value": url}] if url else []
+    return {"containers": [{"name": BOT_CONTAINER, "ports": [port], "env": known}]}
 
 
 def _probe(path: str, *, period_seconds: int, failures: int) -> Json:

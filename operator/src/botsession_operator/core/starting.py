@@ -8,7 +8,14 @@ from typing import Final
 
 from botsession_contract.control import SessionSnapshot
 from botsession_operator.api.duration import format_duration
-from botsession_operator.api.status import ConditionStatus, ConditionType, Status, TimingsStatus, find_condition
+from botsession_operator.api.status import (
+    WAITING_FOR_CALLER,
+    ConditionStatus,
+    ConditionType,
+    Status,
+    TimingsStatus,
+    find_condition,
+)
 from botsession_operator.core.observe import Observed, Pod, PodState, Trouble
 
 
@@ -28,10 +35,22 @@ PREPARING_POD: Final = Trouble("PreparingPod", "the node prepares the pod's volu
 CREATING_CONTAINER: Final = Trouble("ContainerCreating", "the image is being pulled, or the container created")
 IMPORTING_BOT: Final = Trouble("ImportingBot", "the bot is being imported")
 STARTING_PIPELINE: Final = Trouble("StartingPipeline", "the bot runs and has not started its pipeline")
-#: Reasons for which a pipeline has not started where all goes well so far.
+LISTENING: Final = Trouble(WAITING_FOR_CALLER, "the bot listens, and nobody has called")
+CALLER_CONNECTED: Final = Trouble("CallerConnected", "a caller has come, and the pipeline has not started")
+#: Reasons for which a pipeline has not started where all goes well so far, and nobody is told to do anything.
 QUIET: Final = frozenset(
-    each.reason for each in (WAITING_FOR_NODE, PREPARING_POD, CREATING_CONTAINER, IMPORTING_BOT, STARTING_PIPELINE)
+    each.reason
+    for each in (
+        WAITING_FOR_NODE,
+        PREPARING_POD,
+        CREATING_CONTAINER,
+        IMPORTING_BOT,
+        STARTING_PIPELINE,
+        CALLER_CONNECTED,
+    )
 )
+#: Those of a bot that had been imported, and so will stay.
+IMPORTED: Final = frozenset(each.reason for each in (STARTING_PIPELINE, LISTENING, CALLER_CONNECTED))
 
 
 def waiting_for(observed: Observed) -> Trouble:
@@ -48,12 +67,22 @@ def waiting_for(observed: Observed) -> Trouble:
     return CREATING_CONTAINER if pod.is_prepared else PREPARING_POD
 
 
+def has_listened(observed: Observed) -> bool:
+    """Tell whether the bot listens for its caller, or did; while the supervisor is silent, what was known stands."""
+    if isinstance(observed.control, SessionSnapshot):
+        return observed.control.listening_at is not None
+    known = find_condition(observed.session.status, ConditionType.STARTED, ConditionStatus.FALSE)
+    return known is not None and known.reason in (LISTENING.reason, CALLER_CONNECTED.reason)
+
+
 def timed_out(observed: Observed, bot_imported: float | None) -> str:
     """Tell how a startTimeout was spent, the part last that was not done.
 
     `bot_imported` are seconds from the supervisor's start, as its report has them.
     """
     status, pod, limit = observed.session.status, observed.pod, observed.session.spec.start_timeout
+    if has_listened(observed):
+        return f"startTimeout {format_duration(limit)}: the bot had listened, and its pipeline did not start"
     took = _took(observed, pod, bot_imported)
     rest = max(0.0, limit.total_seconds() - sum(took.values()))
     parts = [f"{part} {_seconds(took[part])}" for part in took]
@@ -65,6 +94,8 @@ def timed_out(observed: Observed, bot_imported: float | None) -> str:
 
 def _in_the_pod(observed: Observed, pod: Pod) -> Trouble:
     control = observed.control
+    if isinstance(control, SessionSnapshot) and control.listening_at:
+        return LISTENING if control.called_at is None else CALLER_CONNECTED
     imported_at = control.bot_imported_at if isinstance(control, SessionSnapshot) else None
     # The kubelet and the supervisor are on one machine, so on one clock.
     imported = (imported_at - pod.started_at).total_seconds() if imported_at and pod.started_at else None

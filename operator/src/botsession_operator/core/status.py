@@ -9,7 +9,7 @@ from botsession_contract.lifecycle import Farewell, Outcome, Phase, ReportedBy, 
 from botsession_contract.report import StepTaken, Timings
 from botsession_operator.api.duration import format_duration
 from botsession_operator.api.status import EndingStatus, Status, TimingsStatus
-from botsession_operator.core import endings, skew
+from botsession_operator.core import endings, exposure, skew
 from botsession_operator.core.conditions import claims, merge
 from botsession_operator.core.endings import Wanted
 from botsession_operator.core.finish import Conclusion
@@ -28,6 +28,8 @@ class Applied:
     refusal: Trouble | None = None
     #: Why it did not take the PodDisruptionBudget.
     budget_refusal: Trouble | None = None
+    #: Why it did not take the Service, or the route.
+    exposure_refusal: Trouble | None = None
 
 
 def derive_status(observed: Observed, plan: Plan, applied: Applied, now: datetime) -> Status:
@@ -40,6 +42,7 @@ def derive_status(observed: Observed, plan: Plan, applied: Applied, now: datetim
     said = (
         *claims(observed, applied.refusal, done),
         *protection(observed, done or plan.wanted, applied.budget_refusal),
+        *exposure.claims(observed, exposure.FINISHED if done else applied.exposure_refusal),
     )
     return replace(draft, conditions=merge(before, said, observed.session.generation, now))
 
@@ -54,6 +57,7 @@ def _live(observed: Observed, plan: Plan, applied: Applied, now: datetime) -> St
         pod_name=pod.name if pod else applied.pod_name,
         node_name=pod.node_name if pod else None,
         pod_ip=pod.address if pod else None,
+        url=observed.url if observed.is_exposed else None,
         started_at=endings.started_at(observed),
         client_connected_at=connected or (before.client_connected_at if before else None),
         deadline=endings.deadline(observed),
@@ -75,6 +79,7 @@ def _finished(observed: Observed, conclusion: Conclusion, wanted: Wanted | None)
         pod_name=pod.name if pod else before.pod_name,
         node_name=pod.node_name if pod and pod.node_name else before.node_name,
         pod_ip=pod.address if pod and pod.address else before.pod_ip,
+        url=None,
         started_at=started,
         client_connected_at=conclusion.client_connected_at or before.client_connected_at,
         client_disconnected_at=conclusion.client_disconnected_at,
@@ -164,18 +169,25 @@ def _timings(observed: Observed, started: datetime | None, reported: Timings) ->
     session, pod = observed.session, observed.pod
     before = session.status.timings if session.status and session.status.timings else TimingsStatus()
     pod_started = _since(session, pod.started_at if pod else None)
-    imported = reported.bot_imported
     timings = TimingsStatus(
         scheduled=_either(_since(session, pod.scheduled_at if pod else None), before.scheduled),
         pod_started=_either(pod_started, before.pod_started),
-        bot_imported=_either(
-            round(pod_started + imported, 3) if pod_started is not None and imported is not None else None,
-            before.bot_imported,
-        ),
+        bot_imported=_either(_after(pod_started, reported.bot_imported), before.bot_imported),
         pipeline_started=_either(_since(session, started), before.pipeline_started),
         drained=_either(round(reported.drained, 3) if reported.drained is not None else None, before.drained),
+        listening=_either(_after(pod_started, reported.listening), _since(session, _listening_at(observed))),
     )
+    timings = replace(timings, listening=_either(timings.listening, before.listening))
     return timings if timings != TimingsStatus() else None
+
+
+def _after(pod_started: float | None, seconds: float | None) -> float | None:
+    """Count on from the container's start, where the supervisor's own counting begins."""
+    return None if pod_started is None or seconds is None else round(pod_started + seconds, 3)
+
+
+def _listening_at(observed: Observed) -> datetime | None:
+    return observed.control.listening_at if isinstance(observed.control, SessionSnapshot) else None
 
 
 def _either(new: float | None, old: float | None) -> float | None:

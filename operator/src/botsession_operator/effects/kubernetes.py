@@ -15,7 +15,15 @@ from botsession_operator.core.observe import Key, Pod, Session, SessionMetadata
 from botsession_operator.core.plan import PodDeletion
 from botsession_operator.core.pods import ENDED_SECONDS, Injection
 from botsession_operator.effects import api
-from botsession_operator.errors import BudgetRefused, ClusterUnavailable, Conflict, PodRefused, Refused, TransientError
+from botsession_operator.errors import (
+    BudgetRefused,
+    ClusterUnavailable,
+    Conflict,
+    ExposureRefused,
+    PodRefused,
+    Refused,
+    TransientError,
+)
 
 log = structlog.get_logger("botsession")
 
@@ -115,6 +123,18 @@ class KubernetesCluster:
         """Delete a PodDisruptionBudget; a missing one is success."""
         _expect(await api.request(self._client, "DELETE", _budget_path(namespace, name)), HTTPStatus.NOT_FOUND)
 
+    async def has_object(self, manifest: Json) -> bool:
+        """Tell whether there is an object of this kind and name: a Service, or a route."""
+        return await self._read(_object_path(manifest)) is not None
+
+    async def create_object(self, manifest: Json) -> None:
+        """Create a Service or a route; one of this name is success. Raise ExposureRefused when it is not taken."""
+        await self._create(_collection_path(manifest) + "?fieldValidation=Strict", manifest, ExposureRefused)
+
+    async def delete_object(self, manifest: Json) -> None:
+        """Delete the Service or the route of this name; a missing one is success."""
+        _expect(await api.request(self._client, "DELETE", _object_path(manifest)), HTTPStatus.NOT_FOUND)
+
     async def tell(self, session: Session, news: News) -> None:
         """Record an Event on the session. Best effort: an Event that is lost is not tried again."""
         path = f"/apis/events.k8s.io/v1/namespaces/{session.key.namespace}/events"
@@ -186,6 +206,17 @@ def _pod_path(namespace: str, name: str) -> str:
 
 def _budget_path(namespace: str, name: str = "") -> str:
     return f"/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets/{name}".rstrip("/")
+
+
+def _collection_path(manifest: Json) -> str:
+    """Give where objects of a kind are, by the rule that Kubernetes' own plurals follow."""
+    group, plural = manifest["apiVersion"], manifest["kind"].lower() + ("es" if manifest["kind"].endswith("s") else "s")
+    root = f"/apis/{group}" if "/" in group else f"/api/{group}"
+    return f"{root}/namespaces/{manifest['metadata']['namespace']}/{plural}"
+
+
+def _object_path(manifest: Json) -> str:
+    return f"{_collection_path(manifest)}/{manifest['metadata']['name']}"
 
 
 def _finalizers_patch(resource_version: str, finalizers: tuple[str, ...]) -> Json:

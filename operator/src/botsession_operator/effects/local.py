@@ -40,6 +40,8 @@ class LocalCluster:
     pods: Objects = field(init=False)
     #: Kept as they are written, to no effect: nothing on this machine evicts a process.
     budgets: Objects = field(init=False)
+    #: Services, by kind, namespace and name: kept to no effect, since callers on this machine need none.
+    objects: dict[tuple[str, str, str], Json] = field(init=False, default_factory=dict)
     _supervisors: dict[str, Supervisor] = field(init=False, default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(init=False, default_factory=set)
 
@@ -131,6 +133,18 @@ class LocalCluster:
         self.budgets.delete(namespace, name, timedelta(0))
         self.budgets.collect(namespace, name)
 
+    async def has_object(self, manifest: Json) -> bool:
+        """Tell whether there is an object of this kind and name: a Service, or a route."""
+        return _place(manifest) in self.objects
+
+    async def create_object(self, manifest: Json) -> None:
+        """Keep a Service or a route, which nobody needs here; one of this name is success."""
+        self.objects.setdefault(_place(manifest), manifest)
+
+    async def delete_object(self, manifest: Json) -> None:
+        """Forget the Service or the route of this name; a missing one is success."""
+        self.objects.pop(_place(manifest), None)
+
     async def tell(self, session: Session, news: News) -> None:
         """Hand the news to whoever runs this."""
         log.debug("event", session=str(session.key), reason=news.reason)
@@ -209,6 +223,10 @@ def _finalizers(finalizers: tuple[str, ...]) -> Callable[[Json], None]:
         stored["metadata"]["finalizers"] = list(finalizers)
 
     return write
+
+
+def _place(manifest: Json) -> tuple[str, str, str]:
+    return (manifest["kind"], manifest["metadata"]["namespace"], manifest["metadata"]["name"])
 
 
 def _key(session: Json) -> Key:

@@ -76,8 +76,10 @@ async def start_supervisor(manifest: Json, place: Place) -> Supervisor:
     environment = {each["name"]: _value(each) for each in container["env"]}
     report_path = place.scratch / f"{manifest['metadata']['name']}.report.json"
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        launch = decode(Launch, json.loads(environment[LAUNCH_ENV]))
         launch = replace(
-            decode(Launch, json.loads(environment[LAUNCH_ENV])),
+            launch,
+            transport=replace(launch.transport, host="127.0.0.1") if launch.transport else None,
             python=place.python,
             report_path=str(report_path),
             control_fd=listener.fileno(),
