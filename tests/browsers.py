@@ -1,0 +1,94 @@
+"""A WebRTC client, as a browser is one: it offers a connection, speaks a tone and listens."""
+
+import asyncio
+import fractions
+from typing import Any, Self
+
+import aiohttp
+import numpy as np
+from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import MediaStreamError
+from av import AudioFrame
+from av.audio.resampler import AudioResampler
+
+from tests.tones import tone
+
+RATE = 48000
+#: A frame of 20 ms, as WebRTC sends them.
+SAMPLES = RATE // 50
+
+
+class ToneTrack(MediaStreamTrack):
+    """A microphone that hears a tone for a while, and nothing after that."""
+
+    kind = "audio"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._sound = tone(seconds, RATE)
+        self._sent = 0
+
+    async def recv(self) -> AudioFrame:
+        """Give the next frame when it is due."""
+        await asyncio.sleep(SAMPLES / RATE)
+        start = self._sent * 2
+        samples = np.frombuffer(self._sound[start : start + SAMPLES * 2].ljust(SAMPLES * 2, b"\0"), dtype=np.int16)
+        frame = AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="mono")
+        frame.sample_rate, frame.pts, frame.time_base = RATE, self._sent, fractions.Fraction(1, RATE)
+        self._sent += SAMPLES
+        return frame
+
+
+class Browser:
+    """One client; use it as a context."""
+
+    def __init__(self, url: str, seconds: float = 1.0) -> None:
+        self._url = f"{url}/api/offer"
+        self._peer = RTCPeerConnection()
+        self._peer.addTrack(ToneTrack(seconds))
+        self._heard = b""
+        self._listening: asyncio.Task[None] | None = None
+        self.pc_id: str | None = None
+        self._peer.on("track", self._listen)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._peer.close()
+        if self._listening:
+            await self._listening
+
+    async def offer(self, **more: Any) -> int:
+        """Offer a connection, and take the answer; give the answer's status."""
+        await self._peer.setLocalDescription(await self._peer.createOffer())
+        mine = self._peer.localDescription
+        body = {"sdp": mine.sdp, "type": mine.type, "pc_id": self.pc_id, **more}
+        async with aiohttp.ClientSession() as http, http.post(self._url, json=body) as response:
+            if response.status == 200:
+                answer = await response.json()
+                self.pc_id = answer["pc_id"]
+                await self._peer.setRemoteDescription(RTCSessionDescription(answer["sdp"], answer["type"]))
+            return response.status
+
+    async def tell_candidates(self, pc_id: str | None) -> int:
+        """Tell of more addresses, of which there are none; give the answer's status."""
+        body = {"pc_id": pc_id, "candidates": []}
+        async with aiohttp.ClientSession() as http, http.patch(self._url, json=body) as response:
+            return response.status
+
+    def heard(self) -> bytes:
+        """Give what has been heard, as 16-bit samples at the rate of the tones."""
+        return self._heard
+
+    def _listen(self, track: Any) -> None:
+        self._listening = asyncio.create_task(self._take(track))
+
+    async def _take(self, track: Any) -> None:
+        resampler = AudioResampler(format="s16", layout="mono", rate=8000)
+        try:
+            while True:
+                for frame in resampler.resample(await track.recv()):
+                    self._heard += frame.to_ndarray().tobytes()
+        except MediaStreamError:
+            return  # the other side has hung up
