@@ -5,12 +5,15 @@ The kubelet keeps 4096 bytes of it, so what does not fit is dropped here, knowin
 
 import dataclasses
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from botsession_contract.jsonform import PayloadError, decode, encode
 from botsession_contract.lifecycle import Cause, Farewell, Mode, Outcome, Reason, Step
+from botsession_contract.result import ResultError
+from botsession_contract.result import to_json as check_result
 
 #: The kubelet's bound on a termination message (k8s.io/api/core/v1, TerminationMessagePath).
 LARGEST_REPORT_BYTES: Final = 4096
@@ -18,6 +21,8 @@ MOST_TASK_NAMES: Final = 20
 LONGEST_TEXT: Final = 1024
 #: What is left of a text when even the bounded texts do not fit.
 SHORT_TEXT: Final = 160
+#: …and beside a result as large as it may be. JSON may take six bytes for one.
+SHORTEST_TEXT: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,33 +88,45 @@ class ExitReport:
     ending: Ending | None = None
     #: When the last client left; absent where one stayed until the session was ending.
     client_disconnected_at: datetime | None = None
+    #: What the bot handed over: any JSON that `result.to_json` takes.
+    result: Any = None
 
 
 def to_bytes(report: ExitReport) -> bytes:
-    """Serialise a report into at most LARGEST_REPORT_BYTES of UTF-8, dropping task names, then shortening texts."""
-    tasks = report.dangling_tasks
-    names = tuple(_clip(name, SHORT_TEXT) for name in tasks.names[:MOST_TASK_NAMES])
-    while True:
-        fitted = _with(report, names, LONGEST_TEXT)
-        if len(fitted) <= LARGEST_REPORT_BYTES:
-            return fitted
-        if not names:
-            return _with(report, (), SHORT_TEXT)
-        names = names[:-1]
+    """Serialise a report into at most LARGEST_REPORT_BYTES of UTF-8, dropping task names, then shortening texts.
+
+    What the bot handed over is kept whole: half of it would be another result.
+    """
+    fitted = (_with(report, names, longest) for names, longest in _bounds(report))
+    return next(each for each in fitted if len(each) <= LARGEST_REPORT_BYTES)
 
 
 def from_bytes(raw: bytes | str) -> ExitReport:
-    """Read a termination message; raise PayloadError when it is not a report."""
+    """Read a termination message; raise PayloadError when it is not a report.
+
+    The bot may have written it, over the supervisor's, and then not even its result is what it must be.
+    """
     try:
-        return decode(ExitReport, json.loads(raw))
-    except (json.JSONDecodeError, UnicodeDecodeError) as exc:
+        report = decode(ExitReport, json.loads(raw))
+        check_result(report.result)
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise PayloadError("the termination message is not JSON") from exc
+    except ResultError as exc:
+        raise PayloadError(str(exc)) from exc
+    return report
+
+
+def _bounds(report: ExitReport) -> Iterator[tuple[tuple[str, ...], int]]:
+    """Give which task names are kept and how long a text may be, from all that is wanted to what always fits."""
+    names = tuple(_clip(name, SHORT_TEXT) for name in report.dangling_tasks.names[:MOST_TASK_NAMES])
+    yield from ((names[:count], LONGEST_TEXT) for count in range(len(names), -1, -1))
+    yield from (((), longest) for longest in (SHORT_TEXT, SHORTEST_TEXT))
 
 
 def _with(report: ExitReport, names: tuple[str, ...], longest: int) -> bytes:
     bounded = dataclasses.replace(
         report,
-        frame=_clip(report.frame, SHORT_TEXT),
+        frame=_clip(report.frame, min(longest, SHORT_TEXT)),
         message=_clip(report.message, longest),
         stuck_at=_clip(report.stuck_at, longest),
         dangling_tasks=dataclasses.replace(report.dangling_tasks, names=names),

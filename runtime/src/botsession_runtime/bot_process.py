@@ -1,4 +1,4 @@
-"""Starts the bot. Imported before anything else, so it costs little: no asyncio, no dataclasses, no contract.
+"""Starts the bot. Imported before anything else, so it costs little: no asyncio, no dataclasses, no payloads.
 
 It reads the launch as plain JSON for the same reason; the supervisor decodes and checks all of it while the bot imports
 Pipecat.
@@ -11,7 +11,8 @@ import subprocess
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from botsession_runtime import memory
+from botsession_contract.result import RESULT_FILE_ENV
+from botsession_runtime import memory, result
 
 #: The environment variables that a bot's process gets from us. The first two are spelt again in `hook.wire`,
 #: which must stand alone; a test holds them together.
@@ -19,6 +20,8 @@ AGENT_FD_ENV = "BOTSESSION_AGENT_FD"
 STACK_FD_ENV = "BOTSESSION_STACK_FD"
 BOT_ENV = "BOTSESSION_BOT"
 LAUNCH_ENV = "BOTSESSION_LAUNCH"
+#: A command's body, as JSON: nobody could hand it over in another way.
+BODY_ENV = "BOTSESSION_BODY"
 SETUP_FILES_ENV = "PIPECAT_SETUP_FILES"
 HERE = Path(__file__).resolve().parent
 
@@ -31,6 +34,8 @@ class Bot(NamedTuple):
     agent: socket.socket
     #: Read end of the pipe for stack dumps.
     stacks: int
+    #: The file that takes the session's result.
+    result: int
     failure: str | None = None
     #: What the kernel said of the container's memory before the bot was there.
     memory_before: memory.Memory | None = None
@@ -42,11 +47,13 @@ def start(orders: dict[str, Any], environ: dict[str, str]) -> Bot:
     # Already there when the hook opens the wire: Pipecat's own idle timer must be set before the pipeline starts.
     ours.send(json.dumps(limit_order(orders.get("limits") or {})).encode() + b"\n")
     dumps, dump_target = os.pipe()
+    result_file = result.create_file()
     process, failure, before = None, None, memory.read()
     try:
         process = subprocess.Popen(
             command_line(orders),
-            env=bot_environment(orders, environ, theirs.fileno(), dump_target),
+            env=bot_environment(orders, environ, theirs.fileno(), dump_target)
+            | {RESULT_FILE_ENV: result.path_of(result_file)},
             pass_fds=(theirs.fileno(), dump_target),
             start_new_session=True,
         )
@@ -55,11 +62,11 @@ def start(orders: dict[str, Any], environ: dict[str, str]) -> Bot:
     theirs.close()
     os.close(dump_target)
     if process is None:
-        return Bot(None, ours, dumps, failure)
+        return Bot(None, ours, dumps, result_file, failure)
     # The supervisor reaps every child itself; Popen must not, nor warn that nobody did.
     process.returncode = 0
     memory.make_first_victim(process.pid, before.limit if before else None)
-    return Bot(process.pid, ours, dumps, memory_before=before)
+    return Bot(process.pid, ours, dumps, result_file, memory_before=before)
 
 
 def command_line(orders: dict[str, Any]) -> list[str]:
@@ -77,7 +84,8 @@ def bot_environment(orders: dict[str, Any], environ: dict[str, str], agent_fd: i
     files = [env.get(SETUP_FILES_ENV, ""), str(HERE / "agent.py")]
     env[SETUP_FILES_ENV] = os.pathsep.join(each for each in files if each)
     if orders.get("command"):
-        return without_our_path(env)
+        body = {} if orders.get("body") is None else orders["body"]
+        return without_our_path(env) | {BODY_ENV: json.dumps(body)}
     if HERE.parent.name != "site-packages":
         # The launcher is found where we are; it takes this out again before the bot is imported.
         env["PYTHONPATH"] = os.pathsep.join(each for each in (str(HERE.parent), env.get("PYTHONPATH", "")) if each)

@@ -10,11 +10,13 @@ from typing import Any, Final
 from botsession_contract.lifecycle import Cause, Farewell, Mode, Step
 from botsession_contract.report import DanglingTasks
 from botsession_runtime.memory import Memory
+from botsession_runtime.result import Result
 
 #: Names of the frames that end a pipeline.
 CANCEL_FRAME: Final = "CancelFrame"
 END_FRAMES: Final = frozenset({"EndFrame", "StopFrame"})
 NO_TASKS: Final = DanglingTasks()
+NO_RESULT: Final = Result()
 
 
 class Speech(StrEnum):
@@ -146,6 +148,8 @@ class Facts:
     exit: Exit | None = None
     #: The container's memory as it was at the exit, with the kernel's kills since the bot's start.
     memory: Memory | None = None
+    #: What the bot has handed over.
+    result: Result = NO_RESULT
 
     def rung(self, step: Step) -> Rung | None:
         """Give the last time that a step was taken."""

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from botsession_contract.report import ExitReport
+from botsession_contract.result import ResultError, to_json
 
 REDACTED: Final = "[redacted]"
 #: Shorter values are found by chance in text that has nothing to do with them.
@@ -58,14 +59,35 @@ def shorten(message: str) -> str:
 
 
 def without_secrets(report: ExitReport, secrets: tuple[str, ...]) -> ExitReport:
-    """Give the report with each text that the bot had a say in redacted."""
+    """Give the report with each text that the bot had a say in redacted, in its result too."""
     tasks = report.dangling_tasks
+    result, trouble = _told_result(report.result, secrets)
+    message = "; ".join(each for each in (report.message, trouble) if each) or None
     return replace(
         report,
-        message=shorten(redact(report.message, secrets)) if report.message else report.message,
+        message=shorten(redact(message, secrets)) if message else message,
         stuck_at=redact(report.stuck_at, secrets) if report.stuck_at else report.stuck_at,
         dangling_tasks=replace(tasks, names=tuple(redact(name, secrets) for name in tasks.names)),
+        result=result,
     )
+
+
+def _told_result(result: Any, secrets: tuple[str, ...]) -> tuple[Any, str | None]:
+    """Give the result without secrets; or, where what stands for them makes it too long, why there is none."""
+    told = _redacted(result, secrets)
+    try:
+        to_json(told)
+    except ResultError as exc:
+        return None, f"the result was not taken: without its secrets, {exc}"
+    return told, None
+
+
+def _redacted(value: Any, secrets: tuple[str, ...]) -> Any:
+    if isinstance(value, dict):
+        return {redact(key, secrets): _redacted(member, secrets) for key, member in value.items()}
+    if isinstance(value, list):
+        return [_redacted(item, secrets) for item in value]
+    return redact(value, secrets) if isinstance(value, str) else value
 
 
 def _is_secret(name: str) -> bool:

@@ -44,6 +44,7 @@ def conclude(facts: Facts, wall: Wall, now: float) -> ExitReport:
         client_connected_at=wall_time(facts.client_at, wall),
         ending=_final_ending(facts, wall),
         client_disconnected_at=wall_time(facts.left_at, wall),
+        result=facts.result.value,
     )
 
 
@@ -89,7 +90,7 @@ def ran_out_of_memory(facts: Facts) -> bool:
 
 def message_of(facts: Facts) -> str | None:
     """Say in a sentence what the enums cannot."""
-    told = (_trouble(facts), _killed(facts), _out_of_memory(facts), _alone(facts), facts.advice)
+    told = (_trouble(facts), _killed(facts), _out_of_memory(facts), _alone(facts), facts.advice, facts.result.trouble)
     return "; ".join(each for each in told if each) or None
 
 

@@ -34,6 +34,7 @@ from botsession_runtime.log import configure_log, log_event
 from botsession_runtime.poke import Poker
 from botsession_runtime.redact import find_secrets, without_secrets
 from botsession_runtime.report import conclude, ending_of, wall_time
+from botsession_runtime.result import read as read_result
 
 #: How long the sweep waits for killed processes to be gone, in seconds. One in the kernel's hands may never be.
 SWEEP_SECONDS = 1.0
@@ -362,6 +363,7 @@ class Supervisor:
                         await self._child_died.wait()
 
     def _conclude(self) -> None:
+        self.facts = replace(self.facts, result=read_result(self.bot.result))
         secrets = find_secrets(os.environ, self.launch.body, self.launch.secret_env)
         self.report = without_secrets(conclude(self.facts, self.wall, self._loop.time()), secrets)
         try:

@@ -85,6 +85,8 @@ def stripped(hint: Any) -> Any:
 def schema_of(hint: Any) -> Json:
     """Give the schema that a status field of this type must have, without descriptions and bounds."""
     hint = stripped(hint)
+    if hint is Any:
+        return {}
     if typing.get_origin(hint) is tuple:
         return {"type": "array", "items": schema_of(typing.get_args(hint)[0])}
     if dataclasses.is_dataclass(hint):

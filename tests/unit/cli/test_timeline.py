@@ -160,5 +160,12 @@ def test_summary_of_a_bad_end() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("result", "shown"), [({"booked": True, "note": "grüezi"}, '{"booked": true, "note": "grüezi"}'), (0, "0")]
+)
+def test_summary_shows_the_result(result: object, shown: str) -> None:
+    assert dict(summary(replace(DRAINED, result=result)))["result"] == shown
+
+
 def test_summary_of_a_session_that_is_not_over_is_empty() -> None:
     assert list(summary(RUNNING)) == []

@@ -44,6 +44,7 @@ REPORT = ExitReport(
     client_connected_at=at(3),
     ending=replace(ENDING, farewell=Farewell.CUT_SHORT),
     client_disconnected_at=at(4),
+    result={"booked": True, "slots": ["10:30", None], "note": "grüezi"},
 )
 LIMITS = SessionLimits(
     60.0, 300.0, ("BotSpeakingFrame", "UserSpeakingFrame"), IdlePrompt(240.0, "Are you still there?")

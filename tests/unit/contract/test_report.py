@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -21,14 +22,32 @@ from botsession_contract.report import (
     from_bytes,
     to_bytes,
 )
+from botsession_contract.result import LARGEST_RESULT_BYTES, ResultError, to_json
+
+
+def is_result(value: Any) -> bool:
+    try:
+        return bool(to_json(value))
+    except ResultError:
+        return False
+
+
+def filling(text: str) -> str:
+    """Give as much of a text as a result may hold."""
+    return next(text[:length] for length in range(len(text), 0, -1) if is_result(text[:length]))
+
 
 NOW = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 TIMES = ("finished_at", "started_at", "client_connected_at", "client_disconnected_at")
-FACTS = ("reason", "outcome", "exit_code", "timings", "ending", *TIMES)
+FACTS = ("reason", "outcome", "exit_code", "timings", "ending", "result", *TIMES)
 #: Any code point, lone surrogates too: a task may be named with one.
 ANYTHING = st.text(st.characters(), max_size=3000)
 MOMENTS = st.datetimes(timezones=st.just(UTC))
 SECONDS = st.none() | st.floats(0, 1e6)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63) + 1, 2**63 - 1) | st.floats(allow_nan=False) | st.text(),
+    lambda inside: st.lists(inside) | st.dictionaries(st.text(), inside),
+)
 REPORTS = st.builds(
     ExitReport,
     reason=st.sampled_from(Reason),
@@ -57,6 +76,8 @@ REPORTS = st.builds(
         st.none() | st.sampled_from(Farewell),
     ),
     client_disconnected_at=st.none() | MOMENTS,
+    # Strings take a result to its bound, with each way in which JSON writes them.
+    result=JSON.filter(is_result) | st.builds(str.__mul__, st.sampled_from("aä\x00🌍"), st.just(2046)).map(filling),
 )
 
 
@@ -102,6 +123,25 @@ def test_text_that_is_too_long_says_so() -> None:
     kept = from_bytes(to_bytes(report)).message
     assert kept is not None
     assert kept.endswith("…")
+
+
+def test_a_result_is_kept_whole_where_texts_are_shortened() -> None:
+    result = "r" * (LARGEST_RESULT_BYTES - 2)
+    report = ExitReport(Reason.COMPLETED, Outcome.DRAINED, NOW, message="m" * 1000, stuck_at="s" * 1000, result=result)
+    kept = from_bytes(to_bytes(report))
+    assert kept.result == result
+    assert (kept.message, kept.stuck_at) != (report.message, report.stuck_at)
+
+
+@pytest.mark.parametrize(
+    "result", ["9" * 30, "1e999", "[" * 1500 + "]" * 1500, f'"{LARGEST_RESULT_BYTES * "r"}"'], ids=lambda text: text[:9]
+)
+def test_report_with_a_result_that_no_status_could_hold_is_refused(result: str) -> None:
+    raw = to_bytes(ExitReport(Reason.COMPLETED, Outcome.DRAINED, NOW, result="here")).replace(
+        b'"here"', result.encode()
+    )
+    with pytest.raises(PayloadError):
+        from_bytes(raw)
 
 
 @pytest.mark.parametrize("raw", [b"", b"OOM", b"\xff", b'{"reason":"Completed"}', b"[]"])

@@ -245,6 +245,13 @@ def test_dangling_tasks_are_kept() -> None:
     assert finished(report(dangling_tasks=DanglingTasks(1, ("leak",)))).dangling_tasks == DanglingTasks(1, ("leak",))
 
 
+@pytest.mark.parametrize("result", [None, False, 0, "", [], {"booked": True, "snake_case": [None]}])
+def test_what_the_bot_handed_over_is_recorded_as_it_is(result: object) -> None:
+    recorded = finished(report(result=result))
+    assert recorded.result == result
+    assert decode(Status, encode(recorded)) == recorded
+
+
 WALKED: Final = taken(Cause.EVICTED, Mode.GRACEFUL, Step.END_FRAME, Step.KILL, since=9)
 
 

@@ -50,6 +50,24 @@ def test_hook_is_loaded_from_a_folder_that_is_on_nobodys_path(tmp_path: Path) ->
     assert found.stdout.splitlines() == ["['_botsession_hook']", "_botsession_hook.session", "True"]
 
 
+#: Loads the setup file, as a bot's own command line has it done, and hands a result over.
+GIVER = """
+import importlib.util, sys
+spec = importlib.util.spec_from_file_location("agent", sys.argv[1])
+spec.loader.exec_module(importlib.util.module_from_spec(spec))
+assert "botsession_runtime" not in sys.modules, "nobody asked for it"
+from botsession_runtime import set_result
+set_result({"booked": True})
+"""
+
+
+def test_bot_finds_our_package_where_its_image_has_none(tmp_path: Path) -> None:
+    (tmp_path / "bot.py").write_text(GIVER)
+    env = {"BOTSESSION_RESULT_FILE": str(tmp_path / "result")}
+    subprocess.run([sys.executable, "-I", "-S", tmp_path / "bot.py", agent.__file__], env=env, check=True)
+    assert json.loads((tmp_path / "result").read_text()) == {"booked": True}
+
+
 @pytest.mark.parametrize("value", [None, "", "7", "x:y", "-1:0", "0:1"])
 def test_process_without_a_supervisor_has_no_wire(value: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     if value is not None:

@@ -36,10 +36,17 @@ def test_hook_comes_after_the_images_own_setup_files(fd: int) -> None:
     assert env["PIPECAT_SETUP_FILES"] == f"theirs.py{os.pathsep}{HERE / 'agent.py'}"
 
 
-def test_target_gets_its_body_and_the_command_does_not(fd: int) -> None:
-    bot = json.loads(bot_environment(TARGET, {}, fd, fd)["BOTSESSION_BOT"])
-    assert bot == {"target": "bot.py", "body": {"a": 1}, "session": "support-42", "transport": None, "idle": None}
-    assert "BOTSESSION_BOT" not in bot_environment(COMMAND, {}, fd, fd)
+@pytest.mark.parametrize("body", [{"a": 1}, [], "", 0, False, "grüezi 🌍"])
+def test_target_and_command_get_the_body(body: object, fd: int) -> None:
+    bot = json.loads(bot_environment(TARGET | {"body": body}, {}, fd, fd)["BOTSESSION_BOT"])
+    assert bot == {"target": "bot.py", "body": body, "session": "support-42", "transport": None, "idle": None}
+    env = bot_environment(COMMAND | {"body": body}, {}, fd, fd)
+    assert json.loads(env["BOTSESSION_BODY"]) == body
+    assert "BOTSESSION_BOT" not in env
+
+
+def test_no_body_is_an_empty_one_for_a_command_as_in_pipecats_own_runner(fd: int) -> None:
+    assert bot_environment(COMMAND, {}, fd, fd)["BOTSESSION_BODY"] == "{}"
 
 
 def test_our_folder_is_taken_out_of_the_python_path() -> None:

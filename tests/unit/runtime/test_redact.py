@@ -86,6 +86,24 @@ def test_every_text_of_a_report_is_redacted() -> None:
     )
 
 
+def test_a_result_is_redacted_wherever_it_has_text() -> None:
+    result = {"sk-12345": ["sk-12345", {"url": "https://me:pw@host"}], "count": 12345, "ok": None}
+    report = ExitReport(Reason.COMPLETED, Outcome.DRAINED, datetime.now(UTC), result=result)
+
+    told = without_secrets(report, ("sk-12345",)).result
+
+    assert told == {"[redacted]": ["[redacted]", {"url": "https://[redacted]@host"}], "count": 12345, "ok": None}
+
+
+def test_a_result_that_is_too_long_without_its_secrets_is_not_taken() -> None:
+    report = ExitReport(Reason.COMPLETED, Outcome.DRAINED, datetime.now(UTC), None, "said", result="sk-123" * 330)
+
+    told = without_secrets(report, ("sk-123",))
+
+    assert told.result is None
+    assert str(told.message).startswith("said; the result was not taken: without its secrets, ")
+
+
 def test_a_report_without_texts_stays_as_it_is() -> None:
     report = ExitReport(Reason.COMPLETED, Outcome.DRAINED, datetime.now(UTC))
 

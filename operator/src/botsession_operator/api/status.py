@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from botsession_contract.lifecycle import Cause, Farewell, Mode, Outcome, Phase, Reason, ReportedBy, Step
 from botsession_contract.report import DanglingTasks, StepTaken
@@ -109,6 +109,8 @@ class Status:
     finish: Finish | None = None
     dangling_tasks: DanglingTasks | None = None
     timings: TimingsStatus | None = None
+    #: What the bot handed over.
+    result: Any = None
 
 
 def has_condition(status: Status | None, kind: ConditionType) -> bool:

@@ -1,5 +1,6 @@
 """A session's life as lines of text: what each change of status tells a person."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -104,6 +105,8 @@ def summary(status: Status) -> Iterator[tuple[str, str]]:
     if tasks and tasks.count:
         names = f" ({', '.join(tasks.names)})" if tasks.names else ""
         yield "tasks left behind", f"{tasks.count}{names}"
+    if status.result is not None:
+        yield "result", json.dumps(status.result, ensure_ascii=False)
 
 
 def _seconds(seconds: float) -> str:

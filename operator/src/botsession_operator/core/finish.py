@@ -6,7 +6,7 @@ was the operator who said so.
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from botsession_contract.lifecycle import Cause, Outcome, Reason, ReportedBy, Step
 from botsession_contract.report import DanglingTasks, Ending, ExitReport, Timings
@@ -55,6 +55,7 @@ class Conclusion:
     ending: Ending | None = None
     dangling_tasks: DanglingTasks | None = None
     timings: Timings = NO_TIMINGS
+    result: Any = None
 
 
 def conclude(observed: Observed, wanted: Wanted | None, now: datetime) -> Conclusion | None:
@@ -116,6 +117,7 @@ def _from_report(report: ExitReport, observed: Observed) -> Conclusion:
         ending=report.ending,
         dangling_tasks=report.dangling_tasks,
         timings=report.timings,
+        result=report.result,
     )
 
 

@@ -91,6 +91,7 @@ def _finished(observed: Observed, conclusion: Conclusion, wanted: Wanted | None)
         finish=finish,
         dangling_tasks=conclusion.dangling_tasks,
         timings=_timings(observed, started, conclusion.timings),
+        result=conclusion.result,
     )
 
 

@@ -1,0 +1,82 @@
+"""How a result gets from a bot to its supervisor."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from botsession_contract.result import RESULT_FILE_ENV, ResultError
+from botsession_runtime import set_result
+from botsession_runtime.result import MOST_BYTES_READ, Result, create_file, path_of, read
+
+
+@pytest.fixture
+def file(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """Give the file of a session that this process is the bot of."""
+    made = create_file()
+    monkeypatch.setenv(RESULT_FILE_ENV, path_of(made))
+    yield made
+    os.close(made)
+
+
+def test_result_that_is_handed_over_arrives(file: int) -> None:
+    set_result({"booked": True})
+    assert read(file) == Result({"booked": True})
+
+
+def test_the_last_result_counts_also_where_it_is_the_shorter_one(file: int) -> None:
+    set_result({"booked": True})
+    set_result([])
+    assert read(file) == Result([])
+
+
+def test_none_takes_back_what_was_handed_over(file: int) -> None:
+    set_result({"booked": True})
+    set_result(None)
+    assert read(file) == Result()
+
+
+def test_nothing_is_handed_over_where_nothing_was_written(file: int) -> None:
+    assert read(file) == Result()
+
+
+def test_result_that_is_refused_leaves_the_one_before(file: int) -> None:
+    set_result("kept")
+    with pytest.raises(ResultError):
+        set_result(float("nan"))
+    assert read(file) == Result("kept")
+
+
+def test_program_in_any_language_may_lay_out_its_json_as_it_likes(file: int) -> None:
+    Path(path_of(file)).write_text('{\n  "booked": true,\n  "note": "' + "n" * 1000 + '"\n}' + "\n" * 3000)
+    assert read(file) == Result({"booked": True, "note": "n" * 1000})
+
+
+@pytest.mark.parametrize(
+    ("written", "why"),
+    [
+        (b'{"booked": tr', "what was written to BOTSESSION_RESULT_FILE is not JSON"),
+        (b"\xff", "what was written to BOTSESSION_RESULT_FILE is not JSON"),
+        (b"[" * 5000, "what was written to BOTSESSION_RESULT_FILE is not JSON"),
+        (b"NaN", "a session's result must be JSON: Out of range float values are not JSON compliant"),
+        (b'"' + b"r" * 2048 + b'"', "a session's result may take 2048 bytes as compact JSON; this takes 2050"),
+        (b" " * (MOST_BYTES_READ + 1) + b"1", "its file is larger than 64 KiB"),
+    ],
+)
+def test_what_was_not_taken_is_told(file: int, written: bytes, why: str) -> None:
+    Path(path_of(file)).write_bytes(written)
+    value, trouble = read(file)
+    assert value is None
+    assert str(trouble).startswith(f"the result was not taken: {why}")
+
+
+def test_outside_of_a_session_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(RESULT_FILE_ENV, raising=False)
+    set_result({"booked": True})
+
+
+def test_outside_of_a_session_what_cannot_be_kept_is_refused_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(RESULT_FILE_ENV, raising=False)
+    with pytest.raises(ResultError):
+        set_result({"when": object()})
