@@ -1,5 +1,7 @@
 """A world in memory: the API server, its kubelets and the supervisors, driven by the test, on a clock that stands."""
 
+import asyncio
+import itertools
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -16,10 +18,12 @@ from botsession_contract.names import BOT_CONTAINER, SESSION_LABEL
 from botsession_contract.report import Ending, ExitReport, StepTaken, to_bytes
 from botsession_operator.api.spec import Json
 from botsession_operator.api.status import Status
+from botsession_operator.core.delivery import Answer, EventType, Reply
 from botsession_operator.core.news import News
 from botsession_operator.core.observe import Key, Pod, Session, SessionMetadata, Silence
 from botsession_operator.core.plan import Limits, PodDeletion
 from botsession_operator.core.pods import ENDED_SECONDS, Injection, PodSettings
+from botsession_operator.deliveries import Deliveries
 from botsession_operator.effects.objects import Objects
 from botsession_operator.errors import BudgetRefused, ExposureRefused, PodRefused
 from botsession_operator.metrics import Metrics
@@ -165,12 +169,18 @@ class FakeCluster:
     async def tell(self, session: Session, news: News) -> None:
         self.told.append(news)
 
+    def touch(self) -> None:
+        """Have the session looked at again."""
+        self.is_dirty = True
+
     def _changed(self, _: Json) -> None:
         self.is_dirty = True
 
     @property
     def finishes(self) -> list[Status]:
-        return [status for status in self.written if status.phase in FINISHED]
+        """Each finish that was recorded; what is written to it later is only what became of its events."""
+        written = (replace(status, webhook=None) for status in self.written if status.phase in FINISHED)
+        return [status for status, _ in itertools.groupby(written)]
 
 
 class FakeEstate:
@@ -238,11 +248,32 @@ class FakeControl:
         return supervisor if supervisor and supervisor.answers else None
 
 
+class FakeWebhook:
+    """The Webhook port to a receiver that answers as the test says, and else takes all."""
+
+    def __init__(self) -> None:
+        #: The id and the body of each message.
+        self.posted: list[tuple[str, Json]] = []
+        self.replies: list[Reply] = []
+
+    async def post(self, message_id: str, body: str) -> Reply:
+        self.posted.append((message_id, json.loads(body)))
+        return self.replies.pop(0) if self.replies else Reply(Answer.DELIVERED, "200")
+
+    @property
+    def events(self) -> list[str]:
+        """Tell what was sent, in its order."""
+        return [message_id.rpartition(".")[2] for message_id, _ in self.posted]
+
+
 class World:
     """One session, and everything that can happen to it."""
 
     def __init__(self) -> None:
         self.clock = FakeClock()
+        self.webhook: FakeWebhook | None = None
+        #: Gives all passes; None: each pass is a new operator's.
+        self.operator: Deps | None = None
         #: The present operator's; a new operator begins a new one.
         self.metrics = Metrics(CollectorRegistry())
         self.cluster = FakeCluster(self.clock.now)
@@ -251,16 +282,22 @@ class World:
     def deps(self) -> Deps:
         """Give what a newly started operator has."""
         self.metrics = Metrics(CollectorRegistry())
-        return Deps(self.cluster, self.control, self.clock, self.metrics, Limits(), POD_SETTINGS, CONTROL_KEY)
+        deps = Deps(self.cluster, self.control, self.clock, self.metrics, Limits(), POD_SETTINGS, CONTROL_KEY)
+        return replace(deps, deliveries=self._deliveries(self.webhook)) if self.webhook else deps
 
     async def settle(self, deps: Deps | None = None) -> None:
         """Give passes, as events and due looks ask for them, until nothing more is to be done now."""
         for _ in range(10):
             self.cluster.is_dirty = False
-            next_look = await reconcile(KEY, deps or self.deps())
+            next_look = await reconcile(KEY, deps or self.operator or self.deps())
+            await _others_end()
             if not self.cluster.is_dirty and (next_look is None or next_look > self.clock.now()):
                 return
         raise AssertionError("the passes do not come to rest")
+
+    def _deliveries(self, webhook: FakeWebhook) -> Deliveries:
+        events = frozenset(EventType)
+        return Deliveries(webhook, events, "tests", self.clock, lambda _: self.cluster.touch(), self.metrics)
 
     async def rest(self) -> None:
         """Settle, and let what is written only after a while be written too."""
@@ -388,6 +425,11 @@ class World:
             pod["status"].update(phase="Running" if others else phase, containerStatuses=[container, *others])
 
         self._change_pod(change)
+
+
+async def _others_end() -> None:
+    """Wait for what was begun and not waited for: it has nothing to wait for itself."""
+    await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})
 
 
 def _session_place(metadata: Json) -> tuple[str, str]:

@@ -4,6 +4,7 @@ import base64
 import re
 from datetime import timedelta
 from pathlib import Path
+from typing import Final
 
 import pytest
 import yaml
@@ -11,6 +12,7 @@ import yaml
 from botsession_contract.control import CONTROL_PORT, LIVEZ_PATH, READYZ_PATH
 from botsession_contract.names import PLURAL, SESSION_FINALIZER, SESSION_LABEL
 from botsession_operator.api.admission import admit
+from botsession_operator.core.delivery import EventType
 from botsession_operator.server import METRICS_PATH
 from botsession_operator.settings import read_settings
 from tests.chart.conftest import CHART, ROOT, Helm, Render, Rendered
@@ -210,6 +212,37 @@ def test_the_key_is_mounted_where_the_operator_looks(render: Render) -> None:
     assert environment(objects)["BOTSESSION_CONTROL_KEY_FILE"] == f"{mount['mountPath']}/control-key"
 
 
+LISTENED: Final = {"webhook__url": "https://example.com/hook", "webhook__existingSecret": "mine"}
+
+
+def test_nobody_is_told_of_sessions_by_default(render: Render) -> None:
+    objects = render()
+    assert [name for name in environment(objects) if "WEBHOOK" in name] == []
+    assert "webhook-secret" not in {volume["name"] for volume in pod(objects)["volumes"]}
+
+
+def test_the_operator_understands_its_webhook(render: Render, tmp_path: Path) -> None:
+    for file, content in (("key", "x" * 48), ("secret", "whsec_" + "A" * 32)):
+        (tmp_path / file).write_text(content)
+    narrowed = {"webhook__events": ["finished"], "webhook__source": "//prod", "webhook__patienceSeconds": 1500000}
+    values = environment(render(**LISTENED, **narrowed))
+    files = {"BOTSESSION_CONTROL_KEY_FILE": tmp_path / "key", "BOTSESSION_WEBHOOK_SECRET_FILE": tmp_path / "secret"}
+    settings = read_settings({**values, **{name: str(file) for name, file in files.items()}})
+    assert settings.webhook is not None
+    assert (settings.webhook.url, settings.webhook.source) == ("https://example.com/hook", "//prod")
+    assert settings.webhook.events == {EventType.FINISHED}
+    assert settings.limits.webhook_patience == timedelta(seconds=1500000)
+
+
+def test_the_webhooks_secret_is_mounted_where_the_operator_looks(render: Render) -> None:
+    objects = render(**LISTENED, webhook__existingSecretKey="key")
+    (volume,) = (volume for volume in pod(objects)["volumes"] if volume["name"] == "webhook-secret")
+    (mount,) = (mount for mount in pod(objects)["containers"][0]["volumeMounts"] if mount["name"] == "webhook-secret")
+    assert volume["secret"]["secretName"] == "mine"
+    assert volume["secret"]["items"] == [{"key": "key", "path": "secret"}]
+    assert environment(objects)["BOTSESSION_WEBHOOK_SECRET_FILE"] == f"{mount['mountPath']}/secret"
+
+
 def test_uninstalling_ends_all_sessions_before_anything_is_removed(render: Render) -> None:
     job = render().one("Job")
     assert job["metadata"]["annotations"]["helm.sh/hook"] == "pre-delete"
@@ -339,6 +372,9 @@ def test_alerts_can_be_labelled_for_their_prometheus(render: Render) -> None:
         ("runtime.injection=Sidecar", "value must be one of 'Auto', 'ImageVolume', 'InitContainer'"),
         ("workers=0", "minimum: got 0, want 1"),
         ("uninstall.timeoutSeconds=10m", "got string, want integer"),
+        ("webhook.url=https://example.com", "webhook.url needs webhook.existingSecret"),
+        ("webhook.url=example.com", "does not match pattern"),
+        ("webhook.events={ended}", "value must be one of 'started', 'finished'"),
         ("networkPolicy.enabled=true", "networkPolicy.enabled needs networkPolicy.namespaces"),
         ("serviceAccount.create=false", "serviceAccount.name must say which ServiceAccount to use"),
     ],

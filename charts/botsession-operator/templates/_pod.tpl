@@ -51,6 +51,20 @@ containers:
     value: {{ .Values.log.format }}
   - name: BOTSESSION_LOG_LEVEL
     value: {{ .Values.log.level }}
+  {{- with .Values.webhook }}
+  {{- if .url }}
+  - name: BOTSESSION_WEBHOOK_URL
+    value: {{ .url | quote }}
+  - name: BOTSESSION_WEBHOOK_SECRET_FILE
+    value: /etc/botsession-webhook/secret
+  - name: BOTSESSION_WEBHOOK_EVENTS
+    value: {{ join "," .events | quote }}
+  - name: BOTSESSION_WEBHOOK_SOURCE
+    value: {{ .source | quote }}
+  - name: BOTSESSION_WEBHOOK_PATIENCE_SECONDS
+    value: {{ int64 .patienceSeconds | quote }}
+  {{- end }}
+  {{- end }}
   ports:
   - name: http
     containerPort: 8475
@@ -81,6 +95,11 @@ containers:
   - name: control-key
     mountPath: /etc/botsession
     readOnly: true
+  {{- if .Values.webhook.url }}
+  - name: webhook-secret
+    mountPath: /etc/botsession-webhook
+    readOnly: true
+  {{- end }}
   - name: tmp
     mountPath: /tmp
 volumes:
@@ -91,6 +110,15 @@ volumes:
     items:
     - key: {{ .Values.controlKey.existingSecretKey }}
       path: control-key
+{{- if .Values.webhook.url }}
+- name: webhook-secret
+  secret:
+    secretName: {{ required "webhook.url needs webhook.existingSecret, the Secret with what its messages are signed with" .Values.webhook.existingSecret }}
+    defaultMode: 0440
+    items:
+    - key: {{ .Values.webhook.existingSecretKey }}
+      path: secret
+{{- end }}
 - name: tmp
   emptyDir:
     sizeLimit: 64Mi

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import structlog
 
+from botsession_operator.core.uninstall import NO_EVENTS
 from botsession_operator.effects import api
 from botsession_operator.effects.estate import KubernetesEstate
 from botsession_operator.effects.kubernetes import KubernetesCluster
@@ -50,7 +51,8 @@ async def uninstall(settings: Settings) -> None:
         estate = KubernetesEstate(connected, settings.namespaces, settings.deployment, settings.finalizer_policy)
         await estate.stop_operator()
         operating = asyncio.create_task(operate(connected, replace(settings, is_uninstalling=True), stop))
-        waiting = asyncio.create_task(wait_for_ends(estate, settings.uninstall_timeout))
+        events = settings.webhook.events if settings.webhook else NO_EVENTS
+        waiting = asyncio.create_task(wait_for_ends(estate, settings.uninstall_timeout, events=events))
         await asyncio.wait({operating, waiting}, return_when=asyncio.FIRST_COMPLETED)
         stop.set()
         await operating

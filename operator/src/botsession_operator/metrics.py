@@ -19,7 +19,9 @@ from prometheus_client.registry import Collector
 
 from botsession_contract.lifecycle import Farewell, Mode, Outcome, Phase, Reason, Step
 from botsession_operator.api.spec import SpecError
+from botsession_operator.api.status import Delivery
 from botsession_operator.core.counts import Count, Metric, Stage, TaskKind
+from botsession_operator.core.delivery import Answer, EventType
 from botsession_operator.core.observe import Key
 from botsession_operator.errors import Conflict, TransientError
 
@@ -90,6 +92,12 @@ class Metrics:
             ("action", "code"),
             registry=registry,
         )
+        self._delivered = Counter(
+            "botsession_webhook_deliveries",
+            "Tries to send an event to the webhook, by the event and what became of it",
+            ("event", "result"),
+            registry=registry,
+        )
         self._passes = Histogram("botsession_reconcile_seconds", "Passes", buckets=PASS, registry=registry)
         self._troubles = Counter(
             "botsession_reconcile_errors",
@@ -101,6 +109,8 @@ class Metrics:
             self._troubles.labels(trouble)
         for action, code in itertools.product(Action, NoCode):
             self._asked.labels(action, code)
+        for event, result in itertools.product(EventType, (*Answer, Delivery.GAVE_UP)):
+            self._delivered.labels(event, result)
 
     def count(self, counts: tuple[Count, ...]) -> None:
         """Count what a status tells that has been written."""
@@ -122,6 +132,10 @@ class Metrics:
     def asked(self, action: Action, code: int | NoCode) -> None:
         """Count a request to a supervisor."""
         self._asked.labels(action, _label(code)).inc()
+
+    def delivered(self, event: EventType, result: Answer | Delivery) -> None:
+        """Count what became of a try to send an event to the webhook, or that there is no other."""
+        self._delivered.labels(event, result).inc()
 
     def timed(self, do_pass: Pass) -> Pass:
         """Wrap a pass so that it is counted and timed; what it raises goes on to the queue."""

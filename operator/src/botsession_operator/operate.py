@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 import aiohttp
 import kopf
@@ -13,14 +14,16 @@ from prometheus_client import CollectorRegistry, disable_created_metrics
 from botsession_operator.clock import SystemClock
 from botsession_operator.core.observe import Key
 from botsession_operator.core.pods import PodSettings
+from botsession_operator.deliveries import Deliveries
 from botsession_operator.effects.control import HttpControl
 from botsession_operator.effects.kubernetes import KubernetesCluster
+from botsession_operator.effects.webhook import HttpWebhook
 from botsession_operator.handlers import Memo, make_registry, make_settings
 from botsession_operator.metrics import Metrics
 from botsession_operator.queue import WorkQueue
 from botsession_operator.reconcile import Deps, reconcile
 from botsession_operator.server import create_app
-from botsession_operator.settings import Settings
+from botsession_operator.settings import Settings, WebhookSettings
 
 log = structlog.get_logger("botsession")
 
@@ -34,7 +37,10 @@ async def operate(connected: client.ApiClient, settings: Settings, stop: asyncio
     metrics = Metrics(CollectorRegistry(), queue.__len__)
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(aiohttp.ClientSession())
-        deps = await _deps(connected, settings, clock, metrics, http)
+        deliveries = _deliveries(settings.webhook, clock, queue, metrics, http) if settings.webhook else None
+        if deliveries:
+            stack.push_async_callback(deliveries.close)
+        deps = replace(await _deps(connected, settings, clock, metrics, http), deliveries=deliveries)
         await _serve(stack, settings, queue, metrics, ready)
         log.info("operator started", injection=deps.pods.injection, namespaces=settings.namespaces or "all")
         work = asyncio.create_task(queue.work(metrics.timed(lambda key: reconcile(key, deps))))
@@ -63,6 +69,13 @@ async def _deps(
         exposure=settings.exposure,
         is_uninstalling=settings.is_uninstalling,
     )
+
+
+def _deliveries(
+    wanted: WebhookSettings, clock: SystemClock, queue: WorkQueue, metrics: Metrics, http: aiohttp.ClientSession
+) -> Deliveries:
+    webhook = HttpWebhook(http, wanted.url, wanted.secrets, clock)
+    return Deliveries(webhook, wanted.events, wanted.source, clock, queue.add, metrics)
 
 
 async def _serve(

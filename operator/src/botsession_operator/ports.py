@@ -1,4 +1,4 @@
-"""The two sides that the operator talks to, as Protocols: the cluster and the supervisors' control endpoints.
+"""Those that the operator talks to, as Protocols: the cluster, the supervisors' control endpoints, and a webhook.
 
 Each has a real implementation in `effects/`; `Cluster` has two. One set of contract tests holds them all.
 """
@@ -7,6 +7,7 @@ from typing import Protocol
 
 from botsession_contract.control import EndRequest, SessionPatch, SessionSnapshot
 from botsession_operator.api.spec import Json
+from botsession_operator.core.delivery import Reply
 from botsession_operator.core.news import News
 from botsession_operator.core.observe import Key, Pod, Session, SessionMetadata, Silence
 from botsession_operator.core.plan import PodDeletion
@@ -116,4 +117,12 @@ class Control(Protocol):
 
     async def adjust(self, pod: Pod, token: str, patch: SessionPatch) -> SessionSnapshot | Silence:
         """Tell the limits that have moved."""
+        ...
+
+
+class Webhook(Protocol):
+    """Whoever wants to hear of sessions. Nothing is raised: what is not taken has failed, and is sent again."""
+
+    async def post(self, message_id: str, body: str) -> Reply:
+        """Send a message once. What has been sent before bears the id that it had then."""
         ...

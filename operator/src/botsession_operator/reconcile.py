@@ -17,11 +17,12 @@ from botsession_operator.core.clock import Clock
 from botsession_operator.core.counts import counts
 from botsession_operator.core.eviction import BudgetChange
 from botsession_operator.core.exposure import Exposure, ExposureChange
-from botsession_operator.core.news import news
+from botsession_operator.core.news import news, undelivered
 from botsession_operator.core.observe import Key, Observed, Pod, PodState, Session, Silence, Trouble
 from botsession_operator.core.plan import Limits, Plan, make_plan
 from botsession_operator.core.pods import PodSettings, build_pod, pod_name
 from botsession_operator.core.status import Applied, derive_status
+from botsession_operator.deliveries import Deliveries
 from botsession_operator.errors import BudgetRefused, ExposureRefused, PodRefused
 from botsession_operator.metrics import Metrics
 from botsession_operator.ports import Cluster, Control
@@ -48,6 +49,8 @@ class Deps:
     exposure: Exposure = IN_THE_CLUSTER
     #: The operator is being uninstalled: every session is to end.
     is_uninstalling: bool = False
+    #: None where nobody wants to hear of sessions.
+    deliveries: Deliveries | None = None
 
 
 async def reconcile(key: Key, deps: Deps) -> datetime | None:
@@ -57,7 +60,7 @@ async def reconcile(key: Key, deps: Deps) -> datetime | None:
     except SpecError as exc:
         return await _let_unreadable_go(key, exc, deps)
     if observed is None:
-        deps.metrics.show(key, None)
+        _forget(key, deps)
         return None
     plan = make_plan(observed, deps.clock.now(), deps.limits)
     observed, applied = await apply(plan, observed, deps)
@@ -102,7 +105,8 @@ async def gather(key: Key, deps: Deps) -> Observed | None:
     pod = parse.parse_pod(raw_pod) if raw_pod else None
     control, has_budget = await _ask(session, pod, deps), await _has_budget(session, deps)
     url, is_exposed = exposure.url(session, deps.exposure), await _is_exposed(session, deps)
-    return Observed(session, pod, control, has_budget, is_exposed, url, deps.is_uninstalling)
+    deliveries = deps.deliveries.attempts(session) if deps.deliveries else {}
+    return Observed(session, pod, control, has_budget, is_exposed, url, deps.is_uninstalling, deliveries)
 
 
 async def apply(plan: Plan, observed: Observed, deps: Deps) -> tuple[Observed, Applied]:
@@ -129,10 +133,27 @@ async def apply(plan: Plan, observed: Observed, deps: Deps) -> tuple[Observed, A
     if plan.delete_session:
         await deps.cluster.delete_session(session)
         log.info("finished session deleted", session=str(session.key))
+    if deps.deliveries:
+        await _notify(plan, observed, deps.deliveries, deps)
     made = None if applied.budget_refusal else plan.budget
     exposed = None if applied.exposure_refusal else plan.exposure
     known = exposure.after(replace(observed, session=session, control=control), exposed)
     return eviction.after(known, made), applied
+
+
+async def _notify(plan: Plan, observed: Observed, deliveries: Deliveries, deps: Deps) -> None:
+    """Begin to send what is due, and tell of what will never be sent. What became of it is for another pass."""
+    for event in plan.deliver:
+        deliveries.send(observed.session, event)
+    for event in plan.give_up:
+        deliveries.give_up(observed.session, event)
+        await deps.cluster.tell(observed.session, undelivered(event, observed.deliveries[event]))
+
+
+def _forget(key: Key, deps: Deps) -> None:
+    deps.metrics.show(key, None)
+    if deps.deliveries:
+        deps.deliveries.forget(key)
 
 
 async def _has_budget(session: Session, deps: Deps) -> bool:

@@ -1,6 +1,8 @@
 """The operator's configuration: one frozen object, read from the environment in `__main__` and nowhere else."""
 
+import base64
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -8,6 +10,7 @@ from pathlib import Path
 from string import Template
 
 from botsession_operator.api.spec import Json
+from botsession_operator.core.delivery import EventType
 from botsession_operator.core.exposure import CLUSTER_URL, ROUTE_KINDS, VARIABLES, Exposure
 from botsession_operator.core.plan import Limits
 from botsession_operator.core.pods import Injection
@@ -17,6 +20,20 @@ LARGEST_PORT = 65535
 
 class SettingsError(ValueError):
     """The environment does not make sense; the message names the variable."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSettings:
+    """Who is to hear of sessions, and of what."""
+
+    #: BOTSESSION_WEBHOOK_URL.
+    url: str
+    #: From BOTSESSION_WEBHOOK_SECRET_FILE: messages are signed with each, the newer one first while one is replaced.
+    secrets: tuple[str, ...]
+    #: BOTSESSION_WEBHOOK_EVENTS, comma separated.
+    events: frozenset[EventType]
+    #: BOTSESSION_WEBHOOK_SOURCE: the `source` of each event, by which a receiver of several clusters tells them apart.
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +63,8 @@ class Settings:
     #: HOSTNAME: who Events are from.
     identity: str = "botsession-operator"
     limits: Limits = field(default_factory=Limits)
+    #: None: nobody.
+    webhook: WebhookSettings | None = None
     #: BOTSESSION_DEPLOYMENT, as namespace/name: the operator's own, which `uninstall` stops; None stops nothing.
     deployment: tuple[str, str] | None = None
     #: BOTSESSION_FINALIZER_POLICY: the MutatingAdmissionPolicyBinding that `uninstall` deletes, so that no new session
@@ -77,6 +96,8 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         log_format=_choice(environ, "BOTSESSION_LOG_FORMAT", ("json", "console")),
         log_level=_choice(environ, "BOTSESSION_LOG_LEVEL", ("info", "debug", "warning", "error")),
         kubeconfig=Path(environ["KUBECONFIG"]) if environ.get("KUBECONFIG") else None,
+        limits=Limits(webhook_patience=_seconds(environ, "BOTSESSION_WEBHOOK_PATIENCE_SECONDS", "3600")),
+        webhook=_webhook(environ) if environ.get("BOTSESSION_WEBHOOK_URL") else None,
         identity=environ.get("HOSTNAME", "botsession-operator"),
         finalizer_policy=environ.get("BOTSESSION_FINALIZER_POLICY") or None,
         deployment=_deployment(environ.get("BOTSESSION_DEPLOYMENT", "")),
@@ -93,13 +114,56 @@ def _required(environ: Mapping[str, str], name: str) -> str:
 
 def _control_key(environ: Mapping[str, str]) -> bytes:
     path = Path(_required(environ, "BOTSESSION_CONTROL_KEY_FILE"))
-    try:
-        key = path.read_bytes().strip()
-    except OSError as exc:
-        raise SettingsError(f"BOTSESSION_CONTROL_KEY_FILE: {path} cannot be read: {exc.strerror}") from exc
+    key = _read("BOTSESSION_CONTROL_KEY_FILE", path).strip()
     if len(key) < 32:  # HMAC-SHA256's key should be as long as its output (RFC 2104)
         raise SettingsError(f"BOTSESSION_CONTROL_KEY_FILE: {path} must hold at least 32 bytes")
     return key
+
+
+def _read(name: str, path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as exc:
+        raise SettingsError(f"{name}: {path} cannot be read: {exc.strerror}") from exc
+
+
+def _webhook(environ: Mapping[str, str]) -> WebhookSettings:
+    url = environ["BOTSESSION_WEBHOOK_URL"]
+    if not re.fullmatch(r"https?://[^\s/]+\S*", url):
+        raise SettingsError("BOTSESSION_WEBHOOK_URL must be a URL, for example https://example.com/botsessions")
+    return WebhookSettings(
+        url=url,
+        secrets=_webhook_secrets(Path(_required(environ, "BOTSESSION_WEBHOOK_SECRET_FILE"))),
+        events=_events(environ.get("BOTSESSION_WEBHOOK_EVENTS", ",".join(EventType))),
+        source=environ.get("BOTSESSION_WEBHOOK_SOURCE") or "botsession-operator",
+    )
+
+
+def _webhook_secrets(path: Path) -> tuple[str, ...]:
+    secrets = tuple(_read("BOTSESSION_WEBHOOK_SECRET_FILE", path).decode(errors="replace").split())
+    if not secrets or not all(_is_webhook_secret(secret) for secret in secrets):
+        raise SettingsError(
+            f"BOTSESSION_WEBHOOK_SECRET_FILE: {path} must hold whsec_ and the base64 of 24 to 64 random bytes"
+        )
+    return secrets
+
+
+def _is_webhook_secret(secret: str) -> bool:
+    try:
+        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except ValueError:
+        return False
+    return secret.startswith("whsec_") and 24 <= len(key) <= 64  # Standard Webhooks' own bounds
+
+
+def _events(text: str) -> frozenset[EventType]:
+    try:
+        events = frozenset(EventType(name.strip()) for name in text.split(",") if name.strip())
+    except ValueError as exc:
+        raise SettingsError(f"BOTSESSION_WEBHOOK_EVENTS may have {' and '.join(EventType)}: {exc}") from None
+    if not events:
+        raise SettingsError("BOTSESSION_WEBHOOK_EVENTS must name an event, or nothing would ever be sent")
+    return events
 
 
 def _injection(text: str) -> Injection | None:

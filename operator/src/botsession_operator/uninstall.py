@@ -10,9 +10,10 @@ from datetime import timedelta
 import structlog
 
 from botsession_operator.api.spec import Json
+from botsession_operator.core.delivery import EventType
 from botsession_operator.core.parse import parse_metadata, parse_pod
 from botsession_operator.core.plan import PodDeletion
-from botsession_operator.core.uninstall import still_to_end
+from botsession_operator.core.uninstall import NO_EVENTS, still_to_end
 from botsession_operator.errors import ClusterUnavailable, TransientError
 from botsession_operator.ports import Cluster, Estate
 
@@ -27,13 +28,21 @@ AT_ONCE = 16
 NAMED = 10
 
 
-async def wait_for_ends(estate: Estate, timeout: timedelta, look_every: timedelta = LOOK_EVERY) -> None:
-    """Return when all sessions are over and their pods are gone, or the time is up."""
+async def wait_for_ends(
+    estate: Estate,
+    timeout: timedelta,
+    look_every: timedelta = LOOK_EVERY,
+    events: frozenset[EventType] = NO_EVENTS,
+) -> None:
+    """Return when all sessions are over, a webhook has got the events that it wants, and the pods are gone.
+
+    Or when the time is up.
+    """
     left: tuple[str, ...] = ()
     try:
         async with asyncio.timeout(timeout.total_seconds()):
             while True:
-                left = await _look(estate, left)
+                left = await _look(estate, left, events)
                 if not left:
                     return
                 await asyncio.sleep(look_every.total_seconds())
@@ -59,9 +68,9 @@ async def let_all_go(estate: Estate, cluster: Cluster, wait: timedelta = LOOK_EV
     raise ClusterUnavailable("finalizers could not be taken off")
 
 
-async def _look(estate: Estate, before: tuple[str, ...]) -> tuple[str, ...]:
+async def _look(estate: Estate, before: tuple[str, ...], events: frozenset[EventType]) -> tuple[str, ...]:
     try:
-        left = still_to_end(await estate.sessions(), await estate.pods())
+        left = still_to_end(await estate.sessions(), await estate.pods(), events)
     except TransientError as exc:
         log.warning("sessions could not be read", error=str(exc))
         return before or ("unknown",)

@@ -210,7 +210,7 @@ def test_an_operator_on_its_way_out_may_have_recorded_the_ending_and_not_who_ask
 def test_a_finish_is_written_once() -> None:
     done = finished(report())
 
-    assert after(observed(session(done, generation=9, maxSessionDuration="1s"), ended("OOMKilled"))) is done
+    assert after(observed(session(done, generation=9, maxSessionDuration="1s"), ended("OOMKilled"))) == done
 
 
 def test_a_finish_tells_how_long_the_conversation_lasted() -> None:

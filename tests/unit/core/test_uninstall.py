@@ -8,6 +8,7 @@ from botsession_contract.jsonform import encode
 from botsession_contract.lifecycle import Phase
 from botsession_contract.names import REPORT_FINALIZER, SESSION_FINALIZER
 from botsession_operator.api.spec import Json
+from botsession_operator.core.delivery import EventType
 from botsession_operator.core.uninstall import still_to_end
 from tests.builders import raw_session, status
 
@@ -33,6 +34,22 @@ def recorded(phase: str, **metadata: Any) -> Json:
 )
 def test_sessions_that_are_waited_for(seen: Json, is_waited_for: bool) -> None:
     assert still_to_end([seen], []) == (("session bots/support-42",) if is_waited_for else ())
+
+
+@pytest.mark.parametrize(
+    ("webhook", "events", "is_waited_for"),
+    [
+        pytest.param({"finished": "Pending"}, EventType, True, id="its receiver has not heard of it"),
+        pytest.param({"started": "Pending", "finished": "Gone"}, EventType, True, id="nor of its start"),
+        pytest.param({"started": "GaveUp", "finished": "Delivered"}, EventType, False, id="nothing is to be sent"),
+        pytest.param({"finished": "Pending"}, [EventType.STARTED], False, id="nobody wants to hear of it any more"),
+        pytest.param({"finished": "Pending"}, [], False, id="there is no webhook any more"),
+    ],
+)
+def test_sessions_that_a_webhook_is_to_hear_of(webhook: Json, events: list[EventType], is_waited_for: bool) -> None:
+    seen = recorded(Phase.SUCCEEDED, **HELD)
+    seen["status"]["webhook"] = webhook
+    assert bool(still_to_end([seen], [], frozenset(events))) is is_waited_for
 
 
 @pytest.mark.parametrize(

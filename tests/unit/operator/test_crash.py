@@ -6,6 +6,7 @@ out. A new operator, which knows nothing but what it can read, goes on.
 
 import contextlib
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ from botsession_operator.metrics import Metrics
 from botsession_operator.ports import Cluster, Control
 from botsession_operator.reconcile import Deps
 from tests.builders import KEY, samples
-from tests.fakes import World
+from tests.fakes import FakeWebhook, World
 
 WRITES: Final = {
     "set_session_finalizers",
@@ -48,6 +49,7 @@ class Fate:
         self.written = 0
         #: Whether an operator died after it had recorded the finish, and before it could count it.
         self.has_lost_the_count = False
+        self._has_recorded = False
         self._dies_at = dies_at
         self._after = after
 
@@ -57,8 +59,10 @@ class Fate:
         if dies and not self._after:
             raise Died
         result = await write(*args)
+        records = write.__name__ == "write_status" and "finish" in args[2] and not self._has_recorded
+        self._has_recorded |= records
         if dies:
-            self.has_lost_the_count |= write.__name__ == "write_status" and "finish" in args[2]
+            self.has_lost_the_count |= records
             raise Died
         return result
 
@@ -102,7 +106,7 @@ class Mortals:
         deps = self.world.deps()
         self.metrics.append(deps.metrics)
         cluster, control = Mortal(deps.cluster, self.fate), Mortal(deps.control, self.fate)
-        return Deps(cluster, control, deps.clock, deps.metrics, deps.limits, deps.pods, deps.control_key)
+        return replace(deps, cluster=cluster, control=control)
 
 
 Story = Callable[[World, Mortals], Awaitable[None]]
@@ -230,8 +234,8 @@ STORIES: Final[dict[Story, tuple[Reason, Outcome]]] = {
 }
 
 
-async def live(story: Story, fate: Fate) -> Mortals:
-    operators = Mortals(World(), fate)
+async def live(story: Story, fate: Fate, world: World | None = None) -> Mortals:
+    operators = Mortals(world or World(), fate)
     await story(operators.world, operators)
     await operators.settle()
     return operators
@@ -282,6 +286,21 @@ async def test_a_crash_at_any_write(story: Story, after: bool) -> None:
 async def test_a_second_crash_soon_after_the_first(story: Story, after: bool) -> None:
     for write in range(1, MOST_WRITES + 1):
         check(await live(story, Fate(write, write + 1, write + 3, after=after)), story)
+
+
+@each_story
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+async def test_a_crash_at_any_write_keeps_no_event_from_the_webhook(story: Story, after: bool) -> None:
+    for write in range(1, MOST_WRITES + 1):
+        world = World()
+        webhook = world.webhook = FakeWebhook()
+        operators = await live(story, Fate(write, after=after), world)
+        check(operators, story)
+        has_started = any(status.started_at for status in world.cluster.finishes)
+        assert {*webhook.events} == ({"started", "finished"} if has_started else {"finished"})
+        for message_id in {message_id for message_id, _ in webhook.posted}:
+            first, *others = [body for sent_as, body in webhook.posted if sent_as == message_id]
+            assert all(body == first for body in others), "one id, two messages"
 
 
 @each_story

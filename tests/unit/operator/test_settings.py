@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from botsession_operator.core.delivery import EventType
 from botsession_operator.core.exposure import Exposure
 from botsession_operator.core.pods import Injection
-from botsession_operator.settings import SettingsError, read_settings
+from botsession_operator.settings import SettingsError, WebhookSettings, read_settings
 
 
 @pytest.fixture
@@ -60,6 +61,64 @@ def test_how_sessions_are_reached_can_be_set(environ: dict[str, str]) -> None:
 
 def test_sessions_are_reached_inside_the_cluster_unless_said_otherwise(environ: dict[str, str]) -> None:
     assert read_settings(environ | {"BOTSESSION_EXPOSE_URL": ""}).exposure == Exposure()
+
+
+SECRETS = "whsec_" + "A" * 32, "whsec_" + "B" * 64
+
+
+@pytest.fixture
+def listened(environ: dict[str, str], tmp_path: Path) -> dict[str, str]:
+    """Give an environment with a webhook."""
+    secret = tmp_path / "secret"
+    secret.write_text("\n".join(SECRETS) + "\n")
+    where = {"BOTSESSION_WEBHOOK_URL": "https://example.com/hook", "BOTSESSION_WEBHOOK_SECRET_FILE": str(secret)}
+    return environ | where
+
+
+def test_nobody_hears_of_sessions_by_default(environ: dict[str, str]) -> None:
+    assert read_settings(environ).webhook is None
+
+
+def test_a_webhook_gets_all_events_by_default(listened: dict[str, str]) -> None:
+    settings = read_settings(listened)
+
+    expected = WebhookSettings("https://example.com/hook", SECRETS, frozenset(EventType), "botsession-operator")
+    assert (settings.webhook, settings.limits.webhook_patience) == (expected, timedelta(hours=1))
+
+
+def test_a_webhook_may_be_narrowed(listened: dict[str, str]) -> None:
+    narrow = {"EVENTS": "finished", "SOURCE": "//prod-eu", "PATIENCE_SECONDS": "60"}
+    settings = read_settings(listened | {f"BOTSESSION_WEBHOOK_{name}": value for name, value in narrow.items()})
+
+    expected = WebhookSettings("https://example.com/hook", SECRETS, frozenset({EventType.FINISHED}), "//prod-eu")
+    assert (settings.webhook, settings.limits.webhook_patience) == (expected, timedelta(minutes=1))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("URL", "example.com/hook", "BOTSESSION_WEBHOOK_URL must be a URL, for example https://"),
+        ("URL", "ftp://example.com", "BOTSESSION_WEBHOOK_URL must be a URL"),
+        ("SECRET_FILE", "", "BOTSESSION_WEBHOOK_SECRET_FILE must be set; the Helm chart does"),
+        ("SECRET_FILE", "/nowhere/secret", "/nowhere/secret cannot be read: No such file"),
+        ("SECRET_FILE", "/dev/null", "/dev/null must hold whsec_ and the base64 of 24 to 64 random bytes"),
+        ("EVENTS", "ended", "BOTSESSION_WEBHOOK_EVENTS may have started and finished: 'ended'"),
+        ("EVENTS", " ,", "BOTSESSION_WEBHOOK_EVENTS must name an event"),
+        ("PATIENCE_SECONDS", "1h", "must be a whole number of seconds, at least 1"),
+    ],
+)
+def test_a_webhook_that_makes_no_sense_is_told(listened: dict[str, str], name: str, value: str, sentence: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read_settings(listened | {f"BOTSESSION_WEBHOOK_{name}": value})
+
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize("secret", ["whsec_", "whsec_!" * 6, "A" * 32, "whsec_" + "A" * 28, "whsec_" + "A" * 88])
+def test_a_secret_that_is_none_is_told(listened: dict[str, str], tmp_path: Path, secret: str) -> None:
+    (tmp_path / "secret").write_text(secret)
+    with pytest.raises(SettingsError, match="must hold whsec_"):
+        read_settings(listened)
 
 
 @pytest.mark.parametrize(

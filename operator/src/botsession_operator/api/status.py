@@ -85,6 +85,23 @@ class TimingsStatus:
     listening: float | None = None
 
 
+class Delivery(StrEnum):
+    """What became of an event that a webhook is sent."""
+
+    PENDING = "Pending"  # it has happened, and its receiver was not seen to take it
+    DELIVERED = "Delivered"  # the receiver has taken it
+    GONE = "Gone"  # the receiver has answered that it wants no more of it
+    GAVE_UP = "GaveUp"  # nobody took it in time, and it is not tried again
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookStatus:
+    """`status.webhook`: how far the delivery of each event has got; absent for one that nobody wants."""
+
+    started: Delivery | None = None
+    finished: Delivery | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Status:
     """`status`. Absent members are not known yet."""
@@ -111,6 +128,7 @@ class Status:
     timings: TimingsStatus | None = None
     #: What the bot handed over.
     result: Any = None
+    webhook: WebhookStatus | None = None
 
 
 def has_condition(status: Status | None, kind: ConditionType) -> bool:

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from botsession_contract.lifecycle import Phase
 from botsession_operator.api.status import ConditionStatus, ConditionType, Status, find_condition
+from botsession_operator.core.delivery import Attempt, EventType
 
 
 class Severity(StrEnum):
@@ -29,6 +30,12 @@ def news(before: Status | None, after: Status) -> tuple[News, ...]:
     if before is None or before.phase is not after.phase:
         told.append(_entered(after))
     return tuple(item for item in told if item)
+
+
+def undelivered(event: EventType, attempt: Attempt) -> News:
+    """Give the Event for what the webhook will never be sent."""
+    note = f"nobody took {event} in {attempt.failures} tries; the last one: {attempt.trouble}"
+    return News(Severity.WARNING, "WebhookGaveUp", note)
 
 
 def _entered(status: Status) -> News | None:

@@ -3,7 +3,7 @@
 Raw API objects end here. Everything that decides reads these types.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, StrEnum, auto
 
@@ -13,6 +13,7 @@ from botsession_contract.names import REPORT_FINALIZER, SESSION_FINALIZER
 from botsession_contract.report import ExitReport
 from botsession_operator.api.spec import Spec
 from botsession_operator.api.status import Status
+from botsession_operator.core.delivery import Attempts
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -60,6 +61,7 @@ class Session(SessionMetadata):
     created_at: datetime
     spec: Spec
     status: Status | None
+    labels: dict[str, str] = field(default_factory=dict)
 
     @property
     def is_finished(self) -> bool:
@@ -161,6 +163,8 @@ class Observed:
     url: str | None = None
     #: Whether the operator is being uninstalled: nobody will look after the session any more.
     is_uninstalling: bool = False
+    #: The events that a webhook wants to be sent, and how far each has got.
+    deliveries: Attempts = field(default_factory=dict)
 
 
 def _without(ours: str, finalizers: tuple[str, ...]) -> tuple[str, ...]:

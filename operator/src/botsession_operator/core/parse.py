@@ -34,6 +34,7 @@ def parse_session(raw: Json) -> Session:
         created_at=parse_time(metadata["creationTimestamp"]),
         spec=parse_spec(raw["spec"]),
         status=_status(raw.get("status", {})),
+        labels=metadata.get("labels", {}),
     )
 
 

@@ -7,13 +7,14 @@ from enum import Enum, auto
 from typing import TypedDict
 
 from botsession_contract.control import EndRequest, SessionPatch
-from botsession_operator.core import endings, eviction, exposure, notice, retention, ttl
+from botsession_operator.core import endings, eviction, exposure, notice, notify, retention, ttl
+from botsession_operator.core.delivery import EventType
 from botsession_operator.core.endings import Wanted
 from botsession_operator.core.eviction import BudgetChange
 from botsession_operator.core.exposure import ExposureChange
 from botsession_operator.core.finish import Conclusion, conclude
 from botsession_operator.core.limits import news_for_supervisor
-from botsession_operator.core.observe import Observed, Pod, PodState, Session, Silence
+from botsession_operator.core.observe import Observed, Pod, PodState, Silence
 from botsession_operator.core.shutdown import ladder_length
 
 
@@ -35,6 +36,8 @@ class Limits:
     status_settle: timedelta = timedelta(seconds=5)
     #: An ending that its supervisor knows of is written after this: many are over by then, and then are one write.
     ending_settle: timedelta = timedelta(seconds=3)
+    #: An event that no webhook has taken by then is given up, and its session, if it is deleted, let go.
+    webhook_patience: timedelta = timedelta(hours=1)
 
 
 class PodDeletion(Enum):
@@ -67,6 +70,9 @@ class Plan:
     delete_session: bool = False
     #: The ending that is wanted, whether or not the supervisor could be told.
     wanted: Wanted | None = None
+    #: Events that the webhook is sent now, and those that it will never be sent.
+    deliver: tuple[EventType, ...] = ()
+    give_up: tuple[EventType, ...] = ()
     recheck_at: datetime | None = None
 
 
@@ -78,7 +84,17 @@ class Removals(TypedDict):
 
 
 def make_plan(observed: Observed, now: datetime, limits: Limits) -> Plan:
-    """Decide what to do about one session."""
+    """Decide what to do about one session, and about those who want to hear of it."""
+    plan, next_try = _plan(observed, now, limits), notify.next_try(observed)
+    return replace(
+        plan,
+        deliver=notify.due(observed, now, limits.webhook_patience),
+        give_up=notify.overdue(observed, now, limits.webhook_patience),
+        recheck_at=min((look for look in (plan.recheck_at, next_try) if look), default=None),
+    )
+
+
+def _plan(observed: Observed, now: datetime, limits: Limits) -> Plan:
     if observed.session.is_finished:
         return replace(_clean_up(observed, now, limits), **_removals(observed))
     wanted = endings.wanted_ending(observed, now)
@@ -107,10 +123,11 @@ def _clean_up(observed: Observed, now: datetime, limits: Limits) -> Plan:
     """The finish is recorded: let go of the pod, and of the session once no pod is left."""
     pod, session = observed.pod, observed.session
     if pod is None:
-        return replace(_expire(session, now, limits), release_session=session.is_held and session.is_deleting)
+        is_free = session.is_held and session.is_deleting and not notify.awaited(observed)
+        return replace(_expire(observed, now, limits), release_session=is_free)
     if retention.is_kept(session, pod):
         # Its report is copied, so whoever wants the pod gone shall not have to wait for the operator.
-        kept = _release(now, limits) if pod.is_held else _expire(session, now, limits)
+        kept = _release(now, limits) if pod.is_held else _expire(observed, now, limits)
         return replace(kept, end_sidecars=pod.has_sidecars and not pod.is_held)
     return Plan(
         delete_pod=_overdue(observed, None, now, limits) if pod.is_deleting else _parting(pod),
@@ -132,9 +149,12 @@ def _release(now: datetime, limits: Limits) -> Plan:
     return Plan(release_pod=True, recheck_at=now + limits.slow_recheck)
 
 
-def _expire(session: Session, now: datetime, limits: Limits) -> Plan:
-    """Delete a record whose time is over, or come back then."""
+def _expire(observed: Observed, now: datetime, limits: Limits) -> Plan:
+    """Delete a record whose time is over, or come back then. Nobody has to hear of it who has not yet."""
+    session = observed.session
     if ttl.is_expired(session, now):
+        if notify.awaited(observed):
+            return Plan()
         return Plan(delete_session=True, recheck_at=now + limits.slow_recheck)
     return Plan(recheck_at=ttl.expiry(session))
 

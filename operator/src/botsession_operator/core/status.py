@@ -9,7 +9,7 @@ from botsession_contract.lifecycle import Farewell, Outcome, Phase, ReportedBy, 
 from botsession_contract.report import StepTaken, Timings
 from botsession_operator.api.duration import format_duration
 from botsession_operator.api.status import EndingStatus, Status, TimingsStatus
-from botsession_operator.core import endings, exposure, skew
+from botsession_operator.core import endings, exposure, notify, skew
 from botsession_operator.core.conditions import claims, merge
 from botsession_operator.core.endings import Wanted
 from botsession_operator.core.finish import Conclusion
@@ -36,7 +36,10 @@ def derive_status(observed: Observed, plan: Plan, applied: Applied, now: datetim
     """Give the whole status after this pass; equal to the present one when nothing is new."""
     before = observed.session.status
     if before and observed.session.is_finished:
-        return before  # written once; observedGeneration tells of the spec that the session lived by
+        # Written once; observedGeneration tells of the spec that the session lived by. Only deliveries come later, and
+        # what is known of those is for nobody where the session goes.
+        goes = plan.release_session or plan.delete_session
+        return before if goes else replace(before, webhook=notify.after(observed, before))
     done = plan.conclusion
     draft = _finished(observed, done, plan.wanted) if done else _live(observed, plan, applied, now)
     said = (
@@ -44,7 +47,8 @@ def derive_status(observed: Observed, plan: Plan, applied: Applied, now: datetim
         *protection(observed, done or plan.wanted, applied.budget_refusal),
         *exposure.claims(observed, exposure.FINISHED if done else applied.exposure_refusal),
     )
-    return replace(draft, conditions=merge(before, said, observed.session.generation, now))
+    conditions = merge(before, said, observed.session.generation, now)
+    return replace(draft, conditions=conditions, webhook=notify.after(observed, draft))
 
 
 def _live(observed: Observed, plan: Plan, applied: Applied, now: datetime) -> Status:

@@ -1,0 +1,120 @@
+"""Deliveries on their way to a webhook. A pass only asks for them: a receiver that is slow holds no session up.
+
+What is kept here is how far each has got, and may be lost: what is still to be delivered is in the sessions.
+"""
+
+import asyncio
+import json
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from botsession_operator.api.status import Delivery
+from botsession_operator.core.clock import Clock
+from botsession_operator.core.cloudevent import cloud_event, event_id
+from botsession_operator.core.delivery import Answer, Attempt, Attempts, EventType, Reply
+from botsession_operator.core.observe import Key, Session
+from botsession_operator.metrics import Metrics
+from botsession_operator.ports import Webhook
+
+log = structlog.get_logger("botsession")
+
+FIRST_BACKOFF_SECONDS: Final = 1.0
+LONGEST_BACKOFF_SECONDS: Final = 300.0
+#: Messages that are sent at once; the others wait for their turn.
+AT_ONCE: Final = 16
+OUTCOMES: Final = {Answer.DELIVERED: Delivery.DELIVERED, Answer.GONE: Delivery.GONE}
+UNTRIED: Final = Attempt()
+
+
+class Deliveries:
+    """What the webhook is sent, by session and event."""
+
+    def __init__(
+        self,
+        webhook: Webhook,
+        events: frozenset[EventType],
+        source: str,
+        clock: Clock,
+        changed: Callable[[Key], None],
+        metrics: Metrics,
+    ) -> None:
+        self._webhook = webhook
+        self._events = events
+        self._source = source
+        self._clock = clock
+        #: Marks a session dirty, as a watch does.
+        self._changed = changed
+        self._metrics = metrics
+        self._attempts: dict[Key, dict[str, Attempt]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._turn = asyncio.Semaphore(AT_ONCE)
+
+    def attempts(self, session: Session) -> Attempts:
+        """Give how far each event has got that the webhook wants to be sent of a session."""
+        known = self._attempts.get(session.key, {})
+        return {event: known.get(event_id(session, event), UNTRIED) for event in self._events}
+
+    def send(self, session: Session, event: EventType) -> None:
+        """Begin to send an event; a pass is asked for when it is known what became of that."""
+        self._note(session, event, replace(self._attempt(session, event), is_under_way=True))
+        task = asyncio.create_task(self._send(session, event))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def give_up(self, session: Session, event: EventType) -> None:
+        """Have an event sent no more."""
+        self._metrics.delivered(event, Delivery.GAVE_UP)
+        attempt = self._attempt(session, event)
+        log.warning("event given up", session=str(session.key), event_type=event, tries=attempt.failures)
+        self._note(session, event, replace(attempt, outcome=Delivery.GAVE_UP))
+        self._changed(session.key)
+
+    def forget(self, key: Key) -> None:
+        """Forget a session that is gone."""
+        self._attempts.pop(key, None)
+
+    async def close(self) -> None:
+        """Let go of what is under way: whoever comes next sends it again."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _send(self, session: Session, event: EventType) -> None:
+        try:
+            async with self._turn:
+                body = json.dumps(cloud_event(session, event, self._source), ensure_ascii=False)
+                reply = await self._webhook.post(event_id(session, event), body)
+        except Exception as exc:  # a bug must not keep a session waiting for ever
+            log.exception("event not sent", session=str(session.key), event_type=event)
+            reply = Reply(Answer.FAILED, type(exc).__name__)
+        self._conclude(session, event, reply)
+
+    def _conclude(self, session: Session, event: EventType, reply: Reply) -> None:
+        self._metrics.delivered(event, reply.answer)
+        place = {"session": str(session.key), "event_type": event, "answer": reply.answer, "detail": reply.detail}
+        if reply.answer is Answer.FAILED:
+            log.warning("event not delivered", **place)
+        else:
+            log.info("event settled", **place)
+        if session.key in self._attempts:  # it may be gone by now
+            self._note(session, event, self._next(self._attempt(session, event), reply))
+        self._changed(session.key)
+
+    def _next(self, attempt: Attempt, reply: Reply) -> Attempt:
+        if reply.answer is not Answer.FAILED:
+            return Attempt(outcome=OUTCOMES[reply.answer])
+        ceiling = min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(attempt.failures, 16))
+        seconds = ceiling * random.uniform(0.5, 1)  # noqa: S311  # jitter, not a secret
+        next_at = self._clock.now() + timedelta(seconds=seconds)
+        return Attempt(failures=attempt.failures + 1, next_at=next_at, trouble=reply.detail)
+
+    def _attempt(self, session: Session, event: EventType) -> Attempt:
+        return self._attempts.get(session.key, {}).get(event_id(session, event), UNTRIED)
+
+    def _note(self, session: Session, event: EventType, attempt: Attempt) -> None:
+        self._attempts.setdefault(session.key, {})[event_id(session, event)] = attempt

@@ -1,0 +1,297 @@
+"""What whole passes do where a webhook wants to hear of sessions."""
+
+import asyncio
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from structlog.typing import EventDict
+
+from botsession_contract.lifecycle import Phase, Reason
+from botsession_operator.api.status import Delivery, WebhookStatus
+from botsession_operator.core.delivery import Answer, EventType, Reply
+from botsession_operator.core.observe import Observed
+from botsession_operator.core.plan import Limits
+from botsession_operator.deliveries import Deliveries
+from botsession_operator.reconcile import gather, reconcile
+from tests.builders import KEY, samples
+from tests.fakes import FakeWebhook, World
+from tests.unit.operator.lives import finish, talk
+
+FAILED, GONE = Reply(Answer.FAILED, "503"), Reply(Answer.GONE, "410")
+DELIVERED = Delivery.DELIVERED
+ALL_DELIVERED = WebhookStatus(DELIVERED, DELIVERED)
+PATIENCE = Limits().webhook_patience.total_seconds()
+
+
+@pytest.fixture
+def webhook(world: World) -> FakeWebhook:
+    """Have one operator look after the world, who has a webhook."""
+    world.webhook = FakeWebhook()
+    world.operator = world.deps()
+    return world.webhook
+
+
+def deliveries(world: World) -> Deliveries:
+    assert world.operator
+    assert world.operator.deliveries
+    return world.operator.deliveries
+
+
+def counted(world: World) -> dict[tuple[str, str], float]:
+    found = samples(world.metrics.registry, "botsession_webhook_deliveries_total")
+    return {(labels["event"], labels["result"]): value for labels, value in found if value}
+
+
+async def test_a_life_is_told_by_two_events_each_once(world: World, webhook: FakeWebhook) -> None:
+    await talk(world)
+    await world.rest()
+    assert (webhook.events, world.status.webhook) == (["started"], WebhookStatus(DELIVERED))
+
+    world.report(Reason.COMPLETED)
+    await world.rest()
+
+    assert (webhook.events, world.status.webhook) == (["started", "finished"], ALL_DELIVERED)
+    assert counted(world) == {("started", "Delivered"): 1, ("finished", "Delivered"): 1}
+
+
+async def test_an_event_costs_at_most_one_write_more(world: World, webhook: FakeWebhook) -> None:
+    unheard = World()
+    for each in (world, unheard):
+        await talk(each)
+        await each.rest()
+        each.report(Reason.COMPLETED)
+        await each.rest()
+
+    assert len(world.cluster.written) == len(unheard.cluster.written) + 2
+    assert all(status.webhook is None for status in unheard.cluster.written)
+
+
+async def test_a_delivery_is_recorded_with_the_next_write(world: World, webhook: FakeWebhook) -> None:
+    await finish(world, ttlAfterFinished="never")
+    await world.rest()
+
+    assert [status.webhook and status.webhook.started for status in world.cluster.written][-2:] == [DELIVERED] * 2
+
+
+async def test_a_receiver_that_fails_is_asked_again_later_each_time(world: World, webhook: FakeWebhook) -> None:
+    await talk(world)
+    webhook.replies = [FAILED] * 3
+    world.report(Reason.COMPLETED)
+    waits = []
+    while webhook.replies:
+        await world.settle()
+        look = await next_look(world)
+        assert look
+        waits.append((look - world.clock.now()).total_seconds())
+        world.clock.reach(look)
+    await world.rest()
+
+    assert all(0.5 * 2**n <= wait <= 2**n for n, wait in enumerate(waits))
+    assert webhook.events == ["started", *["finished"] * 4]
+    assert world.status.webhook == ALL_DELIVERED
+    assert counted(world)["finished", "Failed"] == 3
+
+
+async def test_a_receiver_that_wants_no_more_gets_no_more(world: World, webhook: FakeWebhook) -> None:
+    webhook.replies = [GONE, GONE]
+    await finish(world)
+    await world.rest()
+
+    assert webhook.events == ["started", "finished"]
+    assert world.status.webhook == WebhookStatus(Delivery.GONE, Delivery.GONE)
+
+
+async def test_what_nobody_takes_is_given_up_and_told(world: World, webhook: FakeWebhook) -> None:
+    await talk(world, ttlAfterFinished="never")
+    webhook.replies = [FAILED] * 100
+    world.report(Reason.COMPLETED)
+    await world.settle()
+    await wait(world, PATIENCE + 1)
+
+    assert world.status.webhook == WebhookStatus(DELIVERED, Delivery.GAVE_UP)
+    (told,) = [news for news in world.cluster.told if news.reason == "WebhookGaveUp"]
+    assert told.note.startswith("nobody took finished in ")
+    assert told.note.endswith(" tries; the last one: 503")
+    assert counted(world)["finished", "GaveUp"] == 1
+    assert 15 < webhook.events.count("finished") < 30, "an hour of tries, ever rarer"
+
+
+async def wait(world: World, seconds: float) -> None:
+    """Let time pass, with a pass whenever one is due."""
+    ends = world.clock.now() + timedelta(seconds=seconds)
+    while (look := await next_look(world)) and look < ends:
+        world.clock.reach(look)
+        await world.settle()
+    world.clock.reach(ends)
+    await world.settle()
+
+
+async def next_look(world: World) -> datetime | None:
+    assert world.operator
+    return await reconcile(KEY, world.operator)
+
+
+async def test_a_deleted_session_waits_until_its_finish_is_delivered(world: World, webhook: FakeWebhook) -> None:
+    await talk(world)
+    webhook.replies = [FAILED, FAILED]
+    world.delete()
+    await world.settle()
+    world.end_as_asked()
+    await world.settle()
+    assert not world.is_empty
+    assert not world.cluster.pods.names(), "only the record waits"
+
+    await wait(world, 5)
+
+    assert world.is_empty
+    assert webhook.events == ["started", *["finished"] * 3]
+    assert {body["data"]["reason"] for _, body in webhook.posted[1:]} == {"Deleted"}
+
+
+async def test_a_deleted_session_goes_when_its_finish_is_given_up(world: World, webhook: FakeWebhook) -> None:
+    await talk(world)
+    webhook.replies = [FAILED] * 100
+    world.delete()
+    await world.settle()
+    world.end_as_asked()
+    await wait(world, PATIENCE - 1)
+    assert not world.is_empty
+
+    await wait(world, 302)
+
+    assert world.is_empty
+
+
+async def test_a_session_that_expires_waits_until_its_finish_is_delivered(world: World, webhook: FakeWebhook) -> None:
+    await talk(world, ttlAfterFinished="0s")
+    webhook.replies = [FAILED]
+    world.report(Reason.COMPLETED)
+    await world.settle()
+    assert not world.is_empty
+
+    await wait(world, 2)
+
+    assert world.is_empty
+    assert webhook.events == ["started", "finished", "finished"]
+
+
+async def test_a_new_operator_sends_again_what_is_not_recorded_under_the_same_id(
+    world: World, webhook: FakeWebhook
+) -> None:
+    await talk(world)
+    await world.rest()
+    world.report(Reason.COMPLETED)
+    await world.settle()
+    assert world.status.webhook == WebhookStatus(DELIVERED, Delivery.PENDING), "it is not written yet"
+
+    world.operator = world.deps()
+    await world.rest()
+
+    assert webhook.events == ["started", "finished", "finished"]
+    assert webhook.posted[1] == webhook.posted[2]
+    assert world.status.webhook == ALL_DELIVERED
+
+
+async def test_what_was_over_before_there_was_a_webhook_is_not_sent(world: World) -> None:
+    await finish(world, ttlAfterFinished="never")
+    world.webhook = FakeWebhook()
+    world.operator = world.deps()
+    await world.rest()
+
+    assert world.webhook.posted == []
+    assert world.status.webhook is None
+
+
+async def test_a_session_without_a_webhook_any_more_waits_for_none(world: World, webhook: FakeWebhook) -> None:
+    webhook.replies = [FAILED] * 9
+    await finish(world)
+    world.webhook = world.operator = None
+    world.delete()
+    await world.settle()
+
+    assert world.is_empty
+
+
+class SlowWebhook(FakeWebhook):
+    """A receiver that answers when the test lets it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_asked = asyncio.Event()
+        self.may_answer = asyncio.Event()
+
+    async def post(self, message_id: str, body: str) -> Reply:
+        reply = await super().post(message_id, body)
+        self.is_asked.set()
+        await self.may_answer.wait()
+        return reply
+
+
+@pytest.fixture
+def slow(world: World) -> SlowWebhook:
+    return SlowWebhook()
+
+
+async def test_a_slow_receiver_holds_no_pass_up_and_is_asked_once_at_a_time(
+    world: World, webhook: FakeWebhook, slow: SlowWebhook
+) -> None:
+    await talk(world)
+    await world.rest()
+    looks = asyncio.Event()
+    patient = Deliveries(slow, frozenset(EventType), "tests", world.clock, lambda _: looks.set(), world.metrics)
+    assert world.operator
+    operator = replace(world.operator, deliveries=patient)
+    world.report(Reason.COMPLETED)
+    for _ in range(2):
+        await reconcile(KEY, operator)
+    await slow.is_asked.wait()
+    await reconcile(KEY, operator)
+    assert slow.events == ["finished"]
+    assert world.status.phase is Phase.SUCCEEDED
+
+    slow.may_answer.set()
+    await looks.wait()
+
+
+async def test_an_operator_that_leaves_lets_go_of_what_is_under_way(world: World, slow: SlowWebhook) -> None:
+    await finish(world)
+    world.webhook = None
+    patient = Deliveries(slow, frozenset(EventType), "tests", world.clock, lambda _: None, world.metrics)
+    session = (await gathered(world, patient)).session
+    patient.send(session, EventType.FINISHED)
+    await slow.is_asked.wait()
+    await patient.close()
+
+    assert patient.attempts(session)[EventType.FINISHED].is_under_way
+
+
+async def gathered(world: World, of: Deliveries) -> Observed:
+    seen = await gather(KEY, replace(world.deps(), deliveries=of))
+    assert seen
+    return seen
+
+
+async def test_a_bug_is_a_failure_and_not_an_end_without_end(
+    world: World, webhook: FakeWebhook, logs: list[EventDict]
+) -> None:
+    await finish(world)
+    session = (await gathered(world, deliveries(world))).session
+
+    deliveries(world).send(replace(session, status=None), EventType.STARTED)
+    await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})
+
+    attempt = deliveries(world).attempts(session)[EventType.STARTED]
+    assert (attempt.failures, attempt.trouble, attempt.is_under_way) == (1, "ValueError", False)
+    assert [log["event"] for log in logs if log["log_level"] == "error"] == ["event not sent"]
+
+
+async def test_a_session_that_is_gone_is_forgotten(world: World, webhook: FakeWebhook) -> None:
+    await finish(world)
+    session = (await gathered(world, deliveries(world))).session
+    world.delete()
+    await world.settle()
+    await world.settle()
+
+    assert world.is_empty
+    assert {attempt.outcome for attempt in deliveries(world).attempts(session).values()} == {None}
