@@ -3,20 +3,24 @@
 import asyncio
 import secrets
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 import aiohttp
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from botsession_contract.jsonform import decode
+from botsession_operator.api.duration import format_duration
 from botsession_operator.api.spec import EndNow, Json
 from botsession_operator.api.status import Status, awaits_caller
 from botsession_operator.cli.companion import PATIENCE_SECONDS, Companion
+from botsession_operator.cli.local_operator import LocalOperator
+from botsession_operator.cli.rehearsal import AS_IT_IS, Rehearsal
 from botsession_operator.cli.terminal import Terminal
 from botsession_operator.cli.timeline import Entry, entries
 from botsession_operator.clock import SystemClock
@@ -28,7 +32,6 @@ from botsession_operator.effects.control import HttpControl
 from botsession_operator.effects.local import LocalCluster
 from botsession_operator.effects.process import Place
 from botsession_operator.metrics import Metrics
-from botsession_operator.queue import WorkQueue
 from botsession_operator.reconcile import Deps, reconcile
 from botsession_operator.server import Poke, create_app
 
@@ -36,6 +39,8 @@ from botsession_operator.server import Poke, create_app
 LIMITS: Final = Limits(status_settle=timedelta(0), ending_settle=timedelta(0))
 #: Bots listen on this machine, whatever Service the operator would make.
 HERE: Final = Exposure("${scheme}://127.0.0.1:${port}${path}")
+#: How long a killed operator stays away, in seconds: long enough to miss something.
+ABSENCE_SECONDS: Final = 1.0
 
 
 @dataclass(slots=True)
@@ -43,39 +48,49 @@ class Run:
     """What a run in progress is made of."""
 
     cluster: LocalCluster
+    operator: LocalOperator
     key: Key
     terminal: Terminal
     #: Starts with the pipeline, or when the bot waits for its caller.
     companion: Companion | None
     changed: asyncio.Event
+    rehearsal: Rehearsal
     status: Status | None = None
     interrupts: int = 0
+    #: The watched files have changed.
+    is_outdated: bool = False
     call: asyncio.Task[None] | None = None
+    #: What is going on beside the session, until it is over.
+    background: set[asyncio.Task[None]] = field(default_factory=set)
 
 
-async def run_session(manifest: Json, place: Place, terminal: Terminal, companion: Companion | None) -> Status:
-    """Run an admitted manifest to its end and give the final status. Ctrl-C ends it gracefully, twice at once."""
+async def run_session(
+    manifest: Json, place: Place, terminal: Terminal, companion: Companion | None, rehearsal: Rehearsal = AS_IT_IS
+) -> Run:
+    """Run an admitted manifest to its end; the run has the final status. Ctrl-C ends it gracefully, twice at once."""
     changed, clock = asyncio.Event(), SystemClock()
-    queue = WorkQueue(clock)
 
     def mark(key: Key) -> None:
-        queue.add(key)
+        operator.mark(key)
         changed.set()
 
     cluster = LocalCluster(place, mark)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(cluster.close)
         http = await stack.enter_async_context(aiohttp.ClientSession())
-        metrics = Metrics(CollectorRegistry(), queue.__len__)
+        metrics = Metrics(CollectorRegistry(), lambda: len(operator))
         url = await stack.enter_async_context(_pokes(mark, metrics))
         # Nobody pulls the runtime here: it is imported from where this command runs.
         pods = PodSettings("", Injection.IMAGE_VOLUME, url)
-        control, key = HttpControl(http, metrics), secrets.token_bytes(32)
-        deps = Deps(cluster, control, clock, metrics, LIMITS, pods, key, exposure=HERE)
-        work = asyncio.create_task(queue.work(metrics.timed(lambda key: reconcile(key, deps))))
-        stack.push_async_callback(queue.drain, work)
-        run = Run(cluster, cluster.apply(_for_one_run(manifest)), terminal, companion, changed)
-        return await _follow(run)
+        control, token_key = HttpControl(http, metrics), secrets.token_bytes(32)
+        deps = Deps(cluster, control, clock, metrics, LIMITS, pods, token_key, exposure=HERE)
+        operator = LocalOperator(metrics.timed(lambda key: reconcile(key, deps)))
+        operator.start()
+        stack.push_async_callback(operator.stop)
+        key = cluster.apply(_for_one_run(manifest))
+        run = Run(cluster, operator, key, terminal, companion, changed, rehearsal)
+        await _follow(run)
+        return run
 
 
 def _for_one_run(manifest: Json) -> Json:
@@ -87,11 +102,13 @@ def _for_one_run(manifest: Json) -> Json:
     return {**manifest, "spec": {**manifest["spec"], **changes}}
 
 
-async def _follow(run: Run) -> Status:
+async def _follow(run: Run) -> None:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGINT, _interrupt, run)
     loop.add_signal_handler(signal.SIGTERM, _interrupt, run)
-    count = asyncio.create_task(_count(run))
+    _begin(run, _count(run))
+    if run.rehearsal.watched:
+        _begin(run, _watch(run, run.rehearsal.watched))
     try:
         while not _is_over(run):
             await run.changed.wait()
@@ -99,21 +116,63 @@ async def _follow(run: Run) -> Status:
             _tell(run)
         await _end_call(run)
     finally:
-        count.cancel()
-    assert run.status is not None  # noqa: S101  # a session that is over has one
-    return run.status
+        for task in run.background:
+            task.cancel()
+        await asyncio.gather(*run.background, return_exceptions=True)
 
 
 def _tell(run: Run) -> None:
     stored = run.cluster.sessions.get(run.key.namespace, run.key.name)
     if stored is None or "phase" not in stored.get("status", {}):
         return
-    status = decode(Status, stored["status"])
-    for entry in entries(run.status, status, datetime.now(UTC)):
+    status, before = decode(Status, stored["status"]), run.status
+    for entry in entries(before, status, datetime.now(UTC)):
         run.terminal.show(entry)
-    if run.companion and run.call is None and (status.started_at or awaits_caller(status)):
-        run.call = asyncio.create_task(run.companion.run())
     run.status = status
+    if status.started_at and not (before and before.started_at):
+        _started(run)
+    if run.rehearsal.victim and not (before and before.phase is status.phase) and not status.finish:
+        _begin(run, _kill_operator(run))
+
+
+def _started(run: Run) -> None:
+    if run.companion:
+        run.call = asyncio.create_task(run.companion.run())
+    if run.rehearsal.end_after is not None:
+        _begin(run, _end_after(run, run.rehearsal.end_after))
+
+
+def _begin(run: Run, what: Coroutine[Any, Any, None]) -> None:
+    run.background.add(asyncio.create_task(what))
+
+
+async def _end_after(run: Run, length: timedelta) -> None:
+    await asyncio.sleep(length.total_seconds())
+    run.terminal.show(
+        Entry(datetime.now(UTC), "rehearsal", f"{run.rehearsal.mode} end, after {format_duration(length)}")
+    )
+    _ask(run, EndNow(run.rehearsal.mode))
+
+
+async def _kill_operator(run: Run) -> None:
+    """Kill the operator, and bring another one to life a second later, which hears of every session, as from a list."""
+    await run.operator.kill()
+    run.terminal.show(Entry(datetime.now(UTC), "rehearsal", "the operator is killed"))
+    await asyncio.sleep(ABSENCE_SECONDS)
+    run.terminal.show(Entry(datetime.now(UTC), "rehearsal", "an operator starts"))
+    run.operator.start()
+    run.operator.mark(run.key)
+
+
+async def _watch(run: Run, folder: Path) -> None:
+    from botsession_operator.cli.watching import changes
+
+    async for paths in changes(folder):
+        run.is_outdated = True
+        names = ", ".join(sorted(path.name for path in paths))
+        run.terminal.show(Entry(datetime.now(UTC), "changed", f"{names}: starting anew"))
+        _ask(run, EndNow.IMMEDIATE)
+        return
 
 
 async def _end_call(run: Run) -> None:
@@ -136,12 +195,19 @@ def _interrupt(run: Run) -> None:
         return
     run.terminal.show(Entry(datetime.now(UTC), "trouble", _INTERRUPTED[min(run.interrupts, 2)]))
     end = EndNow.GRACEFUL if run.interrupts == 1 else EndNow.IMMEDIATE
+    _ask(run, end)
 
-    def ask(stored: Json) -> None:
-        stored["spec"]["end"] = end
-        stored["metadata"]["generation"] += 1
 
-    run.cluster.sessions.change(run.key.namespace, run.key.name, ask)
+def _ask(run: Run, end: EndNow) -> None:
+    """Write spec.end, as a user would; a session that is over is left alone."""
+
+    def write(stored: Json) -> None:
+        if stored["spec"]["end"] != EndNow.IMMEDIATE:
+            stored["spec"]["end"] = end
+            stored["metadata"]["generation"] += 1
+
+    if not _is_over(run):
+        run.cluster.sessions.change(run.key.namespace, run.key.name, write)
 
 
 async def _count(run: Run) -> None:

@@ -11,23 +11,10 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from botsession_contract.lifecycle import Phase
 from botsession_operator.api.status import Status
+from botsession_operator.cli.styles import STYLES
 from botsession_operator.cli.timeline import Entry, countdown
 
-STYLES: Final = {
-    Phase.PENDING: "dim",
-    Phase.STARTING: "cyan",
-    Phase.RUNNING: "bold green",
-    Phase.ENDING: "bold yellow",
-    Phase.SUCCEEDED: "bold green",
-    Phase.FAILED: "bold red",
-    "client": "blue",
-    "caller": "magenta",
-    "frame": "yellow",
-    "step": "yellow",
-    "trouble": "red",
-}
 TIME_WIDTH: Final = 9
 SUBJECT_WIDTH: Final = 10
 

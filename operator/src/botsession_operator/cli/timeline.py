@@ -62,7 +62,7 @@ def _frame_at(status: Status, finished_at: datetime) -> datetime:
 def _steps(before: Status | None, after: Status) -> Iterator[Entry]:
     known = before.ending.steps if before and before.ending else ()
     taken = after.ending.steps if after.ending else ()
-    yield from (Entry(each.at, "step", _STEPS[each.step]) for each in taken if each not in known)
+    yield from (Entry(each.at, "step", STEPS[each.step]) for each in taken if each not in known)
 
 
 def _troubles(before: Status | None, after: Status, now: datetime) -> Iterator[Entry]:
@@ -121,7 +121,7 @@ _EARLY = {
     Phase.SUCCEEDED: "over",
     Phase.FAILED: "over",
 }
-_STEPS = {
+STEPS = {
     Step.END_FRAME: "EndFrame queued: the bot finishes what it is saying",
     Step.CANCEL_FRAME: "CancelFrame: the bot falls silent",
     Step.FORCED_CANCEL_FRAME: "CancelFrame straight into the pipeline: an EndFrame is stuck",

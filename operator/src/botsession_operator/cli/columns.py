@@ -1,0 +1,97 @@
+"""Sessions as rows of a table, the way kubectl shows them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from botsession_contract.lifecycle import Phase
+from botsession_operator.api.duration import format_duration
+
+Json = dict[str, Any]
+NARROW: Final = ("NAME", "PHASE", "REASON", "OUTCOME", "DURATION", "LEFT", "AGE")
+WIDE: Final = ("POD", "NODE", "DEADLINE", "URL")
+#: Between two columns, in characters, as kubectl has it.
+GAP: Final = 3
+_NEVER: Final = "<none>"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Which columns a table has."""
+
+    is_wide: bool = False
+    has_namespaces: bool = False
+
+    @property
+    def head(self) -> tuple[str, ...]:
+        """Name the columns."""
+        first = ("NAMESPACE",) if self.has_namespaces else ()
+        return (*first, *NARROW, *(WIDE if self.is_wide else ()))
+
+
+def row(session: Json, layout: Layout, now: datetime) -> tuple[str, ...]:
+    """Give the cells of a session. A status that another version has written is shown as far as it is understood."""
+    metadata, status = session["metadata"], session.get("status") or {}
+    finish = status.get("finish") or {}
+    cells = [
+        *([metadata.get("namespace", "")] if layout.has_namespaces else []),
+        metadata["name"],
+        status.get("phase", Phase.PENDING),
+        finish.get("reason", ""),
+        finish.get("outcome", ""),
+        duration(status, now),
+        left(status, now),
+        age(time_of(metadata["creationTimestamp"]), now) if "creationTimestamp" in metadata else "",
+    ]
+    if layout.is_wide:
+        cells += [status.get(name, _NEVER) for name in ("podName", "nodeName", "deadline", "url")]
+    return tuple(str(cell) for cell in cells)
+
+
+def duration(status: Json, now: datetime) -> str:
+    """Tell how long the conversation lasted, or has lasted by now."""
+    if "duration" in status or "startedAt" not in status:
+        return str(status.get("duration", ""))
+    return format_duration(now - time_of(status["startedAt"]))
+
+
+def left(status: Json, now: datetime) -> str:
+    """Tell how long a conversation may still last."""
+    if status.get("phase") != Phase.RUNNING or "deadline" not in status:
+        return ""
+    return format_duration(time_of(status["deadline"]) - now)
+
+
+def age(since: datetime, now: datetime) -> str:
+    """Tell an age as kubectl does: the older, the coarser (k8s.io/apimachinery, duration.HumanDuration)."""
+    seconds = max(0, int((now - since).total_seconds()))
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
+    if seconds < 120:
+        return f"{seconds}s"
+    if minutes < 180:
+        return _two(minutes, "m", seconds % 60, "s") if minutes < 10 else f"{minutes}m"
+    if hours < 48:
+        return _two(hours, "h", minutes % 60, "m") if hours < 8 else f"{hours}h"
+    return _two(days, "d", hours % 24, "h") if days < 8 else f"{days}d"
+
+
+def lines(rows: Iterable[Sequence[str]], widths: Sequence[int]) -> list[str]:
+    """Set rows at the given widths; a cell that is wider pushes the others on."""
+    return [
+        "".join(f"{cell:<{width + GAP}}" for cell, width in zip(each, widths, strict=True)).rstrip() for each in rows
+    ]
+
+
+def widths(rows: Sequence[Sequence[str]]) -> list[int]:
+    """Give the width of each column."""
+    return [max(map(len, column)) for column in zip(*rows, strict=True)]
+
+
+def time_of(text: str) -> datetime:
+    """Read a time of the API server's."""
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _two(large: int, unit: str, small: int, smaller: str) -> str:
+    return f"{large}{unit}" + (f"{small}{smaller}" if small else "")

@@ -1,0 +1,77 @@
+"""`botsession describe`: what is known of one session, and a picture of its life."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from rich.console import Console
+from rich.text import Text
+
+from botsession_operator.api.duration import format_duration
+from botsession_operator.cli import options, picture
+from botsession_operator.cli.cluster import Cluster, Where
+from botsession_operator.cli.exits import Exit, Problem
+from botsession_operator.cli.record import Record, read
+from botsession_operator.cli.story import story
+from botsession_operator.cli.styles import STYLES
+from botsession_operator.cli.timeline import Entry
+
+
+def describe(
+    name: options.Name,
+    *,
+    namespace: options.Namespace = None,
+    context: options.Context = None,
+    kubeconfig: options.Kubeconfig = None,
+) -> None:
+    """Draw a session's life, and tell each moment of it."""
+    cluster = Cluster(Where(kubeconfig, context, namespace))
+    session = cluster.session(name)
+    record, now = read(session), datetime.now(UTC)
+    try:
+        events = cluster.events(session)
+    except Problem as problem:
+        if problem.code is not Exit.FORBIDDEN:
+            raise
+        events = []  # what the pod's Events would add is left out where they may not be read
+    console = Console(highlight=False)
+    for label, value in facts(record, now):
+        console.print(Text.assemble((f"{label + ':':<12}", "dim"), value), soft_wrap=True)
+    console.print()
+    for line, style in picture.draw(picture.bars(record, now), console.width):
+        console.print(Text(line, STYLES.get(style, style)), soft_wrap=True)
+    console.print()
+    for entry in story(record, events):
+        console.print(moment(entry, record.created_at), soft_wrap=True)
+
+
+def facts(record: Record, now: datetime) -> Iterator[tuple[str, str]]:
+    """Give what is known of a session at a glance."""
+    status, bot = record.status, record.spec["bot"]
+    yield "Session", f"{record.namespace}/{record.name}"
+    yield "Phase", str(status.phase)
+    if status.finish:
+        yield "Ended", f"{status.finish.reason} / {status.finish.outcome}"
+    yield "Bot", f"{bot.get('target') or ' '.join(bot.get('command', ()))} in {bot['image']}"
+    if status.pod_name:
+        yield "Pod", f"{status.pod_name} on {status.node_name}" if status.node_name else status.pod_name
+    if record.url:
+        yield "URL", record.url
+    if status.deadline and not status.finish:
+        moment = f"{status.deadline:%Y-%m-%d %H:%M:%S} UTC"
+        yield "Deadline", f"{moment}, in {format_duration(status.deadline - now)}"
+    if status.duration:
+        yield "Lasted", status.duration
+    if record.result is not None:
+        yield "Result", json.dumps(record.result, ensure_ascii=False)
+
+
+def moment(entry: Entry, since: datetime) -> Text:
+    """Write one moment: the time of day, the seconds since the creation, and what happened."""
+    seconds = f"{max(0.0, (entry.at - since).total_seconds()):+9.2f} s"
+    return Text.assemble(
+        (f"{entry.at:%H:%M:%S}", "dim"),
+        f"{seconds}  ",
+        (f"{entry.subject:<11}", STYLES.get(entry.subject, "")),
+        entry.text,
+    )

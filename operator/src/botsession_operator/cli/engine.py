@@ -1,0 +1,109 @@
+"""Look into a bot's image with the container engine of this machine, if there is one."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from typing import Any, Final
+
+from botsession_operator.cli.findings import Finding, Verdict
+
+Json = dict[str, Any]
+ENGINES: Final = ("docker", "podman")
+#: What a bot's image must have: see docs/bots.md.
+OLDEST_PYTHON: Final = (3, 11)
+OLDEST_PIPECAT: Final = (1, 3)
+#: How long looking may take, in seconds; nothing is pulled meanwhile.
+PATIENCE_SECONDS: Final = 120
+#: Runs in the image, on its interpreter, without a network. Imports nothing of the bot's, which might do anything.
+PROBE: Final = """
+import importlib.metadata, importlib.util, json, os, sys
+def version(name):
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+def found(target):
+    if not target:
+        return None
+    module, _, function = target.partition(":")
+    if module.endswith(".py"):
+        return os.path.exists(module)
+    sys.path.insert(0, os.getcwd())
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ImportError:
+        return False
+target = sys.argv[1]
+print(json.dumps({
+    "python": list(sys.version_info[:3]), "folder": os.getcwd(), "target": found(target),
+    "packages": {name: version(name) for name in ("pipecat-ai", "aiohttp", "loguru")},
+}))
+"""
+
+
+def look(image: str, target: str | None, python: str) -> Iterator[Finding]:
+    """Tell whether an image has what a bot needs; where nobody can look, say so."""
+    engine = next((found for found in ENGINES if shutil.which(found)), None)
+    if engine is None:
+        yield Finding(Verdict.WARN, f"The image {image} was not looked at: there is neither docker nor podman here.")
+        return
+    known = _run(engine, "image", "inspect", image)
+    if known.returncode:
+        yield Finding(
+            Verdict.WARN,
+            f"The image {image} was not looked at: {engine} does not have it here, or does not run.",
+            f"{engine} pull {image} brings it here.",
+        )
+        return
+    looked = _run(engine, "run", "--rm", "--network=none", f"--entrypoint={python}", image, "-c", PROBE, target or "")
+    if looked.returncode:
+        said = (looked.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        yield Finding(
+            Verdict.FAIL, f"{python} does not run in {image}: {said}", "spec.bot.python names the image's interpreter."
+        )
+        return
+    yield from judge(json.loads(looked.stdout), target)
+
+
+def judge(seen: Json, target: str | None) -> Iterator[Finding]:
+    """Say of what was seen in an image whether it is enough."""
+    yield _python(tuple(seen["python"]))
+    yield _pipecat(seen["packages"]["pipecat-ai"])
+    for name in ("aiohttp", "loguru"):
+        if seen["packages"][name] is None:
+            yield Finding(Verdict.FAIL, f"There is no {name} in the image.", "pip install pipecat-ai brings it along.")
+        else:
+            yield Finding(Verdict.OK, f"{name} {seen['packages'][name]}")
+    if seen["target"] is False:
+        yield Finding(
+            Verdict.FAIL,
+            f"There is no {target} in {seen['folder']}, the image's working directory.",
+            "spec.bot.target is a file there, or module:function.",
+        )
+    elif seen["target"]:
+        yield Finding(Verdict.OK, f"{target} is in {seen['folder']}")
+
+
+def _python(version: tuple[int, ...]) -> Finding:
+    text = ".".join(map(str, version))
+    if version[:2] < OLDEST_PYTHON:
+        return Finding(Verdict.FAIL, f"Python {text} is too old.", "A bot needs Python 3.11 or newer.")
+    return Finding(Verdict.OK, f"Python {text}")
+
+
+def _pipecat(version: str | None) -> Finding:
+    if version is None:
+        return Finding(
+            Verdict.FAIL, "There is no pipecat-ai for this interpreter.", "spec.bot.python names the one that has it."
+        )
+    if tuple(int(part) for part in version.split(".")[:2] if part.isdigit()) < OLDEST_PIPECAT:
+        return Finding(Verdict.FAIL, f"pipecat-ai {version} is too old.", "A bot needs pipecat-ai 1.3 or newer.")
+    return Finding(Verdict.OK, f"pipecat-ai {version}")
+
+
+def _run(*command: str) -> "subprocess.CompletedProcess[str]":
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(command, 1, "", f"it took longer than {PATIENCE_SECONDS} s")

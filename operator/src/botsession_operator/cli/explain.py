@@ -1,0 +1,24 @@
+"""`botsession why`."""
+
+from datetime import UTC, datetime
+
+from botsession_operator.cli import options
+from botsession_operator.cli.cluster import Cluster, Where
+from botsession_operator.cli.record import read
+from botsession_operator.cli.why import why as tell
+
+
+def why(
+    name: options.Name,
+    *,
+    namespace: options.Namespace = None,
+    context: options.Context = None,
+    kubeconfig: options.Kubeconfig = None,
+) -> None:
+    """Say why and how a session ended, and what to do about it."""
+    from rich.console import Console
+
+    record = read(Cluster(Where(kubeconfig, context, namespace)).session(name))
+    # A terminal wraps between words; a pipe gets one line.
+    console = Console(highlight=False, markup=False)
+    console.print(tell(record, datetime.now(UTC)), soft_wrap=not console.is_terminal)

@@ -1,0 +1,71 @@
+"""`botsession logs`."""
+
+from typing import Annotated, Any
+
+import typer
+
+from botsession_operator.api.duration import parse_duration
+from botsession_operator.cli import options
+from botsession_operator.cli.cluster import Cluster, Where
+from botsession_operator.cli.exits import Exit, Problem
+
+Json = dict[str, Any]
+
+
+def logs(
+    name: options.Name,
+    *,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as the log grows.")] = False,
+    tail: Annotated[int | None, typer.Option(help="Only so many last lines.", min=0)] = None,
+    since: Annotated[str | None, typer.Option(help="Only lines younger than this, for example 5m.")] = None,
+    timestamps: Annotated[bool, typer.Option("--timestamps", help="Begin each line with its time.")] = False,
+    namespace: options.Namespace = None,
+    context: options.Context = None,
+    kubeconfig: options.Kubeconfig = None,
+) -> None:
+    """Show the log of a session's bot.
+
+    The lines that start with "botsession:" are the supervisor's. A session's pod runs once, so there is no previous
+    log, and it goes when its report is copied, unless spec.podRetention keeps it.
+    """
+    cluster = Cluster(Where(kubeconfig, context, namespace))
+    session = cluster.session(name)
+    options_ = {
+        "follow": "true" if follow else None,
+        "tailLines": tail,
+        "sinceSeconds": _seconds(since),
+        "timestamps": "true" if timestamps else None,
+    }
+    try:
+        for line in cluster.log(pod_of(session), **options_):
+            typer.echo(line)
+    except Problem as problem:
+        raise _explained(problem, session) from None
+
+
+def pod_of(session: Json) -> str:
+    """Name a session's pod; raise Problem where none was made yet."""
+    name, pod = session["metadata"]["name"], session.get("status", {}).get("podName")
+    if not pod:
+        raise Problem(Exit.NOT_FOUND, f"{name} has no pod yet; botsession why {name} says what it waits for")
+    return str(pod)
+
+
+def _explained(problem: Problem, session: Json) -> Problem:
+    """Say why a log is not there, where that is known."""
+    name, retention = session["metadata"]["name"], session["spec"].get("podRetention")
+    if problem.code is Exit.NOT_FOUND and "finish" in session.get("status", {}):
+        kept = f"podRetention is {retention}; OnFailure or Always would have kept it"
+        return Problem(Exit.NOT_FOUND, f"{name} has ended, and its pod is gone with its log: {kept}")
+    if problem.code is Exit.REFUSED:
+        return Problem(Exit.NOT_FOUND, f"{name} has no log yet: {problem}")
+    return problem
+
+
+def _seconds(since: str | None) -> int | None:
+    if since is None:
+        return None
+    try:
+        return max(1, round(parse_duration(since).total_seconds()))
+    except ValueError as exc:
+        raise Problem(Exit.REFUSED, str(exc)) from exc

@@ -1,0 +1,46 @@
+"""The options that many commands share; each means what it means to kubectl."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+class Output(StrEnum):
+    """In which form something is shown."""
+
+    JSON = "json"
+    YAML = "yaml"
+    NAME = "name"
+    WIDE = "wide"
+
+
+def names(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Complete the names of sessions. What goes wrong here must not disturb who is typing."""
+    from botsession_operator.cli.cluster import Cluster, Where
+    from botsession_operator.cli.exits import Problem
+
+    given: dict[str, Any] = ctx.params
+    where = Where(given.get("kubeconfig"), given.get("context"), given.get("namespace"))
+    try:
+        listed = Cluster(where).sessions()["items"]
+    except Problem:
+        return []
+    found = (str(session["metadata"]["name"]) for session in listed)
+    return [name for name in found if name.startswith(incomplete)]
+
+
+Name = Annotated[str, typer.Argument(help="The session's name.", autocompletion=names, show_default=False)]
+Names = Annotated[list[str] | None, typer.Argument(help="Names of sessions.", autocompletion=names, show_default=False)]
+Namespace = Annotated[
+    str | None, typer.Option("--namespace", "-n", help="The namespace; that of the context otherwise.")
+]
+Everywhere = Annotated[bool, typer.Option("--all-namespaces", "-A", help="All namespaces.")]
+Context = Annotated[str | None, typer.Option(help="The kubeconfig's context to use.")]
+Kubeconfig = Annotated[
+    Path | None, typer.Option(help="The kubeconfig; $KUBECONFIG or ~/.kube/config otherwise.", show_default=False)
+]
+Selector = Annotated[str | None, typer.Option("--selector", "-l", help="Only sessions with these labels: a=b,c!=d.")]
+Form = Annotated[Output | None, typer.Option("--output", "-o", help="In another form.", show_default=False)]
+Watch = Annotated[bool, typer.Option("--watch", "-w", help="Go on, and show each change.")]

@@ -1,0 +1,91 @@
+"""Show objects: as a table, or in a form for programs. Without a terminal nothing is coloured or drawn."""
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import typer
+
+from botsession_contract.lifecycle import Phase
+from botsession_contract.names import GROUP
+from botsession_operator.cli.columns import Layout, lines, row, widths
+from botsession_operator.cli.options import Output
+
+Json = dict[str, Any]
+
+
+class Table:
+    """A table that may grow: what comes later keeps to the first rows' widths."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._widths: Sequence[int] = ()
+
+    def show(self, sessions: Sequence[Json]) -> None:
+        """Print rows; the first time below a head."""
+        rows = [row(session, self._layout, datetime.now(UTC)) for session in sessions]
+        if not self._widths:
+            rows = [self._layout.head, *rows]
+            self._widths = widths(rows)
+        for line, cells in zip(lines(rows, self._widths), rows, strict=True):
+            say(line, _colours(cells))
+
+
+def show_objects(found: Sequence[Json], form: Output | None, layout: Layout, *, is_list: bool) -> None:
+    """Print what was found; several objects are one List, as with kubectl."""
+    match form:
+        case Output.NAME:
+            for session in found:
+                typer.echo(name_of(session))
+        case Output.JSON | Output.YAML:
+            bare = [_without_bookkeeping(session) for session in found]
+            typer.echo(dump(_listed(bare) if is_list else bare[0], form))
+        case _:
+            Table(layout).show(found)
+
+
+def dump(data: Json, form: Output) -> str:
+    """Give data as JSON or YAML."""
+    if form is Output.JSON:
+        import json
+
+        return json.dumps(data, indent=4, ensure_ascii=False)
+    import yaml
+
+    return yaml.safe_dump(data, allow_unicode=True, width=1000).rstrip()
+
+
+def name_of(session: Json) -> str:
+    """Name a session as `-o name` does, for the next command."""
+    return f"botsession.{GROUP}/{session['metadata']['name']}"
+
+
+def say(text: str, colours: dict[str, str] | None = None) -> None:
+    """Print a line; on a terminal some words of it in their colour."""
+    if not (colours and sys.stdout.isatty()):
+        typer.echo(text)
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    line = Text(text)
+    for word, colour in colours.items():
+        line.highlight_words([f" {word} "], colour)
+    Console(highlight=False).print(line, soft_wrap=True)
+
+
+def _colours(cells: Sequence[str]) -> dict[str, str]:
+    from botsession_operator.cli.styles import STYLES
+
+    return {cell: STYLES[cell] for cell in cells if cell in {*Phase}}
+
+
+def _listed(found: list[Json]) -> Json:
+    return {"apiVersion": "v1", "items": found, "kind": "List", "metadata": {"resourceVersion": ""}}
+
+
+def _without_bookkeeping(session: Json) -> Json:
+    """Leave out who wrote which field, as kubectl does."""
+    metadata = {key: value for key, value in session["metadata"].items() if key != "managedFields"}
+    return {**session, "metadata": metadata}

@@ -1,0 +1,52 @@
+"""A session as the API server gives it, read for a person."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from botsession_contract.jsonform import PayloadError, decode
+from botsession_operator.api.status import Status
+from botsession_operator.cli.columns import time_of
+from botsession_operator.cli.exits import Exit, Problem
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One session."""
+
+    name: str
+    namespace: str
+    created_at: datetime
+    spec: Json
+    status: Status
+    #: Where a client connects, once that is known and where the transport has such a thing.
+    url: str | None = None
+    #: What the bot has handed over; any JSON.
+    result: Any = None
+
+    def since_creation(self, seconds: float | None) -> datetime | None:
+        """Give the moment that lies so many seconds after the creation."""
+        return None if seconds is None else self.created_at + timedelta(seconds=seconds)
+
+
+def read(session: Json) -> Record:
+    """Read a session; raise Problem where a newer operator has written what this version does not understand."""
+    metadata, raw = session["metadata"], session.get("status") or {}
+    try:
+        status = decode(Status, {"phase": "Pending", "observedGeneration": 0, **raw})
+    except PayloadError as exc:
+        raise Problem(
+            Exit.REFUSED,
+            f"this botsession is older than the cluster's operator: {exc}; botsession get -o yaml shows all",
+        ) from exc
+    return Record(
+        name=metadata["name"],
+        namespace=metadata.get("namespace", ""),
+        created_at=time_of(metadata["creationTimestamp"]),
+        spec=session["spec"],
+        status=status,
+        url=raw.get("url"),
+        result=raw.get("result"),
+    )

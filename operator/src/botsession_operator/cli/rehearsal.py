@@ -1,0 +1,30 @@
+"""What `botsession run` is to rehearse: an end that comes by itself, and faults."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+
+from botsession_contract.lifecycle import Mode
+
+
+class Victim(StrEnum):
+    """What a rehearsal kills."""
+
+    OPERATOR = "operator"  # whenever the session enters a phase; it is started anew a second later
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """How a run differs from one that is left alone."""
+
+    #: From the start of the pipeline; None: nobody asks for the end.
+    end_after: timedelta | None = None
+    #: How the end is asked for then.
+    mode: Mode = Mode.GRACEFUL
+    victim: Victim | None = None
+    #: A folder in which a change starts the session anew.
+    watched: Path | None = None
+
+
+AS_IT_IS = Rehearsal()

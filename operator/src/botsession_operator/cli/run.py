@@ -1,0 +1,84 @@
+"""`botsession run`: the command and its options. What carries it out is imported only then."""
+
+import shlex
+import shutil
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from botsession_contract.lifecycle import Mode
+from botsession_operator.api.duration import parse_duration
+from botsession_operator.cli.rehearsal import Rehearsal, Victim
+
+
+def _interpreter(given: str) -> str:
+    if shutil.which(given) is None:
+        raise typer.BadParameter(f"there is no program {given}")
+    return given
+
+
+def _words(given: str | None) -> list[str]:
+    try:
+        return shlex.split(given or "")
+    except ValueError as exc:
+        raise typer.BadParameter(f"{given!r} is not a command line: {exc}") from exc
+
+
+def _length(given: str | None) -> timedelta | None:
+    try:
+        return None if given is None else parse_duration(given)
+    except ValueError as exc:
+        raise typer.BadParameter(str(exc)) from exc
+
+
+def run(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A BotSession manifest (YAML).")],
+    *,
+    python: Annotated[
+        str,
+        typer.Option(
+            callback=_interpreter,
+            help="The interpreter that has Pipecat and this package; takes the place of spec.bot.python.",
+            show_default="the one that runs this command",
+        ),
+    ] = sys.executable,
+    caller: Annotated[
+        str | None,
+        typer.Option(
+            help="A command to run once the pipeline has started, or the bot waits for its caller; its lines are shown."
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(file_okay=False, help="A folder for the bot's log and exit report; a temporary one otherwise."),
+    ] = None,
+    end_after: Annotated[
+        str | None, typer.Option(metavar="DURATION", help="Ask for the end so long after the pipeline has started.")
+    ] = None,
+    mode: Annotated[Mode, typer.Option(help="How --end-after asks for the end.")] = Mode.GRACEFUL,
+    kill: Annotated[
+        Victim | None,
+        typer.Option(
+            help="Rehearse a fault: kill the operator whenever the session enters a phase; another starts 1 s later.",
+            show_default=False,
+        ),
+    ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Start anew when the manifest or a Python file beside it changes.")
+    ] = False,
+) -> None:
+    """Run a session on this machine, without a cluster.
+
+    It has the same checks, the same shutdown and the same status. The bot runs in the manifest's folder, as in its image's WORKDIR. Ctrl-C ends the session gracefully, a second one
+    at once. Exits with 0 when the session succeeded, 1 when it or the caller failed, 2 when the manifest or an option
+    is not acceptable.
+    """
+    watched = file.resolve().parent if watch else None
+    rehearsal = Rehearsal(_length(end_after), mode, kill, watched)
+    words = _words(caller)
+    from botsession_operator.cli.running import Order, run_all
+
+    raise typer.Exit(run_all(Order(file, python, words, output, rehearsal)))

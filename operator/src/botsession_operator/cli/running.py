@@ -1,0 +1,111 @@
+"""Carry out `botsession run`: once, or anew whenever a file has changed."""
+
+import asyncio
+import re
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import structlog
+import typer
+from rich.console import Console
+
+from botsession_contract.lifecycle import Phase
+from botsession_operator.api.status import Status
+from botsession_operator.cli.companion import Companion
+from botsession_operator.cli.exits import Exit, Problem
+from botsession_operator.cli.local_run import Run, run_session
+from botsession_operator.cli.manifests import admitted, read_manifest
+from botsession_operator.cli.rehearsal import Rehearsal
+from botsession_operator.cli.terminal import Terminal
+from botsession_operator.cli.timeline import summary
+from botsession_operator.effects.process import Place
+
+#: How much of a failed bot's log is shown.
+MOST_LINES: Final = 15
+#: A level as loguru writes it by default.
+_INFORMATION: Final = re.compile(r"\| (TRACE|DEBUG|INFO|SUCCESS) +\|")
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be run, and how."""
+
+    file: Path
+    python: str
+    caller: list[str]
+    #: Where the bot's log and its exit report go; None: a temporary folder.
+    output: Path | None
+    rehearsal: Rehearsal
+
+
+def run_all(order: Order) -> Exit:
+    """Run the session once or, watched, again and again."""
+    folder = order.output or Path(tempfile.mkdtemp(prefix="botsession-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    # Passes tell the timeline what they did; their log would only say it twice.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    watched = order.rehearsal.watched
+    return _again_and_again(order, folder, watched) if watched else run_once(order, folder)[0]
+
+
+def _again_and_again(order: Order, folder: Path, watched: Path) -> Exit:
+    """Run until Ctrl-C: anew when something has changed, at once or after the session's end."""
+    from botsession_operator.cli.watching import wait_for_change
+
+    while True:
+        try:
+            code, run_ = run_once(order, folder)
+        except Problem as problem:
+            typer.echo(f"botsession: {problem}", err=True)
+            code, run_ = problem.code, None
+        if run_ and run_.interrupts:
+            return code
+        if not (run_ and run_.is_outdated):
+            typer.echo(f"Waiting for a change in {watched}; Ctrl-C ends this.", err=True)
+            wait_for_change(watched)
+
+
+def run_once(order: Order, folder: Path) -> tuple[Exit, Run]:
+    """Run a session and sum it up; raise Problem where the manifest is not acceptable."""
+    manifest = admitted(read_manifest(order.file), "default")
+    key = manifest["metadata"]
+    terminal = Terminal(Console(highlight=False), f"{key['namespace']}/{key['name']}", datetime.now(UTC))
+    companion = Companion(order.caller, folder / "caller.log", terminal.show) if order.caller else None
+    log_path = folder / "bot.log"
+    with log_path.open("ab") as log, terminal:
+        log_start = log.tell()
+        place = Place(order.file.resolve().parent, folder.resolve(), order.python, log)
+        run_ = asyncio.run(run_session(manifest, place, terminal, companion, order.rehearsal))
+    assert run_.status is not None  # noqa: S101  # a session that is over has one
+    if companion:
+        terminal.recall(companion.afterwards)
+    lines = telling_lines(log_path.read_bytes()[log_start:])
+    if run_.status.phase is Phase.FAILED and not _is_located(run_.status) and lines:
+        terminal.quote("the end of the bot's log, without what is only information", lines)
+    terminal.sum_up([*summary(run_.status), *_kept(folder, run_.status, companion)])
+    is_good = run_.status.phase is Phase.SUCCEEDED and not (companion and companion.has_failed)
+    return Exit.OK if is_good else Exit.FAILED, run_
+
+
+def _is_located(status: Status) -> bool:
+    """Tell whether the line that matters is in the status; the stacks in the log then only repeat it."""
+    return bool(status.finish and status.finish.stuck_at)
+
+
+def _kept(folder: Path, status: Status, companion: Companion | None) -> Iterator[tuple[str, str]]:
+    if companion and companion.recording:
+        yield "recording", companion.recording
+    yield "bot's log", str(folder / "bot.log")
+    report = folder / f"{status.pod_name}.report.json"
+    if report.exists():
+        yield "exit report", str(report)
+
+
+def telling_lines(log: bytes) -> list[str]:
+    """Give the last lines of a bot's log that say what went wrong: warnings, errors and what has no level at all."""
+    lines = [line.rstrip() for line in log.decode(errors="replace").splitlines()]
+    return [line for line in lines if line and not _INFORMATION.search(line)][-MOST_LINES:]

@@ -1,0 +1,19 @@
+"""The colours of the terminal: one for each word that appears again and again."""
+
+from typing import Final
+
+from botsession_contract.lifecycle import Phase
+
+STYLES: Final[dict[str, str]] = {
+    Phase.PENDING: "dim",
+    Phase.STARTING: "cyan",
+    Phase.RUNNING: "bold green",
+    Phase.ENDING: "bold yellow",
+    Phase.SUCCEEDED: "bold green",
+    Phase.FAILED: "bold red",
+    "client": "blue",
+    "caller": "magenta",
+    "frame": "yellow",
+    "step": "yellow",
+    "trouble": "red",
+}

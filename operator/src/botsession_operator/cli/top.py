@@ -1,0 +1,110 @@
+"""`botsession top`: the live sessions, with the time that each still has."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from botsession_contract.lifecycle import FINISHED_PHASES, Phase
+from botsession_operator.cli import options
+from botsession_operator.cli.cluster import Cluster, Where
+from botsession_operator.cli.columns import age, duration, left, time_of
+from botsession_operator.cli.styles import STYLES
+
+Json = dict[str, Any]
+#: How often the cluster is asked, and how often the countdowns are renewed in between, in seconds.
+ASK_SECONDS: Final = 2.0
+TICK_SECONDS: Final = 0.25
+HEAD: Final = ("NAMESPACE", "NAME", "PHASE", "CLIENT", "TALKED", "LEFT", "AGE", "NODE")
+
+
+def top(
+    *,
+    namespace: options.Namespace = None,
+    all_namespaces: options.Everywhere = False,
+    selector: options.Selector = None,
+    once: Annotated[bool, typer.Option("--once", help="Show it once, without waiting.")] = False,
+    context: options.Context = None,
+    kubeconfig: options.Kubeconfig = None,
+) -> None:
+    """Watch the live sessions and the time that each has left.
+
+    Ctrl-C ends this. Who has less than a minute is shown in yellow. Without a terminal the table is printed once.
+    """
+    cluster, console = Cluster(Where(kubeconfig, context, namespace)), Console()
+
+    def ask() -> list[Json]:
+        items: list[Json] = cluster.sessions(everywhere=all_namespaces, selector=selector)["items"]
+        return items
+
+    if once or not console.is_terminal:
+        console.print(table(ask(), datetime.now(UTC)))
+        return
+    with Live(console=console, auto_refresh=False, screen=True) as live:
+        while True:
+            for moment in _ticks():
+                if moment == 0:
+                    found = ask()
+                live.update(table(found, datetime.now(UTC)), refresh=True)
+
+
+def table(sessions: list[Json], now: datetime) -> Table:
+    """Draw the live sessions, the one that ends first on top, and below them a count of all."""
+    living = sorted((each for each in sessions if phase_of(each) not in FINISHED_PHASES), key=_urgency)
+    drawn = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), caption=count(sessions), caption_justify="left")
+    for name in HEAD:
+        drawn.add_column(name, no_wrap=True)
+    for session in living:
+        drawn.add_row(*_cells(session, now), style=_style(session, now))
+    return drawn
+
+
+def count(sessions: list[Json]) -> str:
+    """Count sessions by their phase."""
+    phases = [phase_of(each) for each in sessions]
+    counted = [f"{phases.count(phase)} {phase}" for phase in Phase if phase in phases]
+    return ", ".join(counted) or "no sessions"
+
+
+def phase_of(session: Json) -> str:
+    """Give a session's phase."""
+    return str(session.get("status", {}).get("phase", Phase.PENDING))
+
+
+def _cells(session: Json, now: datetime) -> Iterator[str]:
+    metadata, status = session["metadata"], session.get("status") or {}
+    yield metadata.get("namespace", "")
+    yield metadata["name"]
+    yield phase_of(session)
+    yield "yes" if "clientConnectedAt" in status else ""
+    yield duration(status, now)
+    yield left(status, now)
+    yield age(time_of(metadata["creationTimestamp"]), now)
+    yield status.get("nodeName", "")
+
+
+def _urgency(session: Json) -> tuple[str, str]:
+    """Order by what ends first; what has no deadline yet comes last."""
+    return session.get("status", {}).get("deadline", "~"), session["metadata"]["name"]
+
+
+def _style(session: Json, now: datetime) -> str:
+    deadline = session.get("status", {}).get("deadline")
+    is_short = deadline is not None and (time_of(deadline) - now).total_seconds() < SHORT_SECONDS
+    return "yellow" if is_short and phase_of(session) == Phase.RUNNING else STYLES.get(phase_of(session), "")
+
+
+def _ticks() -> Iterator[int]:
+    """Let the time between two questions pass, tick by tick."""
+    for tick in range(round(ASK_SECONDS / TICK_SECONDS)):
+        yield tick
+        time.sleep(TICK_SECONDS)
+
+
+#: Who has less than this left is shown in yellow, in seconds.
+SHORT_SECONDS: Final = 60.0
