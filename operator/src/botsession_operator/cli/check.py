@@ -27,8 +27,9 @@ def check(
 ) -> None:
     """Check a manifest or an image before it is needed.
 
-    Would it be accepted, and is in the image what a bot needs? A manifest is checked here and, where a cluster can be reached, by its API server, without starting anything. The
-    image is looked into with this machine's docker or podman; what cannot be looked at is said.
+    Would it be accepted, and is in the image what a bot needs? A manifest is checked here and, where a cluster can be
+    reached, by its API server, without starting anything. The image is looked into with this machine's docker or
+    podman; what cannot be looked at is said.
     """
     from botsession_operator.cli.engine import look
 

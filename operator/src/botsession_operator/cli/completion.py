@@ -25,7 +25,8 @@ class Shell(StrEnum):
 def completion(shell: Annotated[Shell, typer.Argument(help="Your shell.", show_default=False)]) -> None:
     """Print the completion script of a shell.
 
-    It completes commands, options and names of sessions: `source <(botsession completion bash)`. `kubectl botsession` is completed by kubectl itself, once that is set up: `kubectl completion --help`.
+    It completes commands, options and names of sessions: `source <(botsession completion bash)`. `kubectl botsession`
+    is completed by kubectl itself, once that is set up: `kubectl completion --help`.
     """
     from typer.completion import get_completion_script  # type: ignore[attr-defined]  # documented, not exported
 

@@ -30,8 +30,8 @@ def end(
 ) -> None:
     """End a session, gracefully or at once.
 
-    Gracefully, the bot may finish its sentence and say goodbye. The session stays, with its record, until its ttlAfterFinished has passed. With --wait the exit code is 1 where it
-    Failed.
+    Gracefully, the bot may finish its sentence and say goodbye. The session stays, with its record, until its
+    ttlAfterFinished has passed. With --wait the exit code is 1 where it Failed.
     """
     if now and farewell is not None:
         raise Problem(Exit.REFUSED, "what ends --now says no --farewell")

@@ -1,9 +1,9 @@
 """Find the cluster and who we are, as kubectl does: --kubeconfig, $KUBECONFIG, ~/.kube/config, or the pod we run in.
 
-lightkube makes the connection: certificates, tokens, credential plugins. A command must answer at once, and lightkube is
-imported in 0.17 s where the official client takes 0.4 s and kr8s 0.45 s; it is MIT-licensed, typed and kept up. What
-kubectl does and lightkube does not is done here: several files in $KUBECONFIG, and credential plugins of the API version
-v1, which want to be told KUBERNETES_EXEC_INFO.
+lightkube makes the connection: certificates, tokens, credential plugins. A command must answer at once, and lightkube
+is imported in 0.17 s where the official client takes 0.4 s and kr8s 0.45 s; it is MIT-licensed, typed and kept up.
+What kubectl does and lightkube does not is done here: several files in $KUBECONFIG, and credential plugins of the API
+version v1, which want to be told KUBERNETES_EXEC_INFO.
 """
 
 import json

@@ -72,9 +72,9 @@ def run(
 ) -> None:
     """Run a session on this machine, without a cluster.
 
-    It has the same checks, the same shutdown and the same status. The bot runs in the manifest's folder, as in its image's WORKDIR. Ctrl-C ends the session gracefully, a second one
-    at once. Exits with 0 when the session succeeded, 1 when it or the caller failed, 2 when the manifest or an option
-    is not acceptable.
+    It has the same checks, the same shutdown and the same status. The bot runs in the manifest's folder, as in its
+    image's WORKDIR. Ctrl-C ends the session gracefully, a second one at once. Exits with 0 when the session
+    succeeded, 1 when it or the caller failed, 2 when the manifest or an option is not acceptable.
     """
     watched = file.resolve().parent if watch else None
     rehearsal = Rehearsal(_length(end_after), mode, kill, watched)
