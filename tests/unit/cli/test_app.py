@@ -1,10 +1,19 @@
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from botsession_operator.api.spec import SpecError
-from botsession_operator.cli.app import MOST_LINES, app, read_manifest, telling_lines
+from botsession_operator.cli.app import COMMANDS, app
+from botsession_operator.cli.exits import Exit, Problem
+from botsession_operator.cli.manifests import admitted, read_manifest
+from botsession_operator.cli.running import MOST_LINES, telling_lines
+
+SESSION = (
+    "{apiVersion: botsession.dev/v1alpha1, kind: BotSession, metadata: {%s}, spec: {bot: {image: b, target: c.py}}}"
+)
 
 
 def manifest(folder: Path, text: str | bytes) -> Path:
@@ -14,11 +23,12 @@ def manifest(folder: Path, text: str | bytes) -> Path:
 
 
 def test_manifest_without_a_namespace_lives_in_default(tmp_path: Path) -> None:
-    assert read_manifest(manifest(tmp_path, "metadata: {name: a}"))["metadata"]["namespace"] == "default"
+    read = admitted(read_manifest(manifest(tmp_path, SESSION % "name: a")), "default")
+    assert read["metadata"]["namespace"] == "default"
 
 
 def test_manifest_keeps_its_namespace(tmp_path: Path) -> None:
-    read = read_manifest(manifest(tmp_path, "metadata: {name: a, namespace: bots}"))
+    read = admitted(read_manifest(manifest(tmp_path, SESSION % "name: a, namespace: bots")), "default")
     assert read["metadata"]["namespace"] == "bots"
 
 
@@ -38,7 +48,7 @@ def test_empty_documents_do_not_count(tmp_path: Path) -> None:
     ],
 )
 def test_file_that_is_no_manifest_is_refused(text: str | bytes, sentence: str, tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match=sentence):
+    with pytest.raises(Problem, match=sentence):
         read_manifest(manifest(tmp_path, text))
 
 
@@ -48,11 +58,13 @@ def test_file_that_is_no_manifest_is_refused(text: str | bytes, sentence: str, t
         pytest.param(["--caller", "say 'hello"], "is not a command line", id="a quote that never ends"),
         pytest.param(["--python", "no-such-python"], "there is no program no-such-python", id="no interpreter"),
         pytest.param(["--output", __file__], "is a file", id="an output that is no folder"),
+        pytest.param(["--end-after", "soon"], "is not a duration", id="an end that is no time"),
+        pytest.param(["--kill", "node"], "operator", id="a victim that is not there"),
     ],
 )
 def test_option_that_makes_no_sense_is_refused(options: list[str], sentence: str, tmp_path: Path) -> None:
     result = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["run", str(manifest(tmp_path, "a: 1")), *options])
-    assert result.exit_code == 2
+    assert result.exit_code == Exit.REFUSED
     assert sentence in result.output
 
 
@@ -70,3 +82,52 @@ def test_log_of_a_failure_is_short() -> None:
     lines = telling_lines(b"line\n" * 100 + b"the last\n")
     assert len(lines) == MOST_LINES
     assert lines[-1] == "the last"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself_and_its_options(command: str) -> None:
+    result = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1"}).invoke(app, [command, "--help"], prog_name="botsession")
+    assert result.exit_code == Exit.OK
+    assert f"Usage: botsession {command}" in result.output
+
+
+def test_help_lists_every_command_and_the_exit_codes() -> None:
+    shown = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["--help"]).output
+    codes = shown.partition("Exit codes:")[2]
+    assert [name for name in COMMANDS if f"\n  {name} " not in shown] == []
+    assert re.findall(r"\d", codes) == [f"{code:d}" for code in Exit if code is not Exit.INTERRUPTED]
+
+
+def test_first_sentence_of_each_command_fits_into_the_list_of_a_narrow_terminal() -> None:
+    assert "..." not in CliRunner(env={"COLUMNS": "80"}).invoke(app, ["--help"]).output.partition("Commands:")[2]
+
+
+def test_command_that_is_not_there_is_refused() -> None:
+    assert CliRunner().invoke(app, ["explode"]).exit_code == Exit.REFUSED
+
+
+#: What only some commands need, and nobody should wait for who lists sessions or asks for help.
+HEAVY = ("aiohttp", "cel", "jsonschema", "kopf", "kr8s", "kubernetes", "prometheus_client", "structlog", "watchfiles")
+CALL = """
+import sys
+from botsession_operator.cli.app import app
+try:
+    app({arguments!r}, prog_name="botsession")
+except SystemExit:
+    pass
+print(sorted(sys.modules.keys() & {modules!r}), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "modules"),
+    [
+        pytest.param(["--help"], {*HEAVY, "lightkube", "httpx2", "yaml"}, id="help"),
+        pytest.param(["list", "--kubeconfig", "/nowhere"], {*HEAVY}, id="list"),
+        pytest.param(["why", "a", "--kubeconfig", "/nowhere"], {*HEAVY}, id="why"),
+    ],
+)
+def test_command_imports_only_what_it_needs(arguments: list[str], modules: set[str]) -> None:
+    code = CALL.format(arguments=arguments, modules=modules)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines()[-1] == "[]"

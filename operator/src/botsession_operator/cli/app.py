@@ -52,7 +52,7 @@ class Commands(TyperGroup):
         """Import a command; None when there is none of this name."""
         if cmd_name not in COMMANDS:
             return None
-        single = typer.Typer(add_completion=False)
+        single = typer.Typer(add_completion=False, rich_markup_mode=None)
         single.command(cmd_name, context_settings=_SETTINGS.get(cmd_name))(_function(cmd_name))
         return typer.main.get_command(single)
 

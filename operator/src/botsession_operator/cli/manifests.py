@@ -37,7 +37,7 @@ def admitted(manifest: Json, namespace: str) -> Json:
 
     metadata = manifest.get("metadata")
     if isinstance(metadata, dict):
-        metadata.setdefault("namespace", namespace)
+        manifest = {**manifest, "metadata": {"namespace": namespace, **metadata}}
     try:
         return admit(manifest)
     except SpecError as exc:

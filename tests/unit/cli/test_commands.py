@@ -1,0 +1,314 @@
+"""The commands, against an API server of the test's own: what they ask, print, and exit with."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from botsession_contract.jsonform import format_time
+from botsession_contract.lifecycle import Outcome, Reason
+from botsession_operator.cli.exits import Exit
+from tests.apiserver import ApiServer
+from tests.sessions import finished, running, stored
+from tests.unit.cli.conftest import Botsession
+
+Json = dict[str, Any]
+MANIFEST = {
+    "apiVersion": "botsession.dev/v1alpha1",
+    "kind": "BotSession",
+    "metadata": {"name": "hello"},
+    "spec": {"bot": {"image": "bot:1", "target": "bot.py"}},
+}
+OVER = finished(Reason.MAX_DURATION, Outcome.DRAINED)
+BROKEN = finished(Reason.BOT_ERROR, Outcome.CANCELLED, message="no key")
+
+
+def live(name: str = "support-42", minutes: float = 10) -> Json:
+    """Give a session that runs now, and may for so many minutes more."""
+    now = datetime.now(UTC)
+    session = stored(running(started_at=now - timedelta(minutes=1), deadline=now + timedelta(minutes=minutes)), name)
+    session["metadata"]["creationTimestamp"] = format_time(now - timedelta(minutes=2))
+    return session
+
+
+def patches(server: ApiServer) -> list[Json]:
+    """Give the body of each PATCH that was asked for."""
+    return [body for method, _, _, body, _ in server.requests if method == "PATCH"]
+
+
+def test_list_shows_sessions_of_the_contexts_namespace(server: ApiServer, botsession: Botsession) -> None:
+    server.add(stored(OVER))
+    lines = botsession("list").stdout.splitlines()
+    assert lines[0].split() == ["NAME", "PHASE", "REASON", "OUTCOME", "DURATION", "LEFT", "AGE"]
+    assert lines[1].split()[:5] == ["support-42", "Succeeded", "MaxDuration", "Drained", "1m"]
+    assert server.requests[0][1].endswith("/namespaces/bots/botsessions")
+
+
+def test_list_of_all_namespaces_says_which(server: ApiServer, botsession: Botsession) -> None:
+    server.add(stored(OVER))
+    lines = botsession("list", "-A").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["NAMESPACE", "bots"]
+    assert server.requests[0][1].endswith("/v1alpha1/botsessions")
+
+
+def test_selector_is_the_servers_to_apply(server: ApiServer, botsession: Botsession) -> None:
+    botsession("list", "-l", "team=support")
+    assert server.requests[0][2]["labelSelector"] == "team=support"
+
+
+def test_empty_list_says_so_where_no_program_reads_it(botsession: Botsession) -> None:
+    result = botsession("list", "-n", "quiet")
+    assert (result.stdout, result.exit_code) == ("", Exit.OK)
+    assert result.stderr == "There is no session in namespace quiet.\n"
+
+
+def test_list_as_json_is_one_list_even_of_nothing(botsession: Botsession) -> None:
+    listed = json.loads(botsession("list", "-o", "json").stdout)
+    assert (listed["kind"], listed["items"]) == ("List", [])
+
+
+def test_names_can_be_handed_to_kubectl(server: ApiServer, botsession: Botsession) -> None:
+    server.add(stored(OVER))
+    assert botsession("list", "-o", "name").stdout == "botsession.botsession.dev/support-42\n"
+
+
+def test_get_gives_the_object_without_the_books_about_its_fields(server: ApiServer, botsession: Botsession) -> None:
+    session = stored(OVER)
+    server.add({**session, "metadata": {**session["metadata"], "managedFields": [{"manager": "x"}]}})
+    assert yaml.safe_load(botsession("get", "support-42", "-o", "yaml").stdout) == session
+
+
+def test_get_of_several_is_a_list(server: ApiServer, botsession: Botsession) -> None:
+    server.add(stored(OVER, "a"))
+    server.add(stored(BROKEN, "b"))
+    listed = json.loads(botsession("get", "a", "b", "-o", "json").stdout)
+    assert [each["metadata"]["name"] for each in listed["items"]] == ["a", "b"]
+
+
+def test_watch_goes_on_with_each_change_over_the_ends_of_streams(server: ApiServer, botsession: Botsession) -> None:
+    server.add(live())
+    server.changes = [[stored(running())], [stored(OVER)]]
+    lines = botsession("list", "-w").stdout.splitlines()
+    assert [line.split()[1] for line in lines] == ["PHASE", "Running", "Running", "Succeeded"]
+
+
+def test_describe_draws_the_life_and_shows_what_the_bot_handed_over(server: ApiServer, botsession: Botsession) -> None:
+    session = stored(OVER)
+    session["status"] |= {"url": "wss://bots.example/x", "result": {"booked": True}}
+    server.add(session)
+    server.answers["/api/v1/namespaces/bots/events"] = {"items": []}
+    shown = botsession("describe", "support-42").stdout
+    assert "█" in shown
+    assert 'Result:     {"booked": true}' in shown
+    assert "URL:        wss://bots.example/x" in shown
+
+
+def test_describe_does_without_events_that_may_not_be_read(server: ApiServer, botsession: Botsession) -> None:
+    server.add(stored(OVER))
+    server.answers["/api/v1/namespaces/bots/events"] = HTTPStatus.FORBIDDEN
+    assert "MaxDuration / Drained" in botsession("describe", "support-42").stdout
+
+
+def test_why_is_one_line_in_a_pipe(server: ApiServer, botsession: Botsession) -> None:
+    server.add(stored(BROKEN))
+    (line,) = botsession("why", "support-42").stdout.splitlines()
+    assert "The report says: no key." in line
+
+
+def test_end_asks_for_the_end(server: ApiServer, botsession: Botsession) -> None:
+    server.add(live())
+    assert botsession("end", "support-42").stdout == "support-42 is asked to end gracefully.\n"
+    assert patches(server) == [{"spec": {"end": "Graceful"}}]
+
+
+def test_end_of_what_has_ended_changes_nothing(server: ApiServer, botsession: Botsession) -> None:
+    server.add(stored(OVER))
+    assert "has ended already" in botsession("end", "support-42").stdout
+    assert patches(server) == []
+
+
+@pytest.mark.parametrize(("status", "code"), [(OVER, Exit.OK), (BROKEN, Exit.FAILED)])
+def test_end_that_waits_exits_as_the_session_did(
+    status: Any, code: Exit, server: ApiServer, botsession: Botsession
+) -> None:
+    server.add(live())
+    server.changes = [[stored(status)]]
+    result = botsession("end", "support-42", "--wait")
+    assert result.exit_code == code
+    assert status.finish.reason is Reason.MAX_DURATION or "an error in its bot" in result.stdout
+
+
+def test_extend_adds_to_the_length_of_the_version_that_was_read(server: ApiServer, botsession: Botsession) -> None:
+    server.add(live())
+    assert "support-42 may last 40m" in botsession("extend", "support-42", "+10m").stdout
+    assert patches(server) == [{"metadata": {"resourceVersion": "1"}, "spec": {"maxSessionDuration": "40m"}}]
+
+
+def test_extend_takes_away(server: ApiServer, botsession: Botsession) -> None:
+    server.add(live())
+    assert botsession("extend", "support-42", "-5m").exit_code == Exit.OK
+    assert patches(server)[0]["spec"] == {"maxSessionDuration": "25m"}
+
+
+def test_extend_comes_too_late_for_what_has_ended(server: ApiServer, botsession: Botsession) -> None:
+    server.add(stored(OVER))
+    result = botsession("extend", "support-42", "+10m")
+    assert (result.exit_code, patches(server)) == (Exit.REFUSED, [])
+    assert result.stderr == "botsession: support-42 has ended: too late\n"
+
+
+def test_logs_are_the_bots_containers(server: ApiServer, botsession: Botsession) -> None:
+    server.add(live())
+    server.answers["/api/v1/namespaces/bots/pods/support-42-pod/log"] = "one\ntwo\n"
+    assert botsession("logs", "support-42", "--tail", "2", "--since", "5m").stdout == "one\ntwo\n"
+    assert server.requests[-1][2] == {"container": "bot", "tailLines": "2", "sinceSeconds": "300"}
+
+
+def test_log_that_went_with_its_pod_says_what_would_have_kept_it(server: ApiServer, botsession: Botsession) -> None:
+    server.add(stored(OVER))
+    result = botsession("logs", "support-42")
+    assert result.exit_code == Exit.NOT_FOUND
+    assert "podRetention is Never; OnFailure or Always would have kept it" in result.stderr
+
+
+def test_log_of_a_session_without_a_pod_says_so(server: ApiServer, botsession: Botsession) -> None:
+    server.add(stored())
+    assert "support-42 has no pod yet" in botsession("logs", "support-42").stderr
+
+
+def test_top_has_the_one_that_ends_first_on_top_and_counts_the_others(
+    server: ApiServer, botsession: Botsession
+) -> None:
+    for session in (live("later", 20), live("sooner", 0.5), stored(OVER, "over")):
+        server.add(session)
+    shown = botsession("top", "--once").stdout
+    assert shown.index("sooner") < shown.index("later")
+    assert "over" not in shown
+    assert "2 Running, 1 Succeeded" in shown
+
+
+def test_start_makes_a_session_of_the_options(server: ApiServer, botsession: Botsession) -> None:
+    result = botsession("start", "--image", "bot:1", "--target", "bot.py", "--label", "team=support")
+    assert result.stdout == "bot-x7k2p is started.\n"
+    method, path, query, body, _ = server.requests[0]
+    assert (method, path) == ("POST", "/apis/botsession.dev/v1alpha1/namespaces/bots/botsessions")
+    assert query == {"fieldValidation": "Strict"}
+    assert body["metadata"] == {"generateName": "bot-", "namespace": "bots", "labels": {"team": "support"}}
+
+
+def test_start_takes_a_manifest_from_standard_input(server: ApiServer, botsession: Botsession) -> None:
+    result = botsession("start", "other", "-f", "-", "-o", "name", stdin=yaml.safe_dump(MANIFEST))
+    assert result.stdout == "botsession.botsession.dev/other\n"
+    assert server.requests[0][3]["spec"] == MANIFEST["spec"]
+
+
+def test_dry_run_on_the_client_asks_nobody(server: ApiServer, botsession: Botsession) -> None:
+    result = botsession("start", "a", "--image", "b", "--target", "b.py", "--dry-run", "client", "-o", "yaml")
+    assert yaml.safe_load(result.stdout)["spec"]["startTimeout"] == "2m"
+    assert server.requests == []
+
+
+def test_dry_run_on_the_server_starts_nothing(server: ApiServer, botsession: Botsession) -> None:
+    botsession("start", "a", "--image", "b", "--target", "b.py", "--dry-run=server")
+    assert server.requests[0][2]["dryRun"] == "All"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        pytest.param(["--max-duration", "2 weeks"], "spec.maxSessionDuration", id="no duration"),
+        pytest.param(["--python", ""], "should be at least 1 chars long", id="no interpreter"),
+    ],
+)
+def test_session_that_would_be_refused_is_refused_with_the_servers_sentence(
+    arguments: list[str], sentence: str, botsession: Botsession
+) -> None:
+    result = botsession("start", "a", "--image", "b", "--target", "b.py", "--dry-run", "client", *arguments)
+    assert result.exit_code == Exit.REFUSED
+    assert sentence in result.stderr
+
+
+def test_start_that_waits_tells_why_it_never_ran(server: ApiServer, botsession: Botsession) -> None:
+    never = finished(Reason.IMAGE_PULL, Outcome.NEVER_STARTED)
+    server.changes = [[{**stored(never), "metadata": {**stored()["metadata"], "uid": "u"}}]]
+    result = botsession("start", "a", "--image", "bot:1", "--target", "bot.py", "--wait")
+    assert result.exit_code == Exit.FAILED
+    assert "could not be pulled" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "exits"),
+    [
+        pytest.param(HTTPStatus.UNAUTHORIZED, "Unauthorized", Exit.FORBIDDEN, id="nobody knows you"),
+        pytest.param(HTTPStatus.FORBIDDEN, "User may not list", Exit.FORBIDDEN, id="you may not"),
+        pytest.param(HTTPStatus.NOT_FOUND, "404 page not found", Exit.UNREACHABLE, id="no BotSessions there"),
+        pytest.param(HTTPStatus.CONFLICT, "has been modified", Exit.REFUSED, id="somebody was faster"),
+        pytest.param(HTTPStatus.UNPROCESSABLE_ENTITY, "is invalid", Exit.REFUSED, id="not acceptable"),
+        pytest.param(HTTPStatus.SERVICE_UNAVAILABLE, "etcd is down", Exit.UNREACHABLE, id="server in trouble"),
+    ],
+)
+def test_refusal_is_one_sentence_and_a_code(
+    code: HTTPStatus, said: str, exits: Exit, server: ApiServer, botsession: Botsession
+) -> None:
+    server.refusal = (code, said)
+    result = botsession("list")
+    assert (result.exit_code, result.stdout) == (exits, "")
+    assert result.stderr.startswith("botsession: ")
+    assert result.stderr.count("\n") == 1
+
+
+def test_session_that_is_not_there_is_not_found(botsession: Botsession) -> None:
+    for command in (["get"], ["describe"], ["why"], ["logs"], ["end"], ["extend"]):
+        result = botsession(*command, "nix", *(["+1m"] if command == ["extend"] else []))
+        assert result.exit_code == Exit.NOT_FOUND
+        assert '"nix" not found' in result.stderr
+
+
+def test_status_of_a_newer_operator_is_refused_where_it_is_not_understood(
+    server: ApiServer, botsession: Botsession
+) -> None:
+    session = stored(OVER)
+    session["status"]["finish"]["reason"] = "Abducted"
+    server.add(session)
+    result = botsession("why", "support-42")
+    assert result.exit_code == Exit.REFUSED
+    assert "older than the cluster's operator" in result.stderr
+    assert "Abducted" in botsession("list").stdout
+
+
+def test_check_holds_a_manifest_against_the_rules_and_the_server(
+    server: ApiServer, botsession: Botsession, tmp_path: Path
+) -> None:
+    file = tmp_path / "session.yaml"
+    file.write_text(yaml.safe_dump(MANIFEST))
+    result = botsession("check", str(file))
+    assert result.exit_code == Exit.OK
+    assert "The API server of here would take it." in result.stdout
+    assert server.requests[0][1:3] == (
+        "/apis/botsession.dev/v1alpha1/namespaces/bots/botsessions",
+        {"fieldValidation": "Strict", "dryRun": "All"},
+    )
+
+
+def test_check_fails_a_manifest_that_breaks_a_rule(botsession: Botsession, tmp_path: Path) -> None:
+    file = tmp_path / "session.yaml"
+    file.write_text(yaml.safe_dump({**MANIFEST, "spec": {"bot": {"image": "b", "traget": "bot.py"}}}))
+    result = botsession("check", str(file), "--offline")
+    assert result.exit_code == Exit.FAILED
+    assert 'fail  unknown field "spec.bot.traget"' in result.stdout
+
+
+def test_names_are_completed_from_the_cluster(server: ApiServer, botsession: Botsession) -> None:
+    for name in ("support-42", "support-43", "sales-1"):
+        server.add(stored(OVER, name))
+    typed = {"_BOTSESSION_COMPLETE": "complete_bash", "COMP_WORDS": "botsession why sup", "COMP_CWORD": "2"}
+    assert botsession(**typed).stdout.split() == ["support-42", "support-43"]
+
+
+def test_completion_says_nothing_where_the_cluster_does_not_answer(botsession: Botsession) -> None:
+    typed = {"_BOTSESSION_COMPLETE": "complete_bash", "COMP_WORDS": "botsession why sup", "COMP_CWORD": "2"}
+    assert botsession(**typed, KUBECONFIG="/nowhere").output.strip() == ""
