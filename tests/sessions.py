@@ -34,7 +34,7 @@ def running(**members: Any) -> Status:
     """Give the status of a conversation that began 3 s after its creation."""
     facts: Json = {"pod_name": "support-42-pod", "node_name": "node-1", "started_at": after(3)}
     timings = TimingsStatus(scheduled=0.2, pod_started=1.0, bot_imported=2.5, pipeline_started=3.0)
-    return Status(Phase.RUNNING, 1, timings=timings, **{**facts, "deadline": after(1803), **members})
+    return Status(Phase.RUNNING, 1, **{**facts, "timings": timings, "deadline": after(1803), **members})
 
 
 def finished(reason: Reason = Reason.COMPLETED, outcome: Outcome = Outcome.DRAINED, **members: Any) -> Status:

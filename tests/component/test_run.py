@@ -241,3 +241,49 @@ async def test_interrupt_sends_home_a_caller_that_stays(start: Start, manifest: 
     await run.until("Succeeded")
     run.interrupt()
     assert await run.exit_code() == 0
+
+
+async def test_end_that_is_asked_for_after_a_time_comes_by_itself(start: Start, manifest: Manifest) -> None:
+    run = await start(manifest(str(BOTS / "quiet.py")), "--end-after", "500ms")
+    assert await run.exit_code() == 0
+    assert f"{Reason.END_REQUESTED} / {Outcome.DRAINED}" in run.output
+
+
+async def test_end_may_be_asked_for_at_once(start: Start, manifest: Manifest) -> None:
+    run = await start(manifest(str(BOTS / "quiet.py")), "--end-after", "500ms", "--mode", "Immediate")
+    assert await run.exit_code() == 0
+    assert f"{Reason.END_REQUESTED} / {Outcome.CANCELLED}" in run.output
+
+
+async def test_session_ends_the_same_with_its_operator_killed_in_every_phase(start: Start, manifest: Manifest) -> None:
+    file = manifest(str(BOTS / "quiet.py"), maxSessionDuration="2s")
+    run = await start(file, "--kill", "operator")
+    assert await run.exit_code() == 0
+    assert run.output.count("the operator is killed") >= 3
+    assert f"{Reason.MAX_DURATION} / {Outcome.DRAINED}" in run.output
+
+
+async def test_session_starts_anew_when_its_bot_changes(start: Start, manifest: Manifest, tmp_path: Path) -> None:
+    bot = tmp_path / "own.py"
+    bot.write_text(f"import sys\n\nsys.path.insert(0, {str(BOTS)!r})\nfrom quiet import bot\n")
+    run = await start(manifest("own.py"), "--watch")
+    await run.until("the pipeline runs")
+    bot.write_text(f"{bot.read_text()}\nprint('changed')\n")
+    await run.until("own.py: starting anew")
+    run.output = ""
+    await run.until("the pipeline runs")
+    run.interrupt()
+    assert await run.exit_code() == 0
+
+
+async def test_manifest_that_is_mended_starts_the_session(start: Start, manifest: Manifest, tmp_path: Path) -> None:
+    file = manifest(str(BOTS / "completes.py"))
+    good = file.read_text()
+    file.write_text("a: [")
+    run = await start(file, "--watch")
+    await run.until("Waiting for a change")
+    file.write_text(good)
+    await run.until("Completed / Drained")
+    await run.until("Waiting for a change")
+    run.interrupt()
+    await run.exit_code()

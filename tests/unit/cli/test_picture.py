@@ -6,7 +6,7 @@ import pytest
 
 from botsession_contract.lifecycle import Cause, Farewell, Mode, Outcome, Phase, Reason, Step
 from botsession_contract.report import DanglingTasks
-from botsession_operator.api.status import ConditionType, Status
+from botsession_operator.api.status import ConditionType, Status, TimingsStatus
 from botsession_operator.cli.picture import NARROWEST, WIDEST, bars, draw
 from botsession_operator.cli.story import story
 from tests.builders import unmet
@@ -78,6 +78,11 @@ def test_what_still_lasts_is_open() -> None:
     assert [line[:12] for line in lines if line.endswith("…")] == ["conversation"]
 
 
+def test_import_is_told_apart_only_once_the_report_tells_when_it_was_over() -> None:
+    timings = TimingsStatus(scheduled=0.2, pod_started=1.0, pipeline_started=3.0)
+    assert [line[:16] for line in drawn(running(timings=timings))][2] == "import, pipeline"
+
+
 def test_start_that_is_not_done_is_open() -> None:
     (line, _) = drawn(None, now=after(20))
     assert line.startswith("wait for a node")
@@ -114,6 +119,11 @@ def test_last_moment_says_why_and_how_it_ended() -> None:
 def test_pull_of_the_image_comes_from_the_pods_events() -> None:
     pulled = event("Pulled", "Successfully pulled image in 2.1s", 1)
     assert ("image", "Successfully pulled image in 2.1s") in told(running(), pulled)
+
+
+def test_trouble_that_came_again_and_again_is_told_once() -> None:
+    failed = event("Failed", "no such image", 1) | {"count": 4}
+    assert ("trouble", "no such image (4 times)") in told(running(), failed)
 
 
 def test_events_that_only_repeat_the_status_are_left_out() -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from botsession_contract.lifecycle import FINISHED_PHASES, Phase
 from botsession_operator.cli.cluster import Cluster
 from botsession_operator.cli.exits import Exit, Problem
 from botsession_operator.cli.listing import changes
@@ -21,8 +20,7 @@ def until(cluster: Cluster, session: Json, holds: Callable[[Json], bool]) -> Jso
 
 def has_started(session: Json) -> bool:
     """Tell whether its pipeline runs, or has run, or never will."""
-    phase = session.get("status", {}).get("phase")
-    return phase in (Phase.RUNNING, Phase.ENDING) or phase in FINISHED_PHASES
+    return "startedAt" in session.get("status", {}) or is_over(session)
 
 
 def is_over(session: Json) -> bool:

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
@@ -23,6 +22,7 @@ from botsession_operator.cli.local_operator import LocalOperator
 from botsession_operator.cli.rehearsal import AS_IT_IS, Rehearsal
 from botsession_operator.cli.terminal import Terminal
 from botsession_operator.cli.timeline import Entry, entries
+from botsession_operator.cli.watching import Watched
 from botsession_operator.clock import SystemClock
 from botsession_operator.core.exposure import Exposure
 from botsession_operator.core.observe import Key
@@ -164,15 +164,11 @@ async def _kill_operator(run: Run) -> None:
     run.operator.mark(run.key)
 
 
-async def _watch(run: Run, folder: Path) -> None:
-    from botsession_operator.cli.watching import changes
-
-    async for paths in changes(folder):
-        run.is_outdated = True
-        names = ", ".join(sorted(path.name for path in paths))
-        run.terminal.show(Entry(datetime.now(UTC), "changed", f"{names}: starting anew"))
-        _ask(run, EndNow.IMMEDIATE)
-        return
+async def _watch(run: Run, files: Watched) -> None:
+    names = await files.change()
+    run.is_outdated = True
+    run.terminal.show(Entry(datetime.now(UTC), "changed", f"{', '.join(names)}: starting anew"))
+    _ask(run, EndNow.IMMEDIATE)
 
 
 async def _end_call(run: Run) -> None:

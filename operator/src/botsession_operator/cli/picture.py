@@ -59,7 +59,8 @@ def _start(record: Record, now: datetime) -> Iterator[Bar]:
         ("wait for a node", timings.scheduled if timings else None),
         ("image, container", timings.pod_started if timings else None),
         ("import of the bot", timings.bot_imported if timings else None),
-        ("start of pipeline", timings.pipeline_started if timings else None),
+        # When the bot was imported is told by its report, at the end.
+        ("start of pipeline" if timings and timings.bot_imported else "import, pipeline", _pipeline_started(record)),
     )
     for label, seconds in known:
         ends = record.since_creation(seconds)
@@ -69,6 +70,11 @@ def _start(record: Record, now: datetime) -> Iterator[Bar]:
         if ends:
             yield Bar(label, begins, max(begins, ends), Phase.STARTING)
             begins = max(begins, ends)
+
+
+def _pipeline_started(record: Record) -> float | None:
+    timings = record.status.timings
+    return timings.pipeline_started if timings else None
 
 
 def _conversation(record: Record, now: datetime) -> Iterator[Bar]:

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from pathlib import Path
 
 from botsession_contract.lifecycle import Mode
+from botsession_operator.cli.watching import Watched
 
 
 class Victim(StrEnum):
@@ -23,8 +23,8 @@ class Rehearsal:
     #: How the end is asked for then.
     mode: Mode = Mode.GRACEFUL
     victim: Victim | None = None
-    #: A folder in which a change starts the session anew.
-    watched: Path | None = None
+    #: Files of which a change starts the session anew.
+    watched: Watched | None = None
 
 
 AS_IT_IS = Rehearsal()

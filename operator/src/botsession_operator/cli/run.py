@@ -12,6 +12,7 @@ import typer
 from botsession_contract.lifecycle import Mode
 from botsession_operator.api.duration import parse_duration
 from botsession_operator.cli.rehearsal import Rehearsal, Victim
+from botsession_operator.cli.watching import Watched
 
 
 def _interpreter(given: str) -> str:
@@ -76,7 +77,7 @@ def run(
     image's WORKDIR. Ctrl-C ends the session gracefully, a second one at once. Exits with 0 when the session
     succeeded, 1 when it or the caller failed, 2 when the manifest or an option is not acceptable.
     """
-    watched = file.resolve().parent if watch else None
+    watched = Watched(file.resolve().parent) if watch else None
     rehearsal = Rehearsal(_length(end_after), mode, kill, watched)
     words = _words(caller)
     from botsession_operator.cli.running import Order, run_all

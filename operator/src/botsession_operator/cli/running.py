@@ -22,6 +22,7 @@ from botsession_operator.cli.manifests import admitted, read_manifest
 from botsession_operator.cli.rehearsal import Rehearsal
 from botsession_operator.cli.terminal import Terminal
 from botsession_operator.cli.timeline import summary
+from botsession_operator.cli.watching import Watched
 from botsession_operator.effects.process import Place
 
 #: How much of a failed bot's log is shown.
@@ -52,11 +53,10 @@ def run_all(order: Order) -> Exit:
     return _again_and_again(order, folder, watched) if watched else run_once(order, folder)[0]
 
 
-def _again_and_again(order: Order, folder: Path, watched: Path) -> Exit:
+def _again_and_again(order: Order, folder: Path, files: Watched) -> Exit:
     """Run until Ctrl-C: anew when something has changed, at once or after the session's end."""
-    from botsession_operator.cli.watching import wait_for_change
-
     while True:
+        files.remember()
         try:
             code, run_ = run_once(order, folder)
         except Problem as problem:
@@ -65,8 +65,8 @@ def _again_and_again(order: Order, folder: Path, watched: Path) -> Exit:
         if run_ and run_.interrupts:
             return code
         if not (run_ and run_.is_outdated):
-            typer.echo(f"Waiting for a change in {watched}; Ctrl-C ends this.", err=True)
-            wait_for_change(watched)
+            typer.echo(f"Waiting for a change in {files.folder}; Ctrl-C ends this.", err=True)
+            files.wait()
 
 
 def run_once(order: Order, folder: Path) -> tuple[Exit, Run]:

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 
-from botsession_contract.lifecycle import FINISHED_PHASES
 from botsession_operator.cli import options
 from botsession_operator.cli.cluster import Cluster, Where
 from botsession_operator.cli.columns import Layout
@@ -118,7 +117,7 @@ def _admitted(manifest: Json, namespace: str) -> Json:
 
 def _started(cluster: Cluster, session: Json) -> Json:
     session = until(cluster, session, has_started)
-    if session["status"]["phase"] in FINISHED_PHASES and "startedAt" not in session["status"]:
+    if "startedAt" not in session["status"]:
         raise Problem(Exit.FAILED, why(read(session), datetime.now(UTC)))
     return session
 

@@ -12,7 +12,7 @@ from botsession_operator.cli.timeline import STEPS, Entry
 
 Json = dict[str, Any]
 #: What the kubelet and the scheduler tell of a pod, and nobody else: the image, and what went wrong.
-TELLING: Final = frozenset({"Pulling", "Pulled", "Failed", "BackOff", "FailedScheduling", "FailedMount", "Unhealthy"})
+TELLING: Final = frozenset({"Pulling", "Pulled", "Failed", "BackOff", "FailedScheduling", "FailedMount"})
 
 
 def story(record: Record, events: Sequence[Json]) -> list[Entry]:
@@ -39,7 +39,8 @@ def _pod(events: Sequence[Json]) -> Iterator[Entry]:
         is_of_pod = event.get("involvedObject", {}).get("kind") == "Pod"
         if is_of_pod and event.get("reason") in TELLING and (at := _seen(event)):
             subject = "image" if event["reason"] in ("Pulling", "Pulled") else "trouble"
-            yield Entry(at, subject, str(event.get("message", event["reason"])))
+            often = f" ({event['count']} times)" if event.get("count", 1) > 1 and subject == "trouble" else ""
+            yield Entry(at, subject, f"{event.get('message', event['reason'])}{often}")
 
 
 def _call(record: Record) -> Iterator[Entry]:
@@ -90,6 +91,6 @@ def _waiting(record: Record) -> Iterator[Entry]:
 
 
 def _seen(event: Json) -> datetime | None:
-    """Give when an Event was last seen; which field says so depends on who wrote it."""
-    at = event.get("lastTimestamp") or event.get("eventTime") or event.get("firstTimestamp")
+    """Give when an Event was first seen; which field says so depends on who wrote it."""
+    at = event.get("firstTimestamp") or event.get("eventTime") or event.get("lastTimestamp")
     return time_of(at) if at else None

@@ -13,14 +13,14 @@ from rich.table import Table
 from botsession_contract.lifecycle import FINISHED_PHASES, Phase
 from botsession_operator.cli import options
 from botsession_operator.cli.cluster import Cluster, Where
-from botsession_operator.cli.columns import age, duration, left, time_of
+from botsession_operator.cli.columns import age, duration, left, lines, time_of, widths
 from botsession_operator.cli.styles import STYLES
 
 Json = dict[str, Any]
 #: How often the cluster is asked, and how often the countdowns are renewed in between, in seconds.
 ASK_SECONDS: Final = 2.0
 TICK_SECONDS: Final = 0.25
-HEAD: Final = ("NAMESPACE", "NAME", "PHASE", "CLIENT", "TALKED", "LEFT", "AGE", "NODE")
+HEAD: Final = ("NAME", "PHASE", "CLIENT", "TALKED", "LEFT", "AGE", "NAMESPACE", "NODE")
 
 
 def top(
@@ -43,25 +43,33 @@ def top(
         return items
 
     if once or not console.is_terminal:
-        console.print(table(ask(), datetime.now(UTC)))
+        plain = [HEAD, *rows(ask(), datetime.now(UTC))]
+        typer.echo("\n".join(lines(plain, widths(plain))))
         return
     with Live(console=console, auto_refresh=False, screen=True) as live:
         while True:
-            for moment in _ticks():
-                if moment == 0:
-                    found = ask()
+            found = ask()
+            for _ in _ticks():
                 live.update(table(found, datetime.now(UTC)), refresh=True)
 
 
 def table(sessions: list[Json], now: datetime) -> Table:
-    """Draw the live sessions, the one that ends first on top, and below them a count of all."""
-    living = sorted((each for each in sessions if phase_of(each) not in FINISHED_PHASES), key=_urgency)
+    """Draw the live sessions, and below them a count of all."""
     drawn = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), caption=count(sessions), caption_justify="left")
     for name in HEAD:
         drawn.add_column(name, no_wrap=True)
-    for session in living:
+    for session in _living(sessions):
         drawn.add_row(*_cells(session, now), style=_style(session, now))
     return drawn
+
+
+def rows(sessions: list[Json], now: datetime) -> list[tuple[str, ...]]:
+    """Give the live sessions as rows, the one that ends first on top."""
+    return [tuple(_cells(session, now)) for session in _living(sessions)]
+
+
+def _living(sessions: list[Json]) -> list[Json]:
+    return sorted((each for each in sessions if phase_of(each) not in FINISHED_PHASES), key=_urgency)
 
 
 def count(sessions: list[Json]) -> str:
@@ -78,13 +86,13 @@ def phase_of(session: Json) -> str:
 
 def _cells(session: Json, now: datetime) -> Iterator[str]:
     metadata, status = session["metadata"], session.get("status") or {}
-    yield metadata.get("namespace", "")
     yield metadata["name"]
     yield phase_of(session)
     yield "yes" if "clientConnectedAt" in status else ""
     yield duration(status, now)
     yield left(status, now)
     yield age(time_of(metadata["creationTimestamp"]), now)
+    yield metadata.get("namespace", "")
     yield status.get("nodeName", "")
 
 

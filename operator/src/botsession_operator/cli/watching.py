@@ -1,28 +1,47 @@
 """Notice when a bot's files change."""
 
-from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from pathlib import Path
-
-import watchfiles
+from typing import Final
 
 #: What a bot is made of: its code, and the manifest beside it.
-SUFFIXES = (".py", ".yaml", ".yml")
+SUFFIXES: Final = (".py", ".yaml", ".yml")
+#: A change that came before anybody watched is found after so long, in milliseconds.
+SECOND_LOOK_MS: Final = 1000
 
 
-class BotFiles(watchfiles.DefaultFilter):
-    """The files that matter; not what Python, editors and version control write beside them."""
+@dataclass(slots=True)
+class Watched:
+    """A bot's folder, and how its files were when they were last read."""
 
-    def __call__(self, change: watchfiles.Change, path: str) -> bool:
-        """Tell whether a change of this file starts the bot anew."""
-        return path.endswith(SUFFIXES) and super().__call__(change, path)
+    folder: Path
+    _known: dict[Path, int] = field(default_factory=dict)
 
+    def remember(self) -> None:
+        """Take the files as they are now for those that are read next."""
+        self._known = self._times()
 
-async def changes(folder: Path) -> AsyncIterator[set[Path]]:
-    """Give the files that have changed, each time some have."""
-    async for found in watchfiles.awatch(folder, watch_filter=BotFiles(), recursive=True):
-        yield {Path(path) for _, path in found}
+    def changed(self) -> list[str]:
+        """Name the files that are not as they were."""
+        times = self._times()
+        return sorted(path.name for path in times.keys() | self._known if times.get(path) != self._known.get(path))
 
+    async def change(self) -> list[str]:
+        """Wait until some files change, and name them."""
+        import watchfiles
 
-def wait_for_change(folder: Path) -> None:
-    """Wait until some file changes; Ctrl-C raises KeyboardInterrupt."""
-    next(iter(watchfiles.watch(folder, watch_filter=BotFiles(), raise_interrupt=True)))
+        async for _ in watchfiles.awatch(self.folder, yield_on_timeout=True, rust_timeout=SECOND_LOOK_MS):
+            if names := self.changed():
+                return names
+        return []
+
+    def wait(self) -> None:
+        """Wait until some files change; Ctrl-C raises KeyboardInterrupt."""
+        import watchfiles
+
+        looks = watchfiles.watch(self.folder, yield_on_timeout=True, rust_timeout=SECOND_LOOK_MS, raise_interrupt=True)
+        next(None for _ in looks if self.changed())
+
+    def _times(self) -> dict[Path, int]:
+        found = (path for suffix in SUFFIXES for path in self.folder.rglob(f"*{suffix}"))
+        return {path: path.stat().st_mtime_ns for path in found if path.is_file()}

@@ -15,6 +15,8 @@ from botsession_operator.cli.record import Record
 
 #: Task names that are worth a sentence.
 MOST_NAMES: Final = 5
+#: An end that took less long is one at once.
+NOTICEABLE_SECONDS: Final = 0.1
 
 
 def why(record: Record, now: datetime) -> str:
@@ -82,6 +84,8 @@ def _drained(record: Record) -> str:
     timings = record.status.timings
     if record.status.ending is None or timings is None or timings.drained is None:
         return ""
+    if timings.drained < NOTICEABLE_SECONDS:
+        return ", and it ended as soon as it was asked to"
     return f", {timings.drained:.1f} s after it was asked to end"
 
 
