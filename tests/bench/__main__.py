@@ -12,7 +12,7 @@ from kubernetes import config
 
 from tests.bench.figures import ROOT
 
-PROGRAMS: Final = ("supervision", "cold_start", "endings", "api_writes", "footprint")
+PROGRAMS: Final = ("supervision", "cold_start", "endings", "api_writes", "footprint", "cli")
 
 
 def main() -> None:

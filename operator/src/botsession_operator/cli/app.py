@@ -7,7 +7,6 @@ what runs a session here, what checks a manifest and what talks to a cluster are
 import importlib
 import sys
 from collections.abc import Callable
-from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -52,8 +51,9 @@ class Commands(TyperGroup):
         """Import a command; None when there is none of this name."""
         if cmd_name not in COMMANDS:
             return None
-        single = typer.Typer(add_completion=False, rich_markup_mode=None)
-        single.command(cmd_name, context_settings=_SETTINGS.get(cmd_name))(_function(cmd_name))
+        function, single = _function(cmd_name), typer.Typer(add_completion=False, rich_markup_mode=None)
+        summary = (function.__doc__ or "").partition("\n")[0]
+        single.command(cmd_name, short_help=summary, context_settings=_SETTINGS.get(cmd_name))(function)
         return typer.main.get_command(single)
 
     def invoke(self, ctx: Any) -> Any:
@@ -75,7 +75,6 @@ def _function(command: str) -> Callable[..., Any]:
 
 app = typer.Typer(
     cls=Commands,
-    help="Run Pipecat voice bots and end them properly.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -85,6 +84,8 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:  # noqa: FBT001  # typer's callback
     if wanted:
+        from importlib import metadata
+
         typer.echo(metadata.version("botsession-operator"))
         raise typer.Exit
 

@@ -5,7 +5,6 @@ libraries that talk are imported with the first question, so that `--help` need 
 """
 
 import json
-import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -163,6 +162,8 @@ def _said(answer: "httpx2.Response") -> str:
 @contextmanager
 def _in_a_sentence(server: str) -> Iterator[None]:
     """Translate what the libraries raise."""
+    import ssl
+
     import httpx2
     from lightkube.core.exceptions import ConfigError
 

@@ -31,8 +31,13 @@ def names(ctx: typer.Context, incomplete: str) -> list[str]:
     return [name for name in found if name.startswith(incomplete)]
 
 
-Name = Annotated[str, typer.Argument(help="The session's name.", autocompletion=names, show_default=False)]
-Names = Annotated[list[str] | None, typer.Argument(help="Names of sessions.", autocompletion=names, show_default=False)]
+Name = Annotated[
+    str, typer.Argument(help="The session's name.", metavar="NAME", autocompletion=names, show_default=False)
+]
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(help="Names of sessions.", metavar="NAME", autocompletion=names, show_default=False),
+]
 Namespace = Annotated[
     str | None, typer.Option("--namespace", "-n", help="The namespace; that of the context otherwise.")
 ]

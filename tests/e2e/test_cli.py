@@ -1,0 +1,113 @@
+"""The command line as it is installed, alone in an environment of its own, against a real cluster."""
+
+import os
+import subprocess
+import sys
+import venv
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from botsession_operator.cli.exits import Exit
+from tests.e2e.world import KUBECTL, ROOT, World
+
+pytestmark = pytest.mark.cluster
+
+IMAGE = ("--image", "botsession/testbot:dev")
+Done = subprocess.CompletedProcess[str]
+Botsession = Callable[..., Done]
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Install the wheel as a user does, without extras; give the folder of its programs."""
+    folder = tmp_path_factory.mktemp("cli")
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", ROOT, "-w", folder]
+    subprocess.run(build, check=True, capture_output=True, env=os.environ | {"PYTHONPATH": ""})
+    (wheel,) = folder.glob("*.whl")
+    venv.create(folder / "venv", with_pip=True)
+    programs = folder / "venv" / "bin"
+    subprocess.run([programs / "pip", "install", "--quiet", wheel], check=True, capture_output=True)
+    return programs
+
+
+@pytest.fixture
+def botsession(installed: Path, kubeconfig: Path, world: World) -> Botsession:
+    """Run a command in the test's namespace."""
+
+    def run(command: str, *arguments: str, program: str = "botsession") -> Done:
+        line = [*program.split(), command, *arguments, "--namespace", world.namespace]
+        path = os.pathsep.join([str(installed), str(KUBECTL.parent), os.environ["PATH"]])
+        environment = {"KUBECONFIG": str(kubeconfig), "PATH": path, "HOME": str(installed)}
+        return subprocess.run(line, capture_output=True, text=True, timeout=180, check=False, env=environment)
+
+    return run
+
+
+def said(done: Done, code: Exit = Exit.OK) -> str:
+    """Give what a command printed, which must have exited so."""
+    assert done.returncode == code, f"{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def test_conversation_is_started_extended_and_ended_with_a_goodbye(botsession: Botsession) -> None:
+    said(botsession("start", "a", *IMAGE, "--target", "speaks.py", "--body", '{"client": true}', "--wait"))
+    assert said(botsession("list")).splitlines()[1].split()[:2] == ["a", "Running"]
+    assert "a may last 40m" in said(botsession("extend", "a", "+10m"))
+    assert "a may last 35m" in said(botsession("extend", "a", "-5m"))
+    assert "conversation" in said(botsession("describe", "a"))
+    assert "deadline moved" in said(botsession("logs", "a"))
+    assert said(botsession("top", "--once")).splitlines()[1].split()[:3] == ["a", "Running", "yes"]
+    why = said(botsession("end", "a", "--farewell", "It was nice. Goodbye.", "--wait"))
+    assert "It was drained" in why
+    assert "The farewell was made into sound" in why
+    assert said(botsession("why", "a")) == why.partition("\n")[2]
+    assert "EndFrame came out of the pipeline" in said(botsession("describe", "a"))
+
+
+@pytest.mark.parametrize(
+    ("target", "options", "sentence"),
+    [
+        pytest.param("completes.py", (), "ended because its bot ended itself. It was drained", id="Completed"),
+        pytest.param(
+            "quiet.py", (("maxSessionDuration", "1s"),), "maxSessionDuration of 1s had passed", id="MaxDuration"
+        ),
+        pytest.param("import_error.py", (), "failed because of an error in its bot. Its pipeline never", id="BotError"),
+        pytest.param("returns.py", (), "process went away before its pipeline had finished", id="BotExited"),
+    ],
+)
+def test_why_explains_a_real_end(
+    target: str, options: tuple[tuple[str, str], ...], sentence: str, botsession: Botsession, world: World
+) -> None:
+    session = world.session("a", bot={"target": target}, **dict(options))
+    session.finishes()
+    assert sentence in said(botsession("why", "a"))
+
+
+def test_bot_that_has_to_be_killed_fails_the_wait_and_is_located(botsession: Botsession, world: World) -> None:
+    quick = {"gracePeriod": "1s", "cancelPeriod": "1s"}
+    world.session("a", bot={"target": "spins.py"}, shutdown=quick).eventually(phase="Running")
+    assert "it was stuck at spins.py" in said(botsession("end", "a", "--wait"), Exit.FAILED)
+
+
+def test_kubectl_finds_the_plugin(botsession: Botsession, world: World) -> None:
+    world.session("a", bot={"target": "completes.py"})
+    assert "a " in said(botsession("list", program="kubectl botsession"))
+
+
+def test_what_a_dry_run_says_is_what_the_server_says(botsession: Botsession) -> None:
+    wrong = ("start", "a", *IMAGE, "--target", "quiet.py", "--max-duration", "0s")
+    here, there = botsession(*wrong, "--dry-run", "client"), botsession(*wrong, "--dry-run", "server")
+    assert said(here, Exit.REFUSED) == said(there, Exit.REFUSED) == ""
+    assert here.stderr.removeprefix("botsession: ").strip() in there.stderr
+    assert botsession("list").stdout == ""
+
+
+def test_doctor_finds_nothing_wrong(botsession: Botsession) -> None:
+    assert "The operator" in said(botsession("doctor"))
+
+
+def test_nothing_that_only_the_operator_needs_is_installed(installed: Path) -> None:
+    listed = subprocess.run([installed / "pip", "list"], check=True, capture_output=True, text=True).stdout
+    assert not {"kopf", "kubernetes", "pipecat-ai"} & {line.split()[0] for line in listed.splitlines()}
