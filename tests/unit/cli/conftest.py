@@ -19,8 +19,13 @@ def server() -> Iterator[ApiServer]:
 
 
 @pytest.fixture
-def botsession(server: ApiServer, tmp_path: Path) -> Botsession:
-    usual = {"KUBECONFIG": str(kubeconfig(tmp_path, server.url)), "COLUMNS": "200", "NO_COLOR": "1"}
+def kubeconfig_file(server: ApiServer, tmp_path: Path) -> Path:
+    return kubeconfig(tmp_path, server.url)
+
+
+@pytest.fixture
+def botsession(kubeconfig_file: Path) -> Botsession:
+    usual = {"KUBECONFIG": str(kubeconfig_file), "COLUMNS": "200", "NO_COLOR": "1"}
 
     def run(*arguments: str, stdin: str | None = None, **environment: str) -> Result:
         return CliRunner(env=usual | environment).invoke(app, arguments, input=stdin, prog_name="botsession")

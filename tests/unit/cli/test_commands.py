@@ -12,6 +12,7 @@ import yaml
 from botsession_contract.jsonform import format_time
 from botsession_contract.lifecycle import Cause, Outcome, Phase, Reason
 from botsession_operator.api.status import Status
+from botsession_operator.cli.completion import VARIABLE, complete_for_kubectl
 from botsession_operator.cli.exits import Exit
 from tests.apiserver import ApiServer
 from tests.sessions import asked, finished, running, stored
@@ -312,3 +313,15 @@ def test_names_are_completed_from_the_cluster(server: ApiServer, botsession: Bot
 def test_completion_says_nothing_where_the_cluster_does_not_answer(botsession: Botsession) -> None:
     typed = {"_BOTSESSION_COMPLETE": "complete_bash", "COMP_WORDS": "botsession why sup", "COMP_CWORD": "2"}
     assert botsession(**typed, KUBECONFIG="/nowhere").output.strip() == ""
+
+
+def test_kubectl_is_answered_with_a_line_for_each_completion(
+    server: ApiServer, kubeconfig_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.add(stored(OVER))
+    monkeypatch.setenv("KUBECONFIG", str(kubeconfig_file))
+    for name in (VARIABLE, "COMP_WORDS", "COMP_CWORD"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setattr("sys.argv", ["kubectl_complete-botsession", "why", ""])
+    complete_for_kubectl()
+    assert capsys.readouterr().out.split() == ["support-42", ":4"]

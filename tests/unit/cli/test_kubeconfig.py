@@ -54,6 +54,7 @@ def test_paths_are_relative_to_the_file_that_they_stand_in(tmp_path: Path) -> No
         pytest.param("", "is empty", id="an empty file"),
         pytest.param("a: [", "cannot be read", id="no YAML"),
         pytest.param("clusters: []", "has no current context", id="no context"),
+        pytest.param("{current-context: x, users: [{name: x}]}", "is not understood", id="a user without anything"),
         pytest.param("current-context: x", "there is no context x; known: none", id="a context that is not there"),
     ],
 )
@@ -72,6 +73,11 @@ def test_missing_kubeconfig_is_named(tmp_path: Path) -> None:
 def test_unknown_context_is_refused_with_those_that_there_are(tmp_path: Path) -> None:
     with pytest.raises(Problem, match="there is no context green; known: blue"):
         choose(write(tmp_path / "blue", "blue"), "green")
+
+
+def test_context_without_a_user_asks_as_nobody(tmp_path: Path) -> None:
+    file = write(tmp_path / "config", "a", contexts=[{"name": "a", "context": {"cluster": "a"}}])
+    assert Cluster(Where(file)).server == "https://a.example"
 
 
 PLUGIN = """

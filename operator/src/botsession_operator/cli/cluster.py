@@ -180,7 +180,7 @@ def _in_a_sentence(server: str) -> Iterator[None]:
         ) from exc
     except ConfigError as exc:
         raise Problem(Exit.FORBIDDEN, f"the kubeconfig's credentials cannot be used: {exc}") from exc
-    except (FileNotFoundError, ssl.SSLError, json.JSONDecodeError) as exc:
+    except (FileNotFoundError, ssl.SSLError, ValueError) as exc:
         raise Problem(Exit.FORBIDDEN, f"the kubeconfig's credentials cannot be used: {exc}") from exc
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import yaml
 from lightkube.config.kubeconfig import SERVICE_ACCOUNT, KubeConfig, SingleConfig
+from lightkube.config.models import User
 from lightkube.core.exceptions import ConfigError
 
 from botsession_operator.cli.exits import Exit, Problem
@@ -38,7 +39,11 @@ def choose(kubeconfig: Path | None, context: str | None) -> SingleConfig:
     merged = merge(_read(file) for file in files)
     if context is None and not merged["current-context"]:
         raise Problem(Exit.NOT_FOUND, "the kubeconfig has no current context; name one with --context")
-    return _chosen(KubeConfig.from_dict(merged), context)
+    try:
+        config = KubeConfig.from_dict(merged)
+    except (KeyError, TypeError, ValueError) as exc:
+        raise Problem(Exit.REFUSED, f"the kubeconfig is not understood: {exc}") from exc
+    return _chosen(config, context)
 
 
 def merge(configs: Iterator[Json]) -> Json:
@@ -102,7 +107,7 @@ def _chosen(config: KubeConfig, context: str | None) -> SingleConfig:
     except KeyError as exc:
         raise Problem(Exit.NOT_FOUND, f"the kubeconfig has no cluster or user {exc} that its context names") from exc
     assert chosen is not None  # noqa: S101  # only where neither a context nor a default is given
-    return chosen
+    return chosen if chosen.user else chosen._replace(user=User())
 
 
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
