@@ -287,3 +287,14 @@ async def test_manifest_that_is_mended_starts_the_session(start: Start, manifest
     await run.until("Waiting for a change")
     run.interrupt()
     await run.exit_code()
+
+
+async def test_interpreter_without_pipecat_is_refused_before_anything_runs(
+    start: Start, manifest: Manifest, tmp_path: Path
+) -> None:
+    bare = tmp_path / "bare"
+    bare.write_text(f'#!/bin/sh\nunset PYTHONPATH\nexec {sys.executable} -I -S "$@"\n')
+    bare.chmod(0o755)
+    run = await start(manifest(str(BOTS / "quiet.py")), "--python", str(bare))
+    assert await run.exit_code() == 2
+    assert "has no pipecat-ai and no botsession-operator" in run.output

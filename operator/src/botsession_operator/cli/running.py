@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,6 +28,11 @@ from botsession_operator.effects.process import Place
 
 #: How much of a failed bot's log is shown.
 MOST_LINES: Final = 15
+_PROBE: Final = """
+from importlib.util import find_spec
+needed = {"pipecat": "pipecat-ai", "botsession_runtime": "botsession-operator"}
+print(" and no ".join(name for module, name in needed.items() if find_spec(module) is None))
+"""
 #: A level as loguru writes it by default.
 _INFORMATION: Final = re.compile(r"\| (TRACE|DEBUG|INFO|SUCCESS) +\|")
 
@@ -45,12 +51,20 @@ class Order:
 
 def run_all(order: Order) -> Exit:
     """Run the session once or, watched, again and again."""
+    if lacking := _lacking(order.python):
+        raise Problem(Exit.REFUSED, f"{order.python} has no {lacking}; name an interpreter that has it by --python")
     folder = order.output or Path(tempfile.mkdtemp(prefix="botsession-"))
     folder.mkdir(parents=True, exist_ok=True)
     # Passes tell the timeline what they did; their log would only say it twice.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     watched = order.rehearsal.watched
     return _again_and_again(order, folder, watched) if watched else run_once(order, folder)[0]
+
+
+def _lacking(python: str) -> str:
+    """Name what an interpreter would need to run a bot, and does not have."""
+    done = subprocess.run([python, "-c", _PROBE], capture_output=True, text=True, check=False)
+    return done.stdout.strip()
 
 
 def _again_and_again(order: Order, folder: Path, files: Watched) -> Exit:
