@@ -62,13 +62,20 @@ class ApiServer:
     def _watched(self) -> tuple[int, Json | str]:
         if not self.changes:
             return 403, {"message": "no more changes"}
-        events = [{"type": "MODIFIED", "object": version} for version in self.changes.pop(0)]
+        events = [{"type": _kind(version), "object": version} for version in self.changes.pop(0)]
         return 200, "".join(f"{json.dumps(event)}\n" for event in events)
 
     def _created(self, body: Json) -> Json:
         name = body["metadata"].get("name") or f"{body['metadata'].get('generateName', '')}x7k2p"
         facts = {"name": name, "uid": "u", "resourceVersion": "1", "creationTimestamp": "2026-01-31T12:00:00Z"}
         return {**body, "metadata": {**body["metadata"], **facts}}
+
+
+def _kind(version: Json) -> str:
+    """Name what a watch shows: a Status is its error, an object that is being deleted goes."""
+    if version["kind"] == "Status":
+        return "ERROR"
+    return "DELETED" if "deletionTimestamp" in version["metadata"] else "MODIFIED"
 
 
 def merged(old: Any, patch: Any) -> Any:

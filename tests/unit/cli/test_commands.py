@@ -98,6 +98,22 @@ def test_watch_goes_on_with_each_change_over_the_ends_of_streams(server: ApiServ
     assert [line.split()[1] for line in lines] == ["PHASE", "Running", "Running", "Succeeded"]
 
 
+def test_watch_lists_anew_where_its_version_is_forgotten(server: ApiServer, botsession: Botsession) -> None:
+    server.add(live())
+    server.changes = [[{"kind": "Status", "code": 410}], [stored(OVER)]]
+    lines = botsession("list", "-w").stdout.splitlines()
+    assert [line.split()[1] for line in lines] == ["PHASE", "Running", "Running", "Succeeded"]
+
+
+def test_wait_for_a_session_that_goes_says_that_it_is_gone(server: ApiServer, botsession: Botsession) -> None:
+    server.add(live())
+    gone = live()
+    gone["metadata"]["deletionTimestamp"] = gone["metadata"]["creationTimestamp"]
+    server.changes = [[gone]]
+    result = botsession("end", "support-42", "--wait")
+    assert (result.exit_code, result.stderr) == (Exit.NOT_FOUND, "botsession: support-42 is gone\n")
+
+
 def test_describe_draws_the_life_and_shows_what_the_bot_handed_over(server: ApiServer, botsession: Botsession) -> None:
     session = stored(OVER)
     session["status"] |= {"url": "wss://bots.example/x", "result": {"booked": True}}

@@ -28,7 +28,7 @@ SEEN = {
     Reason.END_REQUESTED: ASKED,
     Reason.DELETED: ASKED,
     Reason.EVICTED: ASKED,
-    Reason.START_TIMEOUT: {Outcome.NEVER_STARTED, Outcome.KILLED, Outcome.LOST},
+    Reason.START_TIMEOUT: ASKED,
     Reason.BOT_ERROR: {Outcome.NEVER_STARTED, Outcome.CANCELLED, Outcome.DRAINED, Outcome.LOST, Outcome.KILLED},
     Reason.BOT_EXITED: {Outcome.LOST, Outcome.NEVER_STARTED},
     Reason.OUT_OF_MEMORY: {Outcome.KILLED, Outcome.NEVER_STARTED},
@@ -102,8 +102,11 @@ def test_no_two_endings_are_told_alike() -> None:
 
 
 def test_a_session_that_failed_is_said_to_have_failed_or_to_have_come_down_badly() -> None:
-    for reason in ERROR_REASONS - {Reason.OUT_OF_MEMORY, Reason.UNKNOWN}:
-        assert "support-42 failed because" in told(finished(reason, min(SEEN[reason])))
+    for reason in Reason:
+        for outcome in SEEN[reason]:
+            status = finished(reason, outcome)
+            is_said = re.search(r"^support-42 failed|makes it Failed", told(status)) is not None
+            assert is_said is (status.phase is Phase.FAILED)
 
 
 @pytest.mark.parametrize("farewell", [each for each in Farewell if each not in ("NotConfigured", "NotStarted")])

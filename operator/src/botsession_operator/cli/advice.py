@@ -42,7 +42,7 @@ ADVICE: Final[dict[Reason, str]] = {
         "them, startTimeout must be longer than that takes."
     ),
     Reason.POD_REJECTED: (
-        "Mend what those words name: a quota that is used up, a Secret or service account that is missing, an "
+        "Mend what the report's words name: a quota that is used up, a Secret or service account that is missing, an "
         "admission policy, or a bot.python that is not in the image."
     ),
     Reason.NODE_LOST: "Start a new session; nodes that are taken back with notice should be drained then.",

@@ -28,7 +28,8 @@ def why(record: Record, now: datetime) -> str:
 
 def _over(record: Record, finish: Finish) -> Iterator[str]:
     yield f"{record.name} {_because(finish.reason, record)}."
-    yield f"{_how(finish, record)}."
+    is_only_badly_down = finish.outcome in FAILED_OUTCOMES and finish.reason not in ERROR_REASONS
+    yield f"{_how(finish, record)}{', which makes it Failed' if is_only_badly_down else ''}."
     if farewell := _farewell(record):
         yield farewell
     if finish.message:
@@ -51,8 +52,10 @@ def _because(reason: Reason, record: Record) -> str:
             return f"ended because it had been quiet for its idleTimeout of {spec['idleTimeout']}"
         case Reason.OUT_OF_MEMORY:
             limit = spec["bot"].get("resources", {}).get("limits", {}).get("memory")
-            bound = f"its memory limit of {limit}" if limit else "what its node could give: it has no memory limit"
-            return f"ended because it used more memory than {bound}"
+            bound = f"its memory limit of {limit}" if limit else "its node could give; it has no limit of its own"
+            return f"failed because it used more memory than {bound}"
+        case Reason.START_TIMEOUT if record.status.started_at:
+            return f"failed because its pipeline started only after its startTimeout of {spec['startTimeout']}"
     return _BECAUSE[reason].format(
         image=spec["bot"]["image"],
         join=spec.get("joinTimeout"),
@@ -65,6 +68,8 @@ def _because(reason: Reason, record: Record) -> str:
 def _how(finish: Finish, record: Record) -> str:
     ending = record.status.ending
     match finish.outcome:
+        case Outcome.DRAINED if finish.reason is Reason.NO_CLIENT:
+            return "It was drained, with nobody there to hear anything"
         case Outcome.DRAINED:
             return f"It was drained: all that the bot had queued was said to the end{_drained(record)}"
         case Outcome.CANCELLED:
@@ -75,7 +80,8 @@ def _how(finish: Finish, record: Record) -> str:
         case Outcome.KILLED:
             return _killed(finish, ending)
         case Outcome.LOST:
-            return f"Its process went away and left no word about how{_exit_code(finish)}"
+            gone = "It" if finish.reason in (Reason.BOT_EXITED, Reason.UNKNOWN) else "Its process went away and"
+            return f"{gone} left no word about how{_exit_code(finish)}"
         case Outcome.NEVER_STARTED:
             return "Its pipeline never started, so no caller was ever heard"
 
@@ -176,8 +182,7 @@ _BECAUSE: Final[dict[Reason, str]] = {
     Reason.END_REQUESTED: "ended because somebody asked for it by spec.end, as `botsession end` does",
     Reason.DELETED: "ended because the BotSession was deleted, by itself or with its namespace",
     Reason.EVICTED: (
-        "ended because its pod was told to go, which no one did by the session: its node was drained, or it was "
-        "evicted, preempted, or deleted by hand"
+        "ended because its pod was told to go: its node was drained, or it was evicted, preempted, or deleted by hand"
     ),
     Reason.START_TIMEOUT: "failed because its pipeline had not started when its startTimeout of {start} had passed",
     Reason.BOT_ERROR: "failed because of an error in its bot",
@@ -186,7 +191,7 @@ _BECAUSE: Final[dict[Reason, str]] = {
     Reason.UNSCHEDULABLE: "failed because no node took its pod within its startTimeout of {start}",
     Reason.POD_REJECTED: "failed because its pod was refused, by the API server, a quota or the node's kubelet",
     Reason.NODE_LOST: "failed because {node}, and its pod with it, is gone",
-    Reason.UNKNOWN: "is over, and nothing that is left tells why: its pod was taken away with its report",
+    Reason.UNKNOWN: "failed, and nothing that is left tells why: its pod was taken away with its report",
 }
 _FAREWELLS: Final[dict[Farewell, str | None]] = {
     Farewell.SPOKEN: "The farewell was spoken to the end.",
