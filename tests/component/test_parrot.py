@@ -108,7 +108,7 @@ def call(port: int) -> Caller:
         arguments = [f"--url=ws://127.0.0.1:{port}", f"--connect-timeout={START_SECS}", "--json"]
         arguments += [f"--say={sentence}" for sentence in say]
         arguments += [f"--hang-up-after={hang_up_after}"] if hang_up_after else []
-        async with python("bot.py", PARROT_PORT=str(port), **env) as bot, python("client.py", *arguments) as client:
+        async with python("bot.py", BOT_PORT=str(port), **env) as bot, python("client.py", *arguments) as client:
             result: dict[str, Any] = json.loads((await finish(client, START_SECS + 70)).splitlines()[-1])
             output = await finish(bot, EXIT_SECS)
         assert bot.returncode is not None
