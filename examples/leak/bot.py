@@ -61,7 +61,7 @@ class TidyOrders(PassThrough):
         self._tasks = [self.create_task(poll_orders()), self.create_task(keep_connection_alive())]
 
     async def cleanup(self) -> None:
-        """End them. Pipecat calls this in every ending, which stop() and cancel() are only the two usual ones of."""
+        """End them. Pipecat calls this in every ending; who looks out for EndFrame and CancelFrame misses some."""
         await super().cleanup()
         for task in self._tasks:
             await self.cancel_task(task)

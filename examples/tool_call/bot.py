@@ -8,15 +8,14 @@ from pipecat.frames.frames import EndWorkerFrame, FunctionCallResultProperties, 
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.pipeline.worker import PipelineWorker
 from pipecat.processors.aggregators.llm_context import LLMContext
-from pipecat.processors.aggregators.llm_response_universal import LLMContextAggregatorPair, LLMUserAggregatorParams
+from pipecat.processors.aggregators.llm_response_universal import LLMContextAggregatorPair
 from pipecat.runner.types import RunnerArguments
 from pipecat.services.llm_service import FunctionCallParams
 from pipecat.services.openai.llm import OpenAILLMService
 from pipecat.transports.base_transport import BaseTransport
-from pipecat.turns.user_stop import SpeechTimeoutUserTurnStopStrategy
-from pipecat.turns.user_turn_strategies import UserTurnStrategies
 from pipecat.workers.runner import WorkerRunner
 from services import EspeakTTSService
+from turns import by_quiet
 
 INSTRUCTION = (
     "You are on the telephone: answer in one short sentence, without any formatting. When the caller says goodbye, or "
@@ -46,11 +45,7 @@ async def bot(runner_args: RunnerArguments) -> None:
     llm = OpenAILLMService(settings=OpenAILLMService.Settings(model=model, system_instruction=INSTRUCTION))
     # A function that is named as a tool needs no more: Pipecat describes it to the model by its docstring.
     context = LLMContext(tools=[end_conversation])
-    # Whoever has a turn detector of his own leaves user_params out.
-    strategies = UserTurnStrategies(stop=[SpeechTimeoutUserTurnStopStrategy()])
-    user, assistant = LLMContextAggregatorPair(
-        context, user_params=LLMUserAggregatorParams(user_turn_strategies=strategies)
-    )
+    user, assistant = LLMContextAggregatorPair(context, user_params=by_quiet())
     speaking = [user, llm, EspeakTTSService(), transport.output(), assistant]
     worker = PipelineWorker(
         Pipeline([transport.input(), *ears(), *speaking]),

@@ -18,15 +18,13 @@ from pipecat.processors.aggregators.llm_response_universal import (
     LLMAssistantAggregator,
     LLMContextAggregatorPair,
     LLMUserAggregator,
-    LLMUserAggregatorParams,
     UserTurnStoppedMessage,
 )
 from pipecat.runner.types import RunnerArguments
 from pipecat.transports.base_transport import BaseTransport
-from pipecat.turns.user_stop import SpeechTimeoutUserTurnStopStrategy
-from pipecat.turns.user_turn_strategies import UserTurnStrategies
 from pipecat.workers.runner import WorkerRunner
 from services import EspeakTTSService
+from turns import by_quiet
 
 Turn = dict[str, str]
 
@@ -67,11 +65,7 @@ async def bot(runner_args: RunnerArguments) -> None:
     # Looked up now: a setting that is missing should keep the call from starting, not the transcript from being saved.
     url = f"{os.environ['TRANSCRIPT_STORE']}/{runner_args.session_id}.json"
     transport = open_line(runner_args)
-    # Whoever has a turn detector of his own leaves user_params out.
-    strategies = UserTurnStrategies(stop=[SpeechTimeoutUserTurnStopStrategy()])
-    user, assistant = LLMContextAggregatorPair(
-        LLMContext(), user_params=LLMUserAggregatorParams(user_turn_strategies=strategies)
-    )
+    user, assistant = LLMContextAggregatorPair(LLMContext(), user_params=by_quiet())
     turns = take_down(user, assistant)
     # An LLM would stand behind the user's aggregator, which the parrot does not need.
     speaking = [Parrot(), user, EspeakTTSService(), transport.output(), assistant]

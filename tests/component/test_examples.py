@@ -219,7 +219,7 @@ async def test_transcript_is_saved_once_though_the_first_answer_of_the_store_is_
 async def test_transcript_of_a_caller_who_hangs_up_is_saved_once(start: Start) -> None:
     kept = Store()
     async with serving(kept.app) as url:
-        run = await start("transcript/session.yaml", "--hang-up-after=3", TRANSCRIPT_STORE=url)
+        run = await start("transcript/session.yaml", "--hang-up-after=5", TRANSCRIPT_STORE=url)
         report = await run.report()
     assert (report.reason, report.outcome) == (Reason.CLIENT_DISCONNECTED, Outcome.CANCELLED)
     assert kept.turns() == [("assistant", "hello")]
