@@ -3,7 +3,7 @@ PYTHON ?= python3
 export PYTHON
 python := .venv/bin/python
 
-.PHONY: help demo demo-kind test lint unit e2e bench images cluster cluster-down generate support picture lock clean venv
+.PHONY: help demo demo-kind test lint unit e2e bench images cluster cluster-down generate support picture docs lock clean venv
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ support: venv ## run what depends on Pipecat's version with each of them, and wr
 
 picture: venv ## record docs/demo.svg, the picture in the README, from a run of make demo
 	$(python) hack/picture docs/demo.svg make demo
+
+docs: ## build the documentation site into build/site; ARGS=--serve serves it
+	@hack/docs $(ARGS)
 
 lock: ## pin the requirements again; ARGS=--upgrade takes newer versions
 	@hack/lock $(ARGS)

@@ -1,0 +1,104 @@
+"""The tutorial works as it is written: its commands are typed one block after the other, and what it shows is seen."""
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tests.docs.blocks import ROOT, Block, blocks_of
+from tests.e2e.conftest import admission_knows_sessions, install_operator, uninstall_operator
+from tests.e2e.world import kubectl, wait_until
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+
+BLOCKS = list(blocks_of(ROOT / "docs/tutorial.md"))
+SESSIONS = ("hello", "limited", "broken")
+#: What is not typed: the cluster is all tests' own.
+LEFT_OUT = ("make cluster-down",)
+END = "--- that was block"
+
+
+class Shell:
+    """One shell for all commands, as the reader has one: what one of them exports the next one sees."""
+
+    def __init__(self) -> None:
+        clean = {name: value for name, value in os.environ.items() if name != "KUBECONFIG"}
+        blocks, self._keyboard = os.pipe()
+        # Commands come in beside its standard input, which a command of the tutorial may read.
+        loop = f"""while IFS= read -r -d '' -u {blocks} block; do eval "$block"; echo '{END}'; done"""
+        self._bash = subprocess.Popen(
+            ["bash", "-euo", "pipefail", "-c", loop],
+            cwd=ROOT,
+            env=clean,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            pass_fds=(blocks,),
+        )
+        os.close(blocks)
+
+    def type(self, commands: str) -> str:
+        """Give what the commands print; the first that fails fails the test."""
+        assert self._bash.stdout
+        os.write(self._keyboard, f"{commands}\0".encode())
+        printed: list[str] = []
+        for line in self._bash.stdout:
+            if line.strip() == END:
+                return "".join(printed)
+            printed.append(line)
+        raise AssertionError(f"{commands}\nprinted:\n{''.join(printed)}")
+
+    def close(self) -> None:
+        with self._bash:
+            os.close(self._keyboard)
+
+
+@pytest.fixture
+def newcomer(kubeconfig: Path) -> Iterator[Shell]:
+    """Give a shell on a cluster that has no operator yet; leave the operator as the other tests expect it."""
+    with uninstall_operator() as uninstalling:
+        printed, _ = uninstalling.communicate(timeout=300)
+    assert uninstalling.returncode == 0, printed
+    shell = Shell()
+    yield shell
+    shell.close()
+    kubectl("delete", "pod", "caller", "--ignore-not-found", "--wait=false")
+    kubectl("delete", "bs", *SESSIONS, "--ignore-not-found", "--wait=false")
+    install_operator()
+
+
+def test_every_command_works_and_prints_what_is_shown(newcomer: Shell) -> None:
+    printed = ""
+    for block, before in zip(BLOCKS, [None, *BLOCKS], strict=False):
+        if block.language == "sh" and block.text.strip() not in LEFT_OUT:
+            printed = newcomer.type(block.text)
+        elif not block.language:
+            assert before is not None
+            assert shown_words(block) <= words(printed), f"{block} shows otherwise:\n{printed}"
+        if "helm install" in block.text:
+            wait_until(admission_knows_sessions, within=60, what="as far as the tutorial says it is after some seconds")
+
+
+def test_what_is_left_out_is_in_the_tutorial() -> None:
+    assert {*LEFT_OUT} <= {block.text.strip() for block in BLOCKS}
+
+
+def test_output_is_shown_below_the_commands_that_print_it() -> None:
+    assert BLOCKS[0].language == "sh"
+    assert all(before.language == "sh" for before, block in pairwise(BLOCKS) if not block.language)
+
+
+def words(text: str) -> set[str]:
+    """Give the words that are the same each time: without times, ages and generated names."""
+    return {word for word in text.split() if not re.search(r"\d", word)}
+
+
+def shown_words(block: Block) -> set[str]:
+    found = words(block.text)
+    assert found, f"{block} shows nothing that could be compared"
+    return found
