@@ -85,7 +85,7 @@ def type_of(schema: Schema) -> str:
         return ", ".join(f"`{choice}`" for choice in schema["enum"])
     if schema.get("type") == "array":
         return f"list of {type_of(schema['items'])}"
-    return "time" if schema.get("format") == "date-time" else str(schema["type"])
+    return "time" if schema.get("format") == "date-time" else str(schema.get("type", "any JSON"))
 
 
 def bounds(schema: Schema) -> Iterator[str]:

@@ -129,17 +129,12 @@ def _tell(run: Run) -> None:
     for entry in entries(before, status, datetime.now(UTC)):
         run.terminal.show(entry)
     run.status = status
-    if status.started_at and not (before and before.started_at):
-        _started(run)
+    if run.companion and run.call is None and (status.started_at or awaits_caller(status)):
+        run.call = asyncio.create_task(run.companion.run())
+    if run.rehearsal.end_after is not None and status.started_at and not (before and before.started_at):
+        _begin(run, _end_after(run, run.rehearsal.end_after))
     if run.rehearsal.victim and not (before and before.phase is status.phase) and not status.finish:
         _begin(run, _kill_operator(run))
-
-
-def _started(run: Run) -> None:
-    if run.companion:
-        run.call = asyncio.create_task(run.companion.run())
-    if run.rehearsal.end_after is not None:
-        _begin(run, _end_after(run, run.rehearsal.end_after))
 
 
 def _begin(run: Run, what: Coroutine[Any, Any, None]) -> None:
