@@ -183,6 +183,12 @@ async def test_unacceptable_manifest_is_refused_with_a_sentence(
     assert sentence in run.output
 
 
+async def test_summary_shows_what_the_bot_handed_over(start: Start, manifest: Manifest) -> None:
+    run = await start(manifest(str(BOTS / "hands_over.py"), body={"booked": True}))
+    assert await run.exit_code() == 0
+    assert re.search(r'^result +{"booked": true}$', run.output, re.MULTILINE)
+
+
 async def test_interrupt_ends_the_session_gracefully(start: Start, manifest: Manifest) -> None:
     run = await start(manifest(str(BOTS / "quiet.py")))
     await run.until("the pipeline runs")

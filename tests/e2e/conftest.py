@@ -30,14 +30,18 @@ def kubeconfig() -> Path:
     return path
 
 
-def install_operator() -> None:
-    """Install the chart as a user does, with the images that were just built; wait until it is ready."""
+def install_operator(*settings: str) -> None:
+    """Install the chart as a user does, with the images that were just built; wait until it is ready.
+
+    `settings` are Helm's own, such as `--set=workers=1`; without them those of an earlier call are gone.
+    """
     images = ["--set=image.repository=botsession/operator", "--set=image.tag=dev"]
     runtime = ["--set=runtime.image=botsession/runtime:dev", f"--set-string=podAnnotations.build={uuid.uuid4()}"]
     scraped = '--set-json=metrics.annotations={"prometheus.io/scrape": "true", "prometheus.io/port": "8475"}'
     command: list[str | Path] = [HELM, "upgrade", "--install", "botsession", ROOT / "charts/botsession-operator"]
     place = ["--namespace", SYSTEM_NAMESPACE, "--create-namespace", "--wait", "--timeout", "3m"]
-    helm = subprocess.run([*command, *place, *images, *runtime, scraped], capture_output=True, text=True, check=False)
+    values = [*images, *runtime, scraped, *settings]
+    helm = subprocess.run([*command, *place, *values], capture_output=True, text=True, check=False)
     assert helm.returncode == 0, f"{helm.stderr}\n{kubectl('get', 'pods', '-n', SYSTEM_NAMESPACE).stdout}"
     wait_until(admission_knows_sessions, within=60, what="ready to admit sessions")
 

@@ -35,7 +35,13 @@ def set_result(result: Any) -> None:
 
 def create_file() -> int:
     """Make the file; no other program inherits it."""
-    return os.memfd_create("botsession-result", os.MFD_CLOEXEC)
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("botsession-result", os.MFD_CLOEXEC)
+    # A Python that was built on an old system, to run on all, does not know it. Every container has this folder.
+    import tempfile  # it is much, and few need it
+
+    with tempfile.TemporaryFile(dir="/dev/shm") as nameless:  # it has no name there
+        return os.dup(nameless.fileno())
 
 
 def path_of(file: int) -> str:

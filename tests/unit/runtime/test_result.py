@@ -11,9 +11,11 @@ from botsession_runtime import set_result
 from botsession_runtime.result import MOST_BYTES_READ, Result, create_file, path_of, read
 
 
-@pytest.fixture
-def file(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """Give the file of a session that this process is the bot of."""
+@pytest.fixture(params=["memfd_create", "tempfile"])
+def file(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[int]:
+    """Give the file of a session that this process is the bot of, with a Python that knows files in memory, and not."""
+    if request.param == "tempfile":
+        monkeypatch.delattr(os, "memfd_create")
     made = create_file()
     monkeypatch.setenv(RESULT_FILE_ENV, path_of(made))
     yield made
