@@ -10,6 +10,7 @@ from botsession_contract.report import Timings
 from botsession_runtime.facts import Exit, Facts, Finish, Request, Rung, Speech
 from botsession_runtime.memory import Memory
 from botsession_runtime.report import conclude, farewell_of, message_of, outcome_of, reason_of, stuck_at
+from botsession_runtime.result import Result
 
 BEGAN = 100.0
 RUNNING = Facts(began=BEGAN, hooked_at=101.0, imported_at=101.0, started_at=102.0, exit=Exit(0, 200.0))
@@ -254,6 +255,13 @@ def test_why_and_how(facts: Facts, reason: Reason, outcome: Outcome) -> None:
             replace(ended(ASKED, "EndFrame", ours=True), advice="there is no frame class UserTalkingFrame"),
             "there is no frame class UserTalkingFrame",
             id="a limit could not be judged as the spec says",
+        ),
+        pytest.param(
+            replace(
+                ended(RUNNING, "EndFrame", "caller hung up"), result=Result(trouble="the result was not taken: why")
+            ),
+            "caller hung up; the result was not taken: why",
+            id="what was handed over is no result",
         ),
         pytest.param(ended(RUNNING, "EndFrame"), None, id="nothing to say of a plain end"),
         pytest.param(ended(RUNNING, "EndFrame", "caller hung up"), "caller hung up", id="the bot's own words"),
