@@ -16,6 +16,7 @@ import yaml
 
 from botsession_contract.lifecycle import Outcome, Reason
 from botsession_contract.report import from_bytes
+from tests.ports import free_port
 
 BOTS = Path(__file__).parents[1] / "bots"
 BOTSESSION = Path(sys.executable).with_name("botsession")
@@ -109,13 +110,13 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
 
 @pytest.fixture
 def manifest(tmp_path: Path) -> Manifest:
-    def write(bot: str, **spec: Any) -> Path:
-        body = {"body": spec.pop("body")} if "body" in spec else {}
+    def write(target: str, **spec: Any) -> Path:
+        own = {"body": spec.pop("body")} if "body" in spec else spec.pop("bot", {})
         session = {
             "apiVersion": "botsession.dev/v1alpha1",
             "kind": "BotSession",
             "metadata": {"name": "hello"},
-            "spec": {"bot": {"image": "unused", "target": bot, **body}, **spec},
+            "spec": {"bot": {"image": "unused", "target": target, **own}, **spec},
         }
         file = tmp_path / "session.yaml"
         file.write_text(yaml.safe_dump(session))
@@ -304,3 +305,22 @@ async def test_interpreter_without_pipecat_is_refused_before_anything_runs(
     run = await start(manifest(str(BOTS / "quiet.py")), "--python", str(bare))
     assert await run.exit_code() == 2
     assert "has no pipecat-ai and no botsession-operator" in run.output
+
+
+async def test_bot_that_listens_is_called_on_this_machine(start: Start, manifest: Manifest) -> None:
+    port = free_port()
+    address = f"ws://127.0.0.1:{port}/ws"
+    listens = {"transport": {"type": "websocket"}, "body": {"hangs_up": 0.5}}
+    file = manifest(str(BOTS / "answers.py"), bot=listens, expose={"port": port})
+    run = await start(file, "--caller", f"{sys.executable} {BOTS / 'calls.py'} {address}")
+    assert await run.exit_code() == 0
+    assert f"the bot waits for its caller at {address}" in run.output
+    assert "Completed / Drained" in run.output
+
+
+async def test_bot_that_nobody_calls_has_succeeded(start: Start, manifest: Manifest) -> None:
+    listens = {"transport": {"type": "smallwebrtc"}}
+    file = manifest(str(BOTS / "answers.py"), bot=listens, expose={"port": free_port()}, joinTimeout="1s")
+    run = await start(file)
+    assert await run.exit_code() == 0
+    assert "NoClient / NeverStarted: nobody had called" in run.output
