@@ -1,6 +1,10 @@
 """`botsession doctor` and the look into an image: what is found, and what is said of it."""
 
+import json
+import subprocess
+import sys
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +26,7 @@ OPERATOR: Json = {
     "status": {"readyReplicas": 1},
 }
 SEEN: Json = {
+    "interpreter": "/app/.venv/bin/python",
     "python": [3, 12, 1],
     "folder": "/app",
     "target": True,
@@ -151,6 +156,7 @@ def test_image_that_has_all_is_fine() -> None:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
+        pytest.param({"lacks": "python3 has no pipecat"}, "fail No interpreter of the image", id="no interpreter"),
         pytest.param({"python": [3, 10, 4]}, "fail Python 3.10.4 is too old.", id="old Python"),
         pytest.param({"target": False}, "fail There is no bot.py in /app", id="no bot"),
         pytest.param(
@@ -173,3 +179,19 @@ def test_image_is_not_looked_at_where_nothing_can_look(monkeypatch: pytest.Monke
     (finding,) = engine.look("bot:1", "bot.py", "python3")
     assert finding.verdict is Verdict.WARN
     assert "there is neither docker nor podman here" in finding.fact
+
+
+def test_image_is_searched_as_the_supervisor_searches_it(tmp_path: Path) -> None:
+    orders = json.dumps({"python": "python3", "target": "nix.py"})
+    command = [sys.executable, "-c", engine.probe(), orders, engine.probe()]
+    looked = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    seen = json.loads(looked.stdout)
+    assert (seen["interpreter"], seen["folder"], seen["target"]) == (sys.executable, str(tmp_path), False)
+    assert engine.judge(seen, "nix.py")
+
+
+def test_interpreter_that_cannot_run_a_bot_is_told_of_in_the_supervisors_words() -> None:
+    orders = json.dumps({"python": "/usr/bin/own", "target": "bot.py"})
+    command = [sys.executable, "-I", "-S", "-c", engine.probe(), orders, engine.probe()]
+    looked = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert json.loads(looked.stdout) == {"lacks": "/usr/bin/own, which spec.bot.python names, has no pipecat"}

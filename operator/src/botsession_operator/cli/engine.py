@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Iterator
+from importlib import resources
 from typing import Any, Final
 
 from botsession_operator.cli.findings import Finding, Verdict
@@ -15,31 +16,42 @@ OLDEST_PYTHON: Final = (3, 11)
 OLDEST_PIPECAT: Final = (1, 3)
 #: How long looking may take, in seconds; nothing is pulled meanwhile.
 PATIENCE_SECONDS: Final = 120
-#: Runs in the image, on its interpreter, without a network. Imports nothing of the bot's, which might do anything.
+#: Runs in the image behind the supervisor's own search for the interpreter, without a network. Imports nothing of the
+#: bot's, which might do anything.
 PROBE: Final = """
-import importlib.metadata, importlib.util, json, os, sys
-def version(name):
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-def found(target):
-    if not target:
-        return None
-    module, _, function = target.partition(":")
-    if module.endswith(".py"):
-        return os.path.exists(module)
-    sys.path.insert(0, os.getcwd())
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ImportError:
-        return False
-target = sys.argv[1]
-print(json.dumps({
-    "python": list(sys.version_info[:3]), "folder": os.getcwd(), "target": found(target),
-    "packages": {name: version(name) for name in ("pipecat-ai", "aiohttp", "loguru")},
-}))
+def look(target):
+    import importlib.metadata
+    def version(name):
+        try:
+            return importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            return None
+    def found(target):
+        module = target.partition(":")[0]
+        if module.endswith(".py"):
+            return os.path.exists(module)
+        sys.path.insert(0, os.getcwd())
+        try:
+            return importlib.util.find_spec(module) is not None
+        except ImportError:
+            return False
+    packages = {name: version(name) for name in ("pipecat-ai", "aiohttp", "loguru")}
+    facts = {"interpreter": sys.executable, "python": list(sys.version_info[:3]), "packages": packages}
+    return {**facts, "folder": os.getcwd(), "target": found(target) if target else None}
+orders = json.loads(sys.argv[1])
+try:
+    chosen = choose(orders)
+except NoInterpreterError as exc:
+    print(json.dumps({"lacks": str(exc)}))
+else:
+    if chosen != Path(sys.executable):
+        code = sys.argv[2]
+        os.execv(str(chosen), [str(chosen), "-c", code, json.dumps({**orders, "python": str(chosen)}), code])
+    print(json.dumps(look(orders.get("target"))))
 """
+
+
+_MEND: Final = "pip install pipecat-ai in the image, or name its interpreter in spec.bot.python."
 
 
 def look(image: str, target: str | None, python: str) -> Iterator[Finding]:
@@ -56,7 +68,8 @@ def look(image: str, target: str | None, python: str) -> Iterator[Finding]:
             f"{engine} pull {image} brings it here.",
         )
         return
-    looked = _run(engine, "run", "--rm", "--network=none", f"--entrypoint={python}", image, "-c", PROBE, target or "")
+    code, orders = probe(), json.dumps({"python": python, "target": target})
+    looked = _run(engine, "run", "--rm", "--network=none", f"--entrypoint={python}", image, "-c", code, orders, code)
     if looked.returncode:
         said = (looked.stderr.strip().splitlines() or ["it said nothing"])[-1]
         yield Finding(
@@ -66,9 +79,18 @@ def look(image: str, target: str | None, python: str) -> Iterator[Finding]:
     yield from judge(json.loads(looked.stdout), target)
 
 
+def probe() -> str:
+    """Give what runs in the image: the very search that the supervisor makes there, and the probe."""
+    search = resources.files("botsession_runtime") / "interpreter.py"
+    return f"{search.read_text(encoding='utf-8')}\n{PROBE}"
+
+
 def judge(seen: Json, target: str | None) -> Iterator[Finding]:
     """Say of what was seen in an image whether it is enough."""
-    yield _python(tuple(seen["python"]))
+    if "lacks" in seen:
+        yield Finding(Verdict.FAIL, f"No interpreter of the image can run the bot: {seen['lacks']}.", _MEND)
+        return
+    yield _python(tuple(seen["python"]), seen["interpreter"])
     yield _pipecat(seen["packages"]["pipecat-ai"])
     for name in ("aiohttp", "loguru"):
         if seen["packages"][name] is None:
@@ -85,11 +107,11 @@ def judge(seen: Json, target: str | None) -> Iterator[Finding]:
         yield Finding(Verdict.OK, f"{target} is in {seen['folder']}")
 
 
-def _python(version: tuple[int, ...]) -> Finding:
+def _python(version: tuple[int, ...], interpreter: str) -> Finding:
     text = ".".join(map(str, version))
     if version[:2] < OLDEST_PYTHON:
         return Finding(Verdict.FAIL, f"Python {text} is too old.", "A bot needs Python 3.11 or newer.")
-    return Finding(Verdict.OK, f"Python {text}")
+    return Finding(Verdict.OK, f"Python {text}: {interpreter}")
 
 
 def _pipecat(version: str | None) -> Finding:
