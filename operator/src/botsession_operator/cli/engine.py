@@ -14,6 +14,8 @@ ENGINES: Final = ("docker", "podman")
 #: What a bot's image must have: see docs/bots.md.
 OLDEST_PYTHON: Final = (3, 11)
 OLDEST_PIPECAT: Final = (1, 3)
+#: Exit codes by which an engine says that it could not start the program: its first line says why. A program's last does.
+ENGINES_OWN: Final = (125, 126, 127)
 #: How long looking may take, in seconds; nothing is pulled meanwhile.
 PATIENCE_SECONDS: Final = 120
 #: Runs in the image behind the supervisor's own search for the interpreter, without a network. Imports nothing of the
@@ -71,7 +73,8 @@ def look(image: str, target: str | None, python: str) -> Iterator[Finding]:
     code, orders = probe(), json.dumps({"python": python, "target": target})
     looked = _run(engine, "run", "--rm", "--network=none", f"--entrypoint={python}", image, "-c", code, orders, code)
     if looked.returncode:
-        said = (looked.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        lines = looked.stderr.strip().splitlines() or ["it said nothing"]
+        said = lines[0] if looked.returncode in ENGINES_OWN else lines[-1]
         yield Finding(
             Verdict.FAIL, f"{python} does not run in {image}: {said}", "spec.bot.python names the image's interpreter."
         )
