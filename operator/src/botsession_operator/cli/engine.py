@@ -14,7 +14,7 @@ ENGINES: Final = ("docker", "podman")
 #: What a bot's image must have: see docs/bots.md.
 OLDEST_PYTHON: Final = (3, 11)
 OLDEST_PIPECAT: Final = (1, 3)
-#: Exit codes by which an engine says that it could not start the program: its first line says why. A program's last does.
+#: Exit codes by which an engine says that it could not start a program. Its first line says why; a program's last does.
 ENGINES_OWN: Final = (125, 126, 127)
 #: How long looking may take, in seconds; nothing is pulled meanwhile.
 PATIENCE_SECONDS: Final = 120
