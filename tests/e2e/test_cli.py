@@ -23,8 +23,10 @@ Botsession = Callable[..., Done]
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Install the wheel as a user does, without extras; give the folder of its programs."""
     folder = tmp_path_factory.mktemp("cli")
-    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", ROOT, "-w", folder]
-    subprocess.run(build, check=True, capture_output=True, env=os.environ | {"PYTHONPATH": ""})
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    subprocess.run(
+        [*build, str(ROOT), "-w", str(folder)], check=True, capture_output=True, env=os.environ | {"PYTHONPATH": ""}
+    )
     (wheel,) = folder.glob("*.whl")
     venv.create(folder / "venv", with_pip=True)
     programs = folder / "venv" / "bin"
