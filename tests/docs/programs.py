@@ -58,6 +58,7 @@ TAKEN_ON_TRUST: Final = {
     "curl": "sends a request to an address that is there only in the cluster",
     "cut": "two options",
     "docker": "asks the engine; its paths are checked",
+    "echo": "the shell's own",
     "git": "brings a checkout, which this is",
     "kill": "the shell's own",
     "openssl": "one command, which docs/control.md explains",
@@ -117,7 +118,7 @@ def helm(command: Command) -> None:
     if CHART not in command.arguments:
         return
     given = [f"{name}={value}" for name, value in _options(command) if name in ("--set", "--set-string", "--values")]
-    rendered = _run(TOOLS / "helm", "template", "x", CHART, *given)
+    rendered = _run(TOOLS / "helm", "template", "x", CHART, *given, stdin=command.stdin)
     if rendered.returncode:
         raise Wrong(f"{command}\n{rendered.stderr}")
 
@@ -139,12 +140,16 @@ def botsession(command: Command) -> None:
 @functools.cache
 def _parser() -> Any:
     """Give the command line without what its commands do."""
-    parser = typer.main.get_command(app)
-    left: list[Any] = [parser]
-    while left:
-        command = left.pop()
-        command.callback = None
-        left += getattr(command, "commands", {}).values()
+    parser: Any = typer.main.get_command(app)
+    find = parser.get_command
+
+    def found(context: Any, name: str) -> Any:
+        command = find(context, name)
+        if command:
+            command.callback = None
+        return command
+
+    parser.callback, parser.get_command = None, found
     return parser
 
 
@@ -181,10 +186,12 @@ PROGRAMS: Final[dict[str, Check]] = {
 }
 
 
-def _run(*words: str | Path) -> "subprocess.CompletedProcess[str]":
+def _run(*words: str | Path, stdin: str = "") -> "subprocess.CompletedProcess[str]":
     """Run one of our tools where there is no cluster that it could reach."""
     nowhere = {**os.environ, "KUBECONFIG": os.devnull}
-    return subprocess.run(words, cwd=ROOT, env=nowhere, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(
+        words, cwd=ROOT, env=nowhere, input=stdin, capture_output=True, text=True, check=False, timeout=60
+    )
 
 
 def _help(command: Command) -> None:
