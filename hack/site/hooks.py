@@ -19,6 +19,8 @@ import diagrams  # beside this file, which MkDocs loads by its path
 
 ROOT = Path(__file__).resolve().parents[2]
 START = "README.md"
+#: Who searches for a reason wants to read what it means before where it occurs.
+FOUND_FIRST = "docs/reasons.md"
 FENCE = re.compile(r"^( *)```.*?^\1```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(?<=\]\()[^)\s#]+")
 #: A link with its text.
@@ -34,6 +36,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, *, page: Page, **_: Any) -> str:
     """Leave only the text of links to folders of the repository, which have no page; put in the drawings."""
+    if page.file.src_uri == FOUND_FIRST:
+        page.meta["search"] = {"boost": 4}
     folder = Path(str(page.file.abs_src_path)).parent
     without = FOLDER_LINK.sub(lambda link: link[1] if (folder / link[2]).is_dir() else link[0], markdown)
     return diagrams.drawn(without)
