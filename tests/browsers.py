@@ -63,7 +63,7 @@ class Browser:
         """Offer a connection, and take the answer; give the answer's status."""
         await self._peer.setLocalDescription(await self._peer.createOffer())
         mine = self._peer.localDescription
-        body = {"sdp": mine.sdp, "type": mine.type, "pc_id": self.pc_id, **more}
+        body: dict[str, Any] = {"sdp": mine.sdp, "type": mine.type, "pc_id": self.pc_id, **more}
         async with aiohttp.ClientSession() as http, http.post(self._url, json=body) as response:
             if response.status == 200:
                 answer = await response.json()
@@ -73,7 +73,7 @@ class Browser:
 
     async def tell_candidates(self, pc_id: str | None) -> int:
         """Tell of more addresses, of which there are none; give the answer's status."""
-        body = {"pc_id": pc_id, "candidates": []}
+        body: dict[str, Any] = {"pc_id": pc_id, "candidates": []}
         async with aiohttp.ClientSession() as http, http.patch(self._url, json=body) as response:
             return response.status
 

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -181,26 +181,6 @@ class FakeCluster:
         """Each finish that was recorded; what is written to it later is only what became of its events."""
         written = (replace(status, webhook=None) for status in self.written if status.phase in FINISHED)
         return [status for status, _ in itertools.groupby(written)]
-
-
-class FakeEstate:
-    """The Estate port over the same dictionaries."""
-
-    def __init__(self, cluster: FakeCluster) -> None:
-        self._cluster = cluster
-        #: What the world does while somebody waits: called before each look.
-        self.meanwhile: Callable[[], Awaitable[None]] | None = None
-
-    async def sessions(self) -> list[Json]:
-        if self.meanwhile:
-            await self.meanwhile()
-        return [self._cluster.sessions.get(*place) or {} for place in self._cluster.sessions.names()]
-
-    async def pods(self) -> list[Json]:
-        return [self._cluster.pods.get(*place) or {} for place in self._cluster.pods.names()]
-
-    async def stop_operator(self) -> None:
-        pass
 
 
 @dataclass

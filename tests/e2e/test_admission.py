@@ -11,8 +11,8 @@ from kubernetes import client, config
 
 from botsession_contract.names import GROUP, PLURAL, VERSION
 from botsession_operator.api.admission import admit
-from tests.admission import ADMITTED, REFUSALS, Refusal
-from tests.manifests import Json, session
+from tests.admission import ADMITTED, REFUSALS
+from tests.manifests import Json, Refusal, session
 
 pytestmark = pytest.mark.cluster
 

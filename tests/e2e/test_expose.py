@@ -1,12 +1,12 @@
 """Sessions that are called: through their Service, by a caller in a pod of its own."""
 
-import json
 import re
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
-from tests.e2e.world import Json, Session, World, kill_operator, kubectl
+from tests.e2e.calls import call, called, exposed, listed
+from tests.e2e.world import World, kill_operator
 
 pytestmark = pytest.mark.cluster
 
@@ -15,40 +15,9 @@ ANSWERS: Final = {"target": "answers.py", "transport": {"type": "websocket"}, "b
 LISTENS: Final = {**ANSWERS, "body": {}}
 
 
-def exposed(world: World, name: str, bot: Json, **spec: Any) -> Session:
-    """Apply a session, and wait until its bot waits for a caller."""
-    session = world.session(name, bot=bot, expose={}, **spec)
-    return session.until(waits_for_its_caller, within=90, what="waiting for its caller")
-
-
-def waits_for_its_caller(status: Json) -> bool:
-    """Tell whether the status says that somebody may call."""
-    reasons = [each["reason"] for each in status.get("conditions", []) if each["type"] == "Started"]
-    return reasons == ["WaitingForCaller"]
-
-
-def called(session: Session, name: str = "caller") -> str:
-    """Call from a pod, at the address in the status; give what the caller has to say afterwards."""
-    place, url = ("-n", session.namespace), session.status["url"]
-    image = ("--image=botsession/testbot:dev", "--restart=Never", "--image-pull-policy=Never")
-    kubectl("run", name, *place, *image, "--command", "--", "/venv/bin/python", "calls.py", url)
-    over = kubectl(
-        "wait", f"pod/{name}", *place, "--for=jsonpath={.status.phase}=Succeeded", "--timeout=90s", timeout=100
-    )
-    said = kubectl("logs", name, *place).stdout
-    assert over.returncode == 0, f"{over.stderr}\n{said}"
-    return said.splitlines()[-1]
-
-
-def services(world: World) -> list[Json]:
-    """List the Services of the namespace."""
-    listed: list[Json] = json.loads(kubectl("get", "services", "-n", world.namespace, "-o", "json").stdout)["items"]
-    return listed
-
-
 def test_caller_reaches_the_bot_through_its_service(world: World) -> None:
     session = exposed(world, "called", ANSWERS)
-    (service,) = services(world)
+    (service,) = listed(world, "services")
     assert session.status["url"] == f"ws://{service['metadata']['name']}.{world.namespace}.svc:7860/ws"
     assert session.status["phase"] == "Starting"
 
@@ -59,17 +28,16 @@ def test_caller_reaches_the_bot_through_its_service(world: World) -> None:
     assert int(heard[2]) > 5000
     finish = session.finishes()
     assert (finish["reason"], finish["outcome"]) == ("Completed", "Drained")
-    assert services(world) == []
+    assert listed(world, "services") == []
     assert "url" not in session.status
 
 
 def test_second_caller_is_turned_away(world: World) -> None:
     session = exposed(world, "busy", LISTENS, shutdown={"gracePeriod": "5s", "cancelPeriod": "5s"})
-    kubectl("run", "first", "-n", world.namespace, "--image=botsession/testbot:dev", "--image-pull-policy=Never",
-            "--restart=Never", "--command", "--", "/venv/bin/python", "calls.py", session.status["url"])  # fmt: skip
+    call(session, session.status["url"], "first")
     session.eventually(phase="Running")
 
-    assert called(session, "second").startswith("refused 409 this session has its caller already")
+    assert called(session, name="second").startswith("refused 409 this session has its caller already")
 
 
 def test_caller_who_never_comes_is_no_failure(world: World) -> None:
@@ -77,7 +45,7 @@ def test_caller_who_never_comes_is_no_failure(world: World) -> None:
     finish = session.finishes()
     assert (finish["reason"], finish["outcome"], finish["message"]) == ("NoClient", "NeverStarted", "nobody had called")
     assert session.status["phase"] == "Succeeded"
-    assert services(world) == []
+    assert listed(world, "services") == []
 
 
 def test_session_waits_on_while_its_operator_is_killed(world: World) -> None:
@@ -86,20 +54,20 @@ def test_session_waits_on_while_its_operator_is_killed(world: World) -> None:
     assert called(session).startswith("heard")
     finish = session.finishes(within=120)
     assert (finish["reason"], finish["outcome"]) == ("Completed", "Drained")
-    assert services(world) == []
+    assert listed(world, "services") == []
 
 
 def test_session_that_is_deleted_takes_its_service_along(world: World) -> None:
     session = exposed(world, "deleted", LISTENS)
     world.delete(session)
     session.goes()
-    assert services(world) == []
+    assert listed(world, "services") == []
 
 
 def test_bot_that_listens_in_its_own_way_has_a_service(world: World) -> None:
     expose = {"port": 8080, "protocol": "WebSocket", "path": "/talk"}
     session = world.session("own-way", bot={"target": "quiet.py"}, expose=expose).eventually(phase="Running")
-    (service,) = services(world)
+    (service,) = listed(world, "services")
     (port,) = service["spec"]["ports"]
     assert (port["port"], port["appProtocol"]) == (8080, "kubernetes.io/ws")
     assert session.status["url"].endswith(":8080/talk")

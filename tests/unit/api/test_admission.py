@@ -7,8 +7,8 @@ import pytest
 
 from botsession_operator.api.admission import admit
 from botsession_operator.api.spec import EndNow, EvictionPolicy, PodRetention, RuntimeSource, SpecError, parse_spec
-from tests.admission import ADMITTED, REFUSALS, Refusal
-from tests.manifests import Json, session
+from tests.admission import ADMITTED, REFUSALS
+from tests.manifests import Json, Refusal, session
 
 
 @pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.id)

@@ -103,6 +103,13 @@ def test_stages_of_the_start_are_counted_when_they_become_known() -> None:
     )
 
 
+def test_waiting_for_a_caller_is_no_start_up_time() -> None:
+    before = status(timings=TimingsStatus(listening=3))
+    after = started(timings=TimingsStatus(listening=3, pipeline_started=60))
+    assert found(Metric.START, status(), before) == [Count(Metric.START, 3, ("listening",))]
+    assert not found(Metric.START, before, after)
+
+
 def test_the_import_is_counted_with_the_report_that_tells_of_it() -> None:
     after = over(timings=TimingsStatus(bot_imported=2))
     assert found(Metric.START, started(), after) == [Count(Metric.START, 2, ("botImported",))]

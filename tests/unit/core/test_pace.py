@@ -16,6 +16,7 @@ LIMITS: Final = Limits(status_settle=timedelta(seconds=5), ending_settle=timedel
 FINISH: Final = Finish(Reason.COMPLETED, Outcome.DRAINED, ReportedBy.RUNTIME)
 PULLING: Final = (unmet(ConditionType.STARTED, "ErrImagePull"),)
 CREATING: Final = (unmet(ConditionType.STARTED, "ContainerCreating"),)
+WAITING: Final = (unmet(ConditionType.STARTED, "WaitingForCaller"),)
 REFUSED: Final = (unmet(ConditionType.POD_CREATED, "QuotaExceeded"),)
 
 
@@ -35,6 +36,7 @@ def due(before: Status | None, after: Status, created: datetime = NOW) -> dateti
         pytest.param(None, status(Phase.STARTING), later(5), id="a start waits for more of it"),
         pytest.param(None, status(conditions=CREATING), later(5), id="what each start goes through is no trouble"),
         pytest.param(None, status(conditions=PULLING), NOW, id="an image that does not come is told at once"),
+        pytest.param(None, status(conditions=WAITING), NOW, id="that a bot waits for its caller is told at once"),
         pytest.param(None, status(conditions=REFUSED), NOW, id="a pod that is refused is told at once"),
         pytest.param(
             status(conditions=PULLING), status(conditions=PULLING, node_name="n"), later(5), id="a trouble is told once"

@@ -86,6 +86,13 @@ def test_where_it_runs_and_until_when() -> None:
     assert (said.started_at, said.deadline) == (ago(50), ago(50) + timedelta(minutes=30))
 
 
+def test_where_callers_reach_it_while_they_do() -> None:
+    reachable = replace(observed(session(), pod()), url="ws://here/ws", is_exposed=True)
+
+    assert after(reachable).url == "ws://here/ws"
+    assert after(replace(reachable, is_exposed=False)).url is None
+
+
 def test_the_deadline_moves_with_the_spec() -> None:
     assert after(observed(session(maxSessionDuration="1h"), pod())).deadline == ago(50) + timedelta(hours=1)
 
@@ -347,6 +354,16 @@ def test_a_pod_that_is_scheduled_at_once_took_no_time() -> None:
     timings = after(observed(session(), waiting(scheduled_at=ago(60)))).timings
 
     assert timings == TimingsStatus(scheduled=0)
+
+
+def test_the_wait_for_a_caller_is_timed_from_the_creation() -> None:
+    control = snapshot(BotState.STARTING, listening_at=ago(52))
+    timings = after(observed(session(), pod(), control)).timings
+
+    assert timings == TimingsStatus(pod_started=5, listening=8)
+    assert finished(report(timings=Timings(listening=3.25))).timings == TimingsStatus(
+        pod_started=5, pipeline_started=10, listening=8.25
+    )
 
 
 def test_timings_that_were_known_stay_known() -> None:

@@ -1,7 +1,7 @@
 """What the last operator leaves: sessions that ended as they should, and nothing that waits for another operator."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -14,9 +14,29 @@ from botsession_operator.api.spec import Json
 from botsession_operator.errors import ClusterUnavailable, Conflict
 from botsession_operator.uninstall import let_all_go, wait_for_ends
 from tests.builders import KEY
-from tests.fakes import FakeCluster, FakeEstate, World
+from tests.fakes import FakeCluster, World
 
 AT_ONCE = timedelta(0)
+
+
+class FakeEstate:
+    """The Estate port over the same dictionaries."""
+
+    def __init__(self, cluster: FakeCluster) -> None:
+        self._cluster = cluster
+        #: What the world does while somebody waits: called before each look.
+        self.meanwhile: Callable[[], Awaitable[None]] | None = None
+
+    async def sessions(self) -> list[Json]:
+        if self.meanwhile:
+            await self.meanwhile()
+        return [self._cluster.sessions.get(*place) or {} for place in self._cluster.sessions.names()]
+
+    async def pods(self) -> list[Json]:
+        return [self._cluster.pods.get(*place) or {} for place in self._cluster.pods.names()]
+
+    async def stop_operator(self) -> None:
+        pass
 
 
 @pytest.fixture
