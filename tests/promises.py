@@ -40,13 +40,13 @@ def check_plan(seen: Observed, plan: Plan, now: datetime) -> None:
         assert seen.pod is None or not seen.pod.is_held
     assert plan.recheck_at is None or plan.recheck_at >= now
     limit = endings.deadline(seen) or endings.start_deadline(seen, now)
-    if not is_finished and limit and now >= limit:
+    if not is_finished and now >= limit:
         assert plan.wanted or plan.conclusion, "a deadline is missed"
     if not is_finished and isinstance(seen.control, SessionSnapshot) and plan.wanted:
         assert plan.end or seen.control.ending or plan.conclusion, "the supervisor is not told"
     if not is_finished and plan.wanted is None:
         assert plan.recheck_at
-        assert limit is None or plan.recheck_at <= limit
+        assert plan.recheck_at <= limit
 
 
 def check_status(before: Status | None, after: Status) -> None:

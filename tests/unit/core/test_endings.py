@@ -181,16 +181,18 @@ KNOWN: Final = status(Phase.STARTING, conditions=(unmet(ConditionType.STARTED, "
 @pytest.mark.parametrize(
     ("given", "control", "deadline"),
     [
-        pytest.param({}, LISTENING, None, id="joinTimeout counts in its place"),
+        pytest.param({}, LISTENING, later(60 + 60 + 120), id="joinTimeout comes between, and a start again"),
         pytest.param({"joinTimeout": "0s"}, LISTENING, later(60), id="unless that is off"),
         pytest.param({}, replace(LISTENING, called_at=ago(5)), later(115), id="it counts anew from the call"),
         pytest.param({"joinTimeout": "0s"}, replace(LISTENING, called_at=ago(5)), later(115), id="in any case"),
-        pytest.param({"status": KNOWN}, Silence.UNREACHABLE, None, id="what was known stands while nobody answers"),
+        pytest.param(
+            {"status": KNOWN}, Silence.UNREACHABLE, later(240), id="what was known stands while nobody answers"
+        ),
         pytest.param({}, Silence.UNREACHABLE, later(60), id="nobody ever answered"),
     ],
 )
 def test_start_of_a_bot_that_listens(
-    given: dict[str, Any], control: SessionSnapshot | Silence, deadline: datetime | None
+    given: dict[str, Any], control: SessionSnapshot | Silence, deadline: datetime
 ) -> None:
     assert endings.start_deadline(observed(session(startTimeout="2m", **given), pod(), control), NOW) == deadline
 

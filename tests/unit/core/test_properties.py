@@ -20,8 +20,9 @@ from botsession_contract.names import SESSION_FINALIZER
 from botsession_contract.report import Ending
 from botsession_operator.api.spec import EndNow, EvictionPolicy, PodRetention
 from botsession_operator.api.status import Status
-from botsession_operator.core import endings, eviction
+from botsession_operator.core import endings, eviction, exposure
 from botsession_operator.core.eviction import BudgetChange
+from botsession_operator.core.exposure import ExposureChange
 from botsession_operator.core.limits import session_limits
 from botsession_operator.core.observe import Observed, Pod, PodState, Silence, Termination, Trouble
 from botsession_operator.core.pace import write_at
@@ -52,11 +53,11 @@ class Sessions(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = NOW
-        self.session = session(created_at=NOW, finalizers=(), maxSessionDuration="10m")
+        self.session = session(created_at=NOW, finalizers=(), maxSessionDuration="10m", expose={"port": 7860})
         self.pod: Pod | None = None
         self.supervisor: SessionSnapshot | None = None
         self.answers = self.is_working = True
-        self.is_gone = self.has_budget = False
+        self.is_gone = self.has_budget = self.is_exposed = False
         self.created = self.finishes = 0
         #: Pods that were torn away before anything was recorded: whoever does that gets another one.
         self.unrecorded = 0
@@ -116,6 +117,16 @@ class Sessions(RuleBasedStateMachine):
     def the_container_starts(self) -> None:
         self._change(state=PodState.RUNNING, address="10.0.0.7", started_at=self.now, trouble=None)
         self.supervisor = SessionSnapshot(BotState.STARTING, self.now)
+
+    @precondition(lambda self: self.supervisor and self.supervisor.state is BotState.STARTING)
+    @rule()
+    def the_bot_listens(self) -> None:
+        self._know(listening_at=self.now)
+
+    @precondition(lambda self: self.supervisor and self.supervisor.listening_at)
+    @rule()
+    def a_caller_comes(self) -> None:
+        self._know(called_at=self.now)
 
     @precondition(lambda self: self.supervisor and self.supervisor.state is BotState.STARTING)
     @rule()
@@ -189,6 +200,7 @@ class Sessions(RuleBasedStateMachine):
         assert self.is_gone, "the session is still there"
         assert self.pod is None, "the pod is still there"
         assert not self.has_budget, "its budget is still there"
+        assert not self.is_exposed, "its Service is still there"
 
     def _look_until(self, holds: Callable[[], bool]) -> None:
         for _ in range(MOST_LOOKS):
@@ -198,7 +210,7 @@ class Sessions(RuleBasedStateMachine):
 
     def _last_deadline(self) -> datetime:
         seen = Observed(self.session, self.pod, self._ask())
-        return endings.deadline(seen) or endings.start_deadline(seen, self.now) or self.now
+        return endings.deadline(seen) or endings.start_deadline(seen, self.now)
 
     # What always holds.
 
@@ -210,6 +222,10 @@ class Sessions(RuleBasedStateMachine):
     @invariant()
     def nothing_protects_what_is_over(self) -> None:
         assert not (self.session.is_finished and self.has_budget)
+
+    @invariant()
+    def nobody_is_sent_to_what_is_over(self) -> None:
+        assert not (self.session.is_finished and self.is_exposed)
 
     def _look(self) -> datetime | None:
         try:
@@ -230,7 +246,7 @@ class Sessions(RuleBasedStateMachine):
         plan = make_plan(seen, self.now, LIMITS)
         check_plan(seen, plan, self.now)
         applied = self._carry_out(plan)
-        known = eviction.after(replace(seen, session=self.session), plan.budget)
+        known = eviction.after(exposure.after(replace(seen, session=self.session), plan.exposure), plan.budget)
         status = derive_status(known, plan, applied, self.now)
         check_status(seen.session.status, status)
         waits_until = self._record(self._see(), status)
@@ -261,6 +277,7 @@ class Sessions(RuleBasedStateMachine):
         """Give what a plan asks for, in the order of `reconcile.apply`."""
         return [
             (plan.hold_session, self._hold),
+            (plan.exposure, lambda: self._expose(plan)),
             (plan.create_pod, self._create),
             (plan.end and self.supervisor, lambda: self._take_in(plan)),
             (plan.adjust and self.supervisor, lambda: self._adjust(plan)),
@@ -295,6 +312,9 @@ class Sessions(RuleBasedStateMachine):
     def _protect(self, plan: Plan) -> None:
         self.has_budget = plan.budget is BudgetChange.CREATE
 
+    def _expose(self, plan: Plan) -> None:
+        self.is_exposed = plan.exposure is ExposureChange.CREATE
+
     def _release(self) -> None:
         self.session = replace(self.session, finalizers=())
         self.is_gone = True
@@ -305,7 +325,7 @@ class Sessions(RuleBasedStateMachine):
     def _check_rest(self, plan: Plan, applied: Applied) -> None:
         """Look again at once where nothing was changed: there must be nothing to do and nothing to write."""
         acts = (plan.create_pod, plan.adjust, plan.end, plan.delete_pod, plan.conclusion, plan.release_pod)
-        more = (plan.budget, plan.end_sidecars, plan.delete_session)
+        more = (plan.budget, plan.exposure, plan.end_sidecars, plan.delete_session)
         if any(acts) or any(more) or self.is_gone:
             return
         seen = self._see()
@@ -316,7 +336,7 @@ class Sessions(RuleBasedStateMachine):
 
     def _see(self) -> Observed:
         has_budget = eviction.may_have_budget(self.session) and self.has_budget
-        return Observed(self.session, self.pod, self._ask(), has_budget)
+        return Observed(self.session, self.pod, self._ask(), has_budget, self.is_exposed, "ws://here")
 
     def _ask(self) -> SessionSnapshot | Silence:
         if self.supervisor is None or self.session.is_finished:

@@ -37,17 +37,19 @@ def started_at(observed: Observed) -> datetime | None:
     return status.started_at if status else None
 
 
-def start_deadline(observed: Observed, now: datetime) -> datetime | None:
-    """Give the time by which the pipeline must have started; None while a bot that listens waits for its caller.
+def start_deadline(observed: Observed, now: datetime) -> datetime:
+    """Give the time by which the pipeline must have started.
 
-    Its supervisor counts joinTimeout then. The caller's coming begins the startTimeout anew.
+    A bot that listens has this time until it does, joinTimeout for its caller to come, which its supervisor counts, and
+    this time again from then on. Where nobody tells when it was called, it gets all of these.
     """
     control, spec = observed.control, observed.session.spec
     if isinstance(control, SessionSnapshot) and control.called_at:
         return skew.started_at(observed, control.called_at, now) + spec.start_timeout
+    by_itself = observed.session.created_at + spec.start_timeout
     if spec.join_timeout and starting.has_listened(observed):
-        return None
-    return observed.session.created_at + spec.start_timeout
+        return by_itself + spec.join_timeout + spec.start_timeout
+    return by_itself
 
 
 def deadline(observed: Observed) -> datetime | None:
@@ -117,8 +119,7 @@ def _cause(observed: Observed, now: datetime) -> Cause | None:
         return Cause.END_REQUESTED
     limit = deadline_here(observed, now)
     if limit is None:
-        latest = start_deadline(observed, now)
-        return Cause.START_TIMEOUT if latest and now >= latest else None
+        return Cause.START_TIMEOUT if now >= start_deadline(observed, now) else None
     return Cause.MAX_DURATION if now >= limit else None
 
 

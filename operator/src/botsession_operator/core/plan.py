@@ -191,7 +191,7 @@ def _looks(observed: Observed, wanted: Wanted | None, now: datetime, limits: Lim
     if observed.control is Silence.UNREACHABLE:
         yield now + limits.control_retry
     if wanted is None:
-        yield from filter(None, [endings.deadline_here(observed, now) or endings.start_deadline(observed, now)])
+        yield endings.deadline_here(observed, now) or endings.start_deadline(observed, now)
     if observed.pod:
         yield from _pod_looks(observed, observed.pod, wanted, now, limits)
 
