@@ -16,7 +16,6 @@ from botsession_runtime.facts import Facts, Request, Rung
 
 #: How long a bot that has no pipeline, or has crashed, may take to leave, in seconds: nobody is being spoken to.
 TERMINATE_SECONDS: Final = 5.0
-
 #: How long a server has for what it does by itself when a bot is over, in seconds. More it has after the SIGTERM.
 SERVER_SECONDS: Final = 2.0
 
@@ -38,10 +37,9 @@ def next_rung(facts: Facts, own_grace_seconds: float) -> Rung | None:
 
 def _last_of_server(facts: Facts, over_at: float, own_grace_seconds: float) -> Rung:
     """Give when a server is killed that a SIGTERM does not end: its bot is over, but it may have work to finish."""
-    if facts.crashed_at is not None:
-        return Rung(Step.KILL, facts.crashed_at + TERMINATE_SECONDS)
-    bound = facts.finish.at if facts.finish else over_at
-    return Rung(Step.KILL, end_of_ladder(facts, facts.request) if facts.request else bound + own_grace_seconds)
+    own = (facts.finish.at if facts.finish else over_at) + own_grace_seconds
+    at = end_of_ladder(facts, facts.request) if facts.request else own
+    return Rung(Step.KILL, at if facts.crashed_at is None else min(at, facts.crashed_at + TERMINATE_SECONDS))
 
 
 def _of_program(facts: Facts, own_grace_seconds: float) -> Rung | None:
