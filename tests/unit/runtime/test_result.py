@@ -1,11 +1,14 @@
 """How a result gets from a bot to its supervisor."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import botsession_runtime
 from botsession_contract.result import RESULT_FILE_ENV, ResultError
 from botsession_runtime import set_result
 from botsession_runtime.result import MOST_BYTES_READ, Result, create_file, path_of, read
@@ -82,3 +85,13 @@ def test_outside_of_a_session_what_cannot_be_kept_is_refused_all_the_same(monkey
     monkeypatch.delenv(RESULT_FILE_ENV, raising=False)
     with pytest.raises(ResultError):
         set_result({"when": object()})
+
+
+def test_package_itself_is_read_by_an_interpreter_that_is_too_old_for_the_rest() -> None:
+    """The supervisor begins with whatever python3 an image has, and looks for another one."""
+    loaded = "import sys, botsession_runtime; print([name for name in sys.modules if 'botsession' in name])"
+    source = Path(botsession_runtime.__file__).parents[1]
+    found = subprocess.run(
+        [sys.executable, "-c", loaded], env={"PYTHONPATH": str(source)}, capture_output=True, text=True, check=True
+    )
+    assert found.stdout == "['botsession_runtime']\n"
