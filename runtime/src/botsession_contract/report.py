@@ -56,6 +56,14 @@ class DanglingTasks:
 
 
 @dataclass(frozen=True, slots=True)
+class Prompts:
+    """How often a quiet caller was asked whether they are still there."""
+
+    count: int
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Timings:
     """Seconds from the supervisor's start; `drained` from the request to end."""
 
@@ -90,6 +98,8 @@ class ExitReport:
     client_disconnected_at: datetime | None = None
     #: What the bot handed over: any JSON that `result.to_json` takes.
     result: Any = None
+    #: Absent where nobody was asked.
+    prompts: Prompts | None = None
 
 
 def to_bytes(report: ExitReport) -> bytes:

@@ -103,8 +103,11 @@ class Facts:
     has_clients: bool = False
     #: The last sign of somebody speaking, where an idle limit has us look for it.
     active_at: float | None = None
-    #: When the caller was last asked whether they are still there.
+    #: When the bot was last told to ask the caller whether they are still there.
     prompted_at: float | None = None
+    #: How often it did, and when the last time: not where nobody could hear it, or nothing speak it.
+    prompts: int = 0
+    asked_at: float | None = None
     #: When Pipecat's own idle timeout struck.
     idle_at: float | None = None
     #: Frames to watch for that this Pipecat does not have.
@@ -210,6 +213,10 @@ def _active(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
     return replace(facts, active_at=max(facts.active_at or at, at))
 
 
+def _prompted(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
+    return replace(facts, prompts=facts.prompts + 1, asked_at=at)
+
+
 def _advice(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
     return replace(facts, advice=event["message"])
 
@@ -297,6 +304,7 @@ _LEARNERS: Final = {
     "left": _left,
     "farewell": _farewell,
     "active": _active,
+    "prompted": _prompted,
     "advice": _advice,
     "idle": _idle,
     "timeout": _timeout,

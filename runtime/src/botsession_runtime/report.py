@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from botsession_contract.lifecycle import Farewell, Mode, Outcome, Phase, Reason, Step, final_phase
-from botsession_contract.report import Ending, ExitReport, StepTaken, Timings
+from botsession_contract.report import Ending, ExitReport, Prompts, StepTaken, Timings
 from botsession_runtime.facts import CANCEL_FRAME, END_FRAMES, Facts, Finish, Speech
 from botsession_runtime.memory import Memory
 
@@ -45,7 +45,12 @@ def conclude(facts: Facts, wall: Wall, now: float) -> ExitReport:
         ending=_final_ending(facts, wall),
         client_disconnected_at=wall_time(facts.left_at, wall),
         result=facts.result.value,
+        prompts=_prompts(facts, wall),
     )
+
+
+def _prompts(facts: Facts, wall: Wall) -> Prompts | None:
+    return None if facts.asked_at is None else Prompts(facts.prompts, wall(facts.asked_at))
 
 
 def reason_of(facts: Facts) -> Reason:

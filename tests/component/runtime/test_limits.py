@@ -155,6 +155,8 @@ async def test_answer_begins_another_quiet_spell(tmp_path: Path) -> None:
     async with talks(tmp_path, limits, echoes=True, transport="reports", client=0.0, frames=frames) as session:
         report = await session.report()
     assert session.log.count("said: Still there?") == 2
+    assert report.prompts
+    assert report.prompts.count == 2
     assert lasted(report) >= 1.8
 
 
@@ -163,7 +165,7 @@ async def test_nobody_is_asked_where_nobody_is(tmp_path: Path) -> None:
     async with talks(tmp_path, limits, transport="reports") as session:
         report = await session.report()
     assert "said: Still there?" not in session.log
-    assert report.reason is Reason.IDLE_TIMEOUT
+    assert (report.reason, report.prompts) == (Reason.IDLE_TIMEOUT, None)
 
 
 @pytest.mark.parametrize("before", [idle(None), idle(0.0), idle(LONG)], ids=["absent", "off", "longer"])

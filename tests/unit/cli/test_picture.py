@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 
 from botsession_contract.lifecycle import Cause, Farewell, Mode, Outcome, Phase, Reason, Step
-from botsession_contract.report import DanglingTasks
+from botsession_contract.report import DanglingTasks, Prompts
 from botsession_operator.api.status import ConditionType, Status, TimingsStatus
 from botsession_operator.cli.picture import NARROWEST, WIDEST, bars, draw
 from botsession_operator.cli.story import story
@@ -135,3 +135,8 @@ def test_session_that_waits_says_for_what() -> None:
     waiting = unmet(ConditionType.STARTED, "Unschedulable", "0/2 nodes are available")
     said = told(Status(Phase.PENDING, 1, conditions=(waiting,)))
     assert ("waiting", "Unschedulable: 0/2 nodes are available") in said
+
+
+def test_question_to_a_quiet_caller_is_told() -> None:
+    asked_twice = finished(Reason.IDLE_TIMEOUT, Outcome.DRAINED, prompts=Prompts(2, after(50)))
+    assert ("prompt", "the caller has gone quiet and is asked; 2 times in all") in told(asked_twice)

@@ -13,7 +13,7 @@ from botsession_contract.jsonform import decode, encode
 from botsession_contract.launch import Launch
 from botsession_contract.lifecycle import BotState, Cause, Farewell, Mode, Outcome, Reason, Step
 from botsession_contract.limits import IdlePrompt, SessionLimits
-from botsession_contract.report import DanglingTasks, Ending, ExitReport, StepTaken, Timings
+from botsession_contract.report import DanglingTasks, Ending, ExitReport, Prompts, StepTaken, Timings
 from botsession_contract.shutdown import Overrides, Shutdown
 from botsession_contract.transports import IceServer, TelephonyProvider, Transport, TransportType
 
@@ -45,6 +45,7 @@ REPORT = ExitReport(
     ending=replace(ENDING, farewell=Farewell.CUT_SHORT),
     client_disconnected_at=at(4),
     result={"booked": True, "slots": ["10:30", None], "note": "grüezi"},
+    prompts=Prompts(2, at(30)),
 )
 LIMITS = SessionLimits(
     60.0, 300.0, ("BotSpeakingFrame", "UserSpeakingFrame"), IdlePrompt(240.0, "Are you still there?")

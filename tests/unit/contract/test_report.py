@@ -17,6 +17,7 @@ from botsession_contract.report import (
     DanglingTasks,
     Ending,
     ExitReport,
+    Prompts,
     StepTaken,
     Timings,
     from_bytes,
@@ -39,7 +40,7 @@ def filling(text: str) -> str:
 
 NOW = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 TIMES = ("finished_at", "started_at", "client_connected_at", "client_disconnected_at")
-FACTS = ("reason", "outcome", "exit_code", "timings", "ending", "result", *TIMES)
+FACTS = ("reason", "outcome", "exit_code", "timings", "ending", "result", "prompts", *TIMES)
 #: Any code point, lone surrogates too: a task may be named with one.
 ANYTHING = st.text(st.characters(), max_size=3000)
 MOMENTS = st.datetimes(timezones=st.just(UTC))
@@ -76,6 +77,7 @@ REPORTS = st.builds(
         st.none() | st.sampled_from(Farewell),
     ),
     client_disconnected_at=st.none() | MOMENTS,
+    prompts=st.none() | st.builds(Prompts, st.integers(1, 10**6), MOMENTS),
     # Strings take a result to its bound, with each way in which JSON writes them.
     result=JSON.filter(is_result) | st.builds(str.__mul__, st.sampled_from("aä\x00🌍"), st.just(2046)).map(filling),
 )

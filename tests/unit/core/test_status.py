@@ -9,7 +9,7 @@ import pytest
 from botsession_contract.control import SessionSnapshot
 from botsession_contract.jsonform import decode, encode
 from botsession_contract.lifecycle import BotState, Cause, Farewell, Mode, Outcome, Phase, Reason, Step
-from botsession_contract.report import DanglingTasks, Ending, ExitReport, StepTaken, Timings
+from botsession_contract.report import DanglingTasks, Ending, ExitReport, Prompts, StepTaken, Timings
 from botsession_operator.api.status import EndingStatus, Status, TimingsStatus
 from botsession_operator.core.observe import Observed, Silence, Trouble
 from botsession_operator.core.plan import Limits, make_plan
@@ -342,6 +342,11 @@ def test_without_a_report_nobody_can_tell_of_the_farewell() -> None:
 
 def test_a_finish_tells_when_the_client_left() -> None:
     assert finished(report(client_disconnected_at=ago(3))).client_disconnected_at == ago(3)
+
+
+def test_a_finish_tells_how_often_a_quiet_caller_was_asked() -> None:
+    asked_twice = Prompts(2, ago(30))
+    assert finished(report(prompts=asked_twice)).prompts == asked_twice
 
 
 def test_timings_count_from_the_creation() -> None:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from botsession_contract.lifecycle import Cause, Farewell, Mode, Outcome, Phase, Reason, ReportedBy, Step
-from botsession_contract.report import DanglingTasks, StepTaken
+from botsession_contract.report import DanglingTasks, Prompts, StepTaken
 
 
 class ConditionStatus(StrEnum):
@@ -128,6 +128,8 @@ class Status:
     timings: TimingsStatus | None = None
     #: What the bot handed over.
     result: Any = None
+    #: Known when the session has ended; absent where nobody was asked.
+    prompts: Prompts | None = None
     webhook: WebhookStatus | None = None
 
 

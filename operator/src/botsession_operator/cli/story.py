@@ -47,6 +47,9 @@ def _call(record: Record) -> Iterator[Entry]:
     status = record.status
     if status.client_connected_at:
         yield Entry(status.client_connected_at, "client", "the first client connects")
+    if status.prompts:
+        often = f"; {status.prompts.count} times in all" if status.prompts.count > 1 else ""
+        yield Entry(status.prompts.last_at, "prompt", f"the caller has gone quiet and is asked{often}")
     if status.client_disconnected_at:
         yield Entry(status.client_disconnected_at, "client", "the last client leaves")
 

@@ -12,6 +12,7 @@ STYLES: Final[dict[str, str]] = {
     Phase.SUCCEEDED: "bold green",
     Phase.FAILED: "bold red",
     "client": "blue",
+    "prompt": "blue",
     "caller": "magenta",
     "frame": "yellow",
     "step": "yellow",

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from botsession_contract.lifecycle import Cause, Outcome, Reason, ReportedBy, Step
-from botsession_contract.report import DanglingTasks, Ending, ExitReport, Timings
+from botsession_contract.report import DanglingTasks, Ending, ExitReport, Prompts, Timings
 from botsession_operator.api.status import ConditionStatus, ConditionType, EndingStatus, Finish, Status, find_condition
 from botsession_operator.core import starting
 from botsession_operator.core.endings import Wanted
@@ -56,6 +56,7 @@ class Conclusion:
     dangling_tasks: DanglingTasks | None = None
     timings: Timings = NO_TIMINGS
     result: Any = None
+    prompts: Prompts | None = None
 
 
 def conclude(observed: Observed, wanted: Wanted | None, now: datetime) -> Conclusion | None:
@@ -118,6 +119,7 @@ def _from_report(report: ExitReport, observed: Observed) -> Conclusion:
         dangling_tasks=report.dangling_tasks,
         timings=report.timings,
         result=report.result,
+        prompts=report.prompts,
     )
 
 

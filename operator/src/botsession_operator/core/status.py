@@ -96,6 +96,7 @@ def _finished(observed: Observed, conclusion: Conclusion, wanted: Wanted | None)
         dangling_tasks=conclusion.dangling_tasks,
         timings=_timings(observed, started, conclusion.timings),
         result=conclusion.result,
+        prompts=conclusion.prompts,
     )
 
 

@@ -155,6 +155,7 @@ class Agent:
         speaker, _ = self._speaker()
         if speaker:
             self.activity.prompted()
+            self._wire.tell("prompted")
             self._track(speaker.worker.queue_frame(TTSSpeakFrame(text)))
 
     def _speaker(self) -> tuple[Root | None, str]:
