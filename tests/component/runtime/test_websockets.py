@@ -216,5 +216,6 @@ async def test_public_address_of_a_session_may_have_a_path(tmp_path: Path) -> No
     async with session:
         await session.until(is_listening)
         assert 'url="wss://bots.example.com/calls/support-42/ws"' in await asked(session, "/calls/support-42/")
-        async with call(session, "/calls/support-42/ws"):
-            await session.until(lambda snapshot: snapshot.called_at is not None)
+        async with call(session, "/calls/support-42/ws") as connection:
+            await Telephone(TelephonyProvider.TWILIO, connection).dial()
+            await session.running()
