@@ -76,8 +76,10 @@ async def bot(runner_args):
     await asyncio.sleep(body.get("delay", 0))
     transport = await create_transport(runner_args, KINDS)
     ask_nobody_to_hang_up(transport)
-    print("arguments", type(runner_args).__name__, runner_args.session_id, body, flush=True)
-    print("call", getattr(runner_args, "transport_type", None), getattr(runner_args, "call_data", None), flush=True)
+    # Each in one piece: the supervisor writes to the same stream, and print writes its arguments one by one.
+    print(f"arguments {type(runner_args).__name__} {runner_args.session_id} {body}", flush=True)
+    kind, data = getattr(runner_args, "transport_type", None), getattr(runner_args, "call_data", None)
+    print(f"call {kind} {data}", flush=True)
 
     async def enough():
         if "hangs_up" in body:

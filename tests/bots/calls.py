@@ -21,11 +21,11 @@ async def call(url):
         await connection.send(await serializer.serialize(OutputAudioRawFrame(tone, RATE, 1)))
         frames = [await serializer.deserialize(message) async for message in connection]
     sound = array.array("h", b"".join(getattr(frame, "audio", b"") for frame in frames))
-    print("heard", len(sound) / RATE, "s, as loud as", max(map(abs, sound), default=0), flush=True)
+    print(f"heard {len(sound) / RATE} s, as loud as {max(map(abs, sound), default=0)}", flush=True)
 
 
 if __name__ == "__main__":
     try:
         asyncio.run(call(sys.argv[1]))
     except InvalidStatus as refusal:
-        print("refused", refusal.response.status_code, refusal.response.body.decode(), flush=True)
+        print(f"refused {refusal.response.status_code} {refusal.response.body.decode()}", flush=True)

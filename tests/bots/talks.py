@@ -57,5 +57,5 @@ async def bot(runner_args):
     async def started(worker, frame):
         asyncio.get_running_loop().create_task(converse(voice, body))
 
-    print("told", runner_args.pipeline_idle_timeout_secs, flush=True)
+    print(f"told {runner_args.pipeline_idle_timeout_secs}", flush=True)
     await run(worker)

@@ -7,8 +7,8 @@ import os
 async def bot(runner_args):
     """Tell, and raise."""
     told = {name: getattr(runner_args, name) for name in FIELDS if hasattr(runner_args, name)}
-    print("told:", type(runner_args).__name__, told, flush=True)
-    print("environment:", [name for name in os.environ if name == "BOTSESSION_TOKEN"], flush=True)
+    print(f"told: {type(runner_args).__name__} {told}", flush=True)
+    print(f"environment: {[name for name in os.environ if name == 'BOTSESSION_TOKEN']}", flush=True)
     raise RuntimeError(f"the token is {getattr(runner_args, 'token', None)}")
 
 
