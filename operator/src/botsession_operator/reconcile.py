@@ -118,7 +118,7 @@ async def apply(plan: Plan, observed: Observed, deps: Deps) -> tuple[Observed, A
     if plan.exposure:
         applied = await _change_exposure(plan.exposure, session, deps)
     if plan.create_pod:
-        applied = await _create_pod(session, applied, deps)
+        applied = await _create_pod(session, observed.url, applied, deps)
     control = observed.control
     if pod:
         control = await _steer(plan, pod, session, control, deps)
@@ -163,8 +163,8 @@ async def _has_budget(session: Session, deps: Deps) -> bool:
 
 
 async def _is_exposed(session: Session, deps: Deps) -> bool:
-    made = exposure.manifests(session, deps.exposure)
-    return bool(made) and await deps.cluster.has_object(made[-1])
+    expose = session.spec.expose
+    return expose is not None and await deps.cluster.has_object(exposure.build_service(session, expose))
 
 
 async def _ask(session: Session, pod: Pod | None, deps: Deps) -> SessionSnapshot | Silence:
@@ -236,9 +236,8 @@ async def _fresh(pod: Pod, deps: Deps) -> Pod | None:
     return parse.parse_pod(raw) if raw else None
 
 
-async def _create_pod(session: Session, applied: Applied, deps: Deps) -> Applied:
+async def _create_pod(session: Session, url: str | None, applied: Applied, deps: Deps) -> Applied:
     try:
-        url = exposure.url(session, deps.exposure)
         manifest = build_pod(session, token_digest(_token(session, deps)), deps.pods, url)
         await deps.cluster.create_pod(manifest)
     except SpecError as exc:

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
+from botsession_contract.jsonform import parse_time
 from botsession_contract.lifecycle import Phase
 from botsession_operator.api.duration import format_duration
 
@@ -42,7 +43,7 @@ def row(session: Json, layout: Layout, now: datetime) -> tuple[str, ...]:
         finish.get("outcome", ""),
         duration(status, now),
         left(status, now),
-        age(time_of(metadata["creationTimestamp"]), now) if "creationTimestamp" in metadata else "",
+        age(parse_time(metadata["creationTimestamp"]), now) if "creationTimestamp" in metadata else "",
     ]
     if layout.is_wide:
         cells += [status.get(name, _NEVER) for name in ("podName", "nodeName", "deadline", "url")]
@@ -53,14 +54,14 @@ def duration(status: Json, now: datetime) -> str:
     """Tell how long the conversation lasted, or has lasted by now."""
     if "duration" in status or "startedAt" not in status:
         return str(status.get("duration", ""))
-    return format_duration(now - time_of(status["startedAt"]))
+    return format_duration(now - parse_time(status["startedAt"]))
 
 
 def left(status: Json, now: datetime) -> str:
     """Tell how long a conversation may still last."""
     if status.get("phase") != Phase.RUNNING or "deadline" not in status:
         return ""
-    return format_duration(time_of(status["deadline"]) - now)
+    return format_duration(parse_time(status["deadline"]) - now)
 
 
 def age(since: datetime, now: datetime) -> str:
@@ -86,11 +87,6 @@ def lines(rows: Iterable[Sequence[str]], widths: Sequence[int]) -> list[str]:
 def widths(rows: Sequence[Sequence[str]]) -> list[int]:
     """Give the width of each column."""
     return [max(map(len, column)) for column in zip(*rows, strict=True)]
-
-
-def time_of(text: str) -> datetime:
-    """Read a time of the API server's."""
-    return datetime.fromisoformat(text).astimezone(UTC)
 
 
 def _two(large: int, unit: str, small: int, smaller: str) -> str:

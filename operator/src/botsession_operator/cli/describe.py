@@ -55,15 +55,15 @@ def facts(record: Record, now: datetime) -> Iterator[tuple[str, str]]:
     yield "Bot", f"{bot.get('target') or ' '.join(bot.get('command', ()))} in {bot['image']}"
     if status.pod_name:
         yield "Pod", f"{status.pod_name} on {status.node_name}" if status.node_name else status.pod_name
-    if record.url:
-        yield "URL", record.url
+    if status.url:
+        yield "URL", status.url
     if status.deadline and not status.finish:
         moment = f"{status.deadline:%Y-%m-%d %H:%M:%S} UTC"
         yield "Deadline", f"{moment}, in {format_duration(status.deadline - now)}"
     if status.duration:
         yield "Lasted", status.duration
-    if record.result is not None:
-        yield "Result", json.dumps(record.result, ensure_ascii=False)
+    if status.result is not None:
+        yield "Result", json.dumps(status.result, ensure_ascii=False)
 
 
 def moment(entry: Entry, since: datetime) -> Text:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from botsession_contract.jsonform import parse_time
 from botsession_contract.lifecycle import FINISHED_PHASES, Phase
 from botsession_operator.api.duration import format_duration, parse_duration
 from botsession_operator.api.spec import EndNow
@@ -97,7 +98,7 @@ def _until(session: Json, length: str) -> str:
     name, started = session["metadata"]["name"], session.get("status", {}).get("startedAt")
     if not started:
         return f"{name} may last {length} from the start of its pipeline."
-    deadline = datetime.fromisoformat(started) + parse_duration(length)
+    deadline = parse_time(started) + parse_duration(length)
     left = deadline - datetime.now(UTC)
     if left <= timedelta(0):
         return f"{name} may last {length}, which is over: it ends now."

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from botsession_contract.jsonform import PayloadError, decode
+from botsession_contract.jsonform import PayloadError, decode, parse_time
 from botsession_operator.api.status import Status
-from botsession_operator.cli.columns import time_of
 from botsession_operator.cli.exits import Exit, Problem
 
 Json = dict[str, Any]
@@ -21,10 +20,6 @@ class Record:
     created_at: datetime
     spec: Json
     status: Status
-    #: Where a client connects, once that is known and where the transport has such a thing.
-    url: str | None = None
-    #: What the bot has handed over; any JSON.
-    result: Any = None
 
     def since_creation(self, seconds: float | None) -> datetime | None:
         """Give the moment that lies so many seconds after the creation."""
@@ -44,9 +39,7 @@ def read(session: Json) -> Record:
     return Record(
         name=metadata["name"],
         namespace=metadata.get("namespace", ""),
-        created_at=time_of(metadata["creationTimestamp"]),
+        created_at=parse_time(metadata["creationTimestamp"]),
         spec=session["spec"],
         status=status,
-        url=raw.get("url"),
-        result=raw.get("result"),
     )

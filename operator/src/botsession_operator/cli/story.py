@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from botsession_contract.jsonform import parse_time
 from botsession_contract.lifecycle import Farewell, Phase
 from botsession_operator.api.status import ConditionStatus, ConditionType, find_condition
-from botsession_operator.cli.columns import time_of
 from botsession_operator.cli.record import Record
 from botsession_operator.cli.timeline import STEPS, Entry
 
@@ -96,4 +96,4 @@ def _waiting(record: Record) -> Iterator[Entry]:
 def _seen(event: Json) -> datetime | None:
     """Give when an Event was first seen; which field says so depends on who wrote it."""
     at = event.get("firstTimestamp") or event.get("eventTime") or event.get("lastTimestamp")
-    return time_of(at) if at else None
+    return parse_time(at) if at else None

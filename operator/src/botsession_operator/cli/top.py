@@ -10,10 +10,11 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from botsession_contract.jsonform import parse_time
 from botsession_contract.lifecycle import FINISHED_PHASES, Phase
 from botsession_operator.cli import options
 from botsession_operator.cli.cluster import Cluster, Where
-from botsession_operator.cli.columns import age, duration, left, lines, time_of, widths
+from botsession_operator.cli.columns import age, duration, left, lines, widths
 from botsession_operator.cli.styles import STYLES
 
 Json = dict[str, Any]
@@ -91,7 +92,7 @@ def _cells(session: Json, now: datetime) -> Iterator[str]:
     yield "yes" if "clientConnectedAt" in status else ""
     yield duration(status, now)
     yield left(status, now)
-    yield age(time_of(metadata["creationTimestamp"]), now)
+    yield age(parse_time(metadata["creationTimestamp"]), now)
     yield metadata.get("namespace", "")
     yield status.get("nodeName", "")
 
@@ -103,7 +104,7 @@ def _urgency(session: Json) -> tuple[str, str]:
 
 def _style(session: Json, now: datetime) -> str:
     deadline = session.get("status", {}).get("deadline")
-    is_short = deadline is not None and (time_of(deadline) - now).total_seconds() < SHORT_SECONDS
+    is_short = deadline is not None and (parse_time(deadline) - now).total_seconds() < SHORT_SECONDS
     return "yellow" if is_short and phase_of(session) == Phase.RUNNING else STYLES.get(phase_of(session), "")
 
 

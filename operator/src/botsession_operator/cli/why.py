@@ -36,7 +36,7 @@ def _over(record: Record, finish: Finish) -> Iterator[str]:
         yield f"The report says: {finish.message.rstrip('.')}."
     if tasks := _tasks(record):
         yield tasks
-    if record.result is not None:
+    if record.status.result is not None:
         yield "The bot handed over a result, which `botsession describe` shows."
     yield _next(finish, record)
     if record.status.phase is Phase.FAILED and finish.outcome is not Outcome.NEVER_STARTED:

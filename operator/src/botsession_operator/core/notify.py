@@ -21,7 +21,6 @@ from botsession_operator.core.observe import Observed
 
 #: Since when each event is due, by the operator's clock.
 CONDITIONS: Final = {EventType.STARTED: ConditionType.STARTED, EventType.FINISHED: ConditionType.FINISHED}
-UNTRIED: Final = Attempt()
 
 
 def awaited(observed: Observed) -> tuple[EventType, ...]:

@@ -115,7 +115,7 @@ def _plan(observed: Observed, now: datetime, limits: Limits) -> Plan:
     )
 
 
-def _removals(observed: Observed) -> "Removals":
+def _removals(observed: Observed) -> Removals:
     return {"budget": eviction.budget_removal(observed), "exposure": exposure.exposure_removal(observed)}
 
 

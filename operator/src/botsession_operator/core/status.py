@@ -181,9 +181,10 @@ def _timings(observed: Observed, started: datetime | None, reported: Timings) ->
         bot_imported=_either(_after(pod_started, reported.bot_imported), before.bot_imported),
         pipeline_started=_either(_since(session, started), before.pipeline_started),
         drained=_either(round(reported.drained, 3) if reported.drained is not None else None, before.drained),
-        listening=_either(_after(pod_started, reported.listening), _since(session, _listening_at(observed))),
+        listening=_either(
+            _after(pod_started, reported.listening), _either(_since(session, _listening_at(observed)), before.listening)
+        ),
     )
-    timings = replace(timings, listening=_either(timings.listening, before.listening))
     return timings if timings != TimingsStatus() else None
 
 
