@@ -150,7 +150,7 @@ def test_nothing_protects_a_session_that_ended_while_no_operator_was_there(world
     session.until(lambda status: protected(status) == "True Never", what="protected")
     kill_operator()
     assert session.finishes()["reason"] == "MaxDuration"
-    wait_until(lambda: budgets(world) == [], within=20, what="left without a budget")
+    wait_until(lambda: budgets(world) == [], within=60, what="left without a budget")
     world.nothing_is_left(session)
 
 
@@ -161,5 +161,5 @@ def test_budget_goes_with_a_session_that_is_deleted_while_the_operator_dies(worl
     kill_operator()
     session.goes(within=90)
     assert [finish["reason"] for finish in session.history.finishes] == ["Deleted"]
-    wait_until(lambda: budgets(world) == [], within=20, what="left without a budget")
+    wait_until(lambda: budgets(world) == [], within=60, what="left without a budget")
     world.nothing_is_left(session)

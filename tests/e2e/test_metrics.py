@@ -39,10 +39,10 @@ def test_prometheus_counts_what_the_objects_say_over_a_restart_of_the_operator(
     world: World, scraper: Prometheus
 ) -> None:
     stays = world.session("stays", bot=QUIET, shutdown=QUICK).eventually(phase="Running")
-    wait_until(lambda: shows(scraper, world), 30, "scraped: from here on all counters of the namespace are seen at 0")
+    wait_until(lambda: shows(scraper, world), 90, "scraped: from here on all counters of the namespace are seen at 0")
 
     end_in_many_ways(world)
-    wait_until(lambda: shows(scraper, world), 30, "all counted")
+    wait_until(lambda: shows(scraper, world), 90, "all counted")
     kill_operator()
     gone = f'botsession_sessions{{namespace="{world.namespace}"}}'
     wait_until(lambda: not scraper.ask(gone), 60, "rid of the killed operator")
@@ -56,7 +56,7 @@ def test_prometheus_counts_what_the_objects_say_over_a_restart_of_the_operator(
     runs_out = world.session("runs-out", bot=QUIET, maxSessionDuration="2s", shutdown=QUICK)
     for session in (stays, runs_out):
         session.finishes()
-    wait_until(lambda: shows(scraper, world), 30, "all counted by the new operator")
+    wait_until(lambda: shows(scraper, world), 90, "all counted by the new operator")
 
     expected = in_the_objects(world)
     assert in_prometheus(scraper, world) == expected

@@ -30,8 +30,8 @@ def test_a_deleted_namespace_goes_and_its_sessions_end_gracefully(world: World) 
         (finish,) = session.history.finishes
         assert (finish["reason"] in ("Evicted", "Deleted"), finish["outcome"]) == (True, outcome)
         assert finish["reportedBy"] == "Runtime"
-    done.goes(within=30)
-    podless.goes(within=30)
+    done.goes()
+    podless.goes()
     assert [finish["outcome"] for finish in podless.history.finishes] == ["NeverStarted"]
     wait_until(lambda: world.namespace not in kubectl("get", "namespaces", "-o", "name").stdout, 90, "gone")
 

@@ -127,5 +127,5 @@ def test_receiver_that_wants_no_more_holds_nothing_up(world: World, hook: Receiv
     session.finishes()
     session.eventually(webhook={"started": "Gone", "finished": "Gone"})
     assert hook.tries(session) == ["started", "finished"]
-    deleted = kubectl("delete", "bs", "unwanted", "-n", world.namespace, "--timeout=20s")
+    deleted = kubectl("delete", "bs", "unwanted", "-n", world.namespace, "--timeout=60s")
     assert deleted.returncode == 0, deleted.stderr

@@ -29,7 +29,7 @@ def beside(*containers: Json) -> Json:
 def ends_as_asked(world: World, session: Session) -> None:
     session.eventually(phase="Running")
     world.edit(session, end="Graceful")
-    finish = session.finishes(within=20)
+    finish = session.finishes()
     assert (finish["reason"], finish["outcome"], finish["reportedBy"]) == ("EndRequested", "Drained", "Runtime")
 
 
@@ -37,14 +37,14 @@ def ends_as_asked(world: World, session: Session) -> None:
 def test_a_pod_with_a_sidecar_goes_soon_after_its_bot(world: World, program: str) -> None:
     session = world.session("beside", bot=QUIET, podTemplate=beside(sidecar(program)), shutdown=PATIENT)
     ends_as_asked(world, session)
-    world.nothing_is_left(session, within=45)
+    world.nothing_is_left(session)
 
 
 def test_a_native_sidecar_ends_with_the_bot(world: World) -> None:
     native = sidecar(STUBBORN, restartPolicy="Always")
     session = world.session("native", bot=QUIET, podTemplate={"spec": {"initContainers": [native]}}, shutdown=QUICK)
     ends_as_asked(world, session)
-    world.nothing_is_left(session, within=30)
+    world.nothing_is_left(session)
 
 
 def test_a_sidecar_that_dies_costs_no_conversation(world: World) -> None:
@@ -63,12 +63,12 @@ def test_the_sidecars_of_a_kept_pod_end_too(world: World) -> None:
         (pod,) = pods(world, session)
         return all("terminated" in each["state"] for each in pod["status"]["containerStatuses"])
 
-    wait_until(is_over, within=45, what="over")
+    wait_until(is_over, within=60, what="over")
     (pod,) = pods(world, session)
     assert "deletionTimestamp" not in pod["metadata"]
     assert "session finished: EndRequested" in kubectl("logs", "-n", world.namespace, name(pod), "-c", "bot").stdout
     world.delete(session)
-    session.goes(within=20)
+    session.goes()
     world.nothing_is_left(session)
 
 
@@ -76,7 +76,7 @@ def test_a_pod_with_a_stubborn_sidecar_reports_when_it_is_deleted(world: World) 
     session = world.session("evicted", bot=QUIET, podTemplate=beside(sidecar(STUBBORN)), shutdown=QUICK)
     session.eventually(phase="Running")
     world.delete_pod(session)
-    finish = session.finishes(within=45)
+    finish = session.finishes()
     assert (finish["reason"], finish["outcome"], finish["reportedBy"]) == ("Evicted", "Drained", "Runtime")
     world.nothing_is_left(session)
 

@@ -46,7 +46,7 @@ def test_live_sessions_end_before_the_operator_goes(world: World) -> None:
     assert names(world, "pods") == [done.status["podName"]]
     assert [held for item in items(world, "botsessions") for held in item["metadata"].get("finalizers", [])] == []
     assert kubectl("get", "crd", "botsessions.botsession.dev").returncode == 0
-    assert kubectl("delete", "bs", "talking", "-n", world.namespace, "--timeout=5s").returncode == 0
+    assert kubectl("delete", "bs", "talking", "-n", world.namespace, "--timeout=60s").returncode == 0
 
     versions = len(stuck.history.versions)
     install_operator()
@@ -71,7 +71,7 @@ def test_an_uninstallation_that_is_interrupted_is_begun_anew(world: World) -> No
 
     assert facts(stuck) == ("EndRequested", "Forced", WHY)
     assert names(world, "pods") == []
-    assert kubectl("delete", "bs", "--all", "-n", world.namespace, "--timeout=5s").returncode == 0
+    assert kubectl("delete", "bs", "--all", "-n", world.namespace, "--timeout=60s").returncode == 0
 
 
 def uninstalls(helm: "subprocess.Popen[str]") -> None:

@@ -10,12 +10,13 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from kubernetes import client, watch
+from urllib3.exceptions import HTTPError
 
 GROUP, VERSION, PLURAL = "botsession.dev", "v1alpha1", "botsessions"
 SYSTEM_NAMESPACE = "botsession-system"
@@ -196,12 +197,14 @@ class World:
                 resource_version=version,
                 timeout_seconds=30,
             )
-            for event in stream:
-                version = event["object"]["metadata"]["resourceVersion"]
-                session.history.add(event["type"], event["object"])
+            # A connection that breaks costs nothing: the next watch goes on from the last version seen.
+            with suppress(HTTPError):
+                for event in stream:
+                    version = event["object"]["metadata"]["resourceVersion"]
+                    session.history.add(event["type"], event["object"])
 
 
-def kubectl(*arguments: str | Path, stdin: str | None = None, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+def kubectl(*arguments: str | Path, stdin: str | None = None, timeout: float = 90) -> subprocess.CompletedProcess[str]:
     """Run kubectl as a user does."""
     return subprocess.run(
         [KUBECTL, *arguments], input=stdin, capture_output=True, text=True, timeout=timeout, check=False
