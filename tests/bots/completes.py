@@ -11,15 +11,17 @@ from quiet import PassThrough, make_worker, run
 async def bot(runner_args):
     """Start, and end as told."""
     how = (runner_args.body or {}).get("how", "end")
+    # Looked up here: that a Pipecat does not know it would be lost in a handler.
+    own = {"end": "EndWorkerFrame", "cancel": "CancelWorkerFrame"}.get(how)
+    frame_class = getattr(frames, own) if own else None
     last = PassThrough()
     worker = make_worker(last, idle_timeout_secs=0.2 if how == "idle" else None)
 
     @worker.event_handler("on_pipeline_started")
     async def end(worker, frame):
-        if how == "end":
-            await last.push_frame(frames.EndWorkerFrame(reason="said goodbye"), FrameDirection.UPSTREAM)
-        elif how == "cancel":
-            await last.push_frame(frames.CancelWorkerFrame(), FrameDirection.UPSTREAM)
+        if frame_class:
+            said = {"reason": "said goodbye"} if how == "end" else {}
+            await last.push_frame(frame_class(**said), FrameDirection.UPSTREAM)
         elif how == "stop":
             await worker.queue_frame(StopFrame())
         elif how.startswith("fatal"):
