@@ -9,7 +9,6 @@ from typer.testing import CliRunner
 from botsession_operator.cli.app import COMMANDS, app
 from botsession_operator.cli.exits import Exit, Problem
 from botsession_operator.cli.manifests import admitted, read_manifest
-from botsession_operator.cli.running import MOST_LINES, telling_lines
 
 SESSION = (
     "{apiVersion: botsession.dev/v1alpha1, kind: BotSession, metadata: {%s}, spec: {bot: {image: b, target: c.py}}}"
@@ -50,38 +49,6 @@ def test_empty_documents_do_not_count(tmp_path: Path) -> None:
 def test_file_that_is_no_manifest_is_refused(text: str | bytes, sentence: str, tmp_path: Path) -> None:
     with pytest.raises(Problem, match=sentence):
         read_manifest(manifest(tmp_path, text))
-
-
-@pytest.mark.parametrize(
-    ("options", "sentence"),
-    [
-        pytest.param(["--caller", "say 'hello"], "is not a command line", id="a quote that never ends"),
-        pytest.param(["--python", "no-such-python"], "there is no program no-such-python", id="no interpreter"),
-        pytest.param(["--output", __file__], "is a file", id="an output that is no folder"),
-        pytest.param(["--end-after", "soon"], "is not a duration", id="an end that is no time"),
-        pytest.param(["--kill", "node"], "operator", id="a victim that is not there"),
-    ],
-)
-def test_option_that_makes_no_sense_is_refused(options: list[str], sentence: str, tmp_path: Path) -> None:
-    result = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["run", str(manifest(tmp_path, "a: 1")), *options])
-    assert result.exit_code == Exit.REFUSED
-    assert sentence in result.output
-
-
-def test_log_of_a_failure_leaves_out_what_is_only_information() -> None:
-    log = b"""
-2026-01-31 12:00:00.000 | DEBUG    | pipecat.pipeline:run:1 - Starting
-2026-01-31T12:00:00.000+00:00 | INFO    | botsession: hook loaded
-2026-01-31 12:00:01.000 | ERROR    | pipecat.services:say:2 - no key
-Traceback (most recent call last):
-"""
-    assert [line[-6:] for line in telling_lines(log)] == ["no key", "last):"]
-
-
-def test_log_of_a_failure_is_short() -> None:
-    lines = telling_lines(b"line\n" * 100 + b"the last\n")
-    assert len(lines) == MOST_LINES
-    assert lines[-1] == "the last"
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -18,7 +18,7 @@ from botsession_operator.cli.exits import Exit, Problem
 _PACKAGE: Final = "botsession_operator.cli"
 #: Each command, in the order of the help, with the function that is it.
 COMMANDS: Final = {
-    "start": "start:start",
+    "start": "starting.start:start",
     "list": "listing:list_sessions",
     "get": "listing:get",
     "describe": "describe:describe",
@@ -27,9 +27,9 @@ COMMANDS: Final = {
     "logs": "logs:logs",
     "extend": "ending:extend",
     "end": "ending:end",
-    "run": "run:run",
-    "check": "check:check",
-    "doctor": "doctor:doctor",
+    "run": "local.run:run",
+    "check": "checking.check:check",
+    "doctor": "checking.doctor:doctor",
     "completion": "completion:completion",
 }
 #: Arguments that begin with a minus: `extend NAME -5m`.

@@ -8,13 +8,14 @@ from rich.console import Console
 from rich.text import Text
 
 from botsession_operator.api.duration import format_duration
-from botsession_operator.cli import options, picture
+from botsession_operator.cli import options
 from botsession_operator.cli.cluster import Cluster, Where
 from botsession_operator.cli.exits import Exit, Problem
-from botsession_operator.cli.record import Record, read
-from botsession_operator.cli.story import story
-from botsession_operator.cli.styles import STYLES
-from botsession_operator.cli.timeline import Entry
+from botsession_operator.cli.telling import picture
+from botsession_operator.cli.telling.record import Record, read
+from botsession_operator.cli.telling.story import story
+from botsession_operator.cli.telling.styles import STYLES
+from botsession_operator.cli.telling.timeline import Entry
 
 
 def describe(

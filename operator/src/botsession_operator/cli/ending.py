@@ -13,8 +13,8 @@ from botsession_operator.cli import options
 from botsession_operator.cli.cluster import Cluster, Where
 from botsession_operator.cli.exits import Exit, Problem
 from botsession_operator.cli.following import is_over, until
-from botsession_operator.cli.record import read
-from botsession_operator.cli.why import why
+from botsession_operator.cli.telling.record import read
+from botsession_operator.cli.telling.why import why
 
 Json = dict[str, Any]
 

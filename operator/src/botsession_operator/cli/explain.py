@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 from botsession_operator.cli import options
 from botsession_operator.cli.cluster import Cluster, Where
-from botsession_operator.cli.record import read
-from botsession_operator.cli.why import why as tell
+from botsession_operator.cli.telling.record import read
+from botsession_operator.cli.telling.why import why as tell
 
 
 def why(

@@ -7,10 +7,10 @@ import typer
 
 from botsession_operator.cli import options
 from botsession_operator.cli.cluster import Cluster, Expired, Where
-from botsession_operator.cli.columns import Layout
 from botsession_operator.cli.exits import Exit, Problem
 from botsession_operator.cli.options import Output
 from botsession_operator.cli.printing import Table, name_of, show_objects
+from botsession_operator.cli.telling.columns import Layout
 
 Json = dict[str, Any]
 

@@ -9,8 +9,8 @@ import typer
 
 from botsession_contract.lifecycle import Phase
 from botsession_contract.names import GROUP
-from botsession_operator.cli.columns import Layout, lines, row, widths
 from botsession_operator.cli.options import Output
+from botsession_operator.cli.telling.columns import Layout, lines, row, widths
 
 Json = dict[str, Any]
 
@@ -76,7 +76,7 @@ def say(text: str, colours: dict[str, str] | None = None) -> None:
 
 
 def _colours(cells: Sequence[str]) -> dict[str, str]:
-    from botsession_operator.cli.styles import STYLES
+    from botsession_operator.cli.telling.styles import STYLES
 
     return {cell: STYLES[cell] for cell in cells if cell in {*Phase}}
 

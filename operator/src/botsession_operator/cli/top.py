@@ -14,8 +14,8 @@ from botsession_contract.jsonform import parse_time
 from botsession_contract.lifecycle import FINISHED_PHASES, Phase
 from botsession_operator.cli import options
 from botsession_operator.cli.cluster import Cluster, Where
-from botsession_operator.cli.columns import age, duration, left, lines, widths
-from botsession_operator.cli.styles import STYLES
+from botsession_operator.cli.telling.columns import age, duration, left, lines, widths
+from botsession_operator.cli.telling.styles import STYLES
 
 Json = dict[str, Any]
 #: How often the cluster is asked, and how often the countdowns are renewed in between, in seconds.

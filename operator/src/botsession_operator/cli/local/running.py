@@ -16,14 +16,14 @@ from rich.console import Console
 
 from botsession_contract.lifecycle import Phase
 from botsession_operator.api.status import Status
-from botsession_operator.cli.companion import Companion
 from botsession_operator.cli.exits import Exit, Problem
-from botsession_operator.cli.local_run import Run, run_session
+from botsession_operator.cli.local.companion import Companion
+from botsession_operator.cli.local.rehearsal import Rehearsal
+from botsession_operator.cli.local.session import Run, run_session
+from botsession_operator.cli.local.terminal import Terminal
+from botsession_operator.cli.local.watching import Watched
 from botsession_operator.cli.manifests import admitted, read_manifest
-from botsession_operator.cli.rehearsal import Rehearsal
-from botsession_operator.cli.terminal import Terminal
-from botsession_operator.cli.timeline import summary
-from botsession_operator.cli.watching import Watched
+from botsession_operator.cli.telling.timeline import summary
 from botsession_operator.effects.process import Place
 
 #: How much of a failed bot's log is shown.

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from importlib import resources
 from typing import Any, Final
 
-from botsession_operator.cli.findings import Finding, Verdict
+from botsession_operator.cli.checking.findings import Finding, Verdict
 
 Json = dict[str, Any]
 ENGINES: Final = ("docker", "podman")

@@ -7,9 +7,9 @@ import typer
 
 from botsession_contract.names import GROUP, PLURAL, VERSION
 from botsession_operator.cli import options
+from botsession_operator.cli.checking.findings import Finding, Verdict, show
 from botsession_operator.cli.cluster import Cluster, Where
 from botsession_operator.cli.exits import Exit, Problem
-from botsession_operator.cli.findings import Finding, Verdict, show
 
 Json = dict[str, Any]
 OLDEST_KUBERNETES: Final = (1, 31)

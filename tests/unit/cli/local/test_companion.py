@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from botsession_operator.cli.companion import Companion
-from botsession_operator.cli.timeline import Entry
+from botsession_operator.cli.local.companion import Companion
+from botsession_operator.cli.telling.timeline import Entry
 from tests.builders import NOW, later
 
 

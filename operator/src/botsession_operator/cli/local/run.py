@@ -11,8 +11,8 @@ import typer
 
 from botsession_contract.lifecycle import Mode
 from botsession_operator.api.duration import parse_duration
-from botsession_operator.cli.rehearsal import Rehearsal, Victim
-from botsession_operator.cli.watching import Watched
+from botsession_operator.cli.local.rehearsal import Rehearsal, Victim
+from botsession_operator.cli.local.watching import Watched
 
 
 def _interpreter(given: str) -> str:
@@ -80,6 +80,6 @@ def run(
     watched = Watched(file.resolve().parent) if watch else None
     rehearsal = Rehearsal(_length(end_after), mode, kill, watched)
     words = _words(caller)
-    from botsession_operator.cli.running import Order, run_all
+    from botsession_operator.cli.local.running import Order, run_all
 
     raise typer.Exit(run_all(Order(file, python, words, output, rehearsal)))

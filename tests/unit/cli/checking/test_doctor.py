@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from botsession_operator.api.admission import session_schema
-from botsession_operator.cli import doctor, engine
-from botsession_operator.cli.doctor import CRD, IMAGE_VOLUMES_SINCE, POLICIES, RIGHTS
+from botsession_operator.cli.checking import doctor, engine
+from botsession_operator.cli.checking.doctor import CRD, IMAGE_VOLUMES_SINCE, POLICIES, RIGHTS
+from botsession_operator.cli.checking.findings import Verdict
 from botsession_operator.cli.exits import Exit
-from botsession_operator.cli.findings import Verdict
 from tests.apiserver import ApiServer
 from tests.unit.cli.conftest import Botsession
 

@@ -14,7 +14,7 @@ from botsession_operator.api.status import (
     Status,
     TimingsStatus,
 )
-from botsession_operator.cli.timeline import Entry, countdown, entries, summary
+from botsession_operator.cli.telling.timeline import Entry, countdown, entries, summary
 from tests.builders import NOW, ago, later
 
 PENDING = Status(Phase.PENDING, 1)

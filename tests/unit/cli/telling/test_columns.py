@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from botsession_contract.lifecycle import Outcome, Reason
-from botsession_operator.cli.columns import Layout, age, lines, row, widths
+from botsession_operator.cli.telling.columns import Layout, age, lines, row, widths
 from tests.sessions import CREATED, after, finished, running, stored
 
 

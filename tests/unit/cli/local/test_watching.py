@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from botsession_operator.cli.watching import Watched
+from botsession_operator.cli.local.watching import Watched
 
 
 @pytest.fixture

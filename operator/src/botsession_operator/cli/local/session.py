@@ -17,12 +17,12 @@ from botsession_contract.jsonform import decode
 from botsession_operator.api.duration import format_duration
 from botsession_operator.api.spec import EndNow, Json
 from botsession_operator.api.status import Status, awaits_caller
-from botsession_operator.cli.companion import PATIENCE_SECONDS, Companion
-from botsession_operator.cli.local_operator import LocalOperator
-from botsession_operator.cli.rehearsal import AS_IT_IS, Rehearsal
-from botsession_operator.cli.terminal import Terminal
-from botsession_operator.cli.timeline import Entry, entries
-from botsession_operator.cli.watching import Watched
+from botsession_operator.cli.local.companion import PATIENCE_SECONDS, Companion
+from botsession_operator.cli.local.operator import LocalOperator
+from botsession_operator.cli.local.rehearsal import AS_IT_IS, Rehearsal
+from botsession_operator.cli.local.terminal import Terminal
+from botsession_operator.cli.local.watching import Watched
+from botsession_operator.cli.telling.timeline import Entry, entries
 from botsession_operator.clock import SystemClock
 from botsession_operator.core.exposure import Exposure
 from botsession_operator.core.observe import Key

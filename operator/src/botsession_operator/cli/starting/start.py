@@ -9,14 +9,14 @@ import typer
 
 from botsession_operator.cli import options
 from botsession_operator.cli.cluster import Cluster, Where
-from botsession_operator.cli.columns import Layout
-from botsession_operator.cli.composing import Wishes, compose, pairs
 from botsession_operator.cli.exits import Exit, Problem
 from botsession_operator.cli.following import has_started, until
 from botsession_operator.cli.options import Output
 from botsession_operator.cli.printing import show_objects
-from botsession_operator.cli.record import read
-from botsession_operator.cli.why import why
+from botsession_operator.cli.starting.composing import Wishes, compose, pairs
+from botsession_operator.cli.telling.columns import Layout
+from botsession_operator.cli.telling.record import read
+from botsession_operator.cli.telling.why import why
 
 Json = dict[str, Any]
 

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from botsession_operator.cli import options
+from botsession_operator.cli.checking.findings import Finding, Verdict, show
 from botsession_operator.cli.cluster import Cluster, Where
 from botsession_operator.cli.exits import Exit, Problem
-from botsession_operator.cli.findings import Finding, Verdict, show
 
 Json = dict[str, Any]
 MANIFESTS = (".yaml", ".yml", ".json")
@@ -31,7 +31,7 @@ def check(
     reached, by its API server, without starting anything. The image is looked into with this machine's docker or
     podman; what cannot be looked at is said.
     """
-    from botsession_operator.cli.engine import look
+    from botsession_operator.cli.checking.engine import look
 
     file = Path(subject)
     if not is_manifest(file):
@@ -46,7 +46,7 @@ def is_manifest(file: Path) -> bool:
 
 
 def _manifest(file: Path, where: Where | None, namespace: str | None) -> Iterator[Finding]:
-    from botsession_operator.cli.engine import look
+    from botsession_operator.cli.checking.engine import look
     from botsession_operator.cli.manifests import admitted, read_manifest
 
     manifest = read_manifest(file)

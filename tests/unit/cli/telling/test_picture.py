@@ -7,8 +7,8 @@ import pytest
 from botsession_contract.lifecycle import Cause, Farewell, Mode, Outcome, Phase, Reason, Step
 from botsession_contract.report import DanglingTasks, Prompts
 from botsession_operator.api.status import ConditionType, Status, TimingsStatus
-from botsession_operator.cli.picture import NARROWEST, WIDEST, bars, draw
-from botsession_operator.cli.story import story
+from botsession_operator.cli.telling.picture import NARROWEST, WIDEST, bars, draw
+from botsession_operator.cli.telling.story import story
 from tests.builders import unmet
 from tests.sessions import CREATED, after, asked, finished, record, running
 

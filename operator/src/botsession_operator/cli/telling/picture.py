@@ -7,7 +7,7 @@ from typing import Final
 
 from botsession_contract.lifecycle import Phase
 from botsession_operator.api.duration import format_duration
-from botsession_operator.cli.record import Record
+from botsession_operator.cli.telling.record import Record
 
 #: A bar is drawn in eighths of a character.
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉"

@@ -7,8 +7,8 @@ from typing import Any, Final
 from botsession_contract.jsonform import parse_time
 from botsession_contract.lifecycle import Farewell, Phase
 from botsession_operator.api.status import ConditionStatus, ConditionType, find_condition
-from botsession_operator.cli.record import Record
-from botsession_operator.cli.timeline import STEPS, Entry
+from botsession_operator.cli.telling.record import Record
+from botsession_operator.cli.telling.timeline import STEPS, Entry
 
 Json = dict[str, Any]
 #: What the kubelet and the scheduler tell of a pod, and nobody else: the image, and what went wrong.

@@ -9,12 +9,12 @@ import pytest
 from botsession_contract.lifecycle import ERROR_REASONS, Cause, Farewell, Mode, Outcome, Phase, Reason, ReportedBy, Step
 from botsession_contract.report import DanglingTasks
 from botsession_operator.api.status import ConditionType, Status
-from botsession_operator.cli.advice import ADVICE, MISHAPS
-from botsession_operator.cli.why import why
+from botsession_operator.cli.telling.advice import ADVICE, MISHAPS
+from botsession_operator.cli.telling.why import why
 from tests.builders import unmet
 from tests.sessions import after, asked, finished, record, running
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 BY_ITSELF = {Outcome.DRAINED, Outcome.CANCELLED}
 ASKED = {*Outcome}
 #: Which outcomes each reason may come with, by the rules in botsession_runtime/report.py and core/finish.py.

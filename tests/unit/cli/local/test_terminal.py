@@ -3,8 +3,8 @@ from datetime import timedelta
 
 from rich.console import Console
 
-from botsession_operator.cli.terminal import Terminal
-from botsession_operator.cli.timeline import Entry
+from botsession_operator.cli.local.terminal import Terminal
+from botsession_operator.cli.telling.timeline import Entry
 from tests.builders import NOW
 
 

@@ -10,8 +10,8 @@ from typing import Final
 from botsession_contract.lifecycle import ERROR_REASONS, FAILED_OUTCOMES, Farewell, Mode, Outcome, Phase, Reason, Step
 from botsession_operator.api.duration import format_duration
 from botsession_operator.api.status import ConditionStatus, ConditionType, EndingStatus, Finish, find_condition
-from botsession_operator.cli.advice import ADVICE, EXIT_CODES, MISHAPS, OTHER_EXIT_CODES
-from botsession_operator.cli.record import Record
+from botsession_operator.cli.telling.advice import ADVICE, EXIT_CODES, MISHAPS, OTHER_EXIT_CODES
+from botsession_operator.cli.telling.record import Record
 
 #: Task names that are worth a sentence.
 MOST_NAMES: Final = 5

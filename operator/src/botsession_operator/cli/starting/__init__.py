@@ -1,0 +1,1 @@
+"""`botsession start`: options become a manifest, and a manifest a session."""

@@ -1,0 +1,1 @@
+"""What the command line says of a session, decided without asking anybody: data in, lines and sentences out."""
