@@ -11,10 +11,11 @@ import yaml
 
 from botsession_contract.jsonform import format_time
 from botsession_contract.lifecycle import Cause, Outcome, Phase, Reason
-from botsession_operator.api.status import Status
+from botsession_operator.api.status import WAITING_FOR_CALLER, ConditionType, Status
 from botsession_operator.cli.completion import VARIABLE, complete_for_kubectl
 from botsession_operator.cli.exits import Exit
 from tests.apiserver import ApiServer
+from tests.builders import unmet
 from tests.sessions import asked, finished, running, stored
 from tests.unit.cli.conftest import Botsession
 
@@ -222,10 +223,20 @@ def test_start_takes_a_manifest_from_standard_input(server: ApiServer, botsessio
     assert server.requests[0][3]["spec"] == MANIFEST["spec"]
 
 
-def test_dry_run_on_the_client_asks_nobody(server: ApiServer, botsession: Botsession) -> None:
+def test_dry_run_on_the_client_asks_nobody_and_prints_what_would_be_sent(
+    server: ApiServer, botsession: Botsession
+) -> None:
     result = botsession("start", "a", "--image", "b", "--target", "b.py", "--dry-run", "client", "-o", "yaml")
-    assert yaml.safe_load(result.stdout)["spec"]["startTimeout"] == "2m"
+    head = {"apiVersion": "botsession.dev/v1alpha1", "kind": "BotSession", "metadata": {"name": "a"}}
+    assert yaml.safe_load(result.stdout) == {**head, "spec": {"bot": {"image": "b", "target": "b.py"}}}
     assert server.requests == []
+
+
+def test_dry_run_on_the_client_refuses_another_namespace_than_the_manifests(botsession: Botsession) -> None:
+    manifest = {**MANIFEST, "metadata": {"name": "a", "namespace": "bots"}}
+    result = botsession("start", "-f", "-", "--dry-run=client", "-n", "other", stdin=yaml.safe_dump(manifest))
+    assert result.exit_code == Exit.REFUSED
+    assert "the manifest is for the namespace bots" in result.stderr
 
 
 def test_dry_run_on_the_server_starts_nothing(server: ApiServer, botsession: Botsession) -> None:
@@ -246,6 +257,23 @@ def test_session_that_would_be_refused_is_refused_with_the_servers_sentence(
     result = botsession("start", "a", "--image", "b", "--target", "b.py", "--dry-run", "client", *arguments)
     assert result.exit_code == Exit.REFUSED
     assert sentence in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        pytest.param("ws://a.bots.svc:7860/ws", "a waits for its caller at ws://a.bots.svc:7860/ws.\n", id="exposed"),
+        pytest.param(None, "a waits for its caller.\n", id="reached in its own way"),
+    ],
+)
+def test_start_that_waits_tells_where_the_bot_waits_for_its_caller(
+    url: str | None, said: str, server: ApiServer, botsession: Botsession
+) -> None:
+    waiting = unmet(ConditionType.STARTED, WAITING_FOR_CALLER, "the bot listens")
+    version = stored(Status(Phase.STARTING, 1, conditions=(waiting,), url=url), "a")
+    server.changes = [[{**version, "metadata": {**version["metadata"], "uid": "u"}}]]
+    result = botsession("start", "a", "--image", "b", "--target", "b.py", "--transport", "websocket", "--wait")
+    assert (result.stdout, result.exit_code) == (said, Exit.OK)
 
 
 def test_start_that_waits_tells_why_it_never_ran(server: ApiServer, botsession: Botsession) -> None:

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from botsession_operator.api.status import awaits_caller
 from botsession_operator.cli.cluster import Cluster
 from botsession_operator.cli.exits import Exit, Problem
 from botsession_operator.cli.listing import changes
+from botsession_operator.cli.telling.record import read
 
 Json = dict[str, Any]
 
@@ -19,8 +21,8 @@ def until(cluster: Cluster, session: Json, holds: Callable[[Json], bool]) -> Jso
 
 
 def has_started(session: Json) -> bool:
-    """Tell whether its pipeline runs, or has run, or never will."""
-    return "startedAt" in session.get("status", {}) or is_over(session)
+    """Tell whether its pipeline runs, or has run, or never will; or waits for a caller, who must be told first."""
+    return "startedAt" in session.get("status", {}) or is_over(session) or awaits_caller(read(session).status)
 
 
 def is_over(session: Json) -> bool:

@@ -3,12 +3,14 @@
 import json
 import re
 import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
 from botsession_contract.names import API_VERSION, KIND
 from botsession_operator.cli.exits import Exit, Problem
+from botsession_operator.cli.starting.meeting import BY_ITSELF, Meeting, expose, flag, transport
 
 Json = dict[str, Any]
 _LAST_PART: Final = re.compile(r"(?:.*/)?([^:@/]+)")
@@ -30,10 +32,11 @@ class Wishes:
     idle_timeout: str | None = None
     farewell: str | None = None
     python: str | None = None
+    meeting: Meeting = BY_ITSELF
 
     def options(self) -> list[str]:
         """Name the options that were given."""
-        return [f"--{each.name.replace('_', '-')}" for each in fields(self) if getattr(self, each.name)]
+        return list(_options(self))
 
 
 def compose(name: str | None, wishes: Wishes) -> Json:
@@ -42,9 +45,15 @@ def compose(name: str | None, wishes: Wishes) -> Json:
         raise Problem(Exit.REFUSED, "name the bot's --image, or a manifest with -f FILE")
     if bool(wishes.target) == bool(wishes.command):
         raise Problem(Exit.REFUSED, "name either the bot's --target or a --command")
-    spec: Json = {"bot": _bot(wishes), "maxSessionDuration": wishes.max_duration, "idleTimeout": wishes.idle_timeout}
-    if wishes.farewell:
-        spec["shutdown"] = {"farewell": wishes.farewell}
+    if wishes.command and wishes.meeting.transport:
+        raise Problem(Exit.REFUSED, "--transport needs a --target, because a --command gets no runner arguments")
+    spec: Json = {
+        "bot": _bot(wishes),
+        "expose": expose(wishes.meeting),
+        "maxSessionDuration": wishes.max_duration,
+        "idleTimeout": wishes.idle_timeout,
+        "shutdown": {"farewell": wishes.farewell} if wishes.farewell else None,
+    }
     named = {"name": name} if name else {"generateName": f"{stem(wishes.image)}-"}
     return {"apiVersion": API_VERSION, "kind": KIND, "metadata": named, "spec": _written(spec)}
 
@@ -64,6 +73,15 @@ def stem(image: str) -> str:
     return plain[:LONGEST_STEM].strip("-") or "bot"
 
 
+def _options(wishes: Wishes | Meeting) -> Iterator[str]:
+    for each in fields(wishes):
+        value = getattr(wishes, each.name)
+        if isinstance(value, Meeting):
+            yield from _options(value)
+        elif value:
+            yield flag(each.name)
+
+
 def _bot(wishes: Wishes) -> Json:
     env = [{"name": key, "value": value} for key, value in pairs(wishes.env, "--env").items()]
     return _written(
@@ -73,6 +91,7 @@ def _bot(wishes: Wishes) -> Json:
             "command": _words(wishes.command),
             "python": wishes.python,
             "body": _body(wishes.body),
+            "transport": transport(wishes.meeting),
             "env": env,
             "envFrom": [{"secretRef": {"name": secret}} for secret in wishes.env_from_secret],
         }

@@ -1,19 +1,21 @@
 """`botsession start`: a new session, from options or from a file."""
 
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from botsession_operator.cli import options
 from botsession_operator.cli.cluster import Cluster, Where
 from botsession_operator.cli.exits import Exit, Problem
-from botsession_operator.cli.following import has_started, until
+from botsession_operator.cli.following import has_started, is_over, until
 from botsession_operator.cli.options import Output
 from botsession_operator.cli.printing import show_objects
+from botsession_operator.cli.starting import flags
 from botsession_operator.cli.starting.composing import Wishes, compose, pairs
+from botsession_operator.cli.starting.flags import DryRun
+from botsession_operator.cli.starting.meeting import Meeting
 from botsession_operator.cli.telling.columns import Layout
 from botsession_operator.cli.telling.record import read
 from botsession_operator.cli.telling.why import why
@@ -21,39 +23,36 @@ from botsession_operator.cli.telling.why import why
 Json = dict[str, Any]
 
 
-class DryRun(StrEnum):
-    """Who says whether a manifest would be accepted, without a session being started."""
-
-    CLIENT = "client"  # this program, without a cluster
-    SERVER = "server"  # the API server, with its admission policies
-
-
-Texts = list[str] | None
-
-
 def start(
-    name: Annotated[
-        str | None, typer.Argument(help="The session's name; made of the image's otherwise.", show_default=False)
-    ] = None,
+    name: flags.Name = None,
     *,
-    file: Annotated[
-        Path | None, typer.Option("--filename", "-f", help="A BotSession manifest, or -, instead of the options below.")
-    ] = None,
-    image: Annotated[str | None, typer.Option(help="The image that holds the bot.")] = None,
-    target: Annotated[str | None, typer.Option(help="The bot in it: bot.py or module:function.")] = None,
-    command: Annotated[str | None, typer.Option(help="Instead of --target: a command line.")] = None,
-    body: Annotated[str | None, typer.Option(help="JSON for runner_args.body, or @FILE.")] = None,
-    env: Annotated[Texts, typer.Option("--env", "-e", help="A variable of the bot: NAME=VALUE.")] = None,
-    env_from_secret: Annotated[Texts, typer.Option(help="A Secret whose keys become variables of the bot.")] = None,
-    max_duration: Annotated[str | None, typer.Option(help="maxSessionDuration, for example 15m.")] = None,
-    idle_timeout: Annotated[str | None, typer.Option(help="idleTimeout, for example 5m.")] = None,
-    farewell: Annotated[str | None, typer.Option(help="What the bot says before it is ended.")] = None,
-    python: Annotated[str | None, typer.Option(help="The interpreter in the image that has Pipecat.")] = None,
-    label: Annotated[Texts, typer.Option("--label", help="A label of the session: NAME=VALUE.")] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait until the pipeline runs.")] = False,
-    dry_run: Annotated[
-        DryRun | None, typer.Option(help="Only check: here, or on the server.", show_default=False)
-    ] = None,
+    file: flags.File = None,
+    image: flags.Image = None,
+    target: flags.Target = None,
+    command: flags.Command = None,
+    body: flags.Body = None,
+    transport: flags.Transport = None,
+    room_url: flags.RoomUrl = None,
+    url: flags.Url = None,
+    room_name: flags.RoomName = None,
+    application_id: flags.ApplicationId = None,
+    vonage_session_id: flags.VonageSessionId = None,
+    token_secret: flags.TokenSecret = None,
+    provider: flags.Provider = None,
+    ice_server: flags.IceServer = None,
+    expose: flags.Expose = False,
+    port: flags.Port = None,
+    protocol: flags.Protocol = None,
+    path: flags.ServerPath = None,
+    env: flags.Env = None,
+    env_from_secret: flags.EnvFromSecret = None,
+    max_duration: flags.MaxDuration = None,
+    idle_timeout: flags.IdleTimeout = None,
+    farewell: flags.Farewell = None,
+    python: flags.Python = None,
+    label: flags.Labels = None,
+    wait: flags.Wait = False,
+    dry_run: flags.Dry = None,
     output: options.Form = None,
     namespace: options.Namespace = None,
     context: options.Context = None,
@@ -63,13 +62,17 @@ def start(
 
     For example: `botsession start --image my-bot:1 --target bot.py --max-duration 15m`.
 
-    With --wait the exit code is 1 where the pipeline never started, and the reason is told.
+    With --wait the exit code is 1 where the pipeline never started, and the reason is told. `--dry-run client -o yaml`
+    prints the manifest that the options make.
     """
+    rooms = (room_url, url, room_name, application_id, vonage_session_id, token_secret)
+    server = (provider, tuple(ice_server or ()), expose, port, protocol, path)
     texts = (tuple(env or ()), tuple(env_from_secret or ()))
-    wishes = Wishes(image, target, command, body, *texts, max_duration, idle_timeout, farewell, python)
+    limits = (max_duration, idle_timeout, farewell)
+    wishes = Wishes(image, target, command, body, *texts, *limits, python, Meeting(transport, *rooms, *server))
     manifest = _labelled(_from_file(file, name, wishes) if file else compose(name, wishes), tuple(label or ()))
     if dry_run is DryRun.CLIENT:
-        _show(_admitted(manifest, namespace or "default"), output, "would be started, as far as can be said here")
+        _check(manifest, namespace, output)
         return
     cluster = Cluster(Where(kubeconfig, context, namespace or manifest["metadata"].get("namespace")))
     _agree(manifest, cluster.namespace)
@@ -77,9 +80,8 @@ def start(
     if dry_run:
         _show(session, output, "would be started, says the server")
         return
-    if wait:
-        session = _started(cluster, session)
-    _show(session, output, "runs" if wait else "is started")
+    session = _started(cluster, session) if wait else session
+    _show(session, output, _stands(session) if wait else "is started")
 
 
 def _from_file(file: Path, name: str | None, wishes: Wishes) -> Json:
@@ -109,17 +111,30 @@ def _agree(manifest: Json, namespace: str) -> None:
         raise Problem(Exit.REFUSED, f"the manifest is for the namespace {own}, and --namespace says {namespace}")
 
 
-def _admitted(manifest: Json, namespace: str) -> Json:
+def _check(manifest: Json, namespace: str | None, form: Output | None) -> None:
+    """Hold a manifest against the rules; print it as it would be sent, without what the server fills in."""
     from botsession_operator.cli.manifests import admitted
 
-    return admitted(manifest, namespace)
+    if namespace:
+        _agree(manifest, namespace)
+    session = admitted(manifest, "default")
+    is_whole = form in (Output.JSON, Output.YAML)
+    _show(manifest if is_whole else session, form, "would be started, as far as can be said here")
 
 
 def _started(cluster: Cluster, session: Json) -> Json:
     session = until(cluster, session, has_started)
-    if "startedAt" not in session["status"]:
+    if is_over(session) and "startedAt" not in session["status"]:
         raise Problem(Exit.FAILED, why(read(session), datetime.now(UTC)))
     return session
+
+
+def _stands(session: Json) -> str:
+    """Say where a session stands whose start was waited for."""
+    status = session["status"]
+    if "startedAt" in status:
+        return "runs"
+    return f"waits for its caller at {status['url']}" if "url" in status else "waits for its caller"
 
 
 def _show(session: Json, form: Output | None, what: str) -> None:
