@@ -1,6 +1,7 @@
 """The command line as it is installed, alone in an environment of its own, against a real cluster."""
 
 import os
+import re
 import subprocess
 import sys
 import venv
@@ -66,6 +67,14 @@ def test_conversation_is_started_extended_and_ended_with_a_goodbye(botsession: B
     assert "The farewell was made into sound" in why
     assert said(botsession("why", "a")) == why.partition("\n")[2]
     assert "EndFrame came out of the pipeline" in said(botsession("describe", "a"))
+
+
+def test_bot_that_listens_is_started_from_options_and_says_where(botsession: Botsession) -> None:
+    told = said(
+        botsession("start", "a", *IMAGE, "--target", "answers.py", "--transport", "websocket", "--expose", "--wait")
+    )
+    assert re.fullmatch(r"a waits for its caller at ws://a-[0-9a-f]+\.[a-z0-9-]+\.svc:7860/ws\.\n", told)
+    assert "Its bot waits for its caller at ws://" in said(botsession("why", "a"))
 
 
 @pytest.mark.parametrize(

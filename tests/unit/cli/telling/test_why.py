@@ -8,7 +8,7 @@ import pytest
 
 from botsession_contract.lifecycle import ERROR_REASONS, Cause, Farewell, Mode, Outcome, Phase, Reason, ReportedBy, Step
 from botsession_contract.report import DanglingTasks
-from botsession_operator.api.status import ConditionType, Status
+from botsession_operator.api.status import WAITING_FOR_CALLER, ConditionType, Status
 from botsession_operator.cli.telling.advice import ADVICE, MISHAPS
 from botsession_operator.cli.telling.why import why
 from tests.builders import unmet
@@ -181,6 +181,20 @@ def test_session_that_waits_is_told_by_what_it_waits_for() -> None:
     text = why(record(Status(Phase.PENDING, 1, conditions=(waiting,))), after(10))
     assert "startTimeout of 2m" in text
     assert "ErrImagePull: no such image" in text
+
+
+@pytest.mark.parametrize(
+    ("join", "limit"),
+    [
+        pytest.param("90s", "Its joinTimeout of 90s ends it", id="for as long as joinTimeout"),
+        pytest.param("0s", "Its startTimeout of 2m ends it", id="for as long as startTimeout where joinTimeout is off"),
+    ],
+)
+def test_bot_that_listens_is_told_by_where_and_for_how_long_it_waits(join: str, limit: str) -> None:
+    listens = unmet(ConditionType.STARTED, WAITING_FOR_CALLER, "the bot listens")
+    status = Status(Phase.STARTING, 1, conditions=(listens,), url="ws://a.bots.svc:7860/ws")
+    text = why(record(status, joinTimeout=join), after(10))
+    assert f"Its bot waits for its caller at ws://a.bots.svc:7860/ws. {limit} if nobody calls." in text
 
 
 def test_commands_that_the_advice_names_exist() -> None:

@@ -8,10 +8,17 @@ from datetime import datetime
 from typing import Final
 
 from botsession_contract.lifecycle import ERROR_REASONS, FAILED_OUTCOMES, Farewell, Mode, Outcome, Phase, Reason, Step
-from botsession_operator.api.duration import format_duration
-from botsession_operator.api.status import ConditionStatus, ConditionType, EndingStatus, Finish, find_condition
+from botsession_operator.api.duration import format_duration, parse_duration
+from botsession_operator.api.status import (
+    ConditionStatus,
+    ConditionType,
+    EndingStatus,
+    Finish,
+    awaits_caller,
+    find_condition,
+)
 from botsession_operator.cli.telling.advice import ADVICE, EXIT_CODES, MISHAPS, OTHER_EXIT_CODES
-from botsession_operator.cli.telling.record import Record
+from botsession_operator.cli.telling.record import Json, Record
 
 #: Task names that are worth a sentence.
 MOST_NAMES: Final = 5
@@ -159,10 +166,19 @@ def _alive(record: Record, now: datetime) -> Iterator[str]:
             yield f"It was asked to end {since} ago: {status.ending.cause}, {status.ending.mode}."
             if status.ending.step:
                 yield f"The last step taken was {status.ending.step}; each is bounded, so it will end."
+        case _ if awaits_caller(status):
+            yield f"Its bot waits for its caller{f' at {status.url}' if status.url else ''}."
+            yield f"{_patience(record.spec)} ends it if nobody calls."
         case _:
             limit = record.spec.get("startTimeout")
             yield f"Its pipeline has not started; its startTimeout of {limit} ends it if it does not."
             yield from _unmet(record)
+
+
+def _patience(spec: Json) -> str:
+    """Name the limit that a caller has to come within; where joinTimeout is off, it is that of the start."""
+    name = "joinTimeout" if parse_duration(spec["joinTimeout"]) else "startTimeout"
+    return f"Its {name} of {spec[name]}"
 
 
 def _unmet(record: Record) -> Iterator[str]:
