@@ -91,6 +91,7 @@ print(sorted(sys.modules.keys() & {modules!r}), file=sys.stderr)
     [
         pytest.param(["--help"], {*HEAVY, "lightkube", "httpx2", "yaml"}, id="help"),
         pytest.param(["list", "--kubeconfig", "/nowhere"], {*HEAVY}, id="list"),
+        pytest.param(["start", "--image", "b", "--target", "b.py", "--kubeconfig", "/nowhere"], {*HEAVY}, id="start"),
         pytest.param(["why", "a", "--kubeconfig", "/nowhere"], {*HEAVY}, id="why"),
     ],
 )

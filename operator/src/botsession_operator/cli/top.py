@@ -1,7 +1,6 @@
 """`botsession top`: the live sessions, with the time that each still has."""
 
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
@@ -14,6 +13,7 @@ from botsession_contract.jsonform import parse_time
 from botsession_contract.lifecycle import FINISHED_PHASES, Phase
 from botsession_operator.cli import options
 from botsession_operator.cli.cluster import Cluster, Where
+from botsession_operator.cli.keys import Wait, pressed
 from botsession_operator.cli.telling.columns import age, duration, left, lines, widths
 from botsession_operator.cli.telling.styles import STYLES
 
@@ -21,6 +21,7 @@ Json = dict[str, Any]
 #: How often the cluster is asked, and how often the countdowns are renewed in between, in seconds.
 ASK_SECONDS: Final = 2.0
 TICK_SECONDS: Final = 0.25
+QUIT: Final = "q"
 HEAD: Final = ("NAME", "PHASE", "CLIENT", "TALKED", "LEFT", "AGE", "NAMESPACE", "NODE")
 
 
@@ -35,7 +36,7 @@ def top(
 ) -> None:
     """Watch the live sessions and the time that each has left.
 
-    Ctrl-C ends this. Who has less than a minute is shown in yellow. Without a terminal the table is printed once.
+    q or Ctrl-C ends this. Who has less than a minute is shown in yellow. Without a terminal the table is printed once.
     """
     cluster, console = Cluster(Where(kubeconfig, context, namespace)), Console()
 
@@ -47,16 +48,23 @@ def top(
         plain = [HEAD, *rows(ask(), datetime.now(UTC))]
         typer.echo("\n".join(lines(plain, widths(plain))))
         return
-    with Live(console=console, auto_refresh=False, screen=True) as live:
-        while True:
-            found = ask()
-            for _ in _ticks():
-                live.update(table(found, datetime.now(UTC)), refresh=True)
+    with pressed() as wait, Live(console=console, auto_refresh=False, screen=True) as live:
+        _watch(ask, lambda found: live.update(table(found, datetime.now(UTC)), refresh=True), wait)
+
+
+def _watch(ask: Callable[[], list[Json]], show: Callable[[list[Json]], None], wait: Wait) -> None:
+    """Ask and show until somebody presses q; the countdowns go on between two questions."""
+    while True:
+        found = ask()
+        for _ in range(round(ASK_SECONDS / TICK_SECONDS)):
+            show(found)
+            if QUIT in wait(TICK_SECONDS):
+                return
 
 
 def table(sessions: list[Json], now: datetime) -> Table:
-    """Draw the live sessions, and below them a count of all."""
-    drawn = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), caption=count(sessions), caption_justify="left")
+    """Draw the live sessions below a count of all; what a short screen cuts off is what ends last."""
+    drawn = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), title=count(sessions), title_justify="left")
     for name in HEAD:
         drawn.add_column(name, no_wrap=True)
     for session in _living(sessions):
@@ -106,13 +114,6 @@ def _style(session: Json, now: datetime) -> str:
     deadline = session.get("status", {}).get("deadline")
     is_short = deadline is not None and (parse_time(deadline) - now).total_seconds() < SHORT_SECONDS
     return "yellow" if is_short and phase_of(session) == Phase.RUNNING else STYLES.get(phase_of(session), "")
-
-
-def _ticks() -> Iterator[int]:
-    """Let the time between two questions pass, tick by tick."""
-    for tick in range(round(ASK_SECONDS / TICK_SECONDS)):
-        yield tick
-        time.sleep(TICK_SECONDS)
 
 
 #: Who has less than this left is shown in yellow, in seconds.

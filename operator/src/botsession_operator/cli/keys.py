@@ -1,0 +1,39 @@
+"""Keys, as they are pressed, for a view that somebody watches."""
+
+import os
+import select
+import sys
+import termios
+import time
+import tty
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+#: Waits at most so many seconds for keys, and gives them; none without a terminal.
+Wait = Callable[[float], str]
+
+
+@contextmanager
+def pressed() -> Iterator[Wait]:
+    """Hear keys without Return, and do not show them; the terminal is then as it was. Ctrl-C stays what it is."""
+    if not sys.stdin.isatty():
+        yield _nobody
+        return
+    keyboard = sys.stdin.fileno()
+    before = termios.tcgetattr(keyboard)
+    tty.setcbreak(keyboard)
+    try:
+        yield lambda seconds: _wait(keyboard, seconds)
+    finally:
+        # What was typed and not read is dropped: it was not meant for the shell.
+        termios.tcsetattr(keyboard, termios.TCSAFLUSH, before)
+
+
+def _wait(keyboard: int, seconds: float) -> str:
+    ready, _, _ = select.select([keyboard], [], [], seconds)
+    return os.read(keyboard, 64).decode(errors="replace") if ready else ""
+
+
+def _nobody(seconds: float) -> str:
+    time.sleep(seconds)
+    return ""
