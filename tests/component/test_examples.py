@@ -5,7 +5,6 @@ import json
 import os
 import shlex
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -20,6 +19,7 @@ from botsession_contract.lifecycle import Farewell, Outcome, Reason
 from botsession_contract.report import DanglingTasks, ExitReport, from_bytes
 from examples.transcript import store
 from tests import openai_server
+from tests.ports import free_port
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 BOTSESSION = Path(sys.executable).with_name("botsession")
@@ -99,12 +99,6 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
         if process.returncode is None:
             process.kill()
             await process.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @asynccontextmanager
@@ -219,7 +213,7 @@ async def test_transcript_is_saved_once_though_the_first_answer_of_the_store_is_
 async def test_transcript_of_a_caller_who_hangs_up_is_saved_once(start: Start) -> None:
     kept = Store()
     async with serving(kept.app) as url:
-        run = await start("transcript/session.yaml", "--hang-up-after=5", TRANSCRIPT_STORE=url)
+        run = await start("transcript/session.yaml", "--hang-up-after=10", TRANSCRIPT_STORE=url)
         report = await run.report()
     assert (report.reason, report.outcome) == (Reason.CLIENT_DISCONNECTED, Outcome.CANCELLED)
     assert kept.turns() == [("assistant", "hello")]

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import shutil
-import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -14,10 +13,12 @@ from typing import Any
 
 import pytest
 
+from tests.ports import free_port
+from tests.supervision import PATIENCE
+
 PARROT = Path(__file__).parents[2] / "examples" / "parrot"
 FAREWELL = "we have reached our time limit goodbye"
-START_SECS = 60  # a busy two-core machine may take so long to import Pipecat twice
-EXIT_SECS = 20
+GREETING_SECS = 10.0  # long enough for the whole greeting on any machine
 
 # Queues a farewell from outside the bot, as an operator with a time limit would.
 FAREWELL_HOOK = """
@@ -75,9 +76,7 @@ def _needs_espeak() -> None:
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 @asynccontextmanager
@@ -105,12 +104,12 @@ def call(port: int) -> Caller:
     """Start a bot, call it, and wait for both to end by themselves."""
 
     async def call_bot(*say: str, hang_up_after: float | None = None, **env: str) -> Call:
-        arguments = [f"--url=ws://127.0.0.1:{port}", f"--connect-timeout={START_SECS}", "--json"]
+        arguments = [f"--url=ws://127.0.0.1:{port}", f"--connect-timeout={PATIENCE}", "--json"]
         arguments += [f"--say={sentence}" for sentence in say]
         arguments += [f"--hang-up-after={hang_up_after}"] if hang_up_after else []
         async with python("bot.py", BOT_PORT=str(port), **env) as bot, python("client.py", *arguments) as client:
-            result: dict[str, Any] = json.loads((await finish(client, START_SECS + 70)).splitlines()[-1])
-            output = await finish(bot, EXIT_SECS)
+            result: dict[str, Any] = json.loads((await finish(client, 2 * PATIENCE)).splitlines()[-1])
+            output = await finish(bot, PATIENCE)
         assert bot.returncode is not None
         return Call(result["heard"], result["closed_by"], bot.returncode, output)
 
@@ -130,5 +129,5 @@ async def test_farewell_queued_from_outside_is_heard_whole_by_a_silent_caller(ca
 
 
 async def test_bot_ends_when_the_caller_hangs_up(call: Caller) -> None:
-    conversation = await call(hang_up_after=2.0)
+    conversation = await call(hang_up_after=GREETING_SECS)
     assert conversation == Call(["hello"], "client", exit_code=0, output="")

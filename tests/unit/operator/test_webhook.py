@@ -8,12 +8,13 @@ import aiohttp
 import pytest
 import standardwebhooks
 from aiohttp import web
-from aiohttp.test_utils import TestServer, unused_port
+from aiohttp.test_utils import TestServer
 
 from botsession_operator.clock import SystemClock
 from botsession_operator.core.delivery import Answer, Reply
 from botsession_operator.effects import webhook as webhook_module
 from botsession_operator.effects.webhook import HttpWebhook
+from tests.ports import free_port
 
 SECRET, OLDER = "whsec_" + "A" * 32, "whsec_" + "B" * 32
 BODY = '{"note":"grüezi"}'
@@ -144,7 +145,7 @@ async def test_no_answer_in_time_is_a_failure(
 
 
 async def test_nobody_there_is_a_failure(http: aiohttp.ClientSession) -> None:
-    reply = await webhook(http, f"http://127.0.0.1:{unused_port()}/").post("uid.started", BODY)
+    reply = await webhook(http, f"http://127.0.0.1:{free_port()}/").post("uid.started", BODY)
     assert reply == Reply(Answer.FAILED, "ClientConnectorError")
 
 
