@@ -3,7 +3,6 @@
 import asyncio
 import os
 import re
-import select
 import signal
 import sys
 import uuid
@@ -17,11 +16,10 @@ import yaml
 from botsession_contract.lifecycle import Outcome, Reason
 from botsession_contract.report import from_bytes
 from tests.ports import free_port
+from tests.processes import wait_for_exit
+from tests.supervision import BOTS, PATIENCE
 
-BOTS = Path(__file__).parents[1] / "bots"
 BOTSESSION = Path(sys.executable).with_name("botsession")
-#: No test waits longer for anything, in seconds: a machine under load is slow, a hang is for ever.
-PATIENCE = 60.0
 
 Manifest = Callable[..., Path]
 
@@ -59,7 +57,7 @@ class Run:
         return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and self._bears(entry)]
 
     def wait_until_none_runs(self) -> None:
-        """Wait for the end of each of them; a pidfd becomes readable when its process is gone."""
+        """Wait for the end of each of them."""
         while pids := self.running():
             for pid in pids:
                 assert wait_for_exit(pid), f"{pid} still runs"
@@ -69,17 +67,6 @@ class Run:
             return self.mark.encode() in (entry / "environ").read_bytes()
         except OSError:
             return False
-
-
-def wait_for_exit(pid: int) -> bool:
-    try:
-        pidfd = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    try:
-        return bool(select.select([pidfd], [], [], PATIENCE)[0])
-    finally:
-        os.close(pidfd)
 
 
 Start = Callable[..., Any]
@@ -291,6 +278,7 @@ async def test_manifest_that_is_mended_starts_the_session(start: Start, manifest
     await run.until("Waiting for a change")
     file.write_text(good)
     await run.until("Completed / Drained")
+    run.output = ""
     await run.until("Waiting for a change")
     run.interrupt()
     await run.exit_code()

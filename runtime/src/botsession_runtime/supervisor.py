@@ -186,14 +186,21 @@ class Supervisor:
         return web.SockSite(runner, listening)
 
     def _read(self) -> None:
-        """Take in whatever the bot's side has written."""
+        """Act on what the bot's side has written, and on its end.
+
+        Whoever was not given the processor for long finds both, and what was to be done to a bot that had stayed.
+        """
+        self._take_in()
+        self._reap()
+        self._advance()
+
+    def _take_in(self) -> None:
         with contextlib.suppress(BlockingIOError, ConnectionError):
             while chunk := self.bot.agent.recv(65536):
                 *lines, self._unread = (self._unread + chunk).split(b"\n")
                 for line in lines:
                     self._hear(line)
             self._loop.remove_reader(self.bot.agent)
-        self._advance()
 
     def _hear(self, line: bytes) -> None:
         try:
@@ -213,7 +220,7 @@ class Supervisor:
         self._child_died.set()
 
     def _exited(self, code: int) -> None:
-        self._read()  # what it said last, and nobody has read yet
+        self._take_in()  # what it said last, and nobody has read yet
         used = memory.since(self.bot.memory_before, memory.read())
         self.facts = replace(self.facts, exit=Exit(code, self._loop.time()), memory=used)
         logger.info("bot exited with code {}", code)
