@@ -22,6 +22,7 @@ from botsession_operator.core.plan import PodDeletion
 from botsession_operator.core.pods import Injection, PodSettings, build_pod
 from botsession_operator.errors import Conflict
 from botsession_operator.ports import Cluster
+from tests.supervision import PATIENCE
 
 #: Not ours: an operator that happens to look after the same cluster lets it be.
 HOLD: Final = "example.test/hold"
@@ -52,7 +53,7 @@ class Backend(Protocol):
 
 async def eventually(claim: Callable[[], Awaitable[bool]]) -> None:
     """Wait until something holds that happens by itself, such as a process's exit."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while not await claim():
             await asyncio.sleep(0.05)
 

@@ -84,7 +84,7 @@ async def test_hung_request_is_broken_off_when_the_fault_is_lifted(front: Front)
     fault = Fault(Answer.HUNG, method="POST")
     await front.do(lambda: front.proxy.fault(fault))
     asking = asyncio.create_task(front.client.post(f"http://127.0.0.1:{front.proxy.port}/pods"))
-    assert await asyncio.to_thread(front.proxy.wait_for, fault, 5)
+    assert await asyncio.to_thread(front.proxy.wait_for, fault, 90)
     await front.do(lambda: front.proxy.lift(fault))
     with pytest.raises(aiohttp.ClientError):
         await asking

@@ -147,7 +147,6 @@ async def _invent(_: web.Request) -> web.StreamResponse:
         (_say_too_little, "Unreadable"),
         (_give_a_list, "Unreadable"),
         (_hang_up, "NoAnswer"),
-        (_hang, "NoAnswer"),
     ],
 )
 async def test_any_other_answer_is_silence_and_counted(
@@ -157,13 +156,25 @@ async def test_any_other_answer_is_silence_and_counted(
     registry: CollectorRegistry,
     answer: Answer,
     code: str,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(control_module, "TIMEOUT", aiohttp.ClientTimeout(total=0.1))
     supervisor.answer = answer
 
     assert await control.snapshot(its_pod, "token") is Silence.UNREACHABLE
     assert requests(registry) == {("snapshot", code): 1}
+
+
+async def test_answer_that_does_not_come_is_silence_and_counted(
+    control: HttpControl,
+    its_pod: Pod,
+    supervisor: Supervisor,
+    registry: CollectorRegistry,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(control_module, "TIMEOUT", aiohttp.ClientTimeout(total=0.1))
+    supervisor.answer = _hang
+
+    assert await control.snapshot(its_pod, "token") is Silence.UNREACHABLE
+    assert requests(registry) == {("snapshot", "NoAnswer"): 1}
 
 
 async def test_requests_are_counted_by_what_was_asked(

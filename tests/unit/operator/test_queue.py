@@ -1,4 +1,4 @@
-"""The work queue. Time passes for real, in milliseconds; tests wait for passes, never for time."""
+"""The work queue. Tests wait for passes, never for time: it passes in milliseconds, or where order counts by hand."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -16,6 +16,9 @@ from botsession_operator.queue import WorkQueue
 from tests.fakes import FakeClock
 
 A, B, C = Key("bots", "a"), Key("bots", "b"), Key("bots", "c")
+HOUR = timedelta(hours=1)
+#: No test waits longer for a pass, in seconds.
+PATIENCE = 90.0
 
 
 class Wall:
@@ -39,7 +42,7 @@ class Passes:
 
     async def until(self, *keys: Key) -> None:
         """Wait until exactly these passes were given."""
-        async with self._news, asyncio.timeout(5):
+        async with self._news, asyncio.timeout(PATIENCE):
             await self._news.wait_for(lambda: len(self.seen) >= len(keys))
         assert self.seen == list(keys)
 
@@ -52,6 +55,23 @@ def passes() -> Passes:
 @pytest.fixture
 def queue() -> WorkQueue:
     return WorkQueue(Wall(), workers=2)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def stopped(clock: FakeClock) -> WorkQueue:
+    """Give a queue whose time passes by hand."""
+    return WorkQueue(clock, workers=2, monotonic=lambda: 0.0)
+
+
+def pass_(clock: FakeClock, queue: WorkQueue, time: timedelta) -> None:
+    """Have time pass for a queue."""
+    clock.pass_(time.total_seconds())
+    queue._ring()
 
 
 @pytest.fixture(autouse=True)
@@ -107,12 +127,14 @@ async def test_no_two_workers_have_the_same_key(queue: WorkQueue, passes: Passes
         await passes.until(A, B, A)
 
 
-async def test_keys_come_when_they_are_due(queue: WorkQueue, passes: Passes) -> None:
-    queue.add_at(B, soon(20))
-    queue.add_at(A, soon(5))
-    queue.add_at(C, soon(-1000))
+async def test_keys_come_when_they_are_due(stopped: WorkQueue, clock: FakeClock, passes: Passes) -> None:
+    stopped.add_at(B, clock.now() + 2 * HOUR)
+    stopped.add_at(A, clock.now() + HOUR)
+    stopped.add_at(C, clock.now() - HOUR)
 
-    async with working(queue, passes):
+    async with working(stopped, passes):
+        await passes.until(C)
+        pass_(clock, stopped, 3 * HOUR)
         await passes.until(C, A, B)
 
 
@@ -137,12 +159,16 @@ async def test_a_pass_says_when_the_next_is_due(queue: WorkQueue, passes: Passes
         await passes.until(A, A)
 
 
-async def test_a_pass_that_needs_no_other_cancels_what_was_due(queue: WorkQueue, passes: Passes) -> None:
-    queue.add_at(A, soon(20))
-    queue.add(A)
-    queue.add_at(B, soon(40))
+async def test_a_pass_that_needs_no_other_cancels_what_was_due(
+    stopped: WorkQueue, clock: FakeClock, passes: Passes
+) -> None:
+    stopped.add_at(A, clock.now() + HOUR)
+    stopped.add(A)
+    stopped.add_at(B, clock.now() + 2 * HOUR)
 
-    async with working(queue, passes):
+    async with working(stopped, passes):
+        await passes.until(A)
+        pass_(clock, stopped, 3 * HOUR)
         await passes.until(A, B)
 
 
@@ -186,13 +212,13 @@ async def test_a_bug_in_one_pass_leaves_the_workers_to_the_others(
         await passes.until(A, B, C)
 
 
-async def test_back_off_grows_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_back_off_grows_to_a_bound(stopped: WorkQueue, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue_module, "FIRST_BACKOFF_SECONDS", 0.2)
-    queue, waits = WorkQueue(Wall()), list[float]()
-    monkeypatch.setattr(queue, "add_at", lambda _, when: waits.append((when - Wall().now()).total_seconds()))
+    waits = list[float]()
+    monkeypatch.setattr(stopped, "add_at", lambda _, when: waits.append((when - clock.now()).total_seconds()))
 
     for _ in range(20):
-        queue._back_off(A, ClusterUnavailable("no answer"))
+        stopped._back_off(A, ClusterUnavailable("no answer"))
 
     assert waits[0] < 0.5
     assert 14 < waits[-1] <= 30
@@ -259,14 +285,13 @@ async def test_timer_does_not_sleep_through_a_jump_of_the_clock(queue: WorkQueue
     assert queue._timer.when() <= asyncio.get_running_loop().time() + queue_module.LONGEST_SLEEP_SECONDS
 
 
-async def test_what_a_jump_of_the_clock_has_made_due_gets_its_pass(passes: Passes) -> None:
-    clock = FakeClock()
-    queue = WorkQueue(clock, monotonic=lambda: 0.0)
-    queue.add_at(A, clock.now() + timedelta(hours=1))
-    clock.pass_(7200)
-    queue._ring()
+async def test_what_a_jump_of_the_clock_has_made_due_gets_its_pass(
+    stopped: WorkQueue, clock: FakeClock, passes: Passes
+) -> None:
+    stopped.add_at(A, clock.now() + HOUR)
+    pass_(clock, stopped, 2 * HOUR)
 
-    async with working(queue, passes):
+    async with working(stopped, passes):
         await passes.until(A)
 
 

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ from botsession_operator.cli.local.watching import Watched
 @pytest.fixture
 def files(tmp_path: Path) -> Watched:
     (tmp_path / "bot.py").write_text("one")
+    # Long ago: the clock that some kernels put on files stands still for milliseconds.
+    os.utime(tmp_path / "bot.py", (0, 0))
     files = Watched(tmp_path)
     files.remember()
     return files
