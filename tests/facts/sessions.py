@@ -30,9 +30,12 @@ class Blackhole(PassThrough):
     def __init__(self, *swallowed: str) -> None:
         super().__init__()
         self._swallowed = swallowed
+        self.is_fed = asyncio.Event()
 
     async def push_frame(self, frame: Frame, direction: FrameDirection = FrameDirection.DOWNSTREAM) -> None:
-        if type(frame).__name__ not in self._swallowed:
+        if type(frame).__name__ in self._swallowed:
+            self.is_fed.set()
+        else:
             await super().push_frame(frame, direction)
 
 

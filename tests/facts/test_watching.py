@@ -1,5 +1,6 @@
 """What an observer sees, and where the hook looks for frames, transports and clients."""
 
+import asyncio
 import importlib
 from typing import Any
 
@@ -10,7 +11,7 @@ from pipecat.observers.base_observer import BaseObserver
 from pipecat.pipeline.parallel_pipeline import ParallelPipeline
 
 from tests.facts import ours
-from tests.facts.sessions import Blackhole, PassThrough, Session, make_worker
+from tests.facts.sessions import PATIENCE, Blackhole, PassThrough, Session, make_worker
 from tests.pipecats import fact
 
 
@@ -63,8 +64,10 @@ async def test_stuck_processor_is_the_last_destination() -> None:
     worker.add_observer(hops)
     async with Session(worker) as session:
         await worker.queue_frame(EndFrame())
+        await asyncio.wait_for(hole.is_fed.wait(), PATIENCE)
         assert not await session.is_over()
-    assert hops.names[-1][1] == hole.name
+        last = hops.names[-1]
+    assert last[1] == hole.name
 
 
 @fact("an observer sees a CancelFrame that was put into `worker.pipeline` reach the way out")
