@@ -42,7 +42,7 @@ class ToneTrack(MediaStreamTrack):
 class Browser:
     """One client; use it as a context."""
 
-    def __init__(self, url: str, seconds: float = 1.0) -> None:
+    def __init__(self, url: str, seconds: float = 10.0) -> None:
         self._url = f"{url}/api/offer"
         self._peer = RTCPeerConnection()
         self._peer.addTrack(ToneTrack(seconds))

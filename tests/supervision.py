@@ -1,6 +1,7 @@
 """Runs the real supervisor with a real bot, as the local backend does, for tests."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -14,7 +15,7 @@ from typing import Any, Self
 import aiohttp
 from aiohttp import web
 
-from botsession_contract.control import END_PATH, SESSION_PATH, SessionSnapshot
+from botsession_contract.control import END_PATH, SESSION_PATH, SessionPatch, SessionSnapshot
 from botsession_contract.credentials import token_digest
 from botsession_contract.jsonform import decode, encode
 from botsession_contract.launch import LAUNCH_ENV, Launch
@@ -29,11 +30,14 @@ TOKEN = "a token"
 PYTHON = sys.executable
 #: No test waits longer for anything, in seconds: a machine under load is slow, a hang is for ever.
 PATIENCE = 90.0
+#: Who waits for a poke asks again after this long, in seconds: a poke may get lost, and tells not of everything.
+REASK_SECONDS = 1.0
 #: Longer than any bot that can end takes, on a machine that is busy with other things too.
 AMPLE = Shutdown(grace_period_seconds=PATIENCE, cancel_period_seconds=PATIENCE)
-#: For bots that an EndFrame does not end, but a CancelFrame does.
-STUCK = Shutdown(grace_period_seconds=0.5, cancel_period_seconds=PATIENCE)
-#: For bots that have to be killed.
+#: For bots that an EndFrame does not end, but a CancelFrame does: hurried up, they have a second for the first and all
+#: patience for the second, since what is left is shortened in proportion.
+STUCK = Shutdown(grace_period_seconds=PATIENCE, cancel_period_seconds=100 * PATIENCE)
+#: For bots that have to be killed, where nothing is expected of them meanwhile: a slow machine may let them do nothing.
 QUICK = Shutdown(grace_period_seconds=0.5, cancel_period_seconds=0.5)
 
 
@@ -94,10 +98,11 @@ class Supervised:
             return decode(SessionSnapshot, await response.json())
 
     async def until(self, is_so: Callable[[SessionSnapshot], bool]) -> SessionSnapshot:
-        """Wait for a snapshot like this: ask again whenever the supervisor pokes."""
+        """Wait for a snapshot like this: ask again whenever the supervisor pokes, and now and then."""
         async with asyncio.timeout(PATIENCE):
             while not is_so(snapshot := await self.snapshot()):
-                await self._news.wait()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._news.wait(), REASK_SECONDS)
                 self._news.clear()
         return snapshot
 
@@ -110,6 +115,16 @@ class Supervised:
         """Ask the session to end; give the answer's status."""
         async with self.http.post(END_PATH, json={"mode": mode, **more}) as response:
             return response.status
+
+    async def hurry(self, seconds: float = 0.0, mode: Mode = Mode.GRACEFUL) -> None:
+        """Have the ladder that is under way end within so many seconds, once the bot is where a test wants it."""
+        assert await self.end(mode, gracePeriodSeconds=0, cancelPeriodSeconds=seconds) == 202
+
+    async def patch(self, patch: SessionPatch) -> SessionSnapshot:
+        """Move what may be moved while it runs; give the answer."""
+        async with self.http.patch(SESSION_PATH, json=encode(patch)) as response:
+            assert response.status == 200, await response.text()
+            return decode(SessionSnapshot, await response.json())
 
     def terminate(self) -> None:
         """Send what the kubelet sends."""
@@ -126,10 +141,10 @@ class Supervised:
         """All that the supervisor and the bot wrote."""
         return (self.folder / "log").read_text(errors="replace")
 
-    async def logged(self, text: str) -> None:
-        """Wait until something is in the log: the only sign that a bot without a pipeline can give."""
+    async def logged(self, text: str, times: int = 1) -> None:
+        """Wait until something is in the log so often: the only sign that a bot without a pipeline can give."""
         async with asyncio.timeout(PATIENCE):
-            while text not in self.log:
+            while self.log.count(text) < times:
                 await asyncio.sleep(0.02)
 
     def _environment(self, launch: Launch) -> dict[str, str]:

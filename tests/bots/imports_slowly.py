@@ -2,6 +2,7 @@
 
 import time
 
+print("importing", flush=True)
 time.sleep(3600)
 
 

@@ -15,6 +15,7 @@ async def bot(runner_args):
 
     @worker.event_handler("on_pipeline_finished")
     async def save(_worker, _frame):
+        print("saving", flush=True)
         await asyncio.sleep(runner_args.body["takes"])
         Path(runner_args.body["file"]).write_text("saved")
 

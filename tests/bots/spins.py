@@ -11,6 +11,7 @@ from quiet import PassThrough, make_worker, run
 
 def spin():
     """Block, as a synchronous call to something slow does."""
+    print("spinning", flush=True)
     while True:
         time.sleep(0.05)
 
@@ -33,7 +34,6 @@ async def bot(runner_args):
     async def started(worker, frame):
         if (runner_args.body or {}).get("when") == "start":
             await asyncio.sleep(0.1)
-            print("spinning", flush=True)
             spin()
 
     await run(worker)

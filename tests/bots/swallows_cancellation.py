@@ -10,6 +10,8 @@ class Deaf(PassThrough):
 
     async def push_frame(self, frame, *args, **kwargs):
         """Hand on all other frames."""
+        if type(frame).__name__ == "EndFrame":
+            print("kept EndFrame", flush=True)
         while type(frame).__name__ == "EndFrame":
             try:
                 await asyncio.Event().wait()

@@ -18,6 +18,8 @@ class Blackhole(PassThrough):
         """Hand on all frames but those to swallow."""
         if type(frame).__name__ not in self.swallow:
             await super().push_frame(frame, *args, **kwargs)
+        else:
+            print(f"swallowed {type(frame).__name__}", flush=True)
 
 
 async def bot(runner_args):

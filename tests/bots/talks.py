@@ -1,7 +1,8 @@
 """A bot whose conversation is played to it. It says on stdout what it would say aloud.
 
 `body`: {"transport": "reports" | "silent" | none, "client": seconds until one connects, "frames": [names, one pushed
-every 0.1 s], "times": how often over, "echoes": true when its voice is seen, "own_idle": Pipecat's idle timeout}
+every 0.1 s], "times": how often over, "echoes": true when its voice is seen, "answers": how many of its sentences the
+caller answers, "own_idle": Pipecat's idle timeout}
 """
 
 import asyncio
@@ -24,13 +25,20 @@ class ReportingInput(BaseInputTransport):
 
 
 class Echo(ToneTTS):
-    """Is seen to speak what it says."""
+    """Is seen to speak what it says, and may be answered."""
+
+    def __init__(self, answers):
+        super().__init__()
+        self._answers = answers
 
     async def process_frame(self, frame, direction):
         """Follow a sentence by the frame that stands for sound."""
         await super().process_frame(frame, direction)
         if isinstance(frame, frames.TTSSpeakFrame):
             await self.push_frame(frames.BotSpeakingFrame())
+            if self._answers:
+                self._answers -= 1
+                await self.push_frame(frames.UserSpeakingFrame())
 
 
 async def converse(voice, body):
@@ -48,7 +56,7 @@ async def converse(voice, body):
 async def bot(runner_args):
     """Run until ended."""
     body = runner_args.body
-    voice = Echo() if body.get("echoes") else ToneTTS()
+    voice = Echo(body.get("answers", 0)) if body.get("echoes") else ToneTTS()
     transport = {"reports": ReportingInput, "silent": MuteInput}.get(body.get("transport"))
     processors = [*([transport(TransportParams())] if transport else []), voice, PassThrough()]
     worker = make_worker(*processors, idle_timeout_secs=body.get("own_idle"))

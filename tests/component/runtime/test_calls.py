@@ -1,29 +1,33 @@
 """A caller on a real WebSocket: who hung up, and whether the farewell was heard."""
 
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
+from botsession_contract.control import SessionPatch
 from botsession_contract.lifecycle import Farewell, Mode, Outcome, Reason
 from botsession_contract.limits import SessionLimits
 from botsession_contract.report import ExitReport
 from botsession_contract.shutdown import Shutdown
 from tests.pipecats import every_pipecat, fact
-from tests.supervision import PATIENCE, QUICK, Supervised, supervised
+from tests.ports import free_port
+from tests.supervision import PATIENCE, STUCK, Supervised, supervised
 
 GOODBYE = Shutdown(grace_period_seconds=PATIENCE, cancel_period_seconds=PATIENCE, farewell="Goodbye!")
 
 
+#: Longer than any test waits.
+LONG = 3600.0
+
+
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 class Line:
@@ -34,10 +38,14 @@ class Line:
         self._port = port
         self._calls = 0
 
+    def dial(self) -> connect:
+        """Call a bot that may have hung up before anybody can ask about it."""
+        return connect(f"ws://127.0.0.1:{self._port}", proxy=None, open_timeout=PATIENCE)
+
     @asynccontextmanager
     async def call(self) -> AsyncIterator[ClientConnection]:
-        """Call, and hang up in the end."""
-        async with connect(f"ws://127.0.0.1:{self._port}", proxy=None) as connection:
+        """Call, and hang up in the end; meanwhile the caller is known of."""
+        async with self.dial() as connection:
             self._calls += 1
             await self.session.logged(f"call {self._calls}")
             await self.session.until(lambda snapshot: snapshot.client_connected_at is not None)
@@ -81,7 +89,7 @@ async def test_bot_that_ends_because_its_caller_hung_up(
 
 
 async def test_bot_that_hangs_up_itself_is_not_taken_for_its_caller(tmp_path: Path, port: int) -> None:
-    async with line(tmp_path, port, when_left="cancel", hangs_up=0.2, greets=True) as bot, bot.call() as call:
+    async with line(tmp_path, port, when_left="cancel", hangs_up=0.2, greets=True) as bot, bot.dial() as call:
         await call.wait_closed()
         report = await bot.session.report()
     assert "left" in bot.session.log.splitlines()
@@ -94,7 +102,7 @@ async def test_caller_who_comes_back_has_not_left(tmp_path: Path, port: int) -> 
         async with bot.call():
             pass
         await bot.session.logged("client left")
-        async with bot.call() as call:
+        async with bot.dial() as call:
             await call.wait_closed()
         report = await bot.session.report()
     assert (report.reason, report.client_disconnected_at) == (Reason.BOT_CANCELLED, None)
@@ -102,10 +110,13 @@ async def test_caller_who_comes_back_has_not_left(tmp_path: Path, port: int) -> 
 
 @pytest.mark.parametrize("whose", ["ours", "the bot's"])
 async def test_quiet_after_the_caller_left_is_idle_and_says_so(tmp_path: Path, port: int, whose: str) -> None:
-    ours = {"limits": SessionLimits(idle_timeout_seconds=1.0)}
-    async with line(tmp_path, port, **(ours if whose == "ours" else {"own_idle": 1.0})) as bot:
+    limits = SessionLimits(idle_timeout_seconds=LONG)
+    async with line(tmp_path, port, limits=limits, own_idle=1.0) as bot:
         async with bot.call():
             pass
+        await bot.session.logged("client left")
+        then = SessionLimits(idle_timeout_seconds=1.0 if whose == "ours" else None)
+        await bot.session.patch(SessionPatch(limits=then))
         report = await bot.session.report()
     assert (report.reason, report.message) == (Reason.IDLE_TIMEOUT, "the client had left")
     assert farewell(report) is Farewell.CLIENT_GONE if whose == "ours" else report.ending is None
@@ -127,15 +138,17 @@ async def test_farewell_is_spoken_to_the_end(tmp_path: Path, port: int) -> None:
 
 
 async def test_farewell_that_takes_longer_than_the_grace_period_is_cut_short(tmp_path: Path, port: int) -> None:
-    brief = Shutdown(grace_period_seconds=1.0, cancel_period_seconds=PATIENCE, farewell="Goodbye!")
-    async with line(tmp_path, port, brief, seconds=30) as bot, bot.call():
+    brief = replace(STUCK, farewell="Goodbye!")
+    async with line(tmp_path, port, brief, seconds=30) as bot, bot.call() as call:
         await bot.session.end()
+        await call.recv()
+        await bot.session.hurry(PATIENCE)
         report = await bot.session.report()
     assert (farewell(report), report.outcome) == (Farewell.CUT_SHORT, Outcome.FORCED)
 
 
 async def test_caller_who_hangs_up_during_the_farewell_has_not_heard_it(tmp_path: Path, port: int) -> None:
-    async with line(tmp_path, port, seconds=3, when_left="cancel") as bot:
+    async with line(tmp_path, port, seconds=30, when_left="cancel") as bot:
         async with bot.call() as call:
             await bot.session.end()
             await call.recv()
@@ -198,8 +211,10 @@ async def test_farewell_without_a_transport_is_not_claimed_to_be_spoken(
 
 async def test_farewell_of_a_bot_that_is_stuck_in_its_own_end(tmp_path: Path) -> None:
     body = {"own_end": True}
-    goodbye = Shutdown(grace_period_seconds=0.5, cancel_period_seconds=QUICK.cancel_period_seconds, farewell="Goodbye!")
+    goodbye = replace(STUCK, farewell="Goodbye!")
     async with supervised(tmp_path, "swallows_end.py", body=body, shutdown=goodbye) as session:
-        await (await session.running()).end()
+        await (await session.running()).logged("swallowed EndFrame")
+        await session.end()
+        await session.hurry(PATIENCE)
         report = await session.report()
     assert farewell(report) is Farewell.ALREADY_ENDING

@@ -1,6 +1,5 @@
 """What is said of bots that cannot run, crash, or never meet the hook: each by a sentence of its own."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from botsession_contract.lifecycle import BotState, Outcome, Reason
 from botsession_contract.report import ExitReport
 from tests.pipecats import every_pipecat, fact
+from tests.processes import wait_for_exit
 from tests.supervision import BOTS, QUICK, Supervised, supervised
 
 
@@ -158,8 +158,9 @@ async def test_start_timeout_without_a_hook_is_told_what_to_look_at(tmp_path: Pa
 
 async def test_bot_that_is_slow_to_be_imported_is_not_imported(tmp_path: Path) -> None:
     async with supervised(tmp_path, "imports_slowly.py") as session:
-        await session.end(cause="StartTimeout")
+        await session.logged("importing")
         snapshot = await session.snapshot()
+        await session.end(cause="StartTimeout")
         report = await session.report()
     assert (snapshot.bot_imported_at, report.timings.bot_imported) == (None, None)
     assert report.message == "the bot was still being imported"
@@ -168,10 +169,10 @@ async def test_bot_that_is_slow_to_be_imported_is_not_imported(tmp_path: Path) -
 async def test_bot_whose_pipeline_does_not_start_is_imported(tmp_path: Path) -> None:
     async with supervised(tmp_path, "starts_never.py") as session:
         await session.logged("StartFrame was kept")
-        snapshot = await session.snapshot()
+        snapshot = await session.until(lambda seen: seen.bot_imported_at is not None)
         await session.end(cause="StartTimeout")
         report = await session.report()
-    assert (snapshot.state, snapshot.bot_imported_at is not None) == (BotState.STARTING, True)
+    assert snapshot.state is BotState.STARTING
     assert (report.reason, report.outcome) == (Reason.START_TIMEOUT, Outcome.NEVER_STARTED)
     assert report.message == "the pipeline had not started"
 
@@ -180,8 +181,7 @@ async def test_orphan_in_a_session_of_its_own_is_killed(tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
     report = await report_of(supervised(tmp_path, "orphans.py", body={"pid_file": str(pid_file)}))
     assert report.outcome is Outcome.DRAINED
-    with pytest.raises(ProcessLookupError):
-        os.kill(int(pid_file.read_text()), 0)
+    assert wait_for_exit(int(pid_file.read_text()))
 
 
 async def test_report_is_written_and_served_whatever_the_poke_url(tmp_path: Path) -> None:
@@ -192,4 +192,4 @@ async def test_report_is_written_and_served_whatever_the_poke_url(tmp_path: Path
     assert snapshot.started_at is not None
     assert snapshot.bot_imported_at is not None
     assert snapshot.bot_imported_at <= snapshot.started_at
-    assert session.pokes >= 2
+    assert session.pokes  # how many, nobody can tell: several become one, and on a machine under load some are lost

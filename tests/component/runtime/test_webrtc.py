@@ -8,6 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from botsession_contract.control import SessionPatch
 from botsession_contract.lifecycle import Outcome, Reason
 from botsession_contract.limits import SessionLimits
 from botsession_contract.transports import Transport, TransportType
@@ -88,6 +89,7 @@ async def test_client_who_hangs_up_has_disconnected(tmp_path: Path) -> None:
 
 
 async def test_nobody_offers_within_the_join_timeout(tmp_path: Path) -> None:
-    async with line(tmp_path, limits=SessionLimits(join_timeout_seconds=0.5)) as session:
+    async with line(tmp_path, limits=SessionLimits(join_timeout_seconds=3600.0)) as session:
+        await session.patch(SessionPatch(limits=SessionLimits(join_timeout_seconds=0.1)))
         report = await session.report()
     assert (report.reason, report.outcome) == (Reason.NO_CLIENT, Outcome.NEVER_STARTED)

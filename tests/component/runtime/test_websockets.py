@@ -13,19 +13,21 @@ from pipecat.serializers.protobuf import ProtobufFrameSerializer
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
-from botsession_contract.control import READYZ_PATH, SessionSnapshot
+from botsession_contract.control import READYZ_PATH, SessionPatch, SessionSnapshot
 from botsession_contract.lifecycle import BotState, Cause, Farewell, Outcome, Phase, Reason, final_phase
 from botsession_contract.limits import SessionLimits
 from botsession_contract.transports import TelephonyProvider, Transport, TransportType
 from tests import telephones
 from tests.ports import free_port
-from tests.supervision import Supervised, supervised
+from tests.supervision import PATIENCE, Supervised, supervised
 from tests.telephones import Telephone
 from tests.tones import RATE, loudness, tone
 
 ENOUGH = {"hangs_up": 0.5}
 #: What the bots' greeting takes, in seconds, and a little less: resamplers keep some of it to themselves.
 GREETING = 0.9
+#: Longer than any test waits.
+LONG = 3600.0
 
 
 @asynccontextmanager
@@ -46,7 +48,7 @@ def address(session: Supervised) -> str:
 
 
 def call(session: Supervised, path: str = "/ws") -> connect:
-    return connect(f"ws://{address(session)}{path}", proxy=None)
+    return connect(f"ws://{address(session)}{path}", proxy=None, open_timeout=PATIENCE)
 
 
 async def asked(session: Supervised, path: str) -> str:
@@ -119,7 +121,8 @@ async def test_caller_who_hangs_up_has_disconnected(tmp_path: Path) -> None:
 
 
 async def test_nobody_calls_within_the_join_timeout(tmp_path: Path) -> None:
-    async with line(tmp_path, limits=SessionLimits(join_timeout_seconds=0.5)) as session:
+    async with line(tmp_path, limits=SessionLimits(join_timeout_seconds=LONG)) as session:
+        await session.patch(SessionPatch(limits=SessionLimits(join_timeout_seconds=0.1)))
         report = await session.report()
     assert (report.reason, report.outcome, report.message) == (
         Reason.NO_CLIENT,
@@ -133,8 +136,12 @@ async def test_nobody_calls_within_the_join_timeout(tmp_path: Path) -> None:
 
 
 async def test_pipeline_that_is_slow_to_start_is_no_no_show(tmp_path: Path) -> None:
-    limits = SessionLimits(join_timeout_seconds=1.0)
+    limits = SessionLimits(join_timeout_seconds=LONG)
     async with line(tmp_path, limits=limits, body={"delay": 1.5, **ENOUGH}) as session, call(session) as connection:
+        await session.until(lambda snapshot: snapshot.called_at is not None)
+        # The one is in the past at once, and would strike; by the other a caller who is there may be noticed late.
+        await session.patch(SessionPatch(limits=SessionLimits(join_timeout_seconds=0.1)))
+        await session.patch(SessionPatch(limits=limits))
         await say(connection, tone(0.6))
         report = await session.report()
     assert report.reason is Reason.COMPLETED
