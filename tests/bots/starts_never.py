@@ -15,5 +15,5 @@ class Bouncer(PassThrough):
 
 
 async def bot(runner_args):
-    """Wait for a start that does not come."""
-    await run(make_worker(Bouncer()))
+    """Wait for a start that does not come, longer than Pipecat would by itself."""
+    await run(make_worker(Bouncer(), start_timeout_secs=3600.0))

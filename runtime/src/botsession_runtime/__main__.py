@@ -48,12 +48,13 @@ def main() -> int:
 
 def supervise(orders: "dict[str, Any]", began: float) -> int:
     """Start the bot and see it to its end."""
-    from botsession_runtime import bot_process  # not for an interpreter that is too old
+    from botsession_runtime import bot_process, processes  # not for an interpreter that is too old
 
     early: list[int] = []
     for number in SIGNALS:
         signal.signal(number, lambda received, _frame: early.append(received))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    processes.adopt_orphans()  # a bot may be gone, and have left some, before the supervisor is there
     bot = bot_process.start(orders, dict(os.environ))
 
     importing = threading.Thread(target=import_politely)

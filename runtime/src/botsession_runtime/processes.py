@@ -1,7 +1,6 @@
 """What PID 1 owes its container: reaping whatever dies, and leaving nothing alive behind the bot."""
 
 import contextlib
-import ctypes
 import os
 import signal
 from collections.abc import Iterator
@@ -13,6 +12,8 @@ _PR_SET_CHILD_SUBREAPER = 36
 def adopt_orphans() -> None:
     """Become the parent of the bot's orphans. PID 1 is that anyway; a local supervisor has to ask."""
     if os.getpid() != 1:
+        import ctypes  # the bot waits for this, and in a pod there is no need
+
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 

@@ -52,7 +52,6 @@ def run(orders: dict[str, Any], bot: Bot, *, began: float, early_signals: list[i
         if bot.pid:
             processes.signal_group(bot.pid, signal.SIGKILL)
         return 2
-    processes.adopt_orphans()
     return asyncio.run(Supervisor(launch, bot, began=began).run(early_signals))
 
 

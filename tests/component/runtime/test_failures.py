@@ -184,6 +184,12 @@ async def test_orphan_in_a_session_of_its_own_is_killed(tmp_path: Path) -> None:
     assert wait_for_exit(int(pid_file.read_text()))
 
 
+async def test_orphan_of_a_bot_that_is_gone_before_its_supervisor_is_there_is_killed(tmp_path: Path) -> None:
+    command = ("sh", "-c", "setsid sleep 600 & echo $! > pid")
+    await report_of(Supervised(tmp_path, None, command=command))
+    assert wait_for_exit(int((tmp_path / "pid").read_text()))
+
+
 async def test_report_is_written_and_served_whatever_the_poke_url(tmp_path: Path) -> None:
     async with supervised(tmp_path, "quiet.py") as session:
         snapshot = await session.until(lambda seen: seen.state is BotState.RUNNING)
