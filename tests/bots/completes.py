@@ -1,11 +1,9 @@
 """A bot that ends itself. `body`: {"how": "end" | "stop" | "cancel" | "fatal" | "idle" | "fatal at start"}."""
 
-import asyncio
-
 from pipecat.frames import frames
 from pipecat.frames.frames import ErrorFrame, StopFrame
 from pipecat.processors.frame_processor import FrameDirection
-from quiet import PassThrough, make_worker, run
+from quiet import PassThrough, make_worker, run, settle
 
 
 async def bot(runner_args):
@@ -26,7 +24,8 @@ async def bot(runner_args):
             await worker.queue_frame(StopFrame())
         elif how.startswith("fatal"):
             # At the moment of the start Pipecat has no finish event for it; a little later it has.
-            await asyncio.sleep(0 if how == "fatal at start" else 0.1)
+            if how == "fatal":
+                await settle()
             await last.push_frame(ErrorFrame("the key was refused", fatal=True), FrameDirection.UPSTREAM)
 
     await run(worker)

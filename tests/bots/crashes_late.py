@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 
-from quiet import make_worker, run
+from quiet import make_worker, run, settle
 
 
 async def bot(runner_args):
@@ -19,7 +19,7 @@ async def bot(runner_args):
 
     running = asyncio.create_task(run(worker))
     await started.wait()
-    await asyncio.sleep(0.1)
+    await settle()
     if how == "exit":
         os._exit(3)
     if how == "segv":

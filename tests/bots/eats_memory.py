@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from quiet import make_worker, run
+from quiet import make_worker, run, settle
 
 MEBIBYTE = 1 << 20
 
@@ -33,7 +33,7 @@ async def bot(runner_args):
 
     running = asyncio.create_task(run(worker))
     await started.wait()
-    await asyncio.sleep(0.2)
+    await settle()
     what = body.get("what", "own")
     if what == "supervisor":
         supervisor, own = Path("/proc/1/oom_score_adj"), Path("/proc/self/oom_score_adj")

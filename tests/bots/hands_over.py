@@ -11,7 +11,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from quiet import make_worker, run
+from quiet import make_worker, run, settle
 
 
 def hand_over(body):
@@ -42,7 +42,7 @@ async def converse(body):
 
     @worker.event_handler("on_pipeline_started")
     async def started(worker, frame):
-        await asyncio.sleep(0.1)  # the start is known by then
+        await settle()  # the start is known by then
         hand_over(body)
         await worker.stop_when_done()
 

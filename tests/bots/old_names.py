@@ -3,14 +3,12 @@
 `body`: {"how": "EndTaskFrame" | "task.cancel" | "stop_when_done"} to end itself.
 """
 
-import asyncio
-
 from pipecat.frames.frames import EndTaskFrame
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.pipeline.runner import PipelineRunner
 from pipecat.pipeline.task import PipelineParams, PipelineTask
 from pipecat.processors.frame_processor import FrameDirection
-from quiet import PassThrough
+from quiet import PassThrough, settle
 
 
 async def bot(runner_args):
@@ -22,7 +20,7 @@ async def bot(runner_args):
 
     @task.event_handler("on_pipeline_started")
     async def end(task, frame):
-        await asyncio.sleep(0.1)  # at the very moment of the start, a cancelled pipeline finishes in another way
+        await settle()  # at the very moment of the start, a cancelled pipeline finishes in another way
         if how == "EndTaskFrame":
             await last.push_frame(EndTaskFrame(), FrameDirection.UPSTREAM)
         elif how == "task.cancel":

@@ -1,5 +1,7 @@
 """A bot with nothing to say: a pass-through pipeline that runs until it is ended. The other bots are built from it."""
 
+import asyncio
+
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.pipeline.worker import PipelineWorker
 from pipecat.processors.frame_processor import FrameProcessor
@@ -18,6 +20,16 @@ class PassThrough(FrameProcessor):
 def make_worker(*processors, **options):
     """Build a worker that Pipecat's own idle timeout leaves alone, unless a bot asks for it."""
     return PipelineWorker(Pipeline(list(processors) or [PassThrough()]), **{"idle_timeout_secs": None, **options})
+
+
+async def settle():
+    """Let a pipeline that has just started be done with that.
+
+    It takes turns of the event loop, of which a process that was stopped has had none while its time went by.
+    """
+    await asyncio.sleep(0.1)
+    for _ in range(100):
+        await asyncio.sleep(0)
 
 
 async def run(*workers):

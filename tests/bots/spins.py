@@ -3,10 +3,9 @@
 `body`: {"when": "EndFrame" | "start"}
 """
 
-import asyncio
 import time
 
-from quiet import PassThrough, make_worker, run
+from quiet import PassThrough, make_worker, run, settle
 
 
 def spin():
@@ -33,7 +32,7 @@ async def bot(runner_args):
     @worker.event_handler("on_pipeline_started")
     async def started(worker, frame):
         if (runner_args.body or {}).get("when") == "start":
-            await asyncio.sleep(0.1)
+            await settle()
             spin()
 
     await run(worker)
