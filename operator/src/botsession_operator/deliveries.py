@@ -8,7 +8,6 @@ import json
 import random
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 from typing import Final
 
 import structlog
@@ -18,13 +17,12 @@ from botsession_operator.core.clock import Clock
 from botsession_operator.core.cloudevent import cloud_event, event_id
 from botsession_operator.core.delivery import Answer, Attempt, Attempts, EventType, Reply
 from botsession_operator.core.observe import Key, Session
+from botsession_operator.core.retry import wait_before_retry
 from botsession_operator.metrics import Metrics
 from botsession_operator.ports import Webhook
 
 log = structlog.get_logger("botsession")
 
-FIRST_BACKOFF_SECONDS: Final = 1.0
-LONGEST_BACKOFF_SECONDS: Final = 300.0
 #: Messages that are sent at once; the others wait for their turn.
 AT_ONCE: Final = 16
 OUTCOMES: Final = {Answer.DELIVERED: Delivery.DELIVERED, Answer.GONE: Delivery.GONE}
@@ -97,21 +95,20 @@ class Deliveries:
     def _conclude(self, session: Session, event: EventType, reply: Reply) -> None:
         self._metrics.delivered(event, reply.answer)
         place = {"session": str(session.key), "event_type": event, "answer": reply.answer, "detail": reply.detail}
-        if reply.answer is Answer.FAILED:
-            log.warning("event not delivered", **place)
-        else:
+        if reply.answer in OUTCOMES:
             log.info("event settled", **place)
+        else:
+            log.warning("event not delivered", **place)
         if session.key in self._attempts:  # it may be gone by now
             self._note(session, event, self._next(self._attempt(session, event), reply))
         self._changed(session.key)
 
     def _next(self, attempt: Attempt, reply: Reply) -> Attempt:
-        if reply.answer is not Answer.FAILED:
+        if reply.answer in OUTCOMES:
             return Attempt(outcome=OUTCOMES[reply.answer])
-        ceiling = min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(attempt.failures, 16))
-        seconds = ceiling * random.uniform(0.5, 1)  # noqa: S311  # jitter, not a secret
-        next_at = self._clock.now() + timedelta(seconds=seconds)
-        return Attempt(failures=attempt.failures + 1, next_at=next_at, trouble=reply.detail)
+        failures = attempt.failures + 1
+        wait = wait_before_retry(failures, reply, luck=random.random())  # noqa: S311  # jitter, not a secret
+        return Attempt(failures=failures, next_at=self._clock.now() + wait, trouble=reply.detail)
 
     def _attempt(self, session: Session, event: EventType) -> Attempt:
         return self._attempts.get(session.key, {}).get(event_id(session, event), UNTRIED)

@@ -74,7 +74,7 @@ async def _deps(
 def _deliveries(
     wanted: WebhookSettings, clock: SystemClock, queue: WorkQueue, metrics: Metrics, http: aiohttp.ClientSession
 ) -> Deliveries:
-    webhook = HttpWebhook(http, wanted.url, wanted.secrets, clock)
+    webhook = HttpWebhook(http, wanted.url, wanted.secret_file, clock)
     return Deliveries(webhook, wanted.events, wanted.source, clock, queue.add, metrics)
 
 

@@ -1,6 +1,5 @@
 """The operator's configuration: one frozen object, read from the environment in `__main__` and nowhere else."""
 
-import base64
 import json
 import re
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from botsession_operator.core.delivery import EventType
 from botsession_operator.core.exposure import CLUSTER_URL, ROUTE_KINDS, VARIABLES, Exposure
 from botsession_operator.core.plan import Limits
 from botsession_operator.core.pods import Injection
+from botsession_operator.core.signing import SigningError, signing_secrets
 
 LARGEST_PORT = 65535
 
@@ -28,8 +28,8 @@ class WebhookSettings:
 
     #: BOTSESSION_WEBHOOK_URL.
     url: str
-    #: From BOTSESSION_WEBHOOK_SECRET_FILE: messages are signed with each, the newer one first while one is replaced.
-    secrets: tuple[str, ...]
+    #: BOTSESSION_WEBHOOK_SECRET_FILE: what messages are signed with. It is read for each, so that it may be replaced.
+    secret_file: Path
     #: BOTSESSION_WEBHOOK_EVENTS, comma separated.
     events: frozenset[EventType]
     #: BOTSESSION_WEBHOOK_SOURCE: the `source` of each event, by which a receiver of several clusters tells them apart.
@@ -133,27 +133,19 @@ def _webhook(environ: Mapping[str, str]) -> WebhookSettings:
         raise SettingsError("BOTSESSION_WEBHOOK_URL must be a URL, for example https://example.com/botsessions")
     return WebhookSettings(
         url=url,
-        secrets=_webhook_secrets(Path(_required(environ, "BOTSESSION_WEBHOOK_SECRET_FILE"))),
+        secret_file=_secret_file(Path(_required(environ, "BOTSESSION_WEBHOOK_SECRET_FILE"))),
         events=_events(environ.get("BOTSESSION_WEBHOOK_EVENTS", ",".join(EventType))),
         source=environ.get("BOTSESSION_WEBHOOK_SOURCE") or "botsession-operator",
     )
 
 
-def _webhook_secrets(path: Path) -> tuple[str, ...]:
-    secrets = tuple(_read("BOTSESSION_WEBHOOK_SECRET_FILE", path).decode(errors="replace").split())
-    if not secrets or not all(_is_webhook_secret(secret) for secret in secrets):
-        raise SettingsError(
-            f"BOTSESSION_WEBHOOK_SECRET_FILE: {path} must hold whsec_ and the base64 of 24 to 64 random bytes"
-        )
-    return secrets
-
-
-def _is_webhook_secret(secret: str) -> bool:
+def _secret_file(path: Path) -> Path:
+    """Give the file, if it can be used as it is now: who installs the operator hears of it at once if it cannot."""
     try:
-        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
-    except ValueError:
-        return False
-    return secret.startswith("whsec_") and 24 <= len(key) <= 64  # Standard Webhooks' own bounds
+        signing_secrets(_read("BOTSESSION_WEBHOOK_SECRET_FILE", path).decode(errors="replace"))
+    except SigningError as exc:
+        raise SettingsError(f"BOTSESSION_WEBHOOK_SECRET_FILE: {path} {exc}") from None
+    return path
 
 
 def _events(text: str) -> frozenset[EventType]:

@@ -114,6 +114,12 @@ def test_the_next_look_is_the_next_try() -> None:
     assert make_plan(waits, NOW, Limits()).recheck_at == later(5)
 
 
+def test_the_next_look_is_the_end_of_patience_where_the_next_try_comes_later() -> None:
+    late = Attempt(3, next_at=later(300))
+    waits = seen(pending(PATIENCE.total_seconds() - 7, started=Delivery.DELIVERED), {FINISHED: late})
+    assert make_plan(waits, NOW, Limits()).recheck_at == later(7)
+
+
 def recorded_of(look: Observed) -> WebhookStatus | None:
     return derive_status(look, make_plan(look, NOW, Limits()), Applied(), NOW).webhook
 

@@ -48,19 +48,29 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
+def signing(http: aiohttp.ClientSession, url: str, folder: Path, secret: str) -> HttpWebhook:
+    """Give a webhook whose messages are signed with this secret."""
+    file = folder / "secret"
+    file.write_text(secret)
+    return HttpWebhook(http, url, file, SystemClock())
+
+
 async def test_the_receiver_takes_an_event_once(
-    receiver: str, http: aiohttp.ClientSession, capsys: pytest.CaptureFixture[str]
+    receiver: str, http: aiohttp.ClientSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    webhook = signing(http, receiver, tmp_path, SECRET)
     event = cloud_event(of(FINISHED), EventType.FINISHED, "tests")
     for _ in range(2):
-        reply = await HttpWebhook(http, receiver, (SECRET,), SystemClock()).post(event["id"], json.dumps(event))
+        reply = await webhook.post(event["id"], json.dumps(event))
         assert reply.answer is Answer.DELIVERED
     expected = "bots/support-42 dev.botsession.session.finished {'booked': True, 'table': None}\n"
     assert capsys.readouterr().out == expected
 
 
-async def test_the_receiver_refuses_what_somebody_else_has_signed(receiver: str, http: aiohttp.ClientSession) -> None:
-    stranger = HttpWebhook(http, receiver, ("whsec_" + "B" * 32,), SystemClock())
+async def test_the_receiver_refuses_what_somebody_else_has_signed(
+    receiver: str, http: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    stranger = signing(http, receiver, tmp_path, "whsec_" + "B" * 32)
     assert (await stranger.post("id", "{}")).detail == "401"
 
 

@@ -19,6 +19,8 @@ from tests.fakes import FakeWebhook, World
 from tests.unit.operator.lives import finish, talk
 
 FAILED, GONE = Reply(Answer.FAILED, "503"), Reply(Answer.GONE, "410")
+BUSY = Reply(Answer.FAILED, "429", timedelta(seconds=60))
+UNSIGNED = Reply(Answer.UNSIGNED, "the signing secret cannot be read")
 DELIVERED = Delivery.DELIVERED
 ALL_DELIVERED = WebhookStatus(DELIVERED, DELIVERED)
 PATIENCE = Limits().webhook_patience.total_seconds()
@@ -93,6 +95,32 @@ async def test_a_receiver_that_fails_is_asked_again_later_each_time(world: World
     assert counted(world)["finished", "Failed"] == 3
 
 
+async def test_a_receiver_that_asks_to_be_left_alone_is_not_asked_before(world: World, webhook: FakeWebhook) -> None:
+    webhook.replies = [BUSY]
+    await talk(world)
+    asked = world.clock.now() + BUSY.retry_after
+
+    await wait(world, 59)
+    assert webhook.events == ["started"]
+    assert await next_look(world) == asked
+
+    await wait(world, 1)
+    assert webhook.events == ["started", "started"]
+
+
+async def test_what_cannot_be_signed_is_sent_when_it_can(
+    world: World, webhook: FakeWebhook, logs: list[EventDict]
+) -> None:
+    webhook.replies = [UNSIGNED, UNSIGNED]
+    await finish(world)
+    await wait(world, 10)
+    await world.rest()
+
+    assert world.status.webhook == ALL_DELIVERED
+    assert counted(world)["started", "Unsigned"] + counted(world)["finished", "Unsigned"] == 2
+    assert [line["detail"] for line in logs if line["event"] == "event not delivered"] == [UNSIGNED.detail] * 2
+
+
 async def test_a_receiver_that_wants_no_more_gets_no_more(world: World, webhook: FakeWebhook) -> None:
     webhook.replies = [GONE, GONE]
     await finish(world)
@@ -158,7 +186,7 @@ async def test_a_deleted_session_goes_when_its_finish_is_given_up(world: World, 
     await wait(world, PATIENCE - 1)
     assert not world.is_empty
 
-    await wait(world, 302)
+    await wait(world, 2)
 
     assert world.is_empty
 

@@ -63,14 +63,11 @@ def test_sessions_are_reached_inside_the_cluster_unless_said_otherwise(environ: 
     assert read_settings(environ | {"BOTSESSION_EXPOSE_URL": ""}).exposure == Exposure()
 
 
-SECRETS = "whsec_" + "A" * 32, "whsec_" + "B" * 64
-
-
 @pytest.fixture
 def listened(environ: dict[str, str], tmp_path: Path) -> dict[str, str]:
     """Give an environment with a webhook."""
     secret = tmp_path / "secret"
-    secret.write_text("\n".join(SECRETS) + "\n")
+    secret.write_text("whsec_" + "A" * 32)
     where = {"BOTSESSION_WEBHOOK_URL": "https://example.com/hook", "BOTSESSION_WEBHOOK_SECRET_FILE": str(secret)}
     return environ | where
 
@@ -82,7 +79,8 @@ def test_nobody_hears_of_sessions_by_default(environ: dict[str, str]) -> None:
 def test_a_webhook_gets_all_events_by_default(listened: dict[str, str]) -> None:
     settings = read_settings(listened)
 
-    expected = WebhookSettings("https://example.com/hook", SECRETS, frozenset(EventType), "botsession-operator")
+    secret = Path(listened["BOTSESSION_WEBHOOK_SECRET_FILE"])
+    expected = WebhookSettings("https://example.com/hook", secret, frozenset(EventType), "botsession-operator")
     assert (settings.webhook, settings.limits.webhook_patience) == (expected, timedelta(hours=1))
 
 
@@ -90,8 +88,9 @@ def test_a_webhook_may_be_narrowed(listened: dict[str, str]) -> None:
     narrow = {"EVENTS": "finished", "SOURCE": "//prod-eu", "PATIENCE_SECONDS": "60"}
     settings = read_settings(listened | {f"BOTSESSION_WEBHOOK_{name}": value for name, value in narrow.items()})
 
-    expected = WebhookSettings("https://example.com/hook", SECRETS, frozenset({EventType.FINISHED}), "//prod-eu")
-    assert (settings.webhook, settings.limits.webhook_patience) == (expected, timedelta(minutes=1))
+    assert settings.webhook
+    assert (settings.webhook.events, settings.webhook.source) == (frozenset({EventType.FINISHED}), "//prod-eu")
+    assert settings.limits.webhook_patience == timedelta(minutes=1)
 
 
 @pytest.mark.parametrize(
@@ -114,9 +113,8 @@ def test_a_webhook_that_makes_no_sense_is_told(listened: dict[str, str], name: s
     assert sentence in str(caught.value)
 
 
-@pytest.mark.parametrize("secret", ["whsec_", "whsec_!" * 6, "A" * 32, "whsec_" + "A" * 28, "whsec_" + "A" * 88])
-def test_a_secret_that_is_none_is_told(listened: dict[str, str], tmp_path: Path, secret: str) -> None:
-    (tmp_path / "secret").write_text(secret)
+def test_a_secret_that_is_none_is_told_at_once(listened: dict[str, str]) -> None:
+    Path(listened["BOTSESSION_WEBHOOK_SECRET_FILE"]).write_text("whsec_")
     with pytest.raises(SettingsError, match="must hold whsec_"):
         read_settings(listened)
 

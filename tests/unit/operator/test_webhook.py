@@ -3,6 +3,8 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -34,8 +36,8 @@ class Receiver:
         return await self.respond(request)
 
     def verified(self, secret: str) -> object:
-        """Give the only message, checked as its receiver would."""
-        ((headers, body),) = self.got
+        """Give the last message, checked as its receiver would."""
+        headers, body = self.got[-1]
         return standardwebhooks.Webhook(secret).verify(body, headers)
 
 
@@ -76,38 +78,80 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
-def webhook(http: aiohttp.ClientSession, url: str, *secrets: str) -> HttpWebhook:
-    return HttpWebhook(http, url, secrets or (SECRET,), SystemClock())
+@pytest.fixture
+def secret_file(tmp_path: Path) -> Path:
+    """Give what the chart mounts."""
+    file = tmp_path / "secret"
+    file.write_text(SECRET)
+    return file
 
 
-async def test_message_arrives_with_its_id_and_its_form(
-    http: aiohttp.ClientSession, receiver: Receiver, url: str
-) -> None:
-    assert await webhook(http, url).post("uid.started", BODY) == Reply(Answer.DELIVERED, "204")
+async def edit(file: Path, content: str | None) -> None:
+    """Do what the kubelet does some time after somebody has edited the Secret; None: there is nothing any more."""
+    replaced = file.with_name("replaced")
+    if content is None:
+        await asyncio.to_thread(file.unlink)
+    else:
+        await asyncio.to_thread(replaced.write_text, content)
+        await asyncio.to_thread(replaced.replace, file)
+
+
+@pytest.fixture
+def webhook(http: aiohttp.ClientSession, url: str, secret_file: Path) -> HttpWebhook:
+    return HttpWebhook(http, url, secret_file, SystemClock())
+
+
+async def test_message_arrives_with_its_id_and_its_form(webhook: HttpWebhook, receiver: Receiver) -> None:
+    assert await webhook.post("uid.started", BODY) == Reply(Answer.DELIVERED, "204")
     ((headers, body),) = receiver.got
     assert (headers["webhook-id"], body.decode()) == ("uid.started", BODY)
     assert headers["Content-Type"] == "application/cloudevents+json; charset=utf-8"
 
 
-async def test_signature_is_what_the_receivers_library_expects(
-    http: aiohttp.ClientSession, receiver: Receiver, url: str
-) -> None:
-    await webhook(http, url).post("uid.started", BODY)
+async def test_signature_is_what_the_receivers_library_expects(webhook: HttpWebhook, receiver: Receiver) -> None:
+    await webhook.post("uid.started", BODY)
     assert receiver.verified(SECRET) == json.loads(BODY)
 
 
 @pytest.mark.parametrize("known", [SECRET, OLDER])
 async def test_receiver_may_know_either_secret_while_one_is_replaced(
-    http: aiohttp.ClientSession, receiver: Receiver, url: str, known: str
+    webhook: HttpWebhook, receiver: Receiver, secret_file: Path, known: str
 ) -> None:
-    await webhook(http, url, SECRET, OLDER).post("uid.started", BODY)
+    await edit(secret_file, f"{SECRET} {OLDER}\n")
+    await webhook.post("uid.started", BODY)
     assert receiver.verified(known) == json.loads(BODY)
 
 
-async def test_signature_by_another_secret_is_refused(
-    http: aiohttp.ClientSession, receiver: Receiver, url: str
+async def test_secret_that_was_replaced_signs_the_next_message(
+    webhook: HttpWebhook, receiver: Receiver, secret_file: Path
 ) -> None:
-    await webhook(http, url).post("uid.started", BODY)
+    await webhook.post("uid.started", BODY)
+    await edit(secret_file, OLDER)
+    await webhook.post("uid.finished", BODY)
+    assert receiver.verified(OLDER) == json.loads(BODY)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        pytest.param("", "the signing secret must hold whsec_", id="empty"),
+        pytest.param("hunter2", "the signing secret must hold whsec_", id="no such secret"),
+        pytest.param(None, "the signing secret cannot be read: No such file or directory", id="gone"),
+    ],
+)
+async def test_nothing_is_sent_that_cannot_be_signed_and_the_next_try_looks_again(
+    webhook: HttpWebhook, receiver: Receiver, secret_file: Path, content: str | None, why: str
+) -> None:
+    await edit(secret_file, content)
+    answer, detail, _ = await webhook.post("uid.started", BODY)
+    assert (answer, detail.startswith(why), receiver.got) == (Answer.UNSIGNED, True, [])
+
+    await edit(secret_file, SECRET)
+    assert (await webhook.post("uid.started", BODY)).answer is Answer.DELIVERED
+
+
+async def test_signature_by_another_secret_is_refused(webhook: HttpWebhook, receiver: Receiver) -> None:
+    await webhook.post("uid.started", BODY)
     with pytest.raises(standardwebhooks.webhooks.WebhookVerificationError):
         receiver.verified(OLDER)
 
@@ -122,33 +166,35 @@ async def test_signature_by_another_secret_is_refused(
         pytest.param(_status(429), Reply(Answer.FAILED, "429"), id="too often"),
         pytest.param(_status(503), Reply(Answer.FAILED, "503"), id="not now"),
         pytest.param(
+            _status(503, **{"Retry-After": "90"}), Reply(Answer.FAILED, "503", timedelta(seconds=90)), id="not yet"
+        ),
+        pytest.param(
             _status(302, Location="/hook"), Reply(Answer.FAILED, "302"), id="elsewhere, which is not followed"
         ),
         pytest.param(_breaks_off, Reply(Answer.FAILED, "ServerDisconnectedError"), id="broken off"),
     ],
 )
-async def test_what_an_answer_means(
-    http: aiohttp.ClientSession, receiver: Receiver, url: str, respond: Respond, reply: Reply
-) -> None:
+async def test_what_an_answer_means(webhook: HttpWebhook, receiver: Receiver, respond: Respond, reply: Reply) -> None:
     receiver.respond = respond
-    assert await webhook(http, url).post("uid.started", BODY) == reply
+    assert await webhook.post("uid.started", BODY) == reply
     assert len(receiver.got) == 1
 
 
 async def test_no_answer_in_time_is_a_failure(
-    http: aiohttp.ClientSession, receiver: Receiver, url: str, monkeypatch: pytest.MonkeyPatch
+    webhook: HttpWebhook, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(webhook_module, "TIMEOUT", aiohttp.ClientTimeout(total=0.05))
     receiver.respond = _never
-    answer, detail = await webhook(http, url).post("uid.started", BODY)
+    answer, detail, _ = await webhook.post("uid.started", BODY)
     assert (answer, "Timeout" in detail) == (Answer.FAILED, True)
 
 
-async def test_nobody_there_is_a_failure(http: aiohttp.ClientSession) -> None:
-    reply = await webhook(http, f"http://127.0.0.1:{free_port()}/").post("uid.started", BODY)
+async def test_nobody_there_is_a_failure(http: aiohttp.ClientSession, secret_file: Path) -> None:
+    nobody = HttpWebhook(http, f"http://127.0.0.1:{free_port()}/", secret_file, SystemClock())
+    reply = await nobody.post("uid.started", BODY)
     assert reply == Reply(Answer.FAILED, "ClientConnectorError")
 
 
-async def test_address_that_is_none_is_a_failure(http: aiohttp.ClientSession) -> None:
-    reply = await webhook(http, "http://[::1/").post("uid.started", BODY)
+async def test_address_that_is_none_is_a_failure(http: aiohttp.ClientSession, secret_file: Path) -> None:
+    reply = await HttpWebhook(http, "http://[::1/", secret_file, SystemClock()).post("uid.started", BODY)
     assert reply.answer is Answer.FAILED

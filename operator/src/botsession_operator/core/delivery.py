@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ class Answer(StrEnum):
     DELIVERED = "Delivered"  # a 2xx
     GONE = "Gone"  # a 410: the receiver wants no more of it
     FAILED = "Failed"  # anything else, or nothing in time: it is tried again
+    UNSIGNED = "Unsigned"  # not sent, since the signing secret could not be used: it is tried again
 
 
 class Reply(NamedTuple):
@@ -29,6 +30,8 @@ class Reply(NamedTuple):
 
     answer: Answer
     detail: str
+    #: How long the receiver has asked to be left alone.
+    retry_after: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)

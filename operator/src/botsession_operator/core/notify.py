@@ -56,9 +56,9 @@ def overdue(observed: Observed, now: datetime, patience: timedelta) -> tuple[Eve
     )
 
 
-def next_try(observed: Observed) -> datetime | None:
-    """Give when an event is tried again. The end of a try brings a pass by itself."""
-    return min(_tries(observed), default=None)
+def next_try(observed: Observed, now: datetime, patience: timedelta) -> datetime | None:
+    """Give when an event is tried again, or given up. The end of a try brings a pass by itself."""
+    return min(_tries(observed, now, patience), default=None)
 
 
 def after(observed: Observed, draft: Status) -> WebhookStatus | None:
@@ -101,9 +101,11 @@ def _is_untried(observed: Observed, event: EventType) -> bool:
     return event in awaited(observed) and not observed.deliveries[event].failures
 
 
-def _tries(observed: Observed) -> Iterator[datetime]:
-    attempts = (observed.deliveries[event] for event in awaited(observed))
-    yield from (each.next_at for each in attempts if each.next_at and not each.is_under_way)
+def _tries(observed: Observed, now: datetime, patience: timedelta) -> Iterator[datetime]:
+    for event in awaited(observed):
+        attempt = observed.deliveries[event]
+        if attempt.next_at and not attempt.is_under_way:
+            yield min(attempt.next_at, _since(observed, event, now) + patience)
 
 
 def _since(observed: Observed, event: EventType, now: datetime) -> datetime:

@@ -85,7 +85,7 @@ class Removals(TypedDict):
 
 def make_plan(observed: Observed, now: datetime, limits: Limits) -> Plan:
     """Decide what to do about one session, and about those who want to hear of it."""
-    plan, next_try = _plan(observed, now, limits), notify.next_try(observed)
+    plan, next_try = _plan(observed, now, limits), notify.next_try(observed, now, limits.webhook_patience)
     return replace(
         plan,
         deliver=notify.due(observed, now, limits.webhook_patience),

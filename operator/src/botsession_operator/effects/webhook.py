@@ -1,6 +1,13 @@
-"""The Webhook port over HTTP, signed as Standard Webhooks has it, so that receivers can check it by a library."""
+"""The Webhook port over HTTP, signed as Standard Webhooks has it, so that receivers can check it by a library.
 
+The signing secret is read afresh for each message, since the kubelet brings the file up to date when its Secret is
+edited. What cannot be signed is not sent, and has failed like what nobody took: a Secret that is wrong for a while
+loses nothing.
+"""
+
+import asyncio
 from http import HTTPStatus
+from pathlib import Path
 from typing import Final
 
 import aiohttp
@@ -9,6 +16,8 @@ import standardwebhooks
 from botsession_operator.core.clock import Clock
 from botsession_operator.core.cloudevent import CONTENT_TYPE
 from botsession_operator.core.delivery import Answer, Reply
+from botsession_operator.core.retry import asked_wait
+from botsession_operator.core.signing import SigningError, signing_secrets
 
 #: A receiver should take a message and work on it afterwards; 15 to 30 s is what Standard Webhooks asks for.
 TIMEOUT: Final = aiohttp.ClientTimeout(total=15.0)
@@ -17,31 +26,45 @@ TIMEOUT: Final = aiohttp.ClientTimeout(total=15.0)
 class HttpWebhook:
     """Posts messages to one URL."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str, secrets: tuple[str, ...], clock: Clock) -> None:
+    def __init__(self, session: aiohttp.ClientSession, url: str, secret_file: Path, clock: Clock) -> None:
         self._session = session
         self._url = url
-        #: More than one while a secret is being replaced: a receiver may know either.
-        self._signers = tuple(standardwebhooks.Webhook(secret) for secret in secrets)
+        self._secret_file = secret_file
         self._clock = clock
 
     async def post(self, message_id: str, body: str) -> Reply:
         """Send a message once."""
-        headers = {"Content-Type": CONTENT_TYPE, **self._signed(message_id, body)}
+        try:
+            secrets = await asyncio.to_thread(self._secrets)
+        except OSError as exc:
+            return Reply(Answer.UNSIGNED, f"the signing secret cannot be read: {exc.strerror}")
+        except SigningError as exc:
+            return Reply(Answer.UNSIGNED, f"the signing secret {exc}")
+        return await self._post(body, self._signed(message_id, body, secrets))
+
+    async def _post(self, body: str, signed: dict[str, str]) -> Reply:
+        headers = {"Content-Type": CONTENT_TYPE, **signed}
         request = self._session.post(
             self._url, data=body.encode(), headers=headers, timeout=TIMEOUT, allow_redirects=False
         )
         try:
             async with request as response:
-                return Reply(_answer(response.status), str(response.status))
+                asked = asked_wait(response.status, response.headers.get("Retry-After"), self._clock.now())
+                return Reply(_answer(response.status), str(response.status), asked)
         except (TimeoutError, aiohttp.ClientError, OSError) as exc:
             return Reply(Answer.FAILED, type(exc).__name__)
 
-    def _signed(self, message_id: str, body: str) -> dict[str, str]:
+    def _secrets(self) -> tuple[str, ...]:
+        return signing_secrets(self._secret_file.read_text(errors="replace"))
+
+    def _signed(self, message_id: str, body: str, secrets: tuple[str, ...]) -> dict[str, str]:
         now = self._clock.now()
+        # More than one while a secret is being replaced: a receiver may know either.
+        signers = (standardwebhooks.Webhook(secret) for secret in secrets)
         return {
             "webhook-id": message_id,
             "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": " ".join(signer.sign(message_id, now, body) for signer in self._signers),
+            "webhook-signature": " ".join(signer.sign(message_id, now, body) for signer in signers),
         }
 
 
