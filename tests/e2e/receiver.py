@@ -10,17 +10,44 @@ import standardwebhooks
 
 from tests.e2e.conftest import install_operator
 from tests.e2e.prometheus import apply
-from tests.e2e.world import SYSTEM_NAMESPACE, Json, Session, kubectl, port_forward, wait_until
+from tests.e2e.world import SYSTEM_NAMESPACE, Json, Session, kubectl, operator_pod, port_forward, wait_until
 
-SECRET = "whsec_" + "A" * 32
+SECRET, NEWER = "whsec_" + "A" * 32, "whsec_" + "B" * 32
 NAME = "webhook-receiver"
+MOUNTED = "/etc/botsession-webhook/secret"
 
 
 class Receiver:
     """One that runs and can be told how to answer."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, namespace: str, port: int) -> None:
+        self._namespace = namespace
         self._port = port
+        self._secret = SECRET
+
+    def is_told(self) -> None:
+        """Install the operator so that it posts to this one."""
+        url = f"--set=webhook.url=http://{NAME}.{self._namespace}.svc:8080/hook"
+        install_operator(url, f"--set=webhook.existingSecret={NAME}", "--set=webhook.source=e2e")
+
+    def cannot_be_reached(self) -> None:
+        """Have its Service lead nowhere from now on."""
+        self._leads_to("nobody")
+
+    def can_be_reached(self) -> None:
+        """Have its Service lead to it again."""
+        self._leads_to(NAME)
+
+    def shares(self, secret: str) -> None:
+        """Edit the Secret, and wait until it has come to the operator."""
+        self._secret = secret
+        patch = json.dumps({"stringData": {"webhook-secret": secret}})
+        kubectl("patch", "secret", NAME, "-n", SYSTEM_NAMESPACE, "-p", patch)
+        pod = ("-n", SYSTEM_NAMESPACE, operator_pod())
+        # The kubelet looks at a pod's Secrets when the pod changes, and else every minute or so.
+        kubectl("annotate", "pod", *pod, f"looked-at={uuid.uuid4()}", "--overwrite")
+        read = ("exec", *pod, "--", "python3", "-c", f"print(open({MOUNTED!r}).read())")
+        wait_until(lambda: kubectl(*read).stdout.strip() == secret, 150, "mounted anew")
 
     def answers(self, status: int) -> None:
         """Have it answer so from now on."""
@@ -33,7 +60,7 @@ class Receiver:
     def messages(self, session: Session) -> list[Json]:
         """Give all that has arrived of a session, each checked by its signature: id, event and answer."""
         arrived = [message for message in self._ask("messages") if session.name in message["body"]]
-        return [{"answer": each["answer"], **_verified(each)} for each in arrived]
+        return [{"answer": each["answer"], **self._verified(each)} for each in arrived]
 
     def has(self, session: Session, event: str, tries: int, within: float = 60) -> None:
         """Wait until an event was tried so often."""
@@ -43,16 +70,19 @@ class Receiver:
         """Name the events that have arrived, in their order."""
         return [str(message["event"]["type"]).rpartition(".")[2] for message in self.messages(session)]
 
+    def _leads_to(self, app: str) -> None:
+        patch = json.dumps({"spec": {"selector": {"app": app}}})
+        kubectl("patch", "service", NAME, "-n", self._namespace, "-p", patch)
+
+    def _verified(self, message: Json) -> Json:
+        event = standardwebhooks.Webhook(self._secret).verify(message["body"], message["headers"])
+        headers = {name.lower(): value for name, value in message["headers"].items()}
+        return {"id": headers["webhook-id"], "event": event}
+
     def _ask(self, path: str) -> list[Json]:
         with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/{path}", timeout=10) as answer:
             found: list[Json] = json.load(answer)
             return found
-
-
-def _verified(message: Json) -> Json:
-    event = standardwebhooks.Webhook(SECRET).verify(message["body"], message["headers"])
-    headers = {name.lower(): value for name, value in message["headers"].items()}
-    return {"id": headers["webhook-id"], "event": event}
 
 
 @contextmanager
@@ -65,10 +95,10 @@ def receiver() -> Iterator[Receiver]:
         apply([*_manifests(namespace), {**secret, "stringData": {"webhook-secret": SECRET}}])
         ready = kubectl("wait", "--for=condition=Ready", f"pod/{NAME}", "-n", namespace, "--timeout=55s")
         assert ready.returncode == 0, kubectl("describe", f"pod/{NAME}", "-n", namespace).stdout
-        url = f"--set=webhook.url=http://{NAME}.{namespace}.svc:8080/hook"
-        install_operator(url, f"--set=webhook.existingSecret={NAME}", "--set=webhook.source=e2e")
         with port_forward(namespace, NAME, 8080) as port:
-            yield Receiver(port)
+            running = Receiver(namespace, port)
+            running.is_told()
+            yield running
     finally:
         install_operator()
         kubectl("delete", "secret", NAME, "-n", SYSTEM_NAMESPACE)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.receiver import Receiver, receiver
-from tests.e2e.world import World, kill_operator, kubectl
+from tests.e2e.receiver import NEWER, SECRET, Receiver, receiver
+from tests.e2e.world import OPERATOR_PODS, World, kill_operator, kubectl, wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
@@ -129,3 +129,21 @@ def test_receiver_that_wants_no_more_holds_nothing_up(world: World, hook: Receiv
     assert hook.tries(session) == ["started", "finished"]
     deleted = kubectl("delete", "bs", "unwanted", "-n", world.namespace, "--timeout=60s")
     assert deleted.returncode == 0, deleted.stderr
+
+
+@pytest.fixture
+def shared(hook: Receiver) -> Iterator[Receiver]:
+    """Give a receiver whose secret is what it was when the test is over."""
+    yield hook
+    hook.shares(SECRET)
+
+
+def test_secret_is_replaced_while_the_operator_runs_and_a_mistake_loses_nothing(world: World, shared: Receiver) -> None:
+    shared.shares("mistyped")
+    session = world.session("resigned", bot=QUIET).eventually(phase="Running")
+    session.eventually(webhook={"started": "Pending"})
+    unsigned = '"the signing secret must hold whsec_'
+    wait_until(lambda: unsigned in kubectl("logs", *OPERATOR_PODS, "--tail=-1").stdout, 30, "told in the log")
+    shared.shares(NEWER)
+    session.eventually(webhook={"started": "Delivered"})
+    assert shared.tries(session) == ["started"], "signed with the newer one"

@@ -2,12 +2,14 @@
 
 import json
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.conftest import install_operator, uninstall_operator
+from tests.e2e.receiver import receiver
 from tests.e2e.world import OPERATOR, OPERATOR_PODS, SYSTEM_NAMESPACE, Json, Session, World, kubectl, stop_operator
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
@@ -72,6 +74,44 @@ def test_an_uninstallation_that_is_interrupted_is_begun_anew(world: World) -> No
     assert facts(stuck) == ("EndRequested", "Forced", WHY)
     assert names(world, "pods") == []
     assert kubectl("delete", "bs", "--all", "-n", world.namespace, "--timeout=60s").returncode == 0
+
+
+def test_each_end_is_delivered_before_the_operator_goes(world: World) -> None:
+    with receiver() as hook:
+        session = world.session("told", bot=TALKING, shutdown=QUICK).eventually(phase="Running")
+        hook.has(session, "started", tries=1)
+        hook.fails_first(2)
+
+        uninstalls(uninstall_operator())
+
+        assert facts(session) == ("EndRequested", "Drained", WHY)
+        assert session.status["webhook"] == {"started": "Delivered", "finished": "Delivered"}
+        *_, last = hook.messages(session)
+        assert (last["answer"], last["event"]["data"]["reason"]) == (204, "EndRequested")
+
+
+def test_a_receiver_that_is_dead_holds_nothing_up_and_the_next_operator_tells_it(world: World) -> None:
+    with receiver() as hook:
+        kept = world.session("kept", bot=TALKING, shutdown=QUICK).eventually(phase="Running")
+        deleted = world.session("deleted", bot=TALKING, shutdown=QUICK).eventually(phase="Running")
+        kept.eventually(webhook={"started": "Delivered"})
+        deleted.eventually(webhook={"started": "Delivered"})
+        hook.cannot_be_reached()
+        world.delete(deleted)
+        began = time.monotonic()
+
+        uninstalls(uninstall_operator())
+
+        # Of the 240 s that the sessions may take: a minute after their end, and the Job's own time.
+        assert time.monotonic() - began < 180
+        assert facts(kept) == ("EndRequested", "Drained", WHY)
+        assert kept.status["webhook"] == {"started": "Delivered", "finished": "Pending"}
+        deleted.goes(within=5)
+        assert names(world, "pods") == []
+
+        hook.can_be_reached()
+        hook.is_told()
+        kept.eventually(webhook={"started": "Delivered", "finished": "Delivered"})
 
 
 def uninstalls(helm: "subprocess.Popen[str]") -> None:

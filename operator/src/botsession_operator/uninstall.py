@@ -13,13 +13,17 @@ from botsession_operator.api.spec import Json
 from botsession_operator.core.delivery import EventType
 from botsession_operator.core.parse import parse_metadata, parse_pod
 from botsession_operator.core.plan import PodDeletion
-from botsession_operator.core.uninstall import NO_EVENTS, still_to_end
+from botsession_operator.core.uninstall import NO_EVENTS, Left, what_is_left
 from botsession_operator.errors import ClusterUnavailable, TransientError
 from botsession_operator.ports import Cluster, Estate
 
 log = structlog.get_logger("botsession")
 
 LOOK_EVERY = timedelta(seconds=1)
+#: A minute: in it a receiver that does not answer is asked four times, one that refuses six times.
+QUIET_LOOKS = 60
+#: Before the first look.
+UNKNOWN = Left(to_end=("unknown",))
 #: How often it is tried to let everything go: a kubelet that writes the same pods may be in the way.
 ATTEMPTS = 20
 #: How many objects are let go at once.
@@ -36,18 +40,20 @@ async def wait_for_ends(
 ) -> None:
     """Return when all sessions are over, a webhook has got the events that it wants, and the pods are gone.
 
-    Or when the time is up.
+    Or when the time is up; or, where only the webhook is waited for, when it has taken nothing for a while: a receiver
+    that is dead shall not hold Helm up, and what is recorded as pending is sent by whatever operator comes next.
     """
-    left: tuple[str, ...] = ()
+    left, quiet_looks = UNKNOWN, 0
     try:
         async with asyncio.timeout(timeout.total_seconds()):
-            while True:
-                left = await _look(estate, left, events)
-                if not left:
-                    return
+            while left.to_end or (left.to_tell and quiet_looks < QUIET_LOOKS):
+                before, left = left, await _look(estate, left, events)
+                quiet_looks = quiet_looks + 1 if left == before else 0
                 await asyncio.sleep(look_every.total_seconds())
     except TimeoutError:
-        log.warning("sessions did not end in time", left=left, waited_s=timeout.total_seconds())
+        log.warning("sessions did not end in time", left=left.to_end, waited_s=timeout.total_seconds())
+    if left.to_tell:
+        log.warning("events not delivered before the operator goes", left=left.to_tell)
 
 
 async def let_all_go(estate: Estate, cluster: Cluster, wait: timedelta = LOOK_EVERY) -> None:
@@ -68,14 +74,15 @@ async def let_all_go(estate: Estate, cluster: Cluster, wait: timedelta = LOOK_EV
     raise ClusterUnavailable("finalizers could not be taken off")
 
 
-async def _look(estate: Estate, before: tuple[str, ...], events: frozenset[EventType]) -> tuple[str, ...]:
+async def _look(estate: Estate, before: Left, events: frozenset[EventType]) -> Left:
     try:
-        left = still_to_end(await estate.sessions(), await estate.pods(), events)
+        left = what_is_left(await estate.sessions(), await estate.pods(), events)
     except TransientError as exc:
         log.warning("sessions could not be read", error=str(exc))
-        return before or ("unknown",)
+        return before
     if left != before:
-        log.info("sessions end", left=len(left), among_them=left[:NAMED])
+        names = left.to_end + left.to_tell
+        log.info("sessions end", left=len(left.to_end), untold=len(left.to_tell), among_them=names[:NAMED])
     return left
 
 

@@ -9,11 +9,12 @@ from botsession_contract.lifecycle import Phase
 from botsession_contract.names import REPORT_FINALIZER, SESSION_FINALIZER
 from botsession_operator.api.spec import Json
 from botsession_operator.core.delivery import EventType
-from botsession_operator.core.uninstall import still_to_end
+from botsession_operator.core.uninstall import Left, what_is_left
 from tests.builders import raw_session, status
 
 HELD = {"finalizers": [SESSION_FINALIZER]}
 DELETED = {"deletionTimestamp": "2026-01-31T12:00:30Z"}
+SESSION = ("session bots/support-42",)
 
 
 def recorded(phase: str, **metadata: Any) -> Json:
@@ -33,7 +34,7 @@ def recorded(phase: str, **metadata: Any) -> Json:
     ],
 )
 def test_sessions_that_are_waited_for(seen: Json, is_waited_for: bool) -> None:
-    assert still_to_end([seen], []) == (("session bots/support-42",) if is_waited_for else ())
+    assert what_is_left([seen], []) == Left(to_end=SESSION if is_waited_for else ())
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,19 @@ def test_sessions_that_are_waited_for(seen: Json, is_waited_for: bool) -> None:
 def test_sessions_that_a_webhook_is_to_hear_of(webhook: Json, events: list[EventType], is_waited_for: bool) -> None:
     seen = recorded(Phase.SUCCEEDED, **HELD)
     seen["status"]["webhook"] = webhook
-    assert bool(still_to_end([seen], [], frozenset(events))) is is_waited_for
+    assert what_is_left([seen], [], frozenset(events)) == Left(to_tell=SESSION if is_waited_for else ())
+
+
+def test_a_deleted_session_that_a_webhook_is_to_hear_of_is_over() -> None:
+    seen = recorded(Phase.SUCCEEDED, **HELD, **DELETED)
+    seen["status"]["webhook"] = {"finished": "Pending"}
+    assert what_is_left([seen], [], frozenset(EventType)) == Left(to_tell=SESSION)
+
+
+def test_a_session_that_runs_has_first_to_end() -> None:
+    seen = recorded(Phase.RUNNING, **HELD)
+    seen["status"]["webhook"] = {"started": "Pending"}
+    assert what_is_left([seen], [], frozenset(EventType)) == Left(to_end=SESSION)
 
 
 @pytest.mark.parametrize(
@@ -63,4 +76,4 @@ def test_sessions_that_a_webhook_is_to_hear_of(webhook: Json, events: list[Event
 def test_pods_that_are_waited_for(metadata: Json, is_waited_for: bool) -> None:
     known = {"namespace": "bots", "name": "p", "uid": "u", "resourceVersion": "3"}
     seen = {"metadata": {**known, **metadata}, "spec": {"nodeName": "n"}, "status": {}}
-    assert still_to_end([], [seen]) == (("pod bots/p",) if is_waited_for else ())
+    assert what_is_left([], [seen]) == Left(to_end=("pod bots/p",) if is_waited_for else ())

@@ -11,12 +11,15 @@ from structlog.typing import EventDict
 from botsession_contract.lifecycle import Cause, Phase, Reason
 from botsession_contract.names import REPORT_FINALIZER
 from botsession_operator.api.spec import Json
+from botsession_operator.api.status import Delivery, WebhookStatus
+from botsession_operator.core.delivery import Answer, EventType, Reply
 from botsession_operator.errors import ClusterUnavailable, Conflict
 from botsession_operator.uninstall import let_all_go, wait_for_ends
 from tests.builders import KEY
-from tests.fakes import FakeCluster, World
+from tests.fakes import FakeCluster, FakeWebhook, World
 
 AT_ONCE = timedelta(0)
+FAILED = Reply(Answer.FAILED, "503")
 
 
 class FakeEstate:
@@ -144,6 +147,73 @@ async def test_an_api_server_that_is_away_is_waited_for(world: World, estate: Fa
     await wait_for_ends(estate, timedelta(seconds=60), AT_ONCE)
 
     assert not next(happens, False)
+
+
+@pytest.fixture
+def webhook(world: World) -> FakeWebhook:
+    """Have one operator look after the world, who has a webhook."""
+    world.webhook = FakeWebhook()
+    world.operator = world.deps()
+    return world.webhook
+
+
+async def end_by_the_last(world: World) -> None:
+    """Have the operator that takes the place of the last one end a conversation."""
+    world.operator = replace(world.deps(), is_uninstalling=True)
+    await world.settle()
+    world.end_as_asked()
+    await world.settle()
+
+
+async def passing(world: World) -> None:
+    """Give a second to the last operator."""
+    world.clock.pass_(1)
+    await world.settle()
+
+
+async def test_it_waits_until_the_webhook_has_heard_of_each_end(
+    world: World, estate: FakeEstate, webhook: FakeWebhook
+) -> None:
+    await talk(world)
+    webhook.replies = [FAILED] * 4
+    await end_by_the_last(world)
+    estate.meanwhile = lambda: passing(world)
+
+    await wait_for_ends(estate, timedelta(seconds=60), AT_ONCE, frozenset(EventType))
+
+    assert world.status.webhook == WebhookStatus(Delivery.DELIVERED, Delivery.DELIVERED)
+
+
+async def test_it_does_not_wait_for_a_receiver_that_takes_nothing(
+    world: World, estate: FakeEstate, webhook: FakeWebhook, logs: list[EventDict]
+) -> None:
+    await talk(world)
+    webhook.replies = [FAILED] * 100
+    await end_by_the_last(world)
+    began = world.clock.now()
+    estate.meanwhile = lambda: passing(world)
+
+    await wait_for_ends(estate, timedelta(seconds=60), AT_ONCE, frozenset(EventType))
+
+    assert timedelta(seconds=60) <= world.clock.now() - began <= timedelta(seconds=70)
+    assert webhook.events.count("finished") >= 6
+    (said,) = (line for line in logs if line["event"] == "events not delivered before the operator goes")
+    assert said["left"] == (f"session {KEY}",)
+
+
+async def test_what_the_webhook_has_not_heard_of_is_told_by_the_next_operator(
+    world: World, estate: FakeEstate, webhook: FakeWebhook
+) -> None:
+    await talk(world)
+    webhook.replies = [FAILED] * 100
+    await end_by_the_last(world)
+    await let_all_go(estate, world.cluster, AT_ONCE)
+    webhook.replies = []
+
+    world.operator = world.deps()
+    await world.rest()
+
+    assert world.status.webhook == WebhookStatus(Delivery.DELIVERED, Delivery.DELIVERED)
 
 
 async def test_a_finished_session_is_let_go_and_stays(world: World, estate: FakeEstate) -> None:
