@@ -251,6 +251,13 @@ def test_uninstalling_ends_all_sessions_before_anything_is_removed(render: Rende
     assert operator["args"] == ["uninstall"]
 
 
+def test_uninstalling_does_not_wait_for_a_signing_secret_that_is_gone(render: Render) -> None:
+    objects = render(**LISTENED)
+    pods = pod(objects), objects.one("Job")["spec"]["template"]["spec"]
+    volumes = [volume for spec in pods for volume in spec["volumes"] if volume["name"] == "webhook-secret"]
+    assert [volume["secret"].get("optional", False) for volume in volumes] == [False, True]
+
+
 def test_uninstalling_can_leave_the_sessions_alone(render: Render) -> None:
     objects = render(uninstall__endSessions=False)
     assert not objects.of("Job") + objects.of("Role") + objects.of("RoleBinding")

@@ -17,7 +17,7 @@ from botsession_operator.effects import api
 from botsession_operator.effects.estate import KubernetesEstate
 from botsession_operator.effects.kubernetes import KubernetesCluster
 from botsession_operator.operate import operate
-from botsession_operator.settings import Settings, SettingsError, read_settings
+from botsession_operator.settings import Settings, SettingsError, check_signing, read_settings
 from botsession_operator.uninstall import let_all_go, wait_for_ends
 
 log = structlog.get_logger("botsession")
@@ -31,6 +31,8 @@ def main() -> None:
         sys.exit("usage: botsession-operator [uninstall]")
     try:
         settings = read_settings(os.environ)
+        if command is run:
+            check_signing(settings)
     except SettingsError as exc:
         sys.exit(f"botsession-operator: {exc}")
     configure_logs(settings)

@@ -106,6 +106,20 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     )
 
 
+def check_signing(settings: Settings) -> None:
+    """Raise SettingsError where messages could not be signed now: who installs the operator hears of it at once.
+
+    Who uninstalls it shall not be kept by that.
+    """
+    if settings.webhook is None:
+        return
+    path = settings.webhook.secret_file
+    try:
+        signing_secrets(_read("BOTSESSION_WEBHOOK_SECRET_FILE", path).decode(errors="replace"))
+    except SigningError as exc:
+        raise SettingsError(f"BOTSESSION_WEBHOOK_SECRET_FILE: {path} {exc}") from None
+
+
 def _required(environ: Mapping[str, str], name: str) -> str:
     if not environ.get(name):
         raise SettingsError(f"{name} must be set; the Helm chart does")
@@ -133,19 +147,10 @@ def _webhook(environ: Mapping[str, str]) -> WebhookSettings:
         raise SettingsError("BOTSESSION_WEBHOOK_URL must be a URL, for example https://example.com/botsessions")
     return WebhookSettings(
         url=url,
-        secret_file=_secret_file(Path(_required(environ, "BOTSESSION_WEBHOOK_SECRET_FILE"))),
+        secret_file=Path(_required(environ, "BOTSESSION_WEBHOOK_SECRET_FILE")),
         events=_events(environ.get("BOTSESSION_WEBHOOK_EVENTS", ",".join(EventType))),
         source=environ.get("BOTSESSION_WEBHOOK_SOURCE") or "botsession-operator",
     )
-
-
-def _secret_file(path: Path) -> Path:
-    """Give the file, if it can be used as it is now: who installs the operator hears of it at once if it cannot."""
-    try:
-        signing_secrets(_read("BOTSESSION_WEBHOOK_SECRET_FILE", path).decode(errors="replace"))
-    except SigningError as exc:
-        raise SettingsError(f"BOTSESSION_WEBHOOK_SECRET_FILE: {path} {exc}") from None
-    return path
 
 
 def _events(text: str) -> frozenset[EventType]:

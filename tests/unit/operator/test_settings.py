@@ -8,7 +8,7 @@ import pytest
 from botsession_operator.core.delivery import EventType
 from botsession_operator.core.exposure import Exposure
 from botsession_operator.core.pods import Injection
-from botsession_operator.settings import SettingsError, WebhookSettings, read_settings
+from botsession_operator.settings import SettingsError, WebhookSettings, check_signing, read_settings
 
 
 @pytest.fixture
@@ -99,8 +99,6 @@ def test_a_webhook_may_be_narrowed(listened: dict[str, str]) -> None:
         ("URL", "example.com/hook", "BOTSESSION_WEBHOOK_URL must be a URL, for example https://"),
         ("URL", "ftp://example.com", "BOTSESSION_WEBHOOK_URL must be a URL"),
         ("SECRET_FILE", "", "BOTSESSION_WEBHOOK_SECRET_FILE must be set; the Helm chart does"),
-        ("SECRET_FILE", "/nowhere/secret", "/nowhere/secret cannot be read: No such file"),
-        ("SECRET_FILE", "/dev/null", "/dev/null must hold whsec_ and the base64 of 24 to 64 random bytes"),
         ("EVENTS", "ended", "BOTSESSION_WEBHOOK_EVENTS may have started and finished: 'ended'"),
         ("EVENTS", " ,", "BOTSESSION_WEBHOOK_EVENTS must name an event"),
         ("PATIENCE_SECONDS", "1h", "must be a whole number of seconds, at least 1"),
@@ -113,10 +111,22 @@ def test_a_webhook_that_makes_no_sense_is_told(listened: dict[str, str], name: s
     assert sentence in str(caught.value)
 
 
-def test_a_secret_that_is_none_is_told_at_once(listened: dict[str, str]) -> None:
-    Path(listened["BOTSESSION_WEBHOOK_SECRET_FILE"]).write_text("whsec_")
-    with pytest.raises(SettingsError, match="must hold whsec_"):
-        read_settings(listened)
+@pytest.mark.parametrize(
+    ("file", "sentence"),
+    [
+        ("/nowhere/secret", "/nowhere/secret cannot be read: No such file"),
+        ("/dev/null", "/dev/null must hold whsec_ and the base64 of 24 to 64 random bytes"),
+    ],
+)
+def test_a_secret_that_cannot_be_used_is_told_at_once(listened: dict[str, str], file: str, sentence: str) -> None:
+    settings = read_settings(listened | {"BOTSESSION_WEBHOOK_SECRET_FILE": file})
+    with pytest.raises(SettingsError, match=sentence):
+        check_signing(settings)
+
+
+def test_a_secret_that_can_be_used_is_fine(listened: dict[str, str], environ: dict[str, str]) -> None:
+    check_signing(read_settings(listened))
+    check_signing(read_settings(environ))
 
 
 @pytest.mark.parametrize(
