@@ -22,8 +22,8 @@ class Left(NamedTuple):
 
 def what_is_left(sessions: list[Json], pods: list[Json], events: frozenset[EventType] = NO_EVENTS) -> Left:
     """Name what an uninstallation waits for. `events` are those that the webhook wants."""
-    untold = tuple(each for each in sessions if _is_untold(each, events))
-    live = (each for each in sessions if each not in untold and _is_live(each))
+    untold = (each for each in sessions if _is_untold(each, events))
+    live = (each for each in sessions if not _is_untold(each, events) and _is_live(each))
     leaving = (each for each in pods if _is_leaving(parse_pod(each)))
     to_end = (*(f"session {_place(each)}" for each in live), *(f"pod {_place(each)}" for each in leaving))
     return Left(to_end, tuple(f"session {_place(each)}" for each in untold))
