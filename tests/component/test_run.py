@@ -169,6 +169,7 @@ async def test_unacceptable_manifest_is_refused_with_a_sentence(
     run = await start(file)
     assert await run.exit_code() == 2
     assert sentence in run.output
+    assert not (tmp_path / "output").exists()
 
 
 async def test_summary_shows_what_the_bot_handed_over(start: Start, manifest: Manifest) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import secrets
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -53,8 +54,7 @@ def run_all(order: Order) -> Exit:
     """Run the session once or, watched, again and again."""
     if lacking := _lacking(order.python):
         raise Problem(Exit.REFUSED, f"{order.python} has no {lacking}; name an interpreter that has it by --python")
-    folder = order.output or Path(tempfile.mkdtemp(prefix="botsession-"))
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = order.output or Path(tempfile.gettempdir()) / f"botsession-{secrets.token_hex(8)}"
     # Passes tell the timeline what they did; their log would only say it twice.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     watched = order.rehearsal.watched
@@ -86,6 +86,8 @@ def _again_and_again(order: Order, folder: Path, files: Watched) -> Exit:
 def run_once(order: Order, folder: Path) -> tuple[Exit, Run]:
     """Run a session and sum it up; raise Problem where the manifest is not acceptable."""
     manifest = admitted(read_manifest(order.file), "default")
+    # Only now, so that what is refused leaves nothing; and where all have their files, for nobody else.
+    folder.mkdir(0o777 if order.output else 0o700, parents=True, exist_ok=True)
     key = manifest["metadata"]
     terminal = Terminal(Console(highlight=False), f"{key['namespace']}/{key['name']}", datetime.now(UTC))
     companion = Companion(order.caller, folder / "caller.log", terminal.show) if order.caller else None
