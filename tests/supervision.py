@@ -111,6 +111,11 @@ class Supervised:
         await self.until(lambda snapshot: snapshot.state is BotState.RUNNING)
         return self
 
+    async def in_call(self) -> Self:
+        """Wait until the pipeline has started and a client is there, which may be known before."""
+        await self.until(lambda seen: seen.state is BotState.RUNNING and seen.client_connected_at is not None)
+        return self
+
     async def end(self, mode: Mode = Mode.GRACEFUL, **more: Any) -> int:
         """Ask the session to end; give the answer's status."""
         async with self.http.post(END_PATH, json={"mode": mode, **more}) as response:

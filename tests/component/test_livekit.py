@@ -122,6 +122,6 @@ async def test_client_who_leaves_the_room_has_disconnected(tmp_path: Path, url: 
     async with session:
         await session.running()
         async with participant(url):
-            await session.until(lambda snapshot: snapshot.client_connected_at is not None)
+            await session.in_call()
         report = await session.report()
     assert (report.reason, report.outcome) == (Reason.CLIENT_DISCONNECTED, Outcome.CANCELLED)

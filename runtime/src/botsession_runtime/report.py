@@ -174,7 +174,8 @@ _DRAINED: Final[dict[Speech | Farewell | None, Farewell]] = {
 
 
 def _never_queued(facts: Facts) -> Farewell:
-    if facts.started_at is None:
+    # One that starts in the very moment in which it is told to leave has started too late.
+    if facts.started_at is None or (facts.rung(Step.TERMINATE) and facts.serving_at is None):
         return Farewell.NOT_STARTED
     return Farewell.ALREADY_ENDING if facts.finish and not facts.finish.is_ours else Farewell.IMMEDIATE
 

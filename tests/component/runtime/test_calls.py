@@ -48,7 +48,7 @@ class Line:
         async with self.dial() as connection:
             self._calls += 1
             await self.session.logged(f"call {self._calls}")
-            await self.session.until(lambda snapshot: snapshot.client_connected_at is not None)
+            await self.session.in_call()
             yield connection
 
 
@@ -203,7 +203,7 @@ async def test_farewell_without_a_transport_is_not_claimed_to_be_spoken(
 ) -> None:
     body = {"client": True, "seconds": seconds}
     async with supervised(tmp_path, "speaks.py", body=body, shutdown=GOODBYE) as session:
-        await session.until(lambda snapshot: snapshot.client_connected_at is not None)
+        await session.in_call()
         await session.end()
         report = await session.report()
     assert (farewell(report), report.outcome) == (said, Outcome.DRAINED)

@@ -264,7 +264,7 @@ async def _strike(session: Supervised, name: str) -> None:
 
 async def test_farewell_is_said_before_the_end(tmp_path: Path) -> None:
     async with supervised(tmp_path, "speaks.py", body={"client": True}) as session:
-        await session.until(lambda snapshot: snapshot.client_connected_at is not None)
+        await session.in_call()
         await session.end(farewell="Goodbye!")
         report = await session.report()
     assert report.outcome is Outcome.DRAINED

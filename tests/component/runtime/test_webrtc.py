@@ -47,7 +47,7 @@ async def test_client_and_bot_hear_each_other(tmp_path: Path) -> None:
 async def test_client_may_tell_of_more_addresses_and_offer_again(tmp_path: Path) -> None:
     async with line(tmp_path, body={}) as session, Browser(address(session)) as browser:
         await browser.offer()
-        await session.until(lambda snapshot: snapshot.client_connected_at is not None)
+        await session.in_call()
         assert await browser.tell_candidates(browser.pc_id) == 200
         assert await browser.offer() == 200
 
@@ -83,7 +83,7 @@ async def test_client_who_hangs_up_has_disconnected(tmp_path: Path) -> None:
     async with line(tmp_path, body={}) as session:
         async with Browser(address(session)) as browser:
             await browser.offer()
-            await session.until(lambda snapshot: snapshot.client_connected_at is not None)
+            await session.in_call()
         report = await session.report()
     assert (report.reason, report.outcome) == (Reason.CLIENT_DISCONNECTED, Outcome.CANCELLED)
 

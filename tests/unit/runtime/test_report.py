@@ -399,6 +399,11 @@ def drained(state: Speech | None) -> Facts:
         pytest.param(replace(SAID, rungs=()), Farewell.IMMEDIATE, id="no EndFrame was queued"),
         pytest.param(replace(TERMINATED, request=SAID.request), Farewell.NOT_STARTED, id="it had not started"),
         pytest.param(
+            replace(TERMINATED, request=SAID.request, started_at=SAID.started_at),
+            Farewell.NOT_STARTED,
+            id="it started when it had been told to leave",
+        ),
+        pytest.param(
             ended(replace(SAID, rungs=()), "EndFrame"), Farewell.ALREADY_ENDING, id="it had ended before it was asked"
         ),
     ],
