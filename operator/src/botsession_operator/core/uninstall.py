@@ -22,22 +22,25 @@ class Left(NamedTuple):
 
 def what_is_left(sessions: list[Json], pods: list[Json], events: frozenset[EventType] = NO_EVENTS) -> Left:
     """Name what an uninstallation waits for. `events` are those that the webhook wants."""
-    untold = (each for each in sessions if _is_untold(each, events))
-    live = (each for each in sessions if not _is_untold(each, events) and _is_live(each))
+    to_end, to_tell = [], []
+    for raw in sessions:
+        session = _understood(raw)
+        if _is_untold(session, events):
+            to_tell.append(f"session {_place(raw)}")
+        elif _is_live(raw, session):
+            to_end.append(f"session {_place(raw)}")
     leaving = (each for each in pods if _is_leaving(parse_pod(each)))
-    to_end = (*(f"session {_place(each)}" for each in live), *(f"pod {_place(each)}" for each in leaving))
-    return Left(to_end, tuple(f"session {_place(each)}" for each in untold))
+    return Left((*to_end, *(f"pod {_place(each)}" for each in leaving)), tuple(to_tell))
 
 
-def _is_untold(raw: Json, events: frozenset[EventType]) -> bool:
-    session = _understood(raw)
+def _is_untold(session: Session | None, events: frozenset[EventType]) -> bool:
     if session is None or not session.is_finished:
         return False
     return not events.isdisjoint(notify.recorded_as_pending(session.status))
 
 
-def _is_live(raw: Json) -> bool:
-    known, session = parse_metadata(raw), _understood(raw)
+def _is_live(raw: Json, session: Session | None) -> bool:
+    known = parse_metadata(raw)
     if session is None:
         return known.is_held  # nothing can be recorded of it: it is over when it is let go
     return not session.is_finished or (known.is_deleting and known.is_held)
