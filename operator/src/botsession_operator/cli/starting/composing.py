@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from botsession_contract.names import API_VERSION, KIND
 from botsession_operator.cli.exits import Exit, Problem
-from botsession_operator.cli.starting.meeting import BY_ITSELF, Meeting, expose, flag, transport
+from botsession_operator.cli.starting.meeting import BY_ITSELF, Meeting, expose, flag, transport, written
 
 Json = dict[str, Any]
 _LAST_PART: Final = re.compile(r"(?:.*/)?([^:@/]+)")
@@ -47,15 +47,15 @@ def compose(name: str | None, wishes: Wishes) -> Json:
         raise Problem(Exit.REFUSED, "name either the bot's --target or a --command")
     if wishes.command and wishes.meeting.transport:
         raise Problem(Exit.REFUSED, "--transport needs a --target, because a --command gets no runner arguments")
-    spec: Json = {
-        "bot": _bot(wishes),
-        "expose": expose(wishes.meeting),
-        "maxSessionDuration": wishes.max_duration,
-        "idleTimeout": wishes.idle_timeout,
-        "shutdown": {"farewell": wishes.farewell} if wishes.farewell else None,
-    }
+    spec = written(
+        bot=_bot(wishes),
+        expose=expose(wishes.meeting),
+        maxSessionDuration=wishes.max_duration,
+        idleTimeout=wishes.idle_timeout,
+        shutdown={"farewell": wishes.farewell} if wishes.farewell else None,
+    )
     named = {"name": name} if name else {"generateName": f"{stem(wishes.image)}-"}
-    return {"apiVersion": API_VERSION, "kind": KIND, "metadata": named, "spec": _written(spec)}
+    return {"apiVersion": API_VERSION, "kind": KIND, "metadata": named, "spec": spec}
 
 
 def pairs(given: tuple[str, ...], option: str) -> dict[str, str]:
@@ -84,17 +84,15 @@ def _options(wishes: Wishes | Meeting) -> Iterator[str]:
 
 def _bot(wishes: Wishes) -> Json:
     env = [{"name": key, "value": value} for key, value in pairs(wishes.env, "--env").items()]
-    return _written(
-        {
-            "image": wishes.image,
-            "target": wishes.target,
-            "command": _words(wishes.command),
-            "python": wishes.python,
-            "body": _body(wishes.body),
-            "transport": transport(wishes.meeting),
-            "env": env,
-            "envFrom": [{"secretRef": {"name": secret}} for secret in wishes.env_from_secret],
-        }
+    return written(
+        image=wishes.image,
+        target=wishes.target,
+        command=_words(wishes.command),
+        python=wishes.python,
+        body=_body(wishes.body),
+        transport=transport(wishes.meeting),
+        env=env,
+        envFrom=[{"secretRef": {"name": secret}} for secret in wishes.env_from_secret],
     )
 
 
@@ -114,8 +112,3 @@ def _words(command: str | None) -> list[str]:
         return shlex.split(command or "")
     except ValueError as exc:
         raise Problem(Exit.REFUSED, f"--command {command!r} is not a command line: {exc}") from exc
-
-
-def _written(members: Json) -> Json:
-    """Leave out what was not given."""
-    return {key: value for key, value in members.items() if value not in (None, [])}

@@ -66,7 +66,7 @@ def transport(meeting: Meeting) -> Json | None:
         return None
     if missing := [flag(name) for name in NEEDS.get(meeting.transport, ()) if not getattr(meeting, name)]:
         raise Problem(Exit.REFUSED, f"--transport {meeting.transport} needs {_listed(missing, 'and')} too")
-    return _written(
+    return written(
         type=str(meeting.transport),
         roomUrl=meeting.room_url,
         url=meeting.url,
@@ -75,7 +75,7 @@ def transport(meeting: Meeting) -> Json | None:
         vonageSessionId=meeting.vonage_session_id,
         token=_token(meeting.token_secret),
         provider=meeting.provider and str(meeting.provider),
-        iceServers=[{"urls": [url]} for url in meeting.ice_server] or None,
+        iceServers=[{"urls": [url]} for url in meeting.ice_server],
     )
 
 
@@ -88,7 +88,12 @@ def expose(meeting: Meeting) -> Json | None:
         return None
     if meeting.transport in LISTENING and said not in ([], ["port"]):
         raise Problem(Exit.REFUSED, f"leave out {flag(said[-1])}, which follows from --transport {meeting.transport}")
-    return _written(port=meeting.port, protocol=meeting.protocol and str(meeting.protocol), path=meeting.path)
+    return written(port=meeting.port, protocol=meeting.protocol and str(meeting.protocol), path=meeting.path)
+
+
+def written(**members: Any) -> Json:
+    """Leave out what was not given."""
+    return {key: value for key, value in members.items() if value not in (None, [])}
 
 
 def flag(name: str) -> str:
@@ -111,8 +116,3 @@ def _token(named: str | None) -> Json | None:
 
 def _listed(names: Sequence[str], last: str) -> str:
     return f" {last} ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-
-
-def _written(**members: Any) -> Json:
-    """Leave out what was not given."""
-    return {key: value for key, value in members.items() if value is not None}

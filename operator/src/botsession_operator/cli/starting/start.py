@@ -65,11 +65,34 @@ def start(
     With --wait the exit code is 1 where the pipeline never started, and the reason is told. `--dry-run client -o yaml`
     prints the manifest that the options make.
     """
-    rooms = (room_url, url, room_name, application_id, vonage_session_id, token_secret)
-    server = (provider, tuple(ice_server or ()), expose, port, protocol, path)
-    texts = (tuple(env or ()), tuple(env_from_secret or ()))
-    limits = (max_duration, idle_timeout, farewell)
-    wishes = Wishes(image, target, command, body, *texts, *limits, python, Meeting(transport, *rooms, *server))
+    meeting = Meeting(
+        transport=transport,
+        room_url=room_url,
+        url=url,
+        room_name=room_name,
+        application_id=application_id,
+        vonage_session_id=vonage_session_id,
+        token_secret=token_secret,
+        provider=provider,
+        ice_server=tuple(ice_server or ()),
+        expose=expose,
+        port=port,
+        protocol=protocol,
+        path=path,
+    )
+    wishes = Wishes(
+        image=image,
+        target=target,
+        command=command,
+        body=body,
+        env=tuple(env or ()),
+        env_from_secret=tuple(env_from_secret or ()),
+        max_duration=max_duration,
+        idle_timeout=idle_timeout,
+        farewell=farewell,
+        python=python,
+        meeting=meeting,
+    )
     manifest = _labelled(_from_file(file, name, wishes) if file else compose(name, wishes), tuple(label or ()))
     if dry_run is DryRun.CLIENT:
         _check(manifest, namespace, output)
