@@ -57,7 +57,9 @@ class Browser:
     async def __aexit__(self, *exc: object) -> None:
         await self._peer.close()
         if self._listening:
-            await self._listening
+            # Not awaited for its own end: a track that is closed while the connection is still being made never ends.
+            self._listening.cancel()
+            await asyncio.wait([self._listening])
 
     async def offer(self, **more: Any) -> int:
         """Offer a connection, and take the answer; give the answer's status."""
