@@ -76,6 +76,10 @@ class Terminal:
         """Type something."""
         os.write(self._master, keys.encode())
 
+    def terminate(self) -> None:
+        """Send the program what `kill` sends."""
+        self._process.terminate()
+
     def until(self, holds: Callable[[list[str]], object]) -> list[str]:
         """Look until something holds of the lines, and give them; fail where it never does."""
         self._watch(lambda: holds(self.lines))

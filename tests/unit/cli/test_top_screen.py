@@ -1,5 +1,6 @@
 """`botsession top` as it is watched: on a terminal, over an API server of the test's own."""
 
+import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -72,6 +73,13 @@ def test_time_that_is_left_counts_down_without_asking_anew(server: ApiServer, ku
 def test_key_that_ends_it_leaves_the_terminal_as_it_was(key: str, code: Exit, top: Terminal) -> None:
     top.press(key)
     assert top.end() == code
+    assert top.lines == [PROMPT]
+    assert (top.screen.is_alternate, top.screen.cursor.hidden, top.is_as_it_was) == (False, False, True)
+
+
+def test_somebody_who_terminates_it_finds_the_terminal_as_it_was(top: Terminal) -> None:
+    top.terminate()
+    assert top.end() == 128 + signal.SIGTERM
     assert top.lines == [PROMPT]
     assert (top.screen.is_alternate, top.screen.cursor.hidden, top.is_as_it_was) == (False, False, True)
 

@@ -2,12 +2,14 @@
 
 import os
 import select
+import signal
 import sys
 import termios
 import time
 import tty
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 #: Waits at most so many seconds for keys, and gives them; none without a terminal.
 Wait = Callable[[float], str]
@@ -15,18 +17,28 @@ Wait = Callable[[float], str]
 
 @contextmanager
 def pressed() -> Iterator[Wait]:
-    """Hear keys without Return, and do not show them; the terminal is then as it was. Ctrl-C stays what it is."""
+    """Hear keys without Return, and do not show them; the terminal is then as it was, after a SIGTERM too.
+
+    Ctrl-C stays what it is.
+    """
     if not sys.stdin.isatty():
         yield _nobody
         return
     keyboard = sys.stdin.fileno()
     before = termios.tcgetattr(keyboard)
+    handler = signal.signal(signal.SIGTERM, _leave)
     tty.setcbreak(keyboard)
     try:
         yield lambda seconds: _wait(keyboard, seconds)
     finally:
         # What was typed and not read is dropped: it was not meant for the shell.
         termios.tcsetattr(keyboard, termios.TCSAFLUSH, before)
+        signal.signal(signal.SIGTERM, handler)
+
+
+def _leave(number: int, _frame: object) -> NoReturn:
+    """Leave as a shell would say that a signal ended it, but by way of what has to be put back."""
+    raise SystemExit(128 + number)
 
 
 def _wait(keyboard: int, seconds: float) -> str:
