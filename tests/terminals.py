@@ -23,6 +23,8 @@ PATIENCE_SECONDS: Final = 60
 TICK_SECONDS: Final = 0.1
 #: Private mode of xterm: another screen, from which one comes back to what was there before.
 ALTERNATE: Final = 1049
+#: A title for the window, which no program here gives it.
+END: Final = "the end"
 #: Makes the pseudo-terminal the one that Ctrl-C comes from, as a shell does, and runs Python code.
 _START: Final = (
     "import fcntl, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); sys.argv = sys.argv[1:]; exec(sys.argv[0])"
@@ -88,8 +90,9 @@ class Terminal:
     def end(self) -> int:
         """Look until the program has ended and at what it left; give its exit code."""
         self._watch(lambda: self._process.poll() is not None)
-        while self._look(0):
-            pass
+        # The kernel hands on later what was written to a terminal, in its order: behind this there is nothing more.
+        os.write(self._slave, f"\x1b]2;{END}\x07".encode())
+        self._watch(lambda: self.screen.title == END)
         return self._process.wait()
 
     @property
@@ -101,13 +104,12 @@ class Terminal:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not holds():
             assert time.monotonic() < deadline, "\n".join(["the screen is still this:", *self.lines])
-            self._look(TICK_SECONDS)
+            self._look()
 
-    def _look(self, seconds: float) -> bool:
-        ready, _, _ = select.select([self._master], [], [], seconds)
+    def _look(self) -> None:
+        ready, _, _ = select.select([self._master], [], [], TICK_SECONDS)
         if ready:
             self._stream.feed(os.read(self._master, 65536))
-        return bool(ready)
 
 
 @contextmanager
