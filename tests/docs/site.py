@@ -17,7 +17,7 @@ def build(folder: Path, config: Path = ROOT / "mkdocs.yml") -> "subprocess.Compl
     """Build the site as `make docs` does: what MkDocs warns of fails it."""
     command = [sys.executable, "-m", "mkdocs", "build", "--strict"]
     command += ["--config-file", str(config), "--site-dir", str(folder)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 class _Quiet(SimpleHTTPRequestHandler):
