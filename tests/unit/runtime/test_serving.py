@@ -1,28 +1,25 @@
-"""Which programs are servers."""
+"""Which programs are servers. Each is a process of its own: this one may have sockets that another test has opened."""
 
-import socket
-from pathlib import Path
+import subprocess
+import sys
 
 import pytest
 
-from botsession_runtime.hook import serving
-from botsession_runtime.hook.serving import is_serving
+#: Tells whether a program is one, at the end of what makes it so.
+TELL = "from botsession_runtime.hook import serving; print(serving.is_serving())"
+LISTEN = "import socket; listening = socket.create_server(('127.0.0.1', 0))"
+CONNECT = f"{LISTEN}; ours, theirs = socket.create_connection(listening.getsockname()), listening.accept()"
+NO_TABLES = "import pathlib; from botsession_runtime.hook import serving; serving.TABLES = (pathlib.Path('/nowhere'),)"
 
 
-def test_program_that_waits_for_callers_is_a_server() -> None:
-    with socket.create_server(("127.0.0.1", 0)):
-        assert is_serving()
-
-
-def test_program_that_is_connected_somewhere_is_none() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        ours = socket.create_connection(listening.getsockname())
-        theirs, _ = listening.accept()
-    with ours, theirs:
-        assert not is_serving()
-
-
-def test_kernel_that_does_not_tell_is_not_guessed_at(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(serving, "TABLES", (tmp_path / "tcp",))
-    with socket.create_server(("127.0.0.1", 0)):
-        assert not is_serving()
+@pytest.mark.parametrize(
+    ("program", "is_server"),
+    [
+        pytest.param(LISTEN, True, id="one that waits for callers"),
+        pytest.param(f"{CONNECT}; listening.close()", False, id="one that is connected somewhere"),
+        pytest.param(f"{LISTEN}; {NO_TABLES}", False, id="one whose kernel does not tell is not guessed at"),
+    ],
+)
+def test_program_that_waits_for_callers_is_a_server(program: str, is_server: bool) -> None:
+    told = subprocess.run([sys.executable, "-c", f"{program}; {TELL}"], capture_output=True, text=True, check=True)
+    assert told.stdout == f"{is_server}\n"
