@@ -62,6 +62,12 @@ def registry() -> CollectorRegistry:
     return CollectorRegistry()
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have nobody taken for silent because this process was not let run for two seconds."""
+    monkeypatch.setattr(control_module, "TIMEOUT", aiohttp.ClientTimeout(total=90.0))
+
+
 @pytest.fixture
 async def control(registry: CollectorRegistry) -> AsyncIterator[HttpControl]:
     async with aiohttp.ClientSession() as session:

@@ -2,9 +2,11 @@
 
 import asyncio
 
+import pytest
 from aiohttp import web
 from pytest_aiohttp.plugin import AiohttpServer
 
+from botsession_runtime import poke
 from botsession_runtime.poke import Poker
 
 
@@ -21,6 +23,12 @@ class Operator:
         self.asked.set()
         await self.may_answer.wait()
         return web.Response(status=202)
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no poke given up because this process was not let run for a second."""
+    monkeypatch.setattr(poke, "POKE_SECONDS", 3600.0)
 
 
 async def poker_and(operator: Operator, aiohttp_server: AiohttpServer) -> Poker:
