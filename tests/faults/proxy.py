@@ -19,6 +19,7 @@ import aiohttp
 from aiohttp import web
 
 from tests.faults.network import Upstream
+from tests.ports import free_port
 
 #: Of one connection only, so they are not handed on.
 HOP_BY_HOP: Final = frozenset({"connection", "host", "transfer-encoding", "content-length", "keep-alive"})
@@ -89,7 +90,8 @@ class Proxy:
 
     def __init__(self, upstream: Upstream, listen: str, server: ssl.SSLContext | None) -> None:
         self.host = listen
-        self.port = 0
+        # One that stays its own while nobody listens: the kernel gives it to no connection meanwhile.
+        self.port = free_port()
         self._upstream = upstream
         self._server = server
         self._faults: list[Fault] = []
@@ -99,7 +101,7 @@ class Proxy:
         self._thread = threading.Thread(target=self._loop.run_forever, name="fault-proxy", daemon=True)
 
     def start(self) -> None:
-        """Listen, on a port of its own."""
+        """Listen."""
         self._thread.start()
         self._run(self._start())
 
@@ -151,7 +153,6 @@ class Proxy:
     async def _listen(self) -> None:
         site = web.TCPSite(self._runner, self.host, self.port, ssl_context=self._server, reuse_address=True)
         await site.start()
-        self.port = self._runner.addresses[0][1]
         self._site = site
 
     async def _close(self) -> None:
