@@ -25,10 +25,15 @@ TICK_SECONDS: Final = 0.1
 ALTERNATE: Final = 1049
 #: A title for the window, which no program here gives it.
 END: Final = "the end"
-#: Makes the pseudo-terminal the one that Ctrl-C comes from, as a shell does, and runs Python code.
-_START: Final = (
-    "import fcntl, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); sys.argv = sys.argv[1:]; exec(sys.argv[0])"
-)
+#: Makes the pseudo-terminal the one that Ctrl-C comes from, as a shell does, and runs Python code. Whoever is run in
+#: the background by a shell ignores Ctrl-C, and so would what these tests start.
+_START: Final = """
+import fcntl, signal, sys, termios
+signal.signal(signal.SIGINT, signal.default_int_handler)
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+sys.argv = sys.argv[1:]
+exec(sys.argv[0])
+"""
 
 
 Settings = list[Any]
