@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -39,6 +40,8 @@ GRACE: Final = {
 }
 #: Always the same ones; a story that ever failed is told again in test_crash.
 RUNS: Final = 2000
+#: They take half a minute of a processor that may have other work too.
+pytestmark = pytest.mark.timeout(1800, func_only=True)
 #: An ending on a dead node, asked for every two seconds: the ladder, the pod's grace, and both margins.
 MOST_LOOKS: Final = 100
 
