@@ -13,7 +13,8 @@ async def bot(runner_args):
     own = {"end": "EndWorkerFrame", "cancel": "CancelWorkerFrame"}.get(how)
     frame_class = getattr(frames, own) if own else None
     last = PassThrough()
-    worker = make_worker(last, idle_timeout_secs=0.2 if how == "idle" else None)
+    # Up to Pipecat 1.10 it runs while the pipeline starts, and must not strike then.
+    worker = make_worker(last, idle_timeout_secs=1.0 if how == "idle" else None)
 
     @worker.event_handler("on_pipeline_started")
     async def end(worker, frame):

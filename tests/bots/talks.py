@@ -50,6 +50,8 @@ async def converse(voice, body):
         kind = getattr(frames, name, GameMoveFrame)
         await voice.push_frame(kind("hello", "caller", "now") if "Transcription" in name else kind())
         await asyncio.sleep(0.1)
+    # The hook tells of activity up to half a second later; the loop keeps the order of the two.
+    await asyncio.sleep(0.6)
     print("fell silent", flush=True)
 
 

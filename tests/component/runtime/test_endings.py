@@ -96,7 +96,7 @@ async def test_immediate_after_graceful_does_not_wait_for_the_grace_period(tmp_p
 @every_pipecat
 @fact("on SIGTERM, a bot drains as `Evicted`")
 async def test_sigterm_is_an_eviction_and_drains(tmp_path: Path) -> None:
-    async with supervised(tmp_path, "quiet.py") as session:
+    async with supervised(tmp_path, "quiet.py", termination_grace_seconds=PATIENCE) as session:
         await session.running()
         session.terminate()
         report = await session.report()
@@ -247,7 +247,8 @@ async def test_sigterm_and_backstop_end_a_session_each_in_its_way(tmp_path: Path
     now = Shutdown(Mode.IMMEDIATE, 0, PATIENCE)
     for name, overrides in (("evicted", Overrides(evicted=now)), ("max_duration", Overrides(max_duration=now))):
         (folder := tmp_path / name).mkdir()
-        async with supervised(folder, "quiet.py", overrides=overrides) as session:
+        ample = {"overrides": overrides, "termination_grace_seconds": PATIENCE}
+        async with supervised(folder, "quiet.py", **ample) as session:
             await session.running()
             await _strike(session, name)
             report = await session.report()

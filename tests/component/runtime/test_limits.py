@@ -88,7 +88,7 @@ async def test_zero_switches_the_bots_own_idle_timeout_off(tmp_path: Path) -> No
 
 
 async def test_bots_own_idle_timeout_stays_where_the_spec_is_silent(tmp_path: Path) -> None:
-    async with talks(tmp_path, idle(None), own_idle=0.3) as session:
+    async with talks(tmp_path, idle(None), own_idle=1.0) as session:
         report = await session.report()
     assert (report.reason, report.ending) == (Reason.IDLE_TIMEOUT, None)
 
