@@ -3,42 +3,33 @@
 import asyncio
 import contextlib
 import os
+from collections.abc import Callable
 
-#: How long a dump may hold up the SIGKILL, in seconds…
-DUMP_SECONDS = 0.5
-#: …and the silence that tells that it is complete: faulthandler writes no end mark.
-QUIET_SECONDS = 0.05
-
-
-async def read_dump(pipe: int) -> str:
-    """Read what arrives until it stops arriving; an empty string when nothing does."""
-    loop = asyncio.get_running_loop()
-    dump = Dump(pipe)
-    loop.add_reader(pipe, dump.take)
-    wait = DUMP_SECONDS
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(DUMP_SECONDS):
-            while True:
-                await asyncio.wait_for(dump.arrived.wait(), wait)
-                dump.arrived.clear()
-                wait = QUIET_SECONDS
-    loop.remove_reader(pipe)
-    return dump.content.decode(errors="replace")
+#: How often a dump that is not complete is waited for, and how long each time, in seconds: half a second holds up the
+#: SIGKILL. It is looked that often, however long that takes: a machine that stands still lets nobody write meanwhile.
+MOST_LOOKS = 25
+LOOK_SECONDS = 0.02
 
 
-class Dump:
-    """What has arrived so far."""
+async def read_dump(pipe: int, is_under_way: Callable[[], bool]) -> str:
+    """Read a dump to its end; an empty string when there is none.
 
-    def __init__(self, pipe: int) -> None:
-        self.content = bytearray()
-        self.arrived = asyncio.Event()
-        self._pipe = pipe
+    Faulthandler writes no end mark, so the kernel is asked whether the process is at it still: `is_under_way`.
+    """
+    dump = b""
+    for _ in range(MOST_LOOKS):
+        is_writing = is_under_way()  # asked first: whoever has ended before has nothing to write after the look
+        arrived = _what_is_there(pipe)
+        if dump and not arrived and not is_writing:
+            break
+        dump += arrived
+        await asyncio.sleep(LOOK_SECONDS)
+    return dump.decode(errors="replace")
 
-    def take(self) -> None:
-        """Read what is there. At the end of the file there is nothing, for ever: the caller's bound ends it."""
-        with contextlib.suppress(BlockingIOError):
-            chunk = os.read(self._pipe, 65536)
-            self.content += chunk
-            if not chunk:
-                asyncio.get_running_loop().remove_reader(self._pipe)
-        self.arrived.set()
+
+def _what_is_there(pipe: int) -> bytes:
+    arrived = b""
+    with contextlib.suppress(BlockingIOError):
+        while chunk := os.read(pipe, 65536):
+            arrived += chunk
+    return arrived

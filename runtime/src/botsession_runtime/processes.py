@@ -45,6 +45,16 @@ def signal_one(pid: int, number: int) -> bool:
     return True
 
 
+def is_at_signal(pid: int, number: int) -> bool:
+    """Tell whether a signal waits for a process, or is being handled: its first thread has it blocked meanwhile."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+    masks = (line.split()[1] for line in status.splitlines() if line.startswith(("ShdPnd:", "SigBlk:")))
+    return any(int(mask, 16) >> (number - 1) & 1 for mask in masks)
+
+
 def children() -> list[int]:
     """List our direct children: with the bot gone, the orphans that it left in sessions of their own too."""
     own = os.getpid()

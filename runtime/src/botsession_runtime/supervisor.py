@@ -13,6 +13,7 @@ import socket
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,8 @@ class Supervisor:
         self._loop = asyncio.get_running_loop()
         self._gone = asyncio.Event()
         self._child_died = asyncio.Event()
+        #: Two at once would share one pipe, and each have half of what comes.
+        self._one_look = asyncio.Lock()
         self._poker = Poker(self.launch.poke_url)
         self._watch()
         runner = web.AppRunner(
@@ -339,9 +342,10 @@ class Supervisor:
     async def _look(self) -> None:
         """Find the line that blocks the bot, and leave its stacks in the log."""
         dumpable = self.facts.dumpable
-        if dumpable is None or not processes.signal_one(dumpable.pid, dumpable.signal):
-            return
-        dump = await read_dump(self.bot.stacks)
+        async with self._one_look:
+            if dumpable is None or not processes.signal_one(dumpable.pid, dumpable.signal):
+                return
+            dump = await read_dump(self.bot.stacks, partial(processes.is_at_signal, dumpable.pid, dumpable.signal))
         if dump:
             logger.info("stacks of the bot before it is stopped:\n{}", dump)
         blocked_at = stacks.blocking_line(dump, dumpable.thread)
