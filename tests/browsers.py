@@ -1,4 +1,4 @@
-"""A WebRTC client, as a browser is one: it offers a connection, speaks a tone and listens."""
+"""A WebRTC client, as a browser is one: it offers a connection, listens, and answers with a tone."""
 
 import asyncio
 import fractions
@@ -11,15 +11,17 @@ from aiortc.mediastreams import MediaStreamError
 from av import AudioFrame
 from av.audio.resampler import AudioResampler
 
-from tests.tones import tone
+from tests.tones import loudness, tone
 
 RATE = 48000
 #: A frame of 20 ms, as WebRTC sends them.
 SAMPLES = RATE // 50
+#: What is louder is no silence.
+LOUD = 3000
 
 
 class ToneTrack(MediaStreamTrack):
-    """A microphone that hears a tone for a while, and nothing after that."""
+    """A microphone that hears nothing until it is told to, a tone for a while then, and nothing after that."""
 
     kind = "audio"
 
@@ -27,11 +29,17 @@ class ToneTrack(MediaStreamTrack):
         super().__init__()
         self._sound = tone(seconds, RATE)
         self._sent = 0
+        self._begun_at: int | None = None
+
+    def begin(self) -> None:
+        """Hear the tone from now on."""
+        if self._begun_at is None:
+            self._begun_at = self._sent
 
     async def recv(self) -> AudioFrame:
         """Give the next frame when it is due."""
         await asyncio.sleep(SAMPLES / RATE)
-        start = self._sent * 2
+        start = len(self._sound) if self._begun_at is None else (self._sent - self._begun_at) * 2
         samples = np.frombuffer(self._sound[start : start + SAMPLES * 2].ljust(SAMPLES * 2, b"\0"), dtype=np.int16)
         frame = AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="mono")
         frame.sample_rate, frame.pts, frame.time_base = RATE, self._sent, fractions.Fraction(1, RATE)
@@ -40,12 +48,13 @@ class ToneTrack(MediaStreamTrack):
 
 
 class Browser:
-    """One client; use it as a context."""
+    """One client, which speaks when it is spoken to; use it as a context."""
 
     def __init__(self, url: str, seconds: float = 10.0) -> None:
         self._url = f"{url}/api/offer"
         self._peer = RTCPeerConnection()
-        self._peer.addTrack(ToneTrack(seconds))
+        self._voice = ToneTrack(seconds)
+        self._peer.addTrack(self._voice)
         self._heard = b""
         self._listening: asyncio.Task[None] | None = None
         self.pc_id: str | None = None
@@ -63,15 +72,19 @@ class Browser:
 
     async def offer(self, **more: Any) -> int:
         """Offer a connection, and take the answer; give the answer's status."""
+        status, answer = await self.ask(**more)
+        if answer:
+            self.pc_id = answer["pc_id"]
+            await self._peer.setRemoteDescription(RTCSessionDescription(answer["sdp"], answer["type"]))
+        return status
+
+    async def ask(self, **more: Any) -> tuple[int, dict[str, Any] | None]:
+        """Offer a connection; give the answer and its status. Nothing is connected while the answer is not taken."""
         await self._peer.setLocalDescription(await self._peer.createOffer())
         mine = self._peer.localDescription
         body: dict[str, Any] = {"sdp": mine.sdp, "type": mine.type, "pc_id": self.pc_id, **more}
         async with aiohttp.ClientSession() as http, http.post(self._url, json=body) as response:
-            if response.status == 200:
-                answer = await response.json()
-                self.pc_id = answer["pc_id"]
-                await self._peer.setRemoteDescription(RTCSessionDescription(answer["sdp"], answer["type"]))
-            return response.status
+            return response.status, await response.json() if response.status == 200 else None
 
     async def tell_candidates(self, pc_id: str | None) -> int:
         """Tell of more addresses, of which there are none; give the answer's status."""
@@ -91,6 +104,9 @@ class Browser:
         try:
             while True:
                 for frame in resampler.resample(await track.recv()):
-                    self._heard += frame.to_ndarray().tobytes()
+                    sound = frame.to_ndarray().tobytes()
+                    self._heard += sound
+                    if loudness(sound) > LOUD:
+                        self._voice.begin()
         except MediaStreamError:
             return  # the other side has hung up

@@ -91,7 +91,8 @@ async def test_client_who_hangs_up_has_disconnected(tmp_path: Path) -> None:
 async def test_client_who_gives_up_while_being_connected_has_not_come(tmp_path: Path) -> None:
     async with line(tmp_path, body={}, limits=SessionLimits(join_timeout_seconds=3600.0)) as session:
         async with Browser(address(session)) as browser:
-            assert await browser.offer() == 200
+            status, _ = await browser.ask()
+        assert status == 200
         await session.running()
         await session.patch(SessionPatch(limits=SessionLimits(join_timeout_seconds=0.1)))
         report = await session.report()
