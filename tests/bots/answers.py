@@ -1,6 +1,7 @@
 """A bot that is given its transport: it greets whoever comes with a tone, and listens.
 
-`body`: {"hangs_up": after so many seconds of sound from the caller, "delay": seconds before it makes its pipeline}
+`body`: {"hangs_up": after so many seconds of sound from the caller, "goodbye": true to say a word before that, "delay":
+seconds before it makes its pipeline}
 """
 
 import array
@@ -82,6 +83,8 @@ async def bot(runner_args):
     print(f"call {kind} {data}", flush=True)
 
     async def enough():
+        if body.get("goodbye"):
+            await worker.queue_frame(TTSSpeakFrame("goodbye"))
         if "hangs_up" in body:
             await worker.queue_frame(EndFrame(reason="heard enough"))
 

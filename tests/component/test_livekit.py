@@ -66,25 +66,27 @@ def token(identity: str) -> str:
 
 @asynccontextmanager
 async def participant(url: str) -> AsyncIterator["asyncio.Future[int]"]:
-    """Be in the room and speak; give how loud the first sound is that is heard there."""
+    """Be in the room, and speak to whoever can be heard; give how loud the first sound is that is heard there.
+
+    A bot greets who comes into its room, who may not have been put through to its voice by then.
+    """
     room, heard = rtc.Room(), asyncio.get_running_loop().create_future()
-    listening: list[asyncio.Task[None]] = []
+    source = rtc.AudioSource(RATE, 1)
+    tasks: list[asyncio.Task[None]] = []
 
     @room.on("track_subscribed")
     def subscribed(track: rtc.Track, *_: object) -> None:
-        listening.append(asyncio.create_task(listen(rtc.AudioStream(track), heard)))
+        tasks.extend(map(asyncio.create_task, (listen(rtc.AudioStream(track), heard), speak(source))))
 
     await room.connect(url, token("caller"))
-    source = rtc.AudioSource(RATE, 1)
     await room.local_participant.publish_track(rtc.LocalAudioTrack.create_audio_track("voice", source))
-    speaking = asyncio.create_task(speak(source))
     try:
         yield heard
     finally:
-        for task in (speaking, *listening):
-            task.cancel()
-        await asyncio.gather(speaking, *listening, return_exceptions=True)
         await room.disconnect()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def speak(source: rtc.AudioSource) -> None:
@@ -103,7 +105,7 @@ async def listen(stream: rtc.AudioStream, heard: "asyncio.Future[int]") -> None:
 
 async def test_bot_joins_its_room_and_both_sides_hear_each_other(tmp_path: Path, url: str) -> None:
     transport = Transport(TransportType.LIVEKIT, room_name=ROOM, url=url)
-    session = supervised(tmp_path, "answers.py", transport=transport, body={"hangs_up": 1.0})
+    session = supervised(tmp_path, "answers.py", transport=transport, body={"hangs_up": 1.0, "goodbye": True})
     session.env["BOTSESSION_TOKEN"] = token("bot")
     async with session:
         await session.running()
