@@ -5,11 +5,13 @@ Twilio: https://www.twilio.com/docs/voice/media-streams/websocket-messages
 
 import base64
 import json
+from contextlib import suppress
 from typing import Any, Final
 
 from pipecat.audio.resamplers.soxr_resampler import SOXRAudioResampler
 from pipecat.audio.utils import pcm_to_ulaw, ulaw_to_pcm
 from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosedOK
 
 from botsession_contract.transports import TelephonyProvider
 from tests.tones import RATE
@@ -98,11 +100,12 @@ class Telephone:
             await self._send(message)
 
     async def say(self, sound: bytes) -> None:
-        """Speak: 16-bit samples go in frames of 20 ms."""
+        """Speak: 16-bit samples go in frames of 20 ms. A bot that has heard enough may hang up meanwhile."""
         line = sound if self._is_linear else await pcm_to_ulaw(sound, RATE, RATE, SOXRAudioResampler())
         size = FRAME_BYTES * (2 if self._is_linear else 1)
-        for start in range(0, len(line), size):
-            await self._media(line[start : start + size])
+        with suppress(ConnectionClosedOK):
+            for start in range(0, len(line), size):
+                await self._media(line[start : start + size])
 
     async def listen(self) -> bytes:
         """Give what is heard until the bot hangs up, as 16-bit samples."""
