@@ -23,19 +23,19 @@ GREETING_SECS = 10.0  # long enough for the whole greeting on any machine
 # Queues a farewell from outside the bot, as an operator with a time limit would.
 FAREWELL_HOOK = """
 import asyncio
-from pipecat.frames.frames import ClientConnectedFrame, EndFrame, TTSSpeakFrame
+from pipecat.frames.frames import BotStoppedSpeakingFrame, EndFrame, TTSSpeakFrame
 from pipecat.observers.base_observer import BaseObserver, FramePushed
 from pipecat.pipeline.worker import PipelineWorker
 from pipecat.workers.runner import WorkerRunner
 
-class EndSoonAfterConnect(BaseObserver):
+class EndSoonAfterGreeting(BaseObserver):
     def __init__(self, worker: PipelineWorker) -> None:
         super().__init__()
         self.worker = worker
         self.ending: asyncio.Task[None] | None = None
 
     async def on_push_frame(self, data: FramePushed) -> None:
-        if isinstance(data.frame, ClientConnectedFrame) and self.ending is None:
+        if isinstance(data.frame, BotStoppedSpeakingFrame) and self.ending is None:
             self.ending = asyncio.create_task(self.end())
 
     async def end(self) -> None:
@@ -47,7 +47,7 @@ async def setup_worker_runner(runner: WorkerRunner) -> None:
     pass
 
 async def setup_pipeline_worker(worker: PipelineWorker) -> None:
-    worker.add_observer(EndSoonAfterConnect(worker))
+    worker.add_observer(EndSoonAfterGreeting(worker))
 
     @worker.event_handler("on_pipeline_finished")
     async def on_pipeline_finished(_worker, frame) -> None:
