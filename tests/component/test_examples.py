@@ -38,6 +38,8 @@ class Run:
     process: asyncio.subprocess.Process
     folder: Path
     output: str = ""
+    #: Where it is none that the run has started.
+    caller: asyncio.subprocess.Process | None = None
 
     async def until(self, text: str) -> None:
         """Read the timeline until it says this."""
@@ -51,6 +53,8 @@ class Run:
         """Wait for the end of it all, and give what was recorded."""
         async with asyncio.timeout(PATIENCE):
             rest, _ = await self.process.communicate()
+            if self.caller:
+                await self.caller.wait()
         self.output += rest.decode()
         found = [*self.folder.glob("*.report.json")]
         assert len(found) == 1, self.output
@@ -76,29 +80,59 @@ Start = Callable[..., Awaitable[Run]]
 
 
 @pytest.fixture
-async def start(tmp_path: Path) -> AsyncIterator[Start]:
-    """Give what runs an example's manifest, with a caller who does as the options of client.py say."""
+async def running() -> AsyncIterator[list[asyncio.subprocess.Process]]:
+    """Give where to put what must not outlive the test."""
     running: list[asyncio.subprocess.Process] = []
-
-    async def run_example(manifest: str, *options: str, **env: str) -> Run:
-        port = free_port()
-        call = [sys.executable, CALLER, f"--url=ws://127.0.0.1:{port}", f"--transcript={tmp_path / 'transcript.json'}"]
-        caller = shlex.join(map(str, [*call, "--timeout=90", "--json", *options]))
-        process = await asyncio.create_subprocess_exec(
-            *(BOTSESSION, "run", EXAMPLES / manifest, "--output", tmp_path, "--caller", caller),
-            env=os.environ | {"BOT_PORT": str(port)} | env,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,
-        )
-        running.append(process)
-        return Run(process, tmp_path)
-
-    yield run_example
+    yield running
     for process in running:
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+@pytest.fixture
+def start(tmp_path: Path, running: list[asyncio.subprocess.Process]) -> Start:
+    """Give what runs an example's manifest, with a caller who does as the options of client.py say."""
+
+    async def run_example(manifest: str, *options: str, **env: str) -> Run:
+        port = free_port()
+        caller = shlex.join(caller_of(port, tmp_path, *options))
+        running.append(await run_manifest(manifest, tmp_path, "--caller", caller, BOT_PORT=str(port), **env))
+        return Run(running[-1], tmp_path)
+
+    return run_example
+
+
+@pytest.fixture
+def start_called(tmp_path: Path, running: list[asyncio.subprocess.Process]) -> Start:
+    """Give the same with a caller who dials until the bot listens: no time of the session passes before the call."""
+
+    async def run_example(manifest: str, *options: str, **env: str) -> Run:
+        port = free_port()
+        command = caller_of(port, tmp_path, f"--connect-timeout={PATIENCE}", *options)
+        caller = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.DEVNULL)
+        running.append(caller)
+        running.append(await run_manifest(manifest, tmp_path, BOT_PORT=str(port), **env))
+        return Run(running[-1], tmp_path, caller=caller)
+
+    return run_example
+
+
+def caller_of(port: int, folder: Path, *options: str) -> list[str]:
+    """Give the command that calls."""
+    transcript = folder / "transcript.json"
+    call = (sys.executable, str(CALLER), f"--url=ws://127.0.0.1:{port}", f"--transcript={transcript}")
+    return [*call, "--timeout=90", "--json", *options]
+
+
+async def run_manifest(manifest: str, folder: Path, *options: str, **env: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *(BOTSESSION, "run", EXAMPLES / manifest, "--output", folder, *options),
+        env=os.environ | env,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        start_new_session=True,
+    )
 
 
 @asynccontextmanager
@@ -143,16 +177,16 @@ async def test_caller_who_has_gone_quiet_is_asked_and_then_let_go(start: Start) 
     assert report.ending.farewell is Farewell.SPOKEN
 
 
-async def test_time_limit_is_noticed_by_the_bot_and_then_kept_with_a_farewell(start: Start) -> None:
-    run = await start("time_limit/session.yaml")
+async def test_time_limit_is_noticed_by_the_bot_and_then_kept_with_a_farewell(start_called: Start) -> None:
+    run = await start_called("time_limit/session.yaml")
     report = await run.report()
     assert run.heard == ["hello", "our time is nearly over", "we have reached our time limit goodbye"]
     assert (report.reason, report.outcome) == (Reason.MAX_DURATION, Outcome.DRAINED)
     assert report.dangling_tasks == NOTHING_LEFT
 
 
-async def test_notice_that_is_not_needed_any_more_is_no_dangling_task(start: Start) -> None:
-    run = await start("time_limit/session.yaml", "--hang-up-after=2")
+async def test_notice_that_is_not_needed_any_more_is_no_dangling_task(start_called: Start) -> None:
+    run = await start_called("time_limit/session.yaml", "--hang-up-after=2")
     report = await run.report()
     assert (report.reason, report.dangling_tasks) == (Reason.CLIENT_DISCONNECTED, NOTHING_LEFT)
 

@@ -118,7 +118,8 @@ def subjects(output: str) -> Iterator[str]:
 
 
 async def test_session_that_reaches_its_limit_drains_and_succeeds(start: Start, manifest: Manifest) -> None:
-    run = await start(manifest(str(BOTS / "quiet.py"), maxSessionDuration="1s"))
+    # Long enough for the run to notice, before the end, that the pipeline runs.
+    run = await start(manifest(str(BOTS / "quiet.py"), maxSessionDuration="5s"))
     assert await run.exit_code() == 0
     assert list(subjects(run.output))[-5:] == ["Running", "Ending", "step", "frame", "Succeeded"]
     assert "MaxDuration / Drained" in run.output
