@@ -127,7 +127,7 @@ def caller_of(port: int, folder: Path, *options: str) -> list[str]:
 
 async def run_manifest(manifest: str, folder: Path, *options: str, **env: str) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
-        *(BOTSESSION, "run", EXAMPLES / manifest, "--output", folder, *options),
+        *map(str, (BOTSESSION, "run", EXAMPLES / manifest, "--output", folder, *options)),
         env=os.environ | env,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -241,7 +241,8 @@ async def test_transcript_is_saved_once_though_the_first_answer_of_the_store_is_
         report = await run.report()
     assert (report.reason, report.outcome) == (Reason.COMPLETED, Outcome.DRAINED)
     assert kept.turns() == [("assistant", "hello"), ("user", "goodbye"), ("assistant", "goodbye")]
-    assert kept.answers == [201, 412]
+    assert kept.answers[:2] == [201, 412]
+    assert kept.answers.count(201) == 1
 
 
 async def test_transcript_of_a_caller_who_hangs_up_is_saved_once(start: Start) -> None:
@@ -251,7 +252,7 @@ async def test_transcript_of_a_caller_who_hangs_up_is_saved_once(start: Start) -
         report = await run.report()
     assert (report.reason, report.outcome) == (Reason.CLIENT_DISCONNECTED, Outcome.CANCELLED)
     assert kept.turns() == [("assistant", "hello")]
-    assert kept.answers == [201]
+    assert kept.answers.count(201) == 1  # a bot whose machine stands still asks again, and is told that it is there
 
 
 # A bug that no example should have: a processor that keeps the EndFrame to itself.
@@ -286,4 +287,4 @@ async def test_transcript_of_a_pipeline_that_has_to_be_forced_is_saved_once(star
         report = await run.report()
     assert (report.reason, report.outcome) == (Reason.END_REQUESTED, Outcome.FORCED)
     assert kept.turns()[0] == ("assistant", "hello")
-    assert kept.answers == [201]
+    assert kept.answers.count(201) == 1

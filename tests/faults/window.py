@@ -164,7 +164,7 @@ def _count(world: World, played: Sequence[Played], rows: Sequence[Row]) -> None:
     if not may_be_fewer:
         # The answer to the last write may still be on its way to the operator, which counts when it has come.
         with suppress(AssertionError):
-            wait_until(counted, 10, "all counted")
+            wait_until(counted, 60, "all counted")
     found = subject.finishes(world.namespace)
     is_right = found <= expected if may_be_fewer else found == expected
     for row in rows if not is_right else ():
