@@ -78,7 +78,7 @@ async def participant(url: str) -> AsyncIterator["asyncio.Future[int]"]:
     def subscribed(track: rtc.Track, *_: object) -> None:
         tasks.extend(map(asyncio.create_task, (listen(rtc.AudioStream(track), heard), speak(source))))
 
-    await room.connect(url, token("caller"))
+    await room.connect(url, token("caller"), rtc.RoomOptions(connect_timeout=PATIENCE))
     await room.local_participant.publish_track(rtc.LocalAudioTrack.create_audio_track("voice", source))
     try:
         yield heard
