@@ -180,7 +180,8 @@ async def test_caller_who_has_gone_quiet_is_asked_and_then_let_go(start: Start) 
 async def test_time_limit_is_noticed_by_the_bot_and_then_kept_with_a_farewell(start_called: Start) -> None:
     run = await start_called("time_limit/session.yaml")
     report = await run.report()
-    assert run.heard == ["hello", "our time is nearly over", "we have reached our time limit goodbye"]
+    # In one: where a machine stands still between the last two sentences, they are heard as two.
+    assert " ".join(run.heard) == "hello our time is nearly over we have reached our time limit goodbye"
     assert (report.reason, report.outcome) == (Reason.MAX_DURATION, Outcome.DRAINED)
     assert report.dangling_tasks == NOTHING_LEFT
 

@@ -7,7 +7,7 @@ import shutil
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +125,9 @@ async def test_farewell_queued_from_outside_is_heard_whole_by_a_silent_caller(ca
     hook = tmp_path / "farewell.py"
     hook.write_text(FAREWELL_HOOK)
     conversation = await call(PIPECAT_SETUP_FILES=str(hook))
-    assert conversation == Call(["hello", FAREWELL], "bot", exit_code=0, output="EndFrame time limit\n")
+    # In one: where a machine stands still between the farewell's sentences, they are heard as two.
+    assert " ".join(conversation.heard) == f"hello {FAREWELL}"
+    assert replace(conversation, heard=[]) == Call([], "bot", exit_code=0, output="EndFrame time limit\n")
 
 
 async def test_bot_ends_when_the_caller_hangs_up(call: Caller) -> None:
