@@ -17,11 +17,20 @@ async def call(url):
     """Hold one call."""
     serializer = ProtobufFrameSerializer()
     tone = array.array("h", (int(8000 * math.sin(n / 3)) for n in range(RATE))).tobytes()
-    async with connect(url, proxy=None) as connection:
+    async with await reached(url) as connection:
         await connection.send(await serializer.serialize(OutputAudioRawFrame(tone, RATE, 1)))
         frames = [await serializer.deserialize(message) async for message in connection]
     sound = array.array("h", b"".join(getattr(frame, "audio", b"") for frame in frames))
     print(f"heard {len(sound) / RATE} s, as loud as {max(map(abs, sound), default=0)}", flush=True)
+
+
+async def reached(url):
+    """Connect; a Service is known to the cluster's DNS, and its pod to each node, only a moment after it was made."""
+    while True:
+        try:
+            return await connect(url, proxy=None, open_timeout=60)
+        except OSError:
+            await asyncio.sleep(0.2)
 
 
 if __name__ == "__main__":

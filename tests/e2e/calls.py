@@ -3,13 +3,13 @@
 import json
 from typing import Any
 
-from tests.e2e.world import Json, Session, World, kubectl
+from tests.e2e.world import LONG_START, PATIENCE, Json, Session, World, kubectl
 
 
 def exposed(world: World, name: str, bot: Json, **spec: Any) -> Session:
     """Apply a session, and wait until its bot waits for a caller."""
-    session = world.session(name, bot=bot, expose={}, **spec)
-    return session.until(waits_for_its_caller, within=90, what="waiting for its caller")
+    session = world.session(name, bot=bot, expose={}, joinTimeout=LONG_START, **spec)
+    return session.until(waits_for_its_caller, what="waiting for its caller")
 
 
 def waits_for_its_caller(status: Json) -> bool:
@@ -30,7 +30,7 @@ def called(session: Session, url: str = "", name: str = "caller") -> str:
     """Call, at the address in the status if nothing else is said; give what the caller has to say afterwards."""
     call(session, url or session.status["url"], name)
     place, over = ("-n", session.namespace), "--for=jsonpath={.status.phase}=Succeeded"
-    waited = kubectl("wait", f"pod/{name}", *place, over, "--timeout=90s", timeout=100)
+    waited = kubectl("wait", f"pod/{name}", *place, over, f"--timeout={PATIENCE}s")
     said = kubectl("logs", name, *place).stdout
     assert waited.returncode == 0, f"{waited.stderr}\n{said}"
     return said.splitlines()[-1]

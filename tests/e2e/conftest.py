@@ -12,7 +12,16 @@ import pytest
 from kubernetes import client, config
 
 from botsession_contract.names import GROUP, PLURAL, SESSION_FINALIZER, VERSION
-from tests.e2e.world import OPERATOR_PODS, ROOT, SYSTEM_NAMESPACE, World, kubectl, wait_until
+from tests.e2e.world import (
+    OPERATOR_PODS,
+    PATIENCE,
+    ROOT,
+    SYSTEM_NAMESPACE,
+    World,
+    kubectl,
+    make_namespace,
+    wait_until,
+)
 from tests.manifests import session
 
 HELM = ROOT / ".tools/bin/helm"
@@ -43,20 +52,21 @@ def install_operator(*settings: str) -> None:
     values = [*images, *runtime, scraped, *settings]
     helm = subprocess.run([*command, *place, *values], capture_output=True, text=True, check=False)
     assert helm.returncode == 0, f"{helm.stderr}\n{kubectl('get', 'pods', '-n', SYSTEM_NAMESPACE).stdout}"
-    wait_until(admission_knows_sessions, within=60, what="ready to admit sessions")
+    wait_until(admission_knows_sessions, within=PATIENCE, what="ready to admit sessions")
 
 
 def admission_knows_sessions() -> bool:
     """Tell whether the API server holds new sessions, by the chart's policy.
 
     Between the moment at which it knows of the policy, and the one at which its policies know of the new kind, which
-    they look for every 5 s, it answers each new session with 503 (k8s.io/apiserver, plugin/policy/mutating).
+    they look for every 5 s, it answers each new session with 503 (k8s.io/apiserver, plugin/policy/mutating); and with
+    404 until it serves that kind.
     """
     create: Callable[..., Any] = client.CustomObjectsApi().create_namespaced_custom_object
     try:
         made = create(GROUP, VERSION, "default", PLURAL, session(), dry_run="All")
     except client.ApiException as exc:
-        if exc.status != HTTPStatus.SERVICE_UNAVAILABLE:
+        if exc.status not in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.NOT_FOUND):
             raise
         return False
     return SESSION_FINALIZER in made["metadata"].get("finalizers", ())
@@ -71,13 +81,10 @@ def uninstall_operator() -> "subprocess.Popen[str]":
 @pytest.fixture
 def world(kubeconfig: Path, request: pytest.FixtureRequest) -> Iterator[World]:
     """Give a namespace of its own to a test; show the operator's log when the test fails."""
-    core = client.CoreV1Api()
-    name = f"e2e-{uuid.uuid4().hex[:8]}"
-    core.create_namespace(client.V1Namespace(metadata=client.V1ObjectMeta(name=name)))
-    world = World(name)
+    world = World(make_namespace("e2e"))
     yield world
     world.close()
-    kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
+    kubectl("delete", "namespace", world.namespace, "--wait=false", "--ignore-not-found")
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -14,7 +14,7 @@ from botsession_operator.core.pods import Injection
 from botsession_operator.effects import api
 from botsession_operator.effects.kubernetes import KubernetesCluster
 from botsession_operator.errors import PodRefused
-from tests.contract_cluster import ClusterContract, manifest, read, session_manifest
+from tests.contract_cluster import ClusterContract, eventually, manifest, read, session_manifest
 
 pytestmark = pytest.mark.cluster
 
@@ -47,9 +47,16 @@ async def backend(kubeconfig: Path) -> AsyncIterator[KubernetesBackend]:
     async with await api.connect(kubeconfig) as connected:
         backend = KubernetesBackend(connected, namespace)
         await backend.carry_out("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
+        await eventually(lambda: _takes_pods(backend))
         yield backend
         await _release_pods(backend)
         await backend.carry_out("DELETE", f"/api/v1/namespaces/{namespace}")
+
+
+async def _takes_pods(backend: KubernetesBackend) -> bool:
+    """Tell whether pods can be made there: none is taken before the namespace's ServiceAccount is there."""
+    accounts = await backend.carry_out("GET", f"/api/v1/namespaces/{backend.namespace}/serviceaccounts")
+    return bool(accounts["items"])
 
 
 async def _release_pods(backend: KubernetesBackend) -> None:

@@ -33,7 +33,7 @@ def test_caller_reaches_the_bot_through_its_service(world: World) -> None:
 
 
 def test_second_caller_is_turned_away(world: World) -> None:
-    session = exposed(world, "busy", LISTENS, shutdown={"gracePeriod": "5s", "cancelPeriod": "5s"})
+    session = exposed(world, "busy", LISTENS)
     call(session, session.status["url"], "first")
     session.eventually(phase="Running")
 
@@ -49,10 +49,10 @@ def test_caller_who_never_comes_is_no_failure(world: World) -> None:
 
 
 def test_session_waits_on_while_its_operator_is_killed(world: World) -> None:
-    session = exposed(world, "orphan", ANSWERS, startTimeout="30s", joinTimeout="10m")
+    session = exposed(world, "orphan", ANSWERS)
     kill_operator()
     assert called(session).startswith("heard")
-    finish = session.finishes(within=120)
+    finish = session.finishes()
     assert (finish["reason"], finish["outcome"]) == ("Completed", "Drained")
     assert listed(world, "services") == []
 

@@ -6,17 +6,23 @@ wait that fails shows what was last seen.
 
 import itertools
 import json
+import math
 import subprocess
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from kubernetes import client, watch
 from urllib3.exceptions import HTTPError
+
+from botsession_operator.api.duration import format_duration
 
 GROUP, VERSION, PLURAL = "botsession.dev", "v1alpha1", "botsessions"
 SYSTEM_NAMESPACE = "botsession-system"
@@ -25,6 +31,15 @@ OPERATOR = ("deployment", "botsession-operator", "-n", SYSTEM_NAMESPACE)
 OPERATOR_PODS = ("-n", SYSTEM_NAMESPACE, "-l", "app.kubernetes.io/name=botsession-operator")
 ROOT = Path(__file__).resolve().parents[2]
 KUBECTL = ROOT / ".tools/bin/kubectl"
+
+#: Seconds. What comes at all has come by then, on a machine that has much else to do and stands still at times.
+PATIENCE: Final = 180.0
+#: Between two looks at what cannot be watched: a look without a pause takes its processor from what it waits for.
+LOOK_EVERY_SECONDS: Final = 0.2
+#: How a session ends whose bot does not heed an EndFrame: soon forced, and then with all the time that it needs.
+FORCED: Final = {"gracePeriod": "3s", "cancelPeriod": "1m"}
+#: Longer than any test waits for a start; what `start_is_over` shortens.
+LONG_START: Final = "10m"
 
 Json = dict[str, Any]
 
@@ -52,9 +67,14 @@ class History:
         return self.versions[-1] if self.versions else {}
 
     @property
+    def statuses(self) -> list[Json]:
+        """The status of each version."""
+        return [version.get("status", {}) for version in self.versions]
+
+    @property
     def finishes(self) -> list[Json]:
         """Each finish that was ever recorded: a second one would be a session that ended twice."""
-        recorded = (version.get("status", {}).get("finish") for version in self.versions)
+        recorded = (status.get("finish") for status in self.statuses)
         changes = [finish for finish, _ in itertools.groupby(recorded)]
         return [finish for finish in changes if finish]
 
@@ -77,23 +97,23 @@ class Session:
         finish: Json = self.status.get("finish", {})
         return finish
 
-    def eventually(self, within: float = 60, **expected: object) -> "Session":
-        """Wait until members of status have these values; `phase="Running"`."""
+    def eventually(self, within: float = PATIENCE, **expected: object) -> "Session":
+        """Wait until members of status have, or had, these values; `phase="Running"`."""
         return self.until(lambda status: all(status.get(k) == v for k, v in expected.items()), within, expected)
 
-    def until(self, holds: Callable[[Json], bool], within: float = 60, what: object = "it") -> "Session":
-        """Wait until something holds of the status."""
-        if not self.history.wait_for(lambda: bool(self.history.versions) and holds(self.status), within):
+    def until(self, holds: Callable[[Json], bool], within: float = PATIENCE, what: object = "it") -> "Session":
+        """Wait until something holds of the status, or did: who waits may wake up when it is past."""
+        if not self.history.wait_for(lambda: any(map(holds, self.history.statuses)), within):
             raise AssertionError(f"{self.name}: not {what} within {within} s; last seen:\n{self.seen()}")
         return self
 
-    def finishes(self, within: float = 90) -> Json:
+    def finishes(self, within: float = PATIENCE) -> Json:
         """Wait for the end and give the one finish."""
         self.until(lambda status: "finish" in status, within, "finished")
         assert len(self.history.finishes) == 1, self.history.finishes
         return self.finish
 
-    def goes(self, within: float = 60) -> "Session":
+    def goes(self, within: float = PATIENCE) -> "Session":
         """Wait until the object is gone."""
         if not self.history.wait_for(lambda: self.history.is_gone, within):
             raise AssertionError(f"{self.name}: still there after {within} s; last seen:\n{self.seen()}")
@@ -122,7 +142,7 @@ class World:
             "apiVersion": f"{GROUP}/{VERSION}",
             "kind": "BotSession",
             "metadata": {"name": name, "namespace": self.namespace},
-            "spec": {"bot": bot, **spec},
+            "spec": {"bot": bot, "startTimeout": LONG_START, **spec},
         }
         session = Session(self.namespace, name, History())
         threading.Thread(target=self._watch, args=(session,), daemon=True).start()
@@ -135,6 +155,18 @@ class World:
             GROUP, VERSION, session.namespace, PLURAL, session.name, {"spec": spec}
         )
 
+    def start_is_over(self, session: Session) -> str:
+        """Have a session's startTimeout pass in a moment; give how long it has become, as messages tell it."""
+        seconds = _age(session.history.last["metadata"]["creationTimestamp"]) + 1
+        self.edit(session, startTimeout=f"{seconds}s")
+        return format_duration(timedelta(seconds=seconds))
+
+    def time_is_over(self, session: Session, seconds: int) -> None:
+        """Have a running session's time be over in so many seconds; return when its supervisor knows."""
+        before = session.status["deadline"]
+        self.edit(session, maxSessionDuration=f"{_age(session.status['startedAt']) + seconds}s")
+        session.until(lambda status: status.get("deadline") not in (None, before), what="told of its deadline")
+
     def delete(self, session: Session) -> None:
         """Delete a session, without waiting."""
         self._objects.delete_namespaced_custom_object(GROUP, VERSION, session.namespace, PLURAL, session.name)
@@ -145,7 +177,7 @@ class World:
         found = self._core.list_namespaced_pod(self.namespace, label_selector=selector).items
         return [str(pod.metadata.name) for pod in found if pod.metadata]
 
-    def has_a_pod(self, session: Session, within: float = 30) -> None:
+    def has_a_pod(self, session: Session, within: float = PATIENCE) -> None:
         """Wait until the session's pod is made, which its status tells of only later."""
         wait_until(lambda: bool(self.pods(session)), within, f"{session.name} has a pod")
 
@@ -168,8 +200,13 @@ class World:
             self._core.replace_namespaced_resource_quota("pods", self.namespace, quota)
         else:
             self._core.create_namespaced_resource_quota(self.namespace, quota)
+        wait_until(lambda: self._enforced() == {"pods": str(pods)}, PATIENCE, "known to those who enforce it")
 
-    def nothing_is_left(self, session: Session, within: float = 45) -> None:
+    def _enforced(self) -> object:
+        status = self._core.read_namespaced_resource_quota("pods", self.namespace).status
+        return status.hard if status else None
+
+    def nothing_is_left(self, session: Session, within: float = PATIENCE) -> None:
         """Wait until no pod of the session is left."""
         selector = f"botsession.dev/session={session.name}"
         listed = self._core.list_namespaced_pod(self.namespace, label_selector=selector)
@@ -188,23 +225,57 @@ class World:
         self._stop.set()
 
     def _watch(self, session: Session) -> None:
-        version: str | None = "0"
+        version, is_lost = "0", False
         while not self._stop.is_set() and not session.history.is_gone:
-            stream = watch.Watch().stream(
-                self._objects.list_namespaced_custom_object,
-                *(GROUP, VERSION, self.namespace, PLURAL),
-                field_selector=f"metadata.name={session.name}",
-                resource_version=version,
-                timeout_seconds=30,
-            )
             # A connection that breaks costs nothing: the next watch goes on from the last version seen.
-            with suppress(HTTPError):
-                for event in stream:
+            try:
+                if is_lost:
+                    self._note_if_gone(session)
+                    version, is_lost = "0", False
+                for event in self._events(session, version):
                     version = event["object"]["metadata"]["resourceVersion"]
                     session.history.add(event["type"], event["object"])
+            except (HTTPError, client.ApiException) as exc:
+                # Where too much has happened since that version, the next watch begins with what is there.
+                is_lost = is_lost or (isinstance(exc, client.ApiException) and exc.status == HTTPStatus.GONE)
+                self._stop.wait(LOOK_EVERY_SECONDS)
+
+    def _events(self, session: Session, version: str) -> Iterator[Json]:
+        stream: Iterator[Json] = watch.Watch().stream(
+            self._objects.list_namespaced_custom_object,
+            *(GROUP, VERSION, self.namespace, PLURAL),
+            field_selector=f"metadata.name={session.name}",
+            resource_version=version,
+            timeout_seconds=30,
+        )
+        return stream
+
+    def _note_if_gone(self, session: Session) -> None:
+        """Tell of a session whose deletion no watch can tell of any more."""
+        listed: Any = self._objects.list_namespaced_custom_object(GROUP, VERSION, self.namespace, PLURAL)
+        if session.history.versions and session.name not in [item["metadata"]["name"] for item in listed["items"]]:
+            session.history.add("DELETED", session.history.last)
 
 
-def kubectl(*arguments: str | Path, stdin: str | None = None, timeout: float = 90) -> subprocess.CompletedProcess[str]:
+def make_namespace(prefix: str) -> str:
+    """Make a namespace in which pods can be made, and give its name.
+
+    Kubernetes refuses a pod as long as its ServiceAccount is not there, which comes a moment after the namespace.
+    """
+    core, name = client.CoreV1Api(), f"{prefix}-{uuid.uuid4().hex[:8]}"
+    core.create_namespace(client.V1Namespace(metadata=client.V1ObjectMeta(name=name)))
+    wait_until(lambda: bool(core.list_namespaced_service_account(name).items), PATIENCE, f"{name} has its account")
+    return name
+
+
+def _age(moment: str) -> int:
+    """Give how many seconds ago it was, counting the one that has begun."""
+    return math.ceil((datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds())
+
+
+def kubectl(
+    *arguments: str | Path, stdin: str | None = None, timeout: float = PATIENCE + 20
+) -> subprocess.CompletedProcess[str]:
     """Run kubectl as a user does."""
     return subprocess.run(
         [KUBECTL, *arguments], input=stdin, capture_output=True, text=True, timeout=timeout, check=False
@@ -219,16 +290,35 @@ def port_forward(namespace: str, pod: str, port: int) -> Iterator[int]:
         try:
             assert process.stdout is not None
             line = process.stdout.readline()  # Forwarding from 127.0.0.1:41234 -> 8765
+            assert " -> " in line, f"no port of {pod} was forwarded: {line!r}"
             yield int(line.split(" -> ")[0].rsplit(":", 1)[1])
         finally:
             process.terminate()
 
 
+def pod_proxy(namespace: str, pod: str, port: int, path: str) -> str:
+    """Ask a pod over HTTP by way of the API server: unlike a port-forward, which one broken connection ends for all."""
+    answer = kubectl("get", "--raw", f"/api/v1/namespaces/{namespace}/pods/{pod}:{port}/proxy/{path}")
+    assert answer.returncode == 0, answer.stderr
+    return answer.stdout
+
+
 def operator_pod() -> str:
-    """Name the pod of the operator that runs now."""
-    listed = kubectl("get", "pods", *OPERATOR_PODS, "--field-selector", "status.phase=Running", "-o", "json").stdout
-    (name,) = (str(pod["metadata"]["name"]) for pod in json.loads(listed)["items"])
+    """Name the pod of the operator that runs now; where the kubelet has not told of it yet, wait for that."""
+    wait_until(lambda: len(_operator_pods()) == 1, PATIENCE, "served by one operator")
+    (name,) = _operator_pods()
     return name
+
+
+def _operator_pods() -> list[str]:
+    listed = kubectl("get", "pods", *OPERATOR_PODS, "--field-selector", "status.phase=Running", "-o", "json").stdout
+    return [str(pod["metadata"]["name"]) for pod in json.loads(listed)["items"]]
+
+
+def operator_log(pod: str) -> list[Json]:
+    """Read what an operator has said; a line that is not its own, say a library's, is an event without a level."""
+    lines = kubectl("logs", "-n", SYSTEM_NAMESPACE, pod).stdout.splitlines()
+    return [json.loads(line) if line.startswith("{") else {"level": "", "event": line} for line in lines]
 
 
 def kill_operator(node_pattern: str = "botsession_operator") -> None:
@@ -247,7 +337,7 @@ def kill_operator(node_pattern: str = "botsession_operator") -> None:
 def stop_operator() -> None:
     """Have no operator run from now on."""
     kubectl("scale", *OPERATOR, "--replicas=0")
-    assert kubectl("wait", "pods", *OPERATOR_PODS, "--for=delete", "--timeout=60s").returncode == 0
+    assert kubectl("wait", "pods", *OPERATOR_PODS, "--for=delete", f"--timeout={PATIENCE}s").returncode == 0
 
 
 @contextmanager
@@ -258,11 +348,12 @@ def operator_down() -> Iterator[None]:
         yield
     finally:
         kubectl("scale", *OPERATOR, "--replicas=1")
-        assert kubectl("rollout", "status", *OPERATOR, "--timeout=60s").returncode == 0
+        assert kubectl("rollout", "status", *OPERATOR, f"--timeout={PATIENCE}s").returncode == 0
 
 
 def wait_until(holds: Callable[[], bool], within: float, what: str) -> None:
-    """Poll for something that nothing can be watched for; the poll itself takes the time."""
+    """Poll for something that nothing can be watched for."""
     ends = time.monotonic() + within
     while not holds():
         assert time.monotonic() < ends, f"not {what} within {within} s"
+        time.sleep(LOOK_EVERY_SECONDS)

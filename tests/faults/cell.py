@@ -1,11 +1,10 @@
 """One cell as it is played: a session, how it is brought to its moment, and how it is seen to have left it."""
 
-import math
 import re
 import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from kubernetes import client
@@ -117,10 +116,7 @@ class Played:
         """Let a running session's time be over soon, and the supervisor be told of it."""
         if self.cell.moment.reached.get("phase") != "Running" or self.cell.cause.lasting:
             return
-        before = self.session.status["deadline"]
-        age = datetime.now(UTC) - datetime.fromisoformat(self.session.status["startedAt"])
-        self.world.edit(self.session, maxSessionDuration=f"{math.ceil(age.total_seconds()) + DEADLINE_SECONDS}s")
-        self.session.until(lambda status: status.get("deadline") != before, 20, "told of its deadline")
+        self.world.time_is_over(self.session, DEADLINE_SECONDS)
 
     def open_gate(self) -> None:
         """Let the operator do what it was kept from."""

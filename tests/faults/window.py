@@ -7,7 +7,6 @@ its kind, and a cause that strikes the cluster has its own.
 import itertools
 import threading
 import time
-import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -15,9 +14,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import Final
 
-from kubernetes import client
-
-from tests.e2e.world import World, kubectl, wait_until
+from tests.e2e.world import World, kubectl, make_namespace, wait_until
 from tests.faults import invariants, subject
 from tests.faults.causes import struck
 from tests.faults.cell import Played
@@ -180,12 +177,9 @@ def _all(threads: ThreadPoolExecutor, do: Callable[[Played], None], played: Sequ
 @contextmanager
 def namespace() -> Iterator[World]:
     """Give a namespace of its own."""
-    core = client.CoreV1Api()
-    name = f"faults-{uuid.uuid4().hex[:8]}"
-    core.create_namespace(client.V1Namespace(metadata=client.V1ObjectMeta(name=name)))
-    world = World(name)
+    world = World(make_namespace("faults"))
     try:
         yield world
     finally:
         world.close()
-        kubectl("delete", "namespace", name, "--wait=false")
+        kubectl("delete", "namespace", world.namespace, "--wait=false")
