@@ -54,7 +54,8 @@ def take_all_traces_away(world: World, session: Session) -> None:
 
 def run_where_no_node_is(world: World, session: Session) -> None:
     """Say for the kubelet of a node that is gone that the bot had been running; Kubernetes' pod GC does the rest."""
-    pod = session.until(lambda status: "podName" in status).status["podName"]
+    world.has_a_pod(session)
+    (pod,) = world.pods(session)
     running = {"running": {"startedAt": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}}
     container = {"name": "bot", "image": "x", "imageID": "x", "ready": True, "restartCount": 0, "state": running}
     # Nothing answers there: it is the operator's own address.
@@ -87,6 +88,14 @@ class Cause:
 
 
 CAUSES: Final = (
+    # First, for its act must come before Kubernetes takes the pod away: 40 s after it has missed the node.
+    Cause(
+        "node-gone",
+        Reason.NODE_LOST,
+        Outcome.LOST,
+        lambda: {"bot": QUIET, "podTemplate": on_node("no-such-machine"), "startTimeout": "10m", "shutdown": QUICK},
+        run_where_no_node_is,
+    ),
     Cause(
         "cancels-itself",
         Reason.BOT_CANCELLED,
@@ -97,7 +106,7 @@ CAUSES: Final = (
         "ended-at-once",
         Reason.END_REQUESTED,
         Outcome.CANCELLED,
-        lambda: {"bot": QUIET, "shutdown": QUICK},
+        lambda: {"bot": QUIET},
         end_at_once,
     ),
     Cause(
@@ -106,7 +115,7 @@ CAUSES: Final = (
         Outcome.LOST,
         lambda: {"bot": {"target": "crashes_late.py", "body": {"how": "exit"}}},
     ),
-    Cause("evicted", Reason.EVICTED, Outcome.DRAINED, lambda: {"bot": QUIET, "shutdown": QUICK}, evict),
+    Cause("evicted", Reason.EVICTED, Outcome.DRAINED, lambda: {"bot": QUIET}, evict),
     Cause(
         "too-slow",
         Reason.START_TIMEOUT,
@@ -126,21 +135,14 @@ CAUSES: Final = (
         lambda: {
             "bot": QUIET,
             "podTemplate": {"spec": {"serviceAccountName": "nobody"}},
-            "startTimeout": "5s",
+            "startTimeout": "30s",
         },
     ),
     Cause(
         "not-to-be-run",
         Reason.POD_REJECTED,
         Outcome.NEVER_STARTED,
-        lambda: {"bot": {**QUIET, "python": "/no/such/python"}, "startTimeout": "30s"},
-    ),
-    Cause(
-        "node-gone",
-        Reason.NODE_LOST,
-        Outcome.LOST,
-        lambda: {"bot": QUIET, "podTemplate": on_node("no-such-machine"), "startTimeout": "10m", "shutdown": QUICK},
-        run_where_no_node_is,
+        lambda: {"bot": {**QUIET, "python": "/no/such/python"}},
     ),
     Cause("no-traces", Reason.UNKNOWN, Outcome.LOST, lambda: {"bot": QUIET, "shutdown": QUICK}, take_all_traces_away),
 )

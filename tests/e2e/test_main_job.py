@@ -11,7 +11,9 @@ pytestmark = pytest.mark.cluster
 
 PARROT = {"image": "botsession/parrot:dev", "target": "bot.py"}
 FAREWELL_HEARD = "we have reached our time limit goodbye"
-GRACEFUL = {"gracePeriod": "20s", "farewell": FAREWELL}
+GRACEFUL = {"gracePeriod": "60s", "farewell": FAREWELL}
+#: Ten seconds to say it: an ending that goes on is told of only after 3 s.
+LONG_WINDED = {"gracePeriod": "60s", "farewell": f"{FAREWELL} {FAREWELL} {FAREWELL}"}
 
 
 def test_caller_is_heard_and_answered_and_the_bots_goodbye_ends_it(world: World, tmp_path: Path) -> None:
@@ -40,9 +42,10 @@ def test_caller_who_hangs_up_is_not_taken_for_a_bot_that_cancels(world: World, t
 
 
 def test_farewell_is_heard_when_the_time_is_over(world: World, tmp_path: Path) -> None:
-    session = world.session("timed", bot=PARROT, maxSessionDuration="20s", shutdown=GRACEFUL)
-    session.eventually(phase="Running")
+    session = world.session("timed", bot=PARROT, shutdown=GRACEFUL).eventually(phase="Running")
     with Caller(session, tmp_path, "hello") as caller:
+        caller.until_event("said")
+        world.time_is_over(session, seconds=10)
         assert FAREWELL_HEARD in caller.heard()
     finish = session.finishes()
     assert (finish["reason"], finish["outcome"]) == ("MaxDuration", "Drained")
@@ -51,10 +54,10 @@ def test_farewell_is_heard_when_the_time_is_over(world: World, tmp_path: Path) -
 
 
 def test_session_ends_with_its_farewell_though_the_operator_is_killed(world: World, tmp_path: Path) -> None:
-    session = world.session("orphan", bot=PARROT, maxSessionDuration="20s", shutdown=GRACEFUL)
-    session.eventually(phase="Running")
+    session = world.session("orphan", bot=PARROT, shutdown=GRACEFUL).eventually(phase="Running")
     with Caller(session, tmp_path, "hello") as caller:
         caller.until_event("said")
+        world.time_is_over(session, seconds=10)
         kill_operator()
         assert FAREWELL_HEARD in caller.heard()
     assert session.finishes()["reason"] == "MaxDuration"
@@ -73,7 +76,7 @@ def test_deletion_waits_for_the_farewell(world: World, tmp_path: Path) -> None:
 
 
 def test_deletion_goes_on_though_the_operator_is_killed(world: World, tmp_path: Path) -> None:
-    session = world.session("both", bot=PARROT, shutdown=GRACEFUL).eventually(phase="Running")
+    session = world.session("both", bot=PARROT, shutdown=LONG_WINDED).eventually(phase="Running")
     with Caller(session, tmp_path, "hello") as caller:
         caller.until_event("said")
         world.delete(session)
