@@ -2,14 +2,13 @@
 
 import json
 import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
 
-from tests.e2e.world import Json, kubectl, port_forward
+from tests.e2e.world import PATIENCE, Json, kubectl, pod_proxy
 
 HERE = Path(__file__).parent
 
@@ -20,14 +19,14 @@ Answer = dict[tuple[str, ...], float]
 class Prometheus:
     """One that runs and can be asked."""
 
-    def __init__(self, port: int) -> None:
-        self._port = port
+    def __init__(self, namespace: str) -> None:
+        self._namespace = namespace
 
     def ask(self, query: str, *labels: str) -> Answer:
         """Answer a query as of now."""
         asked = urllib.parse.urlencode({"query": query})
-        with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/api/v1/query?{asked}", timeout=10) as answer:
-            found = json.load(answer)["data"]["result"]
+        answer = pod_proxy(self._namespace, "prometheus", 9090, f"api/v1/query?{asked}")
+        found = json.loads(answer)["data"]["result"]
         return {tuple(each["metric"][label] for label in labels): float(each["value"][1]) for each in found}
 
 
@@ -36,10 +35,9 @@ def prometheus(namespace: str) -> Iterator[Prometheus]:
     """Run one in a namespace; take away afterwards what does not go with the namespace."""
     try:
         apply(manifests(namespace))
-        ready = kubectl("wait", "--for=condition=Ready", "pod/prometheus", "-n", namespace, "--timeout=55s")
+        ready = kubectl("wait", "--for=condition=Ready", "pod/prometheus", "-n", namespace, f"--timeout={PATIENCE}s")
         assert ready.returncode == 0, kubectl("describe", "pod/prometheus", "-n", namespace).stdout
-        with port_forward(namespace, "prometheus", 9090) as port:
-            yield Prometheus(port)
+        yield Prometheus(namespace)
     finally:
         kubectl("delete", "clusterrole,clusterrolebinding", f"{namespace}-prometheus")
 

@@ -1,7 +1,6 @@
 """A webhook's receiver on the cluster, the operator that posts to it, and what has arrived there."""
 
 import json
-import urllib.request
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +9,17 @@ import standardwebhooks
 
 from tests.e2e.conftest import install_operator
 from tests.e2e.prometheus import apply
-from tests.e2e.world import SYSTEM_NAMESPACE, Json, Session, kubectl, operator_pod, port_forward, wait_until
+from tests.e2e.world import (
+    PATIENCE,
+    SYSTEM_NAMESPACE,
+    Json,
+    Session,
+    kubectl,
+    make_namespace,
+    operator_pod,
+    pod_proxy,
+    wait_until,
+)
 
 SECRET, NEWER = "whsec_" + "A" * 32, "whsec_" + "B" * 32
 NAME = "webhook-receiver"
@@ -20,15 +29,15 @@ MOUNTED = "/etc/botsession-webhook/secret"
 class Receiver:
     """One that runs and can be told how to answer."""
 
-    def __init__(self, namespace: str, port: int) -> None:
+    def __init__(self, namespace: str, *settings: str) -> None:
         self._namespace = namespace
-        self._port = port
+        self._settings = settings
         self._secret = SECRET
 
     def is_told(self) -> None:
         """Install the operator so that it posts to this one."""
         url = f"--set=webhook.url=http://{NAME}.{self._namespace}.svc:8080/hook"
-        install_operator(url, f"--set=webhook.existingSecret={NAME}", "--set=webhook.source=e2e")
+        install_operator(url, f"--set=webhook.existingSecret={NAME}", "--set=webhook.source=e2e", *self._settings)
 
     def cannot_be_reached(self) -> None:
         """Have its Service lead nowhere from now on."""
@@ -44,10 +53,15 @@ class Receiver:
         patch = json.dumps({"stringData": {"webhook-secret": secret}})
         kubectl("patch", "secret", NAME, "-n", SYSTEM_NAMESPACE, "-p", patch)
         pod = ("-n", SYSTEM_NAMESPACE, operator_pod())
-        # The kubelet looks at a pod's Secrets when the pod changes, and else every minute or so.
-        kubectl("annotate", "pod", *pod, f"looked-at={uuid.uuid4()}", "--overwrite")
-        read = ("exec", *pod, "--", "python3", "-c", f"print(open({MOUNTED!r}).read())")
-        wait_until(lambda: kubectl(*read).stdout.strip() == secret, 150, "mounted anew")
+
+        def is_mounted() -> bool:
+            # The kubelet looks at a pod's Secrets when the pod changes, and else every minute or so; and when the pod
+            # changes it may not have heard of the Secret's change yet.
+            kubectl("annotate", "pod", *pod, f"looked-at={uuid.uuid4()}", "--overwrite")
+            read = kubectl("exec", *pod, "--", "python3", "-c", f"print(open({MOUNTED!r}).read())")
+            return read.stdout.strip() == secret
+
+        wait_until(is_mounted, PATIENCE, "mounted anew")
 
     def answers(self, status: int) -> None:
         """Have it answer so from now on."""
@@ -59,10 +73,11 @@ class Receiver:
 
     def messages(self, session: Session) -> list[Json]:
         """Give all that has arrived of a session, each checked by its signature: id, event and answer."""
-        arrived = [message for message in self._ask("messages") if session.name in message["body"]]
+        subject = f"{session.namespace}/{session.name}"
+        arrived = [each for each in self._ask("messages") if json.loads(each["body"])["subject"] == subject]
         return [{"answer": each["answer"], **self._verified(each)} for each in arrived]
 
-    def has(self, session: Session, event: str, tries: int, within: float = 60) -> None:
+    def has(self, session: Session, event: str, tries: int, within: float = PATIENCE) -> None:
         """Wait until an event was tried so often."""
         wait_until(lambda: self.tries(session).count(event) >= tries, within, f"{event} tried {tries} times")
 
@@ -80,25 +95,25 @@ class Receiver:
         return {"id": headers["webhook-id"], "event": event}
 
     def _ask(self, path: str) -> list[Json]:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/{path}", timeout=10) as answer:
-            found: list[Json] = json.load(answer)
-            return found
+        found: list[Json] = json.loads(pod_proxy(self._namespace, NAME, 8080, path))
+        return found
 
 
 @contextmanager
-def receiver() -> Iterator[Receiver]:
-    """Run one in a namespace of its own and have the operator post to it; afterwards nobody is told any more."""
-    namespace = f"e2e-{uuid.uuid4().hex[:8]}"
-    kubectl("create", "namespace", namespace)
+def receiver(*settings: str) -> Iterator[Receiver]:
+    """Run one in a namespace of its own and have the operator post to it; afterwards nobody is told any more.
+
+    `settings` are Helm's own, for the operator beside what has it post.
+    """
+    namespace = make_namespace("e2e")
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": NAME, "namespace": SYSTEM_NAMESPACE}}
     try:
         apply([*_manifests(namespace), {**secret, "stringData": {"webhook-secret": SECRET}}])
-        ready = kubectl("wait", "--for=condition=Ready", f"pod/{NAME}", "-n", namespace, "--timeout=55s")
+        ready = kubectl("wait", "--for=condition=Ready", f"pod/{NAME}", "-n", namespace, f"--timeout={PATIENCE}s")
         assert ready.returncode == 0, kubectl("describe", f"pod/{NAME}", "-n", namespace).stdout
-        with port_forward(namespace, NAME, 8080) as port:
-            running = Receiver(namespace, port)
-            running.is_told()
-            yield running
+        running = Receiver(namespace, *settings)
+        running.is_told()
+        yield running
     finally:
         install_operator()
         kubectl("delete", "secret", NAME, "-n", SYSTEM_NAMESPACE)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.receiver import NEWER, SECRET, Receiver, receiver
-from tests.e2e.world import OPERATOR_PODS, World, kill_operator, kubectl, wait_until
+from tests.e2e.world import OPERATOR_PODS, PATIENCE, World, kill_operator, kubectl, wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
@@ -90,7 +90,7 @@ def test_operator_that_dies_before_a_delivery_loses_no_event(world: World, hook:
     hook.has(session, "finished", tries=2)
     kill_operator()
     hook.answers(204)
-    session.eventually(webhook={"started": "Delivered", "finished": "Delivered"}, within=120)
+    session.eventually(webhook={"started": "Delivered", "finished": "Delivered"})
     messages = hook.messages(session)
     assert [message["answer"] for message in messages if message["answer"] == 204] == [204, 204]
     assert len({message["id"] for message in messages}) == 2
@@ -98,7 +98,7 @@ def test_operator_that_dies_before_a_delivery_loses_no_event(world: World, hook:
 
 
 def test_deleted_session_stays_until_its_finish_is_delivered(world: World, hook: Receiver) -> None:
-    session = world.session("deleted", bot=QUIET, shutdown=QUICK).eventually(phase="Running")
+    session = world.session("deleted", bot=QUIET).eventually(phase="Running")
     hook.has(session, "started", tries=1)
     hook.answers(503)
     world.delete(session)
@@ -143,7 +143,7 @@ def test_secret_is_replaced_while_the_operator_runs_and_a_mistake_loses_nothing(
     session = world.session("resigned", bot=QUIET).eventually(phase="Running")
     session.eventually(webhook={"started": "Pending"})
     unsigned = '"the signing secret must hold whsec_'
-    wait_until(lambda: unsigned in kubectl("logs", *OPERATOR_PODS, "--tail=-1").stdout, 30, "told in the log")
+    wait_until(lambda: unsigned in kubectl("logs", *OPERATOR_PODS, "--tail=-1").stdout, PATIENCE, "told in the log")
     shared.shares(NEWER)
     session.eventually(webhook={"started": "Delivered"})
     assert shared.tries(session) == ["started"], "signed with the newer one"
