@@ -10,14 +10,13 @@ from typing import Any
 import pytest
 
 from tests.e2e.caller import FAREWELL, Caller
-from tests.e2e.world import KUBECTL, Json, Session, World, kill_operator, kubectl, wait_until
+from tests.e2e.world import KUBECTL, PATIENCE, Json, Session, World, kill_operator, kubectl, wait_until
 
 pytestmark = pytest.mark.cluster
 
 PARROT = {"image": "botsession/parrot:dev", "target": "bot.py"}
 FAREWELL_HEARD = "we have reached our time limit goodbye"
-GRACEFUL = {"gracePeriod": "20s", "farewell": FAREWELL}
-QUICK = {"gracePeriod": "3s", "cancelPeriod": "3s"}
+GRACEFUL = {"gracePeriod": "60s", "farewell": FAREWELL}
 REFUSED = "Cannot evict pod as it would violate the pod's disruption budget"
 #: Bots that wait for a client, or have one, or cannot tell.
 WAITS = {"target": "talks.py", "body": {"transport": "reports"}}
@@ -48,7 +47,7 @@ def drain(session: Session, *options: str) -> Iterator["subprocess.Popen[str]"]:
 def drained(session: Session, *options: str) -> str:
     """Drain to the end; give what kubectl said, its exit code last."""
     with drain(session, *options) as process:
-        said, _ = process.communicate(timeout=90)
+        said, _ = process.communicate(timeout=PATIENCE + 20)
         return f"{said}exit code {process.returncode}"
 
 
@@ -66,11 +65,11 @@ def until_refused(process: "subprocess.Popen[str]") -> None:
 @contextmanager
 def held_up(session: Session) -> Iterator[None]:
     """Drain the session's node, which is refused while it goes on, and goes through by what is done meanwhile."""
-    with drain(session, "--timeout=80s") as process:
+    with drain(session, f"--timeout={PATIENCE}s") as process:
         until_refused(process)
         assert session.status["phase"] == "Running"
         yield
-        process.communicate(timeout=60)
+        process.communicate(timeout=PATIENCE)
         assert process.returncode == 0
 
 
@@ -97,14 +96,14 @@ def evicted(world: World, session: Session, outcome: str = "Drained") -> Json:
 
 
 def running(world: World, name: str, bot: Json, **spec: Any) -> Session:
-    return world.session(name, bot=bot, **{"shutdown": QUICK, **spec}).eventually(phase="Running")
+    return world.session(name, bot=bot, **spec).eventually(phase="Running")
 
 
 def test_caller_hears_the_farewell_while_the_node_is_drained(world: World, tmp_path: Path) -> None:
     session = world.session("drained", bot=PARROT, shutdown=GRACEFUL).eventually(phase="Running")
     with Caller(session, tmp_path, "hello") as caller:
         caller.until_event("said")
-        assert drained(session, "--timeout=80s").endswith("drained\nexit code 0")
+        assert drained(session, f"--timeout={PATIENCE}s").endswith("drained\nexit code 0")
         assert FAREWELL_HEARD in caller.heard()
     evicted(world, session)
 
@@ -123,8 +122,8 @@ def test_session_that_may_never_be_evicted_holds_a_drain_up_until_it_ends(world:
 
 def test_idle_session_is_evicted_at_once(world: World) -> None:
     session = running(world, "idle", WAITS, eviction="WhenIdle", joinTimeout="0s")
-    assert protected(session.status) == "False Idle"
-    assert drained(session, "--timeout=60s").endswith("exit code 0")
+    session.until(lambda status: protected(status) == "False Idle", what="idle")
+    assert drained(session, f"--timeout={PATIENCE}s").endswith("exit code 0")
     evicted(world, session)
 
 
@@ -138,9 +137,9 @@ def test_session_with_a_caller_is_not_idle_and_goes_when_its_policy_is_edited(wo
 
 
 def test_ladder_is_shortened_to_the_notice_that_is_given(world: World) -> None:
-    long = {"gracePeriod": "60s", "cancelPeriod": "10s"}
+    long = {"gracePeriod": "60s", "cancelPeriod": "60s"}
     session = running(world, "spot", {"target": "swallows_end.py"}, shutdown=long)
-    assert drained(session, "--grace-period=20", "--timeout=80s").endswith("exit code 0")
+    assert drained(session, "--grace-period=20", f"--timeout={PATIENCE}s").endswith("exit code 0")
     evicted(world, session, "Forced")
     assert [taken["step"] for taken in session.status["ending"]["steps"]] == ["EndFrame", "ForcedCancelFrame"]
 
@@ -150,7 +149,7 @@ def test_nothing_protects_a_session_that_ended_while_no_operator_was_there(world
     session.until(lambda status: protected(status) == "True Never", what="protected")
     kill_operator()
     assert session.finishes()["reason"] == "MaxDuration"
-    wait_until(lambda: budgets(world) == [], within=60, what="left without a budget")
+    wait_until(lambda: budgets(world) == [], PATIENCE, "left without a budget")
     world.nothing_is_left(session)
 
 
@@ -159,7 +158,7 @@ def test_budget_goes_with_a_session_that_is_deleted_while_the_operator_dies(worl
     session.until(lambda status: protected(status) == "True Never", what="protected")
     world.delete(session)
     kill_operator()
-    session.goes(within=90)
+    session.goes()
     assert [finish["reason"] for finish in session.history.finishes] == ["Deleted"]
-    wait_until(lambda: budgets(world) == [], within=60, what="left without a budget")
+    wait_until(lambda: budgets(world) == [], PATIENCE, "left without a budget")
     world.nothing_is_left(session)

@@ -2,10 +2,11 @@
 
 import pytest
 
-from tests.e2e.world import Json, World
+from tests.e2e.world import FORCED, Json, World
 
 pytestmark = pytest.mark.cluster
 
+#: For a bot that has to be killed; the others take what time they need.
 QUICK = {"gracePeriod": "3s", "cancelPeriod": "3s"}
 
 
@@ -15,13 +16,13 @@ def facts(finish: Json) -> tuple[str, str]:
 
 
 def test_swallowed_end_frame_is_forced_within_grace_and_cancel_period(world: World) -> None:
-    session = world.session("swallows", bot={"target": "swallows_end.py"}, shutdown=QUICK).eventually(phase="Running")
+    session = world.session("swallows", bot={"target": "swallows_end.py"}, shutdown=FORCED).eventually(phase="Running")
     world.edit(session, end="Graceful")
     finish = session.finishes()
     assert facts(finish) == ("EndRequested", "Forced")
     assert "Blackhole" in finish["stuckAt"]
     assert session.status["ending"]["step"] == "ForcedCancelFrame"
-    assert session.status["timings"]["drained"] < 3 + 3
+    assert 3 <= session.status["timings"]["drained"] < 3 + 60
 
 
 def test_blocking_loop_is_killed_and_its_line_is_told(world: World) -> None:
@@ -52,7 +53,7 @@ def test_crash_after_the_pipeline_started_names_the_line(world: World) -> None:
 
 
 def test_graceful_end_is_raised_to_immediate_while_it_drains(world: World) -> None:
-    slow = {"gracePeriod": "5m", "cancelPeriod": "5s"}
+    slow = {"gracePeriod": "5m", "cancelPeriod": "1m"}
     session = world.session("raised", bot={"target": "swallows_end.py"}, shutdown=slow).eventually(phase="Running")
     world.edit(session, end="Graceful")
     session.eventually(phase="Ending")
@@ -61,13 +62,13 @@ def test_graceful_end_is_raised_to_immediate_while_it_drains(world: World) -> No
 
 
 def test_live_session_is_cut_short_by_an_edit(world: World) -> None:
-    session = world.session("cut", bot={"target": "quiet.py"}, shutdown=QUICK).eventually(phase="Running")
+    session = world.session("cut", bot={"target": "quiet.py"}).eventually(phase="Running")
     world.edit(session, maxSessionDuration="1s")
     assert facts(session.finishes()) == ("MaxDuration", "Drained")
 
 
 def test_command_line_is_left_alone(world: World) -> None:
-    session = world.session("script", bot={"command": ["python3", "script.py"]}, shutdown=QUICK)
+    session = world.session("script", bot={"command": ["python3", "script.py"]})
     session.eventually(phase="Running")
     world.edit(session, end="Graceful")
     assert facts(session.finishes()) == ("EndRequested", "Drained")
@@ -75,6 +76,6 @@ def test_command_line_is_left_alone(world: World) -> None:
 
 def test_bundled_runtime_needs_no_injection(world: World) -> None:
     bot = {"image": "botsession/testbot-bundled:dev", "target": "quiet.py", "runtime": "Bundled"}
-    session = world.session("bundled", bot=bot, shutdown=QUICK).eventually(phase="Running")
+    session = world.session("bundled", bot=bot).eventually(phase="Running")
     world.edit(session, end="Graceful")
     assert facts(session.finishes()) == ("EndRequested", "Drained")

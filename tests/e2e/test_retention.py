@@ -4,12 +4,11 @@ import json
 
 import pytest
 
-from tests.e2e.world import Json, World, kill_operator, kubectl, wait_until
+from tests.e2e.world import FORCED, PATIENCE, Json, World, kill_operator, kubectl, wait_until
 
 pytestmark = pytest.mark.cluster
 
 QUIET = {"target": "quiet.py"}
-QUICK = {"gracePeriod": "3s", "cancelPeriod": "3s"}
 
 
 def test_finished_session_goes_after_its_ttl(world: World) -> None:
@@ -23,7 +22,7 @@ def test_finished_session_goes_after_its_ttl_with_a_new_operator_too(world: Worl
     session = world.session("outlives", bot={"target": "completes.py"}, ttlAfterFinished="20s")
     session.finishes()
     kill_operator()
-    session.goes(within=90)
+    session.goes()
     assert len(session.history.finishes) == 1
 
 
@@ -65,7 +64,7 @@ def test_kept_pod_and_its_session_expire_together(world: World) -> None:
 
 
 def test_a_cause_has_its_own_way_to_end(world: World) -> None:
-    shutdown = {**QUICK, "overrides": {"deleted": {"mode": "Immediate"}, "evicted": {"mode": "Immediate"}}}
+    shutdown = {"overrides": {"deleted": {"mode": "Immediate"}, "evicted": {"mode": "Immediate"}}}
     session = world.session("deleted", bot=QUIET, shutdown=shutdown).eventually(phase="Running")
     world.delete(session)
     session.goes()
@@ -79,7 +78,7 @@ def test_a_cause_has_its_own_way_to_end(world: World) -> None:
 
 
 def test_each_step_of_the_ladder_has_its_time(world: World) -> None:
-    session = world.session("steps", bot={"target": "swallows_end.py"}, shutdown=QUICK).eventually(phase="Running")
+    session = world.session("steps", bot={"target": "swallows_end.py"}, shutdown=FORCED).eventually(phase="Running")
     world.edit(session, end="Graceful")
     session.finishes()
     ending = session.status["ending"]
@@ -96,5 +95,5 @@ def kept_pods(world: World, name: str) -> list[Json]:
         items: list[Json] = json.loads(found.stdout)["items"]
         return items
 
-    wait_until(lambda: not any(pod["metadata"].get("finalizers") for pod in pods()), within=60, what="let go")
+    wait_until(lambda: not any(pod["metadata"].get("finalizers") for pod in pods()), PATIENCE, "let go")
     return pods()

@@ -4,12 +4,13 @@ import json
 
 import pytest
 
-from tests.e2e.world import Json, Session, World, kubectl, wait_until
+from tests.e2e.world import PATIENCE, Json, Session, World, kubectl, wait_until
 
 pytestmark = pytest.mark.cluster
 
 QUIET = {"target": "quiet.py"}
-QUICK = {"gracePeriod": "3s", "cancelPeriod": "3s"}
+#: A stubborn sidecar takes all of its pod's grace, which follows from this; the bot needs next to nothing of it.
+QUICK = {"gracePeriod": "15s", "cancelPeriod": "3s"}
 #: The ladder, and so the pod's own grace, is longer than any wait here.
 PATIENT = {"gracePeriod": "5m", "cancelPeriod": "3s"}
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); signal.pause(); signal.pause()"
@@ -48,7 +49,7 @@ def test_a_native_sidecar_ends_with_the_bot(world: World) -> None:
 
 
 def test_a_sidecar_that_dies_costs_no_conversation(world: World) -> None:
-    session = world.session("dies", bot=QUIET, podTemplate=beside(sidecar("raise SystemExit(1)")), shutdown=QUICK)
+    session = world.session("dies", bot=QUIET, podTemplate=beside(sidecar("raise SystemExit(1)")))
     ends_as_asked(world, session)
     assert session.status["phase"] == "Succeeded"
     world.nothing_is_left(session)
@@ -63,7 +64,7 @@ def test_the_sidecars_of_a_kept_pod_end_too(world: World) -> None:
         (pod,) = pods(world, session)
         return all("terminated" in each["state"] for each in pod["status"]["containerStatuses"])
 
-    wait_until(is_over, within=60, what="over")
+    wait_until(is_over, PATIENCE, "over")
     (pod,) = pods(world, session)
     assert "deletionTimestamp" not in pod["metadata"]
     assert "session finished: EndRequested" in kubectl("logs", "-n", world.namespace, name(pod), "-c", "bot").stdout
