@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,11 +9,22 @@ import pytest
 
 from tests.e2e.conftest import install_operator, uninstall_operator
 from tests.e2e.receiver import receiver
-from tests.e2e.world import OPERATOR, OPERATOR_PODS, SYSTEM_NAMESPACE, Json, Session, World, kubectl, stop_operator
+from tests.e2e.world import (
+    FORCED,
+    OPERATOR,
+    OPERATOR_PODS,
+    PATIENCE,
+    SYSTEM_NAMESPACE,
+    Json,
+    Session,
+    World,
+    kubectl,
+    stop_operator,
+    wait_until,
+)
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
-QUICK = {"gracePeriod": "3s", "cancelPeriod": "3s"}
 TALKING = {"target": "talks.py", "body": {"frames": ["UserSpeakingFrame", "BotSpeakingFrame"], "times": 10_000}}
 SWALLOWING = {"target": "swallows_end.py"}
 WHY = "the operator was being uninstalled"
@@ -33,8 +43,8 @@ def reinstalled(kubeconfig: Path) -> Iterator[None]:
 def test_live_sessions_end_before_the_operator_goes(world: World) -> None:
     done = world.session("done", bot={"target": "completes.py"}, podRetention="Always")
     done.finishes()
-    talking = world.session("talking", bot=TALKING, shutdown=QUICK).eventually(phase="Running")
-    stuck = world.session("stuck", bot=SWALLOWING, shutdown=QUICK).eventually(phase="Running")
+    talking = world.session("talking", bot=TALKING).eventually(phase="Running")
+    stuck = world.session("stuck", bot=SWALLOWING, shutdown=FORCED).eventually(phase="Running")
     waiting = world.session("waiting", bot=TALKING | {"resources": {"requests": {"memory": "4Ti"}}}, startTimeout="5m")
     waiting.until(lambda status: "podName" in status)
     assert done.finish["reason"] == "Completed"
@@ -59,7 +69,7 @@ def test_live_sessions_end_before_the_operator_goes(world: World) -> None:
 
 def test_an_uninstallation_that_is_interrupted_is_begun_anew(world: World) -> None:
     """The operator is dead, what takes its place is killed, then helm, at the worst moment of each: midway."""
-    slow = {"gracePeriod": "25s", "cancelPeriod": "3s"}
+    slow = {"gracePeriod": "25s", "cancelPeriod": "1m"}
     stuck = world.session("stuck", bot=SWALLOWING, shutdown=slow).eventually(phase="Running")
     stop_operator()
 
@@ -78,35 +88,33 @@ def test_an_uninstallation_that_is_interrupted_is_begun_anew(world: World) -> No
 
 def test_each_end_is_delivered_before_the_operator_goes(world: World) -> None:
     with receiver() as hook:
-        session = world.session("told", bot=TALKING, shutdown=QUICK).eventually(phase="Running")
+        session = world.session("told", bot=TALKING).eventually(phase="Running")
         hook.has(session, "started", tries=1)
         hook.fails_first(2)
 
         uninstalls(uninstall_operator())
 
         assert facts(session) == ("EndRequested", "Drained", WHY)
-        assert session.status["webhook"] == {"started": "Delivered", "finished": "Delivered"}
+        session.eventually(webhook={"started": "Delivered", "finished": "Delivered"})
         *_, last = hook.messages(session)
         assert (last["answer"], last["event"]["data"]["reason"]) == (204, "EndRequested")
 
 
 def test_a_receiver_that_is_dead_holds_nothing_up_and_the_next_operator_tells_it(world: World) -> None:
-    with receiver() as hook:
-        kept = world.session("kept", bot=TALKING, shutdown=QUICK).eventually(phase="Running")
-        deleted = world.session("deleted", bot=TALKING, shutdown=QUICK).eventually(phase="Running")
+    # Were it waited for, helm would lose its patience long before.
+    with receiver("--set=uninstall.timeoutSeconds=3600") as hook:
+        kept = world.session("kept", bot=TALKING).eventually(phase="Running")
+        deleted = world.session("deleted", bot=TALKING).eventually(phase="Running")
         kept.eventually(webhook={"started": "Delivered"})
         deleted.eventually(webhook={"started": "Delivered"})
         hook.cannot_be_reached()
         world.delete(deleted)
-        began = time.monotonic()
 
         uninstalls(uninstall_operator())
 
-        # Of the 240 s that the sessions may take: a minute after their end, and the Job's own time.
-        assert time.monotonic() - began < 180
         assert facts(kept) == ("EndRequested", "Drained", WHY)
         assert kept.status["webhook"] == {"started": "Delivered", "finished": "Pending"}
-        deleted.goes(within=5)
+        deleted.goes()
         assert names(world, "pods") == []
 
         hook.can_be_reached()
@@ -120,13 +128,18 @@ def uninstalls(helm: "subprocess.Popen[str]") -> None:
     assert helm.returncode == 0, (
         f"{said}\n{kubectl('logs', '-n', SYSTEM_NAMESPACE, 'job/botsession-operator-uninstall').stdout}"
     )
-    left = kubectl("get", "deployments,jobs,pods,secrets,serviceaccounts,roles", "-n", SYSTEM_NAMESPACE, "-o", "name")
-    assert "botsession" not in left.stdout
+    kinds = "deployments,jobs,pods,secrets,serviceaccounts,roles"
+
+    def is_gone() -> bool:
+        return "botsession" not in kubectl("get", kinds, "-n", SYSTEM_NAMESPACE, "-o", "name").stdout
+
+    # The pod of a Job that helm has deleted goes when Kubernetes' garbage collector comes to it.
+    wait_until(is_gone, PATIENCE, "rid of all that the release had")
 
 
 def facts(session: Session) -> tuple[str, str, str]:
     """Give why and how it finished, once, and who wanted it."""
-    finish = session.finishes(within=5)
+    finish = session.finishes()
     return finish["reason"], finish["outcome"], session.status["ending"]["message"]
 
 
