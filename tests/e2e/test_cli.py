@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from botsession_operator.cli.exits import Exit
-from tests.e2e.world import KUBECTL, ROOT, World
+from tests.e2e.world import KUBECTL, PATIENCE, ROOT, World, wait_until
 
 pytestmark = pytest.mark.cluster
 
@@ -60,13 +60,19 @@ def test_conversation_is_started_extended_and_ended_with_a_goodbye(botsession: B
     assert "a may last 40m" in said(botsession("extend", "a", "+10m"))
     assert "a may last 35m" in said(botsession("extend", "a", "-5m"))
     assert "conversation" in said(botsession("describe", "a"))
-    assert "deadline moved" in said(botsession("logs", "a"))
-    assert said(botsession("top", "--once")).splitlines()[1].split()[:3] == ["a", "Running", "yes"]
+    # Of both the operator hears and tells a moment later.
+    wait_until(lambda: "deadline moved" in said(botsession("logs", "a")), PATIENCE, "told of in the log")
+    wait_until(lambda: on_top(botsession) == ["a", "Running", "yes"], PATIENCE, "seen to be in a call")
     why = said(botsession("end", "a", "--farewell", "It was nice. Goodbye.", "--wait"))
     assert "It was drained" in why
     assert "The farewell was made into sound" in why
     assert said(botsession("why", "a")) == why.partition("\n")[2]
     assert "EndFrame came out of the pipeline" in said(botsession("describe", "a"))
+
+
+def on_top(botsession: Botsession) -> list[str]:
+    """Give what the first line of `top` begins with."""
+    return said(botsession("top", "--once")).splitlines()[1].split()[:3]
 
 
 def test_bot_that_listens_is_started_from_options_and_says_where(botsession: Botsession) -> None:

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tests.e2e.caller import Caller
-from tests.e2e.world import ROOT, Json, Session, World, kubectl
+from tests.e2e.world import PATIENCE, ROOT, Json, Session, World, kubectl, wait_until
 from tests.openai_server import REASON
 
 pytestmark = pytest.mark.cluster
@@ -51,7 +51,7 @@ def serve(world: World, name: str, port: int, command: list[str]) -> str:
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
     applied = kubectl("apply", "-n", world.namespace, "-f", "-", stdin=json.dumps(pod))
     assert applied.returncode == 0, applied.stderr
-    ready = kubectl("wait", "pod", name, "-n", world.namespace, "--for=condition=Ready", "--timeout=60s", timeout=70)
+    ready = kubectl("wait", "pod", name, "-n", world.namespace, "--for=condition=Ready", f"--timeout={PATIENCE}s")
     assert ready.returncode == 0, kubectl("describe", "pod", name, "-n", world.namespace).stdout
     return kubectl("get", "pod", name, "-n", world.namespace, "-o", "jsonpath={.status.podIP}").stdout
 
@@ -153,4 +153,9 @@ def test_transcript_is_kept_by_a_store_outside_the_pod(world: World, tmp_path: P
     with Caller(session, tmp_path, "hello") as caller:
         caller.until_event("said")
     assert session.finishes()["reason"] == "ClientDisconnected"
-    assert kubectl("logs", "store", "-n", world.namespace).stdout.splitlines() == ["kept transcript.json"]
+
+    def kept() -> list[str]:
+        return kubectl("logs", "store", "-n", world.namespace).stdout.splitlines()
+
+    wait_until(lambda: bool(kept()), PATIENCE, "kept")
+    assert kept() == ["kept transcript.json"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.e2e.world import ROOT, Json, kubectl
+from tests.e2e.world import PATIENCE, ROOT, Json, kubectl, wait_until
 
 pytestmark = pytest.mark.cluster
 
@@ -24,7 +24,9 @@ def monitoring(kubeconfig: Path) -> Iterator[None]:
     files = [part for file in sorted(CRDS.glob("*.yaml")) for part in ("-f", file)]
     made = kubectl("apply", *files)
     assert made.returncode == 0, made.stderr
-    kubectl("wait", "--for=condition=Established", *files)
+    # The API server serves them a moment after it has taken their definitions.
+    known = ("get", "podmonitors,prometheusrules", "--all-namespaces")
+    wait_until(lambda: kubectl(*known).returncode == 0, PATIENCE, "known to the API server")
     yield
     kubectl("delete", *files)
 
