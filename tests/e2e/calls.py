@@ -3,12 +3,12 @@
 import json
 from typing import Any
 
-from tests.e2e.world import LONG_START, PATIENCE, Json, Session, World, kubectl
+from tests.e2e.world import PATIENCE, Json, Session, World, kubectl
 
 
 def exposed(world: World, name: str, bot: Json, **spec: Any) -> Session:
     """Apply a session, and wait until its bot waits for a caller."""
-    session = world.session(name, bot=bot, expose={}, joinTimeout=LONG_START, **spec)
+    session = world.session(name, bot=bot, expose={}, **spec)
     return session.until(waits_for_its_caller, what="waiting for its caller")
 
 

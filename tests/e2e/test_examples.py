@@ -67,6 +67,8 @@ class Example:
     heard: str | None = None
     status: Json = field(default_factory=dict)
     prepare: Prepare = nothing
+    #: Seconds that are left when the caller has come, in place of those that the manifest counts from the bot's start.
+    left: int = 0
 
 
 def end(reason: str, outcome: str, **more: str) -> Json:
@@ -107,6 +109,7 @@ def end(reason: str, outcome: str, **more: str) -> Json:
                 manifest="time_limit/session.yaml",
                 heard="our time is nearly over we have reached our time limit goodbye",
                 finish=end("MaxDuration", "Drained"),
+                left=25,
             ),
             id="the time is over",
         ),
@@ -129,8 +132,10 @@ def end(reason: str, outcome: str, **more: str) -> Json:
     ],
 )
 def test_example_ends_as_its_page_says(example: Example, world: World, tmp_path: Path) -> None:
-    session = start(world, example.manifest, example.prepare)
+    session = start(world, example.manifest, example.prepare, **({"maxSessionDuration": "10m"} if example.left else {}))
     with Caller(session, tmp_path, *example.say) as caller:
+        if example.left:
+            world.time_is_over(session, example.left)
         if example.heard is None:
             caller.until_event("said")
         else:
@@ -141,11 +146,11 @@ def test_example_ends_as_its_page_says(example: Example, world: World, tmp_path:
     assert session.status["phase"] == "Succeeded"
 
 
-def start(world: World, manifest: str, prepare: Prepare) -> Session:
+def start(world: World, manifest: str, prepare: Prepare, **instead: str) -> Session:
     """Apply an example's manifest, with what it needs around it."""
     document: Json = yaml.safe_load((EXAMPLES / manifest).read_text())
     prepare(world, document["spec"])
-    return world.session(document["metadata"]["name"], **document["spec"]).eventually(phase="Running")
+    return world.session(document["metadata"]["name"], **{**document["spec"], **instead}).eventually(phase="Running")
 
 
 def test_transcript_is_kept_by_a_store_outside_the_pod(world: World, tmp_path: Path) -> None:

@@ -38,8 +38,8 @@ PATIENCE: Final = 180.0
 LOOK_EVERY_SECONDS: Final = 0.2
 #: How a session ends whose bot does not heed an EndFrame: soon forced, and then with all the time that it needs.
 FORCED: Final = {"gracePeriod": "3s", "cancelPeriod": "1m"}
-#: Longer than any test waits for a start; what `start_is_over` shortens.
-LONG_START: Final = "10m"
+#: Longer than any test waits: for a start, until `start_is_over`, and for a caller.
+LONG: Final = "10m"
 
 Json = dict[str, Any]
 
@@ -142,7 +142,7 @@ class World:
             "apiVersion": f"{GROUP}/{VERSION}",
             "kind": "BotSession",
             "metadata": {"name": name, "namespace": self.namespace},
-            "spec": {"bot": bot, "startTimeout": LONG_START, **spec},
+            "spec": {"bot": bot, "startTimeout": LONG, "joinTimeout": LONG, **spec},
         }
         session = Session(self.namespace, name, History())
         threading.Thread(target=self._watch, args=(session,), daemon=True).start()
