@@ -130,9 +130,8 @@ def _live(played: Played, life: Life, tally: Tally) -> None:
 
 def _strike(played: Played, tally: Tally) -> None:
     """Strike; a process that is not there yet, or no longer, cannot be."""
-    try:
-        played.find_processes()
-    except (AssertionError, ValueError, KeyError):
+    played.find_processes()
+    if played.slipped:
         return
     with struck(played.cell.cause, [played], played.proxy):
         _pass(min(played.cell.cause.lasts or LASTING_SECONDS, 10))

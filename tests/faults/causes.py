@@ -34,6 +34,8 @@ def struck(cause: Cause, played: Collection[Played], proxy: Proxy) -> Iterator[N
 
 def _strike(played: Played) -> None:
     """Strike one session; one that is not there yet, or no longer, has slipped."""
+    if played.slipped:
+        return
     try:
         SESSION.get(played.cell.cause.name, Played.break_requests)(played)
     except (AssertionError, ApiException, KeyError):  # no process, no pod, no name of a pod

@@ -107,10 +107,14 @@ class Played:
             self._follow()
 
     def find_processes(self) -> None:
-        """Find the processes that are to be struck."""
-        if self.cell.cause.processes:
+        """Find the processes that are to be struck, once there is a session; one that is over has none left."""
+        if not self.cell.cause.processes or self._session is None or self.bot_pid:
+            return
+        try:
             self.supervisor_pid = node.supervisor_pid(self.session)
             self.bot_pid = node.child_pid(self.supervisor_pid)
+        except (AssertionError, KeyError, ValueError):
+            self.slipped = True
 
     def set_deadline(self) -> None:
         """Let a running session's time be over soon, and the supervisor be told of it."""

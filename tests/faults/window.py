@@ -92,6 +92,8 @@ def _play_once(cells: Sequence[Cell], proxy: Proxy) -> list[Row]:
             for each in played:
                 gates.callback(each.open_gate)
             _all(threads, Played.prepare, played)
+            # Before the moment, which may not last as long as it takes to find them; what starts has none before.
+            _all(threads, Played.find_processes, played)
             _all(threads, Played.approach, played)
             _all(threads, Played.find_processes, played)
             _all(threads, Played.set_deadline, played)
