@@ -12,7 +12,7 @@ from botsession_contract.control import SessionPatch
 from botsession_contract.lifecycle import Outcome, Reason
 from botsession_contract.limits import SessionLimits
 from botsession_contract.transports import Transport, TransportType
-from tests.browsers import Browser
+from tests.browsers import LOUD, Browser
 from tests.ports import free_port
 from tests.supervision import Supervised, supervised
 from tests.tones import loudness
@@ -37,7 +37,7 @@ async def test_client_and_bot_hear_each_other(tmp_path: Path) -> None:
     async with line(tmp_path) as session, Browser(address(session)) as browser:
         assert await browser.offer() == 200
         report = await session.report()
-    assert loudness(browser.heard()) > 3000
+    assert loudness(browser.heard()) > LOUD
     assert "heard 0.5 s of sound" in session.log
     assert f"arguments SmallWebRTCRunnerArguments session {ENOUGH}" in session.log
     assert (report.reason, report.outcome, report.message) == (Reason.COMPLETED, Outcome.DRAINED, "heard enough")

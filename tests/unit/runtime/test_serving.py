@@ -20,6 +20,6 @@ NO_TABLES = "import pathlib; from botsession_runtime.hook import serving; servin
         pytest.param(f"{LISTEN}; {NO_TABLES}", False, id="one whose kernel does not tell is not guessed at"),
     ],
 )
-def test_program_that_waits_for_callers_is_a_server(program: str, is_server: bool) -> None:
+def test_only_a_program_that_waits_for_callers_is_a_server(program: str, is_server: bool) -> None:
     told = subprocess.run([sys.executable, "-c", f"{program}; {TELL}"], capture_output=True, text=True, check=True)
     assert told.stdout == f"{is_server}\n"
