@@ -10,8 +10,9 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1
 COPY requirements/build.txt requirements/operator.txt /tmp/
 RUN --mount=type=secret,id=ca,target=/ca.pem,required=false --mount=type=cache,target=/root/.cache/pip \
     if [ -e /ca.pem ]; then export PIP_CERT=/ca.pem; fi && \
-    /build/bin/pip install --quiet --require-hashes -r /tmp/build.txt && \
-    /build/bin/pip --python /venv/bin/python3 install --quiet --require-hashes -r /tmp/operator.txt
+    /build/bin/pip install --quiet --no-deps --require-hashes -r /tmp/build.txt && \
+    /build/bin/pip --python /venv/bin/python3 install --quiet --no-deps --require-hashes -r /tmp/operator.txt && \
+    /build/bin/pip --python /venv/bin/python3 check
 COPY pyproject.toml README.md LICENSE /src/
 COPY operator /src/operator
 COPY runtime /src/runtime

@@ -8,6 +8,6 @@ RUN python3 -m venv /venv
 COPY requirements/pipecat.txt /tmp/
 RUN --mount=type=secret,id=ca,target=/ca.pem,required=false --mount=type=cache,target=/root/.cache/pip \
     if [ -e /ca.pem ]; then export PIP_CERT=/ca.pem; fi && export PIP_DISABLE_PIP_VERSION_CHECK=1 && \
-    /venv/bin/pip install --quiet --require-hashes -r /tmp/pipecat.txt
+    /venv/bin/pip install --quiet --no-deps --require-hashes -r /tmp/pipecat.txt && /venv/bin/pip check
 ENV PATH=/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin PYTHONUNBUFFERED=1
 WORKDIR /app

@@ -16,7 +16,7 @@ ENV UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never
 RUN --mount=type=secret,id=ca,target=/ca.pem,required=false --mount=type=cache,target=/root/.cache/uv \
     --mount=type=bind,source=quickstart.txt,target=/tmp/requirements.txt \
     if [ -e /ca.pem ]; then export SSL_CERT_FILE=/ca.pem; fi && \
-    uv venv --quiet && uv pip install --quiet --compile-bytecode --require-hashes -r /tmp/requirements.txt
+    uv venv --quiet && uv pip install --quiet --compile-bytecode --no-deps --require-hashes -r /tmp/requirements.txt && uv pip check --quiet
 
 # `pip install pipecat-ai` as root, into the system's own Python.
 FROM ${PYTHON_BASE} AS system-python
@@ -24,7 +24,8 @@ RUN --mount=type=secret,id=ca,target=/ca.pem,required=false --mount=type=cache,t
     --mount=type=bind,from=tools,source=/tools/bin/uv,target=/bin/uv \
     --mount=type=bind,source=quickstart.txt,target=/tmp/requirements.txt \
     if [ -e /ca.pem ]; then export SSL_CERT_FILE=/ca.pem; fi && export UV_LINK_MODE=copy && \
-    uv pip install --quiet --compile-bytecode --system --break-system-packages --require-hashes -r /tmp/requirements.txt
+    uv pip install --quiet --compile-bytecode --system --break-system-packages --no-deps --require-hashes -r /tmp/requirements.txt && \
+    uv pip check --quiet --system
 
 # A virtual environment made by python -m venv, in a folder that is not the bot's.
 FROM ${PYTHON_BASE} AS opt-venv
@@ -33,4 +34,5 @@ RUN --mount=type=secret,id=ca,target=/ca.pem,required=false --mount=type=cache,t
     --mount=type=bind,from=tools,source=/tools/bin/uv,target=/bin/uv \
     --mount=type=bind,source=quickstart.txt,target=/tmp/requirements.txt \
     if [ -e /ca.pem ]; then export SSL_CERT_FILE=/ca.pem; fi && export UV_LINK_MODE=copy && \
-    python3 -m venv /opt/venv && VIRTUAL_ENV=/opt/venv uv pip install --quiet --compile-bytecode --require-hashes -r /tmp/requirements.txt
+    python3 -m venv /opt/venv && VIRTUAL_ENV=/opt/venv uv pip install --quiet --compile-bytecode --no-deps --require-hashes -r /tmp/requirements.txt && \
+    VIRTUAL_ENV=/opt/venv uv pip check --quiet
