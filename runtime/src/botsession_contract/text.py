@@ -1,0 +1,30 @@
+"""Text from a bot, as a person may see it: no character in it is an order to their terminal."""
+
+import re
+from typing import Final
+
+#: C0, DEL and C1 move the cursor, set the title or write to the clipboard. The separators break lines. The
+#: bidirectional controls show a text in another order than it has. Surrogates are no text at all.
+_CONTROLS: Final = r"\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
+_ANY: Final = re.compile(f"[{_CONTROLS}]")
+_SPACES: Final = re.compile(r"[\t\n\x0b\x0c\r\x1c-\x20\x85\u2028\u2029]+")
+
+
+def has_controls(text: str) -> bool:
+    """Return whether a text has a character that a terminal would obey."""
+    return bool(_ANY.search(text))
+
+
+def escape_controls(text: str, keep: str = "") -> str:
+    r"""Return the text with its control characters written out, as `\x1b`, but for those to keep."""
+    return _ANY.sub(lambda match: match[0] if match[0] in keep else _written(match[0]), text)
+
+
+def one_line(text: str) -> str:
+    """Return the text as one line without control characters."""
+    return escape_controls(_SPACES.sub(" ", text).strip())
+
+
+def _written(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

@@ -1,0 +1,39 @@
+"""What of a bot's text a terminal gets to see."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from botsession_contract.text import escape_controls, has_controls, one_line
+
+BIDI = [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+OBEYED = [*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, *BIDI, 0xD800, 0xDFFF]
+
+
+@pytest.mark.parametrize("code", OBEYED, ids=hex)
+def test_no_character_that_a_terminal_obeys_is_left(code: int) -> None:
+    escaped = escape_controls(f"a{chr(code)}b")
+    assert escaped.isprintable()
+    assert not has_controls(escaped)
+
+
+@pytest.mark.parametrize("text", ["Grüße, 你好, שלום, 👋🏽", "a\\x1bb", ""])
+def test_ordinary_text_stays_as_it_is(text: str) -> None:
+    assert escape_controls(text) == text
+
+
+def test_characters_are_written_as_programs_write_them() -> None:
+    assert escape_controls("\x1b]52;c;aGk=\x07\x9b\u202e") == r"\x1b]52;c;aGk=\x07\x9b\u202e"
+
+
+def test_lines_are_kept_where_they_are_wanted() -> None:
+    assert escape_controls("one\n\ttwo\r", keep="\n\t") == "one\n\ttwo\\x0d"
+
+
+@settings(max_examples=200)
+@given(st.text(alphabet=st.characters(codec=None)))
+def test_any_text_becomes_one_line_that_utf_8_can_hold(text: str) -> None:
+    line = one_line(text)
+    line.encode()
+    assert len(line.splitlines()) <= 1
+    assert one_line(line) == line
