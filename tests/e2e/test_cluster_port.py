@@ -9,7 +9,7 @@ from kubernetes.aio import client
 
 from botsession_contract.names import GROUP, PLURAL, VERSION
 from botsession_operator.api.spec import Json
-from botsession_operator.core.observe import Key
+from botsession_operator.core.key import Key
 from botsession_operator.core.pods import Injection
 from botsession_operator.effects import api
 from botsession_operator.effects.kubernetes import KubernetesCluster

@@ -7,7 +7,7 @@ from typing import Any
 import kopf
 
 from botsession_contract.names import GROUP, PLURAL, SESSION_LABEL, VERSION
-from botsession_operator.core.observe import Key
+from botsession_operator.core.key import Key, parse_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +33,19 @@ def make_registry(server: str) -> kopf.OperatorRegistry:
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
     async def session_changed(*, namespace: str | None, name: str, memo: Memo, **_: Any) -> None:
-        memo.changed(Key(namespace or "", name))
+        _mark(memo, namespace, name)
 
     @kopf.on.event("", "v1", "pods", labels={SESSION_LABEL: kopf.PRESENT}, registry=registry)
     async def pod_changed(*, namespace: str | None, labels: kopf.Labels, memo: Memo, **_: Any) -> None:
-        memo.changed(Key(namespace or "", labels[SESSION_LABEL]))
+        _mark(memo, namespace, labels[SESSION_LABEL])
 
     return registry
+
+
+def _mark(memo: Memo, namespace: str | None, name: str) -> None:
+    """Mark the session dirty that an event names. A pod's label is its author's, and may name what cannot be one."""
+    if key := parse_key(namespace, name):
+        memo.changed(key)
 
 
 def make_settings() -> kopf.OperatorSettings:

@@ -22,7 +22,7 @@ from botsession_operator.api.spec import SpecError
 from botsession_operator.api.status import Delivery
 from botsession_operator.core.counts import Count, Metric, Stage, TaskKind
 from botsession_operator.core.delivery import Answer, EventType
-from botsession_operator.core.observe import Key
+from botsession_operator.core.key import Key
 from botsession_operator.errors import Conflict, TransientError
 
 #: One look at a session; gives the time of the next.

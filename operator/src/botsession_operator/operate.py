@@ -12,7 +12,7 @@ from kubernetes.aio import client
 from prometheus_client import CollectorRegistry, disable_created_metrics
 
 from botsession_operator.clock import SystemClock
-from botsession_operator.core.observe import Key
+from botsession_operator.core.key import Key
 from botsession_operator.core.pods import PodSettings
 from botsession_operator.deliveries import Deliveries
 from botsession_operator.effects.control import HttpControl

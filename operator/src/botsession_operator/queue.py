@@ -14,7 +14,7 @@ import structlog
 
 from botsession_operator.api.spec import SpecError
 from botsession_operator.core.clock import Clock
-from botsession_operator.core.observe import Key
+from botsession_operator.core.key import Key
 from botsession_operator.errors import TransientError
 from botsession_operator.schedule import Schedule
 

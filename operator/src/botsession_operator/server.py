@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from botsession_contract.control import LIVEZ_PATH, POKE_PATH, READYZ_PATH
-from botsession_operator.core.observe import Key
+from botsession_operator.core.key import Key, parse_key
 
 Poke = Callable[[Key], None]
 
@@ -62,6 +62,11 @@ async def metrics(request: web.Request) -> web.Response:
 
 
 async def poked(request: web.Request) -> web.Response:
-    """Mark the session dirty. Needs no trust, since it carries no facts; a key that is dirty already costs nothing."""
-    request.app[DEPS].poke(Key(request.match_info["namespace"], request.match_info["name"]))
+    """Mark the session dirty. Needs no trust, since it carries no facts; a key that is dirty already costs nothing.
+
+    The answer is always the same: a caller does not learn which sessions exist.
+    """
+    key = parse_key(request.match_info["namespace"], request.match_info["name"])
+    if key:
+        request.app[DEPS].poke(key)
     return web.Response(status=202)

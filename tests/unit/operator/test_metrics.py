@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from botsession_contract.lifecycle import Cause, Mode, Outcome, Phase, Reason
 from botsession_operator.api.spec import SpecError
 from botsession_operator.core.counts import Metric, Stage
-from botsession_operator.core.observe import Key
+from botsession_operator.core.key import Key
 from botsession_operator.errors import ClusterUnavailable, Conflict
 from botsession_operator.metrics import BY_NAMESPACE, Action, Metrics, NoCode, Trouble
 from botsession_operator.reconcile import reconcile

@@ -10,7 +10,7 @@ import pytest
 
 from botsession_operator import queue as queue_module
 from botsession_operator.api.spec import SpecError
-from botsession_operator.core.observe import Key
+from botsession_operator.core.key import Key
 from botsession_operator.errors import ClusterUnavailable
 from botsession_operator.queue import WorkQueue
 from tests.fakes import FakeClock

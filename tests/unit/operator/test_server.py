@@ -10,9 +10,10 @@ from aiohttp.web import Application, Request
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
+from yarl import URL
 
 from botsession_contract.lifecycle import Phase
-from botsession_operator.core.observe import Key
+from botsession_operator.core.key import Key
 from botsession_operator.metrics import Metrics
 from botsession_operator.server import create_app
 
@@ -112,3 +113,30 @@ async def test_the_loop_runs_on_during_a_long_scrape(
 @pytest.mark.parametrize(("path", "status"), [("/v1/poke/bots/a", 405), ("/v1/poke/bots", 404), ("/", 404)])
 async def test_nothing_else_is_answered(client: TestClient[Request, Application], path: str, status: int) -> None:
     assert (await client.get(path)).status == status
+
+
+#: What an aiohttp server makes of these paths was an API path of another object, or a selector of all pods.
+NO_SESSIONS = [
+    "victim/call-1%3Fx",
+    "%2e%2e/x%3Fy%3B%26labelSelector=botsession.dev%2Fsession",
+    "..%2Fpods%3FlabelSelector=botsession.dev%2Fsession%26x=/y",
+    "victim%2Fbotsessions%2Fcall-1/status",
+    "victim/call-1%2Fstatus",
+    "victim/call-1%23",
+    "victim/call-1%0A",
+    "victim/call-1%00",
+    "victim/%D9%A1",
+    "victim/CALL-1",
+    f"victim/{'a' * 64}",
+    f"{'a' * 64}/call-1",
+]
+
+
+@pytest.mark.parametrize("path", NO_SESSIONS)
+async def test_a_poke_that_names_no_session_marks_none(
+    client: TestClient[Request, Application], operator: Operator, path: str
+) -> None:
+    answer = await client.post(URL(f"/v1/poke/{path}", encoded=True))
+
+    assert answer.status == 202
+    assert operator.poked == []

@@ -69,8 +69,8 @@ def _head_problems(manifest: Any) -> Iterator[str]:
         yield "metadata.name: Required value: name or generateName is required"
 
 
-def _name_problems(name: str) -> Iterator[str]:
-    if not _SUBDOMAIN.fullmatch(name):
+def _name_problems(name: Any) -> Iterator[str]:
+    if not isinstance(name, str) or not _SUBDOMAIN.fullmatch(name):
         yield (
             "metadata.name: a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or "
             "'.', and must start and end with an alphanumeric character"

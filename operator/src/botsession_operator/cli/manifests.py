@@ -34,11 +34,15 @@ def admitted(manifest: Json, namespace: str) -> Json:
     """
     from botsession_operator.api.admission import admit
     from botsession_operator.api.spec import SpecError
+    from botsession_operator.core.key import is_namespace
 
     metadata = manifest.get("metadata")
     if isinstance(metadata, dict):
         manifest = {**manifest, "metadata": {"namespace": namespace, **metadata}}
     try:
-        return admit(manifest)
+        manifest = admit(manifest)
     except SpecError as exc:
         raise Problem(Exit.REFUSED, str(exc)) from exc
+    if not is_namespace(manifest["metadata"]["namespace"]):
+        raise Problem(Exit.REFUSED, "metadata.namespace: must be a DNS-1123 label of at most 63 characters")
+    return manifest

@@ -14,17 +14,7 @@ from botsession_contract.report import ExitReport
 from botsession_operator.api.spec import Spec
 from botsession_operator.api.status import Status
 from botsession_operator.core.delivery import Attempts
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Key:
-    """Names a session; what the work queue holds."""
-
-    namespace: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.namespace}/{self.name}"
+from botsession_operator.core.key import Key as Key  # most of what reads a session names it too
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from botsession_operator.clock import SystemClock
-from botsession_operator.core.observe import Key
+from botsession_operator.core.key import Key
 from botsession_operator.queue import WorkQueue
 
 Pass = Callable[[Key], Awaitable[datetime | None]]

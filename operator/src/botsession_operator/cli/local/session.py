@@ -25,7 +25,7 @@ from botsession_operator.cli.local.watching import Watched
 from botsession_operator.cli.telling.timeline import Entry, entries
 from botsession_operator.clock import SystemClock
 from botsession_operator.core.exposure import Exposure
-from botsession_operator.core.observe import Key
+from botsession_operator.core.key import Key
 from botsession_operator.core.plan import Limits
 from botsession_operator.core.pods import Injection, PodSettings
 from botsession_operator.effects.control import HttpControl
