@@ -1,6 +1,6 @@
 """kopf's part: it watches, and marks keys dirty. Nothing is decided here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,13 +8,14 @@ import kopf
 
 from botsession_contract.names import GROUP, PLURAL, SESSION_LABEL, VERSION
 from botsession_operator.core.key import Key, parse_key
+from botsession_operator.fair_queue import Priority
 
 
 @dataclass(frozen=True, slots=True)
 class Memo:
     """What handlers get from kopf besides the event."""
 
-    changed: Callable[[Key], None]
+    changed: Callable[[Key, Priority], None]
 
 
 def make_registry(server: str) -> kopf.OperatorRegistry:
@@ -32,20 +33,31 @@ def make_registry(server: str) -> kopf.OperatorRegistry:
         return replace(found, server=server) if found else None
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
-    async def session_changed(*, namespace: str | None, name: str, memo: Memo, **_: Any) -> None:
-        _mark(memo, namespace, name)
+    async def session_changed(*, namespace: str | None, name: str, body: kopf.Body, memo: Memo, **_: Any) -> None:
+        _mark(memo, namespace, name, session_priority(body))
 
     @kopf.on.event("", "v1", "pods", labels={SESSION_LABEL: kopf.PRESENT}, registry=registry)
     async def pod_changed(*, namespace: str | None, labels: kopf.Labels, memo: Memo, **_: Any) -> None:
-        _mark(memo, namespace, labels[SESSION_LABEL])
+        _mark(memo, namespace, labels[SESSION_LABEL], Priority.NORMAL)
 
     return registry
 
 
-def _mark(memo: Memo, namespace: str | None, name: str) -> None:
+def session_priority(body: Mapping[str, Any]) -> Priority:
+    """Return how urgent an event of a session is. A user waits for what no status has answered yet.
+
+    A session that was created, edited or deleted has a generation that its status does not know. The operator's own
+    writes come back as events too, and none of them is urgent.
+    """
+    metadata, status = body.get("metadata") or {}, body.get("status") or {}
+    is_answered = status.get("observedGeneration") == metadata.get("generation") or "finish" in status
+    return Priority.NORMAL if is_answered else Priority.HIGH
+
+
+def _mark(memo: Memo, namespace: str | None, name: str, priority: Priority) -> None:
     """Mark the session dirty that an event names. A pod's label is its author's, and may name what cannot be one."""
     if key := parse_key(namespace, name):
-        memo.changed(key)
+        memo.changed(key, priority)
 
 
 def make_settings() -> kopf.OperatorSettings:

@@ -7,7 +7,7 @@ Labels come from enums, but for the namespace: a number of series that grows wit
 import itertools
 import time
 from collections import Counter as Tally
-from collections.abc import Awaitable, Callable, Iterator, Set
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Set
 from datetime import datetime
 from enum import StrEnum
 from http import HTTPStatus
@@ -24,6 +24,7 @@ from botsession_operator.core.counts import Count, Metric, Stage, TaskKind
 from botsession_operator.core.delivery import Answer, EventType
 from botsession_operator.core.key import Key
 from botsession_operator.errors import Conflict, TransientError
+from botsession_operator.fair_queue import Priority
 
 #: One look at a session; gives the time of the next.
 Pass = Callable[[Key], Awaitable[datetime | None]]
@@ -78,7 +79,7 @@ class Metrics:
     def __init__(
         self,
         registry: CollectorRegistry,
-        queued: Callable[[], int] = lambda: 0,
+        queued: Callable[[], Mapping[Priority, int]] = dict,
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         self.registry = registry
@@ -156,7 +157,12 @@ class Metrics:
 class Snapshot(Collector):
     """What is so now: taken when a scrape asks, so that nothing has to be kept in step."""
 
-    def __init__(self, registry: CollectorRegistry, queued: Callable[[], int], seconds: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        queued: Callable[[], Mapping[Priority, int]],
+        seconds: Callable[[], float],
+    ) -> None:
         self._phases: dict[Key, Phase] = {}
         self._queued = queued
         self._seconds = seconds
@@ -186,7 +192,11 @@ class Snapshot(Collector):
             for phase in Phase:
                 sessions.add_metric((namespace, phase), tally[namespace, phase])
         yield sessions
-        yield GaugeMetricFamily("botsession_queue_depth", "Sessions that wait for a pass", self._queued())
+        depths = self._queued()
+        queue = GaugeMetricFamily("botsession_queue_depth", "Sessions that wait for a pass", labels=("priority",))
+        for priority in Priority:
+            queue.add_metric((priority.name.lower(),), depths.get(priority, 0))
+        yield queue
         age = self._seconds() - self._event_at
         yield GaugeMetricFamily(
             "botsession_watch_event_age_seconds", "Time since a watch brought an event, or since the start", age

@@ -18,6 +18,7 @@ from botsession_operator.deliveries import Deliveries
 from botsession_operator.effects.control import HttpControl
 from botsession_operator.effects.kubernetes import KubernetesCluster
 from botsession_operator.effects.webhook import HttpWebhook
+from botsession_operator.fair_queue import Priority
 from botsession_operator.handlers import Memo, make_registry, make_settings
 from botsession_operator.metrics import Metrics
 from botsession_operator.queue import WorkQueue
@@ -34,7 +35,7 @@ async def operate(connected: client.ApiClient, settings: Settings, stop: asyncio
     queue, ready = WorkQueue(clock, settings.workers), asyncio.Event()
     # Without it each counter is shown a second time, only to say when the operator began to count.
     disable_created_metrics()  # type: ignore[no-untyped-call]  # the client does not type it
-    metrics = Metrics(CollectorRegistry(), queue.__len__)
+    metrics = Metrics(CollectorRegistry(), queue.depths)
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(aiohttp.ClientSession())
         deliveries = _deliveries(settings.webhook, clock, queue, metrics, http) if settings.webhook else None
@@ -83,7 +84,7 @@ async def _serve(
 ) -> None:
     def poke(key: Key) -> None:
         if not settings.namespaces or key.namespace in settings.namespaces:
-            queue.add(key)
+            queue.add(key, Priority.LOW)
 
     runner = web.AppRunner(create_app(poke, ready.is_set, metrics.registry), access_log=None)
     await runner.setup()
@@ -99,9 +100,9 @@ async def _watch(
     ready: asyncio.Event,
     stop: asyncio.Event,
 ) -> None:
-    def changed(key: Key) -> None:
+    def changed(key: Key, priority: Priority) -> None:
         metrics.watched()
-        queue.add(key)
+        queue.add(key, priority)
 
     await kopf.operator(
         registry=registry,

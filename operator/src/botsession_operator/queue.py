@@ -1,21 +1,25 @@
 """The work queue: which sessions need a look, now or at a time. Dedupes, delays, backs off.
 
 Semantics of client-go's workqueue, which Kubernetes controllers are used to: a key that is added while a worker has it
-is looked at again afterwards, and no two workers have the same key. One timer serves all delays.
+is looked at again afterwards, and no two workers have the same key. One timer serves all delays. Unlike client-go's, it
+is fair between namespaces and has priorities.
 """
 
 import asyncio
 import random
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 import structlog
 
 from botsession_operator.api.spec import SpecError
+from botsession_operator.core.backoff import Backoff
 from botsession_operator.core.clock import Clock
 from botsession_operator.core.key import Key
 from botsession_operator.errors import TransientError
+from botsession_operator.fair_queue import FairQueue, Priority
 from botsession_operator.schedule import Schedule
 
 log = structlog.get_logger("botsession")
@@ -23,7 +27,7 @@ log = structlog.get_logger("botsession")
 #: Does one pass; gives the time of the next look.
 Pass = Callable[[Key], Awaitable[datetime | None]]
 
-FIRST_BACKOFF_SECONDS = 0.2
+FIRST_BACKOFF_SECONDS = 0.4
 LONGEST_BACKOFF_SECONDS = 30.0
 #: How long a pass may take to end when the operator stops; well within a pod's usual 30 s of grace.
 DRAIN_SECONDS = 10.0
@@ -35,24 +39,29 @@ LONGEST_SLEEP_SECONDS = 1.0
 class WorkQueue:
     """Keys that wait for a pass."""
 
-    def __init__(self, clock: Clock, workers: int = 1, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        workers: int = 1,
+        monotonic: Callable[[], float] = time.monotonic,
+        on_due: Callable[[Key], None] = lambda _: None,
+    ) -> None:
         self._clock = clock
         self._workers = workers
-        self._ready: asyncio.Queue[Key | None] = asyncio.Queue()
+        self._ready: FairQueue[Key] = FairQueue(workers)
+        #: Workers that have nothing to do; each waits to be woken.
+        self._idle: deque[asyncio.Future[None]] = deque()
         self._closed = False
-        self._dirty: set[Key] = set()
-        self._taken: set[Key] = set()
         self._schedule = Schedule(clock, monotonic)
+        #: Called with each key whose time has come, before its pass.
+        self._on_due = on_due
         self._timer: asyncio.TimerHandle | None = None
         self._failures: dict[Key, int] = {}
 
-    def add(self, key: Key) -> None:
-        """Mark a key dirty: it gets a pass as soon as a worker is free."""
-        if key in self._dirty:
-            return
-        self._dirty.add(key)
-        if key not in self._taken:
-            self._ready.put_nowait(key)
+    def add(self, key: Key, priority: Priority = Priority.NORMAL) -> None:
+        """Mark a key dirty: it gets a pass as soon as a worker is free. Added twice, it keeps the higher priority."""
+        self._ready.put(key, key.namespace, priority)
+        self._wake_one()
 
     def add_at(self, key: Key, when: datetime) -> None:
         """Mark a key dirty at a time; the last call for a key counts."""
@@ -60,7 +69,11 @@ class WorkQueue:
         self._set_timer()
 
     def __len__(self) -> int:
-        return len(self._dirty)
+        return len(self._ready)
+
+    def depths(self) -> dict[Priority, int]:
+        """Return how many keys wait for a pass now, by priority."""
+        return self._ready.depths()
 
     async def drain(self, work: asyncio.Task[None]) -> None:
         """Stop the workers: a pass that has begun ends, bounded; what waits is found again after a restart."""
@@ -68,8 +81,8 @@ class WorkQueue:
         if self._timer:
             self._timer.cancel()
             self._timer = None
-        for _ in range(self._workers):
-            self._ready.put_nowait(None)
+        while self._idle:
+            self._wake_one()
         await asyncio.wait({work}, timeout=DRAIN_SECONDS)
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
@@ -81,9 +94,7 @@ class WorkQueue:
                 group.create_task(self._worker(do_pass))
 
     async def _worker(self, do_pass: Pass) -> None:
-        while not self._closed and (key := await self._ready.get()) is not None:
-            self._dirty.discard(key)
-            self._taken.add(key)
+        while (key := await self._take()) is not None:
             try:
                 self._reschedule(key, await do_pass(key))
             except TransientError as exc:
@@ -94,9 +105,25 @@ class WorkQueue:
                 log.exception("pass failed", session=str(key))
                 self._back_off(key, exc)
             finally:
-                self._taken.discard(key)
-                if key in self._dirty:
-                    self._ready.put_nowait(key)
+                self._ready.done(key)
+
+    async def _take(self) -> Key | None:
+        """Wait for a key; return None when the queue is drained."""
+        while not self._closed:
+            key = self._ready.take()
+            if key is not None:
+                return key
+            idle = asyncio.get_running_loop().create_future()
+            self._idle.append(idle)
+            await idle
+        return None
+
+    def _wake_one(self) -> None:
+        while self._idle:
+            idle = self._idle.popleft()
+            if not idle.done():  # else its worker was cancelled
+                idle.set_result(None)
+                return
 
     def _reschedule(self, key: Key, when: datetime | None) -> None:
         self._failures.pop(key, None)
@@ -107,10 +134,10 @@ class WorkQueue:
 
     def _back_off(self, key: Key, exc: Exception) -> None:
         failures = self._failures[key] = self._failures.get(key, 0) + 1
-        ceiling = min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(failures, 16))
-        seconds = ceiling * random.uniform(0.5, 1)  # noqa: S311  # jitter, not a secret
-        log.debug("pass put off", session=str(key), seconds=round(seconds, 2), error=repr(exc))
-        self.add_at(key, self._clock.now() + timedelta(seconds=seconds))
+        backoff = Backoff(timedelta(seconds=FIRST_BACKOFF_SECONDS), timedelta(seconds=LONGEST_BACKOFF_SECONDS))
+        wait = backoff.wait(failures, luck=random.random())  # noqa: S311  # jitter, not a secret
+        log.debug("pass put off", session=str(key), seconds=round(wait.total_seconds(), 2), error=repr(exc))
+        self.add_at(key, self._clock.now() + wait)
 
     def _set_timer(self) -> None:
         """Have the timer ring in time for the next look. One that rings too early costs less than to set it anew."""
@@ -128,5 +155,6 @@ class WorkQueue:
     def _ring(self) -> None:
         self._timer = None
         for key in self._schedule.take_due():
+            self._on_due(key)
             self.add(key)
         self._set_timer()

@@ -10,7 +10,8 @@ import yaml
 from kopf import Resource
 
 from botsession_contract.names import GROUP, PLURAL, SESSION_LABEL, VERSION
-from botsession_operator.handlers import make_registry, make_settings
+from botsession_operator.fair_queue import Priority
+from botsession_operator.handlers import make_registry, make_settings, session_priority
 
 SERVER = "https://10.96.0.1:443"
 
@@ -46,3 +47,17 @@ def test_watches_go_to_the_server_that_passes_talk_to(tmp_path: Path, monkeypatc
 
     assert found
     assert (found.server, found.token) == (SERVER, "secret")
+
+
+@pytest.mark.parametrize(
+    ("generation", "status", "priority"),
+    [
+        pytest.param(1, {"observedGeneration": 0, "phase": "Pending"}, Priority.HIGH, id="it is new"),
+        pytest.param(1, None, Priority.HIGH, id="it is new, and has no default"),
+        pytest.param(2, {"observedGeneration": 1}, Priority.HIGH, id="it was edited, or is being deleted"),
+        pytest.param(2, {"observedGeneration": 2}, Priority.NORMAL, id="the operator wrote its status"),
+        pytest.param(2, {"observedGeneration": 1, "finish": {}}, Priority.NORMAL, id="it is over"),
+    ],
+)
+def test_an_event_is_urgent_where_a_user_waits(generation: int, status: object, priority: Priority) -> None:
+    assert session_priority({"metadata": {"generation": generation}, "status": status}) is priority

@@ -14,6 +14,7 @@ from botsession_operator.api.spec import SpecError
 from botsession_operator.core.counts import Metric, Stage
 from botsession_operator.core.key import Key
 from botsession_operator.errors import ClusterUnavailable, Conflict
+from botsession_operator.fair_queue import Priority
 from botsession_operator.metrics import BY_NAMESPACE, Action, Metrics, NoCode, Trouble
 from botsession_operator.reconcile import reconcile
 from tests.builders import EVERY_COUNT, KEY, samples
@@ -37,7 +38,7 @@ def stopwatch() -> Stopwatch:
 
 @pytest.fixture
 def metrics(stopwatch: Stopwatch) -> Metrics:
-    return Metrics(CollectorRegistry(), lambda: 2, stopwatch)
+    return Metrics(CollectorRegistry(), lambda: {Priority.HIGH: 2}, stopwatch)
 
 
 def value(metrics: Metrics, name: str, **labels: str) -> float | None:
@@ -127,8 +128,8 @@ def test_the_age_of_the_last_event_grows_until_the_next(metrics: Metrics, stopwa
     assert value(metrics, "botsession_watch_event_age_seconds") == 0
 
 
-def test_the_queue_is_asked_for_its_depth(metrics: Metrics) -> None:
-    assert value(metrics, "botsession_queue_depth") == 2
+def test_the_queue_is_asked_for_its_depth_by_priority(metrics: Metrics) -> None:
+    assert counted(metrics, "botsession_queue_depth", "priority") == {("high",): 2, ("normal",): 0, ("low",): 0}
 
 
 @pytest.mark.parametrize(

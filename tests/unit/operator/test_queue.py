@@ -12,6 +12,7 @@ from botsession_operator import queue as queue_module
 from botsession_operator.api.spec import SpecError
 from botsession_operator.core.key import Key
 from botsession_operator.errors import ClusterUnavailable
+from botsession_operator.fair_queue import Priority
 from botsession_operator.queue import WorkQueue
 from tests.fakes import FakeClock
 
@@ -305,3 +306,45 @@ async def test_nearer_look_is_not_kept_waiting_by_a_later_one(queue: WorkQueue, 
 
 async def _wait(event: asyncio.Event) -> None:
     await event.wait()
+
+
+async def test_a_session_that_a_user_waits_for_goes_before_pokes(passes: Passes) -> None:
+    queue = WorkQueue(Wall(), workers=1)
+    queue.add(A, Priority.LOW)
+    queue.add(B, Priority.LOW)
+    queue.add(C, Priority.HIGH)
+
+    async with working(queue, passes):
+        await passes.until(C, A, B)
+
+
+async def test_silent_sessions_of_one_tenant_take_not_all_workers(passes: Passes) -> None:
+    crowd, good = [Key("crowd", str(number)) for number in range(100)], Key("bots", "good")
+    go_on, queue = asyncio.Event(), WorkQueue(Wall(), workers=16)
+    passes.does = dict.fromkeys(crowd, lambda: _wait(go_on))
+    for key in crowd:
+        queue.add(key, Priority.HIGH)
+
+    async with working(queue, passes):
+        await passes.until(*crowd[:12])
+        queue.add(good, Priority.LOW)
+        await passes.until(*crowd[:12], good)
+        go_on.set()
+
+
+async def test_depth_is_told_by_priority(queue: WorkQueue) -> None:
+    queue.add(A, Priority.HIGH)
+    queue.add(B, Priority.LOW)
+    queue.add(C)
+
+    assert queue.depths() == dict.fromkeys(Priority, 1)
+
+
+async def test_a_time_that_has_come_is_announced_before_its_pass(clock: FakeClock) -> None:
+    announced = list[Key]()
+    queue = WorkQueue(clock, monotonic=lambda: 0.0, on_due=announced.append)
+    queue.add_at(A, clock.now() + HOUR)
+
+    pass_(clock, queue, 2 * HOUR)
+
+    assert (announced, len(queue)) == ([A], 1)

@@ -10,10 +10,11 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Final
 
+from botsession_operator.core.backoff import Backoff
 from botsession_operator.core.delivery import Reply
 
-FIRST: Final = timedelta(seconds=1)
 LONGEST: Final = timedelta(minutes=5)
+BACKOFF: Final = Backoff(first=timedelta(seconds=1), longest=LONGEST)
 #: Those that come with a Retry-After which is meant for us; a redirect's is not followed either.
 BUSY: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 #: What is longer is no time that anybody means, and more than a timedelta or even an int may take.
@@ -23,8 +24,7 @@ NOT_AT_ALL: Final = timedelta(0)
 
 def wait_before_retry(failures: int, reply: Reply, luck: float) -> timedelta:
     """Give the wait after the last of so many failures. `luck`, of 0 to 1, keeps events from coming all at once."""
-    ceiling = min(LONGEST, FIRST * 2.0 ** min(failures - 1, 16))
-    return max(ceiling * (1 + luck) / 2, min(LONGEST, reply.retry_after))
+    return max(BACKOFF.wait(failures, luck), min(LONGEST, reply.retry_after))
 
 
 def asked_wait(status: int, retry_after: str | None, now: datetime) -> timedelta:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from botsession_operator.clock import SystemClock
 from botsession_operator.core.key import Key
+from botsession_operator.fair_queue import Priority
 from botsession_operator.queue import WorkQueue
 
 Pass = Callable[[Key], Awaitable[datetime | None]]
@@ -27,9 +28,9 @@ class LocalOperator:
         self._pass = do_pass
         self._life: _Life | None = None
 
-    def __len__(self) -> int:
-        """Give how many sessions wait for a pass."""
-        return len(self._life.queue) if self._life else 0
+    def depths(self) -> dict[Priority, int]:
+        """Return how many sessions wait for a pass, by priority."""
+        return self._life.queue.depths() if self._life else {}
 
     def start(self) -> None:
         """Begin to work, knowing nothing."""

@@ -78,7 +78,7 @@ async def run_session(
     async with AsyncExitStack() as stack:
         stack.push_async_callback(cluster.close)
         http = await stack.enter_async_context(aiohttp.ClientSession())
-        metrics = Metrics(CollectorRegistry(), lambda: len(operator))
+        metrics = Metrics(CollectorRegistry(), lambda: operator.depths())
         url = await stack.enter_async_context(_pokes(mark, metrics))
         # Nobody pulls the runtime here: it is imported from where this command runs.
         pods = PodSettings("", Injection.IMAGE_VOLUME, url)

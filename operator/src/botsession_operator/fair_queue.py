@@ -1,0 +1,132 @@
+"""Which of many waits for no other: turns by priority, by namespace, and in the order of arrival.
+
+The queue hands out items for a number of slots, such as the workers of the work queue.
+
+* A higher priority goes first. Each lower one still has its share of the turns, and so starves in no flood.
+* Within a priority the namespaces take turns, so a thousand items of one namespace cost another's first item one turn.
+* One namespace holds at most three quarters of the slots, however slow its items are.
+* A priority may have a ceiling of slots, for items that are known to be slow.
+"""
+
+from collections import Counter
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final, Generic, TypeVar
+
+T = TypeVar("T", bound=Hashable)
+
+
+class Priority(IntEnum):
+    """How urgent an item is; the smallest goes first."""
+
+    HIGH = 0  # a user waits: a session is new, was edited, or is being deleted
+    NORMAL = 1  # something has happened, or a time has come
+    LOW = 2  # a look that a quiet system would not miss
+
+
+_HIGH_FIRST: Final = (Priority.HIGH, Priority.NORMAL, Priority.LOW)
+_NORMAL_FIRST: Final = (Priority.NORMAL, Priority.HIGH, Priority.LOW)
+_LOW_FIRST: Final = (Priority.LOW, Priority.NORMAL, Priority.HIGH)
+#: Of eight turns, one begins with each of the lower priorities.
+TURNS: Final = (*[_HIGH_FIRST] * 3, _NORMAL_FIRST, *[_HIGH_FIRST] * 3, _LOW_FIRST)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an item stands."""
+
+    namespace: str
+    priority: Priority
+
+
+class FairQueue(Generic[T]):
+    """Items that wait for a slot, and those that have one. An item may wait again while it still has one."""
+
+    def __init__(self, slots: int, ceilings: Mapping[Priority, int] | None = None) -> None:
+        self._slots = slots
+        #: A quarter of the slots is always free for the others.
+        self._most_per_namespace = slots - slots // 4
+        self._ceilings = dict.fromkeys(Priority, slots) | dict(ceilings or {})
+        self._places: dict[T, Place] = {}
+        #: By priority, the namespaces in the order of their turns, each with its items in the order of arrival.
+        self._waiting: dict[Priority, dict[str, dict[T, None]]] = {priority: {} for priority in Priority}
+        self._held: dict[T, Place] = {}
+        self._held_by: Counter[str | Priority] = Counter()
+        self._turn = 0
+
+    def __len__(self) -> int:
+        """Return how many items wait."""
+        return len(self._places)
+
+    def __contains__(self, item: T) -> bool:
+        """Return whether an item waits."""
+        return item in self._places
+
+    @property
+    def held(self) -> int:
+        """Return how many slots are taken."""
+        return len(self._held)
+
+    def depths(self) -> dict[Priority, int]:
+        """Return how many items wait, by priority. Other threads may call this."""
+        waiting = Counter(place.priority for place in tuple(self._places.values()))
+        return {priority: waiting[priority] for priority in Priority}
+
+    def put(self, item: T, namespace: str, priority: Priority) -> None:
+        """Have an item wait. One that waits already keeps its place, or moves to the higher priority."""
+        known = self._places.get(item)
+        if known and known.priority <= priority:
+            return
+        self.discard(item)
+        self._places[item] = Place(namespace, priority)
+        self._waiting[priority].setdefault(namespace, {})[item] = None
+
+    def discard(self, item: T) -> None:
+        """Have an item wait no longer."""
+        place = self._places.pop(item, None)
+        if place is None:
+            return
+        namespaces = self._waiting[place.priority]
+        del namespaces[place.namespace][item]
+        if not namespaces[place.namespace]:
+            del namespaces[place.namespace]
+
+    def take(self) -> T | None:
+        """Return the item whose turn it is, and let it hold a slot; None while no waiting item may have one."""
+        if len(self._held) >= self._slots:
+            return None
+        item = next(self._eligible(), None)
+        if item is None:
+            return None
+        self._turn = (self._turn + 1) % len(TURNS)
+        self._hold(item)
+        return item
+
+    def done(self, item: T) -> None:
+        """Take back the slot of an item."""
+        place = self._held.pop(item)
+        for holder in (place.namespace, place.priority):
+            self._held_by[holder] -= 1
+            if not self._held_by[holder]:
+                del self._held_by[holder]
+
+    def _eligible(self) -> Iterator[T]:
+        """Yield an item of each priority that may have a slot, in the order of this turn."""
+        for priority in TURNS[self._turn]:
+            if self._held_by[priority] >= self._ceilings[priority]:
+                continue
+            for namespace, items in self._waiting[priority].items():
+                free = next((item for item in items if item not in self._held), None)
+                if free is not None and self._held_by[namespace] < self._most_per_namespace:
+                    yield free
+                    break
+
+    def _hold(self, item: T) -> None:
+        place = self._places[item]
+        self.discard(item)
+        namespaces = self._waiting[place.priority]
+        if place.namespace in namespaces:  # its next turn comes after those of all others
+            namespaces[place.namespace] = namespaces.pop(place.namespace)
+        self._held[item] = place
+        self._held_by.update((place.namespace, place.priority))
