@@ -15,6 +15,7 @@ from botsession_operator.api.admission import admit
 from botsession_operator.core.delivery import EventType
 from botsession_operator.server import METRICS_PATH
 from botsession_operator.settings import read_settings
+from tests import kubelet
 from tests.chart.conftest import CHART, ROOT, Helm, Render, Rendered
 from tests.manifests import Json
 
@@ -28,7 +29,7 @@ def pod(objects: list[Json]) -> Json:
 
 
 def environment(objects: list[Json]) -> dict[str, str]:
-    return {item["name"]: item["value"] for item in pod(objects)["containers"][0]["env"]}
+    return kubelet.environment(pod(objects)["containers"][0], {})
 
 
 def of_operator(objects: Rendered, kind: str) -> list[Json]:
@@ -301,7 +302,7 @@ def test_what_uninstalls_understands_its_environment(render: Render, tmp_path: P
     (tmp_path / "key").write_bytes(b"x" * 48)
     objects = render(uninstall__timeoutSeconds=600)
     (container,) = objects.one("Job")["spec"]["template"]["spec"]["containers"]
-    values = {item["name"]: item["value"] for item in container["env"]}
+    values = kubelet.environment(container, {})
     settings = read_settings({**values, "BOTSESSION_CONTROL_KEY_FILE": str(tmp_path / "key")})
     assert settings.deployment == ("botsession-system", objects.one("Deployment")["metadata"]["name"])
     assert settings.uninstall_timeout == timedelta(minutes=10)

@@ -8,6 +8,7 @@ import pytest
 
 from botsession_operator.core.exposure import Exposure
 from botsession_operator.settings import read_settings
+from tests import kubelet
 from tests.chart.conftest import CHART, Helm, Render, Rendered
 
 ROUTES: Final = {
@@ -28,8 +29,7 @@ def read(objects: Rendered, folder: Path) -> Exposure:
     key = folder / "control-key"
     key.write_bytes(base64.b64decode(objects.one("Secret")["data"]["control-key"]))
     container = objects.one("Deployment")["spec"]["template"]["spec"]["containers"][0]
-    # The kubelet puts variables into values, and takes two dollars for one.
-    environment = {each["name"]: each["value"].replace("$$(", "$(") for each in container["env"]}
+    environment = kubelet.environment(container, {})
     return read_settings({**environment, "BOTSESSION_CONTROL_KEY_FILE": str(key)}).exposure
 
 
@@ -52,7 +52,7 @@ def test_the_operator_may_make_the_kind_of_route_that_it_is_given(render: Render
 def test_the_operator_understands_both_templates(render: Render, tmp_path: Path) -> None:
     url = "${scheme}s://bots.example.com/${namespace}/${name}${path}"
     backend = {"service": {"name": "${service}", "port": {"number": "${port}"}}}
-    annotations = {"rewrite": "/$2", "shell": "$(name)"}
+    annotations = {"rewrite": "/$2", "shell": "$(name) $$(HOME) $$", "accent": "$é"}
     route: dict[str, Any] = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress"}
     route |= {"metadata": {"annotations": annotations}, "spec": {"defaultBackend": backend}}
     made = read(render(expose__url=url, expose__route=route), tmp_path)

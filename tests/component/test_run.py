@@ -179,6 +179,20 @@ async def test_summary_shows_what_the_bot_handed_over(start: Start, manifest: Ma
     assert re.search(r'^result +{"booked": true}$', run.output, re.MULTILINE)
 
 
+async def test_a_run_gives_a_bot_what_a_cluster_would(start: Start, manifest: Manifest, tmp_path: Path) -> None:
+    (tmp_path / "shows.py").write_text("import os\nprint('MADE', os.environ['MADE'], os.environ['BOTSESSION_BODY'])\n")
+    env = [{"name": "GREETING", "value": 'Say "hello"'}, {"name": "MADE", "value": "$(GREETING) for $$5 $(NONE)"}]
+    session = yaml.safe_load(manifest("x.py").read_text())
+    command = [sys.executable, "shows.py"]
+    session["spec"]["bot"] = {"image": "unused", "command": command, "env": env, "body": "$(GREETING) $$5 $(NONE)"}
+    file = tmp_path / "session.yaml"
+    file.write_text(yaml.safe_dump(session))
+    run = await start(file)
+    await run.exit_code()
+    written = (tmp_path / "output" / "bot.log").read_text()
+    assert 'MADE Say "hello" for $5 $(NONE) "$(GREETING) $$5 $(NONE)"' in written
+
+
 async def test_interrupt_ends_the_session_gracefully(start: Start, manifest: Manifest) -> None:
     run = await start(manifest(str(BOTS / "quiet.py")))
     await run.until("the pipeline runs")

@@ -48,6 +48,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 {{- end }}
 
+{{- /* A text for an env value, from which the kubelet makes the text itself: there $(NAME) is a variable, $$ a dollar. */ -}}
+{{- define "botsession.literal" -}}
+{{- . | replace "$" "$$" }}
+{{- end }}
+
 {{- define "botsession.routeGroup" -}}
 {{- regexReplaceAll "/.*" (required "expose.route needs an apiVersion" .apiVersion) "" }}
 {{- end }}

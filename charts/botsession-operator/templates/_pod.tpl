@@ -28,7 +28,7 @@ containers:
   - name: BOTSESSION_CONTROL_KEY_FILE
     value: /etc/botsession/control-key
   - name: BOTSESSION_RUNTIME_IMAGE
-    value: {{ .Values.runtime.image | default (printf "botsession/runtime:%s" .Chart.AppVersion) | quote }}
+    value: {{ .Values.runtime.image | default (printf "botsession/runtime:%s" .Chart.AppVersion) | include "botsession.literal" | quote }}
   - name: BOTSESSION_INJECTION
     value: {{ .Values.runtime.injection }}
   - name: BOTSESSION_LISTEN
@@ -36,16 +36,16 @@ containers:
   - name: BOTSESSION_POKE_BASE_URL
     value: http://{{ include "botsession.fullname" . }}.{{ .Release.Namespace }}.svc:8475
   - name: BOTSESSION_WATCH_NAMESPACES
-    value: {{ join "," .Values.watchNamespaces | quote }}
+    value: {{ join "," .Values.watchNamespaces | include "botsession.literal" | quote }}
   - name: BOTSESSION_WORKERS
     value: {{ .Values.workers | quote }}
   {{- with .Values.expose.url }}
   - name: BOTSESSION_EXPOSE_URL
-    value: {{ . | quote }}
+    value: {{ include "botsession.literal" . | quote }}
   {{- end }}
   {{- with .Values.expose.route }}
   - name: BOTSESSION_EXPOSE_ROUTE
-    value: {{ toJson . | replace "$(" "$$(" | quote }}
+    value: {{ toJson . | include "botsession.literal" | quote }}
   {{- end }}
   - name: BOTSESSION_LOG_FORMAT
     value: {{ .Values.log.format }}
@@ -54,13 +54,13 @@ containers:
   {{- with .Values.webhook }}
   {{- if .url }}
   - name: BOTSESSION_WEBHOOK_URL
-    value: {{ .url | quote }}
+    value: {{ include "botsession.literal" .url | quote }}
   - name: BOTSESSION_WEBHOOK_SECRET_FILE
     value: /etc/botsession-webhook/secret
   - name: BOTSESSION_WEBHOOK_EVENTS
     value: {{ join "," .events | quote }}
   - name: BOTSESSION_WEBHOOK_SOURCE
-    value: {{ .source | quote }}
+    value: {{ include "botsession.literal" .source | quote }}
   - name: BOTSESSION_WEBHOOK_PATIENCE_SECONDS
     value: {{ int64 .patienceSeconds | quote }}
   {{- end }}

@@ -21,6 +21,7 @@ from botsession_contract.names import (
 from botsession_contract.transports import URL_ENV, Transport
 from botsession_operator.api.spec import Json, RuntimeSource, Spec, SpecError
 from botsession_operator.core import eviction
+from botsession_operator.core.expansion import literal, literal_env
 from botsession_operator.core.limits import session_limits
 from botsession_operator.core.observe import Session
 from botsession_operator.core.shutdown import longest_ladder, told, told_overrides
@@ -79,8 +80,8 @@ def build_pod(session: Session, token_sha256: str, settings: PodSettings, url: s
         "finalizers": [REPORT_FINALIZER],
         "ownerReferences": [owner_reference(session)],
     }
-    launch = json.dumps(encode(_launch(session, token_sha256, settings)))
-    if len(launch.encode()) > LARGEST_LAUNCH_BYTES:
+    launch = literal_env(LAUNCH_ENV, json.dumps(encode(_launch(session, token_sha256, settings))))
+    if len(launch["value"].encode()) > LARGEST_LAUNCH_BYTES:
         raise SpecError(
             f"spec.bot.body and spec.bot.command may take {LARGEST_LAUNCH_BYTES // 1024} KiB together as JSON"
         )
@@ -161,7 +162,7 @@ def _environment(spec: Spec) -> list[Json]:
     return [*spec.bot.env, *(spec.bot.transport.secrets if spec.bot.transport else ())]
 
 
-def _pod_spec(spec: Spec, launch: str, settings: PodSettings) -> Json:
+def _pod_spec(spec: Spec, launch: Json, settings: PodSettings) -> Json:
     base: Json = {
         "restartPolicy": "Never",
         "terminationGracePeriodSeconds": termination_grace_seconds(spec),
@@ -174,15 +175,15 @@ def _pod_spec(spec: Spec, launch: str, settings: PodSettings) -> Json:
     return base if spec.bot.runtime is RuntimeSource.BUNDLED else overlay(base, _injected(settings))
 
 
-def _bot_container(spec: Spec, launch: str) -> Json:
+def _bot_container(spec: Spec, launch: Json) -> Json:
     # Run by its path, the supervisor needs no PYTHONPATH, which would hide the one that the image may set.
     injected = f"{RUNTIME_PATH}/botsession_runtime/__main__.py"
     supervisor = ["-m", "botsession_runtime"] if spec.bot.runtime is RuntimeSource.BUNDLED else [injected]
     return {
         "name": BOT_CONTAINER,
         "image": spec.bot.image,
-        "command": [spec.bot.python, *supervisor],
-        "env": [*_environment(spec), {"name": LAUNCH_ENV, "value": launch}],
+        "command": [literal(spec.bot.python), *supervisor],
+        "env": [*_environment(spec), launch],
         "envFrom": list(spec.bot.env_from),
         "resources": spec.bot.resources,
         "ports": [{"name": "control", "containerPort": CONTROL_PORT}],
@@ -197,7 +198,7 @@ def _reachable(spec: Spec, url: str | None) -> Json:
     if spec.expose is None:
         return {}
     port = {"name": "call", "containerPort": spec.expose.port}
-    known = [{"name": URL_ENV, "value": url}] if url else []
+    known = [literal_env(URL_ENV, url)] if url else []
     return {"containers": [{"name": BOT_CONTAINER, "ports": [port], "env": known}]}
 
 

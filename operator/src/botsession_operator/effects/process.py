@@ -15,6 +15,7 @@ from botsession_contract.jsonform import decode, encode
 from botsession_contract.launch import LAUNCH_ENV, Launch
 from botsession_contract.names import BOT_CONTAINER
 from botsession_operator.api.spec import Json
+from botsession_operator.core.expansion import expand
 from botsession_operator.effects import leash
 from botsession_operator.errors import PodRefused
 
@@ -73,7 +74,7 @@ class Supervisor:
 async def start_supervisor(manifest: Json, place: Place) -> Supervisor:
     """Start the supervisor that a pod manifest describes, listening on a free port of the loopback interface."""
     (container,) = (each for each in manifest["spec"]["containers"] if each["name"] == BOT_CONTAINER)
-    environment = {each["name"]: _value(each) for each in container["env"]}
+    environment = _environment(container["env"])
     report_path = place.scratch / f"{manifest['metadata']['name']}.report.json"
     with socket.create_server(("127.0.0.1", 0)) as listener:
         launch = decode(Launch, json.loads(environment[LAUNCH_ENV]))
@@ -102,10 +103,16 @@ def on_leash(*command: str) -> tuple[str, ...]:
     return (sys.executable, "-I", "-S", leash.__file__, str(os.getpid()), *command)
 
 
+def _environment(variables: list[Json]) -> dict[str, str]:
+    """Return what a container is given: in a value, `$(NAME)` stands for a variable before it, as in a cluster."""
+    known: dict[str, str] = {}
+    for each in variables:
+        known[each["name"]] = _value(each) if "valueFrom" in each else expand(str(each.get("value", "")), known)
+    return known
+
+
 def _value(variable: Json) -> str:
-    """Give a variable's value; one that a cluster would take from a Secret comes from this shell's environment."""
-    if "valueFrom" not in variable:
-        return str(variable.get("value", ""))
+    """Return the value that a cluster would take from a Secret: here it comes from this shell's environment."""
     name = variable["name"]
     if name not in os.environ:
         raise PodRefused("CreateContainerConfigError", f"no Secrets here: set {name} in your environment instead")
