@@ -35,7 +35,7 @@ def main() -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         orders = json.loads(os.environ.get(LAUNCH_ENV, ""))
-    except ValueError:
+    except (ValueError, RecursionError):
         sys.stderr.write(f"botsession: {LAUNCH_ENV} is not set to a launch in JSON\n")
         return 2
     try:

@@ -23,6 +23,11 @@ LAUNCH_ENV = "BOTSESSION_LAUNCH"
 #: A command's body, as JSON: nobody could hand it over in another way.
 BODY_ENV = "BOTSESSION_BODY"
 SETUP_FILES_ENV = "PIPECAT_SETUP_FILES"
+#: Where the control endpoint listens if the launch does not say; as in the contract, which is imported later.
+CONTROL_HOST = "0.0.0.0"  # noqa: S104
+CONTROL_PORT = 8474
+#: Connections that the kernel keeps until the supervisor is there to take them.
+BACKLOG = 128
 HERE = Path(__file__).resolve().parent
 
 
@@ -39,10 +44,17 @@ class Bot(NamedTuple):
     failure: str | None = None
     #: What the kernel said of the container's memory before the bot was there.
     memory_before: memory.Memory | None = None
+    #: Where the control endpoint listens; None where it cannot, and why.
+    control: socket.socket | None = None
+    control_failure: str = ""
 
 
 def start(orders: dict[str, Any], environ: dict[str, str]) -> Bot:
-    """Start the bot that the orders describe, in a session of its own: a process group that can be killed whole."""
+    """Start the bot that the orders describe, in a session of its own: a process group that can be killed whole.
+
+    The control endpoint's port is taken before, or the bot could listen there in the supervisor's place.
+    """
+    control, control_failure = listen(orders)
     ours, theirs = socket.socketpair()
     # Already there when the hook opens the wire: Pipecat's own idle timer must be set before the pipeline starts.
     ours.send(json.dumps(limit_order(orders.get("limits") or {})).encode() + b"\n")
@@ -62,11 +74,25 @@ def start(orders: dict[str, Any], environ: dict[str, str]) -> Bot:
     theirs.close()
     os.close(dump_target)
     if process is None:
-        return Bot(None, ours, dumps, result_file, failure)
+        return Bot(None, ours, dumps, result_file, failure, None, control, control_failure)
     # The supervisor reaps every child itself; Popen must not, nor warn that nobody did.
     process.returncode = 0
     memory.make_first_victim(process.pid, before.limit if before else None)
-    return Bot(process.pid, ours, dumps, result_file, memory_before=before)
+    return Bot(process.pid, ours, dumps, result_file, None, before, control, control_failure)
+
+
+def listen(orders: dict[str, Any]) -> tuple[socket.socket | None, str]:
+    """Return the socket of the control endpoint, which nobody answers yet; or None, and why there is none."""
+    try:
+        if orders.get("controlFd") is not None:
+            inherited = socket.socket(fileno=int(orders["controlFd"]))
+            inherited.set_inheritable(False)
+            return inherited, ""
+        host, port = orders.get("controlHost") or CONTROL_HOST, orders.get("controlPort") or CONTROL_PORT
+        family = socket.AF_INET6 if ":" in str(host) else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=BACKLOG), ""
+    except (OSError, ValueError, TypeError, OverflowError) as exc:
+        return None, str(exc)
 
 
 def command_line(orders: dict[str, Any]) -> list[str]:

@@ -28,6 +28,9 @@ from botsession_contract.shutdown import Overrides, Shutdown
 #: The kubelet's probes carry no token, and learn nothing but yes or no.
 OPEN_PATHS: Final = frozenset({LIVEZ_PATH, READYZ_PATH})
 
+#: How long a body that nobody wants is read, so that its sender gets the answer, in seconds.
+LINGERING_SECONDS: Final = 1.0
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 T = TypeVar("T")
 
@@ -63,7 +66,7 @@ TOKEN_DIGEST: Final = web.AppKey("token_digest", str)
 
 def create_app(session: Session, token_sha256: str) -> web.Application:
     """Build the application for one session."""
-    app = web.Application(middlewares=[problems, authorise], client_max_size=LARGEST_BODY_BYTES)
+    app = web.Application(middlewares=[one_request, problems, authorise], client_max_size=LARGEST_BODY_BYTES)
     app[SESSION] = session
     app[TOKEN_DIGEST] = token_sha256
     app.router.add_get(LIVEZ_PATH, livez, allow_head=False)
@@ -72,6 +75,25 @@ def create_app(session: Session, token_sha256: str) -> web.Application:
     app.router.add_patch(SESSION_PATH, patch_session)
     app.router.add_post(END_PATH, end_session)
     return app
+
+
+def create_runner(session: Session, token_sha256: str) -> web.AppRunner:
+    """Return what serves the application on connections of a `ConnectionGuard`."""
+    return web.AppRunner(
+        create_app(session, token_sha256),
+        access_log=None,
+        handle_signals=False,
+        shutdown_timeout=0.2,
+        lingering_time=LINGERING_SECONDS,
+    )
+
+
+@web.middleware
+async def one_request(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Close the connection behind the answer: each lasts a few seconds only, whatever is sent on it."""
+    response = await handler(request)
+    response.force_close()
+    return response
 
 
 @web.middleware

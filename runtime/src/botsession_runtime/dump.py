@@ -1,7 +1,6 @@
 """Takes a stack dump from the pipe that the bot's faulthandler writes to."""
 
 import asyncio
-import contextlib
 import os
 from collections.abc import Callable
 
@@ -9,6 +8,10 @@ from collections.abc import Callable
 #: SIGKILL. It is looked that often, however long that takes: a machine that stands still lets nobody write meanwhile.
 MOST_LOOKS = 25
 LOOK_SECONDS = 0.02
+#: What a dump may hold, and what one look takes. Faulthandler writes 100 threads of 100 lines at most. The bot may
+#: write more into the pipe, and is still to be stopped.
+LARGEST_DUMP = 256 * 1024
+LARGEST_PIECE = 64 * 1024
 
 
 async def read_dump(pipe: int, is_under_way: Callable[[], bool]) -> str:
@@ -20,16 +23,15 @@ async def read_dump(pipe: int, is_under_way: Callable[[], bool]) -> str:
     for _ in range(MOST_LOOKS):
         is_writing = is_under_way()  # asked first: whoever has ended before has nothing to write after the look
         arrived = _what_is_there(pipe)
-        if dump and not arrived and not is_writing:
+        if len(dump) >= LARGEST_DUMP or (dump and not arrived and not is_writing):
             break
         dump += arrived
         await asyncio.sleep(LOOK_SECONDS)
-    return dump.decode(errors="replace")
+    return dump[:LARGEST_DUMP].decode(errors="replace")
 
 
 def _what_is_there(pipe: int) -> bytes:
-    arrived = b""
-    with contextlib.suppress(BlockingIOError):
-        while chunk := os.read(pipe, 65536):
-            arrived += chunk
-    return arrived
+    try:
+        return os.read(pipe, LARGEST_PIECE)
+    except OSError:
+        return b""

@@ -17,6 +17,8 @@ CANCEL_FRAME: Final = "CancelFrame"
 END_FRAMES: Final = frozenset({"EndFrame", "StopFrame"})
 NO_TASKS: Final = DanglingTasks()
 NO_RESULT: Final = Result()
+#: The largest count that a status can hold.
+LARGEST_COUNT: Final = 2**31 - 1
 
 
 class Speech(StrEnum):
@@ -160,7 +162,7 @@ class Facts:
 
 
 def learn(facts: Facts, event: dict[str, Any]) -> Facts:
-    """Add what an event from the bot's process says. An event nobody here knows says nothing."""
+    """Return the facts with what an event says, which has been through the gate (`events`)."""
     learner = _LEARNERS.get(event.get("event", ""))
     return learner(facts, event, float(event["at"])) if learner else facts
 
@@ -206,7 +208,9 @@ def _left(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
 def _farewell(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
     if facts.farewell is Farewell.CLIENT_GONE:
         return facts  # the transport plays on, and nobody listens
-    return replace(facts, farewell=Farewell(event["refused"]) if "refused" in event else Speech(event["state"]))
+    if event.get("refused"):
+        return replace(facts, farewell=Farewell(event["refused"]))
+    return replace(facts, farewell=Speech(event["state"])) if event.get("state") else facts
 
 
 def _active(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
@@ -214,7 +218,7 @@ def _active(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
 
 
 def _prompted(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
-    return replace(facts, prompts=facts.prompts + 1, asked_at=at)
+    return replace(facts, prompts=min(facts.prompts + 1, LARGEST_COUNT), asked_at=at)
 
 
 def _advice(facts: Facts, event: dict[str, Any], _at: float) -> Facts:

@@ -1,9 +1,19 @@
-"""The supervisor's own log lines: for `kubectl logs`, beside whatever the bot writes there."""
+"""The supervisor's own log lines: for `kubectl logs`, beside whatever the bot writes there.
 
-import sys
+The bot has the same standard error. It may fill that pipe, or make it non-blocking, and the supervisor must not wait
+for it: a thread writes the lines, and what it cannot keep up with is dropped and counted.
+"""
+
+import contextlib
+import os
+import queue
+import select
+import threading
 from typing import Any, Final
 
 from loguru import logger
+
+from botsession_contract.text import escape_controls
 
 #: What an operator of bots would look for, by event; never what was said.
 LINES: Final = {
@@ -21,12 +31,62 @@ LINES: Final = {
     "advice": "{message}",
     "trouble": "hook in trouble: {message}",
 }
+STDERR: Final = 2
+#: Lines that wait to be written. A stack dump is one line of them.
+MOST_WAITING: Final = 1000
+#: How long the end of a session waits for its last lines to be written, in seconds.
+FLUSH_SECONDS: Final = 1.0
 
 
-def configure_log() -> None:
+class LineWriter:
+    """Writes lines to a descriptor from a thread of its own; `write` returns at once, whatever becomes of the line."""
+
+    def __init__(self, fd: int = STDERR) -> None:
+        self._fd = fd
+        self._waiting: queue.Queue[bytes | None] = queue.Queue(MOST_WAITING)
+        self._thread = threading.Thread(target=self._write_all, name="log", daemon=True)
+        #: How many lines were dropped.
+        self.dropped = 0
+        # A bot may have taken all the threads that its pod may have. Then there is no log, and a session all the same.
+        with contextlib.suppress(RuntimeError):
+            self._thread.start()
+
+    def write(self, text: str) -> None:
+        """Have a text written, its control characters written out."""
+        try:
+            self._waiting.put_nowait(escape_controls(text, keep="\n\t").encode())
+        except queue.Full:
+            self.dropped += 1
+
+    def close(self) -> None:
+        """Wait a moment until what was written so far is out."""
+        try:
+            self._waiting.put(None, timeout=FLUSH_SECONDS)
+        except queue.Full:
+            return
+        if self._thread.is_alive():
+            self._thread.join(FLUSH_SECONDS)
+
+    def _write_all(self) -> None:
+        while (data := self._waiting.get()) is not None:
+            self._write(data)
+
+    def _write(self, data: bytes) -> None:
+        while data:
+            try:
+                data = data[os.write(self._fd, data) :]
+            except BlockingIOError:
+                select.select([], [self._fd], [])
+            except OSError:
+                return
+
+
+def configure_log() -> LineWriter:
     """Log to stderr, one line an event, marked as ours: the bot writes to the same stream."""
     line = "{time:YYYY-MM-DDTHH:mm:ss.SSSZ} | {level: <7} | botsession: {message}"
-    logger.configure(handlers=[{"sink": sys.stderr, "format": line, "level": "INFO"}])
+    writer = LineWriter()
+    logger.configure(handlers=[{"sink": writer.write, "format": line, "level": "INFO", "colorize": False}])
+    return writer
 
 
 def log_event(event: dict[str, Any]) -> None:

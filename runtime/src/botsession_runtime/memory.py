@@ -46,11 +46,7 @@ V2 = Files("memory.events", "memory.max", "memory.peak")
 
 def read(root: Path = ROOT) -> Memory | None:
     """Look now; None where the kernel does not let us, or does not count."""
-    try:
-        memberships = (root / "proc/self/cgroup").read_text().splitlines()
-        mounts = (root / "proc/self/mountinfo").read_text().splitlines()
-    except OSError:
-        return None
+    memberships, mounts = (_text(root / f"proc/self/{name}").splitlines() for name in ("cgroup", "mountinfo"))
     path, files = membership(memberships)
     for folder in folders(path, mounts, files):
         kills = kill_count(_text(root / folder.lstrip("/") / files.events))
@@ -67,7 +63,9 @@ def since(before: Memory | None, now: Memory | None) -> Memory | None:
 
 def membership(lines: list[str]) -> tuple[str, Files]:
     """Give our cgroup's path, and the version that counts memory: 1 wherever it has a hierarchy for it."""
-    paths = {controllers: path for _, controllers, path in (line.split(":", 2) for line in lines)}
+    paths = {
+        controllers: path for _, controllers, path in (line.split(":", 2) for line in lines if line.count(":") >= 2)
+    }
     for controllers, path in paths.items():
         if "memory" in controllers.split(","):
             return path, V1
@@ -82,8 +80,8 @@ def folders(path: str, mounts: list[str], files: Files) -> Iterator[str]:
     """
     for line in mounts:
         place, _, kind = line.partition(" - ")
-        fields, (filesystem, _, options) = place.split(" "), kind.split(" ", 2)
-        if _counts_memory(filesystem, options, files):
+        fields, (filesystem, _, options) = place.split(" "), (*kind.split(" ", 2), "", "")[:3]
+        if len(fields) > 4 and _counts_memory(filesystem, options, files):
             within, mounted_at = fields[3], fields[4]
             if path.startswith(within):
                 yield f"{mounted_at}/{path.removeprefix(within).strip('/')}"
@@ -92,8 +90,8 @@ def folders(path: str, mounts: list[str], files: Files) -> Iterator[str]:
 
 def kill_count(events: str) -> int | None:
     """Read how often the kernel has killed; None where it does not say (version 1 before Linux 4.13)."""
-    pairs = (line.split(" ") for line in events.splitlines())
-    return next((int(pair[1]) for pair in pairs if pair[0] == "oom_kill"), None)
+    pairs = (line.split() for line in events.splitlines())
+    return next((int(pair[1]) for pair in pairs if pair[0] == "oom_kill" and pair[1].isdigit()), None)
 
 
 def amount(text: str) -> int | None:
@@ -112,7 +110,7 @@ def make_first_victim(pid: int, limit: int | None, root: Path = ROOT) -> None:
     """
     if limit:
         file = root / f"proc/{pid}/oom_score_adj"
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):
             file.write_text(str(score(int(file.read_text()), limit)))
 
 
@@ -128,7 +126,8 @@ def _counts_memory(filesystem: str, options: str, files: Files) -> bool:
 
 
 def _text(file: Path) -> str:
+    # Where something is mounted is a name like others, and need not be UTF-8.
     try:
-        return file.read_text()
+        return file.read_text(errors="surrogateescape")
     except OSError:
         return ""

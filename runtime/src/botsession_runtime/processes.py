@@ -7,6 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _PR_SET_CHILD_SUBREAPER = 36
+#: Dead children that are reaped at once: a bot may make new ones as fast as that.
+MOST_REAPED = 500
+#: Generations between a process and its supervisor, at most: a loop in what /proc says must not keep us.
+MOST_GENERATIONS = 100
 
 
 def adopt_orphans() -> None:
@@ -19,8 +23,8 @@ def adopt_orphans() -> None:
 
 
 def reap() -> Iterator[tuple[int, int]]:
-    """Give pid and exit code (negative: the signal) of each child that is dead, without waiting."""
-    while True:
+    """Give pid and exit code (negative: the signal) of each child that is dead, up to a bound, without waiting."""
+    for _ in range(MOST_REAPED):
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
@@ -47,11 +51,7 @@ def signal_one(pid: int, number: int) -> bool:
 
 def is_at_signal(pid: int, number: int) -> bool:
     """Tell whether a signal waits for a process, or is being handled: its first thread has it blocked meanwhile."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return False
-    masks = (line.split()[1] for line in status.splitlines() if line.startswith(("ShdPnd:", "SigBlk:")))
+    masks = (line.split()[1] for line in _file(pid, "status").splitlines() if line.startswith((b"ShdPnd:", b"SigBlk:")))
     return any(int(mask, 16) >> (number - 1) & 1 for mask in masks)
 
 
@@ -61,14 +61,29 @@ def children() -> list[int]:
     return [pid for pid in _pids() if _parent_of(pid) == own]
 
 
+def is_ours(pid: int) -> bool:
+    """Return whether a process descends from this one: the bot, or what it started."""
+    for _ in range(MOST_GENERATIONS):
+        parent = _parent_of(pid)
+        if parent is None or parent == os.getpid():
+            return parent is not None
+        pid = parent
+    return False
+
+
 def _pids() -> list[int]:
     return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
 
 
 def _parent_of(pid: int) -> int | None:
+    # The command's name is in brackets and may hold any bytes, brackets and blanks included.
+    fields = _file(pid, "stat").rpartition(b")")[2].split()
+    return int(fields[1]) if len(fields) > 1 else None
+
+
+def _file(pid: int, name: str) -> bytes:
+    """Read what the kernel says of a process; nothing where it is gone. Its name in it need not be UTF-8."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
+        return Path(f"/proc/{pid}/{name}").read_bytes()
     except OSError:
-        return None
-    # The command's name is in brackets and may hold anything, brackets and blanks included.
-    return int(stat.rpartition(")")[2].split()[1])
+        return b""

@@ -7,10 +7,13 @@ its form, in a URL or in an Authorization header. It is replaced before a text i
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from botsession_contract.report import ExitReport
 from botsession_contract.result import ResultError, to_json
+from botsession_contract.text import one_line
+
+Text = TypeVar("Text", str, str | None)
 
 REDACTED: Final = "[redacted]"
 #: Shorter values are found by chance in text that has nothing to do with them.
@@ -59,17 +62,26 @@ def shorten(message: str) -> str:
 
 
 def without_secrets(report: ExitReport, secrets: tuple[str, ...]) -> ExitReport:
-    """Give the report with each text that the bot had a say in redacted, in its result too."""
+    """Return the report with each text that the bot had a say in redacted, in its result too, and fit to be shown.
+
+    Secrets go first: written out, a control character would hide the rest of one.
+    """
     tasks = report.dangling_tasks
     result, trouble = _told_result(report.result, secrets)
     message = "; ".join(each for each in (report.message, trouble) if each) or None
     return replace(
         report,
-        message=shorten(redact(message, secrets)) if message else message,
-        stuck_at=redact(report.stuck_at, secrets) if report.stuck_at else report.stuck_at,
-        dangling_tasks=replace(tasks, names=tuple(redact(name, secrets) for name in tasks.names)),
+        frame=_shown(report.frame, secrets),
+        message=shorten(_shown(message, secrets)) if message else message,
+        stuck_at=_shown(report.stuck_at, secrets),
+        dangling_tasks=replace(tasks, names=tuple(_shown(name, secrets) for name in tasks.names)),
         result=result,
     )
+
+
+def _shown(text: Text, secrets: tuple[str, ...]) -> Text:
+    """Return a text as its readers may see it: one line, without secrets, without orders to their terminals."""
+    return None if text is None else one_line(redact(text, secrets))
 
 
 def _told_result(result: Any, secrets: tuple[str, ...]) -> tuple[Any, str | None]:
@@ -94,12 +106,14 @@ def _is_secret(name: str) -> bool:
     return bool(_SECRET_NAME.search(_CAMEL_CASE.sub("_", name).replace("-", "_")))
 
 
-def _in_body(value: Any, name: str = "") -> Iterator[str]:
-    if isinstance(value, dict):
-        for key, member in value.items():
-            yield from _in_body(member, key)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _in_body(item, name)
-    elif isinstance(value, str) and _is_secret(name):
-        yield value
+def _in_body(body: Any) -> Iterator[str]:
+    """Give the values that are secret by their name, however deep they are."""
+    left: list[tuple[str, Any]] = [("", body)]
+    while left:
+        name, value = left.pop()
+        if isinstance(value, dict):
+            left.extend(value.items())
+        elif isinstance(value, list):
+            left.extend((name, item) for item in value)
+        elif isinstance(value, str) and _is_secret(name):
+            yield value

@@ -51,7 +51,10 @@ def path_of(file: int) -> str:
 
 def read(file: int) -> Result:
     """Read what was handed over."""
-    written = os.pread(file, MOST_BYTES_READ + 1, 0)
+    try:
+        written = os.pread(file, MOST_BYTES_READ + 1, 0)
+    except OSError as exc:
+        return Result(trouble=f"the result was not taken: its file cannot be read: {exc.strerror}")
     if len(written) > MOST_BYTES_READ:
         return Result(trouble=f"the result was not taken: its file is larger than {MOST_BYTES_READ // 1024} KiB")
     if not written.strip():

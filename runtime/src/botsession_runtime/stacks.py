@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-_THREAD = re.compile(r"^(?:Current thread|Thread) 0x([0-9a-f]+)")
-_FRAME = re.compile(r'^  File "(.*)", line (\d+) in (.+)$')
+_THREAD = re.compile(r"^(?:Current thread|Thread) 0x([0-9a-f]{1,16})\b")
+_FRAME = re.compile(r'^  File "(.*)", line (\d{1,9}) in (.+)$')
 #: The loop's own frames. What is called by them runs on the loop; what called them merely started it.
 _LOOP = re.compile(r"/asyncio/(base_events|runners)\.py$|/botsession_runtime/launch\.py$|^<frozen runpy>$")
 _LIBRARY = re.compile(r"^<|/(site|dist)-packages/|/lib/python3\.\d+/|/botsession_runtime/")

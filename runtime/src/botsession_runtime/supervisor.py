@@ -9,32 +9,33 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 from loguru import logger
 
+from botsession_contract.connections import ConnectionGuard
 from botsession_contract.control import EndRequest, SessionPatch, SessionSnapshot
 from botsession_contract.jsonform import PayloadError, decode, encode
 from botsession_contract.launch import BACKSTOP_SECONDS, Launch
 from botsession_contract.lifecycle import BotState, Cause, Mode, Phase, Step, final_phase
 from botsession_contract.limits import SessionLimits
-from botsession_contract.report import ExitReport, to_bytes
+from botsession_contract.report import ExitReport
 from botsession_runtime import ending, ladder, limits, memory, processes, stacks
 from botsession_runtime.bot_process import Bot, limit_order
-from botsession_runtime.control import WrongStateError, create_app
+from botsession_runtime.concluding import final_report, write_report
+from botsession_runtime.control import WrongStateError, create_runner
 from botsession_runtime.dump import read_dump
-from botsession_runtime.facts import Exit, Facts, Request, Rung, learn
-from botsession_runtime.log import configure_log, log_event
+from botsession_runtime.events import Event
+from botsession_runtime.facts import Dumpable, Exit, Facts, Request, Rung, learn
+from botsession_runtime.intake import Intake
+from botsession_runtime.log import configure_log
 from botsession_runtime.poke import Poker
-from botsession_runtime.redact import find_secrets, without_secrets
-from botsession_runtime.report import conclude, ending_of, wall_time
+from botsession_runtime.report import ending_of, wall_time
 from botsession_runtime.result import read as read_result
 
 #: How long the sweep waits for killed processes to be gone, in seconds. One in the kernel's hands may never be.
@@ -45,15 +46,17 @@ NEWS = frozenset({"listening", "started", "client", "left", "took", "finished"})
 
 def run(orders: dict[str, Any], bot: Bot, *, began: float, early_signals: list[int]) -> int:
     """Supervise a bot that has been started; return the process's exit code."""
-    configure_log()
+    log = configure_log()
     try:
         launch = decode(Launch, orders)
+        return asyncio.run(Supervisor(launch, bot, began=began).run(early_signals))
     except PayloadError as exc:
         logger.error("the launch cannot be used: {}", exc)
         if bot.pid:
             processes.signal_group(bot.pid, signal.SIGKILL)
         return 2
-    return asyncio.run(Supervisor(launch, bot, began=began).run(early_signals))
+    finally:
+        log.close()
 
 
 class Supervisor:
@@ -70,7 +73,7 @@ class Supervisor:
         self._deadline: float | None = None
         self._limits = launch.limits
         self._timer: asyncio.TimerHandle | None = None
-        self._unread = b""
+        self._intake = Intake(bot.agent, began)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, early_signals: list[int]) -> int:
@@ -81,16 +84,16 @@ class Supervisor:
         #: Two at once would share one pipe, and each have half of what comes.
         self._one_look = asyncio.Lock()
         self._poker = Poker(self.launch.poke_url)
-        self._watch()
-        runner = web.AppRunner(
-            create_app(self, self.launch.token_sha256), access_log=None, handle_signals=False, shutdown_timeout=0.2
-        )
-        await self._serve(runner)
-        for _ in early_signals:
-            self._terminated()
-        await self._gone.wait()
-        await self._sweep()
-        self._conclude()
+        runner = create_runner(self, self.launch.token_sha256)
+        try:
+            self._watch()
+            await self._serve(runner)
+            for _ in early_signals:
+                self._terminated()
+            await self._gone.wait()
+            await self._sweep()
+        finally:
+            self._conclude()
         await self._poker.close()
         await runner.cleanup()
         return self._exit_code()
@@ -173,61 +176,50 @@ class Supervisor:
 
     async def _serve(self, runner: web.AppRunner) -> None:
         await runner.setup()
-        site = self._site(runner)
-        try:
-            await site.start()
-        except OSError as exc:
+        if self.bot.control is None or runner.server is None:
             # The bot runs already and SIGTERM still ends it properly, so this is no reason to stop.
-            logger.error("the control endpoint cannot listen: {}", exc)
-
-    def _site(self, runner: web.AppRunner) -> web.BaseSite:
-        if self.launch.control_fd is None:
-            return web.TCPSite(runner, self.launch.control_host, self.launch.control_port)
-        listening = socket.socket(fileno=self.launch.control_fd)
-        listening.set_inheritable(False)
-        return web.SockSite(runner, listening)
+            logger.error("the control endpoint cannot listen: {}", self.bot.control_failure)
+            return
+        protected = ConnectionGuard().protect(runner.server)
+        await self._loop.create_server(protected, sock=self.bot.control)
 
     def _read(self) -> None:
-        """Act on what the bot's side has written, and on its end.
+        """Act on some of what the bot's side has written, and on its end.
 
         Whoever was not given the processor for long finds both, and what was to be done to a bot that had stayed.
         """
-        self._take_in()
+        for event in self._intake.read(self._loop.time()):
+            self._learn(event)
+        if self._intake.is_at_end:
+            self._loop.remove_reader(self.bot.agent)
         self._reap()
         self._advance()
 
-    def _take_in(self) -> None:
-        with contextlib.suppress(BlockingIOError, ConnectionError):
-            while chunk := self.bot.agent.recv(65536):
-                *lines, self._unread = (self._unread + chunk).split(b"\n")
-                for line in lines:
-                    self._hear(line)
-            self._loop.remove_reader(self.bot.agent)
-
-    def _hear(self, line: bytes) -> None:
-        try:
-            event = json.loads(line)
-            self.facts = learn(self.facts, event)
-        except (ValueError, TypeError, KeyError, AttributeError):
-            logger.warning("the bot's side said something unreadable")
-            return
-        log_event(event)
+    def _learn(self, event: Event) -> None:
+        self.facts = learn(self.facts, event)
         if event["event"] in NEWS:
             self._poker.poke()
 
     def _reap(self) -> None:
-        for pid, code in processes.reap():
+        dead = list(processes.reap())
+        for pid, code in dead:
             if pid == self.bot.pid:
                 self._exited(code)
-        self._child_died.set()
+        if dead:
+            self._child_died.set()
+        if len(dead) >= processes.MOST_REAPED:
+            self._loop.call_soon(self._reap)  # the signal for the others has come already
 
     def _exited(self, code: int) -> None:
-        self._take_in()  # what it said last, and nobody has read yet
-        used = memory.since(self.bot.memory_before, memory.read())
-        self.facts = replace(self.facts, exit=Exit(code, self._loop.time()), memory=used)
+        now = self._loop.time()
+        self.facts = replace(self.facts, exit=Exit(code, now))
+        self._gone.set()
+        self._loop.remove_reader(self.bot.agent)
+        for event in self._intake.read_rest(now):  # what it said last, and nobody has read yet
+            self._learn(event)
+        self.facts = replace(self.facts, memory=memory.since(self.bot.memory_before, memory.read()))
         logger.info("bot exited with code {}", code)
         self._advance()
-        self._gone.set()
 
     def _terminated(self) -> None:
         """Answer a SIGTERM: whoever sends it kills the container when the grace is over, so all must fit in."""
@@ -335,21 +327,27 @@ class Supervisor:
 
     async def _stop(self, number: signal.Signals) -> None:
         """Signal the bot's processes, after a look at what it is doing: afterwards it may be too late for one."""
-        await self._look()
-        if self.bot.pid and not self.facts.exit:
-            processes.signal_group(self.bot.pid, number)
+        try:
+            await self._look()
+        finally:
+            if self.bot.pid and not self.facts.exit:
+                processes.signal_group(self.bot.pid, number)
 
     async def _look(self) -> None:
         """Find the line that blocks the bot, and leave its stacks in the log."""
         dumpable = self.facts.dumpable
         async with self._one_look:
-            if dumpable is None or not processes.signal_one(dumpable.pid, dumpable.signal):
+            if dumpable is None or not self._asks_for_dump(dumpable):
                 return
             dump = await read_dump(self.bot.stacks, partial(processes.is_at_signal, dumpable.pid, dumpable.signal))
         if dump:
             logger.info("stacks of the bot before it is stopped:\n{}", dump)
         blocked_at = stacks.blocking_line(dump, dumpable.thread)
         self.facts = replace(self.facts, blocked_at=blocked_at or self.facts.blocked_at)
+
+    def _asks_for_dump(self, dumpable: Dumpable) -> bool:
+        """Send the signal for a dump; the process is named by the bot, and must be one of its own."""
+        return processes.is_ours(dumpable.pid) and processes.signal_one(dumpable.pid, dumpable.signal)
 
     def _track(self, work: Any) -> None:
         task = self._loop.create_task(work)
@@ -359,7 +357,10 @@ class Supervisor:
     # The end.
 
     async def _sweep(self) -> None:
-        """Kill and reap all that the bot left running, also what made a session of its own."""
+        """Kill and reap all that the bot left running, also what made a session of its own.
+
+        A child may not be ours to kill, or may make new ones as fast, so it is tried for a while.
+        """
         if self.bot.pid:
             processes.signal_group(self.bot.pid, signal.SIGKILL)
         with contextlib.suppress(TimeoutError):
@@ -369,18 +370,16 @@ class Supervisor:
                         processes.signal_one(pid, signal.SIGKILL)
                     self._child_died.clear()
                     self._reap()
+                    await asyncio.sleep(0)  # or no time would run out where there is always one to reap
                     if processes.children():
                         await self._child_died.wait()
 
     def _conclude(self) -> None:
+        if self._intake.refused:
+            logger.warning("{} lines of the bot's side were no events", self._intake.refused)
         self.facts = replace(self.facts, result=read_result(self.bot.result))
-        secrets = find_secrets(os.environ, self.launch.body, self.launch.secret_env)
-        self.report = without_secrets(conclude(self.facts, self.wall, self._loop.time()), secrets)
-        try:
-            # The kubelet mounts the file itself, so it can be written but not replaced.
-            Path(self.launch.report_path).write_bytes(to_bytes(self.report))
-        except OSError as exc:
-            logger.error("the report could not be written: {}", exc)
+        self.report, data = final_report(self.facts, self.launch, self.wall, self._loop.time())
+        write_report(self.launch.report_path, data)
         logger.info("session finished: {} {} {}", self.report.reason, self.report.outcome, self.report.message or "")
 
     def _state(self) -> BotState:

@@ -1,0 +1,68 @@
+"""The end of a supervisor's work: a report is written, whatever the bot has done, and whatever went wrong here."""
+
+import errno
+import os
+import stat
+from datetime import UTC, datetime
+from typing import Final
+
+from loguru import logger
+
+from botsession_contract.launch import Launch
+from botsession_contract.lifecycle import Outcome, Reason
+from botsession_contract.report import ExitReport, to_bytes
+from botsession_runtime.facts import Facts
+from botsession_runtime.redact import find_secrets, without_secrets
+from botsession_runtime.report import Wall, conclude
+
+#: A pipe that nobody reads does not keep us, and a link does not lead us elsewhere.
+_PLAINLY: Final = os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def final_report(facts: Facts, launch: Launch, wall: Wall, now: float) -> tuple[ExitReport, bytes]:
+    """Return the report of a session that is over, and its bytes. Never raise."""
+    try:
+        secrets = find_secrets(os.environ, launch.body, launch.secret_env)
+        report = without_secrets(conclude(facts, wall, now), secrets)
+        return report, to_bytes(report)
+    except Exception as exc:  # noqa: BLE001  # whatever it is, a session without a report would count as lost
+        logger.error("the report could not be put together: {}", type(exc).__name__)
+        report = minimal_report(facts, type(exc).__name__)
+        return report, to_bytes(report)
+
+
+def minimal_report(facts: Facts, trouble: str) -> ExitReport:
+    """Return the least that can be said of a session; nothing in it comes from the bot."""
+    return ExitReport(
+        reason=Reason.UNKNOWN,
+        outcome=Outcome.NEVER_STARTED if facts.started_at is None else Outcome.LOST,
+        finished_at=datetime.now(UTC),
+        message=f"the supervisor could not put its report together ({trouble})",
+    )
+
+
+def write_report(path: str, data: bytes) -> None:
+    """Write the report into its file; where that is none any more, into a new one in its place."""
+    try:
+        try:
+            _write(path, data, os.O_TRUNC)
+        except FileNotFoundError:
+            _write(path, data, os.O_CREAT | os.O_EXCL)
+        except OSError:
+            # The kubelet mounts the file, so there it can be written but not replaced. On a machine a bot may have
+            # put something else there.
+            os.unlink(path)  # noqa: PTH108
+            _write(path, data, os.O_CREAT | os.O_EXCL)
+    except OSError as exc:
+        logger.error("the report could not be written: {}", exc)
+
+
+def _write(path: str, data: bytes, how: int) -> None:
+    fd = os.open(path, _PLAINLY | how, 0o644)
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", path)
+        while data:
+            data = data[os.write(fd, data) :]
+    finally:
+        os.close(fd)

@@ -1,0 +1,135 @@
+"""The gate for what the bot's side writes to its supervisor: a line becomes an event that nothing behind can fail on.
+
+The bot's own code has the same descriptor as the hook, so anything may come: other types, no numbers, huge texts.
+A line that is no event is refused; a text that is too long is cut, and a time that cannot be is moved to one that can.
+"""
+
+import json
+import math
+from collections.abc import Callable
+from typing import Any, Final
+
+from botsession_contract.lifecycle import Farewell, Step
+from botsession_contract.report import MOST_TASK_NAMES
+from botsession_runtime.facts import LARGEST_COUNT, Speech
+from botsession_runtime.hook.wire import DUMP_SIGNAL
+
+Event = dict[str, Any]
+#: Takes a value of an event's field; raises ValueError or TypeError for one that it cannot be.
+Check = Callable[[Any], Any]
+
+#: As in `hook.words`: the report is cut shorter, after secrets are taken out.
+LONGEST_TEXT: Final = 4000
+LONGEST_NAME: Final = 1000
+LARGEST_THREAD: Final = 2**64 - 1
+#: Linux's bound on process ids. 0, -1 and 1 would be a group, everybody and the supervisor.
+SMALLEST_PID, LARGEST_PID = 2, 2**22
+
+
+class NoEventError(ValueError):
+    """A line is no event."""
+
+
+def read_event(line: bytes, earliest: float, latest: float) -> Event | None:
+    """Return the event in a line, None where this version does not know it; raise NoEventError where there is none.
+
+    Its time lies between the two given, of the monotonic clock: nothing has happened before the start or after now.
+    """
+    try:
+        data = json.loads(line)
+        fields = _FIELDS.get(data["event"])
+        if fields is None:
+            return None
+        return _checked(data, fields) | {"at": min(max(_time(data["at"]), earliest), latest)}
+    except (ValueError, TypeError, KeyError, RecursionError) as exc:
+        raise NoEventError from exc
+
+
+def _checked(data: Event, fields: dict[str, Check]) -> Event:
+    return {"event": data["event"], **{name: check(data.get(name)) for name, check in fields.items()}}
+
+
+def _time(value: Any) -> float:
+    # A number too large for a float is an OverflowError, which is no ValueError.
+    if type(value) not in (int, float) or (type(value) is int and value.bit_length() > 64) or math.isnan(value):
+        raise ValueError
+    return float(value)
+
+
+def _flag(value: Any) -> bool:
+    return bool(value)
+
+
+def _text(longest: int) -> Check:
+    def check(value: Any) -> str:
+        if not isinstance(value, str):
+            raise TypeError
+        return value[:longest]
+
+    return check
+
+
+def _whole(smallest: int, largest: int) -> Check:
+    def check(value: Any) -> int:
+        if type(value) is not int or not smallest <= value <= largest:
+            raise ValueError
+        return value
+
+    return check
+
+
+def _one_of(values: Any) -> Check:
+    def check(value: Any) -> str:
+        if not isinstance(value, str) or value not in frozenset(values):
+            raise ValueError
+        return value
+
+    return check
+
+
+def _perhaps(check: Check) -> Check:
+    return lambda value: None if value is None else check(value)
+
+
+def _names(value: Any) -> list[str]:
+    if not isinstance(value, list):
+        raise TypeError
+    return [_name(each) for each in value[:MOST_TASK_NAMES]]
+
+
+_name: Final = _text(LONGEST_NAME)
+_message: Final = _text(LONGEST_TEXT)
+_count: Final = _whole(0, LARGEST_COUNT)
+
+#: Each event with its fields, as the hook and the launcher write them.
+_FIELDS: Final[dict[str, dict[str, Check]]] = {
+    "hooked": {"pipecat": _perhaps(_name)},
+    "imported": {},
+    "dumpable": {
+        "pid": _whole(SMALLEST_PID, LARGEST_PID),
+        "signal": _whole(DUMP_SIGNAL, DUMP_SIGNAL),
+        "thread": _whole(0, LARGEST_THREAD),
+    },
+    "listening": {"port": _perhaps(_whole(0, 65535))},
+    "called": {},
+    "started": {"clients": _flag},
+    "client": {},
+    "left": {},
+    "farewell": {"refused": _perhaps(_one_of(Farewell)), "state": _perhaps(_one_of(Speech))},
+    "active": {},
+    "prompted": {},
+    "advice": {"message": _message},
+    "idle": {},
+    "timeout": {"what": _name},
+    "hop": {"frame": _name, "ours": _flag, "held_by": _perhaps(_name)},
+    "finished": {"frame": _name, "reason": _perhaps(_message), "ours": _flag},
+    "took": {"step": _one_of(Step)},
+    "failed": {"message": _message},
+    "crashed": {"message": _message},
+    "error": {"message": _message, "fatal": _flag},
+    "over": {},
+    "serving": {},
+    "returned": {},
+    "dangling": {"count": _perhaps(_count), "managed": _perhaps(_count), "names": _names},
+    "trouble": {"message": _message},
+}
