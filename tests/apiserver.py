@@ -1,6 +1,7 @@
 """As much of an API server as the command line asks for: sessions in a dictionary, over real HTTP."""
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,11 +10,12 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import yaml
 
 Json = dict[str, Any]
+_POD = re.compile(r"/api/v1/namespaces/[^/]+/pods/([^/]+)")
 SESSIONS = "/apis/botsession.dev/v1alpha1/"
 
 
@@ -43,8 +45,10 @@ class ApiServer:
         if path in self.answers:
             known = self.answers[path]
             return (known, {"message": "you may not"}) if isinstance(known, HTTPStatus) else (200, known)
+        if found := _POD.match(path):
+            return 404, missing(found[1], "pods", "")
         if not path.startswith(SESSIONS):
-            return 404, {"kind": "Status", "message": f"{path} not found"}
+            return 404, "404 page not found\n"  # what a real one says of a kind that it does not serve
         name = path.partition("/botsessions/")[2]
         if "watch" in query:
             return self._watched()
@@ -54,7 +58,7 @@ class ApiServer:
             kind = {"apiVersion": "botsession.dev/v1alpha1", "kind": "BotSessionList"}
             return 200, {**kind, "metadata": {"resourceVersion": "9"}, "items": list(self.sessions.values())}
         if name not in self.sessions:
-            return 404, {"kind": "Status", "message": f'botsessions.botsession.dev "{name}" not found'}
+            return 404, missing(name)
         if method == "PATCH":
             self.sessions[name] = merged(self.sessions[name], body)
         return 200, self.sessions[name]
@@ -69,6 +73,14 @@ class ApiServer:
         name = body["metadata"].get("name") or f"{body['metadata'].get('generateName', '')}x7k2p"
         facts = {"name": name, "uid": "u", "resourceVersion": "1", "creationTimestamp": "2026-01-31T12:00:00Z"}
         return {**body, "metadata": {**body["metadata"], **facts}}
+
+
+def missing(name: str, plural: str = "botsessions", group: str = "botsession.dev") -> Json:
+    """Return what a real API server says of an object that does not exist."""
+    of = f"{plural}.{group}" if group else plural
+    status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "code": 404}
+    details = {"name": name, "kind": plural, **({"group": group} if group else {})}
+    return {**status, "reason": "NotFound", "message": f'{of} "{name}" not found', "details": details}
 
 
 def _kind(version: Json) -> str:
@@ -96,7 +108,7 @@ def serving(server: ApiServer) -> Iterator[ApiServer]:
             raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             body = json.loads(raw) if raw else None
             server.requests.append((self.command, parts.path, query, body, dict(self.headers)))
-            code, said = server.answer(self.command, parts.path, query, body)
+            code, said = server.answer(self.command, unquote(parts.path), query, body)
             payload = (said if isinstance(said, str) else json.dumps(said)).encode()
             self.send_response(code)
             self.send_header("Content-Type", "text/plain" if isinstance(said, str) else "application/json")

@@ -21,8 +21,8 @@ from botsession_operator.api.status import (
     Status,
 )
 from botsession_operator.core.counts import Count, Metric, Stage, TaskKind
+from botsession_operator.core.key import Key, SessionIdentity
 from botsession_operator.core.observe import (
-    Key,
     Observed,
     Pod,
     PodState,
@@ -127,6 +127,7 @@ def pod(state: PodState = PodState.RUNNING, **members: Any) -> Pod:
     """Give the session's pod: on a node, and held."""
     ours: dict[str, Any] = {
         "finalizers": (REPORT_FINALIZER,),
+        "owner": SessionIdentity(KEY, UID),
         "node_name": "node-1",
         "address": "10.0.0.7",
         "started_at": ago(55),

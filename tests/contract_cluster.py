@@ -20,7 +20,7 @@ from botsession_operator.core.observe import Key, Pod, PodState, Session
 from botsession_operator.core.parse import parse_pod, parse_session
 from botsession_operator.core.plan import PodDeletion
 from botsession_operator.core.pods import Injection, PodSettings, build_pod
-from botsession_operator.errors import Conflict
+from botsession_operator.errors import BudgetRefused, Conflict, ExposureRefused, PodRefused
 from botsession_operator.ports import Cluster
 from tests.supervision import PATIENCE
 
@@ -136,6 +136,7 @@ class ClusterContract:
 
     async def test_the_version_after_holding_is_good_for_the_status(self, backend: Backend, session: Session) -> None:
         version = await backend.cluster.set_session_finalizers(session, (HOLD,))
+        assert version
 
         await backend.cluster.write_status(session.key, version, encode(FINISHED))
 
@@ -149,7 +150,7 @@ class ClusterContract:
             await backend.cluster.set_session_finalizers(session, (HOLD,))
 
     async def test_finalizers_of_a_session_that_is_gone_are_nobodys(self, backend: Backend, session: Session) -> None:
-        await backend.cluster.set_session_finalizers(_gone(session), ())
+        assert await backend.cluster.set_session_finalizers(_gone(session), ()) is None
 
     async def test_a_session_that_nobody_holds_goes_when_it_is_deleted(
         self, backend: Backend, session: Session
@@ -272,19 +273,69 @@ class ClusterContract:
 
         assert read
         assert read["spec"] == made["spec"]
-        await backend.cluster.delete_budget(*_place(made))
+        await backend.cluster.delete_budget(made)
 
     async def test_a_budget_is_made_once(self, backend: Backend, session: Session) -> None:
         made = build_budget(session)
         for _ in range(2):
             await backend.cluster.create_budget(made)
 
-        await backend.cluster.delete_budget(*_place(made))
+        await backend.cluster.delete_budget(made)
 
         assert await backend.cluster.budget(*_place(made)) is None
 
     async def test_deleting_a_budget_that_is_gone_is_no_trouble(self, backend: Backend, session: Session) -> None:
-        await backend.cluster.delete_budget(session.key.namespace, "nobody")
+        await backend.cluster.delete_budget(build_budget(session))
+
+    async def test_a_budget_of_another_owner_is_left_alone(self, backend: Backend, session: Session) -> None:
+        others = build_budget(session)
+        await backend.cluster.create_budget(others)
+        ours = build_budget(_another(session))
+        ours["metadata"] |= _names(others)
+
+        with pytest.raises(BudgetRefused, match="does not belong to this session") as refused:
+            await backend.cluster.create_budget(ours)
+        assert refused.value.reason == "NameTaken"
+        await backend.cluster.delete_budget(ours)
+
+        assert await backend.cluster.budget(*_place(others))
+        await backend.cluster.delete_budget(others)
+
+    async def test_a_service_of_another_owner_is_left_alone(self, backend: Backend, session: Session) -> None:
+        others = build_service(session, Expose(7860))
+        await backend.cluster.create_object(others)
+        ours = build_service(_another(session), Expose(7860))
+        ours["metadata"] |= _names(others)
+
+        with pytest.raises(ExposureRefused, match="does not belong to this session"):
+            await backend.cluster.create_object(ours)
+        assert not await backend.cluster.has_object(ours)
+        await backend.cluster.delete_object(ours)
+
+        assert await backend.cluster.has_object(others)
+        await backend.cluster.delete_object(others)
+
+    async def test_what_an_orphaning_deletion_took_the_owner_from_is_still_the_sessions(
+        self, backend: Backend, session: Session
+    ) -> None:
+        orphan = build_budget(session)
+        del orphan["metadata"]["ownerReferences"]
+        await backend.cluster.create_budget(orphan)
+
+        await backend.cluster.create_budget(build_budget(session))
+        await backend.cluster.delete_budget(build_budget(session))
+
+        assert await backend.cluster.budget(*_place(orphan)) is None
+
+    async def test_a_pod_of_another_owner_takes_the_name(self, backend: Backend, session: Session, pod: Pod) -> None:
+        own = manifest(_another(session))
+        own["metadata"] |= _names(manifest(session))
+
+        with pytest.raises(PodRefused, match="does not belong to this session") as refused:
+            await backend.cluster.create_pod(own)
+
+        assert refused.value.reason == "NameTaken"
+        assert (await read_pod(backend, session)).uid == pod.uid
 
     async def test_news_of_a_session_that_is_gone_is_no_trouble(self, backend: Backend, session: Session) -> None:
         await backend.cluster.tell(_gone(session), News(Severity.NORMAL, "Started", "the pipeline has started"))
@@ -355,6 +406,15 @@ async def read_pod(backend: Backend, session: Session) -> Pod:
 
 def _place(made: Json) -> tuple[str, str]:
     return made["metadata"]["namespace"], made["metadata"]["name"]
+
+
+def _names(made: Json) -> Json:
+    return {"name": made["metadata"]["name"]}
+
+
+def _another(session: Session) -> Session:
+    """Return another session of the same name, as one is after the first was deleted and created again."""
+    return replace(session, uid=str(uuid.uuid4()))
 
 
 def _gone(session: Session) -> Session:

@@ -18,13 +18,14 @@ from botsession_contract.names import BOT_CONTAINER, SESSION_LABEL
 from botsession_contract.report import Ending, ExitReport, StepTaken, to_bytes
 from botsession_operator.api.spec import Json
 from botsession_operator.api.status import Status
+from botsession_operator.core import ownership
 from botsession_operator.core.delivery import Answer, EventType, Reply
 from botsession_operator.core.news import News
 from botsession_operator.core.observe import Key, Pod, Session, SessionMetadata, Silence
 from botsession_operator.core.plan import Limits, PodDeletion
 from botsession_operator.core.pods import ENDED_SECONDS, Injection, PodSettings
 from botsession_operator.deliveries import Deliveries
-from botsession_operator.effects.objects import Objects
+from botsession_operator.effects.objects import Objects, check_owner, create_owned, delete_owned
 from botsession_operator.errors import BudgetRefused, ExposureRefused, PodRefused
 from botsession_operator.metrics import Metrics
 from botsession_operator.reconcile import Deps, reconcile
@@ -84,9 +85,9 @@ class FakeCluster:
         wanted = (key.namespace, key.name)
         return [each for each in pods if _session_place(each["metadata"]) == wanted]
 
-    async def set_session_finalizers(self, session: SessionMetadata, finalizers: tuple[str, ...]) -> str:
-        place, version = (session.key.namespace, session.key.name), session.resource_version
-        version = self.sessions.change(*place, _finalizers(finalizers), version)
+    async def set_session_finalizers(self, session: SessionMetadata, finalizers: tuple[str, ...]) -> str | None:
+        place = (session.key.namespace, session.key.name)
+        version = self.sessions.change(*place, _finalizers(finalizers), session.resource_version)
         self.sessions.collect(*place)
         return version
 
@@ -109,6 +110,7 @@ class FakeCluster:
         if self.pods.create(manifest):
             self.created.append(manifest["metadata"]["name"])
             self.pods.change(*_place(manifest), _member("status", {"phase": "Pending"}))
+        check_owner(self.pods.get(*_place(manifest)) or manifest, manifest, PodRefused)
 
     async def delete_pod(self, pod: Pod, how: PodDeletion) -> None:
         stored = self.pods.get(pod.namespace, pod.name)
@@ -143,28 +145,30 @@ class FakeCluster:
 
     async def has_object(self, manifest: Json) -> bool:
         self.object_calls.append(f"get {manifest['kind']}")
-        return _named(manifest) in self.objects
+        found = self.objects.get(_named(manifest))
+        return found is not None and ownership.is_owned_alike(found, manifest)
 
     async def create_object(self, manifest: Json) -> None:
         self.object_calls.append(f"create {manifest['kind']}")
         if self.exposure_refusal:
             raise self.exposure_refusal
-        self.objects.setdefault(_named(manifest), manifest)
+        check_owner(self.objects.setdefault(_named(manifest), manifest), manifest, ExposureRefused)
 
     async def delete_object(self, manifest: Json) -> None:
         self.object_calls.append(f"delete {manifest['kind']}")
-        self.objects.pop(_named(manifest), None)
+        found = self.objects.get(_named(manifest))
+        if found and ownership.is_owned_alike(found, manifest):
+            del self.objects[_named(manifest)]
 
     async def create_budget(self, manifest: Json) -> None:
         self.budget_calls.append("create")
         if self.budget_refusal:
             raise self.budget_refusal
-        self.budgets.create(manifest)
+        create_owned(self.budgets, manifest, BudgetRefused)
 
-    async def delete_budget(self, namespace: str, name: str) -> None:
+    async def delete_budget(self, manifest: Json) -> None:
         self.budget_calls.append("delete")
-        self.budgets.delete(namespace, name, timedelta(0))
-        self.budgets.collect(namespace, name)
+        delete_owned(self.budgets, manifest)
 
     async def tell(self, session: Session, news: News) -> None:
         self.told.append(news)
@@ -412,8 +416,8 @@ async def _others_end() -> None:
     await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})
 
 
-def _session_place(metadata: Json) -> tuple[str, str]:
-    return metadata["namespace"], metadata["labels"][SESSION_LABEL]
+def _session_place(metadata: Json) -> tuple[str, str | None]:
+    return metadata["namespace"], metadata.get("labels", {}).get(SESSION_LABEL)
 
 
 def _place(manifest: Json) -> tuple[str, str]:

@@ -7,16 +7,19 @@ from pathlib import Path
 import pytest
 from kubernetes.aio import client
 
-from botsession_contract.names import GROUP, PLURAL, VERSION
 from botsession_operator.api.spec import Json
 from botsession_operator.core.key import Key
 from botsession_operator.core.pods import Injection
 from botsession_operator.effects import api
 from botsession_operator.effects.kubernetes import KubernetesCluster
+from botsession_operator.effects.paths import ApiPath
+from botsession_operator.effects.resources import PODS, SESSIONS, Resource, Target, session_target
 from botsession_operator.errors import PodRefused
 from tests.contract_cluster import ClusterContract, eventually, manifest, read, session_manifest
 
 pytestmark = pytest.mark.cluster
+
+NAMESPACES = Resource("", "v1", "Namespace", "namespaces")
 
 
 class KubernetesBackend:
@@ -26,19 +29,16 @@ class KubernetesBackend:
         self.namespace = namespace
 
     async def create_session(self, manifest: Json) -> Key:
-        await self.carry_out("POST", self._sessions(), manifest)
+        await self.carry_out("POST", SESSIONS.collection(self.namespace), manifest)
         return Key(self.namespace, manifest["metadata"]["name"])
 
     async def delete_session(self, key: Key) -> None:
-        await self.carry_out("DELETE", f"{self._sessions()}/{key.name}")
+        await self.carry_out("DELETE", session_target(key).path())
 
-    async def carry_out(self, method: str, path: str, body: Json | None = None) -> Json:
+    async def carry_out(self, method: str, path: ApiPath, body: Json | None = None) -> Json:
         answer = await api.request(self.connected, method, path, body)
         assert answer.is_ok, answer.message
         return answer.body
-
-    def _sessions(self) -> str:
-        return f"/apis/{GROUP}/{VERSION}/namespaces/{self.namespace}/{PLURAL}"
 
 
 @pytest.fixture
@@ -46,24 +46,24 @@ async def backend(kubeconfig: Path) -> AsyncIterator[KubernetesBackend]:
     namespace = f"contract-{uuid.uuid4().hex[:8]}"
     async with await api.connect(kubeconfig) as connected:
         backend = KubernetesBackend(connected, namespace)
-        await backend.carry_out("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
+        await backend.carry_out("POST", NAMESPACES.collection(None), {"metadata": {"name": namespace}})
         await eventually(lambda: _takes_pods(backend))
         yield backend
         await _release_pods(backend)
-        await backend.carry_out("DELETE", f"/api/v1/namespaces/{namespace}")
+        await backend.carry_out("DELETE", Target(NAMESPACES, None, namespace).path())
 
 
 async def _takes_pods(backend: KubernetesBackend) -> bool:
     """Tell whether pods can be made there: none is taken before the namespace's ServiceAccount is there."""
-    accounts = await backend.carry_out("GET", f"/api/v1/namespaces/{backend.namespace}/serviceaccounts")
+    accounts = await backend.carry_out("GET", ApiPath("api", "v1", "namespaces", backend.namespace, "serviceaccounts"))
     return bool(accounts["items"])
 
 
 async def _release_pods(backend: KubernetesBackend) -> None:
     """Take the finalizers off what a test left, or its namespace would never go."""
-    pods = f"/api/v1/namespaces/{backend.namespace}/pods"
-    for left in (await backend.carry_out("GET", pods))["items"]:
-        path, patch = f"{pods}/{left['metadata']['name']}", {"metadata": {"finalizers": None}}
+    for left in (await backend.carry_out("GET", PODS.collection(backend.namespace)))["items"]:
+        path = Target(PODS, backend.namespace, left["metadata"]["name"]).path()
+        patch = {"metadata": {"finalizers": None}}
         await api.request(backend.connected, "PATCH", path, patch, "application/merge-patch+json")
 
 
@@ -73,7 +73,7 @@ class TestKubernetesCluster(ClusterContract):
 
 async def test_a_quota_refuses_a_pod_by_name(backend: KubernetesBackend) -> None:
     quota = {"metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}}
-    await backend.carry_out("POST", f"/api/v1/namespaces/{backend.namespace}/resourcequotas", quota)
+    await backend.carry_out("POST", ApiPath("api", "v1", "namespaces", backend.namespace, "resourcequotas"), quota)
     session = await read(backend, await backend.create_session(session_manifest()))
 
     with pytest.raises(PodRefused, match=r"exceeded quota|not yet been calculated|status unknown") as caught:

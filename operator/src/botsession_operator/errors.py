@@ -9,8 +9,20 @@ class ClusterUnavailable(TransientError):
     """The API server did not answer, or answered that it cannot now."""
 
 
+class WrongAnswer(ClusterUnavailable):
+    """The API server answered for another object than the one that it was asked for."""
+
+
 class Conflict(TransientError):
     """Somebody wrote the object since it was read; nothing was changed. The pass starts anew from a fresh look."""
+
+
+class RequestRefused(Exception):
+    """The API server does not accept a request, and never will as it stands: waiting changes nothing."""
+
+
+class NotOurs(Exception):
+    """A pod was to be deleted or released in the name of a session that it does not belong to: a bug."""
 
 
 class Refused(Exception):

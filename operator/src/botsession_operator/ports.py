@@ -3,6 +3,7 @@
 Each has a real implementation in `effects/`; `Cluster` has two. One set of contract tests holds them all.
 """
 
+from collections.abc import AsyncIterator
 from typing import Protocol
 
 from botsession_contract.control import EndRequest, SessionPatch, SessionSnapshot
@@ -28,8 +29,11 @@ class Cluster(Protocol):
         """Read all pods that carry the session's label: its own, and those of earlier sessions of its name."""
         ...
 
-    async def set_session_finalizers(self, session: SessionMetadata, finalizers: tuple[str, ...]) -> str:
-        """Replace the finalizers, give the new resourceVersion; raise Conflict when the session has changed."""
+    async def set_session_finalizers(self, session: SessionMetadata, finalizers: tuple[str, ...]) -> str | None:
+        """Replace the finalizers, give the new resourceVersion; None when the session is gone.
+
+        Raise Conflict when it has changed.
+        """
         ...
 
     async def write_status(self, key: Key, resource_version: str, status: Json) -> bool:
@@ -41,7 +45,7 @@ class Cluster(Protocol):
         ...
 
     async def create_pod(self, manifest: Json) -> None:
-        """Create a pod; a pod of this name is success. Raise PodRefused when it is not taken."""
+        """Create a pod; the session's own of this name is success. Raise PodRefused when it is not taken."""
         ...
 
     async def delete_pod(self, pod: Pod, how: PodDeletion) -> None:
@@ -61,23 +65,23 @@ class Cluster(Protocol):
         ...
 
     async def create_budget(self, manifest: Json) -> None:
-        """Create a PodDisruptionBudget; one of this name is success. Raise BudgetRefused when it is not taken."""
+        """Create a PodDisruptionBudget; the session's own is success. Raise BudgetRefused when it is not taken."""
         ...
 
-    async def delete_budget(self, namespace: str, name: str) -> None:
-        """Delete a PodDisruptionBudget; a missing one is success."""
+    async def delete_budget(self, manifest: Json) -> None:
+        """Delete the PodDisruptionBudget that a manifest describes; a missing or another owner's one stays."""
         ...
 
     async def has_object(self, manifest: Json) -> bool:
-        """Tell whether there is an object of this kind and name: a Service, or a route."""
+        """Return whether the object of this kind, name and owner exists: a Service, or a route."""
         ...
 
     async def create_object(self, manifest: Json) -> None:
-        """Create a Service or a route; one of this name is success. Raise ExposureRefused when it is not taken."""
+        """Create a Service or a route; the session's own is success. Raise ExposureRefused when it is not taken."""
         ...
 
     async def delete_object(self, manifest: Json) -> None:
-        """Delete the Service or the route of this name; a missing one is success."""
+        """Delete the Service or the route that a manifest describes; a missing or another owner's one stays."""
         ...
 
     async def tell(self, session: Session, news: News) -> None:
@@ -88,12 +92,16 @@ class Cluster(Protocol):
 class Estate(Protocol):
     """All that an operator leaves behind. Any call may raise ClusterUnavailable."""
 
-    async def sessions(self) -> list[Json]:
-        """Read all BotSessions that the operator looks after."""
+    def sessions(self) -> AsyncIterator[Json]:
+        """Read all BotSessions that the operator looks after, some at a time."""
         ...
 
-    async def pods(self) -> list[Json]:
-        """Read all pods of sessions."""
+    def session_metadata(self) -> AsyncIterator[Json]:
+        """Read the metadata of all BotSessions that the operator looks after."""
+        ...
+
+    def pod_metadata(self) -> AsyncIterator[Json]:
+        """Read the metadata of all pods of sessions."""
         ...
 
     async def stop_operator(self) -> None:

@@ -11,19 +11,20 @@ from botsession_contract.credentials import session_token, token_digest
 from botsession_contract.jsonform import encode
 from botsession_operator.api.spec import SpecError
 from botsession_operator.api.status import Status
-from botsession_operator.core import eviction, exposure, leftovers, pace, parse
+from botsession_operator.core import eviction, exposure, leftovers, ownership, pace, parse
 from botsession_operator.core.budgets import build_budget
 from botsession_operator.core.clock import Clock
 from botsession_operator.core.counts import counts
 from botsession_operator.core.eviction import BudgetChange
 from botsession_operator.core.exposure import Exposure, ExposureChange
+from botsession_operator.core.key import SessionIdentity
 from botsession_operator.core.news import news, undelivered
 from botsession_operator.core.observe import Key, Observed, Pod, PodState, Session, Silence, Trouble
 from botsession_operator.core.plan import Limits, Plan, make_plan
 from botsession_operator.core.pods import PodSettings, build_pod, pod_name
 from botsession_operator.core.status import Applied, derive_status
 from botsession_operator.deliveries import Deliveries
-from botsession_operator.errors import BudgetRefused, ExposureRefused, PodRefused
+from botsession_operator.errors import BudgetRefused, Conflict, ExposureRefused, NotOurs, PodRefused
 from botsession_operator.metrics import Metrics
 from botsession_operator.ports import Cluster, Control
 
@@ -97,39 +98,40 @@ async def gather(key: Key, deps: Deps) -> Observed | None:
     """Read the session, its pod and its supervisor; None when there is no such session."""
     raw = await deps.cluster.session(key)
     session = parse.parse_session(raw) if raw else None
-    raw_pod = await deps.cluster.pod(key.namespace, pod_name(key.name, session.uid)) if session else None
-    if session is None or (session.status is None and raw_pod is None):
+    found = await _pod(session, deps) if session else None
+    if session is None or (session.status is None and found is None):
         await _let_orphans_go(key, session, deps)
     if session is None:
         return None
-    pod = parse.parse_pod(raw_pod) if raw_pod else None
+    pod = found if found and found.owner == session.identity else None
     control, has_budget = await _ask(session, pod, deps), await _has_budget(session, deps)
     url, is_exposed = exposure.url(session, deps.exposure), await _is_exposed(session, deps)
     deliveries = deps.deliveries.attempts(session) if deps.deliveries else {}
-    return Observed(session, pod, control, has_budget, is_exposed, url, deps.is_uninstalling, deliveries)
+    known = Observed(session, pod, control, has_budget, is_exposed, url, deps.is_uninstalling, deliveries)
+    return replace(known, is_pod_name_taken=found is not pod)
 
 
 async def apply(plan: Plan, observed: Observed, deps: Deps) -> tuple[Observed, Applied]:
     """Carry out a plan in its order; give what is now known better than before."""
     session, pod = observed.session, observed.pod
     if plan.hold_session:
-        session = await _set_finalizers(session, session.held, deps)
+        session = await _hold(session, deps)
     applied = Applied()
     if plan.exposure:
         applied = await _change_exposure(plan.exposure, session, deps)
     if plan.create_pod:
-        applied = await _create_pod(session, observed.url, applied, deps)
+        applied = await _create_pod(session, observed, applied, deps)
     control = observed.control
     if pod:
         control = await _steer(plan, pod, session, control, deps)
-        await _let_go(plan, pod, deps)
+        await _let_go(plan, pod, session.identity, deps)
     if plan.budget:
         applied = await _change_budget(plan.budget, session, applied, deps)
     if pod and plan.end_sidecars:
         await deps.cluster.end_sidecars(pod)
         log.info("sidecars ended", pod=f"{pod.namespace}/{pod.name}")
     if plan.release_session:
-        session = await _set_finalizers(session, session.released, deps)
+        await deps.cluster.set_session_finalizers(session, session.released)
     if plan.delete_session:
         await deps.cluster.delete_session(session)
         log.info("finished session deleted", session=str(session.key))
@@ -159,7 +161,9 @@ def _forget(key: Key, deps: Deps) -> None:
 async def _has_budget(session: Session, deps: Deps) -> bool:
     if not eviction.may_have_budget(session):
         return False
-    return await deps.cluster.budget(session.key.namespace, pod_name(session.key.name, session.uid)) is not None
+    budget = build_budget(session)
+    found = await deps.cluster.budget(session.key.namespace, budget["metadata"]["name"])
+    return found is not None and ownership.is_owned_alike(found, budget)
 
 
 async def _is_exposed(session: Session, deps: Deps) -> bool:
@@ -186,14 +190,17 @@ async def _steer(
     return control
 
 
-async def _let_go(plan: Plan, pod: Pod, deps: Deps) -> None:
+async def _let_go(plan: Plan, pod: Pod, owner: SessionIdentity, deps: Deps) -> None:
+    """Delete and release a pod of this session; raise NotOurs for any other."""
+    if pod.owner != owner:
+        raise NotOurs(f"pod {pod.namespace}/{pod.name} does not belong to session {owner.key}")
     if plan.delete_pod:
         await deps.cluster.delete_pod(pod, plan.delete_pod)
         log.info("pod deleted", pod=f"{pod.namespace}/{pod.name}", how=plan.delete_pod.name)
     if plan.release_pod:
         fresh = await _fresh(pod, deps) if plan.delete_pod else pod
         if fresh:
-            await _release(fresh, deps)
+            await _release(fresh, owner, deps)
 
 
 async def _let_orphans_go(key: Key, session: Session | None, deps: Deps) -> None:
@@ -201,10 +208,9 @@ async def _let_orphans_go(key: Key, session: Session | None, deps: Deps) -> None
 
     Looked for where a session is gone or new, so that a new one of the same name does not hide them.
     """
-    own = pod_name(key.name, session.uid) if session else None
-    for pod in map(parse.parse_pod, await deps.cluster.pods_labelled(key)):
-        if pod.is_held and pod.name != own:
-            await _release(pod, deps)
+    for pod, owner in await _pods_of(key, deps):
+        if pod.is_held and not (session and owner == session.identity):
+            await _release(pod, owner, deps)
             log.warning("orphaned pod released", pod=f"{pod.namespace}/{pod.name}")
 
 
@@ -216,9 +222,9 @@ async def _let_unreadable_go(key: Key, why: SpecError, deps: Deps) -> datetime |
         return None
     if not (known.is_deleting or deps.is_uninstalling):
         raise why
-    pods = [parse.parse_pod(each) for each in await deps.cluster.pods_labelled(key)]
-    for pod in pods:
-        await _let_go(leftovers.clear_out(pod, deps.clock.now(), deps.limits), pod, deps)
+    pods = await _pods_of(key, deps)
+    for pod, owner in pods:
+        await _let_go(leftovers.clear_out(pod, deps.clock.now(), deps.limits), pod, owner, deps)
     if pods:
         return deps.clock.now() + deps.limits.create_retry
     if known.is_held:
@@ -227,18 +233,39 @@ async def _let_unreadable_go(key: Key, why: SpecError, deps: Deps) -> datetime |
     return None
 
 
-async def _release(pod: Pod, deps: Deps) -> None:
+async def _pod(session: Session, deps: Deps) -> Pod | None:
+    """Read the pod that has the name of the session's pod, whatever owner it has."""
+    raw = await deps.cluster.pod(session.key.namespace, pod_name(session.key.name, session.uid))
+    return parse.parse_pod(raw) if raw else None
+
+
+async def _pods_of(key: Key, deps: Deps) -> list[tuple[Pod, SessionIdentity]]:
+    """Read the pods that belong to this session, or to an earlier one of its name; a label alone is no proof."""
+    pods = [parse.parse_pod(each) for each in await deps.cluster.pods_labelled(key)]
+    for pod in pods:
+        if pod.owner is None and pod.is_held:
+            log.warning("pod of unclear owner left alone", pod=f"{pod.namespace}/{pod.name}")
+    return [(pod, pod.owner) for pod in pods if pod.owner and pod.owner.key == key]
+
+
+async def _release(pod: Pod, owner: SessionIdentity, deps: Deps) -> None:
+    """Take our finalizer off a pod of this session: the one place that does. Raise NotOurs for any other pod."""
+    if pod.owner != owner:
+        raise NotOurs(f"pod {pod.namespace}/{pod.name} does not belong to session {owner.key}")
     await deps.cluster.set_pod_finalizers(pod, pod.released)
 
 
 async def _fresh(pod: Pod, deps: Deps) -> Pod | None:
     raw = await deps.cluster.pod(pod.namespace, pod.name)
-    return parse.parse_pod(raw) if raw else None
+    fresh = parse.parse_pod(raw) if raw else None
+    return fresh if fresh and fresh.uid == pod.uid else None
 
 
-async def _create_pod(session: Session, url: str | None, applied: Applied, deps: Deps) -> Applied:
+async def _create_pod(session: Session, observed: Observed, applied: Applied, deps: Deps) -> Applied:
     try:
-        manifest = build_pod(session, token_digest(_token(session, deps)), deps.pods, url)
+        manifest = build_pod(session, token_digest(_token(session, deps)), deps.pods, observed.url)
+        if observed.is_pod_name_taken:
+            raise PodRefused(ownership.NAME_TAKEN, ownership.name_taken(manifest))  # noqa: TRY301  # one way to refuse
         await deps.cluster.create_pod(manifest)
     except SpecError as exc:
         return replace(applied, refusal=Trouble("SpecRefused", str(exc)))
@@ -263,13 +290,13 @@ async def _change_exposure(change: ExposureChange, session: Session, deps: Deps)
 
 
 async def _change_budget(change: BudgetChange, session: Session, applied: Applied, deps: Deps) -> Applied:
-    name = pod_name(session.key.name, session.uid)
+    budget = build_budget(session)
     if change is BudgetChange.DELETE:
-        await deps.cluster.delete_budget(session.key.namespace, name)
+        await deps.cluster.delete_budget(budget)
         log.info("pod may be evicted", session=str(session.key))
         return applied
     try:
-        await deps.cluster.create_budget(build_budget(session))
+        await deps.cluster.create_budget(budget)
     except BudgetRefused as refusal:
         log.warning("budget refused", session=str(session.key), reason=refusal.reason, message=refusal.message)
         return replace(applied, budget_refusal=Trouble(refusal.reason, refusal.message))
@@ -277,9 +304,12 @@ async def _change_budget(change: BudgetChange, session: Session, applied: Applie
     return applied
 
 
-async def _set_finalizers(session: Session, finalizers: tuple[str, ...], deps: Deps) -> Session:
-    version = await deps.cluster.set_session_finalizers(session, finalizers)
-    return replace(session, finalizers=finalizers, resource_version=version)
+async def _hold(session: Session, deps: Deps) -> Session:
+    """Put our finalizer on the session; raise Conflict where it is gone, so that no bot starts for it."""
+    version = await deps.cluster.set_session_finalizers(session, session.held)
+    if version is None:
+        raise Conflict(f"{session.key} was deleted after it was read")
+    return replace(session, finalizers=session.held, resource_version=version)
 
 
 async def _write(session: Session, status: Status, deps: Deps) -> None:

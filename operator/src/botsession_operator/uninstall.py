@@ -5,21 +5,25 @@ uninstallation that was interrupted is begun anew.
 """
 
 import asyncio
+import time
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import structlog
 
-from botsession_operator.api.spec import Json
 from botsession_operator.core.delivery import EventType
+from botsession_operator.core.observe import Pod, SessionMetadata
 from botsession_operator.core.parse import parse_metadata, parse_pod
 from botsession_operator.core.plan import PodDeletion
-from botsession_operator.core.uninstall import NO_EVENTS, Left, what_is_left
+from botsession_operator.core.uninstall import NO_EVENTS, Left, together, what_is_left
 from botsession_operator.errors import ClusterUnavailable, TransientError
 from botsession_operator.ports import Cluster, Estate
 
 log = structlog.get_logger("botsession")
 
 LOOK_EVERY = timedelta(seconds=1)
+#: A look at thousands of sessions takes its time, in the process that must end them: it rests so many times as long.
+REST = 9
 #: A minute: in it a receiver that does not answer is asked four times, one that refuses six times.
 QUIET_LOOKS = 60
 #: Before the first look.
@@ -47,9 +51,11 @@ async def wait_for_ends(
     try:
         async with asyncio.timeout(timeout.total_seconds()):
             while left.to_end or (left.to_tell and quiet_looks < QUIET_LOOKS):
-                before, left = left, await _look(estate, left, events)
+                before, began = left, time.monotonic()
+                left = await _look(estate, left, events)
                 quiet_looks = quiet_looks + 1 if left == before else 0
-                await asyncio.sleep(look_every.total_seconds())
+                took = time.monotonic() - began
+                await asyncio.sleep(max(look_every.total_seconds(), took * REST))
     except TimeoutError:
         log.warning("sessions did not end in time", left=left.to_end, waited_s=timeout.total_seconds())
     if left.to_tell:
@@ -63,9 +69,10 @@ async def let_all_go(estate: Estate, cluster: Cluster, wait: timedelta = LOOK_EV
     end, and only nobody is left to record that.
     """
     for _ in range(ATTEMPTS):
-        pods, sessions = await estate.pods(), await estate.sessions()
-        tasks = [_let_pod_go(each, cluster) for each in pods if parse_pod(each).is_held]
-        tasks += [_let_session_go(each, cluster) for each in sessions if parse_metadata(each).is_held]
+        pods = [pod async for pod in _pods(estate) if pod.is_held]
+        sessions = [session async for session in _sessions(estate) if session.is_held]
+        tasks = [_let_pod_go(each, cluster) for each in pods]
+        tasks += [_let_session_go(each, cluster) for each in sessions]
         if not tasks:
             return
         for first in range(0, len(tasks), AT_ONCE):
@@ -76,7 +83,9 @@ async def let_all_go(estate: Estate, cluster: Cluster, wait: timedelta = LOOK_EV
 
 async def _look(estate: Estate, before: Left, events: frozenset[EventType]) -> Left:
     try:
-        left = what_is_left(await estate.sessions(), await estate.pods(), events)
+        parts = [what_is_left([each], [], events) async for each in estate.sessions()]
+        parts += [what_is_left([], [each], events) async for each in estate.pod_metadata()]
+        left = together(parts)
     except TransientError as exc:
         log.warning("sessions could not be read", error=str(exc))
         return before
@@ -86,10 +95,20 @@ async def _look(estate: Estate, before: Left, events: frozenset[EventType]) -> L
     return left
 
 
-async def _let_pod_go(raw: Json, cluster: Cluster) -> None:
-    pod = parse_pod(raw)
+async def _pods(estate: Estate) -> AsyncIterator[Pod]:
+    async for each in estate.pod_metadata():
+        yield parse_pod(each)
+
+
+async def _sessions(estate: Estate) -> AsyncIterator[SessionMetadata]:
+    async for each in estate.session_metadata():
+        yield parse_metadata(each)
+
+
+async def _let_pod_go(pod: Pod, cluster: Cluster) -> None:
+    """Let a pod go. One that is no session's, but for our finalizer, is only rid of that."""
     try:
-        if not pod.is_deleting:
+        if pod.owner and not pod.is_deleting:
             await cluster.delete_pod(pod, PodDeletion.NORMAL)
             log.warning("pod deleted before its report came", pod=f"{pod.namespace}/{pod.name}")
         else:
@@ -98,8 +117,7 @@ async def _let_pod_go(raw: Json, cluster: Cluster) -> None:
         log.debug("pod not let go yet", pod=f"{pod.namespace}/{pod.name}", error=str(exc))
 
 
-async def _let_session_go(raw: Json, cluster: Cluster) -> None:
-    known = parse_metadata(raw)
+async def _let_session_go(known: SessionMetadata, cluster: Cluster) -> None:
     try:
         await cluster.set_session_finalizers(known, known.released)
     except TransientError as exc:

@@ -13,8 +13,10 @@ from botsession_operator.core.news import News, Severity
 from botsession_operator.effects import api
 from botsession_operator.effects.estate import KubernetesEstate
 from botsession_operator.effects.kubernetes import KubernetesCluster
+from botsession_operator.effects.paths import ApiPath
+from botsession_operator.effects.resources import PODS, Target
 from botsession_operator.errors import ClusterUnavailable, PodRefused
-from tests.builders import session
+from tests.builders import KEY, raw_session, session
 
 
 class Server:
@@ -27,6 +29,7 @@ class Server:
 
     async def handle(self, request: web.Request) -> web.Response:
         self.last = {"method": request.method, "path": request.path_qs, "body": await request.text()}
+        self.last["accept"] = request.headers.get("Accept", "")
         self.last["type"] = request.headers.get("Content-Type", "")
         return web.Response(status=self.status, text=self.body)
 
@@ -47,14 +50,14 @@ async def connected(server: Server) -> AsyncIterator[client.ApiClient]:
 
 
 async def test_an_answer_is_plain_json(connected: client.ApiClient, server: Server) -> None:
-    answer = await api.request(connected, "GET", "/api/v1/namespaces/bots/pods/p?x=y")
+    answer = await api.request(connected, "GET", Target(PODS, "bots", "p").path())
 
     assert (answer.status, answer.body, answer.is_ok) == (200, {"kind": "Pod"}, True)
-    assert (server.last["method"], server.last["path"]) == ("GET", "/api/v1/namespaces/bots/pods/p?x=y")
+    assert (server.last["method"], server.last["path"]) == ("GET", "/api/v1/namespaces/bots/pods/p")
 
 
 async def test_a_body_is_sent_as_what_it_is(connected: client.ApiClient, server: Server) -> None:
-    await api.request(connected, "PATCH", "/p", {"a": 1}, "application/merge-patch+json")
+    await api.request(connected, "PATCH", ApiPath("p"), {"a": 1}, "application/merge-patch+json")
 
     assert (server.last["body"], server.last["type"]) == ('{"a": 1}', "application/merge-patch+json")
 
@@ -63,7 +66,7 @@ async def test_a_body_is_sent_as_what_it_is(connected: client.ApiClient, server:
 async def test_a_refusal_is_an_answer(connected: client.ApiClient, server: Server, status: int) -> None:
     server.status, server.body = status, '{"message": "no"}'
 
-    answer = await api.request(connected, "GET", "/p")
+    answer = await api.request(connected, "GET", ApiPath("p"))
 
     assert (answer.status, answer.message, answer.is_ok) == (status, "no", False)
 
@@ -73,7 +76,7 @@ async def test_an_answer_that_says_later_is_transient(connected: client.ApiClien
     server.status, server.body = status, '{"message": "later"}'
 
     with pytest.raises(ClusterUnavailable, match=f"GET /p: {status} later"):
-        await api.request(connected, "GET", "/p")
+        await api.request(connected, "GET", ApiPath("p"))
 
 
 @pytest.mark.parametrize(
@@ -84,15 +87,16 @@ async def test_an_answer_of_a_proxy_is_kept_in_its_words(
 ) -> None:
     server.status, server.body = 404, body
 
-    assert (await api.request(connected, "GET", "/p")).message == message
+    assert (await api.request(connected, "GET", ApiPath("p"))).message == message
 
 
 async def test_a_server_that_is_gone_is_transient() -> None:
     async with client.ApiClient(client.Configuration(host="http://127.0.0.1:1")) as nowhere:
         with pytest.raises(ClusterUnavailable):
-            await api.request(nowhere, "GET", "/p")
+            await api.request(nowhere, "GET", ApiPath("p"))
 
 
+POD = {"apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": "bots", "name": "p"}}
 #: What an API server answers who is asked to create something in a namespace that is being deleted.
 TERMINATING = json.dumps(
     {
@@ -109,7 +113,7 @@ async def test_a_pod_in_a_namespace_that_is_being_deleted_is_refused_for_that(
     server.status, server.body = 403, TERMINATING
 
     with pytest.raises(PodRefused) as refused:
-        await KubernetesCluster(connected, "operator-0").create_pod({"metadata": {"namespace": "bots", "name": "p"}})
+        await KubernetesCluster(connected, "operator-0").create_pod(POD)
 
     assert refused.value.reason == "NamespaceTerminating"
 
@@ -134,18 +138,21 @@ async def test_an_event_that_is_refused_is_complained_of_where_somebody_can_act(
 async def test_the_estate_is_looked_for_in_all_namespaces_or_in_those_that_are_named(
     connected: client.ApiClient, server: Server
 ) -> None:
-    server.body = '{"items": [{}]}'
+    server.body = json.dumps({"items": [raw_session()]})
+    assert [each["metadata"]["name"] async for each in KubernetesEstate(connected).sessions()] == [KEY.name]
+    assert server.last["path"] == "/apis/botsession.dev/v1alpha1/botsessions?limit=50"
 
-    assert len(await KubernetesEstate(connected).sessions()) == 1
-    assert server.last["path"] == "/apis/botsession.dev/v1alpha1/botsessions"
-    assert len(await KubernetesEstate(connected, ("a", "b")).pods()) == 2
-    assert server.last["path"] == "/api/v1/namespaces/b/pods?labelSelector=botsession.dev/session"
+    server.body = '{"items": []}'
+    assert [each async for each in KubernetesEstate(connected, ("a", "b")).pod_metadata()] == []
+    asked = "/api/v1/namespaces/b/pods?labelSelector=botsession.dev/session&limit=500"
+    assert server.last["path"] == asked
+    assert "as=PartialObjectMetadataList" in server.last["accept"]
 
 
 async def test_a_crd_that_is_gone_has_taken_its_sessions_along(connected: client.ApiClient, server: Server) -> None:
     server.status, server.body = 404, "404 page not found"
 
-    assert await KubernetesEstate(connected).sessions() == []
+    assert [each async for each in KubernetesEstate(connected).sessions()] == []
 
 
 async def test_an_estate_that_cannot_be_read_is_not_taken_for_empty(
@@ -154,7 +161,7 @@ async def test_an_estate_that_cannot_be_read_is_not_taken_for_empty(
     server.status, server.body = 403, '{"message": "no right"}'
 
     with pytest.raises(ClusterUnavailable, match="no right"):
-        await KubernetesEstate(connected).sessions()
+        await anext(KubernetesEstate(connected).sessions())
 
 
 async def test_the_operator_is_stopped_by_its_scale(connected: client.ApiClient, server: Server) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from botsession_contract.names import REPORT_FINALIZER
+from botsession_contract.names import REPORT_FINALIZER, SESSION_LABEL, SESSION_UID_LABEL
 from botsession_operator.api.spec import Json, SpecError
 from botsession_operator.core.key import Key
 from botsession_operator.reconcile import reconcile
@@ -120,3 +120,40 @@ async def test_a_session_deleted_before_its_first_pass_leaves_nothing(world: Wor
     await world.settle()
 
     assert world.is_empty
+
+
+async def test_a_pod_that_only_bears_the_label_of_a_session_that_is_gone_is_not_released(world: World) -> None:
+    await talk(world)
+    uid = world.stored_pod["metadata"]["labels"][SESSION_UID_LABEL]
+    labels = {SESSION_LABEL: "gone", SESSION_UID_LABEL: uid}
+    world.cluster.pods.change(*place(world), lambda pod: pod["metadata"]["labels"].update(labels))
+
+    assert await reconcile(Key(KEY.namespace, "gone"), world.deps()) is None
+
+    assert world.stored_pod["metadata"]["finalizers"] == [REPORT_FINALIZER]
+
+
+class Answering:
+    """A cluster that answers a list with pods that it was not asked for."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._world.cluster, name)
+
+    async def pods_labelled(self, key: Key) -> list[Json]:
+        return [self._world.stored_pod]
+
+
+@pytest.mark.parametrize("key", [Key("bots", "gone"), Key("other", KEY.name)], ids=str)
+async def test_pods_of_live_sessions_are_not_released_for_a_session_that_is_gone(world: World, key: Key) -> None:
+    await talk(world)
+
+    assert await reconcile(key, replace(world.deps(), cluster=Answering(world))) is None
+
+    assert world.stored_pod["metadata"]["finalizers"] == [REPORT_FINALIZER]
+
+
+def place(world: World) -> tuple[str, str]:
+    return KEY.namespace, world.pod_name

@@ -64,12 +64,12 @@ async def test_an_edit_of_the_policy_counts_at_once(world: World) -> None:
 
 async def test_a_budget_that_somebody_deletes_is_made_again(world: World) -> None:
     await talk(world, eviction="Never")
-    ((namespace, name),) = world.cluster.budgets.names()
-    await world.cluster.delete_budget(namespace, name)
+    (place,) = world.cluster.budgets.names()
+    await world.cluster.delete_budget(world.cluster.budgets.get(*place) or {})
 
     await world.settle()
 
-    assert world.cluster.budgets.names() == [(namespace, name)]
+    assert world.cluster.budgets.names() == [place]
 
 
 async def test_a_refused_budget_is_told_and_tried_again_while_the_call_goes_on(world: World) -> None:

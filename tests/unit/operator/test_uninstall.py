@@ -1,7 +1,7 @@
 """What the last operator leaves: sessions that ended as they should, and nothing that waits for another operator."""
 
 import itertools
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -32,16 +32,27 @@ class FakeEstate:
         #: What the world does while somebody waits: called before each look.
         self.meanwhile: Callable[[], Awaitable[None]] | None = None
 
-    async def sessions(self) -> list[Json]:
+    async def sessions(self) -> AsyncIterator[Json]:
         if self.meanwhile:
             await self.meanwhile()
-        return [self._cluster.sessions.get(*place) or {} for place in self._cluster.sessions.names()]
+        for place in self._cluster.sessions.names():
+            yield self._cluster.sessions.get(*place) or {}
 
-    async def pods(self) -> list[Json]:
-        return [self._cluster.pods.get(*place) or {} for place in self._cluster.pods.names()]
+    async def session_metadata(self) -> AsyncIterator[Json]:
+        for place in self._cluster.sessions.names():
+            yield metadata_only(self._cluster.sessions.get(*place) or {})
+
+    async def pod_metadata(self) -> AsyncIterator[Json]:
+        for place in self._cluster.pods.names():
+            yield metadata_only(self._cluster.pods.get(*place) or {})
 
     async def stop_operator(self) -> None:
         pass
+
+
+def metadata_only(stored: Json) -> Json:
+    """Return what the API server sends who is asked for metadata."""
+    return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": stored["metadata"]}
 
 
 @pytest.fixture
@@ -272,7 +283,7 @@ class Busy(FakeCluster):
         self.sessions, self.pods = world.cluster.sessions, world.cluster.pods
         self.times = times
 
-    async def set_session_finalizers(self, *arguments: object) -> str:
+    async def set_session_finalizers(self, *arguments: object) -> str | None:
         self._be_in_the_way()
         return await super().set_session_finalizers(*arguments)  # type: ignore[arg-type]  # handed on
 

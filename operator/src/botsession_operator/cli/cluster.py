@@ -5,7 +5,7 @@ libraries that talk are imported with the first question, so that `--help` need 
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -15,11 +15,15 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     import httpx2
 
-from botsession_contract.names import API_VERSION, BOT_CONTAINER, GROUP, PLURAL, VERSION
+from botsession_contract.names import API_VERSION, BOT_CONTAINER
 from botsession_operator.cli.exits import Exit, Problem
+from botsession_operator.core.key import is_namespace, is_session_name
+from botsession_operator.effects.paths import ApiPath, InvalidPathError
+from botsession_operator.effects.resources import PODS, SESSIONS, Resource, Target
 
 Json = dict[str, Any]
-SESSIONS: Final = f"/apis/{GROUP}/{VERSION}"
+CORE_EVENTS: Final = Resource("", "v1", "Event", "events")
+REVIEWS: Final = Resource("authorization.k8s.io", "v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews")
 #: A server that says nothing for so long, in seconds, is taken for one that does not answer.
 PATIENCE: Final = 10.0
 #: The same for streams, but that they may have nothing to say: to connect, read, write, and wait for a connection.
@@ -54,27 +58,28 @@ class Cluster:
         self.server = config.cluster.server
         self.context = config.context_name
         self.namespace = where.namespace or config.namespace
+        if not is_namespace(self.namespace):
+            raise Problem(Exit.REFUSED, f"{self.namespace!r} is not a namespace: it must be a DNS-1123 label")
         with _in_a_sentence(self.server):
             self._http = Client(config, ConnectionParams(timeout=httpx2.Timeout(PATIENCE)))
 
     def sessions(self, *, everywhere: bool = False, selector: str | None = None) -> Json:
         """List sessions of the namespace, or of all."""
-        return self.get(self._path(None if everywhere else self.namespace), _given(labelSelector=selector))
+        return self.get(_listed(SESSIONS, None if everywhere else self.namespace, labelSelector=selector))
 
     def session(self, name: str) -> Json:
         """Read a session; raise Problem where there is none."""
-        return self.get(f"{self._path(self.namespace)}/{name}")
+        return self.get(self._session(name))
 
     def create(self, manifest: Json, *, is_dry: bool = False) -> Json:
         """Create a session as `kubectl create` does, strictly; dry: only have the server say whether it would."""
         namespace = manifest["metadata"].get("namespace", self.namespace)
-        checks = _given(fieldValidation="Strict", dryRun="All" if is_dry else None)
-        return self._ask("POST", self._path(namespace), checks, json=manifest)
+        path = _listed(SESSIONS, namespace, fieldValidation="Strict", dryRun="All" if is_dry else None)
+        return self._ask("POST", path, json=manifest)
 
     def change(self, name: str, patch: Json) -> Json:
         """Merge a patch into a session."""
-        text = json.dumps(patch)
-        return self._ask("PATCH", f"{self._path(self.namespace)}/{name}", content=text, headers=MERGE_PATCH)
+        return self._ask("PATCH", self._session(name), content=json.dumps(patch), headers=MERGE_PATCH)
 
     def watch(self, since: str, name: str | None = None, **options: Any) -> Iterator[tuple[str, Json]]:
         """Follow the sessions of a list from its version on: what happened, and to which object. Ends with the stream.
@@ -83,8 +88,8 @@ class Cluster:
         """
         place = None if options.get("everywhere") else self.namespace
         field = f"metadata.name={name}" if name else None
-        about = _given(watch="true", resourceVersion=since, labelSelector=options.get("selector"), fieldSelector=field)
-        for line in self.lines(self._path(place), about):
+        about = {"watch": "true", "resourceVersion": since, "labelSelector": options.get("selector")}
+        for line in self.lines(_listed(SESSIONS, place, **about, fieldSelector=field)):
             event = json.loads(line)
             if event["type"] == "ERROR":
                 raise Expired
@@ -93,46 +98,47 @@ class Cluster:
     def events(self, session: Json) -> list[Json]:
         """List the Events about a session and its pod."""
         names = {session["metadata"]["name"], session.get("status", {}).get("podName")}
-        listed = self.get(f"/api/v1/namespaces/{self.namespace}/events")["items"]
+        listed = self.get(_listed(CORE_EVENTS, self.namespace))["items"]
         return [event for event in listed if event.get("involvedObject", {}).get("name") in names]
 
     def log(self, pod: str, **options: Any) -> Iterator[str]:
         """Read the lines of a bot's log."""
-        about = _given(container=BOT_CONTAINER, **options)
-        return self.lines(f"/api/v1/namespaces/{self.namespace}/pods/{pod}/log", about)
+        given = {name: str(value) for name, value in options.items() if value is not None}
+        about = {"container": BOT_CONTAINER, **given}
+        return self.lines(_path(*Target(PODS, self.namespace, pod).segments, "log", query=about))
 
     def may(self, verb: str, group: str, resource: str, subresource: str = "") -> bool:
         """Ask whether the user may do something in the namespace."""
         wanted = {"verb": verb, "group": group, "resource": resource, "subresource": subresource}
         spec = {"resourceAttributes": {"namespace": self.namespace, **wanted}}
         kind = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview"}
-        answer = self._ask(
-            "POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", json={**kind, "spec": spec}
-        )
+        answer = self._ask("POST", _listed(REVIEWS, None), json={**kind, "spec": spec})
         return bool(answer["status"]["allowed"])
 
-    def get(self, path: str, query: Json | None = None) -> Json:
+    def get(self, path: ApiPath) -> Json:
         """Read something."""
-        return self._ask("GET", path, query or {})
+        return self._ask("GET", path)
 
-    def lines(self, path: str, query: Json) -> Iterator[str]:
+    def lines(self, path: ApiPath) -> Iterator[str]:
         """Read something line by line, for as long as there is more."""
-        with _in_a_sentence(self.server), self._http.stream("GET", path, params=query, timeout=ENDLESS) as answer:
+        with _in_a_sentence(self.server), self._http.stream("GET", path.text, timeout=ENDLESS) as answer:
             if answer.is_error:
                 answer.read()
                 raise refusal(answer.status_code, _said(answer))
             yield from answer.iter_lines()
 
-    def _ask(self, method: str, path: str, query: Json | None = None, **body: Any) -> Json:
+    def _ask(self, method: str, path: ApiPath, **body: Any) -> Json:
         with _in_a_sentence(self.server):
-            answer = self._http.request(method, path, params=query or {}, **body)
+            answer = self._http.request(method, path.text, **body)
         if answer.is_error:
             raise refusal(answer.status_code, _said(answer))
         found: Json = answer.json()
         return found
 
-    def _path(self, namespace: str | None) -> str:
-        return f"{SESSIONS}/namespaces/{namespace}/{PLURAL}" if namespace else f"{SESSIONS}/{PLURAL}"
+    def _session(self, name: str) -> ApiPath:
+        if not is_session_name(name):
+            raise Problem(Exit.NOT_FOUND, f"no session can be named {name!r:.100}: a name is a DNS-1123 subdomain")
+        return Target(SESSIONS, self.namespace, name).path()
 
 
 def refusal(code: int, said: str) -> Problem:
@@ -184,5 +190,13 @@ def _in_a_sentence(server: str) -> Iterator[None]:
         raise Problem(Exit.FORBIDDEN, f"the kubeconfig's credentials cannot be used: {exc}") from exc
 
 
-def _given(**query: Any) -> Json:
-    return {name: value for name, value in query.items() if value is not None}
+def _listed(resource: Resource, namespace: str | None, **query: str | None) -> ApiPath:
+    return _path(*resource.segments(namespace), query=query)
+
+
+def _path(*segments: str, query: Mapping[str, str | None]) -> ApiPath:
+    """Build a path; raise Problem where a text can be no part of one."""
+    try:
+        return ApiPath(*segments, query=query)
+    except InvalidPathError as exc:
+        raise Problem(Exit.REFUSED, str(exc)) from exc

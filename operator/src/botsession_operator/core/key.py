@@ -40,6 +40,14 @@ class Key:
         return f"{self.namespace}/{self.name}"
 
 
+@dataclass(frozen=True, slots=True)
+class SessionIdentity:
+    """Tells a session from an earlier or a later one of its name."""
+
+    key: Key
+    uid: str
+
+
 def parse_key(namespace: object, name: object) -> Key | None:
     """Return the key that a text from outside names; None where it names none."""
     try:

@@ -15,6 +15,7 @@ from botsession_operator.api.spec import Spec
 from botsession_operator.api.status import Status
 from botsession_operator.core.delivery import Attempts
 from botsession_operator.core.key import Key as Key  # most of what reads a session names it too
+from botsession_operator.core.key import SessionIdentity
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,11 @@ class SessionMetadata:
     resource_version: str
     is_deleting: bool
     finalizers: tuple[str, ...]
+
+    @property
+    def identity(self) -> SessionIdentity:
+        """Return what tells this session from another of its name."""
+        return SessionIdentity(self.key, self.uid)
 
     @property
     def is_held(self) -> bool:
@@ -96,6 +102,8 @@ class Pod:
     resource_version: str
     finalizers: tuple[str, ...]
     state: PodState
+    #: The session that its labels and its controller name; None where they do not agree.
+    owner: SessionIdentity | None = None
     #: When the API server was asked to delete it, and by when the kubelet was to be done.
     deletion_requested_by: datetime | None = None
     node_name: str | None = None
@@ -155,6 +163,8 @@ class Observed:
     is_uninstalling: bool = False
     #: The events that a webhook wants to be sent, and how far each has got.
     deliveries: Attempts = field(default_factory=dict)
+    #: A pod that belongs to another owner has the name of the session's pod.
+    is_pod_name_taken: bool = False
 
 
 def _without(ours: str, finalizers: tuple[str, ...]) -> tuple[str, ...]:

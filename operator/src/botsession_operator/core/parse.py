@@ -10,6 +10,7 @@ from botsession_contract.names import BOT_CONTAINER
 from botsession_operator.api.spec import Json, SpecError, parse_spec
 from botsession_operator.api.status import Status
 from botsession_operator.core.observe import Key, Pod, PodState, Session, SessionMetadata, Termination, Trouble
+from botsession_operator.core.ownership import pod_owner
 from botsession_operator.core.pods import ENDED_SECONDS
 
 #: What the local backend puts on its pods, which share one address, so that their endpoints can be told apart.
@@ -69,6 +70,7 @@ def parse_pod(raw: Json) -> Pod:
         uid=metadata["uid"],
         resource_version=metadata["resourceVersion"],
         finalizers=tuple(metadata.get("finalizers", ())),
+        owner=pod_owner(metadata),
         state=_state(metadata, raw.get("spec", {}), status, state),
         deletion_requested_by=_time(metadata.get("deletionTimestamp")),
         node_name=raw.get("spec", {}).get("nodeName"),

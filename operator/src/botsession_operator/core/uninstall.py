@@ -1,5 +1,6 @@
 """Rule: what an uninstallation waits for."""
 
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from botsession_operator.api.spec import Json, SpecError
@@ -31,6 +32,15 @@ def what_is_left(sessions: list[Json], pods: list[Json], events: frozenset[Event
             to_end.append(f"session {_place(raw)}")
     leaving = (each for each in pods if _is_leaving(parse_pod(each)))
     return Left((*to_end, *(f"pod {_place(each)}" for each in leaving)), tuple(to_tell))
+
+
+def together(parts: Iterable[Left]) -> Left:
+    """Return what several looks have found left."""
+    to_end, to_tell = list[str](), list[str]()
+    for part in parts:
+        to_end += part.to_end
+        to_tell += part.to_tell
+    return Left(tuple(to_end), tuple(to_tell))
 
 
 def _is_untold(session: Session | None, events: frozenset[EventType]) -> bool:

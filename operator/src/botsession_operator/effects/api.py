@@ -14,9 +14,11 @@ import aiohttp
 from kubernetes.aio import client, config
 
 from botsession_operator.api.spec import Json
+from botsession_operator.effects.paths import ApiPath
 from botsession_operator.errors import ClusterUnavailable
 
 REQUEST_TIMEOUT_SECONDS = 10.0
+JSON = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +50,12 @@ async def connect(kubeconfig: Path | None = None) -> client.ApiClient:
 
 
 async def request(
-    api: client.ApiClient, method: str, path: str, body: Any = None, content_type: str = "application/json"
+    api: client.ApiClient, method: str, path: ApiPath, body: Any = None, content_type: str = JSON, accept: str = JSON
 ) -> Answer:
     """Send one request; raise ClusterUnavailable when there is no answer, or one that says to come back later."""
-    headers = {"Accept": "application/json", "Content-Type": content_type}
+    headers = {"Accept": accept, "Content-Type": content_type}
     parameters = await api.param_serialize(
-        method, path, header_params=headers, body=body, auth_settings=["BearerToken"]
+        method, path.text, header_params=headers, body=body, auth_settings=["BearerToken"]
     )
     try:
         response = await api.call_api(*parameters, _request_timeout=REQUEST_TIMEOUT_SECONDS)

@@ -1,14 +1,26 @@
 """The Estate port on a real API server."""
 
-from http import HTTPStatus
+from collections.abc import AsyncIterator
+from typing import Final
 
+import structlog
 from kubernetes.aio import client
 
-from botsession_contract.names import GROUP, PLURAL, SESSION_LABEL, VERSION
+from botsession_contract.names import SESSION_LABEL
 from botsession_operator.api.spec import Json
-from botsession_operator.effects import api
+from botsession_operator.core.key import parse_key
+from botsession_operator.effects import answers, api
 from botsession_operator.effects.kubernetes import MERGE_PATCH
-from botsession_operator.errors import ClusterUnavailable
+from botsession_operator.effects.resources import DEPLOYMENTS, PODS, POLICY_BINDINGS, SESSIONS, Resource, Target
+
+log = structlog.get_logger("botsession")
+
+#: How many objects an answer holds. A session may take hundreds of kilobytes, of which only its status is of interest;
+#: metadata alone is small.
+SESSIONS_PER_PAGE: Final = 50
+METADATA_PER_PAGE: Final = 500
+#: A server that cannot leave out spec and status sends them.
+METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 
 
 class KubernetesEstate:
@@ -22,18 +34,28 @@ class KubernetesEstate:
         policy: str | None = None,
     ) -> None:
         self._client = client
-        self._places = tuple(f"/namespaces/{namespace}" for namespace in namespaces) or ("",)
+        #: None stands for all of them.
+        self._namespaces: tuple[str | None, ...] = namespaces or (None,)
         self._deployment = deployment
         #: The MutatingAdmissionPolicyBinding by which the API server holds new sessions.
         self._policy = policy
 
-    async def sessions(self) -> list[Json]:
-        """Read all BotSessions that the operator looks after."""
-        return await self._list(f"/apis/{GROUP}/{VERSION}", PLURAL)
+    async def sessions(self) -> AsyncIterator[Json]:
+        """Read all BotSessions that the operator looks after, some at a time."""
+        async for each in self._list(SESSIONS, {}, SESSIONS_PER_PAGE, api.JSON):
+            if _is_named(each):
+                yield each
 
-    async def pods(self) -> list[Json]:
-        """Read all pods of sessions."""
-        return await self._list("/api/v1", f"pods?labelSelector={SESSION_LABEL}")
+    async def session_metadata(self) -> AsyncIterator[Json]:
+        """Read the metadata of all BotSessions that the operator looks after."""
+        async for each in self._list(SESSIONS, {}, METADATA_PER_PAGE, METADATA_ONLY):
+            if _is_named(each):
+                yield each
+
+    async def pod_metadata(self) -> AsyncIterator[Json]:
+        """Read the metadata of all pods of sessions."""
+        async for each in self._list(PODS, {SESSION_LABEL: None}, METADATA_PER_PAGE, METADATA_ONLY):
+            yield each
 
     async def stop_operator(self) -> None:
         """Have no operator run but the one that calls, and nobody else hold new sessions; what is missing is success.
@@ -41,22 +63,38 @@ class KubernetesEstate:
         It may take the other a moment to be gone.
         """
         if self._policy:
-            policies = "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicybindings"
-            await self._do("DELETE", f"{policies}/{self._policy}")
+            binding = Target(POLICY_BINDINGS, None, self._policy)
+            _expect(await api.request(self._client, "DELETE", binding.path()), binding)
         if self._deployment:
-            path = "/apis/apps/v1/namespaces/{}/deployments/{}/scale".format(*self._deployment)
-            await self._do("PATCH", path, {"spec": {"replicas": 0}})
+            operator, none = Target(DEPLOYMENTS, *self._deployment), {"spec": {"replicas": 0}}
+            answer = await api.request(self._client, "PATCH", operator.path("scale"), none, MERGE_PATCH)
+            _expect(answer, operator)
 
-    async def _list(self, group: str, what: str) -> list[Json]:
-        found: list[Json] = []
-        for place in self._places:
-            # A namespace that is gone has nothing; a CRD that is gone has taken its sessions along.
-            answer = await self._do("GET", f"{group}{place}/{what}")
-            found += answer.body.get("items", ())
-        return found
+    async def _list(
+        self, resource: Resource, labels: dict[str, str | None], page: int, accept: str
+    ) -> AsyncIterator[Json]:
+        for namespace in self._namespaces:
+            query: dict[str, str | None] = {"labelSelector": ",".join(labels) or None, "limit": str(page)}
+            following: str | None = None
+            while following != "":
+                path = resource.collection(namespace, {**query, "continue": following})
+                answer = await api.request(self._client, "GET", path, accept=accept)
+                if answers.is_unserved(answer):
+                    break  # a CRD that is gone has taken its sessions along
+                for item in answers.items_of(answer, resource, namespace, labels):
+                    yield item
+                following = str((answer.body.get("metadata") or {}).get("continue") or "")
 
-    async def _do(self, method: str, path: str, body: Json | None = None) -> api.Answer:
-        answer = await api.request(self._client, method, path, body, MERGE_PATCH if body else "application/json")
-        if not answer.is_ok and answer.status != HTTPStatus.NOT_FOUND:
-            raise ClusterUnavailable(f"{method} {path}: {answer.status} {answer.message}")
-        return answer
+
+def _expect(answer: api.Answer, target: Target) -> None:
+    if not (answers.is_missing(answer, target) or answers.is_unserved(answer)):
+        answers.expect(answer)
+
+
+def _is_named(raw: Json) -> bool:
+    """Return whether a session has a name that the operator could ever look after; no other was ever touched by it."""
+    metadata = raw["metadata"]
+    if parse_key(metadata["namespace"], metadata["name"]):
+        return True
+    log.warning("session with a name that is none", namespace=metadata["namespace"], name=metadata["name"])
+    return False

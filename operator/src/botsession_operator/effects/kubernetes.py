@@ -8,16 +8,25 @@ import structlog
 from kubernetes.aio import client
 
 from botsession_contract.jsonform import format_time
-from botsession_contract.names import API_VERSION, GROUP, KIND, PLURAL, SESSION_LABEL, VERSION
+from botsession_contract.names import API_VERSION, GROUP, KIND, SESSION_LABEL
 from botsession_operator.api.spec import Json
+from botsession_operator.core import ownership
 from botsession_operator.core.news import News
 from botsession_operator.core.observe import Key, Pod, Session, SessionMetadata
 from botsession_operator.core.plan import PodDeletion
 from botsession_operator.core.pods import ENDED_SECONDS, Injection
-from botsession_operator.effects import api
+from botsession_operator.effects import answers, api
+from botsession_operator.effects.resources import (
+    BUDGETS,
+    EVENTS,
+    PODS,
+    SERVER_VERSION,
+    Target,
+    session_target,
+    target_of,
+)
 from botsession_operator.errors import (
     BudgetRefused,
-    ClusterUnavailable,
     Conflict,
     ExposureRefused,
     PodRefused,
@@ -30,6 +39,8 @@ log = structlog.get_logger("botsession")
 MERGE_PATCH = "application/merge-patch+json"
 #: What a deleted pod is given where that is not its own grace: 30 s is Kubernetes' default, what sidecars are made for.
 GRACE_SECONDS = {PodDeletion.OVER: 30, PodDeletion.SHORT: 5, PodDeletion.FORCED: 0}
+#: What the API server is asked for with each creation: to refuse fields that it does not know.
+STRICT = {"fieldValidation": "Strict"}
 #: The API server's bound on an Event's note.
 LONGEST_NOTE = 1024
 #: The API server's word for a namespace that is being deleted: nothing new is taken there; what is there may change.
@@ -48,96 +59,90 @@ class KubernetesCluster:
 
     async def session(self, key: Key) -> Json | None:
         """Read a BotSession; None when there is none."""
-        return await self._read(_session_path(key.namespace, key.name))
+        return await self._read(session_target(key))
 
     async def pod(self, namespace: str, name: str) -> Json | None:
         """Read a pod; None when there is none."""
-        return await self._read(_pod_path(namespace, name))
+        return await self._read(Target(PODS, namespace, name))
 
     async def pods_labelled(self, key: Key) -> list[Json]:
         """Read all pods that carry the session's label: its own, and those of earlier sessions of its name."""
-        path = f"/api/v1/namespaces/{key.namespace}/pods?labelSelector={SESSION_LABEL}%3D{key.name}"
+        path = PODS.collection(key.namespace, {"labelSelector": f"{SESSION_LABEL}={key.name}"})
         answer = await api.request(self._client, "GET", path)
-        _expect(answer)
-        return list(answer.body.get("items", ()))
+        return list(answers.items_of(answer, PODS, key.namespace, {SESSION_LABEL: key.name}))
 
-    async def set_session_finalizers(self, session: SessionMetadata, finalizers: tuple[str, ...]) -> str:
-        """Replace the finalizers, give the new resourceVersion; raise Conflict when the session has changed."""
-        path = _session_path(session.key.namespace, session.key.name)
-        answer = await self._patch(path, _finalizers_patch(session.resource_version, finalizers))
-        return str(answer.body["metadata"]["resourceVersion"]) if answer.is_ok else session.resource_version
+    async def set_session_finalizers(self, session: SessionMetadata, finalizers: tuple[str, ...]) -> str | None:
+        """Replace the finalizers, give the new resourceVersion; None when the session is gone.
+
+        Raise Conflict when it has changed.
+        """
+        patch = _finalizers_patch(session.resource_version, finalizers)
+        changed = await self._patch(session_target(session.key), patch)
+        return str(changed["metadata"]["resourceVersion"]) if changed else None
 
     async def write_status(self, key: Key, resource_version: str, status: Json) -> bool:
         """Replace the status; False when the session is gone. Raise Conflict when it has changed since that version."""
-        path = _session_path(key.namespace, key.name) + "/status"
         # A JSON patch, since a merge patch would keep members that are no longer there. The API server refuses a patch
         # of metadata.resourceVersion that is not the present one: this is what makes "finished" be written once.
         patch = [
             {"op": "replace", "path": "/metadata/resourceVersion", "value": resource_version},
             {"op": "add", "path": "/status", "value": status},
         ]
-        answer = await self._patch(path, patch, "application/json-patch+json")
-        return answer.is_ok
+        written = await self._patch(session_target(key), patch, "application/json-patch+json", "status")
+        return written is not None
 
     async def delete_session(self, session: Session) -> None:
         """Ask for the deletion of the session as it was read; a missing one is success. Raise Conflict on a change."""
-        path = _session_path(session.key.namespace, session.key.name)
         as_read = {"uid": session.uid, "resourceVersion": session.resource_version}
-        options: Json = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": as_read}
-        answer = await api.request(self._client, "DELETE", path, options)
+        answer = await self._delete(session_target(session.key), as_read)
         if answer.status == HTTPStatus.CONFLICT:
-            raise Conflict(f"{path}: {answer.message}")
-        _expect(answer, HTTPStatus.NOT_FOUND)
+            raise Conflict(f"{session.key}: {answer.message}")
 
     async def create_pod(self, manifest: Json) -> None:
-        """Create a pod; a pod of this name is success. Raise PodRefused when it is not taken."""
-        path = f"/api/v1/namespaces/{manifest['metadata']['namespace']}/pods?fieldValidation=Strict"
-        await self._create(path, manifest, PodRefused)
+        """Create a pod; the session's own of this name is success. Raise PodRefused when it is not taken."""
+        await self._create(manifest, PodRefused)
 
     async def delete_pod(self, pod: Pod, how: PodDeletion) -> None:
         """Ask for the deletion of this very pod (by UID); a missing one is success."""
-        options: Json = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": pod.uid}}
-        if how is not PodDeletion.NORMAL:
-            options["gracePeriodSeconds"] = GRACE_SECONDS[how]
-        answer = await api.request(self._client, "DELETE", _pod_path(pod.namespace, pod.name), options)
-        _expect(answer, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
+        await self._delete(_pod(pod), {"uid": pod.uid}, GRACE_SECONDS.get(how))
 
     async def end_sidecars(self, pod: Pod) -> None:
         """Have everything in a pod ended that still runs, and keep the pod; a missing one is success."""
         # Deleting is the only other way to have the kubelet end a container. A deadline can be lowered on a live pod.
-        await self._patch(_pod_path(pod.namespace, pod.name), {"spec": {"activeDeadlineSeconds": ENDED_SECONDS}})
+        await self._patch(_pod(pod), {"metadata": {"uid": pod.uid}, "spec": {"activeDeadlineSeconds": ENDED_SECONDS}})
 
     async def set_pod_finalizers(self, pod: Pod, finalizers: tuple[str, ...]) -> None:
         """Replace the finalizers; a missing pod is success. Raise Conflict when the pod has changed."""
-        await self._patch(_pod_path(pod.namespace, pod.name), _finalizers_patch(pod.resource_version, finalizers))
+        await self._patch(_pod(pod), _finalizers_patch(pod.resource_version, finalizers))
 
     async def budget(self, namespace: str, name: str) -> Json | None:
         """Read a PodDisruptionBudget; None when there is none."""
-        return await self._read(_budget_path(namespace, name))
+        return await self._read(Target(BUDGETS, namespace, name))
 
     async def create_budget(self, manifest: Json) -> None:
-        """Create a PodDisruptionBudget; one of this name is success. Raise BudgetRefused when it is not taken."""
-        await self._create(_budget_path(manifest["metadata"]["namespace"]), manifest, BudgetRefused)
+        """Create a PodDisruptionBudget; the session's own is success. Raise BudgetRefused when it is not taken."""
+        await self._create(manifest, BudgetRefused)
 
-    async def delete_budget(self, namespace: str, name: str) -> None:
-        """Delete a PodDisruptionBudget; a missing one is success."""
-        _expect(await api.request(self._client, "DELETE", _budget_path(namespace, name)), HTTPStatus.NOT_FOUND)
+    async def delete_budget(self, manifest: Json) -> None:
+        """Delete the PodDisruptionBudget that a manifest describes; a missing or another owner's one stays."""
+        await self._delete_own(manifest)
 
     async def has_object(self, manifest: Json) -> bool:
-        """Tell whether there is an object of this kind and name: a Service, or a route."""
-        return await self._read(_object_path(manifest)) is not None
+        """Return whether the object of this kind, name and owner exists: a Service, or a route."""
+        found = await self._read(target_of(manifest))
+        return found is not None and ownership.is_owned_alike(found, manifest)
 
     async def create_object(self, manifest: Json) -> None:
-        """Create a Service or a route; one of this name is success. Raise ExposureRefused when it is not taken."""
-        await self._create(_collection_path(manifest) + "?fieldValidation=Strict", manifest, ExposureRefused)
+        """Create a Service or a route; the session's own is success. Raise ExposureRefused when it is not taken."""
+        await self._create(manifest, ExposureRefused)
 
     async def delete_object(self, manifest: Json) -> None:
-        """Delete the Service or the route of this name; a missing one is success."""
-        _expect(await api.request(self._client, "DELETE", _object_path(manifest)), HTTPStatus.NOT_FOUND)
+        """Delete the Service or the route that a manifest describes; a missing or another owner's one stays."""
+        await self._delete_own(manifest)
 
     async def tell(self, session: Session, news: News) -> None:
         """Record an Event on the session. Best effort: an Event that is lost is not tried again."""
-        path = f"/apis/events.k8s.io/v1/namespaces/{session.key.namespace}/events"
+        path = EVENTS.collection(session.key.namespace)
         try:
             answer = await api.request(self._client, "POST", path, self._event(session, news))
         except TransientError as exc:
@@ -150,28 +155,55 @@ class KubernetesCluster:
 
     async def injection(self) -> Injection:
         """Choose how the runtime gets into bot images, by the server's version."""
-        answer = await api.request(self._client, "GET", "/version")
+        answer = await api.request(self._client, "GET", SERVER_VERSION)
         version = (int(answer.body["major"]), int(answer.body["minor"].rstrip("+")))
         return Injection.IMAGE_VOLUME if version >= IMAGE_VOLUMES_SINCE else Injection.INIT_CONTAINER
 
-    async def _read(self, path: str) -> Json | None:
-        answer = await api.request(self._client, "GET", path)
-        if answer.status == HTTPStatus.NOT_FOUND:
-            return None
-        _expect(answer)
-        return answer.body
+    async def _read(self, target: Target) -> Json | None:
+        return answers.object_of(await api.request(self._client, "GET", target.path()), target)
 
-    async def _create(self, path: str, manifest: Json, refused: type[Refused]) -> None:
+    async def _create(self, manifest: Json, refused: type[Refused]) -> None:
+        target = target_of(manifest)
+        path = target.resource.collection(target.namespace, STRICT)
         answer = await api.request(self._client, "POST", path, manifest)
-        if not answer.is_ok and _reason(answer) != "AlreadyExists":
+        if answers.is_status(answer, "AlreadyExists"):
+            found = await self._read(target)
+            if found is not None and not ownership.is_owned_alike(found, manifest):
+                raise refused(ownership.NAME_TAKEN, ownership.name_taken(manifest))
+        elif not answer.is_ok:
             raise refused(_refusal_reason(answer), answer.message)
 
-    async def _patch(self, path: str, patch: Any, content_type: str = MERGE_PATCH) -> api.Answer:
-        answer = await api.request(self._client, "PATCH", path, patch, content_type)
+    async def _patch(
+        self, target: Target, patch: Any, content_type: str = MERGE_PATCH, *subresource: str
+    ) -> Json | None:
+        """Patch an object; return it as it is now, None when it is gone. Raise Conflict when it has changed."""
+        answer = await api.request(self._client, "PATCH", target.path(*subresource), patch, content_type)
         if answer.status == HTTPStatus.CONFLICT:
-            raise Conflict(f"{path}: {answer.message}")
-        _expect(answer, HTTPStatus.NOT_FOUND)
+            raise Conflict(f"{target}: {answer.message}")
+        return answers.object_of(answer, target)
+
+    async def _delete(self, target: Target, preconditions: Json, grace_seconds: int | None = None) -> api.Answer:
+        """Delete the object for which the preconditions hold; a missing one, or another of its name, is no error."""
+        options: Json = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions}
+        if grace_seconds is not None:
+            options["gracePeriodSeconds"] = grace_seconds
+        answer = await api.request(self._client, "DELETE", target.path(), options)
+        if not answers.is_missing(answer, target):
+            answers.expect(answer, HTTPStatus.CONFLICT)
         return answer
+
+    async def _delete_own(self, manifest: Json) -> None:
+        target = target_of(manifest)
+        answer = await api.request(self._client, "GET", target.path())
+        if answers.is_unserved(answer):
+            return  # a CRD, say of a route, that is gone has taken its objects along
+        found = answers.object_of(answer, target)
+        if found is None:
+            return
+        if ownership.is_owned_alike(found, manifest):
+            await self._delete(target, {"uid": found["metadata"]["uid"]})
+        else:
+            log.warning("object of another owner left alone", kind=target.resource.kind, object=str(target))
 
     def _event(self, session: Session, news: News) -> Json:
         regarding = {
@@ -196,38 +228,12 @@ class KubernetesCluster:
         }
 
 
-def _session_path(namespace: str, name: str) -> str:
-    return f"/apis/{GROUP}/{VERSION}/namespaces/{namespace}/{PLURAL}/{name}"
-
-
-def _pod_path(namespace: str, name: str) -> str:
-    return f"/api/v1/namespaces/{namespace}/pods/{name}"
-
-
-def _budget_path(namespace: str, name: str = "") -> str:
-    return f"/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets/{name}".rstrip("/")
-
-
-def _collection_path(manifest: Json) -> str:
-    """Give where objects of a kind are, by the rule that Kubernetes' own plurals follow."""
-    group, plural = manifest["apiVersion"], manifest["kind"].lower() + ("es" if manifest["kind"].endswith("s") else "s")
-    root = f"/apis/{group}" if "/" in group else f"/api/{group}"
-    return f"{root}/namespaces/{manifest['metadata']['namespace']}/{plural}"
-
-
-def _object_path(manifest: Json) -> str:
-    return f"{_collection_path(manifest)}/{manifest['metadata']['name']}"
+def _pod(pod: Pod) -> Target:
+    return Target(PODS, pod.namespace, pod.name)
 
 
 def _finalizers_patch(resource_version: str, finalizers: tuple[str, ...]) -> Json:
     return {"metadata": {"resourceVersion": resource_version, "finalizers": list(finalizers)}}
-
-
-def _expect(answer: api.Answer, *allowed: HTTPStatus) -> None:
-    """Raise for an answer that nothing here foresees, say a missing permission: it is tried again, and logged."""
-    if not answer.is_ok and answer.status not in allowed:
-        log.warning("API server refused", status=answer.status, message=answer.message)
-        raise ClusterUnavailable(f"{answer.status}: {answer.message}")
 
 
 def _reason(answer: api.Answer) -> str:

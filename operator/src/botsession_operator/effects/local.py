@@ -15,13 +15,14 @@ import structlog
 from botsession_contract.jsonform import format_time
 from botsession_contract.names import BOT_CONTAINER, SESSION_LABEL
 from botsession_operator.api.spec import Json
+from botsession_operator.core import ownership
 from botsession_operator.core.news import News
 from botsession_operator.core.observe import Key, Pod, Session, SessionMetadata
 from botsession_operator.core.parse import CONTROL_PORT_ANNOTATION
 from botsession_operator.core.plan import PodDeletion
-from botsession_operator.effects.objects import Objects
+from botsession_operator.effects.objects import Objects, check_owner, create_owned, delete_owned
 from botsession_operator.effects.process import Place, Supervisor, start_supervisor
-from botsession_operator.errors import PodRefused
+from botsession_operator.errors import BudgetRefused, ExposureRefused, PodRefused
 
 log = structlog.get_logger("botsession")
 
@@ -63,8 +64,11 @@ class LocalCluster:
         pods = (self.pods.get(*place) for place in self.pods.names())
         return [pod for pod in pods if pod and _session_key(pod) == key]
 
-    async def set_session_finalizers(self, session: SessionMetadata, finalizers: tuple[str, ...]) -> str:
-        """Replace the finalizers, give the new resourceVersion; raise Conflict when the session has changed."""
+    async def set_session_finalizers(self, session: SessionMetadata, finalizers: tuple[str, ...]) -> str | None:
+        """Replace the finalizers, give the new resourceVersion; None when the session is gone.
+
+        Raise Conflict when it has changed.
+        """
         key = session.key
         version = self.sessions.change(key.namespace, key.name, _finalizers(finalizers), session.resource_version)
         self.sessions.collect(key.namespace, key.name)
@@ -86,9 +90,10 @@ class LocalCluster:
         self.sessions.collect(*place)
 
     async def create_pod(self, manifest: Json) -> None:
-        """Start a supervisor; a pod of this name is success. Raise PodRefused when it cannot be started."""
+        """Start a supervisor; the session's own of this name is success. Raise PodRefused when it cannot be started."""
         namespace, name = manifest["metadata"]["namespace"], manifest["metadata"]["name"]
-        if self.pods.get(namespace, name):
+        if found := self.pods.get(namespace, name):
+            check_owner(found, manifest, PodRefused)
             return
         try:
             supervisor = await start_supervisor(manifest, self.place)
@@ -125,25 +130,26 @@ class LocalCluster:
         return self.budgets.get(namespace, name)
 
     async def create_budget(self, manifest: Json) -> None:
-        """Keep a PodDisruptionBudget, which protects from nothing here; one of this name is success."""
-        self.budgets.create(manifest)
+        """Keep a PodDisruptionBudget, which protects from nothing here; the session's own is success."""
+        create_owned(self.budgets, manifest, BudgetRefused)
 
-    async def delete_budget(self, namespace: str, name: str) -> None:
-        """Forget a PodDisruptionBudget; a missing one is success."""
-        self.budgets.delete(namespace, name, timedelta(0))
-        self.budgets.collect(namespace, name)
+    async def delete_budget(self, manifest: Json) -> None:
+        """Forget the PodDisruptionBudget that a manifest describes; a missing or another owner's one stays."""
+        delete_owned(self.budgets, manifest)
 
     async def has_object(self, manifest: Json) -> bool:
-        """Tell whether there is an object of this kind and name: a Service, or a route."""
-        return _place(manifest) in self.objects
+        """Return whether the object of this kind, name and owner exists: a Service, or a route."""
+        found = self.objects.get(_place(manifest))
+        return found is not None and ownership.is_owned_alike(found, manifest)
 
     async def create_object(self, manifest: Json) -> None:
-        """Keep a Service or a route, which nobody needs here; one of this name is success."""
-        self.objects.setdefault(_place(manifest), manifest)
+        """Keep a Service or a route, which nobody needs here; the session's own is success."""
+        check_owner(self.objects.setdefault(_place(manifest), manifest), manifest, ExposureRefused)
 
     async def delete_object(self, manifest: Json) -> None:
-        """Forget the Service or the route of this name; a missing one is success."""
-        self.objects.pop(_place(manifest), None)
+        """Forget the Service or the route that a manifest describes; a missing or another owner's one stays."""
+        if await self.has_object(manifest):
+            del self.objects[_place(manifest)]
 
     async def tell(self, session: Session, news: News) -> None:
         """Hand the news to whoever runs this."""

@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 
 from botsession_contract.jsonform import format_time
 from botsession_operator.api.spec import Json
-from botsession_operator.errors import Conflict
+from botsession_operator.core import ownership
+from botsession_operator.errors import Conflict, Refused
 
 
 class Objects:
@@ -48,14 +49,16 @@ class Objects:
         self._store(place, created)
         return True
 
-    def change(self, namespace: str, name: str, change: Callable[[Json], None], version: str | None = None) -> str:
+    def change(
+        self, namespace: str, name: str, change: Callable[[Json], None], version: str | None = None
+    ) -> str | None:
         """Change an object in place, give its new version; raise Conflict where `version` is not the present one.
 
-        A missing object is left alone. Whoever takes the last finalizer off collects the object afterwards.
+        A missing object has none. Whoever takes the last finalizer off collects the object afterwards.
         """
         stored = self._objects.get((namespace, name))
         if stored is None:
-            return version or ""
+            return None
         if version not in (None, stored["metadata"]["resourceVersion"]):
             raise Conflict(f"{namespace}/{name} has changed since version {version}")
         changed = copy.deepcopy(stored)
@@ -95,3 +98,27 @@ class Objects:
         changed["metadata"]["resourceVersion"] = str(next(self._versions))
         self._objects[place] = changed
         self._changed(changed)
+
+
+def check_owner(found: Json, manifest: Json, refused: type[Refused]) -> None:
+    """Raise a refusal where an object that exists has another owner than the manifest of its name."""
+    if not ownership.is_owned_alike(found, manifest):
+        raise refused(ownership.NAME_TAKEN, ownership.name_taken(manifest))
+
+
+def create_owned(objects: Objects, manifest: Json, refused: type[Refused]) -> None:
+    """Store an object; its owner's own of this name is success. Raise a refusal where it is another owner's."""
+    if not objects.create(manifest):
+        check_owner(objects.get(*_place(manifest)) or manifest, manifest, refused)
+
+
+def delete_owned(objects: Objects, manifest: Json) -> None:
+    """Delete the object that a manifest describes at once; a missing or another owner's one stays."""
+    found, place = objects.get(*_place(manifest)), _place(manifest)
+    if found and ownership.is_owned_alike(found, manifest):
+        objects.delete(*place, timedelta(0), uid=found["metadata"]["uid"])
+        objects.collect(*place)
+
+
+def _place(manifest: Json) -> tuple[str, str]:
+    return manifest["metadata"]["namespace"], manifest["metadata"]["name"]

@@ -11,13 +11,15 @@ import pytest
 
 from botsession_operator.api.admission import session_schema
 from botsession_operator.cli.checking import doctor, engine
-from botsession_operator.cli.checking.doctor import CRD, IMAGE_VOLUMES_SINCE, POLICIES, RIGHTS
+from botsession_operator.cli.checking.doctor import IMAGE_VOLUMES_SINCE, RIGHTS
 from botsession_operator.cli.checking.findings import Verdict
 from botsession_operator.cli.exits import Exit
 from tests.apiserver import ApiServer
 from tests.unit.cli.conftest import Botsession
 
 Json = dict[str, Any]
+CRD = doctor.CRD.text
+POLICIES = doctor.POLICIES.text.partition("?")[0]
 DEPLOYMENTS = "/apis/apps/v1/deployments"
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 OPERATOR: Json = {

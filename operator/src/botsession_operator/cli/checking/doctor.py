@@ -10,14 +10,17 @@ from botsession_operator.cli import options
 from botsession_operator.cli.checking.findings import Finding, Verdict, show
 from botsession_operator.cli.cluster import Cluster, Where
 from botsession_operator.cli.exits import Exit, Problem
+from botsession_operator.effects.paths import ApiPath
+from botsession_operator.effects.resources import DEPLOYMENTS, SERVER_VERSION
 
 Json = dict[str, Any]
 OLDEST_KUBERNETES: Final = (1, 31)
 #: The first with image volumes on by default, as in effects/kubernetes.py; a test holds the two together.
 IMAGE_VOLUMES_SINCE: Final = (1, 35)
-CRD: Final = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{PLURAL}.{GROUP}"
-OPERATORS: Final = {"labelSelector": "app.kubernetes.io/name=botsession-operator"}
-POLICIES: Final = "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicies"
+CRD: Final = ApiPath("apis", "apiextensions.k8s.io", "v1", "customresourcedefinitions", f"{PLURAL}.{GROUP}")
+_OURS: Final = {"labelSelector": "app.kubernetes.io/name=botsession-operator"}
+OPERATORS: Final = DEPLOYMENTS.collection(None, _OURS)
+POLICIES: Final = ApiPath("apis", "admissionregistration.k8s.io", "v1", "mutatingadmissionpolicies", query=_OURS)
 #: What the commands need, and which cannot do without.
 RIGHTS: Final = (
     ("get", GROUP, PLURAL, "", "get, describe, why"),
@@ -47,7 +50,7 @@ def examine(where: Where) -> Iterator[Finding]:
     """Look at one thing after the other; nothing else can be looked at where the cluster does not answer."""
     try:
         cluster = Cluster(where)
-        version = cluster.get("/version")
+        version = cluster.get(SERVER_VERSION)
     except Problem as problem:
         remedy = "Name another --context or --kubeconfig, or mend the one you have."
         yield Finding(Verdict.FAIL, f"No cluster: {problem}", remedy)
@@ -117,7 +120,7 @@ def _paths(schema: Json, path: str) -> Iterator[str]:
 
 
 def _operator(cluster: Cluster) -> Iterator[Finding]:
-    found = cluster.get("/apis/apps/v1/deployments", OPERATORS)["items"]
+    found = cluster.get(OPERATORS)["items"]
     if not found:
         remedy = "helm install the operator's chart; sessions wait until it runs."
         yield Finding(Verdict.FAIL, "No operator is installed.", remedy)
@@ -141,7 +144,7 @@ def judge_operator(deployment: Json) -> Finding:
 
 def _policy(cluster: Cluster) -> Iterator[Finding]:
     try:
-        found = cluster.get(POLICIES, OPERATORS)["items"]
+        found = cluster.get(POLICIES)["items"]
     except Problem as problem:
         if problem.code is Exit.FORBIDDEN:
             raise

@@ -1,0 +1,56 @@
+"""Rule: which objects belong to a session. No other is adopted, deleted or released in its name.
+
+The controller reference decides. `kubectl delete --cascade=orphan` takes it off all that a session owns; then the name
+decides, which is derived from the session's UID. A pod's labels must agree with it.
+"""
+
+from typing import Final
+
+from botsession_contract.names import GROUP, KIND, SESSION_LABEL, SESSION_UID_LABEL
+from botsession_operator.api.spec import Json
+from botsession_operator.core.key import SessionIdentity, parse_key
+from botsession_operator.core.pods import pod_name
+
+#: The reason for which an object is refused whose name another owner's object has.
+NAME_TAKEN: Final = "NameTaken"
+
+
+def pod_owner(metadata: Json) -> SessionIdentity | None:
+    """Return the session that a pod belongs to; None where its labels and its controller name different ones, or none.
+
+    The labels alone are no proof: whoever may write pods may write them on any pod.
+    """
+    labels = metadata.get("labels") or {}
+    key, uid = parse_key(metadata["namespace"], labels.get(SESSION_LABEL)), labels.get(SESSION_UID_LABEL)
+    if key is None or not uid:
+        return None
+    owner, controller = SessionIdentity(key, uid), _controller(metadata)
+    if controller is None:
+        return owner if metadata["name"] == pod_name(key.name, uid) else None
+    return owner if _is_session(controller) and (controller["name"], controller["uid"]) == (key.name, uid) else None
+
+
+def is_owned_alike(stored: Json, manifest: Json) -> bool:
+    """Return whether a stored object has the owner that its manifest names, or lost it to an orphaning deletion."""
+    wanted, found = _controller(manifest["metadata"]), _controller(stored["metadata"])
+    if found is None:
+        return _session_label(stored) == _session_label(manifest)
+    return wanted is not None and _is_session(found) and str(found["uid"]) == wanted["uid"]
+
+
+def name_taken(manifest: Json) -> str:
+    """Return the sentence for the user of a session whose object's name another owner has."""
+    kind, name = manifest["kind"], manifest["metadata"]["name"]
+    return f"a {kind} named {name} exists and does not belong to this session; the operator leaves it alone"
+
+
+def _controller(metadata: Json) -> Json | None:
+    return next((each for each in metadata.get("ownerReferences") or () if each.get("controller")), None)
+
+
+def _session_label(raw: Json) -> object:
+    return (raw["metadata"].get("labels") or {}).get(SESSION_LABEL)
+
+
+def _is_session(reference: Json) -> bool:
+    return (reference["kind"], str(reference["apiVersion"]).partition("/")[0]) == (KIND, GROUP)

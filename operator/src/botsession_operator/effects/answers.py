@@ -1,0 +1,95 @@
+"""Judge what the API server answers: for the object that it was asked for, or for another; now, later, or never."""
+
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Final
+
+import structlog
+
+from botsession_operator.api.spec import Json
+from botsession_operator.effects.api import Answer
+from botsession_operator.effects.resources import Resource, Target
+from botsession_operator.errors import ClusterUnavailable, RequestRefused, WrongAnswer
+
+log = structlog.get_logger("botsession")
+
+#: Refusals that may be over without a change of the request: an administrator grants a right, installs the CRD again,
+#: or an object's version moves on. All others of this kind are permanent.
+_PASSING: Final = frozenset(
+    {
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.CONFLICT,
+        HTTPStatus.GONE,
+        HTTPStatus.TOO_MANY_REQUESTS,
+    }
+)
+
+
+def is_missing(answer: Answer, target: Target) -> bool:
+    """Return whether the API server says of this very object that it does not exist.
+
+    It says so in a Status whose details name the object. Other answers with this status are about something else: a
+    kind that is not served gets `404 page not found` as text, a namespace that is missing is named in the details.
+    """
+    details = answer.body.get("details")
+    if not (is_status(answer, "NotFound") and isinstance(details, dict)):
+        return False
+    named = (details.get("group", ""), details.get("kind"), details.get("name"))
+    return named == (target.resource.group, target.resource.plural, target.name)
+
+
+def is_unserved(answer: Answer) -> bool:
+    """Return whether the API server does not serve the kind that it was asked for, and so has no object of it."""
+    return answer.status == HTTPStatus.NOT_FOUND and answer.body.get("kind") != "Status"
+
+
+def is_status(answer: Answer, reason: str) -> bool:
+    """Return whether the answer is the API server's own refusal for this reason."""
+    return not answer.is_ok and answer.body.get("kind") == "Status" and answer.body.get("reason") == reason
+
+
+def expect(answer: Answer, *allowed: HTTPStatus) -> None:
+    """Raise RequestRefused for a refusal that waiting does not change, ClusterUnavailable for any other."""
+    if answer.is_ok or answer.status in allowed:
+        return
+    log.warning("API server refused", status=answer.status, message=answer.message)
+    if answer.status in _PASSING:
+        raise ClusterUnavailable(f"{answer.status}: {answer.message}")
+    raise RequestRefused(f"{answer.status}: {answer.message}")
+
+
+def object_of(answer: Answer, target: Target) -> Json | None:
+    """Return the object that was asked for, None where it does not exist; raise WrongAnswer for any other."""
+    if is_missing(answer, target):
+        return None
+    expect(answer)
+    metadata = answer.body.get("metadata")
+    if not isinstance(metadata, dict) or not _is(answer.body, metadata, target):
+        raise WrongAnswer(f"asked for {target}, the API server answered with another object")
+    return answer.body
+
+
+def items_of(
+    answer: Answer, resource: Resource, namespace: str | None, labels: dict[str, str | None]
+) -> Iterator[Json]:
+    """Yield the objects of a list that are what was asked for: in the namespace, and with the labels.
+
+    A label that is None may have any value. What does not match is no answer to the question, and is left out.
+    """
+    expect(answer)
+    for item in answer.body.get("items") or ():
+        metadata = item["metadata"]
+        given = metadata.get("labels") or {}
+        has_labels = all(name in given and value in (None, given[name]) for name, value in labels.items())
+        if has_labels and namespace in (None, metadata["namespace"]):
+            yield item
+        else:
+            log.warning("object that was not asked for", kind=resource.kind, name=metadata.get("name"))
+
+
+def _is(body: Json, metadata: Json, target: Target) -> bool:
+    found = (body.get("kind"), metadata.get("namespace"), metadata.get("name"))
+    return found == (target.resource.kind, target.namespace, target.name)

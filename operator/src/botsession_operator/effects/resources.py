@@ -1,0 +1,75 @@
+"""Where objects are in the Kubernetes API: resources, and single objects of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from botsession_contract.names import GROUP, KIND, PLURAL, VERSION
+from botsession_operator.api.spec import Json
+from botsession_operator.core.key import Key
+from botsession_operator.effects.paths import ApiPath
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One kind of object, as the API server serves it."""
+
+    group: str
+    version: str
+    kind: str
+    plural: str
+
+    def collection(self, namespace: str | None, query: Mapping[str, str | None] | None = None) -> ApiPath:
+        """Return the path of all objects in a namespace, or in all of them."""
+        return ApiPath(*self.segments(namespace), query=query)
+
+    def segments(self, namespace: str | None) -> tuple[str, ...]:
+        """Return what all paths of these objects begin with."""
+        root = ("apis", self.group, self.version) if self.group else ("api", self.version)
+        place = () if namespace is None else ("namespaces", namespace)
+        return (*root, *place, self.plural)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One object that a request is about; in no namespace where it belongs to the whole cluster."""
+
+    resource: Resource
+    namespace: str | None
+    name: str
+
+    @property
+    def segments(self) -> tuple[str, ...]:
+        """Return what the object's path is made of."""
+        return (*self.resource.segments(self.namespace), self.name)
+
+    def path(self, *subresource: str) -> ApiPath:
+        """Return the object's path, or that of a subresource."""
+        return ApiPath(*self.segments, *subresource)
+
+    def __str__(self) -> str:
+        return f"{self.resource.plural} {self.namespace}/{self.name}" if self.namespace else self.name
+
+
+SESSIONS: Final = Resource(GROUP, VERSION, KIND, PLURAL)
+PODS: Final = Resource("", "v1", "Pod", "pods")
+EVENTS: Final = Resource("events.k8s.io", "v1", "Event", "events")
+BUDGETS: Final = Resource("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets")
+DEPLOYMENTS: Final = Resource("apps", "v1", "Deployment", "deployments")
+POLICY_BINDINGS: Final = Resource(
+    "admissionregistration.k8s.io", "v1", "MutatingAdmissionPolicyBinding", "mutatingadmissionpolicybindings"
+)
+SERVER_VERSION: Final = ApiPath("version")
+
+
+def session_target(key: Key) -> Target:
+    """Name a BotSession."""
+    return Target(SESSIONS, key.namespace, key.name)
+
+
+def target_of(manifest: Json) -> Target:
+    """Name the object that a manifest describes, by the rule that Kubernetes' own plurals follow."""
+    group, _, version = manifest["apiVersion"].rpartition("/")
+    kind, metadata = manifest["kind"], manifest["metadata"]
+    plural = kind.lower() + ("es" if kind.endswith("s") else "s")
+    return Target(Resource(group, version, kind, plural), metadata["namespace"], metadata["name"])
