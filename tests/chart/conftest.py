@@ -1,5 +1,6 @@
 """The chart, rendered by the real helm."""
 
+import functools
 import json
 import subprocess
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from tests.manifests import Json
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "charts/botsession-operator"
 HELM = ROOT / ".tools/bin/helm"
+TEMPLATE = ("template", "botsession", CHART)
 
 
 class Rendered(list[Json]):
@@ -48,10 +50,14 @@ def render(helm: Helm) -> Render:
     """Render the chart with these values; `log__level="debug"` is log.level. `has`: a kind that is there."""
 
     def run(has: str = "v1", **values: Any) -> Rendered:
-        place = ["template", "botsession", CHART, "--namespace", "botsession-system", "--api-versions", has]
-        result = helm(*place, *(f"--set-json={path(name)}={json.dumps(value)}" for name, value in values.items()))
+        given = [f"--set-json={path(name)}={json.dumps(value)}" for name, value in values.items()]
+        return Rendered(item for item in yaml.safe_load_all(text(has, *given)) if item)
+
+    @functools.cache
+    def text(has: str, *given: str) -> str:
+        result = helm(*TEMPLATE, "--namespace=botsession-system", "--api-versions", has, *given)
         assert result.returncode == 0, result.stderr
-        return Rendered(item for item in yaml.safe_load_all(result.stdout) if item)
+        return result.stdout
 
     return run
 

@@ -20,7 +20,8 @@ VERBS: Final = ["get", "create", "delete"]
 
 def rights(objects: Rendered) -> list[tuple[str, str, list[str]]]:
     """Give what the operator may do, by group and resource."""
-    rules = objects.one("ClusterRole")["rules"]
+    (role,) = (each for each in objects.of("ClusterRole") if each["metadata"]["name"] == "botsession-operator")
+    rules = role["rules"]
     return [(rule["apiGroups"][0], rule["resources"][0], rule["verbs"]) for rule in rules]
 
 

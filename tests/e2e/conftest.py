@@ -47,9 +47,11 @@ def install_operator(*settings: str) -> None:
     images = ["--set=image.repository=botsession/operator", "--set=image.tag=dev"]
     runtime = ["--set=runtime.image=botsession/runtime:dev", f"--set-string=podAnnotations.build={uuid.uuid4()}"]
     scraped = '--set-json=metrics.annotations={"prometheus.io/scrape": "true", "prometheus.io/port": "8475"}'
+    scraper = '{"namespaceSelector": {}, "podSelector": {"matchLabels": {"app": "prometheus"}}}'
+    scraped_by = f"--set-json=networkPolicy.metricsFrom=[{scraper}]"
     command: list[str | Path] = [HELM, "upgrade", "--install", "botsession", ROOT / "charts/botsession-operator"]
     place = ["--namespace", SYSTEM_NAMESPACE, "--create-namespace", "--wait", "--timeout", "5m"]
-    values = [*images, *runtime, scraped, *settings]
+    values = [*images, *runtime, scraped, scraped_by, *settings]
     helm = subprocess.run([*command, *place, *values], capture_output=True, text=True, check=False)
     assert helm.returncode == 0, f"{helm.stderr}\n{kubectl('get', 'pods', '-n', SYSTEM_NAMESPACE).stdout}"
     wait_until(admission_knows_sessions, within=PATIENCE, what="ready to admit sessions")

@@ -34,6 +34,7 @@ def monitoring(kubeconfig: Path) -> Iterator[None]:
 def rendered() -> dict[str, Json]:
     """Render the chart's objects for the Prometheus Operator."""
     asked = [f"--set=metrics.{part}.enabled=true" for part in ("podMonitor", "prometheusRule")]
+    asked += ["--set=networkPolicy.enabled=false"]
     chart = ROOT / "charts/botsession-operator"
     made = subprocess.run([HELM, "template", "botsession", chart, *asked], capture_output=True, text=True, check=True)
     objects = (each for each in yaml.safe_load_all(made.stdout) if each)

@@ -53,6 +53,35 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- . | replace "$" "$$" }}
 {{- end }}
 
+{{- /* Where sessions are, as a peer of a NetworkPolicy. */ -}}
+{{- define "botsession.watchedNamespaces" -}}
+{{- if .Values.watchNamespaces -}}
+namespaceSelector:
+  matchExpressions:
+  - key: kubernetes.io/metadata.name
+    operator: In
+    values: {{ toJson .Values.watchNamespaces }}
+{{- else -}}
+namespaceSelector: {}
+{{- end }}
+{{- end }}
+
+{{- define "botsession.sessionPods" -}}
+podSelector:
+  matchExpressions:
+  - key: botsession.dev/session
+    operator: Exists
+{{- end }}
+
+{{- define "botsession.uninstallName" -}}
+{{- printf "%s-uninstall" (include "botsession.fullname" . | trunc 53 | trimSuffix "-") }}
+{{- end }}
+
+{{- /* The account of the Job that uninstalls: one that exists only then, where the chart may make accounts. */ -}}
+{{- define "botsession.uninstallAccount" -}}
+{{- if .Values.serviceAccount.create }}{{ include "botsession.uninstallName" . }}{{ else }}{{ include "botsession.serviceAccountName" . }}{{ end }}
+{{- end }}
+
 {{- define "botsession.routeGroup" -}}
 {{- regexReplaceAll "/.*" (required "expose.route needs an apiVersion" .apiVersion) "" }}
 {{- end }}
@@ -78,11 +107,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
-  verbs: [get, create, delete]  # of sessions that spec.eviction protects
+  verbs: {{ if .Values.eviction.enabled }}[get, create, delete]{{ else }}[get]{{ end }}  # of sessions that spec.eviction protects
 - apiGroups: [""]
   resources: [services]
-  verbs: [get, create, delete]  # of sessions with spec.expose
-{{- with .Values.expose.route }}
+  verbs: {{ if .Values.expose.enabled }}[get, create, delete]{{ else }}[get]{{ end }}  # of sessions with spec.expose
+{{- with .Values.expose.enabled | ternary .Values.expose.route dict }}
 - apiGroups: [{{ include "botsession.routeGroup" . }}]
   resources: [{{ include "botsession.routeResource" . }}]
   verbs: [get, create, delete]  # as above
@@ -90,4 +119,34 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create]
+{{- end }}
+
+{{- /* What only the Job needs is made just before it, and goes after it. */ -}}
+{{- define "botsession.uninstallHook" -}}
+helm.sh/hook: pre-delete
+helm.sh/hook-weight: "-1"
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- end }}
+
+{{- /* Binds the uninstalling Job's account to a role. Takes root, kind, name, role, and a namespace for a Role. */ -}}
+{{- define "botsession.uninstallBinding" }}
+apiVersion: rbac.authorization.k8s.io/v1
+kind: {{ .kind }}Binding
+metadata:
+  name: {{ .name }}
+  {{- with .namespace }}
+  namespace: {{ . }}
+  {{- end }}
+  labels:
+    {{- include "botsession.labels" .root | nindent 4 }}
+  annotations:
+    {{- include "botsession.uninstallHook" .root | nindent 4 }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: {{ .kind }}
+  name: {{ .role }}
+subjects:
+- kind: ServiceAccount
+  name: {{ include "botsession.uninstallAccount" .root }}
+  namespace: {{ .root.Release.Namespace }}
 {{- end }}
