@@ -29,6 +29,7 @@ from botsession_operator.effects.objects import Objects, check_owner, create_own
 from botsession_operator.errors import BudgetRefused, ExposureRefused, PodRefused
 from botsession_operator.metrics import Metrics
 from botsession_operator.reconcile import Deps, reconcile
+from botsession_operator.supervisor_poller import SupervisorPoller
 from tests.builders import KEY, NOW, adjusted, raw_spec
 
 POD_SETTINGS: Final = PodSettings("registry.example/runtime:1", Injection.IMAGE_VOLUME, "http://operator:8475")
@@ -203,12 +204,16 @@ class FakeControl:
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
         self.supervisors: dict[str, FakeSupervisor] = {}
+        #: What has been asked of any of them, in order.
+        self.asked: list[str] = []
 
     async def snapshot(self, pod: Pod, token: str) -> SessionSnapshot | Silence:
+        self.asked.append("snapshot")
         supervisor = self._reach(pod)
         return replace(supervisor.snapshot, now=self._now()) if supervisor else Silence.UNREACHABLE
 
     async def end(self, pod: Pod, token: str, request: EndRequest) -> SessionSnapshot | Silence:
+        self.asked.append("end")
         supervisor = self._reach(pod)
         if supervisor is None or supervisor.breaks_on_request:
             return Silence.UNREACHABLE
@@ -221,6 +226,7 @@ class FakeControl:
         return replace(supervisor.snapshot, now=self._now())
 
     async def adjust(self, pod: Pod, token: str, patch: SessionPatch) -> SessionSnapshot | Silence:
+        self.asked.append("adjust")
         supervisor = self._reach(pod)
         if supervisor is None:
             return Silence.UNREACHABLE
@@ -262,22 +268,43 @@ class World:
         self.metrics = Metrics(CollectorRegistry())
         self.cluster = FakeCluster(self.clock.now)
         self.control = FakeControl(self.clock.now)
+        self._is_answered = False
 
     def deps(self) -> Deps:
         """Give what a newly started operator has."""
         self.metrics = Metrics(CollectorRegistry())
-        deps = Deps(self.cluster, self.control, self.clock, self.metrics, Limits(), POD_SETTINGS, CONTROL_KEY)
+        deps = Deps(self.cluster, self.poller(), self.clock, self.metrics, Limits(), POD_SETTINGS, CONTROL_KEY)
         return replace(deps, deliveries=self._deliveries(self.webhook)) if self.webhook else deps
+
+    def poller(self) -> SupervisorPoller:
+        """Give an operator that knows nothing of any supervisor yet what it asks them by."""
+        clock = self.clock
+        return SupervisorPoller(
+            self.control, clock, Limits(), self._answered, lambda: clock.now().timestamp(), luck=lambda: 1.0
+        )
 
     async def settle(self, deps: Deps | None = None) -> None:
         """Give passes, as events and due looks ask for them, until nothing more is to be done now."""
         for _ in range(10):
             self.cluster.is_dirty = False
-            next_look = await reconcile(KEY, deps or self.operator or self.deps())
-            await _others_end()
+            next_look = await self.look(deps)
             if not self.cluster.is_dirty and (next_look is None or next_look > self.clock.now()):
                 return
         raise AssertionError("the passes do not come to rest")
+
+    async def look(self, deps: Deps | None = None) -> datetime | None:
+        """Give a pass, and another as long as a supervisor's answer asks for one; give the time of the next look."""
+        operator = deps or self.operator or self.deps()
+        for _ in range(5):
+            self._is_answered = False
+            next_look = await reconcile(KEY, operator)
+            await _others_end()
+            if not self._is_answered:
+                return next_look
+        raise AssertionError("the answers do not come to rest")
+
+    def _answered(self, _: Key) -> None:
+        self._is_answered = True
 
     def _deliveries(self, webhook: FakeWebhook) -> Deliveries:
         events = frozenset(EventType)

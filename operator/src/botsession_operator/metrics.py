@@ -25,6 +25,7 @@ from botsession_operator.core.delivery import Answer, EventType
 from botsession_operator.core.key import Key
 from botsession_operator.errors import Conflict, TransientError
 from botsession_operator.fair_queue import Priority
+from botsession_operator.polling_metrics import Polled, Polling
 
 #: One look at a session; gives the time of the next.
 Pass = Callable[[Key], Awaitable[datetime | None]]
@@ -129,6 +130,10 @@ class Metrics:
     def watched(self) -> None:
         """Remember that a watch has brought an event."""
         self._sessions.watched()
+
+    def follow(self, polled: Polled) -> None:
+        """Show what is asked of supervisors now, and how many of them are silent."""
+        self.registry.register(Polling(polled, self._sessions.namespaces))
 
     def asked(self, action: Action, code: int | NoCode) -> None:
         """Count a request to a supervisor."""

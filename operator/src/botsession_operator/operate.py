@@ -12,6 +12,7 @@ from kubernetes.aio import client
 from prometheus_client import CollectorRegistry, disable_created_metrics
 
 from botsession_operator.clock import SystemClock
+from botsession_operator.controller import Controller
 from botsession_operator.core.key import Key
 from botsession_operator.core.pods import PodSettings
 from botsession_operator.deliveries import Deliveries
@@ -21,7 +22,6 @@ from botsession_operator.effects.webhook import HttpWebhook
 from botsession_operator.fair_queue import Priority
 from botsession_operator.handlers import Memo, make_registry, make_settings
 from botsession_operator.metrics import Metrics
-from botsession_operator.queue import WorkQueue
 from botsession_operator.reconcile import Deps, reconcile
 from botsession_operator.server import create_app
 from botsession_operator.settings import Settings, WebhookSettings
@@ -32,36 +32,38 @@ log = structlog.get_logger("botsession")
 async def operate(connected: client.ApiClient, settings: Settings, stop: asyncio.Event) -> None:
     """Watch, work and serve. A pass that has begun is finished before the operator leaves; nothing else is kept."""
     clock = SystemClock()
-    queue, ready = WorkQueue(clock, settings.workers), asyncio.Event()
+    ready = asyncio.Event()
     # Without it each counter is shown a second time, only to say when the operator began to count.
     disable_created_metrics()  # type: ignore[no-untyped-call]  # the client does not type it
-    metrics = Metrics(CollectorRegistry(), queue.depths)
+    metrics = Metrics(CollectorRegistry(), lambda: controller.depths())
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(aiohttp.ClientSession())
-        deliveries = _deliveries(settings.webhook, clock, queue, metrics, http) if settings.webhook else None
+        controller = Controller(HttpControl(http, metrics), clock, settings.limits, settings.workers)
+        metrics.follow(controller.poller)
+        deliveries = _deliveries(settings.webhook, clock, controller, metrics, http) if settings.webhook else None
         if deliveries:
             stack.push_async_callback(deliveries.close)
-        deps = replace(await _deps(connected, settings, clock, metrics, http), deliveries=deliveries)
-        await _serve(stack, settings, queue, metrics, ready)
+        deps = replace(await _deps(connected, settings, clock, metrics, controller), deliveries=deliveries)
+        await _serve(stack, settings, controller, metrics, ready)
         log.info("operator started", injection=deps.pods.injection, namespaces=settings.namespaces or "all")
-        work = asyncio.create_task(queue.work(metrics.timed(lambda key: reconcile(key, deps))))
+        work = asyncio.create_task(controller.work(metrics.timed(lambda key: reconcile(key, deps))))
         registry = make_registry(connected.configuration.host)
-        watch = asyncio.create_task(_watch(registry, settings, queue, metrics, ready, stop))
+        watch = asyncio.create_task(_watch(registry, settings, controller, metrics, ready, stop))
         await asyncio.wait({work, watch}, return_when=asyncio.FIRST_COMPLETED)
         stop.set()
         await watch
-        await queue.drain(work)
+        await controller.drain(work)
     log.info("operator stopped")
 
 
 async def _deps(
-    connected: client.ApiClient, settings: Settings, clock: SystemClock, metrics: Metrics, http: aiohttp.ClientSession
+    connected: client.ApiClient, settings: Settings, clock: SystemClock, metrics: Metrics, controller: Controller
 ) -> Deps:
     cluster = KubernetesCluster(connected, settings.identity)
     injection = settings.injection or await cluster.injection()
     return Deps(
         cluster=cluster,
-        control=HttpControl(http, metrics),
+        control=controller.poller,
         clock=clock,
         metrics=metrics,
         limits=settings.limits,
@@ -73,18 +75,18 @@ async def _deps(
 
 
 def _deliveries(
-    wanted: WebhookSettings, clock: SystemClock, queue: WorkQueue, metrics: Metrics, http: aiohttp.ClientSession
+    wanted: WebhookSettings, clock: SystemClock, controller: Controller, metrics: Metrics, http: aiohttp.ClientSession
 ) -> Deliveries:
     webhook = HttpWebhook(http, wanted.url, wanted.secret_file, clock)
-    return Deliveries(webhook, wanted.events, wanted.source, clock, queue.add, metrics)
+    return Deliveries(webhook, wanted.events, wanted.source, clock, controller.mark, metrics)
 
 
 async def _serve(
-    stack: AsyncExitStack, settings: Settings, queue: WorkQueue, metrics: Metrics, ready: asyncio.Event
+    stack: AsyncExitStack, settings: Settings, controller: Controller, metrics: Metrics, ready: asyncio.Event
 ) -> None:
     def poke(key: Key) -> None:
         if not settings.namespaces or key.namespace in settings.namespaces:
-            queue.add(key, Priority.LOW)
+            controller.mark(key, Priority.LOW)
 
     runner = web.AppRunner(create_app(poke, ready.is_set, metrics.registry), access_log=None)
     await runner.setup()
@@ -95,14 +97,14 @@ async def _serve(
 async def _watch(
     registry: kopf.OperatorRegistry,
     settings: Settings,
-    queue: WorkQueue,
+    controller: Controller,
     metrics: Metrics,
     ready: asyncio.Event,
     stop: asyncio.Event,
 ) -> None:
     def changed(key: Key, priority: Priority) -> None:
         metrics.watched()
-        queue.add(key, priority)
+        controller.mark(key, priority)
 
     await kopf.operator(
         registry=registry,

@@ -1,16 +1,19 @@
 """Those that the operator talks to, as Protocols: the cluster, the supervisors' control endpoints, and a webhook.
 
+Passes talk to `Supervisors`, which the supervisor poller implements by `Control`.
+
 Each has a real implementation in `effects/`; `Cluster` has two. One set of contract tests holds them all.
 """
 
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Protocol
 
 from botsession_contract.control import EndRequest, SessionPatch, SessionSnapshot
 from botsession_operator.api.spec import Json
 from botsession_operator.core.delivery import Reply
 from botsession_operator.core.news import News
-from botsession_operator.core.observe import Key, Pod, Session, SessionMetadata, Silence
+from botsession_operator.core.observe import Key, Pod, Reading, Session, SessionMetadata, Silence
 from botsession_operator.core.plan import PodDeletion
 
 
@@ -125,6 +128,41 @@ class Control(Protocol):
 
     async def adjust(self, pod: Pod, token: str, patch: SessionPatch) -> SessionSnapshot | Silence:
         """Tell the limits that have moved."""
+        ...
+
+
+class Supervisors(Protocol):
+    """The supervisors of all sessions, as a pass deals with them: nothing here waits for an answer.
+
+    An answer, and the end or the beginning of a silence, marks the session dirty.
+    """
+
+    def read(self, key: Key, pod: Pod, token: str) -> Reading:
+        """Return what is known of a supervisor, and have it asked anew unless that is fresh."""
+        ...
+
+    async def end(self, key: Key, pod: Pod, token: str, request: EndRequest) -> None:
+        """Have a supervisor asked to end its session."""
+        ...
+
+    async def adjust(self, key: Key, pod: Pod, token: str, patch: SessionPatch) -> None:
+        """Have a supervisor told the limits that have moved."""
+        ...
+
+    def insist(self, key: Key) -> None:
+        """Have a supervisor asked now, however long it has been silent."""
+        ...
+
+    def hurry(self, key: Key) -> None:
+        """Have a supervisor asked more often while it is silent."""
+        ...
+
+    def retry_at(self, key: Key) -> datetime | None:
+        """Return when a silent supervisor is to be asked again; None for one that is not silent."""
+        ...
+
+    def forget(self, key: Key) -> None:
+        """Forget the supervisor of a session that has none any more."""
         ...
 
 

@@ -6,12 +6,12 @@ from typing import Final
 
 import structlog
 
-from botsession_contract.control import SessionSnapshot
 from botsession_contract.credentials import session_token, token_digest
 from botsession_contract.jsonform import encode
+from botsession_contract.lifecycle import Phase
 from botsession_operator.api.spec import SpecError
 from botsession_operator.api.status import Status
-from botsession_operator.core import eviction, exposure, leftovers, ownership, pace, parse
+from botsession_operator.core import earlier_answers, eviction, exposure, leftovers, ownership, pace, parse
 from botsession_operator.core.budgets import build_budget
 from botsession_operator.core.clock import Clock
 from botsession_operator.core.counts import counts
@@ -19,20 +19,22 @@ from botsession_operator.core.eviction import BudgetChange
 from botsession_operator.core.exposure import Exposure, ExposureChange
 from botsession_operator.core.key import SessionIdentity
 from botsession_operator.core.news import news, undelivered
-from botsession_operator.core.observe import Key, Observed, Pod, PodState, Session, Silence, Trouble
+from botsession_operator.core.observe import Freshness, Key, Observed, Pod, PodState, Reading, Session, Silence, Trouble
 from botsession_operator.core.plan import Limits, Plan, make_plan
 from botsession_operator.core.pods import PodSettings, build_pod, pod_name
 from botsession_operator.core.status import Applied, derive_status
 from botsession_operator.deliveries import Deliveries
 from botsession_operator.errors import BudgetRefused, Conflict, ExposureRefused, NotOurs, PodRefused
 from botsession_operator.metrics import Metrics
-from botsession_operator.ports import Cluster, Control
+from botsession_operator.ports import Cluster, Supervisors
 
 log = structlog.get_logger("botsession")
 
 
 #: Sessions are reached inside the cluster, and no route leads there from outside.
 IN_THE_CLUSTER: Final = Exposure()
+#: The supervisor does not run, or nobody needs it any more.
+NO_SUPERVISOR: Final = Reading(Silence.NOT_ASKED, Freshness.CURRENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class Deps:
     """What a pass works with."""
 
     cluster: Cluster
-    control: Control
+    control: Supervisors
     clock: Clock
     metrics: Metrics
     limits: Limits
@@ -64,11 +66,30 @@ async def reconcile(key: Key, deps: Deps) -> datetime | None:
         _forget(key, deps)
         return None
     plan = make_plan(observed, deps.clock.now(), deps.limits)
+    if not earlier_answers.is_enough(observed, plan):
+        return await _wait_for_answer(plan, observed, deps)
     observed, applied = await apply(plan, observed, deps)
+    if plan.wanted and observed.control is Silence.UNREACHABLE:
+        deps.control.hurry(key)
+    if plan.end or plan.adjust:  # the status is written with the answer
+        return _next_look(plan, observed, applied, None, deps)
     status = derive_status(observed, plan, applied, deps.clock.now())
     waits_until = await _record(observed, status, deps)
     deps.metrics.show(key, None if plan.release_session else status.phase)
     return _next_look(plan, observed, applied, waits_until, deps)
+
+
+async def _wait_for_answer(plan: Plan, observed: Observed, deps: Deps) -> datetime | None:
+    """Leave the session to the pass that comes with its supervisor's answer; send only what a user waits for."""
+    session, pod = observed.session, observed.pod
+    deps.metrics.show(session.key, session.status.phase if session.status else Phase.PENDING)
+    if pod and earlier_answers.may_send(plan):
+        await _send_requests(plan, pod, session, deps)
+    elif earlier_answers.concludes_from_silence(observed, plan):
+        deps.control.insist(session.key)
+    elif plan.wanted:
+        deps.control.hurry(session.key)
+    return plan.recheck_at
 
 
 async def _record(observed: Observed, status: Status, deps: Deps) -> datetime | None:
@@ -89,8 +110,7 @@ def _next_look(
     looks = [plan.recheck_at, waits_until]
     if applied.refusal or applied.budget_refusal or applied.exposure_refusal:
         looks.append(deps.clock.now() + deps.limits.create_retry)
-    if observed.control is Silence.UNREACHABLE:
-        looks.append(deps.clock.now() + deps.limits.control_retry)
+    looks.append(deps.control.retry_at(observed.session.key))
     return min((look for look in looks if look), default=None)
 
 
@@ -104,11 +124,19 @@ async def gather(key: Key, deps: Deps) -> Observed | None:
     if session is None:
         return None
     pod = found if found and found.owner == session.identity else None
-    control, has_budget = await _ask(session, pod, deps), await _has_budget(session, deps)
-    url, is_exposed = exposure.url(session, deps.exposure), await _is_exposed(session, deps)
-    deliveries = deps.deliveries.attempts(session) if deps.deliveries else {}
-    known = Observed(session, pod, control, has_budget, is_exposed, url, deps.is_uninstalling, deliveries)
-    return replace(known, is_pod_name_taken=found is not pod)
+    reading = _read_supervisor(session, pod, deps)
+    return Observed(
+        session=session,
+        pod=pod,
+        control=reading.control,
+        has_budget=await _has_budget(session, deps),
+        is_exposed=await _is_exposed(session, deps),
+        url=exposure.url(session, deps.exposure),
+        is_uninstalling=deps.is_uninstalling,
+        deliveries=deps.deliveries.attempts(session) if deps.deliveries else {},
+        freshness=reading.freshness,
+        is_pod_name_taken=found is not pod,
+    )
 
 
 async def apply(plan: Plan, observed: Observed, deps: Deps) -> tuple[Observed, Applied]:
@@ -121,9 +149,8 @@ async def apply(plan: Plan, observed: Observed, deps: Deps) -> tuple[Observed, A
         applied = await _change_exposure(plan.exposure, session, deps)
     if plan.create_pod:
         applied = await _create_pod(session, observed, applied, deps)
-    control = observed.control
     if pod:
-        control = await _steer(plan, pod, session, control, deps)
+        await _send_requests(plan, pod, session, deps)
         await _let_go(plan, pod, session.identity, deps)
     if plan.budget:
         applied = await _change_budget(plan.budget, session, applied, deps)
@@ -139,7 +166,7 @@ async def apply(plan: Plan, observed: Observed, deps: Deps) -> tuple[Observed, A
         await _notify(plan, observed, deps.deliveries, deps)
     made = None if applied.budget_refusal else plan.budget
     exposed = None if applied.exposure_refusal else plan.exposure
-    known = exposure.after(replace(observed, session=session, control=control), exposed)
+    known = exposure.after(replace(observed, session=session), exposed)
     return eviction.after(known, made), applied
 
 
@@ -154,6 +181,7 @@ async def _notify(plan: Plan, observed: Observed, deliveries: Deliveries, deps: 
 
 def _forget(key: Key, deps: Deps) -> None:
     deps.metrics.show(key, None)
+    deps.control.forget(key)
     if deps.deliveries:
         deps.deliveries.forget(key)
 
@@ -171,23 +199,20 @@ async def _is_exposed(session: Session, deps: Deps) -> bool:
     return expose is not None and await deps.cluster.has_object(exposure.build_service(session, expose))
 
 
-async def _ask(session: Session, pod: Pod | None, deps: Deps) -> SessionSnapshot | Silence:
+def _read_supervisor(session: Session, pod: Pod | None, deps: Deps) -> Reading:
     if pod is None or session.is_finished or pod.state is not PodState.RUNNING or pod.address is None:
-        return Silence.NOT_ASKED
-    return await deps.control.snapshot(pod, _token(session, deps))
+        deps.control.forget(session.key)
+        return NO_SUPERVISOR
+    return deps.control.read(session.key, pod, _token(session, deps))
 
 
-async def _steer(
-    plan: Plan, pod: Pod, session: Session, control: SessionSnapshot | Silence, deps: Deps
-) -> SessionSnapshot | Silence:
-    """Tell the supervisor what it does not know; its answer is fresher than what was observed."""
-    token = _token(session, deps)
+async def _send_requests(plan: Plan, pod: Pod, session: Session, deps: Deps) -> None:
+    """Have the supervisor told what it does not know; the pass that comes with its answer goes on from there."""
     if plan.end:
         log.info("end requested", session=str(session.key), cause=plan.end.cause, mode=plan.end.mode)
-        return await deps.control.end(pod, token, plan.end)
-    if plan.adjust:
-        return await deps.control.adjust(pod, token, plan.adjust)
-    return control
+        await deps.control.end(session.key, pod, _token(session, deps), plan.end)
+    elif plan.adjust:
+        await deps.control.adjust(session.key, pod, _token(session, deps), plan.adjust)
 
 
 async def _let_go(plan: Plan, pod: Pod, owner: SessionIdentity, deps: Deps) -> None:
@@ -216,6 +241,7 @@ async def _let_orphans_go(key: Key, session: Session | None, deps: Deps) -> None
 
 async def _let_unreadable_go(key: Key, why: SpecError, deps: Deps) -> datetime | None:
     """Let a session go that another version has written; raise `why` where it is still wanted, and left alone."""
+    deps.control.forget(key)
     raw = await deps.cluster.session(key)
     known = parse.parse_metadata(raw) if raw else None
     if known is None:

@@ -259,7 +259,11 @@ def test_a_session_is_not_let_go_while_its_pod_is_there() -> None:
         pytest.param(observed(session(), None), later(30), id="slowly, where nothing is due"),
         pytest.param(observed(session(startTimeout="70s"), waiting()), later(10), id="when the start is due"),
         pytest.param(observed(session(maxSessionDuration="55s"), pod()), later(5), id="when the time is up"),
-        pytest.param(observed(session(started()), pod(), SILENT), later(2), id="soon, where nobody answered"),
+        pytest.param(
+            observed(session(started()), pod(), SILENT),
+            later(30),
+            id="slowly, where it is silent",
+        ),
         pytest.param(
             observed(session(ASKED), pod(), snapshot(BotState.ENDING, ending=taken(Cause.DELETED, since=45))),
             later(5),

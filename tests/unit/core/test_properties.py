@@ -21,11 +21,11 @@ from botsession_contract.names import SESSION_FINALIZER
 from botsession_contract.report import Ending
 from botsession_operator.api.spec import EndNow, EvictionPolicy, PodRetention
 from botsession_operator.api.status import Status
-from botsession_operator.core import endings, eviction, exposure
+from botsession_operator.core import earlier_answers, endings, eviction, exposure
 from botsession_operator.core.eviction import BudgetChange
 from botsession_operator.core.exposure import ExposureChange
 from botsession_operator.core.limits import session_limits
-from botsession_operator.core.observe import Observed, Pod, PodState, Silence, Termination, Trouble
+from botsession_operator.core.observe import Freshness, Observed, Pod, PodState, Silence, Termination, Trouble
 from botsession_operator.core.pace import write_at
 from botsession_operator.core.plan import Limits, Plan, PodDeletion, make_plan
 from botsession_operator.core.status import Applied, derive_status
@@ -59,6 +59,8 @@ class Sessions(RuleBasedStateMachine):
         self.session = session(created_at=NOW, finalizers=(), maxSessionDuration="10m", expose={"port": 7860})
         self.pod: Pod | None = None
         self.supervisor: SessionSnapshot | None = None
+        #: What the operator was last answered.
+        self.known: SessionSnapshot | Silence = Silence.NOT_ASKED
         self.answers = self.is_working = True
         self.is_gone = self.has_budget = self.is_exposed = False
         self.created = self.finishes = 0
@@ -232,6 +234,7 @@ class Sessions(RuleBasedStateMachine):
 
     def _look(self) -> datetime | None:
         try:
+            self._pass_before_the_answer()
             return self._pass()
         except Refused:
             return self.now + timedelta(seconds=1)
@@ -244,8 +247,26 @@ class Sessions(RuleBasedStateMachine):
         if self.refuses_after:
             self.refuses_after -= 1
 
+    def _pass_before_the_answer(self) -> None:
+        """Give the pass that goes by what the supervisor said before, and sends only what a user waits for."""
+        if self.pod is None or self.pod.state is not PodState.RUNNING or self.session.is_finished:
+            return
+        known = replace(self.known, now=self.now) if isinstance(self.known, SessionSnapshot) else self.known
+        seen = replace(self._see(), control=known, freshness=Freshness.EARLIER)
+        plan = make_plan(seen, self.now, LIMITS)
+        if earlier_answers.is_enough(seen, plan) or not earlier_answers.may_send(plan) or not self.answers:
+            return
+        assert self.supervisor
+        self._write()
+        if plan.adjust and self.supervisor.state is BotState.RUNNING:
+            self._adjust(plan)
+        before = self.supervisor.ending
+        if plan.end and (before is None or (before.mode, plan.end.mode) == (Mode.GRACEFUL, Mode.IMMEDIATE)):
+            self._take_in(plan)
+
     def _pass(self) -> datetime | None:
         seen = self._see()
+        self.known = seen.control
         plan = make_plan(seen, self.now, LIMITS)
         check_plan(seen, plan, self.now)
         applied = self._carry_out(plan)

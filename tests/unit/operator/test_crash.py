@@ -15,7 +15,7 @@ import pytest
 from botsession_contract.lifecycle import Outcome, Reason
 from botsession_operator.errors import PodRefused
 from botsession_operator.metrics import Metrics
-from botsession_operator.ports import Cluster, Control
+from botsession_operator.ports import Cluster, Supervisors
 from botsession_operator.reconcile import Deps
 from tests.builders import KEY, samples
 from tests.fakes import FakeWebhook, World
@@ -70,7 +70,7 @@ class Fate:
 class Mortal:
     """A port of an operator whose fate is known."""
 
-    def __init__(self, port: Cluster | Control, fate: Fate) -> None:
+    def __init__(self, port: Cluster | Supervisors, fate: Fate) -> None:
         self._port = port
         self._fate = fate
 

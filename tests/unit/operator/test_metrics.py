@@ -132,6 +132,32 @@ def test_the_queue_is_asked_for_its_depth_by_priority(metrics: Metrics) -> None:
     assert counted(metrics, "botsession_queue_depth", "priority") == {("high",): 2, ("normal",): 0, ("low",): 0}
 
 
+class Polled:
+    """Supervisors, some of them silent."""
+
+    def in_flight(self) -> int:
+        return 3
+
+    def waiting(self) -> dict[Priority, int]:
+        return dict.fromkeys(Priority, 0) | {Priority.LOW: 2}
+
+    def silent(self) -> dict[str, int]:
+        return {"crowd": 5}
+
+    def silent_nodes(self) -> int:
+        return 1
+
+
+def test_what_is_asked_of_supervisors_is_shown(metrics: Metrics) -> None:
+    metrics.show(KEY, Phase.RUNNING)
+    metrics.follow(Polled())
+
+    assert value(metrics, "botsession_control_requests_in_flight") == 3
+    assert counted(metrics, "botsession_control_queue_depth", "priority") == {("high",): 0, ("normal",): 0, ("low",): 2}
+    assert counted(metrics, "botsession_silent_supervisors", "namespace") == {("bots",): 0, ("crowd",): 5}
+    assert value(metrics, "botsession_silent_nodes") == 1
+
+
 @pytest.mark.parametrize(
     ("code", "label"), [(202, "202"), (799, "Other"), (NoCode.NO_ANSWER, "NoAnswer"), (NoCode.UNREADABLE, "Unreadable")]
 )
@@ -285,6 +311,7 @@ def test_the_page_names_each_metric_with_its_type_and_labels(metrics: Metrics) -
     metrics.count(EVERY_COUNT)
     metrics.show(KEY, Phase.RUNNING)
     metrics.asked(Action.END, 202)
+    metrics.follow(Polled())
     rows = re.findall(r"^\| `(botsession_\w+)` \| (\w+) \| ([^|]+) \|", PAGE, re.MULTILINE)
 
     assert len(rows) == len({name for name, _, _ in rows})

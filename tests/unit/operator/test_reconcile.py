@@ -143,7 +143,7 @@ async def test_a_silent_supervisor_is_asked_again_soon(world: World) -> None:
     world.edit(end="Graceful")
     world.supervisor.answers = False
 
-    assert await reconcile(KEY, world.deps()) == world.clock.now() + timedelta(seconds=RETRY_SECONDS)
+    assert await world.look() == world.clock.now() + timedelta(seconds=RETRY_SECONDS)
 
 
 async def test_a_supervisor_that_falls_silent_while_it_is_told_is_told_again_soon(world: World) -> None:
@@ -151,7 +151,7 @@ async def test_a_supervisor_that_falls_silent_while_it_is_told_is_told_again_soo
     world.edit(end="Graceful")
     world.supervisor.breaks_on_request = True
 
-    assert await reconcile(KEY, world.deps()) == world.clock.now() + timedelta(seconds=RETRY_SECONDS)
+    assert await world.look() == world.clock.now() + timedelta(seconds=RETRY_SECONDS)
 
 
 async def test_a_supervisor_that_stays_silent_loses_its_pod(world: World) -> None:
@@ -207,7 +207,7 @@ async def test_a_refused_pod_is_tried_again_until_the_start_timeout(world: World
     assert world.status.conditions[0].reason == "QuotaExceeded"
 
     world.clock.pass_(6)
-    assert await reconcile(KEY, world.deps()) == world.clock.now() + timedelta(seconds=2)
+    assert await world.look() == world.clock.now() + timedelta(seconds=2)
     world.clock.pass_(2)
     await world.settle()
 

@@ -146,6 +146,22 @@ class Silence(Enum):
     UNREACHABLE = auto()  # it was asked and did not answer
 
 
+class Freshness(Enum):
+    """When the supervisor gave the answer that a pass goes by, or was silent."""
+
+    EARLIER = auto()  # before this pass was wanted; it is being asked anew, and another pass comes with the answer
+    CURRENT = auto()  # since then
+    REPLY = auto()  # since then, and to a request that an earlier pass has sent
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a pass learns of a supervisor."""
+
+    control: SessionSnapshot | Silence
+    freshness: Freshness
+
+
 @dataclass(frozen=True, slots=True)
 class Observed:
     """One look at the world, taken by `gather`."""
@@ -165,6 +181,7 @@ class Observed:
     deliveries: Attempts = field(default_factory=dict)
     #: A pod that belongs to another owner has the name of the session's pod.
     is_pod_name_taken: bool = False
+    freshness: Freshness = Freshness.CURRENT
 
 
 def _without(ours: str, finalizers: tuple[str, ...]) -> tuple[str, ...]:

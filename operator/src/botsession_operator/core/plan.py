@@ -14,7 +14,7 @@ from botsession_operator.core.eviction import BudgetChange
 from botsession_operator.core.exposure import ExposureChange
 from botsession_operator.core.finish import Conclusion, conclude
 from botsession_operator.core.limits import news_for_supervisor
-from botsession_operator.core.observe import Observed, Pod, PodState, Silence
+from botsession_operator.core.observe import Freshness, Observed, Pod, PodState
 from botsession_operator.core.shutdown import ladder_length
 
 
@@ -28,8 +28,11 @@ class Limits:
     deletion_margin: timedelta = timedelta(seconds=15)
     #: A look at a quiet session, in case a poke and an event were both lost.
     slow_recheck: timedelta = timedelta(seconds=30)
-    #: A supervisor that does not answer is asked again after this.
+    #: A supervisor that does not answer is asked again after this, and then after ever longer, up to a ceiling…
     control_retry: timedelta = timedelta(seconds=2)
+    control_retry_longest: timedelta = timedelta(seconds=60)
+    #: …which is lower while a user waits for the session's end: a node that comes back should hear of it soon.
+    control_retry_ending: timedelta = timedelta(seconds=5)
     #: A pod, or its budget, that was refused (quota, admission) is tried again after this.
     create_retry: timedelta = timedelta(seconds=5)
     #: Details of status wait this long after the last news, to be written together: most starts take less.
@@ -102,11 +105,14 @@ def _plan(observed: Observed, now: datetime, limits: Limits) -> Plan:
     if conclusion:
         # Before the finish is on record: a session that is over has none of these, whatever operator dies meanwhile.
         return Plan(conclusion=conclusion, wanted=wanted, recheck_at=now, **_removals(observed))
+    # What a supervisor has just replied to is not said twice: its reply is recorded first.
+    is_reply = observed.freshness is Freshness.REPLY
+    end = (endings.end_request(observed, wanted) or notice.shortened_ending(observed, now)) if wanted else None
     return Plan(
         hold_session=not observed.session.is_held and not observed.session.is_deleting,
         create_pod=observed.pod is None,
-        adjust=news_for_supervisor(observed),
-        end=(endings.end_request(observed, wanted) or notice.shortened_ending(observed, now)) if wanted else None,
+        adjust=None if is_reply else news_for_supervisor(observed),
+        end=None if is_reply else end,
         delete_pod=_overdue(observed, wanted, now, limits),
         budget=eviction.budget_removal(observed) if wanted else eviction.budget_change(observed),
         exposure=None if wanted else exposure.exposure_change(observed),
@@ -188,8 +194,6 @@ def _next_look(observed: Observed, wanted: Wanted | None, now: datetime, limits:
 
 def _looks(observed: Observed, wanted: Wanted | None, now: datetime, limits: Limits) -> Iterator[datetime]:
     yield now + limits.slow_recheck
-    if observed.control is Silence.UNREACHABLE:
-        yield now + limits.control_retry
     if wanted is None:
         yield endings.deadline_here(observed, now) or endings.start_deadline(observed, now)
     if observed.pod:

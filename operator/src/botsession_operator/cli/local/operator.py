@@ -1,46 +1,49 @@
 """The operator of `botsession run`: its passes over the local backend, which a rehearsal may kill and start anew."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 
 from botsession_operator.clock import SystemClock
+from botsession_operator.controller import Controller
 from botsession_operator.core.key import Key
+from botsession_operator.core.plan import Limits
 from botsession_operator.fair_queue import Priority
-from botsession_operator.queue import WorkQueue
-
-Pass = Callable[[Key], Awaitable[datetime | None]]
+from botsession_operator.ports import Control
+from botsession_operator.queue import Pass
+from botsession_operator.supervisor_poller import SupervisorPoller
 
 
 @dataclass(slots=True)
 class _Life:
     """What the operator has in memory, and what dies with it."""
 
-    queue: WorkQueue
+    controller: Controller
     work: asyncio.Task[None]
 
 
 class LocalOperator:
     """One operator, from start to stop. All that it must not lose is in the backend, as it is in a cluster."""
 
-    def __init__(self, do_pass: Pass) -> None:
-        self._pass = do_pass
+    def __init__(self, control: Control, limits: Limits, passes: Callable[[SupervisorPoller], Pass]) -> None:
+        self._control = control
+        self._limits = limits
+        self._passes = passes
         self._life: _Life | None = None
 
     def depths(self) -> dict[Priority, int]:
         """Return how many sessions wait for a pass, by priority."""
-        return self._life.queue.depths() if self._life else {}
+        return self._life.controller.depths() if self._life else {}
 
     def start(self) -> None:
         """Begin to work, knowing nothing."""
-        queue = WorkQueue(SystemClock())
-        self._life = _Life(queue, asyncio.create_task(queue.work(self._pass)))
+        controller = Controller(self._control, SystemClock(), self._limits)
+        self._life = _Life(controller, asyncio.create_task(controller.work(self._passes(controller.poller))))
 
     def mark(self, key: Key) -> None:
         """Have a session looked at; what happens while no operator lives is not heard of."""
         if self._life:
-            self._life.queue.add(key)
+            self._life.controller.mark(key)
 
     async def kill(self) -> None:
         """Die in the middle of a pass, as from a SIGKILL: nothing is finished, and what waited is forgotten."""
@@ -49,9 +52,9 @@ class LocalOperator:
         life, self._life = self._life, None
         life.work.cancel()
         await asyncio.gather(life.work, return_exceptions=True)
-        await life.queue.drain(life.work)
+        await life.controller.drain(life.work)
 
     async def stop(self) -> None:
         """End the passes that have begun, and begin none."""
         if self._life:
-            await self._life.queue.drain(self._life.work)
+            await self._life.controller.drain(self._life.work)

@@ -32,8 +32,10 @@ from botsession_operator.effects.control import HttpControl
 from botsession_operator.effects.local import LocalCluster
 from botsession_operator.effects.process import Place
 from botsession_operator.metrics import Metrics
+from botsession_operator.queue import Pass
 from botsession_operator.reconcile import Deps, reconcile
 from botsession_operator.server import Poke, create_app
+from botsession_operator.supervisor_poller import SupervisorPoller
 
 #: A person watches, and a write to a dictionary costs nothing: each change is shown as it comes.
 LIMITS: Final = Limits(status_settle=timedelta(0), ending_settle=timedelta(0))
@@ -83,8 +85,12 @@ async def run_session(
         # Nobody pulls the runtime here: it is imported from where this command runs.
         pods = PodSettings("", Injection.IMAGE_VOLUME, url)
         control, token_key = HttpControl(http, metrics), secrets.token_bytes(32)
-        deps = Deps(cluster, control, clock, metrics, LIMITS, pods, token_key, exposure=HERE)
-        operator = LocalOperator(metrics.timed(lambda key: reconcile(key, deps)))
+
+        def passes(poller: SupervisorPoller) -> Pass:
+            deps = Deps(cluster, poller, clock, metrics, LIMITS, pods, token_key, exposure=HERE)
+            return metrics.timed(lambda key: reconcile(key, deps))
+
+        operator = LocalOperator(control, LIMITS, passes)
         operator.start()
         stack.push_async_callback(operator.stop)
         key = cluster.apply(_for_one_run(manifest))

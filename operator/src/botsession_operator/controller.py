@@ -1,0 +1,37 @@
+"""What an operator keeps in memory: the work queue, and the poller whose answers mark sessions dirty."""
+
+import asyncio
+
+from botsession_operator.core.clock import Clock
+from botsession_operator.core.key import Key
+from botsession_operator.core.plan import Limits
+from botsession_operator.fair_queue import Priority
+from botsession_operator.ports import Control
+from botsession_operator.queue import Pass, WorkQueue
+from botsession_operator.supervisor_poller import SupervisorPoller
+
+
+class Controller:
+    """Gives sessions their passes."""
+
+    def __init__(self, control: Control, clock: Clock, limits: Limits, workers: int = 1) -> None:
+        self._queue = WorkQueue(clock, workers, on_due=lambda key: self.poller.refresh(key))
+        self.poller = SupervisorPoller(control, clock, limits, self._queue.add)
+
+    def mark(self, key: Key, priority: Priority = Priority.NORMAL) -> None:
+        """Have a session looked at. Its supervisor is asked meanwhile, so that the pass mostly finds the answer."""
+        self.poller.refresh(key)
+        self._queue.add(key, priority)
+
+    def depths(self) -> dict[Priority, int]:
+        """Return how many sessions wait for a pass, by priority."""
+        return self._queue.depths()
+
+    async def work(self, do_pass: Pass) -> None:
+        """Give passes until drained."""
+        await self._queue.work(do_pass)
+
+    async def drain(self, work: asyncio.Task[None]) -> None:
+        """Let the passes that have begun end, and what they have sent be answered; begin none."""
+        await self._queue.drain(work)
+        await self.poller.close()

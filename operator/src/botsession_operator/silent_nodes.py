@@ -1,0 +1,83 @@
+"""What the silence of several pods says of their node: it is one fact, however many pods the node has."""
+
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, field
+from typing import Final, Generic, TypeVar
+
+T = TypeVar("T", bound=Hashable)
+
+#: So many pods of a node must be silent, with no answer from the node in between. One or two may just be starting.
+SILENT_PODS: Final = 3
+
+
+@dataclass(eq=False, slots=True)
+class Node(Generic[T]):
+    """A node, by the pods on it that are asked."""
+
+    name: str
+    pods: dict[T, None] = field(default_factory=dict)
+    #: Pods that have been silent since any pod of the node last answered.
+    quiet: set[T] = field(default_factory=set)
+    #: The one pod that is asked for all of them.
+    probe: T | None = None
+    probes: int = 0
+    next_probe_at: float = 0.0
+
+    @property
+    def is_silent(self) -> bool:
+        """Return whether the node is taken to be out of reach."""
+        return len(self.quiet) >= SILENT_PODS
+
+    def may_probe(self, now: float) -> bool:
+        """Return whether a pod may be asked on behalf of the node."""
+        return self.probe is None and now >= self.next_probe_at
+
+    def begin_probe(self, pod: T) -> None:
+        """Remember which pod is asked for all."""
+        self.probe = pod
+        self.probes += 1
+
+    def end_probe(self, pod: T, next_at: float) -> None:
+        """Remember that a pod has been asked; if it was asked for all, the next comes at a time."""
+        if self.probe == pod:
+            self.probe, self.next_probe_at = None, next_at
+
+    def note_silence(self, pod: T) -> bool:
+        """Remember that a pod was silent; return whether that has made the node silent."""
+        was_silent = self.is_silent
+        self.quiet.add(pod)
+        return self.is_silent and not was_silent
+
+    def note_answer(self) -> bool:
+        """Remember that a pod answered; return whether the node had been silent."""
+        was_silent = self.is_silent
+        self.quiet.clear()
+        self.probes, self.next_probe_at = 0, 0.0
+        return was_silent
+
+
+class SilentNodes(Generic[T]):
+    """The nodes of all pods that are asked. A node is forgotten with its last pod."""
+
+    def __init__(self) -> None:
+        self._nodes: dict[str, Node[T]] = {}
+
+    def __iter__(self) -> Iterator[Node[T]]:
+        """Yield the nodes that are silent. Other threads may call this."""
+        return iter([node for node in tuple(self._nodes.values()) if node.is_silent])
+
+    def __len__(self) -> int:
+        """Return how many nodes are known."""
+        return len(self._nodes)
+
+    def named(self, name: str) -> Node[T]:
+        """Return the node of a name."""
+        return self._nodes.setdefault(name, Node(name))
+
+    def leave(self, pod: T, node: Node[T]) -> None:
+        """Forget a pod."""
+        node.pods.pop(pod, None)
+        node.quiet.discard(pod)
+        node.end_probe(pod, node.next_probe_at)
+        if not node.pods:
+            self._nodes.pop(node.name, None)
