@@ -1,18 +1,16 @@
 # Two images:  docker build --target operator .     docker build --target runtime .
-# PYTHON_BASE is any Debian with Python 3.11 or newer; hack/images makes one where no registry can be reached.
+# PYTHON_BASE is any Debian with Python 3.11 or newer; hack/images makes one where no registry can be reached. hack/digests renews its digest.
 # Behind a private certificate authority:  --secret id=ca,src=/path/to/bundle.pem
-ARG PYTHON_BASE=python:3.11-slim-bookworm
+ARG PYTHON_BASE=python:3.11-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b
 
 FROM ${PYTHON_BASE} AS build
 # /build has pip and what makes the wheel, and stays in this stage; /venv goes into the image and has neither.
 RUN python3 -m venv /build && python3 -m venv --without-pip /venv
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1
-COPY requirements/build.txt requirements/operator.txt /tmp/
+COPY hack/install-lock requirements/build.txt requirements/operator.txt /tmp/
 RUN --mount=type=secret,id=ca,target=/ca.pem,required=false --mount=type=cache,target=/root/.cache/pip \
     if [ -e /ca.pem ]; then export PIP_CERT=/ca.pem; fi && \
-    /build/bin/pip install --quiet --no-deps --require-hashes -r /tmp/build.txt && \
-    /build/bin/pip --python /venv/bin/python3 install --quiet --no-deps --require-hashes -r /tmp/operator.txt && \
-    /build/bin/pip --python /venv/bin/python3 check
+    /tmp/install-lock /build/bin/python3 /tmp/build.txt && \
+    /tmp/install-lock --with /build/bin/pip /venv/bin/python3 /tmp/operator.txt
 COPY pyproject.toml README.md LICENSE /src/
 COPY operator /src/operator
 COPY runtime /src/runtime

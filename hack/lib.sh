@@ -62,10 +62,10 @@ images_mode() { # public or built; needs a Docker engine
 # kind's own image for this minor version, by the digest in kind's release notes; and the one hack/kind-node builds.
 public_node=kindest/node:v1.36.4@sha256:099e049362a1526b2db71494e1947aae99bd16290d7c895f2b7ea312e3cbfaed
 built_node=kindest/node:v1.36.3
-public_python=python:3.11-slim-bookworm
+public_python=python:3.11-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b
 built_python=botsession/python:bookworm
 # A newer Python, for the images of tests/images that have one.
-public_newer_python=python:3.13-slim-trixie
+public_newer_python=python:3.13-slim-trixie@sha256:8d9d0b8bcf6506481eae4907c18f5e3e7902e629f5f6d684f9e7c32e85e3ddf0
 built_newer_python=botsession/python:trixie
 
 node_image() { if [ "$(images_mode)" = public ]; then echo $public_node; else echo $built_node; fi; }

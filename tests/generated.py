@@ -9,7 +9,7 @@ from hypothesis.strategies import SearchStrategy
 def accepted_by(schema: dict[str, Any]) -> SearchStrategy[Any]:
     """Return a strategy for the values that the schema accepts. Schemathesis makes them, as bodies of a request.
 
-    Schemathesis takes schemas only inside an OpenAPI document. Version 3.1 is the one whose schemas are JSON Schema's own.
+    Schemathesis takes schemas only inside an OpenAPI document. Those of version 3.1 are JSON Schema's own.
     """
     body = {"required": True, "content": {"application/json": {"schema": schema}}}
     document = {
