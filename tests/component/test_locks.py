@@ -1,7 +1,7 @@
 """A lock is installed, never resolved again: each gives exactly what it pins, though all has a newer release.
 
-The index is made here. In it each package asks for the others with an extra, as uvicorn[standard] and coverage[toml] are
-asked for. A pip that resolves, such as the 23.2 of Python 3.11.7, then finds the newer release, and stops or installs it.
+The index is made here. In it each package asks for others with an extra, as uvicorn[standard] and coverage[toml] are
+asked for. A pip that resolves, such as the 23.2 of Python 3.11.7, finds the newer release and stops, or installs it.
 """
 
 import os

@@ -22,7 +22,7 @@ Botsession = Callable[..., Done]
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Install the wheel as a user does, without extras; give the folder of its programs."""
+    """Install the wheel without extras, and exactly what the command line needs. Return the folder of its programs."""
     folder = tmp_path_factory.mktemp("cli")
     build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
     subprocess.run(
@@ -31,7 +31,10 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (wheel,) = folder.glob("*.whl")
     venv.create(folder / "venv", with_pip=True)
     programs = folder / "venv" / "bin"
-    subprocess.run([programs / "pip", "install", "--quiet", wheel], check=True, capture_output=True)
+    lock = ROOT / "requirements/cli.txt"
+    subprocess.run([ROOT / "hack/install-lock", programs / "python", lock], check=True, capture_output=True)
+    subprocess.run([programs / "pip", "install", "--no-index", "--no-deps", wheel], check=True, capture_output=True)
+    subprocess.run([programs / "pip", "check"], check=True, capture_output=True)
     return programs
 
 

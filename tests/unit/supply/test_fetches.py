@@ -1,0 +1,134 @@
+"""What is fetched is pinned: a build tomorrow gets what a build today gets, and nobody else's file in its place."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from hack.supply.locks import LOCKS, ROOT, pins
+from tests.unit.supply.fetches import Place, files, images, places
+
+DIGEST = re.compile(r"[\w./-]+:[\w.-]+@sha256:[0-9a-f]{64}")
+#: What fetches something that is not pinned where it stands, or only looks so: file, text, and why that is right.
+ALLOWED = {
+    ("CONTRIBUTING.md", "go install"): "says how; hack/tools has the versions",
+    ("CONTRIBUTING.md", "npm and Chromium"): "a sentence",
+    ("docs/bots.md", "pip install --no-deps"): "a sentence",
+    ("docs/bots.md", "pip install /path/to/checkout"): "the reader's image: it resolves against the reader's Pipecat",
+    ("docs/cli.md", "pip install /path/to/checkout"): "the reader's environment has other packages to agree with",
+    ("docs/control.md", "curl "): "asks the session's own pod",
+    ("docs/images.md", "uv run"): "the reader's image, and its own lock",
+    ("docs/metrics.md", "curl "): "asks this machine",
+    ("examples/transcript", "curl "): "asks this machine",
+    ("hack/diagrams", "npm"): "checks the archive by the hash that stands there",
+    ("hack/tools", "go install"): "a table there has the versions, and a test; Go's checksum database has the hashes",
+    ("operator/src/botsession_operator/cli/checking/engine.py", "pip install pipecat-ai"): "a sentence for the reader",
+    ("pyproject.toml", "pip install botsession-operator"): "a sentence",
+    ("tests/component/test_locks.py", "pip install --python PYTHON"): "what a stand-in for uv is to be told",
+    ("tests/docs/programs.py", "curl"): "a name in a table",
+    ("tests/e2e/test_images.py", "uv run"): "has all it runs in its image",
+    ("tests/images/bases.Dockerfile", "pip install pipecat-ai"): "a sentence",
+    ("tests/images/uv_run/Dockerfile", "uv run"): "has all it runs in its image",
+    ("tests/unit/runtime", "uv run"): "a command line to take apart, which is not run",
+}
+
+
+def is_pinned(place: Place) -> bool:
+    """Return whether a command takes nothing but what stands in a lock, or in the repository."""
+    words = place.text.split()
+    if "--no-index" in words:
+        return True
+    return {"--no-deps", "--require-hashes"} <= set(words) and bool({"-r", "--requirement"} & set(words))
+
+
+def reasons(place: Place) -> list[tuple[str, str]]:
+    return [key for key in ALLOWED if place.path.startswith(key[0]) and key[1] in place.text]
+
+
+@pytest.mark.parametrize("place", [pytest.param(place, id=str(place)[:80]) for place in places()])
+def test_a_command_that_fetches_is_pinned_or_has_a_reason(place: Place) -> None:
+    assert is_pinned(place) or reasons(place), f"{place}\npin it (hack/install-lock), or say here why not"
+
+
+def test_no_reason_is_left_over() -> None:
+    used = {key for place in places() if not is_pinned(place) for key in reasons(place)}
+    assert used == set(ALLOWED)
+
+
+@pytest.mark.parametrize("place", [pytest.param(place, id=str(place)[:60]) for place in images()])
+def test_an_image_is_ours_or_named_by_its_digest(place: Place) -> None:
+    assert place.text.startswith("botsession/") or DIGEST.fullmatch(place.text)
+
+
+def test_a_base_has_one_digest_everywhere() -> None:
+    texts = [path.read_text("utf-8") for path in files()]
+    found = {name for text in texts for name in re.findall(r"(?<![\w/])python:\d[\w.-]*(?:@sha256:\w+)?", text)}
+    assert all(DIGEST.fullmatch(name) for name in found)
+    assert sorted(name.partition("@")[0] for name in found) == ["python:3.11-slim-bookworm", "python:3.13-slim-trixie"]
+
+
+def test_each_tool_that_go_builds_has_a_version() -> None:
+    modules = re.findall(r"[\w./-]+\.\w+/[\w./-]+@(\S+?)[\s;]", (ROOT / "hack/tools").read_text("utf-8"))
+    assert len(modules) == 4
+    assert all(re.fullmatch(r"v\d+\.\d+\.\d+", version) for version in modules)
+
+
+@pytest.mark.parametrize("module", [*ROOT.glob("hack/**/go.mod")], ids=lambda path: path.parent.name)
+def test_a_go_module_that_requires_others_has_their_hashes(module: Path) -> None:
+    assert "require" not in module.read_text("utf-8") or module.with_name("go.sum").stat().st_size > 0
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_lock_has_a_hash_for_each_package(lock: Path) -> None:
+    locked = pins(lock)
+    assert locked
+    assert all(pin.digests for pin in locked)
+
+
+def test_locks_agree_on_the_version_of_a_package() -> None:
+    """Tests then speak of the images. The older Pipecats have environments of their own."""
+    versions: dict[str, set[str]] = {}
+    for lock in LOCKS:
+        if not re.search(r"pipecat-\d", lock.name):
+            for pin in pins(lock):
+                versions.setdefault(pin.name, set()).add(pin.version)
+    assert {name: found for name, found in versions.items() if len(found) > 1} == {}
+
+
+def test_digests_are_renewed_in_every_file_that_names_the_image(tmp_path: Path) -> None:
+    """The registry is made here: hack/digests asks Docker, and Docker is a script."""
+    old, new = "a" * 64, "b" * 64
+    for name in ("Dockerfile", "lib.sh"):
+        (tmp_path / name).write_text(f"BASE=python:3.11-slim-bookworm@sha256:{old}\n")
+    checkout(tmp_path, f'echo "sha256:{new}"')
+    assert renew(tmp_path).returncode == 0
+    for name in ("Dockerfile", "lib.sh"):
+        assert (tmp_path / name).read_text() == f"BASE=python:3.11-slim-bookworm@sha256:{new}\n"
+
+
+def test_what_is_no_digest_is_not_written(tmp_path: Path) -> None:
+    text = f"FROM python:3.11-slim-bookworm@sha256:{'a' * 64}\n"
+    (tmp_path / "Dockerfile").write_text(text)
+    checkout(tmp_path, "echo too many requests")
+    done = renew(tmp_path)
+    assert done.returncode != 0
+    assert "too many requests" in done.stderr
+    assert (tmp_path / "Dockerfile").read_text() == text
+
+
+def renew(folder: Path) -> "subprocess.CompletedProcess[str]":
+    path = f"{folder}:/usr/bin:/bin"
+    return subprocess.run([folder / "hack/digests"], check=False, capture_output=True, text=True, env={"PATH": path})
+
+
+def checkout(folder: Path, docker: str) -> None:
+    """Make a repository of a folder, with hack/digests in it and a Docker beside it."""
+    (folder / "hack").mkdir()
+    for name in ("digests", "lib.sh"):
+        (folder / "hack" / name).write_bytes((ROOT / "hack" / name).read_bytes())
+        (folder / "hack" / name).chmod(0o755)
+    (folder / "docker").write_text(f"#!/bin/sh\n{docker}\n")
+    (folder / "docker").chmod(0o755)
+    subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
+    subprocess.run(["git", "add", "--all"], cwd=folder, check=True)
