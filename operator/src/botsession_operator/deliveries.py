@@ -48,14 +48,16 @@ class Deliveries:
         #: Marks a session dirty, as a watch does.
         self._changed = changed
         self._metrics = metrics
-        self._attempts: dict[Key, dict[str, Attempt]] = {}
+        #: By name, the UID of the session that has it now, and how far each of its events has got.
+        self._attempts: dict[Key, tuple[str, dict[str, Attempt]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Semaphore(AT_ONCE)
 
     def attempts(self, session: Session) -> Attempts:
         """Give how far each event has got that the webhook wants to be sent of a session."""
-        known = self._attempts.get(session.key, {})
-        return {event: known.get(event_id(session, event), UNTRIED) for event in self._events}
+        if not self._is_known(session):
+            self._attempts[session.key] = (session.uid, {})  # an earlier session of the name is gone
+        return {event: self._attempt(session, event) for event in self._events}
 
     def send(self, session: Session, event: EventType) -> None:
         """Begin to send an event; a pass is asked for when it is known what became of that."""
@@ -99,7 +101,7 @@ class Deliveries:
             log.info("event settled", **place)
         else:
             log.warning("event not delivered", **place)
-        if session.key in self._attempts:  # it may be gone by now
+        if self._is_known(session):  # it may be gone by now, and another may have its name
             self._note(session, event, self._next(self._attempt(session, event), reply))
         self._changed(session.key)
 
@@ -110,8 +112,13 @@ class Deliveries:
         wait = wait_before_retry(failures, reply, luck=random.random())  # noqa: S311  # jitter, not a secret
         return Attempt(failures=failures, next_at=self._clock.now() + wait, trouble=reply.detail)
 
+    def _is_known(self, session: Session) -> bool:
+        return self._attempts.get(session.key, ("",))[0] == session.uid
+
     def _attempt(self, session: Session, event: EventType) -> Attempt:
-        return self._attempts.get(session.key, {}).get(event_id(session, event), UNTRIED)
+        _, known = self._attempts.get(session.key, (session.uid, {}))
+        return known.get(event_id(session, event), UNTRIED)
 
     def _note(self, session: Session, event: EventType, attempt: Attempt) -> None:
-        self._attempts.setdefault(session.key, {})[event_id(session, event)] = attempt
+        _, known = self._attempts.setdefault(session.key, (session.uid, {}))
+        known[event_id(session, event)] = attempt

@@ -23,7 +23,7 @@ from botsession_operator.api.status import Delivery
 from botsession_operator.core.counts import Count, Metric, Stage, TaskKind
 from botsession_operator.core.delivery import Answer, EventType
 from botsession_operator.core.key import Key
-from botsession_operator.errors import Conflict, TransientError
+from botsession_operator.errors import Conflict, RequestRefused, TransientError
 from botsession_operator.fair_queue import Priority
 from botsession_operator.polling_metrics import Polled, Polling
 
@@ -71,6 +71,7 @@ class Trouble(StrEnum):
     CONFLICT = "Conflict"  # somebody wrote the object since it was read
     TRANSIENT = "Transient"  # the API server did not answer, or said later
     SPEC = "Spec"  # the spec is not what the CRD promises
+    REFUSED = "Refused"  # the API server does not accept a request, and waiting does not change that
     BUG = "Bug"  # anything else
 
 
@@ -267,6 +268,8 @@ def _trouble(exc: Exception) -> Trouble:
             return Trouble.TRANSIENT
         case SpecError():
             return Trouble.SPEC
+        case RequestRefused():
+            return Trouble.REFUSED
         case _:
             return Trouble.BUG
 

@@ -1,6 +1,7 @@
 """The running operator: what watches, what works and what serves, put together for as long as it is wanted."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
@@ -29,6 +30,14 @@ from botsession_operator.settings import Settings, WebhookSettings
 log = structlog.get_logger("botsession")
 
 
+#: Lets the passes end that have begun.
+Drain = Callable[[asyncio.Task[None]], Awaitable[None]]
+
+
+class WorkersDied(Exception):
+    """No worker gives passes any more; the operator must be started anew."""
+
+
 async def operate(connected: client.ApiClient, settings: Settings, stop: asyncio.Event) -> None:
     """Watch, work and serve. A pass that has begun is finished before the operator leaves; nothing else is kept."""
     clock = SystemClock()
@@ -49,11 +58,23 @@ async def operate(connected: client.ApiClient, settings: Settings, stop: asyncio
         work = asyncio.create_task(controller.work(metrics.timed(lambda key: reconcile(key, deps))))
         registry = make_registry(connected.configuration.host)
         watch = asyncio.create_task(_watch(registry, settings, controller, metrics, ready, stop))
-        await asyncio.wait({work, watch}, return_when=asyncio.FIRST_COMPLETED)
-        stop.set()
-        await watch
-        await controller.drain(work)
+        await until_stopped(work, watch, stop, controller.drain)
     log.info("operator stopped")
+
+
+async def until_stopped(work: asyncio.Task[None], watch: asyncio.Task[None], stop: asyncio.Event, drain: Drain) -> None:
+    """Return when the watch has ended as it was asked to, and no pass is under way; raise what either died of."""
+    await asyncio.wait({work, watch}, return_when=asyncio.FIRST_COMPLETED)
+    has_died = work.done()  # nothing has asked the workers to end
+    stop.set()
+    try:
+        await watch
+    finally:
+        await drain(work)
+    if has_died:
+        cause = None if work.cancelled() else work.exception()
+        log.critical("the workers have died", error=repr(cause))
+        raise WorkersDied("the workers have died") from cause
 
 
 async def _deps(

@@ -18,7 +18,7 @@ from botsession_operator.api.spec import SpecError
 from botsession_operator.core.backoff import Backoff
 from botsession_operator.core.clock import Clock
 from botsession_operator.core.key import Key
-from botsession_operator.errors import TransientError
+from botsession_operator.errors import RequestRefused, TransientError
 from botsession_operator.fair_queue import FairQueue, Priority
 from botsession_operator.schedule import Schedule
 
@@ -29,6 +29,8 @@ Pass = Callable[[Key], Awaitable[datetime | None]]
 
 FIRST_BACKOFF_SECONDS = 0.4
 LONGEST_BACKOFF_SECONDS = 30.0
+#: When a session is looked at again of which the API server does not accept a request, if no event comes before.
+REFUSED_RECHECK = timedelta(minutes=5)
 #: How long a pass may take to end when the operator stops; well within a pod's usual 30 s of grace.
 DRAIN_SECONDS = 10.0
 #: The timer rings at least so often while anything waits. Nothing wakes a sleeper when a clock is set or a machine goes
@@ -99,6 +101,9 @@ class WorkQueue:
                 self._reschedule(key, await do_pass(key))
             except TransientError as exc:
                 self._back_off(key, exc)
+            except RequestRefused as exc:  # waiting changes nothing: an event does, or an upgrade
+                log.warning("request refused", session=str(key), error=str(exc))
+                self._reschedule(key, self._clock.now() + REFUSED_RECHECK)
             except SpecError as exc:  # its user must change it, which brings an event
                 log.warning("spec not understood", session=str(key), error=str(exc))
             except Exception as exc:  # a bug in one session's pass must not end all others' service

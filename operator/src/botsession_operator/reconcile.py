@@ -1,5 +1,6 @@
 """One pass over one session: gather, plan, apply, write status, tell."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -54,6 +55,8 @@ class Deps:
     is_uninstalling: bool = False
     #: None where nobody wants to hear of sessions.
     deliveries: Deliveries | None = None
+    #: Called with a session that is gone.
+    forget: Callable[[Key], None] = lambda _: None
 
 
 async def reconcile(key: Key, deps: Deps) -> datetime | None:
@@ -75,7 +78,10 @@ async def reconcile(key: Key, deps: Deps) -> datetime | None:
         return _next_look(plan, observed, applied, None, deps)
     status = derive_status(observed, plan, applied, deps.clock.now())
     waits_until = await _record(observed, status, deps)
-    deps.metrics.show(key, None if plan.release_session else status.phase)
+    if plan.release_session:
+        _forget(key, deps)
+    else:
+        deps.metrics.show(key, status.phase)
     return _next_look(plan, observed, applied, waits_until, deps)
 
 
@@ -180,8 +186,10 @@ async def _notify(plan: Plan, observed: Observed, deliveries: Deliveries, deps: 
 
 
 def _forget(key: Key, deps: Deps) -> None:
+    """Keep nothing of a session that is gone, or that only others hold."""
     deps.metrics.show(key, None)
     deps.control.forget(key)
+    deps.forget(key)
     if deps.deliveries:
         deps.deliveries.forget(key)
 

@@ -16,7 +16,7 @@ from botsession_operator.deliveries import Deliveries
 from botsession_operator.reconcile import gather, reconcile
 from tests.builders import KEY, samples
 from tests.fakes import FakeWebhook, World
-from tests.unit.operator.lives import finish, talk
+from tests.unit.operator.lives import finish, names, talk
 
 FAILED, GONE = Reply(Answer.FAILED, "503"), Reply(Answer.GONE, "410")
 BUSY = Reply(Answer.FAILED, "429", timedelta(seconds=60))
@@ -323,3 +323,31 @@ async def test_a_session_that_is_gone_is_forgotten(world: World, webhook: FakeWe
 
     assert world.is_empty
     assert {attempt.outcome for attempt in deliveries(world).attempts(session).values()} == {None}
+
+
+async def test_what_became_of_an_earlier_sessions_events_is_forgotten_with_it(
+    world: World, webhook: FakeWebhook
+) -> None:
+    for _ in range(3):
+        await finish(world)
+        world.sessions.change(*names(), lambda stored: stored["metadata"].update(finalizers=[]))
+        world.delete()  # by hand, and the next one comes before any pass has seen that it is gone
+    await finish(world)
+
+    ((_, known),) = deliveries(world)._attempts.values()
+    assert len(known) == len(EventType)
+    assert webhook.events == ["started", "finished"] * 4
+
+
+async def test_an_answer_that_comes_after_the_next_session_of_the_name_is_not_the_next_ones(
+    world: World, webhook: FakeWebhook
+) -> None:
+    await talk(world)
+    seen = await gather(KEY, world.deps())
+    assert seen
+    sent, old, new = deliveries(world), seen.session, replace(seen.session, uid="another")
+    sent.attempts(new)
+
+    sent._conclude(old, EventType.STARTED, Reply(Answer.DELIVERED, "200"))
+
+    assert sent.attempts(new)[EventType.STARTED].outcome is None

@@ -13,7 +13,7 @@ from botsession_contract.lifecycle import Cause, Mode, Outcome, Phase, Reason
 from botsession_operator.api.spec import SpecError
 from botsession_operator.core.counts import Metric, Stage
 from botsession_operator.core.key import Key
-from botsession_operator.errors import ClusterUnavailable, Conflict
+from botsession_operator.errors import ClusterUnavailable, Conflict, RequestRefused
 from botsession_operator.fair_queue import Priority
 from botsession_operator.metrics import BY_NAMESPACE, Action, Metrics, NoCode, Trouble
 from botsession_operator.reconcile import reconcile
@@ -183,6 +183,7 @@ async def test_a_pass_is_timed_and_says_when_the_next_is(metrics: Metrics, stopw
         (Conflict("changed"), "Conflict"),
         (ClusterUnavailable("no answer"), "Transient"),
         (SpecError("does not fit"), "Spec"),
+        (RequestRefused("422: invalid"), "Refused"),
         (ValueError("a bug"), "Bug"),
     ],
 )

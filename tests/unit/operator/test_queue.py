@@ -11,7 +11,7 @@ import pytest
 from botsession_operator import queue as queue_module
 from botsession_operator.api.spec import SpecError
 from botsession_operator.core.key import Key
-from botsession_operator.errors import ClusterUnavailable
+from botsession_operator.errors import ClusterUnavailable, RequestRefused
 from botsession_operator.fair_queue import Priority
 from botsession_operator.queue import WorkQueue
 from tests.fakes import FakeClock
@@ -348,3 +348,25 @@ async def test_a_time_that_has_come_is_announced_before_its_pass(clock: FakeCloc
     pass_(clock, queue, 2 * HOUR)
 
     assert (announced, len(queue)) == ([A], 1)
+
+
+async def test_a_request_that_is_refused_for_good_is_not_tried_again_until_an_event_or_the_slow_recheck(
+    passes: Passes,
+) -> None:
+    async def refused() -> datetime | None:
+        raise RequestRefused("400: the label is too long")
+
+    clock = FakeClock()
+    queue = WorkQueue(clock, monotonic=lambda: clock.now().timestamp())
+    passes.does[A] = refused
+    async with working(queue, passes):
+        queue.add(A)
+        await passes.until(A)
+        queue.add(B)
+        await passes.until(A, B)
+        left = queue._schedule.seconds_left()
+        assert left
+        assert left >= 299
+
+        queue.add(A)  # an event
+        await passes.until(A, B, A)

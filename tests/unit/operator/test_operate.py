@@ -1,0 +1,57 @@
+"""The operator leaves when it is asked to, and never in silence when a part of it has died."""
+
+import asyncio
+from datetime import datetime
+
+import pytest
+from structlog.typing import EventDict
+
+from botsession_operator.clock import SystemClock
+from botsession_operator.core.key import Key
+from botsession_operator.operate import WorkersDied, until_stopped
+from botsession_operator.queue import WorkQueue
+
+
+async def watching(stop: asyncio.Event) -> None:
+    """Watch as kopf does, until the flag is set."""
+    await stop.wait()
+
+
+async def die(stop: asyncio.Event) -> None:
+    raise ValueError("a bug")
+
+
+async def _nothing(_: Key) -> datetime | None:
+    return None
+
+
+async def test_it_leaves_in_peace_when_it_is_asked_to() -> None:
+    stop, queue = asyncio.Event(), WorkQueue(SystemClock(), workers=2)
+    work = asyncio.create_task(queue.work(_nothing))
+    watch = asyncio.create_task(watching(stop))
+    stop.set()
+
+    await until_stopped(work, watch, stop, queue.drain)
+
+    assert work.done()
+
+
+async def test_workers_that_die_end_the_operator_with_the_reason(logs: list[EventDict]) -> None:
+    stop, queue = asyncio.Event(), WorkQueue(SystemClock())
+    work, watch = asyncio.create_task(die(stop)), asyncio.create_task(watching(stop))
+
+    with pytest.raises(WorkersDied) as died:
+        await until_stopped(work, watch, stop, queue.drain)
+
+    assert isinstance(died.value.__cause__, ValueError)
+    assert any(line["log_level"] == "critical" and "a bug" in line["error"] for line in logs)
+
+
+async def test_a_watch_that_dies_ends_the_workers_too() -> None:
+    stop, queue = asyncio.Event(), WorkQueue(SystemClock(), workers=2)
+    work = asyncio.create_task(queue.work(_nothing))
+
+    with pytest.raises(ValueError, match="a bug"):
+        await until_stopped(work, asyncio.create_task(die(stop)), stop, queue.drain)
+
+    assert work.done()
