@@ -8,6 +8,7 @@ import kopf
 
 from botsession_contract.names import GROUP, PLURAL, SESSION_LABEL, VERSION
 from botsession_operator.core.key import Key, parse_key
+from botsession_operator.door import KnownSessions
 from botsession_operator.fair_queue import Priority
 
 
@@ -16,6 +17,8 @@ class Memo:
     """What handlers get from kopf besides the event."""
 
     changed: Callable[[Key, Priority], None]
+    #: What pokes may name.
+    known: KnownSessions
 
 
 def make_registry(server: str) -> kopf.OperatorRegistry:
@@ -33,7 +36,10 @@ def make_registry(server: str) -> kopf.OperatorRegistry:
         return replace(found, server=server) if found else None
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
-    async def session_changed(*, namespace: str | None, name: str, body: kopf.Body, memo: Memo, **_: Any) -> None:
+    async def session_changed(
+        *, event: kopf.RawEvent, namespace: str | None, name: str, body: kopf.Body, memo: Memo, **_: Any
+    ) -> None:
+        _know(memo.known, namespace, name, is_gone=event["type"] == "DELETED")
         _mark(memo, namespace, name, session_priority(body))
 
     @kopf.on.event("", "v1", "pods", labels={SESSION_LABEL: kopf.PRESENT}, registry=registry)
@@ -52,6 +58,12 @@ def session_priority(body: Mapping[str, Any]) -> Priority:
     metadata, status = body.get("metadata") or {}, body.get("status") or {}
     is_answered = status.get("observedGeneration") == metadata.get("generation") or "finish" in status
     return Priority.NORMAL if is_answered else Priority.HIGH
+
+
+def _know(known: KnownSessions, namespace: str | None, name: str, *, is_gone: bool) -> None:
+    """Remember which sessions exist: for others the operator takes no pokes."""
+    if key := parse_key(namespace, name):
+        (known.forget if is_gone else known.add)(key)
 
 
 def _mark(memo: Memo, namespace: str | None, name: str, priority: Priority) -> None:

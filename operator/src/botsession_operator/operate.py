@@ -8,15 +8,16 @@ from dataclasses import replace
 import aiohttp
 import kopf
 import structlog
-from aiohttp import web
 from kubernetes.aio import client
 from prometheus_client import CollectorRegistry, disable_created_metrics
 
+from botsession_contract.connections import ConnectionGuard
 from botsession_operator.clock import SystemClock
 from botsession_operator.controller import Controller
 from botsession_operator.core.key import Key
 from botsession_operator.core.pods import PodSettings
 from botsession_operator.deliveries import Deliveries
+from botsession_operator.door import Door, KnownSessions
 from botsession_operator.effects.control import HttpControl
 from botsession_operator.effects.kubernetes import KubernetesCluster
 from botsession_operator.effects.webhook import HttpWebhook
@@ -24,7 +25,7 @@ from botsession_operator.fair_queue import Priority
 from botsession_operator.handlers import Memo, make_registry, make_settings
 from botsession_operator.metrics import Metrics
 from botsession_operator.reconcile import Deps, reconcile
-from botsession_operator.server import create_app
+from botsession_operator.server import LIFETIME_SECONDS, create_app, serving
 from botsession_operator.settings import Settings, WebhookSettings
 
 log = structlog.get_logger("botsession")
@@ -41,7 +42,7 @@ class WorkersDied(Exception):
 async def operate(connected: client.ApiClient, settings: Settings, stop: asyncio.Event) -> None:
     """Watch, work and serve. A pass that has begun is finished before the operator leaves; nothing else is kept."""
     clock = SystemClock()
-    ready = asyncio.Event()
+    ready, known = asyncio.Event(), KnownSessions()
     # Without it each counter is shown a second time, only to say when the operator began to count.
     disable_created_metrics()  # type: ignore[no-untyped-call]  # the client does not type it
     metrics = Metrics(CollectorRegistry(), lambda: controller.depths())
@@ -52,12 +53,13 @@ async def operate(connected: client.ApiClient, settings: Settings, stop: asyncio
         deliveries = _deliveries(settings.webhook, clock, controller, metrics, http) if settings.webhook else None
         if deliveries:
             stack.push_async_callback(deliveries.close)
-        deps = replace(await _deps(connected, settings, clock, metrics, controller), deliveries=deliveries)
-        await _serve(stack, settings, controller, metrics, ready)
+        deps = await _deps(connected, settings, clock, metrics, controller)
+        deps = replace(deps, deliveries=deliveries, forget=known.forget)
+        await _serve(stack, settings, controller, metrics, ready, known)
         log.info("operator started", injection=deps.pods.injection, namespaces=settings.namespaces or "all")
         work = asyncio.create_task(controller.work(metrics.timed(lambda key: reconcile(key, deps))))
         registry = make_registry(connected.configuration.host)
-        watch = asyncio.create_task(_watch(registry, settings, controller, metrics, ready, stop))
+        watch = asyncio.create_task(_watch(registry, settings, controller, metrics, ready, stop, known))
         await until_stopped(work, watch, stop, controller.drain)
     log.info("operator stopped")
 
@@ -103,16 +105,17 @@ def _deliveries(
 
 
 async def _serve(
-    stack: AsyncExitStack, settings: Settings, controller: Controller, metrics: Metrics, ready: asyncio.Event
+    stack: AsyncExitStack,
+    settings: Settings,
+    controller: Controller,
+    metrics: Metrics,
+    ready: asyncio.Event,
+    known: KnownSessions,
 ) -> None:
-    def poke(key: Key) -> None:
-        if not settings.namespaces or key.namespace in settings.namespaces:
-            controller.mark(key, Priority.LOW)
-
-    runner = web.AppRunner(create_app(poke, ready.is_set, metrics.registry), access_log=None)
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
-    await web.TCPSite(runner, settings.host, settings.port).start()
+    door = Door(known.__contains__, lambda key: controller.mark(key, Priority.LOW))
+    app = create_app(door.poke, ready.is_set, metrics.registry)
+    guard = ConnectionGuard(lifetime_seconds=LIFETIME_SECONDS)
+    await stack.enter_async_context(serving(app, settings.host, settings.port, guard))
 
 
 async def _watch(
@@ -122,6 +125,7 @@ async def _watch(
     metrics: Metrics,
     ready: asyncio.Event,
     stop: asyncio.Event,
+    known: KnownSessions,
 ) -> None:
     def changed(key: Key, priority: Priority) -> None:
         metrics.watched()
@@ -130,7 +134,7 @@ async def _watch(
     await kopf.operator(
         registry=registry,
         settings=make_settings(),
-        memo=Memo(changed),
+        memo=Memo(changed, known),
         standalone=True,
         clusterwide=not settings.namespaces,
         namespaces=settings.namespaces,

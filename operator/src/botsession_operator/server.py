@@ -1,7 +1,9 @@
 """The operator's own endpoint: probes, the pokes of supervisors, and metrics."""
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,10 +11,14 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
+from botsession_contract.connections import ConnectionGuard
 from botsession_contract.control import LIVEZ_PATH, POKE_PATH, READYZ_PATH
 from botsession_operator.core.key import Key, parse_key
+from botsession_operator.door import TokenBuckets
 
-Poke = Callable[[Key], None]
+#: Takes the address that a poke came from, and the key that it names, None where it names none.
+Poke = Callable[[str, Key | None], object]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,21 +28,59 @@ class ServerDeps:
     poke: Poke
     is_ready: Callable[[], bool]
     registry: CollectorRegistry
+    #: Scrapes by address, and the one that is under way.
+    scrapes: TokenBuckets[str]
+    scrape: asyncio.Lock
 
 
+#: Scrapes of one address: far more than Prometheus makes, and too few to keep the operator from its sessions.
+SCRAPE_BURST: Final = 60
+SCRAPES_PER_SECOND: Final = 4.0
+MOST_SCRAPERS: Final = 1024
+#: A request of any client of ours has a dozen headers; proxies add some.
+MOST_HEADERS: Final = 64
+#: From accept to the end of the answer, in seconds; a scrape takes seconds where there are many namespaces.
+LIFETIME_SECONDS: Final = 30.0
 METRICS_PATH: Final = "/metrics"
 DEPS = web.AppKey("deps", ServerDeps)
 
 
 def create_app(poke: Poke, is_ready: Callable[[], bool], registry: CollectorRegistry) -> web.Application:
     """Build the application; `poke` marks a key dirty, `is_ready` tells whether the watches run."""
-    app = web.Application(client_max_size=1024)
-    app[DEPS] = ServerDeps(poke, is_ready, registry)
+    app = web.Application(client_max_size=1024, middlewares=[one_request])
+    scrapes = TokenBuckets[str](SCRAPE_BURST, SCRAPES_PER_SECOND, MOST_SCRAPERS, time.monotonic)
+    app[DEPS] = ServerDeps(poke, is_ready, registry, scrapes, asyncio.Lock())
     app.router.add_get(LIVEZ_PATH, livez)
     app.router.add_get(READYZ_PATH, readyz)
     app.router.add_get(METRICS_PATH, metrics)
     app.router.add_post(POKE_PATH, poked)
     return app
+
+
+@asynccontextmanager
+async def serving(app: web.Application, host: str, port: int, guard: ConnectionGuard) -> AsyncIterator[tuple[str, int]]:
+    """Serve an application behind a guard of its connections; give the address that it listens on."""
+    runner = web.AppRunner(app, access_log=None, max_headers=MOST_HEADERS)
+    await runner.setup()
+    assert runner.server  # noqa: S101  # what setup makes
+    server = await asyncio.get_running_loop().create_server(guard.protect(runner.server), host, port)
+    try:
+        yield server.sockets[0].getsockname()[:2]
+    finally:
+        server.close()
+        await runner.cleanup()
+
+
+@web.middleware
+async def one_request(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Close the connection behind the answer: the guard would close it soon, maybe in the middle of the next one."""
+    try:
+        response = await handler(request)
+    except web.HTTPException as exc:
+        exc.force_close()
+        raise
+    response.force_close()
+    return response
 
 
 async def livez(_: web.Request) -> web.Response:
@@ -54,19 +98,23 @@ async def readyz(request: web.Request) -> web.Response:
 async def metrics(request: web.Request) -> web.Response:
     """Answer a scrape, in the format that it asks for: OpenMetrics, or Prometheus' text.
 
-    In a thread: with a hundred namespaces it takes tenths of a second, and no session's end shall wait for them.
+    In a thread, and one at a time: with a hundred namespaces it takes tenths of a second, and no session's end shall
+    wait for them, however many ask.
     """
+    deps = request.app[DEPS]
+    if not deps.scrapes.take(request.remote or ""):
+        raise web.HTTPTooManyRequests(text="fewer scrapes, please\n")
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-    text = await asyncio.to_thread(encode, request.app[DEPS].registry)
+    async with deps.scrape:
+        text = await asyncio.to_thread(encode, deps.registry)
     return web.Response(body=text, headers={"Content-Type": content_type})
 
 
 async def poked(request: web.Request) -> web.Response:
-    """Mark the session dirty. Needs no trust, since it carries no facts; a key that is dirty already costs nothing.
+    """Hand a poke to the door. It needs no trust, since it carries no facts.
 
     The answer is always the same: a caller does not learn which sessions exist.
     """
     key = parse_key(request.match_info["namespace"], request.match_info["name"])
-    if key:
-        request.app[DEPS].poke(key)
+    request.app[DEPS].poke(request.remote or "", key)
     return web.Response(status=202)

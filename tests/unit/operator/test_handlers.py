@@ -1,8 +1,9 @@
 """kopf watches the API server that passes talk to."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import cast
 
 import kopf
 import pytest
@@ -10,8 +11,10 @@ import yaml
 from kopf import Resource
 
 from botsession_contract.names import GROUP, PLURAL, SESSION_LABEL, VERSION
+from botsession_operator.core.key import Key
+from botsession_operator.door import KnownSessions
 from botsession_operator.fair_queue import Priority
-from botsession_operator.handlers import make_registry, make_settings, session_priority
+from botsession_operator.handlers import Memo, make_registry, make_settings, session_priority
 
 SERVER = "https://10.96.0.1:443"
 
@@ -61,3 +64,37 @@ def test_watches_go_to_the_server_that_passes_talk_to(tmp_path: Path, monkeypatc
 )
 def test_an_event_is_urgent_where_a_user_waits(generation: int, status: object, priority: Priority) -> None:
     assert session_priority({"metadata": {"generation": generation}, "status": status}) is priority
+
+
+async def seen(event_type: str | None, known: KnownSessions, name: str = "call-1") -> list[Key]:
+    """Have kopf's handler of sessions see an event; return what it marks."""
+    marked: list[Key] = []
+    memo = Memo(lambda key, _: marked.append(key), known)
+    (handler,) = (each for each in make_registry(SERVER)._watching.get_all_handlers() if "session" in str(each.id))
+    body = {"metadata": {"generation": 1}}
+    changed = cast("Callable[..., Awaitable[None]]", handler.fn)
+    await changed(event={"type": event_type}, namespace="bots", name=name, body=body, memo=memo)
+    return marked
+
+
+@pytest.mark.parametrize("event_type", [None, "ADDED", "MODIFIED"])
+async def test_a_session_that_the_watch_brings_is_known(event_type: str | None) -> None:
+    known = KnownSessions()
+
+    assert await seen(event_type, known) == [Key("bots", "call-1")]
+    assert Key("bots", "call-1") in known
+
+
+async def test_a_session_that_is_gone_is_known_no_more() -> None:
+    known = KnownSessions()
+    await seen("ADDED", known)
+
+    assert await seen("DELETED", known) == [Key("bots", "call-1")]
+    assert len(known) == 0
+
+
+async def test_an_event_that_names_no_session_marks_none() -> None:
+    known = KnownSessions()
+
+    assert await seen("ADDED", known, "x" * 64) == []
+    assert len(known) == 0

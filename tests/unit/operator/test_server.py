@@ -1,9 +1,11 @@
 """The operator's own endpoint: probes, pokes and metrics."""
 
 import asyncio
+import resource
 import threading
 from collections.abc import AsyncIterator, Iterator
 
+import aiohttp
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.web import Application, Request
@@ -12,10 +14,11 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from yarl import URL
 
+from botsession_contract.connections import ConnectionGuard
 from botsession_contract.lifecycle import Phase
 from botsession_operator.core.key import Key
 from botsession_operator.metrics import Metrics
-from botsession_operator.server import create_app
+from botsession_operator.server import SCRAPE_BURST, create_app, serving
 
 
 class Operator:
@@ -23,8 +26,13 @@ class Operator:
 
     def __init__(self) -> None:
         self.poked: list[Key] = []
+        self.sources: set[str] = set()
         self.is_ready = True
         self.metrics = Metrics(CollectorRegistry())
+
+    def poke(self, address: str, key: Key | None) -> None:
+        self.sources.add(address)
+        self.poked += [key] if key else []
 
 
 @pytest.fixture
@@ -34,7 +42,7 @@ def operator() -> Operator:
 
 @pytest.fixture
 async def client(operator: Operator) -> AsyncIterator[TestClient[Request, Application]]:
-    app = create_app(operator.poked.append, lambda: operator.is_ready, operator.metrics.registry)
+    app = create_app(operator.poke, lambda: operator.is_ready, operator.metrics.registry)
     async with TestClient(TestServer(app)) as client:
         yield client
 
@@ -57,6 +65,7 @@ async def test_a_poke_marks_its_session(client: TestClient[Request, Application]
 
     assert answer.status == 202
     assert operator.poked == [Key("bots", "support-42")]
+    assert operator.sources == {"127.0.0.1"}
 
 
 @pytest.mark.parametrize(
@@ -140,3 +149,105 @@ async def test_a_poke_that_names_no_session_marks_none(
 
     assert answer.status == 202
     assert operator.poked == []
+
+
+async def test_an_address_that_scrapes_without_end_is_put_off(
+    client: TestClient[Request, Application], operator: Operator
+) -> None:
+    answers = [(await client.get("/metrics")).status for _ in range(SCRAPE_BURST + 20)]
+
+    assert answers[:SCRAPE_BURST] == [200] * SCRAPE_BURST
+    assert 429 in answers
+    assert (await client.get("/livez")).status == 200
+
+
+async def test_an_answer_ends_its_connection(client: TestClient[Request, Application]) -> None:
+    assert (await client.get("/livez")).headers["Connection"] == "close"
+
+
+#: What never becomes a request, or never ends.
+HALF_OPEN = [
+    pytest.param(b"", id="nothing"),
+    pytest.param(b"\r\n\r\n", id="empty lines"),
+    pytest.param(b"GET /livez HTTP/1.1\r\nHost: x\r\n", id="half of the headers"),
+    pytest.param(b"POST /v1/poke/bots/a HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n", id="no body"),
+    pytest.param(b"POST /v1/poke/bots/a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5", id="half of a chunk"),
+]
+
+
+@pytest.fixture
+def many_files() -> Iterator[None]:
+    """Let this process have the files that both ends of hundreds of connections take."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 8192)), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+async def livez(host: str, port: int) -> int:
+    async with aiohttp.ClientSession() as http, http.get(f"http://{host}:{port}/livez") as answer:
+        return answer.status
+
+
+class Caller(asyncio.Protocol):
+    """Says what it is given, and waits until the server hangs up."""
+
+    def __init__(self, says: bytes) -> None:
+        self._says = says
+        self.heard = b""
+        self.is_closed = asyncio.Event()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        transport.write(self._says)
+
+    def data_received(self, data: bytes) -> None:
+        self.heard += data
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.is_closed.set()
+
+
+async def calling(host: str, port: int, says: bytes) -> Caller:
+    _, caller = await asyncio.get_running_loop().create_connection(lambda: Caller(says), host, port)
+    return caller
+
+
+@pytest.mark.parametrize("said", HALF_OPEN)
+async def test_a_request_that_is_half_open_is_closed(operator: Operator, said: bytes) -> None:
+    app = create_app(operator.poke, lambda: True, operator.metrics.registry)
+    async with serving(app, "127.0.0.1", 0, ConnectionGuard(lifetime_seconds=0.3)) as (host, port):
+        async with asyncio.timeout(PATIENCE):
+            await (await calling(host, port, said)).is_closed.wait()
+
+
+@pytest.mark.usefixtures("many_files")
+@pytest.mark.parametrize(
+    "guard",
+    [
+        pytest.param(ConnectionGuard(), id="of which few are kept at once"),
+        pytest.param(ConnectionGuard(lifetime_seconds=3, most=1000, most_per_address=1000), id="which are all kept"),
+    ],
+)
+async def test_probes_are_answered_beside_800_half_open_requests_which_are_all_closed(
+    operator: Operator, guard: ConnectionGuard
+) -> None:
+    app = create_app(operator.poke, lambda: True, operator.metrics.registry)
+    async with serving(app, "127.0.0.1", 0, guard) as (host, port), asyncio.timeout(PATIENCE):
+        callers = []
+        for number in range(800):
+            callers.append(await calling(host, port, b"GET /livez HTTP/1.1\r\nHost: x\r\n"))
+            if number % 100 == 99:
+                assert await livez(host, port) == 200
+
+        await asyncio.gather(*(caller.is_closed.wait() for caller in callers))
+        assert not any(caller.heard for caller in callers)
+
+
+async def test_headers_without_end_are_refused(operator: Operator) -> None:
+    app = create_app(operator.poke, lambda: True, operator.metrics.registry)
+    flood = b"GET /livez HTTP/1.1\r\n" + b"".join(b"X-%d: y\r\n" % number for number in range(500)) + b"\r\n"
+    async with serving(app, "127.0.0.1", 0, ConnectionGuard()) as (host, port), asyncio.timeout(PATIENCE):
+        caller = await calling(host, port, flood)
+        await caller.is_closed.wait()
+        assert caller.heard.startswith(b"HTTP/1.0 400 ") or caller.heard.startswith(b"HTTP/1.1 400 ")

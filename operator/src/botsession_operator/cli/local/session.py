@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import aiohttp
-from aiohttp import web
 from prometheus_client import CollectorRegistry
 
+from botsession_contract.connections import ConnectionGuard
 from botsession_contract.jsonform import decode
 from botsession_operator.api.duration import format_duration
 from botsession_operator.api.spec import EndNow, Json
@@ -28,13 +28,14 @@ from botsession_operator.core.exposure import Exposure
 from botsession_operator.core.key import Key
 from botsession_operator.core.plan import Limits
 from botsession_operator.core.pods import Injection, PodSettings
+from botsession_operator.door import Door
 from botsession_operator.effects.control import HttpControl
 from botsession_operator.effects.local import LocalCluster
 from botsession_operator.effects.process import Place
 from botsession_operator.metrics import Metrics
 from botsession_operator.queue import Pass
 from botsession_operator.reconcile import Deps, reconcile
-from botsession_operator.server import Poke, create_app
+from botsession_operator.server import create_app, serving
 from botsession_operator.supervisor_poller import SupervisorPoller
 
 #: A person watches, and a write to a dictionary costs nothing: each change is shown as it comes.
@@ -81,7 +82,8 @@ async def run_session(
         stack.push_async_callback(cluster.close)
         http = await stack.enter_async_context(aiohttp.ClientSession())
         metrics = Metrics(CollectorRegistry(), lambda: operator.depths())
-        url = await stack.enter_async_context(_pokes(mark, metrics))
+        door = Door(lambda key: cluster.sessions.get(key.namespace, key.name) is not None, mark)
+        url = await stack.enter_async_context(_pokes(door, metrics))
         # Nobody pulls the runtime here: it is imported from where this command runs.
         pods = PodSettings("", Injection.IMAGE_VOLUME, url)
         control, token_key = HttpControl(http, metrics), secrets.token_bytes(32)
@@ -214,17 +216,11 @@ async def _count(run: Run) -> None:
 
 
 @asynccontextmanager
-async def _pokes(mark: Poke, metrics: Metrics) -> AsyncIterator[str]:
+async def _pokes(door: Door, metrics: Metrics) -> AsyncIterator[str]:
     """Serve the poke endpoint on a free port of the loopback interface; give its base URL."""
-    runner = web.AppRunner(create_app(mark, lambda: True, metrics.registry), access_log=None)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        host, port = runner.addresses[0][:2]
+    app = create_app(door.poke, lambda: True, metrics.registry)
+    async with serving(app, "127.0.0.1", 0, ConnectionGuard()) as (host, port):
         yield f"http://{host}:{port}"
-    finally:
-        await runner.cleanup()
 
 
 _INTERRUPTED = {1: "interrupted: asking for a graceful end; once more ends it at once", 2: "ending at once"}
