@@ -29,6 +29,7 @@ from botsession_operator.effects.objects import Objects, check_owner, create_own
 from botsession_operator.errors import BudgetRefused, ExposureRefused, PodRefused
 from botsession_operator.metrics import Metrics
 from botsession_operator.reconcile import Deps, reconcile
+from botsession_operator.refusals import Refusals
 from botsession_operator.supervisor_poller import SupervisorPoller
 from tests.builders import KEY, NOW, adjusted, raw_spec
 
@@ -67,6 +68,8 @@ class FakeCluster:
         self.written: list[Status] = []
         self.told: list[News] = []
         self.refusal: PodRefused | None = None
+        #: How often a pod was refused.
+        self.refused = 0
         self.budget_refusal: BudgetRefused | None = None
         #: Each call that concerned a budget, in order.
         self.budget_calls: list[str] = []
@@ -107,6 +110,7 @@ class FakeCluster:
 
     async def create_pod(self, manifest: Json) -> None:
         if self.refusal:
+            self.refused += 1
             raise self.refusal
         if self.pods.create(manifest):
             self.created.append(manifest["metadata"]["name"])
@@ -273,7 +277,10 @@ class World:
     def deps(self) -> Deps:
         """Give what a newly started operator has."""
         self.metrics = Metrics(CollectorRegistry())
-        deps = Deps(self.cluster, self.poller(), self.clock, self.metrics, Limits(), POD_SETTINGS, CONTROL_KEY)
+        refusals = Refusals(self.clock, Limits(), lambda _: self.cluster.touch(), luck=lambda: 1.0)
+        deps = Deps(
+            self.cluster, self.poller(), self.clock, self.metrics, Limits(), refusals, POD_SETTINGS, CONTROL_KEY
+        )
         return replace(deps, deliveries=self._deliveries(self.webhook)) if self.webhook else deps
 
     def poller(self) -> SupervisorPoller:

@@ -1,4 +1,4 @@
-"""What an operator keeps in memory: the work queue, and the poller whose answers mark sessions dirty."""
+"""What an operator keeps in memory: the work queue, and what marks sessions dirty besides events."""
 
 import asyncio
 
@@ -8,6 +8,7 @@ from botsession_operator.core.plan import Limits
 from botsession_operator.fair_queue import Priority
 from botsession_operator.ports import Control
 from botsession_operator.queue import Pass, WorkQueue
+from botsession_operator.refusals import Refusals
 from botsession_operator.supervisor_poller import SupervisorPoller
 
 
@@ -17,6 +18,7 @@ class Controller:
     def __init__(self, control: Control, clock: Clock, limits: Limits, workers: int = 1) -> None:
         self._queue = WorkQueue(clock, workers, on_due=lambda key: self.poller.refresh(key))
         self.poller = SupervisorPoller(control, clock, limits, self._queue.add)
+        self.refusals = Refusals(clock, limits, self._queue.add)
 
     def mark(self, key: Key, priority: Priority = Priority.NORMAL) -> None:
         """Have a session looked at. Its supervisor is asked meanwhile, so that the pass mostly finds the answer."""

@@ -19,6 +19,8 @@ class Memo:
     changed: Callable[[Key, Priority], None]
     #: What pokes may name.
     known: KnownSessions
+    #: A pod of this namespace has ended, so that its quota may have room.
+    freed: Callable[[str], None] = lambda _: None
 
 
 def make_registry(server: str) -> kopf.OperatorRegistry:
@@ -43,8 +45,12 @@ def make_registry(server: str) -> kopf.OperatorRegistry:
         _mark(memo, namespace, name, session_priority(body))
 
     @kopf.on.event("", "v1", "pods", labels={SESSION_LABEL: kopf.PRESENT}, registry=registry)
-    async def pod_changed(*, namespace: str | None, labels: kopf.Labels, memo: Memo, **_: Any) -> None:
+    async def pod_changed(
+        *, event: kopf.RawEvent, namespace: str | None, labels: kopf.Labels, memo: Memo, **_: Any
+    ) -> None:
         _mark(memo, namespace, labels[SESSION_LABEL], Priority.NORMAL)
+        if namespace and has_ended(event):
+            memo.freed(namespace)
 
     return registry
 
@@ -64,6 +70,12 @@ def _know(known: KnownSessions, namespace: str | None, name: str, *, is_gone: bo
     """Remember which sessions exist: for others the operator takes no pokes."""
     if key := parse_key(namespace, name):
         (known.forget if is_gone else known.add)(key)
+
+
+def has_ended(event: Mapping[str, Any]) -> bool:
+    """Return whether a pod counts for no quota any more: it is gone, or all its containers are over."""
+    status = event["object"].get("status") or {}
+    return event["type"] == "DELETED" or status.get("phase") in ("Succeeded", "Failed")
 
 
 def _mark(memo: Memo, namespace: str | None, name: str, priority: Priority) -> None:

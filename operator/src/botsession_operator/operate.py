@@ -90,6 +90,7 @@ async def _deps(
         clock=clock,
         metrics=metrics,
         limits=settings.limits,
+        refusals=controller.refusals,
         pods=PodSettings(settings.runtime_image, injection, settings.poke_base_url),
         control_key=settings.control_key,
         exposure=settings.exposure,
@@ -134,7 +135,7 @@ async def _watch(
     await kopf.operator(
         registry=registry,
         settings=make_settings(),
-        memo=Memo(changed, known),
+        memo=Memo(changed, known, controller.refusals.freed),
         standalone=True,
         clusterwide=not settings.namespaces,
         namespaces=settings.namespaces,

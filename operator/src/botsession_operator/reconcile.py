@@ -25,9 +25,10 @@ from botsession_operator.core.plan import Limits, Plan, make_plan
 from botsession_operator.core.pods import PodSettings, build_pod, pod_name
 from botsession_operator.core.status import Applied, derive_status
 from botsession_operator.deliveries import Deliveries
-from botsession_operator.errors import BudgetRefused, Conflict, ExposureRefused, NotOurs, PodRefused
+from botsession_operator.errors import BudgetRefused, Conflict, ExposureRefused, NotOurs, PodRefused, Refused
 from botsession_operator.metrics import Metrics
 from botsession_operator.ports import Cluster, Supervisors
+from botsession_operator.refusals import Creation, Refusals
 
 log = structlog.get_logger("botsession")
 
@@ -47,6 +48,7 @@ class Deps:
     clock: Clock
     metrics: Metrics
     limits: Limits
+    refusals: Refusals
     pods: PodSettings
     #: The operator's key, from which each session's token is derived.
     control_key: bytes
@@ -115,7 +117,7 @@ def _next_look(
     """Give the plan's next look, or an earlier one where something waits or did not go through."""
     looks = [plan.recheck_at, waits_until]
     if applied.refusal or applied.budget_refusal or applied.exposure_refusal:
-        looks.append(deps.clock.now() + deps.limits.create_retry)
+        looks.append(deps.refusals.retry_at(observed.session.key))
     looks.append(deps.control.retry_at(observed.session.key))
     return min((look for look in looks if look), default=None)
 
@@ -190,6 +192,7 @@ def _forget(key: Key, deps: Deps) -> None:
     deps.metrics.show(key, None)
     deps.control.forget(key)
     deps.forget(key)
+    deps.refusals.forget(key)
     if deps.deliveries:
         deps.deliveries.forget(key)
 
@@ -208,6 +211,8 @@ async def _is_exposed(session: Session, deps: Deps) -> bool:
 
 
 def _read_supervisor(session: Session, pod: Pod | None, deps: Deps) -> Reading:
+    if session.is_finished:
+        deps.refusals.forget(session.key)
     if pod is None or session.is_finished or pod.state is not PodState.RUNNING or pod.address is None:
         deps.control.forget(session.key)
         return NO_SUPERVISOR
@@ -296,29 +301,33 @@ async def _fresh(pod: Pod, deps: Deps) -> Pod | None:
 
 
 async def _create_pod(session: Session, observed: Observed, applied: Applied, deps: Deps) -> Applied:
+    if standing := deps.refusals.standing(session, Creation.POD):
+        return replace(applied, refusal=standing)
     try:
         manifest = build_pod(session, token_digest(_token(session, deps)), deps.pods, observed.url)
         if observed.is_pod_name_taken:
             raise PodRefused(ownership.NAME_TAKEN, ownership.name_taken(manifest))  # noqa: TRY301  # one way to refuse
         await deps.cluster.create_pod(manifest)
     except SpecError as exc:
-        return replace(applied, refusal=Trouble("SpecRefused", str(exc)))
+        return replace(applied, refusal=_refused(session, Creation.POD, PodRefused("SpecRefused", str(exc)), deps))
     except PodRefused as refusal:
-        log.warning("pod refused", session=str(session.key), reason=refusal.reason, message=refusal.message)
-        return replace(applied, refusal=Trouble(refusal.reason, refusal.message))
+        return replace(applied, refusal=_refused(session, Creation.POD, refusal, deps))
+    deps.refusals.note_success(session, Creation.POD)
     log.info("pod created", session=str(session.key), pod=manifest["metadata"]["name"])
     return replace(applied, pod_name=manifest["metadata"]["name"])
 
 
 async def _change_exposure(change: ExposureChange, session: Session, deps: Deps) -> Applied:
     """Let callers in, or out of the way; the Service, whose presence tells that all is there, comes last."""
+    if change is ExposureChange.CREATE and (standing := deps.refusals.standing(session, Creation.EXPOSURE)):
+        return Applied(exposure_refusal=standing)
     do = deps.cluster.create_object if change is ExposureChange.CREATE else deps.cluster.delete_object
     try:
         for manifest in exposure.manifests(session, deps.exposure):
             await do(manifest)
     except ExposureRefused as refusal:
-        log.warning("exposure refused", session=str(session.key), reason=refusal.reason, message=refusal.message)
-        return Applied(exposure_refusal=Trouble(refusal.reason, refusal.message))
+        return Applied(exposure_refusal=_refused(session, Creation.EXPOSURE, refusal, deps))
+    deps.refusals.note_success(session, Creation.EXPOSURE)
     log.info("exposure changed", session=str(session.key), change=change.name)
     return Applied()
 
@@ -329,13 +338,23 @@ async def _change_budget(change: BudgetChange, session: Session, applied: Applie
         await deps.cluster.delete_budget(budget)
         log.info("pod may be evicted", session=str(session.key))
         return applied
+    if standing := deps.refusals.standing(session, Creation.BUDGET):
+        return replace(applied, budget_refusal=standing)
     try:
         await deps.cluster.create_budget(budget)
     except BudgetRefused as refusal:
-        log.warning("budget refused", session=str(session.key), reason=refusal.reason, message=refusal.message)
-        return replace(applied, budget_refusal=Trouble(refusal.reason, refusal.message))
+        return replace(applied, budget_refusal=_refused(session, Creation.BUDGET, refusal, deps))
+    deps.refusals.note_success(session, Creation.BUDGET)
     log.info("pod protected from eviction", session=str(session.key))
     return applied
+
+
+def _refused(session: Session, what: Creation, refusal: Refused, deps: Deps) -> Trouble:
+    """Remember a refusal, so that the object is tried again with back-off; return it for the status."""
+    log.warning(
+        "creation refused", session=str(session.key), what=what.name, reason=refusal.reason, message=str(refusal)
+    )
+    return deps.refusals.note(session, what, Trouble(refusal.reason, refusal.message))
 
 
 async def _hold(session: Session, deps: Deps) -> Session:

@@ -14,7 +14,7 @@ from botsession_contract.names import GROUP, PLURAL, SESSION_LABEL, VERSION
 from botsession_operator.core.key import Key
 from botsession_operator.door import KnownSessions
 from botsession_operator.fair_queue import Priority
-from botsession_operator.handlers import Memo, make_registry, make_settings, session_priority
+from botsession_operator.handlers import Memo, has_ended, make_registry, make_settings, session_priority
 
 SERVER = "https://10.96.0.1:443"
 
@@ -98,3 +98,17 @@ async def test_an_event_that_names_no_session_marks_none() -> None:
 
     assert await seen("ADDED", known, "x" * 64) == []
     assert len(known) == 0
+
+
+@pytest.mark.parametrize(
+    ("event", "ended"),
+    [
+        pytest.param({"type": "MODIFIED", "object": {"status": {"phase": "Running"}}}, False, id="it runs"),
+        pytest.param({"type": "MODIFIED", "object": {"status": {"phase": "Failed"}}}, True, id="it has failed"),
+        pytest.param({"type": None, "object": {"status": {"phase": "Succeeded"}}}, True, id="it is over"),
+        pytest.param({"type": "DELETED", "object": {"status": {"phase": "Running"}}}, True, id="it is gone"),
+        pytest.param({"type": "ADDED", "object": {}}, False, id="it is new"),
+    ],
+)
+def test_a_pod_that_has_ended_counts_for_no_quota(event: dict[str, object], ended: bool) -> None:
+    assert has_ended(event) is ended

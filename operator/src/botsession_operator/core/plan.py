@@ -33,8 +33,9 @@ class Limits:
     control_retry_longest: timedelta = timedelta(seconds=60)
     #: …which is lower while a user waits for the session's end: a node that comes back should hear of it soon.
     control_retry_ending: timedelta = timedelta(seconds=5)
-    #: A pod, or its budget, that was refused (quota, admission) is tried again after this.
+    #: A pod, or its budget, that was refused (quota, admission) is tried again after this, and then after ever longer.
     create_retry: timedelta = timedelta(seconds=5)
+    create_retry_longest: timedelta = timedelta(minutes=5)
     #: Details of status wait this long after the last news, to be written together: most starts take less.
     status_settle: timedelta = timedelta(seconds=5)
     #: An ending that its supervisor knows of is written after this: many are over by then, and then are one write.

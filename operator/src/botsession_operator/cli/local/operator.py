@@ -11,7 +11,6 @@ from botsession_operator.core.plan import Limits
 from botsession_operator.fair_queue import Priority
 from botsession_operator.ports import Control
 from botsession_operator.queue import Pass
-from botsession_operator.supervisor_poller import SupervisorPoller
 
 
 @dataclass(slots=True)
@@ -25,7 +24,7 @@ class _Life:
 class LocalOperator:
     """One operator, from start to stop. All that it must not lose is in the backend, as it is in a cluster."""
 
-    def __init__(self, control: Control, limits: Limits, passes: Callable[[SupervisorPoller], Pass]) -> None:
+    def __init__(self, control: Control, limits: Limits, passes: Callable[[Controller], Pass]) -> None:
         self._control = control
         self._limits = limits
         self._passes = passes
@@ -38,7 +37,7 @@ class LocalOperator:
     def start(self) -> None:
         """Begin to work, knowing nothing."""
         controller = Controller(self._control, SystemClock(), self._limits)
-        self._life = _Life(controller, asyncio.create_task(controller.work(self._passes(controller.poller))))
+        self._life = _Life(controller, asyncio.create_task(controller.work(self._passes(controller))))
 
     def mark(self, key: Key) -> None:
         """Have a session looked at; what happens while no operator lives is not heard of."""

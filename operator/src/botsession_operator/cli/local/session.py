@@ -24,6 +24,7 @@ from botsession_operator.cli.local.terminal import Terminal
 from botsession_operator.cli.local.watching import Watched
 from botsession_operator.cli.telling.timeline import Entry, entries
 from botsession_operator.clock import SystemClock
+from botsession_operator.controller import Controller
 from botsession_operator.core.exposure import Exposure
 from botsession_operator.core.key import Key
 from botsession_operator.core.plan import Limits
@@ -36,7 +37,6 @@ from botsession_operator.metrics import Metrics
 from botsession_operator.queue import Pass
 from botsession_operator.reconcile import Deps, reconcile
 from botsession_operator.server import create_app, serving
-from botsession_operator.supervisor_poller import SupervisorPoller
 
 #: A person watches, and a write to a dictionary costs nothing: each change is shown as it comes.
 LIMITS: Final = Limits(status_settle=timedelta(0), ending_settle=timedelta(0))
@@ -88,8 +88,9 @@ async def run_session(
         pods = PodSettings("", Injection.IMAGE_VOLUME, url)
         control, token_key = HttpControl(http, metrics), secrets.token_bytes(32)
 
-        def passes(poller: SupervisorPoller) -> Pass:
-            deps = Deps(cluster, poller, clock, metrics, LIMITS, pods, token_key, exposure=HERE)
+        def passes(controller: Controller) -> Pass:
+            poller, refusals = controller.poller, controller.refusals
+            deps = Deps(cluster, poller, clock, metrics, LIMITS, refusals, pods, token_key, exposure=HERE)
             return metrics.timed(lambda key: reconcile(key, deps))
 
         operator = LocalOperator(control, LIMITS, passes)

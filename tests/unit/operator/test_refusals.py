@@ -1,0 +1,186 @@
+"""Objects that the API server has refused, and when each is tried again."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
+
+import pytest
+
+from botsession_operator.core.key import Key
+from botsession_operator.core.observe import Session, Trouble
+from botsession_operator.core.plan import Limits
+from botsession_operator.errors import PodRefused
+from botsession_operator.refusals import WOKEN_AT_ONCE, Creation, Refusals
+from tests.builders import session
+from tests.fakes import FakeClock, World
+
+POD: Final = Creation.POD
+WHY: Final = Trouble("QuotaExceeded", "exceeded quota: bots")
+LONGEST: Final = Limits().create_retry_longest
+
+
+class Refusing:
+    """Refusals on a clock that the test moves, and the sessions that they have woken."""
+
+    def __init__(self, luck: float = 1.0) -> None:
+        self.clock, self.woken = FakeClock(), list[Key]()
+        self.refusals = Refusals(self.clock, Limits(), self.woken.append, lambda: luck)
+
+    def refuse(self, of: Session, times: int = 1) -> list[float]:
+        """Have a session refused whenever it is tried; return the waits between."""
+        waits = []
+        for _ in range(times):
+            self.refusals.note(of, POD, WHY)
+            due = self.refusals.retry_at(of.key)
+            assert due
+            waits.append((due - self.clock.now()).total_seconds())
+            self.clock.pass_(waits[-1])
+        return waits
+
+
+@pytest.fixture
+def refusing() -> Refusing:
+    return Refusing()
+
+
+def named(name: str, uid: str = "uid", generation: int = 1) -> Session:
+    return replace(session(), key=Key("bots", name), uid=uid, generation=generation)
+
+
+def test_a_refused_object_is_tried_after_ever_longer_waits(refusing: Refusing) -> None:
+    assert refusing.refuse(named("a"), 8) == [5, 10, 20, 40, 80, 160, 300, 300]
+
+
+def test_jitter_keeps_many_from_coming_at_once() -> None:
+    assert Refusing(luck=0.0).refuse(named("a"), 2) == [2.5, 5]
+
+
+def test_a_refusal_stands_until_its_time(refusing: Refusing) -> None:
+    refusing.refusals.note(named("a"), POD, WHY)
+    assert refusing.refusals.standing(named("a"), POD) == WHY
+    assert refusing.refusals.standing(named("a"), Creation.BUDGET) is None
+
+    refusing.clock.pass_(5)
+
+    assert refusing.refusals.standing(named("a"), POD) is None
+
+
+@pytest.mark.parametrize(
+    "now", [pytest.param(named("a", generation=7), id="edited"), pytest.param(named("a", uid="other"), id="made anew")]
+)
+def test_a_session_that_is_another_now_is_tried_at_once(refusing: Refusing, now: Session) -> None:
+    refusing.refuse(named("a"), 5)
+    refusing.refusals.note(named("a"), POD, WHY)
+
+    assert refusing.refusals.standing(now, POD) is None
+    assert refusing.refuse(now) == [5]
+
+
+def test_a_pod_that_ends_wakes_those_that_have_waited_longest(refusing: Refusing) -> None:
+    for number in range(10):
+        refusing.refusals.note(named(f"s{number}"), POD, WHY)
+
+    refusing.refusals.freed("bots")
+
+    assert [key.name for key in refusing.woken] == [f"s{number}" for number in range(WOKEN_AT_ONCE)]
+    assert refusing.refusals.standing(named("s0"), POD) is None
+    assert refusing.refusals.standing(named("s9"), POD) == WHY
+
+
+def test_those_that_are_refused_again_wait_behind_the_others(refusing: Refusing) -> None:
+    for number in range(8):
+        refusing.refusals.note(named(f"s{number}"), POD, WHY)
+    refusing.refusals.freed("bots")
+    for number in range(WOKEN_AT_ONCE):
+        refusing.refusals.note(named(f"s{number}"), POD, WHY)
+    refusing.woken.clear()
+
+    refusing.refusals.freed("bots")
+
+    assert [key.name for key in refusing.woken] == ["s4", "s5", "s6", "s7"]
+
+
+def test_an_object_that_is_taken_wakes_the_next(refusing: Refusing) -> None:
+    for name in ("a", "b", "c"):
+        refusing.refusals.note(named(name), POD, WHY)
+
+    refusing.refusals.note_success(named("a"), POD)
+
+    assert refusing.woken == [named("b").key]
+
+
+def test_what_was_never_refused_wakes_nobody(refusing: Refusing) -> None:
+    refusing.refusals.note(named("a"), POD, WHY)
+
+    refusing.refusals.note_success(named("b"), POD)
+    refusing.refusals.freed("other")
+
+    assert refusing.woken == []
+
+
+def test_memory_goes_with_the_session(refusing: Refusing) -> None:
+    for number in range(100):
+        refusing.refusals.note(named(f"s{number}"), POD, WHY)
+    refusing.refusals.note(named("s7"), Creation.BUDGET, WHY)
+    for number in range(100):
+        refusing.refusals.forget(named(f"s{number}").key)
+
+    assert len(refusing.refusals) == 0
+    assert not refusing.refusals._refused
+
+
+async def test_a_refused_pod_is_tried_no_more_than_its_back_off_allows(world: World) -> None:
+    world.operator = world.deps()
+    world.cluster.refusal = PodRefused(WHY.reason, WHY.message)
+    world.apply(startTimeout="1h")
+    await world.settle()
+    for _ in range(20):
+        world.clock.pass_(30)
+        await world.settle()
+
+    assert 5 <= world.cluster.refused <= 8
+    assert world.status.conditions[0].reason == "QuotaExceeded"
+
+
+async def test_start_timeout_is_in_time_for_a_pod_that_is_refused(world: World) -> None:
+    world.operator = world.deps()
+    world.cluster.refusal = PodRefused(WHY.reason, WHY.message)
+    world.apply(startTimeout="17s")
+    created = world.clock.now()
+    look = await world.look()
+    while not world.status.finish:
+        assert look
+        world.clock.reach(look)
+        look = await world.look()
+
+    assert world.clock.now() - created == timedelta(seconds=17)
+    await world.settle()
+    assert len(world.operator.refusals) == 0
+
+
+async def test_an_edit_has_a_refused_pod_tried_at_once(world: World) -> None:
+    world.operator = world.deps()
+    world.cluster.refusal = PodRefused(WHY.reason, WHY.message)
+    world.apply()
+    await world.settle()
+    world.cluster.refusal = None
+    await world.settle()
+    assert not world.cluster.pods.names()
+
+    world.edit(maxSessionDuration="5m")
+    await world.settle()
+
+    assert world.cluster.pods.names()
+
+
+async def test_the_end_of_another_pod_has_a_refused_one_tried_at_once(world: World) -> None:
+    world.operator = world.deps()
+    world.cluster.refusal = PodRefused(WHY.reason, WHY.message)
+    world.apply()
+    await world.settle()
+    world.cluster.refusal = None
+
+    world.operator.refusals.freed("bots")
+    await world.settle()
+
+    assert world.cluster.pods.names()
