@@ -59,7 +59,7 @@ class Supervised:
 
     async def __aenter__(self) -> Self:
         listening = socket.create_server(("127.0.0.1", 0))
-        port = listening.getsockname()[1]
+        self.port: int = listening.getsockname()[1]
         poke_url = await self._serve_pokes()
         launch = Launch(
             namespace="tests",
@@ -84,7 +84,7 @@ class Supervised:
         self._stack.push_async_callback(self._end_process)
         headers = {"Authorization": f"Bearer {TOKEN}"}
         self.http = await self._stack.enter_async_context(
-            aiohttp.ClientSession(f"http://127.0.0.1:{port}", headers=headers, timeout=aiohttp.ClientTimeout(PATIENCE))
+            aiohttp.ClientSession(f"http://127.0.0.1:{self.port}", headers=headers, timeout=aiohttp.ClientTimeout(PATIENCE))
         )
         return self
 

@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import fields
-from typing import Any, Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from aiohttp import web
 
@@ -23,6 +23,7 @@ from botsession_contract.credentials import token_matches
 from botsession_contract.jsonform import PayloadError, Unknown, camel, decode, encode
 from botsession_contract.launch import LONGEST_SESSION_SECONDS
 from botsession_contract.limits import SessionLimits
+from botsession_contract.parsing import parse_json
 from botsession_contract.shutdown import Overrides, Shutdown
 
 #: The kubelet's probes carry no token, and learn nothing but yes or no.
@@ -202,13 +203,15 @@ def _snapshot(request: web.Request, status: int) -> web.Response:
 async def _body(request: web.Request, cls: type[T]) -> T:
     if request.content_type != "application/json":
         raise web.HTTPUnsupportedMediaType(text="the body must be application/json")
-    raw = await request.read()
-    try:
-        data = json.loads(raw, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as exc:
-        raise PayloadError("the body is not JSON") from exc
+    data = parse_json(await request.read(), LARGEST_BODY_BYTES)
+    _refuse_nulls(data)
     return decode(cls, data, unknown=Unknown.REFUSE)
 
 
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
+def _refuse_nulls(data: object, name: str = "the body") -> None:
+    """Refuse a member that is null: it could mean "none", and would be taken for what is left out."""
+    if data is None:
+        raise PayloadError(f"{name} must not be null; leave it out instead")
+    if isinstance(data, dict):
+        for key, value in data.items():
+            _refuse_nulls(value, key)
