@@ -39,6 +39,9 @@ class Launch:
     transport: Transport | None = None
     #: Names of environment variables whose values came out of Secrets, and are kept out of the report.
     secret_env: tuple[str, ...] = ()
+    #: Names of the variables that the spec sets in the open, where all keys of a Secret become variables too: any other
+    #: that is not an ordinary one may hold a secret. None: no Secret is taken as a whole.
+    open_env: tuple[str, ...] | None = None
     #: From pipeline start. The supervisor ends the session itself BACKSTOP_SECONDS past it.
     max_duration_seconds: float = float(LONGEST_SESSION_SECONDS)
     #: The supervisor strikes these itself. They may be moved later, by PATCH.

@@ -22,7 +22,7 @@ _PLAINLY: Final = os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 def final_report(facts: Facts, launch: Launch, wall: Wall, now: float) -> tuple[ExitReport, bytes]:
     """Return the report of a session that is over, and its bytes. Never raise."""
     try:
-        secrets = find_secrets(os.environ, launch.body, launch.secret_env)
+        secrets = find_secrets(os.environ, launch.body, launch.secret_env, launch.open_env)
         report = without_secrets(conclude(facts, wall, now), secrets)
         return report, to_bytes(report)
     except Exception as exc:  # noqa: BLE001  # whatever it is, a session without a report would count as lost

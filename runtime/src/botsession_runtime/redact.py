@@ -23,6 +23,20 @@ LONGEST_MESSAGE: Final = 500
 
 _WORDS: Final = "api_?key|key|token|secret|passw(?:or)?d|credentials?"
 _SECRET_NAME: Final = re.compile(rf"(?:^|_)(?:{_WORDS})s?(?:_|$)", re.IGNORECASE)
+#: Variables that images, shells, container runtimes and Kubernetes set by custom, and no Secret.
+_ORDINARY: Final = re.compile(
+    r"""PATH|HOME|HOSTNAME|LANG|LANGUAGE|LC_[A-Z]+|TZ|TERM|USER|LOGNAME|SHELL|SHLVL|PWD|OLDPWD|_|container
+    |DEBIAN_FRONTEND|LD_LIBRARY_PATH|VIRTUAL_ENV|CONDA_PREFIX|UV_PROJECT_ENVIRONMENT|SSL_CERT_(FILE|DIR)|XDG_[A-Z_]+
+    |GPG_KEY|PYTHON_(VERSION|SHA256|PIP_VERSION|SETUPTOOLS_VERSION|GET_PIP_URL|GET_PIP_SHA256)
+    |PYTHON(PATH|HOME|UNBUFFERED|DONTWRITEBYTECODE|FAULTHANDLER|HASHSEED|IOENCODING|UTF8|OPTIMIZE|WARNINGS)
+    |KUBERNETES_(SERVICE|PORT)[A-Z0-9_]*|NVIDIA_(VISIBLE_DEVICES|DRIVER_CAPABILITIES|REQUIRE_CUDA)
+    |PIPECAT_SETUP_FILES|BOTSESSION_(LAUNCH|URL)""",
+    re.VERBOSE,
+)
+#: Words that a Secret may hold beside secrets, and that messages are full of.
+_COMMON: Final = frozenset({"localhost", "development", "production", "postgres", "disabled"})
+#: From this length on a word or a number of unknown origin is a secret. Shorter ones are found by chance.
+LIKELY_SECRET: Final = 8
 _CAMEL_CASE: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 #: Where in the bot's code it was: `(bot.py:42 in handler)`.
 _PLACE: Final = re.compile(r" \([^()]{1,200}:\d+ in [^()]{1,200}\)")
@@ -33,10 +47,20 @@ _FORMS: Final = (
 )
 
 
-def find_secrets(environ: Mapping[str, str], body: Any, named: Iterable[str]) -> tuple[str, ...]:
-    """Give the values that must not be told; `named` variables are secret whatever they are called."""
+def find_secrets(
+    environ: Mapping[str, str], body: Any, named: Iterable[str], in_the_open: Iterable[str] | None = None
+) -> tuple[str, ...]:
+    """Return the values that must not be told; `named` variables are secret whatever they are called.
+
+    Where `in_the_open` is given, all keys of a Secret are variables too: any that is not among these, and that neither
+    images nor Kubernetes set by custom, may be one of them.
+    """
     known = set(named)
-    variables = (value for name, value in environ.items() if name in known or _is_secret(name))
+    variables = {value for name, value in environ.items() if name in known or _is_secret(name)}
+    if in_the_open is not None:
+        ordinary = {*in_the_open, *known}
+        others = (value for name, value in environ.items() if name not in ordinary and not _ORDINARY.fullmatch(name))
+        variables |= {value for value in others if _may_be_secret(value)}
     told = {value for value in (*variables, *_in_body(body)) if len(value) >= SHORTEST_SECRET}
     # A message is one line, whatever lines a private key had.
     found = told | {" ".join(value.split()) for value in told}
@@ -104,6 +128,14 @@ def _redacted(value: Any, secrets: tuple[str, ...]) -> Any:
 
 def _is_secret(name: str) -> bool:
     return bool(_SECRET_NAME.search(_CAMEL_CASE.sub("_", name).replace("-", "_")))
+
+
+def _may_be_secret(value: str) -> bool:
+    """Return whether a value of unknown origin is told from a word or a number that stands in messages by chance."""
+    if value.lower() in _COMMON:
+        return False
+    is_word = value.isalpha() or value.isdigit()
+    return len(value) >= (LIKELY_SECRET if is_word else SHORTEST_SECRET)
 
 
 def _in_body(body: Any) -> Iterator[str]:

@@ -66,6 +66,16 @@ async def test_secret_that_an_exception_quotes_is_not_reported(tmp_path: Path) -
     assert report.message == "ValueError: bad [redacted] (bot.py:3 in bot)"
 
 
+async def test_whole_secret_that_an_exception_quotes_is_not_reported(tmp_path: Path) -> None:
+    path = write(
+        tmp_path, "import os\nasync def bot(_):\n    raise ValueError('{CRM} at {VOICE}'.format(**os.environ))\n"
+    )
+    session = Supervised(tmp_path, str(path), open_env=("VOICE",))
+    session.env = {"CRM": "acme-4711", "VOICE": "sonic-english"}
+    report = await report_of(session)
+    assert report.message == "ValueError: [redacted] at sonic-english (bot.py:3 in bot)"
+
+
 async def test_syntax_error_is_named_with_file_and_line(tmp_path: Path) -> None:
     path = write(tmp_path, "async def bot(runner_args):\n    return (\n")
     report = await report_of(Supervised(tmp_path, str(path)))

@@ -77,6 +77,7 @@ PAYLOADS: dict[str, Any] = {
         python="/app/.venv/bin/python",
         body={"customer": {"tags": ["a", None]}},
         secret_env=("OPENAI_API_KEY",),
+        open_env=("VOICE",),
         max_duration_seconds=1800.0,
         limits=LIMITS,
         termination_grace_seconds=90.0,

@@ -96,7 +96,15 @@ def test_the_supervisor_is_told_which_variables_are_secret() -> None:
     from_pod = {"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}
     env = [from_secret, from_pod, {"name": "VOICE", "value": "alloy"}]
 
-    assert launch(build(bot={**raw_spec()["bot"], "env": env})).secret_env == ("SIP",)
+    told = launch(build(bot={**raw_spec()["bot"], "env": env}))
+    assert (told.secret_env, told.open_env) == (("SIP",), None)
+
+
+def test_the_supervisor_is_told_what_is_in_the_open_where_a_whole_secret_is_not() -> None:
+    env = [{"name": "VOICE", "value": "alloy"}, {"name": "DSN", "value": "db://$(DB_USER)@db"}]
+    sources = [{"configMapRef": {"name": "plain"}}, {"secretRef": {"name": "keys"}, "prefix": "DB_"}]
+    told = launch(build(bot={**raw_spec()["bot"], "env": env, "envFrom": sources}))
+    assert (told.secret_env, told.open_env) == (("DSN",), ("VOICE",))
 
 
 def test_the_supervisor_is_told_how_to_end() -> None:

@@ -26,6 +26,28 @@ def test_what_comes_out_of_a_secret_is_secret_whatever_it_is_called() -> None:
     assert find_secrets({"SIP_TRUNK": "sip:123456"}, None, ["SIP_TRUNK"]) == ("sip:123456",)
 
 
+SECRET_REF = {"CRM_ACCOUNT": "acme-4711", "PASSPHRASE": "correcthorse", "PIPELINE_ID": "x1y2z3"}
+BY_CUSTOM = {
+    "PATH": "/usr/local/bin:/bin",
+    "PYTHON_VERSION": "3.12.11",
+    "KUBERNETES_PORT_443_TCP": "tcp://10.96.0.1:443",
+}
+
+
+def test_variables_of_a_whole_secret_are_secret_whatever_they_are_called() -> None:
+    environ = {**SECRET_REF, **BY_CUSTOM, "VOICE": "sonic-english"}
+    assert set(find_secrets(environ, None, (), ["VOICE"])) == set(SECRET_REF.values())
+
+
+def test_without_a_whole_secret_an_unknown_variable_is_none() -> None:
+    assert find_secrets({**SECRET_REF, **BY_CUSTOM}, None, ()) == ()
+
+
+@pytest.mark.parametrize("value", ["true", "8080", "info", "english", "1234567", "production", "Localhost", "a-1", ""])
+def test_a_common_word_of_a_whole_secret_does_not_eat_messages(value: str) -> None:
+    assert find_secrets({"SETTING": value}, None, (), []) == ()
+
+
 def test_secrets_deep_in_the_body_are_found_and_the_longest_comes_first() -> None:
     body = {"services": [{"tts": {"api_keys": ["abcdef", "abcdefgh"]}}, {"voice": "abcdefghij"}], "token": 5}
 

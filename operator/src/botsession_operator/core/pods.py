@@ -24,6 +24,7 @@ from botsession_operator.core import eviction
 from botsession_operator.core.expansion import literal, literal_env
 from botsession_operator.core.limits import session_limits
 from botsession_operator.core.observe import Session
+from botsession_operator.core.secret_env import open_names, secret_names
 from botsession_operator.core.shutdown import longest_ladder, told, told_overrides
 
 RUNTIME_VOLUME: Final = "botsession-runtime"
@@ -143,7 +144,8 @@ def _launch(session: Session, token_sha256: str, settings: PodSettings) -> Launc
         python=spec.bot.python,
         body=spec.bot.body,
         transport=_transport(spec),
-        secret_env=tuple(item["name"] for item in _environment(spec) if "secretKeyRef" in item.get("valueFrom", {})),
+        secret_env=secret_names(_environment(spec), spec.bot.env_from),
+        open_env=open_names(_environment(spec), spec.bot.env_from),
         max_duration_seconds=spec.max_session_duration.total_seconds(),
         limits=session_limits(spec),
         termination_grace_seconds=float(termination_grace_seconds(spec)),
