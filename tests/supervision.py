@@ -84,12 +84,15 @@ class Supervised:
         self._stack.push_async_callback(self._end_process)
         headers = {"Authorization": f"Bearer {TOKEN}"}
         self.http = await self._stack.enter_async_context(
-            aiohttp.ClientSession(f"http://127.0.0.1:{self.port}", headers=headers, timeout=aiohttp.ClientTimeout(PATIENCE))
+            aiohttp.ClientSession(self._url(), headers=headers, timeout=aiohttp.ClientTimeout(PATIENCE))
         )
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         await self._stack.aclose()
+
+    def _url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
 
     async def snapshot(self) -> SessionSnapshot:
         """Ask the control endpoint."""

@@ -29,6 +29,9 @@ from botsession_contract.shutdown import Overrides, Shutdown
 #: The kubelet's probes carry no token, and learn nothing but yes or no.
 OPEN_PATHS: Final = frozenset({LIVEZ_PATH, READYZ_PATH})
 
+#: A deadline outside of these years is a mistake, and the ends of the calendar are not to be calculated with.
+FIRST_YEAR: Final = 1970
+LAST_YEAR: Final = 2199
 #: How long a body that nobody wants is read, so that its sender gets the answer, in seconds.
 LINGERING_SECONDS: Final = 1.0
 
@@ -144,6 +147,8 @@ async def patch_session(request: web.Request) -> web.Response:
     patch = await _body(request, SessionPatch)
     if patch == SessionPatch():
         raise PayloadError("write at least one of deadline, limits, shutdown and overrides")
+    if patch.deadline and not FIRST_YEAR <= patch.deadline.year <= LAST_YEAR:
+        raise PayloadError(f"deadline must be between the years {FIRST_YEAR} and {LAST_YEAR}")
     if patch.limits:
         check_limits(patch.limits)
     if patch.shutdown:
@@ -205,7 +210,10 @@ async def _body(request: web.Request, cls: type[T]) -> T:
         raise web.HTTPUnsupportedMediaType(text="the body must be application/json")
     data = parse_json(await request.read(), LARGEST_BODY_BYTES)
     _refuse_nulls(data)
-    return decode(cls, data, unknown=Unknown.REFUSE)
+    try:
+        return decode(cls, data, unknown=Unknown.REFUSE)
+    except OverflowError as exc:
+        raise PayloadError("a time in the body is not between the years 1970 and 2199") from exc
 
 
 def _refuse_nulls(data: object, name: str = "the body") -> None:

@@ -45,7 +45,7 @@ async def test_end_can_be_repeated_and_raised_but_not_lowered(tmp_path: Path) ->
         await session.running()
         answers = [await session.end(), await session.end(cause="Deleted"), await session.end(Mode.IMMEDIATE)]
         answers.append(await session.end(Mode.GRACEFUL))
-        async with session.http.patch("/v1/session", json={"deadline": "2999-01-01T00:00:00Z"}) as response:
+        async with session.http.patch("/v1/session", json={"deadline": "2099-01-01T00:00:00Z"}) as response:
             answers.append(response.status)
         await session.hurry(mode=Mode.IMMEDIATE)
         report = await session.report()
