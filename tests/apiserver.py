@@ -107,7 +107,7 @@ def serving(server: ApiServer) -> Iterator[ApiServer]:
             query = {name: values[0] for name, values in parse_qs(parts.query).items()}
             raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             body = json.loads(raw) if raw else None
-            server.requests.append((self.command, parts.path, query, body, dict(self.headers)))
+            server.requests.append((self.command, unquote(parts.path), query, body, dict(self.headers)))
             code, said = server.answer(self.command, unquote(parts.path), query, body)
             payload = (said if isinstance(said, str) else json.dumps(said)).encode()
             self.send_response(code)

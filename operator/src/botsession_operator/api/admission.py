@@ -37,7 +37,8 @@ def admit(manifest: Any) -> Json:
     admitted: Json = _defaulted(schema, given)
     admitted.pop("status", None)  # the API server ignores it too: status has its own path
     _refuse(_schema_problems(admitted))
-    admitted["metadata"].setdefault("name", f"{admitted['metadata'].get('generateName')}{secrets.token_hex(3)[:5]}")
+    if not admitted["metadata"].get("name"):
+        admitted["metadata"]["name"] = f"{admitted['metadata']['generateName']}{secrets.token_hex(3)[:5]}"
     _refuse([*_name_problems(admitted["metadata"]["name"]), *_rule_problems(schema, admitted, "")])
     return admitted
 
@@ -67,10 +68,14 @@ def _head_problems(manifest: Any) -> Iterator[str]:
     metadata = manifest.get("metadata")
     if not isinstance(metadata, dict) or not (metadata.get("name") or metadata.get("generateName")):
         yield "metadata.name: Required value: name or generateName is required"
+        return
+    for field in ("name", "generateName", "namespace"):
+        if not isinstance(metadata.get(field), str | None):
+            yield f"metadata.{field}: must be a text"
 
 
-def _name_problems(name: Any) -> Iterator[str]:
-    if not isinstance(name, str) or not _SUBDOMAIN.fullmatch(name):
+def _name_problems(name: str) -> Iterator[str]:
+    if not _SUBDOMAIN.fullmatch(name):
         yield (
             "metadata.name: a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or "
             "'.', and must start and end with an alphanumeric character"
