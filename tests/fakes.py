@@ -175,7 +175,7 @@ class FakeCluster:
         self.budget_calls.append("delete")
         delete_owned(self.budgets, manifest)
 
-    async def tell(self, session: Session, news: News) -> None:
+    async def tell(self, session: SessionMetadata, news: News) -> None:
         self.told.append(news)
 
     def touch(self) -> None:

@@ -1,5 +1,6 @@
 """kopf's part: it watches, and marks keys dirty. Nothing is decided here."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,6 +10,7 @@ import kopf
 from botsession_contract.names import GROUP, PLURAL, SESSION_LABEL, VERSION
 from botsession_operator.core.key import Key, parse_key
 from botsession_operator.door import KnownSessions
+from botsession_operator.effects.watching import tolerant
 from botsession_operator.fair_queue import Priority
 
 
@@ -32,10 +34,9 @@ def make_registry(server: str) -> kopf.OperatorRegistry:
     registry = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=registry)
-    def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
-        # Inside a cluster the service account; kopf asks again when its token has been rotated.
-        found = kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
-        return replace(found, server=server) if found else None
+    async def login(**kwargs: Any) -> kopf.AiohttpSession | None:
+        found = await asyncio.to_thread(_connection, **kwargs)
+        return tolerant(replace(found, server=server)) if found else None
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
     async def session_changed(
@@ -53,6 +54,11 @@ def make_registry(server: str) -> kopf.OperatorRegistry:
             memo.freed(namespace)
 
     return registry
+
+
+def _connection(**kwargs: Any) -> kopf.ConnectionInfo | None:
+    """Read it from files: inside a cluster the service account's. kopf asks again when its token has been rotated."""
+    return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
 
 
 def session_priority(body: Mapping[str, Any]) -> Priority:
@@ -97,4 +103,6 @@ def make_settings() -> kopf.OperatorSettings:
     settings.watching.client_timeout = 330
     settings.watching.connect_timeout = 10
     settings.networking.request_timeout = 30
+    # Of the largest objects that the API server takes, so many in one answer are some 75 MB.
+    settings.watching.chunk_size = 25
     return settings

@@ -87,7 +87,7 @@ class Cluster(Protocol):
         """Delete the Service or the route that a manifest describes; a missing or another owner's one stays."""
         ...
 
-    async def tell(self, session: Session, news: News) -> None:
+    async def tell(self, session: SessionMetadata, news: News) -> None:
         """Record an Event on the session. Best effort: an Event that is lost is not tried again."""
         ...
 

@@ -10,9 +10,9 @@ import structlog
 from botsession_contract.credentials import session_token, token_digest
 from botsession_contract.jsonform import encode
 from botsession_contract.lifecycle import Phase
-from botsession_operator.api.spec import SpecError
+from botsession_operator.api.spec import Json, SpecError
 from botsession_operator.api.status import Status
-from botsession_operator.core import earlier_answers, eviction, exposure, leftovers, ownership, pace, parse
+from botsession_operator.core import earlier_answers, eviction, exposure, leftovers, ownership, pace, parse, unreadable
 from botsession_operator.core.budgets import build_budget
 from botsession_operator.core.clock import Clock
 from botsession_operator.core.counts import counts
@@ -20,12 +20,31 @@ from botsession_operator.core.eviction import BudgetChange
 from botsession_operator.core.exposure import Exposure, ExposureChange
 from botsession_operator.core.key import SessionIdentity
 from botsession_operator.core.news import news, undelivered
-from botsession_operator.core.observe import Freshness, Key, Observed, Pod, PodState, Reading, Session, Silence, Trouble
+from botsession_operator.core.observe import (
+    Freshness,
+    Key,
+    Observed,
+    Pod,
+    PodState,
+    Reading,
+    Session,
+    SessionMetadata,
+    Silence,
+    Trouble,
+)
 from botsession_operator.core.plan import Limits, Plan, make_plan
 from botsession_operator.core.pods import PodSettings, build_pod, pod_name
 from botsession_operator.core.status import Applied, derive_status
 from botsession_operator.deliveries import Deliveries
-from botsession_operator.errors import BudgetRefused, Conflict, ExposureRefused, NotOurs, PodRefused, Refused
+from botsession_operator.errors import (
+    BudgetRefused,
+    Conflict,
+    ExposureRefused,
+    NotOurs,
+    PodRefused,
+    Refused,
+    RequestRefused,
+)
 from botsession_operator.metrics import Metrics
 from botsession_operator.ports import Cluster, Supervisors
 from botsession_operator.refusals import Creation, Refusals
@@ -253,13 +272,14 @@ async def _let_orphans_go(key: Key, session: Session | None, deps: Deps) -> None
 
 
 async def _let_unreadable_go(key: Key, why: SpecError, deps: Deps) -> datetime | None:
-    """Let a session go that another version has written; raise `why` where it is still wanted, and left alone."""
+    """Let a session go that cannot be read; raise `why` where it is still wanted, and only told what is wrong."""
     deps.control.forget(key)
     raw = await deps.cluster.session(key)
     known = parse.parse_metadata(raw) if raw else None
     if known is None:
         return None
     if not (known.is_deleting or deps.is_uninstalling):
+        await _tell_unreadable(known, raw or {}, why, deps)
         raise why
     pods = await _pods_of(key, deps)
     for pod, owner in pods:
@@ -270,6 +290,22 @@ async def _let_unreadable_go(key: Key, why: SpecError, deps: Deps) -> datetime |
         await deps.cluster.set_session_finalizers(known, known.released)
         log.warning("session let go unread", session=str(key), why=str(why))
     return None
+
+
+async def _tell_unreadable(known: SessionMetadata, raw: Json, why: SpecError, deps: Deps) -> None:
+    generation = raw["metadata"].get("generation", 1)
+    status = unreadable.refused_status(raw.get("status"), generation, str(why), deps.clock.now())
+    if status and await _may_write(known, status, deps):
+        await deps.cluster.tell(known, unreadable.refusal(str(why)))
+
+
+async def _may_write(known: SessionMetadata, status: Json, deps: Deps) -> bool:
+    """Write a status that is not all our own: the API server may refuse what else is in it."""
+    try:
+        return await deps.cluster.write_status(known.key, known.resource_version, status)
+    except RequestRefused as exc:
+        log.warning("condition refused", session=str(known.key), error=str(exc))
+        return False
 
 
 async def _pod(session: Session, deps: Deps) -> Pod | None:

@@ -51,6 +51,23 @@ def test_list_shows_sessions_of_the_contexts_namespace(server: ApiServer, botses
     assert server.requests[0][1].endswith("/namespaces/bots/botsessions")
 
 
+@pytest.mark.parametrize("command", [("list",), ("describe", "support-42"), ("why", "support-42")])
+def test_a_body_nested_without_end_stops_no_command(
+    server: ApiServer, botsession: Botsession, command: tuple[str, ...]
+) -> None:
+    deep = json.dumps(stored(OVER)).replace('"spec": {', '"spec": {"x": ' + "[" * 9000 + "]" * 9000 + ", ", 1)
+    kind = '"apiVersion": "botsession.dev/v1alpha1", "kind": "BotSessionList"'
+    listed = f'{{{kind}, "metadata": {{"resourceVersion": "9"}}, "items": [{deep}]}}'
+    path = "/apis/botsession.dev/v1alpha1/namespaces/bots/botsessions"
+    server.answers |= {path: listed, f"{path}/support-42": deep}
+    server.answers["/api/v1/namespaces/bots/events"] = {"items": []}
+
+    shown = botsession(*command)
+
+    assert shown.exit_code == 0, shown.output
+    assert "support-42" in shown.stdout
+
+
 def test_list_of_all_namespaces_says_which(server: ApiServer, botsession: Botsession) -> None:
     server.add(stored(OVER))
     lines = botsession("list", "-A").stdout.splitlines()

@@ -19,12 +19,12 @@ from botsession_operator.handlers import Memo, has_ended, make_registry, make_se
 SERVER = "https://10.96.0.1:443"
 
 
-def login(registry: kopf.OperatorRegistry) -> kopf.ConnectionInfo | None:
+async def login(registry: kopf.OperatorRegistry) -> kopf.AiohttpSession:
     """Log in as kopf does."""
     (handler,) = registry._activities.get_all_handlers()
-    log_in: Callable[..., object] = handler.fn
-    found = log_in(logger=logging.getLogger(), settings=make_settings())
-    assert found is None or isinstance(found, kopf.ConnectionInfo)
+    log_in = cast("Callable[..., Awaitable[object]]", handler.fn)
+    found = await log_in(logger=logging.getLogger(), settings=make_settings())
+    assert isinstance(found, kopf.AiohttpSession)
     return found
 
 
@@ -36,7 +36,9 @@ def test_the_api_server_is_asked_for_pods_of_sessions_only() -> None:
     assert [list(asked.collect(each)) for each in (pods, sessions)] == [[SESSION_LABEL], []]
 
 
-def test_watches_go_to_the_server_that_passes_talk_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a kubeconfig that names another server."""
     config = {
         "current-context": "here",
         "contexts": [{"name": "here", "context": {"cluster": "here", "user": "me"}}],
@@ -46,10 +48,13 @@ def test_watches_go_to_the_server_that_passes_talk_to(tmp_path: Path, monkeypatc
     (tmp_path / "config").write_text(yaml.safe_dump(config))
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
 
-    found = login(make_registry(SERVER))
 
-    assert found
-    assert (found.server, found.token) == (SERVER, "secret")
+@pytest.mark.usefixtures("_elsewhere")
+async def test_watches_go_to_the_server_that_passes_talk_to() -> None:
+    found = await login(make_registry(SERVER))
+
+    async with found.aiohttp_session as session:
+        assert (found.server, session.headers["Authorization"]) == (SERVER, "Bearer secret")
 
 
 @pytest.mark.parametrize(

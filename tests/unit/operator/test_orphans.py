@@ -58,6 +58,29 @@ async def test_a_session_of_another_version_is_left_alone(world: World) -> None:
     assert "deletionTimestamp" not in world.stored_pod["metadata"]
 
 
+async def test_a_session_of_another_version_says_what_is_wrong(world: World) -> None:
+    await talk(world)
+    become_unreadable(world)
+
+    with pytest.raises(SpecError):
+        await world.settle()
+
+    (controlled,) = (each for each in world.status.conditions if each.type == "Controlled")
+    assert (controlled.status, controlled.reason) == ("False", "SpecRefused")
+    assert "Sometimes" in controlled.message
+    assert [news.reason for news in world.cluster.told][-1] == "SpecRefused"
+
+
+async def test_a_session_of_another_version_says_so_once(world: World) -> None:
+    world.apply(podRetention="Sometimes")
+
+    for _ in range(3):
+        with pytest.raises(SpecError):
+            await reconcile(KEY, world.deps())
+
+    assert [news.reason for news in world.cluster.told] == ["SpecRefused"]
+
+
 async def test_a_session_of_another_version_ends_gracefully_when_it_is_deleted(world: World) -> None:
     await talk(world)
     become_unreadable(world)

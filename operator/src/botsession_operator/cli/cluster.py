@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import httpx2
 
 from botsession_contract.names import API_VERSION, BOT_CONTAINER
+from botsession_operator.api import bounded_json
 from botsession_operator.cli.exits import Exit, Problem
 from botsession_operator.core.key import is_namespace, is_session_name
 from botsession_operator.effects.paths import ApiPath, InvalidPathError
@@ -28,6 +29,8 @@ REVIEWS: Final = Resource("authorization.k8s.io", "v1", "SelfSubjectAccessReview
 PATIENCE: Final = 10.0
 #: The same for streams, but that they may have nothing to say: to connect, read, write, and wait for a connection.
 ENDLESS: Final = (PATIENCE, None, PATIENCE, PATIENCE)
+#: What is shown of a session that was stored before its size was bounded.
+UNREAD: Final = {"bot": {"image": "(the session is too large to be read)"}}
 MERGE_PATCH: Final = {"Content-Type": "application/merge-patch+json"}
 
 
@@ -90,7 +93,7 @@ class Cluster:
         field = f"metadata.name={name}" if name else None
         about = {"watch": "true", "resourceVersion": since, "labelSelector": options.get("selector")}
         for line in self.lines(_listed(SESSIONS, place, **about, fieldSelector=field)):
-            event = json.loads(line)
+            event = bounded_json.read(line.encode(), instead=UNREAD)
             if event["type"] == "ERROR":
                 raise Expired
             yield event["type"], event["object"]
@@ -132,7 +135,7 @@ class Cluster:
             answer = self._http.request(method, path.text, **body)
         if answer.is_error:
             raise refusal(answer.status_code, _said(answer))
-        found: Json = answer.json()
+        found: Json = bounded_json.read(answer.content, instead=UNREAD)
         return found
 
     def _session(self, name: str) -> ApiPath:

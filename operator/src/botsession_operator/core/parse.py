@@ -1,12 +1,13 @@
 """Read raw API objects into what the core decides on."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from botsession_contract import report
 from botsession_contract.control import CONTROL_PORT
 from botsession_contract.jsonform import PayloadError, decode, parse_time
 from botsession_contract.names import BOT_CONTAINER
+from botsession_operator.api.bounded_json import LARGEST_PART_BYTES, LEVELS
 from botsession_operator.api.spec import Json, SpecError, parse_spec
 from botsession_operator.api.status import Status
 from botsession_operator.core.observe import Key, Pod, PodState, Session, SessionMetadata, Termination, Trouble
@@ -15,6 +16,11 @@ from botsession_operator.core.pods import ENDED_SECONDS
 
 #: What the local backend puts on its pods, which share one address, so that their endpoints can be told apart.
 CONTROL_PORT_ANNOTATION = "botsession.dev/control-port"
+#: What is said of a session whose spec or status `api/bounded_json.py` did not read.
+TOO_LARGE_TO_READ: Final = (
+    f"the session is nested deeper than {LEVELS} levels or larger than {LARGEST_PART_BYTES // 1024} KiB; "
+    "delete it and create it with a smaller spec.bot.body and spec.podTemplate"
+)
 #: Phases of a pod in which nothing runs any more.
 _OVER = ("Succeeded", "Failed")
 #: The kubelet's words for a container on its way.
@@ -29,6 +35,8 @@ def parse_metadata(raw: Json) -> SessionMetadata:
 def parse_session(raw: Json) -> Session:
     """Read a BotSession; raise SpecError where it is not what the CRD promises, but of another version."""
     metadata = raw["metadata"]
+    if raw["spec"] is None or raw.get("status", {}) is None:
+        raise SpecError(TOO_LARGE_TO_READ)
     return Session(
         **_metadata(raw),
         generation=metadata.get("generation", 1),

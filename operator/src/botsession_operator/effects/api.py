@@ -4,7 +4,7 @@ The client's typed models would be built from every answer and taken apart again
 the same that the local backend gives.
 """
 
-import json
+import asyncio
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 from kubernetes.aio import client, config
 
+from botsession_operator.api import bounded_json
 from botsession_operator.api.spec import Json
 from botsession_operator.effects.paths import ApiPath
 from botsession_operator.errors import ClusterUnavailable
@@ -62,15 +63,25 @@ async def request(
         raw = await response.read()
     except (TimeoutError, aiohttp.ClientError, OSError, client.ApiException) as exc:
         raise ClusterUnavailable(f"{method} {path}: {exc!r}") from exc
-    answer = Answer(response.status, _parsed(raw))
+    answer = Answer(response.status, await _parsed(raw))
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status in _LATER:
         raise ClusterUnavailable(f"{method} {path}: {answer.status} {answer.message}")
     return answer
 
 
-def _parsed(raw: bytes) -> Json:
+async def read_json(raw: bytes) -> Any:
+    """Return the value of an answer, whatever is stored; raise ValueError where it is no JSON.
+
+    A large one is read beside the loop, so that it delays nothing else.
+    """
+    if len(raw) > bounded_json.LARGEST_PART_BYTES:
+        return await asyncio.to_thread(bounded_json.read, raw)
+    return bounded_json.read(raw)
+
+
+async def _parsed(raw: bytes) -> Json:
     try:
-        parsed = json.loads(raw)
+        parsed = await read_json(raw)
     except ValueError:
         return {"message": raw.decode("utf-8", errors="replace")}
     return parsed if isinstance(parsed, dict) else {}

@@ -140,7 +140,7 @@ class KubernetesCluster:
         """Delete the Service or the route that a manifest describes; a missing or another owner's one stays."""
         await self._delete_own(manifest)
 
-    async def tell(self, session: Session, news: News) -> None:
+    async def tell(self, session: SessionMetadata, news: News) -> None:
         """Record an Event on the session. Best effort: an Event that is lost is not tried again."""
         path = EVENTS.collection(session.key.namespace)
         try:
@@ -205,7 +205,7 @@ class KubernetesCluster:
         else:
             log.warning("object of another owner left alone", kind=target.resource.kind, object=str(target))
 
-    def _event(self, session: Session, news: News) -> Json:
+    def _event(self, session: SessionMetadata, news: News) -> Json:
         regarding = {
             "apiVersion": API_VERSION,
             "kind": KIND,

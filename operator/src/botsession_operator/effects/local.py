@@ -151,7 +151,7 @@ class LocalCluster:
         if await self.has_object(manifest):
             del self.objects[_place(manifest)]
 
-    async def tell(self, session: Session, news: News) -> None:
+    async def tell(self, session: SessionMetadata, news: News) -> None:
         """Hand the news to whoever runs this."""
         log.debug("event", session=str(session.key), reason=news.reason)
         self.told(news)

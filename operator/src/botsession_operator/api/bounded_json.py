@@ -1,0 +1,128 @@
+"""Read JSON from the API server, whatever is stored there.
+
+The API server takes objects that are nested 10,000 levels deep and 1.5 MB large. Python's reader fails on the first,
+and makes hundreds of megabytes of a list of the second. One such object must cost one object: the parts of it that
+nothing here could work with are cut out before they are read, and the rest is read as usual.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from botsession_operator.api.spec import Json
+
+#: Levels of objects and lists that are read. A pod has 16, a session whose body has the most levels 40, in a list.
+LEVELS: Final = 64
+#: The largest spec or status that is read, in bytes. Sixteen passes may hold one at once, as 20 times its size.
+LARGEST_PART_BYTES: Final = 256 * 1024
+
+_STRING: Final = rb'"(?:[^"\\]++|\\.)*+"'
+_STRINGS: Final = re.compile(_STRING, re.DOTALL)
+_TOKENS: Final = re.compile(_STRING + rb"|[\[\]{}]", re.DOTALL)
+_NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
+_ONE_KIND: Final = bytes.maketrans(b"{}", b"[]")
+_OPENERS: Final = frozenset(b"[{")
+_QUOTE: Final = ord('"')
+#: What may be cut out for its size, and in how many objects and lists it is: an item of a list has it in three.
+_PARTS: Final = frozenset({b'"spec"', b'"status"'})
+_DEEPEST_PART: Final = 3
+_LONGEST_NAME: Final = max(map(len, _PARTS)) + 1
+#: What stands for a part that was cut out. It is no JSON, so that nothing that was stored can look like it.
+_CUT_TEXT: Final = b"NaN"
+_CUT: Final = object()
+
+
+def read(raw: bytes, *, instead: Any = None) -> Any:
+    """Return the value of an answer; raise ValueError where it is no JSON.
+
+    An object, alone, in a list or in a watch event, has `instead` in place of a spec or a status that was not read.
+    """
+    return _read_cut(raw, instead) if must_be_cut(raw) else json.loads(raw)
+
+
+def must_be_cut(raw: bytes) -> bool:
+    """Return whether an answer is nested too deep, or large enough to have a part that is too large."""
+    return len(raw) > LARGEST_PART_BYTES or is_nested_deeper(raw, LEVELS)
+
+
+def is_nested_deeper(raw: bytes, levels: int) -> bool:
+    """Return whether JSON has more levels of objects and lists. Nothing is built, and nothing recurses."""
+    brackets = _STRINGS.sub(b"", raw).translate(_ONE_KIND, _NO_BRACKETS)
+    for _ in range(levels):
+        if not brackets:
+            return False
+        brackets = brackets.replace(b"[]", b"")  # the innermost level
+    return bool(brackets)
+
+
+def _read_cut(raw: bytes, instead: Any) -> Any:
+    document = json.loads(_without(raw, _spans_to_cut(raw)), parse_constant=lambda _: _CUT)
+    for each in _objects(document):
+        _replace_cuts(each, instead)
+    return document
+
+
+def _spans_to_cut(raw: bytes) -> list[tuple[int, int]]:
+    """Return where the text is nested too deep, and where each spec and status is that is too large."""
+    spans: list[tuple[int, int]] = []
+    for start, end, depth, name in _closed(raw):
+        if depth == LEVELS or (end - start > LARGEST_PART_BYTES and depth <= _DEEPEST_PART and name in _PARTS):
+            while spans and spans[-1][0] > start:  # inside this one
+                spans.pop()
+            spans.append((start, end))
+    return spans
+
+
+def _closed(raw: bytes) -> Iterator[tuple[int, int, int, bytes]]:
+    """Walk over all objects and lists as they end: where they are, in how many others, and the name before them.
+
+    Raise ValueError where some never end.
+    """
+    opened: list[tuple[int, bytes]] = []
+    name_at = name_end = 0
+    for token in _TOKENS.finditer(raw):
+        start, end = token.span()
+        if raw[start] == _QUOTE:
+            name_at, name_end = start, end
+        elif raw[start] in _OPENERS:
+            opened.append((start, raw[name_at : min(name_end, name_at + _LONGEST_NAME)]))
+        elif opened:
+            began, name = opened.pop()
+            yield began, end, len(opened), name
+    if opened:  # the reader would only find out at the end, which is too deep
+        raise ValueError("the JSON ends too early")
+
+
+def _without(raw: bytes, spans: list[tuple[int, int]]) -> bytes:
+    pieces, kept_to = [], 0
+    for start, end in spans:
+        pieces.append(raw[kept_to:start])
+        kept_to = end
+    return _CUT_TEXT.join([*pieces, raw[kept_to:]])
+
+
+def _objects(document: Any) -> Iterator[Json]:
+    """Find the API objects in an answer: itself, the items of a list, what a watch event is about."""
+    if not isinstance(document, dict):
+        return
+    items = document.get("items")
+    inner = document.get("object")
+    candidates = [*(items if isinstance(items, list) else ()), inner, document]
+    yield from (each for each in candidates if isinstance(each, dict) and isinstance(each.get("metadata"), dict))
+
+
+def _replace_cuts(each: Json, instead: Any) -> None:
+    """Replace the parts of an object in which something was cut. Drop what only the API server works with."""
+    each["metadata"].pop("managedFields", None)
+    for name in each.keys() - {"metadata", "items", "object"}:
+        if _has_a_cut(each[name]):
+            each[name] = instead
+    for name in [name for name, value in each["metadata"].items() if _has_a_cut(value)]:
+        del each["metadata"][name]
+
+
+def _has_a_cut(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_has_a_cut, value.values()))
+    return any(map(_has_a_cut, value)) if isinstance(value, list) else value is _CUT

@@ -1,0 +1,74 @@
+"""The HTTP session that kopf lists and watches by: it reads any answer, whatever is stored.
+
+kopf reads JSON by itself, and stops for good at an object that is nested too deep. It takes an aiohttp session, and an
+aiohttp session takes a class for its responses: that one hands kopf only what can be read.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any, cast
+
+import aiohttp
+import kopf
+
+from botsession_operator.api import bounded_json
+from botsession_operator.effects.api import read_json
+
+
+def tolerant(found: kopf.ConnectionInfo) -> kopf.AiohttpSession:
+    """Return the same connection, which reads any answer. It must be made where its loop runs."""
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, ssl=found.as_ssl_context()),
+        headers=found.as_http_headers(),
+        proxy=found.proxy_url,
+        trust_env=found.trust_env,
+        response_class=TolerantResponse,
+    )
+    return kopf.AiohttpSession(
+        aiohttp_session=session,
+        server=found.server,
+        default_namespace=found.default_namespace,
+        priority=found.priority,
+        expiration=found.expiration,
+    )
+
+
+class TolerantResponse(aiohttp.ClientResponse):
+    """An answer of the API server."""
+
+    async def start(self, connection: Any) -> aiohttp.ClientResponse:
+        """Begin to receive it."""
+        await super().start(connection)
+        self.content = cast("aiohttp.StreamReader", _TolerantStream(self.content))
+        return self
+
+    async def json(self, **_: Any) -> Any:
+        """Read it whole, as kopf does with a list."""
+        return await read_json(await self.read())
+
+
+class _TolerantStream:
+    """The lines of a watch. Everything else is the stream's own."""
+
+    def __init__(self, stream: aiohttp.StreamReader) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
+        """Iterate over whole lines, each of which can be read."""
+        unread = bytearray()
+        async for chunk in self._stream.iter_chunked(size):
+            *lines, rest = chunk.split(b"\n")
+            for line in lines:
+                yield await _readable(bytes(unread + line))
+                unread.clear()
+            unread += rest
+        if unread:
+            yield await _readable(bytes(unread))
+
+
+async def _readable(line: bytes) -> bytes:
+    cut = json.dumps(await read_json(line)).encode() if bounded_json.must_be_cut(line) else line
+    return cut + b"\n"

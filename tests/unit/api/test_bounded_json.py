@@ -1,0 +1,97 @@
+"""Any answer of the API server is read, and what is too much for us is cut out of it."""
+
+import json
+from typing import Any, Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from botsession_operator.api import bounded_json
+from botsession_operator.api.bounded_json import LARGEST_PART_BYTES, LEVELS
+
+SCALARS: Final = st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats(allow_nan=False) | st.text()
+VALUES: Final = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20)
+#: What the API server takes at most: the limit of its own reader.
+DEEPEST: Final = 9_990
+TROUBLE: Final = {
+    "nested 3,000 levels": "[" * 3000 + "]" * 3000,
+    "nested as deep as the API server takes": '{"a":' * DEEPEST + "1" + "}" * DEEPEST,
+    "as large as the API server takes": json.dumps([{} for _ in range(400_000)]),
+    "one text as large as the API server takes": json.dumps('\\"[{' * 250_000),
+}
+
+
+def stored(name: str, body: str) -> str:
+    """Write a session as the API server does: managedFields repeat the body."""
+    fields = f'[{{"manager": "kubectl", "fieldsV1": {{"f:spec": {{"f:body": {body}}}}}}}]'
+    metadata = f'{{"finalizers": ["f"], "managedFields": {fields}, "name": "{name}", "uid": "u"}}'
+    return f'{{"kind": "BotSession", "metadata": {metadata}, "spec": {{"bot": {{"body": {body}}}}}}}'
+
+
+def read(text: str) -> Any:
+    return bounded_json.read(text.encode())
+
+
+@given(VALUES)
+def test_what_is_stored_is_read_as_it_is(value: Any) -> None:
+    assert read(json.dumps(value)) == value
+    assert read(json.dumps(value, ensure_ascii=False)) == value
+
+
+@given(VALUES, st.integers(1, 6))
+def test_levels_are_counted_as_they_are_nested(value: Any, levels: int) -> None:
+    assert bounded_json.is_nested_deeper(json.dumps(value).encode(), levels) == (levels_of(value) > levels)
+
+
+def levels_of(value: Any) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 0 if inner is None else 1 + max(map(levels_of, inner), default=0)
+
+
+@pytest.mark.parametrize("body", TROUBLE.values(), ids=TROUBLE.keys())
+def test_of_an_object_that_is_too_much_the_metadata_is_read(body: str) -> None:
+    found = read(stored("call-1", body))
+
+    assert found["metadata"] == {"finalizers": ["f"], "name": "call-1", "uid": "u"}
+    assert found["spec"] is None
+
+
+@pytest.mark.parametrize("body", TROUBLE.values(), ids=TROUBLE.keys())
+def test_one_object_that_is_too_much_costs_the_others_of_its_list_nothing(body: str) -> None:
+    listed = f'{{"kind": "BotSessionList", "items": [{stored("a", "[1]")}, {stored("b", body)}, {stored("c", "{}")}]}}'
+
+    found = read(listed)["items"]
+
+    assert [each["metadata"]["name"] for each in found] == ["a", "b", "c"]
+    assert [each["spec"] for each in found] == [{"bot": {"body": [1]}}, None, {"bot": {"body": {}}}]
+
+
+@pytest.mark.parametrize("body", TROUBLE.values(), ids=TROUBLE.keys())
+def test_an_event_of_an_object_that_is_too_much_says_what_happened(body: str) -> None:
+    found = read(f'{{"type": "DELETED", "object": {stored("call-1", body)}}}')
+
+    assert (found["type"], found["object"]["metadata"]["name"]) == ("DELETED", "call-1")
+    assert found["object"]["spec"] is None
+
+
+def test_the_deepest_body_that_is_read_is_read_whole() -> None:
+    levels = LEVELS - len(["the list", "its items", "the session", "its spec", "its bot"])
+    body = "[" * levels + "]" * levels
+
+    (found,) = read(f'{{"items": [{stored("a", body)}]}}')["items"]
+
+    assert found["spec"] == {"bot": {"body": json.loads(body)}}
+
+
+def test_a_large_list_of_small_objects_is_read_whole() -> None:
+    item = stored("a", '"' + "x" * 1000 + '"')
+    listed = read(f'{{"items": [{", ".join([item] * (LARGEST_PART_BYTES // 1000))}]}}')
+
+    assert all(each["spec"] for each in listed["items"])
+
+
+@pytest.mark.parametrize("text", ["", "{", "[" * 3000, "]" * 3000, '{"a":' * 3000, '"', "nonsense", "}{"])
+def test_what_is_no_json_is_refused(text: str) -> None:
+    with pytest.raises(ValueError):
+        read(text)
