@@ -92,9 +92,9 @@ class Refusals:
         self._wake_up(namespace, WOKEN_AT_ONCE)
 
     def retry_at(self, key: Key) -> datetime | None:
-        """Return when the next object of a session is to be tried again."""
-        refused = self._refused.get(key.namespace, {}).get(key, {})
-        return min((each.retry_at for each in refused.values()), default=None)
+        """Return when the next object of a session is to be tried again; one that is due is tried by this very pass."""
+        now, refused = self._clock.now(), self._refused.get(key.namespace, {}).get(key, {})
+        return min((each.retry_at for each in refused.values() if each.retry_at > now), default=None)
 
     def forget(self, key: Key) -> None:
         """Forget a session that is over, or gone."""

@@ -118,6 +118,14 @@ def test_what_was_never_refused_wakes_nobody(refusing: Refusing) -> None:
     assert refusing.woken == []
 
 
+def test_a_refusal_whose_time_has_come_asks_for_no_look(refusing: Refusing) -> None:
+    refusing.refusals.note(named("a"), Creation.BUDGET, WHY)
+    refusing.clock.pass_(60)
+    refusing.refusals.note(named("a"), POD, WHY)
+
+    assert refusing.refusals.retry_at(named("a").key) == refusing.clock.now() + Limits().create_retry
+
+
 def test_memory_goes_with_the_session(refusing: Refusing) -> None:
     for number in range(100):
         refusing.refusals.note(named(f"s{number}"), POD, WHY)
