@@ -35,6 +35,9 @@ FROM ${PYTHON_BASE} AS runtime-files
 RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends busybox-static >/dev/null && rm -rf /var/lib/apt/lists/*
 RUN install -D /bin/busybox /image/bin/cp && \
     install -Dt /image/usr/share/doc/busybox-static -m 644 /usr/share/doc/busybox-static/copyright
+# Debian keeps only the newest version of a package, so a pinned one would soon be gone. What was taken is written down, for hack/sbom.
+RUN dpkg-query --show --showformat='${Package} ${Version}\n${Built-Using}\n' busybox-static | sed 's/ (= \(.*\))/ \1/' \
+    >/image/usr/share/doc/busybox-static/versions
 COPY runtime/src/botsession_runtime /image/botsession/botsession_runtime
 COPY runtime/src/botsession_contract /image/botsession/botsession_contract
 COPY LICENSE /image/botsession/LICENSE

@@ -3,7 +3,7 @@ PYTHON ?= python3
 export PYTHON
 python := .venv/bin/python
 
-.PHONY: help demo demo-kind test lint unit e2e bench images cluster cluster-down generate support picture docs lock digests clean venv
+.PHONY: help demo demo-kind test lint unit e2e bench images cluster cluster-down generate support picture docs lock sbom digests clean venv
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ docs: ## build the documentation site into build/site; ARGS=--serve serves it
 
 lock: ## pin the requirements again; ARGS=--upgrade takes newer versions
 	@hack/lock $(ARGS)
+
+sbom: venv ## write what the images and the command line consist of into build/sbom, as CycloneDX
+	$(python) hack/sbom $(ARGS)
 
 digests: ## pin the images that ours are built on to what their tags name now; needs a registry
 	@hack/digests

@@ -12,9 +12,10 @@ _FOLDERS: Final = (".ci", "charts", "crds", "docs", "examples", "hack", "operato
 #: This folder speaks of bad commands, and the changelog of those of former versions.
 _LEFT_OUT: Final = (ROOT / "tests/unit/supply", ROOT / "CHANGELOG.md", *LOCKS)
 _BINARY: Final = {".pyc", ".wav", ".png", ".svg", ".lm", ".dic", ".gz", ".sum"}
+#: A command with what it is given: without, it is only spoken of.
 _FETCHES: Final = re.compile(
-    r"\b(?:pip3? (?:[^|;&`\n]*? )?install|uv (?:pip install|sync|add|tool|run)|uvx|pipx|npm|npx|yarn|pnpm"
-    r"|go (?:install|run|get)|apk add|curl|wget)\b[^|;&`\n]*"
+    r"\b(?:pip3? (?:[^|;&`\n]*? )?install|uv (?:pip install|sync|add|tool|run)|uvx|pipx|npx"
+    r"|(?:npm|yarn|pnpm) (?:add|ci|dlx|exec|i|install|pack)|go (?:install|run|get)|apk add|curl|wget) [^|;&`\n]+"
     r"|[\w./-]*[\w-](?:@|:)latest\b"
 )
 _IMAGE: Final = re.compile(
@@ -36,8 +37,12 @@ class Place:
 def places() -> Iterator[Place]:
     """Find each command that fetches something."""
     for path in files():
-        for found in _FETCHES.finditer(_in_one_line(path.read_text("utf-8"))):
-            yield Place(str(path.relative_to(ROOT)), found[0].strip())
+        yield from (Place(str(path.relative_to(ROOT)), text) for text in found_in(path))
+
+
+def found_in(path: Path) -> list[str]:
+    """Return the commands of a file that fetch something."""
+    return [found[0].strip() for found in _FETCHES.finditer(_in_one_line(path.read_text("utf-8")))]
 
 
 def images() -> Iterator[Place]:

@@ -7,29 +7,24 @@ from pathlib import Path
 import pytest
 
 from hack.supply.locks import LOCKS, ROOT, pins
-from tests.unit.supply.fetches import Place, files, images, places
+from tests.unit.supply.fetches import Place, files, found_in, images, places
 
 DIGEST = re.compile(r"[\w./-]+:[\w.-]+@sha256:[0-9a-f]{64}")
 #: What fetches something that is not pinned where it stands, or only looks so: file, text, and why that is right.
 ALLOWED = {
-    ("CONTRIBUTING.md", "go install"): "says how; hack/tools has the versions",
-    ("CONTRIBUTING.md", "npm and Chromium"): "a sentence",
     ("docs/bots.md", "pip install --no-deps"): "a sentence",
     ("docs/bots.md", "pip install /path/to/checkout"): "the reader's image: it resolves against the reader's Pipecat",
     ("docs/cli.md", "pip install /path/to/checkout"): "the reader's environment has other packages to agree with",
     ("docs/control.md", "curl "): "asks the session's own pod",
-    ("docs/images.md", "uv run"): "the reader's image, and its own lock",
     ("docs/metrics.md", "curl "): "asks this machine",
     ("examples/transcript", "curl "): "asks this machine",
-    ("hack/diagrams", "npm"): "checks the archive by the hash that stands there",
+    ("hack/diagrams", "npm pack"): "checks the archive by the hash that stands there",
     ("hack/tools", "go install"): "a table there has the versions, and a test; Go's checksum database has the hashes",
     ("operator/src/botsession_operator/cli/checking/engine.py", "pip install pipecat-ai"): "a sentence for the reader",
     ("pyproject.toml", "pip install botsession-operator"): "a sentence",
     ("tests/component/test_locks.py", "pip install --python PYTHON"): "what a stand-in for uv is to be told",
-    ("tests/docs/programs.py", "curl"): "a name in a table",
     ("tests/e2e/test_images.py", "uv run"): "has all it runs in its image",
     ("tests/images/bases.Dockerfile", "pip install pipecat-ai"): "a sentence",
-    ("tests/images/uv_run/Dockerfile", "uv run"): "has all it runs in its image",
     ("tests/unit/runtime", "uv run"): "a command line to take apart, which is not run",
 }
 
@@ -49,6 +44,26 @@ def reasons(place: Place) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("place", [pytest.param(place, id=str(place)[:80]) for place in places()])
 def test_a_command_that_fetches_is_pinned_or_has_a_reason(place: Place) -> None:
     assert is_pinned(place) or reasons(place), f"{place}\npin it (hack/install-lock), or say here why not"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "pip install --requirement requirements/dev.txt",
+        "pip install --no-deps --requirement requirements/dev.txt",
+        ".venv/bin/pip --quiet install --require-hashes -r requirements/dev.txt",
+        'subprocess.run([programs / "pip", "install", "--quiet", "typer"])',
+        "uv pip install uv==0.13.9",
+        "npm install mermaid",
+        "go install sigs.k8s.io/kind@latest",
+        "image: kindest/node:latest",
+        "curl -O https://example.org/tool",
+    ],
+)
+def test_a_command_without_a_pin_is_found(command: str, tmp_path: Path) -> None:
+    (tmp_path / "script").write_text(f"cd x && {command} && make\n")
+    (place,) = found_in(tmp_path / "script")
+    assert not is_pinned(Place("script", place))
 
 
 def test_no_reason_is_left_over() -> None:

@@ -1,0 +1,35 @@
+"""What is handed out may be handed on: each package of the operator and the command line has an allowed licence."""
+
+import pytest
+
+from hack.supply.licences import ALLOWED, is_allowed, licence_of
+from hack.supply.locks import ROOT, pins
+
+PACKAGES = sorted({pin.name for name in ("operator", "cli") for pin in pins(ROOT / f"requirements/{name}.txt")})
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_that_is_handed_out_has_an_allowed_licence(package: str) -> None:
+    assert is_allowed(licence_of(package)), (
+        f"{package}: {licence_of(package)} is not among {', '.join(sorted(ALLOWED))}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("expression", "allowed"),
+    [
+        ("MIT", True),
+        ("GPL-3.0-only", False),
+        ("MIT AND GPL-3.0-only", False),
+        ("MIT OR GPL-3.0-only", True),
+        ("(MIT OR GPL-3.0-only) AND AGPL-3.0-only", False),
+    ],
+)
+def test_of_several_licences_each_counts_and_of_a_choice_the_best(expression: str, allowed: bool) -> None:
+    assert is_allowed(expression) is allowed
+
+
+def test_a_package_that_names_no_licence_is_to_be_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hack.supply.licences._READ", {})
+    with pytest.raises(LookupError, match="prompt-toolkit names no licence"):
+        licence_of("prompt-toolkit")
