@@ -1,0 +1,176 @@
+"""How long sessions wait beside a thousand silent ones of another tenant, and beside a node that stops.
+
+    python -m tests.bench.crowds --silent 1000 --frozen 30 --sessions 15 --together 3
+
+Live sessions start and end alone, then beside the crowd, then alone again. Measured are the time from the create
+request to the pod, and from the edit of `spec.end` to the EndFrame. The goal, which nothing here asserts: at most 1.2
+of the time alone.
+
+The silent sessions have pods of a node that kwok plays, at addresses that do not answer. The frozen ones are live
+sessions of this cluster whose supervisors are all stopped in one moment, as when their machine stands still.
+"""
+
+import json
+import os
+import random
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Final
+
+from tests.bench import figures
+from tests.bench.harness import Bench, bench, moment
+from tests.bench.kwok import kwok_node, on_the_node
+
+CREATED: Final = "create request → pod"
+ENDED: Final = "spec.end → EndFrame"
+#: The cluster's only worker, which runs all pods.
+WORKER: Final = f"{os.environ.get('CLUSTER', 'botsession')}-worker"
+#: A silent session that is deleted costs its ladder and a margin.
+SHORT: Final = {"gracePeriod": "1s", "cancelPeriod": "1s"}
+#: Requests to create or delete sessions of the crowd at once.
+HANDS: Final = 8
+#: How long the cluster may take to make or to clear the crowd, for each of its sessions, in seconds.
+PATIENCE_EACH: Final = 0.5
+
+#: Seconds, by what was measured.
+Samples = dict[str, list[float]]
+
+
+def main() -> None:
+    """Measure, print, keep."""
+    options = figures.arguments(__doc__, silent=1000, frozen=30, sessions=15, together=3)
+    rounds: dict[str, Samples] = {}
+    with bench("live") as live:
+        measured = 0
+
+        def measure(name: str) -> None:
+            nonlocal measured
+            rounds[name] = live_sessions(live, f"r{measured}", options.sessions, options.together)
+            measured += 1
+
+        measure("alone")
+        if options.silent:
+            with silent_crowd(options.silent):
+                measure(f"beside {options.silent} silent")
+                measure(f"beside {options.silent} silent, again")
+        measure("alone, again")
+        if options.frozen:
+            with frozen_crowd(options.frozen):
+                measure(f"beside {options.frozen} frozen")
+        measure("alone, at last")
+    report(rounds)
+    figures.keep("crowds", rounds)
+
+
+def live_sessions(cluster: Bench, prefix: str, sessions: int, together: int) -> Samples:
+    """Start and end sessions, some at a time."""
+    names = [f"{prefix}-{number}" for number in range(sessions)]
+    with ThreadPoolExecutor(together) as pool:
+        samples = list(pool.map(lambda name: live_session(cluster, name), names))
+    return {CREATED: [created for created, _ in samples], ENDED: [ended for _, ended in samples]}
+
+
+def live_session(cluster: Bench, name: str) -> tuple[float, float]:
+    """Start a session, leave it alone for a while, and ask it to end."""
+    sent = cluster.create_session(name, {"target": "quiet.py"})
+    cluster.until(lambda: cluster.pods(value=name), f"{name} has a pod")
+    created = time.time() - sent
+    cluster.running(name)
+    time.sleep(random.uniform(1, 2))  # noqa: S311  # so that those that run together do not end together
+    asked = cluster.edit(name, end="Graceful")
+    steps = {step["step"]: moment(step["at"]) for step in cluster.reported(name)["ending"]["steps"]}
+    cluster.left(name)
+    return created, steps["EndFrame"] - asked
+
+
+@contextmanager
+def silent_crowd(size: int) -> Iterator[None]:
+    """Have so many sessions whose pods run and whose supervisors do not answer."""
+    names = [f"silent-{number}" for number in range(size)]
+    with kwok_node(), bench("silent") as cluster:
+
+        def create(name: str) -> None:
+            bot = {"target": "quiet.py"}
+            cluster.create_session(name, bot, startTimeout="1h", shutdown=SHORT, podTemplate=on_the_node())
+
+        try:
+            with ThreadPoolExecutor(HANDS) as pool:
+                list(pool.map(create, names))
+            _until(cluster, lambda: sum(_runs(pod) for pod in cluster.pods()) >= size, size, "the crowd runs")
+            yield
+        finally:
+            _clear(cluster, names)
+
+
+@contextmanager
+def frozen_crowd(size: int) -> Iterator[None]:
+    """Have so many sessions that were live, until all their supervisors stopped in one moment."""
+    names = [f"frozen-{number}" for number in range(size)]
+    with bench("frozen") as cluster:
+        try:
+            for name in names:
+                cluster.create_session(name, {"target": "quiet.py"}, shutdown=SHORT)
+            for name in names:
+                cluster.running(name)
+            pids = _supervisors(cluster)
+            subprocess.run(["docker", "exec", WORKER, "kill", "-STOP", *pids], check=True)
+            try:
+                yield
+            finally:
+                # The kubelet has killed those by now whose liveness probe failed for a minute.
+                subprocess.run(["docker", "exec", WORKER, "kill", "-CONT", *pids], check=False, capture_output=True)
+        finally:
+            _clear(cluster, names)
+
+
+def _supervisors(cluster: Bench) -> list[str]:
+    """Return the supervisors' process numbers on the worker."""
+    ids = [pod["status"]["containerStatuses"][0]["containerID"].partition("://")[2] for pod in cluster.pods()]
+    command = ["docker", "exec", WORKER, "ctr", "--namespace", "k8s.io", "tasks", "list"]
+    listed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return [line.split()[1] for line in listed.splitlines() if line.split()[0] in ids]
+
+
+def _runs(pod: dict[str, object]) -> bool:
+    status = pod.get("status")
+    return isinstance(status, dict) and status.get("phase") == "Running" and bool(status.get("podIP"))
+
+
+def _clear(cluster: Bench, names: list[str]) -> None:
+    """Delete the crowd, and wait until it is gone."""
+    with ThreadPoolExecutor(HANDS) as pool:
+        list(pool.map(cluster.delete, filter(cluster.session, names)))
+    _until(cluster, lambda: not any(map(cluster.session, names)), len(names), "the crowd is gone")
+
+
+def _until(cluster: Bench, holds: Callable[[], bool], size: int, what: str) -> None:
+    deadline = time.time() + 120 + size * PATIENCE_EACH
+    while not holds():
+        if time.time() > deadline:
+            raise TimeoutError(f"not in time: {what}; {json.dumps([pod['status'] for pod in cluster.pods()[:3]])}")
+        time.sleep(0.5)
+
+
+def report(rounds: dict[str, Samples]) -> None:
+    """Print the medians and percentiles, and the ratio to the time alone."""
+    for measured in (CREATED, ENDED):
+        alone = [value for name, samples in rounds.items() if name.startswith("alone") for value in samples[measured]]
+        rows = [
+            [
+                name,
+                str(len(samples[measured])),
+                *figures.spread(samples[measured]),
+                f"{statistics.median(samples[measured]) / statistics.median(alone):.2f}",
+            ]
+            for name, samples in rounds.items()
+        ]
+        columns = ["live sessions", "number", "p50", "p90", "p99", "max", "p50 to all alone"]
+        figures.show(measured, columns, rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""A node that does not exist, whose pods run for the API server alone: kwok plays its kubelet.
+
+Nobody has the addresses of its pods, and a route on the cluster's nodes drops what is sent to them. So a supervisor
+"in" such a pod is silent, as one is whose machine has died, and no packet leaves the cluster.
+"""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from kubernetes import client
+
+from tests.bench.figures import ROOT
+
+NODE: Final = "bench-kwok"
+#: In the pod network of kind, 10.244.0.0/16, and far from what its nodes use.
+ADDRESSES: Final = "10.244.224.0/20"
+ANNOTATION: Final = {"kwok.x-k8s.io/node": "fake"}
+KWOK: Final = ROOT / ".tools/bin/kwok"
+CLUSTER: Final = os.environ.get("CLUSTER", "botsession")
+
+
+@contextmanager
+def kwok_node() -> Iterator[None]:
+    """Have the node, its kubelet and the route while the benchmark needs them."""
+    subprocess.run([ROOT / "hack/tools", "kwok"], check=True)
+    with _dropped(), _registered(), _played():
+        yield
+
+
+def on_the_node() -> dict[str, Any]:
+    """Return the `podTemplate` of a session whose pod is to be there. No scheduler is asked."""
+    return {"spec": {"nodeName": NODE}}
+
+
+@contextmanager
+def _dropped() -> Iterator[None]:
+    """Drop packets to the pods of the node, on each node of the cluster."""
+    listing = ["docker", "ps", "--filter", f"label=io.x-k8s.kind.cluster={CLUSTER}", "--format", "{{.Names}}"]
+    nodes = subprocess.run(listing, check=True, capture_output=True, text=True).stdout.split()
+    for node in nodes:
+        subprocess.run(["docker", "exec", node, "ip", "route", "replace", "blackhole", ADDRESSES], check=True)
+    try:
+        yield
+    finally:
+        for node in nodes:
+            subprocess.run(["docker", "exec", node, "ip", "route", "delete", "blackhole", ADDRESSES], check=False)
+
+
+@contextmanager
+def _registered() -> Iterator[None]:
+    """Register the node. Its taint keeps the scheduler from it; without an internal address it gets no routes."""
+    core, node = client.CoreV1Api(), _node()
+    core.create_node(node)
+    try:
+        yield
+    finally:
+        core.delete_node(NODE)
+
+
+def _node() -> Any:
+    return {
+        "metadata": {"name": NODE, "annotations": ANNOTATION, "labels": {"type": "kwok"}},
+        "spec": {"podCIDR": ADDRESSES, "taints": [{"key": "kwok.x-k8s.io/node", "effect": "NoSchedule"}]},
+        "status": {"addresses": [{"type": "Hostname", "address": NODE}]},
+    }
+
+
+@contextmanager
+def _played() -> Iterator[None]:
+    """Run kwok, on this machine, for this node only."""
+    command = [
+        str(KWOK),
+        "--kubeconfig",
+        os.environ["KUBECONFIG"],
+        "--manage-nodes-with-annotation-selector",
+        "kwok.x-k8s.io/node=fake",
+        "--node-lease-duration-seconds",
+        "40",
+        "--server-address",
+        "127.0.0.1:0",
+    ]
+    log = ROOT / "build/bench/kwok.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as file, subprocess.Popen(command, stdout=file, stderr=file) as process:
+        try:
+            yield
+        finally:
+            process.terminate()
