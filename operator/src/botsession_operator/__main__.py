@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import structlog
 
+from botsession_contract.text import escape_controls
 from botsession_operator.core.uninstall import NO_EVENTS
 from botsession_operator.effects import api
 from botsession_operator.effects.estate import KubernetesEstate
@@ -21,6 +22,8 @@ from botsession_operator.settings import Settings, SettingsError, check_signing,
 from botsession_operator.uninstall import let_all_go, wait_for_ends
 
 log = structlog.get_logger("botsession")
+#: Tracebacks have lines, and code in them may be indented by tabs.
+LAYOUT = "\n\t"
 
 
 def main() -> None:
@@ -73,10 +76,25 @@ def _stopped_by_signals() -> asyncio.Event:
     return stop
 
 
+class PlainFormatter(logging.Formatter):
+    """Writes control characters out: a library's lines quote what it was sent."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line of a record."""
+        return escape_controls(super().format(record), LAYOUT)
+
+
+def without_controls(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Write control characters out: what a bot or a server says is read on terminals too."""
+    return {name: escape_controls(value, LAYOUT) if isinstance(value, str) else value for name, value in event.items()}
+
+
 def configure_logs(settings: Settings) -> None:
     """Write one line per event: JSON for a cluster's log store, coloured text for a person."""
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
-    logging.basicConfig(level=max(level, logging.WARNING), format="%(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(PlainFormatter("%(message)s"))
+    logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler])
     last: structlog.typing.Processor = (
         structlog.processors.JSONRenderer() if settings.log_format == "json" else structlog.dev.ConsoleRenderer()
     )
@@ -85,6 +103,7 @@ def configure_logs(settings: Settings) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            without_controls,
             last,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),

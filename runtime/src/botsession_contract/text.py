@@ -20,6 +20,11 @@ def escape_controls(text: str, keep: str = "") -> str:
     return _ANY.sub(lambda match: match[0] if match[0] in keep else _written(match[0]), text)
 
 
+def escape_in_json(document: str) -> str:
+    r"""Return a JSON document with the control characters in its strings written as JSON writes them, as `\u009b`."""
+    return _ANY.sub(lambda match: match[0] if match[0] == "\n" else f"\\u{ord(match[0]):04x}", document)
+
+
 def one_line(text: str) -> str:
     """Return the text as one line without control characters."""
     return escape_controls(_SPACES.sub(" ", text).strip())

@@ -1,10 +1,12 @@
 """What of a bot's text a terminal gets to see."""
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from botsession_contract.text import escape_controls, has_controls, one_line
+from botsession_contract.text import escape_controls, escape_in_json, has_controls, one_line
 
 BIDI = [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
 OBEYED = [*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, *BIDI, 0xD800, 0xDFFF]
@@ -28,6 +30,14 @@ def test_characters_are_written_as_programs_write_them() -> None:
 
 def test_lines_are_kept_where_they_are_wanted() -> None:
     assert escape_controls("one\n\ttwo\r", keep="\n\t") == "one\n\ttwo\\x0d"
+
+
+@settings(max_examples=200)
+@given(st.text(alphabet=st.characters(codec=None)))
+def test_json_stays_the_same_json(text: str) -> None:
+    escaped = escape_in_json(json.dumps([text], ensure_ascii=False, indent=4))
+    assert json.loads(escaped) == [text]
+    assert not has_controls(escaped.replace("\n", ""))
 
 
 @settings(max_examples=200)

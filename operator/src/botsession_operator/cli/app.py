@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from botsession_operator.cli.exits import Exit, Problem
+from botsession_operator.cli.output import guard, guarded, say
 
 _PACKAGE: Final = "botsession_operator.cli"
 #: Each command, in the order of the help, with the function that is it.
@@ -56,12 +57,17 @@ class Commands(TyperGroup):
         single.command(cmd_name, short_help=summary, context_settings=_SETTINGS.get(cmd_name))(function)
         return typer.main.get_command(single)
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run with guarded streams: what is printed, by whomever, is text."""
+        with guarded():
+            return super().main(*args, **kwargs)
+
     def invoke(self, ctx: Any) -> Any:
         """Run a command; a problem becomes one sentence on standard error and an exit code."""
         try:
             return super().invoke(ctx)
         except Problem as problem:
-            typer.echo(f"botsession: {problem}", err=True)
+            say(f"botsession: {problem}", err=True)
             raise typer.Exit(problem.code) from None
         except KeyboardInterrupt:
             raise typer.Exit(Exit.INTERRUPTED) from None
@@ -86,7 +92,7 @@ def _version(wanted: bool) -> None:  # noqa: FBT001  # typer's callback
     if wanted:
         from importlib import metadata
 
-        typer.echo(metadata.version("botsession-operator"))
+        say(metadata.version("botsession-operator"))
         raise typer.Exit
 
 
@@ -106,5 +112,6 @@ def botsession(
 
 def main() -> None:
     """Run the command line, under the name that it was called by."""
+    guard()  # for tracebacks too
     is_plugin = Path(sys.argv[0]).name.startswith("kubectl-")
     app(prog_name="kubectl botsession" if is_plugin else "botsession")

@@ -8,6 +8,8 @@ from typing import Annotated, Final
 
 import typer
 
+from botsession_operator.cli.output import say
+
 PROGRAM: Final = "botsession"
 VARIABLE: Final = "_BOTSESSION_COMPLETE"
 #: Tells kubectl not to complete names of files (github.com/spf13/cobra, ShellCompDirectiveNoFileComp).
@@ -30,7 +32,7 @@ def completion(shell: Annotated[Shell, typer.Argument(help="Your shell.", show_d
     """
     from typer.completion import get_completion_script  # type: ignore[attr-defined]  # documented, not exported
 
-    typer.echo(get_completion_script(prog_name=PROGRAM, complete_var=VARIABLE, shell=shell))
+    say(get_completion_script(prog_name=PROGRAM, complete_var=VARIABLE, shell=shell))
 
 
 def complete_for_kubectl() -> None:
@@ -41,4 +43,4 @@ def complete_for_kubectl() -> None:
     os.environ |= {VARIABLE: "complete_bash", "COMP_WORDS": "\n".join(words), "COMP_CWORD": str(len(words) - 1)}
     with suppress(SystemExit):
         app(prog_name=PROGRAM)
-    typer.echo(_NO_FILES)
+    say(_NO_FILES)

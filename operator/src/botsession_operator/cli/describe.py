@@ -4,13 +4,13 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from rich.console import Console
 from rich.text import Text
 
 from botsession_operator.api.duration import format_duration
 from botsession_operator.cli import options
 from botsession_operator.cli.cluster import Cluster, Where
 from botsession_operator.cli.exits import Exit, Problem
+from botsession_operator.cli.output import console
 from botsession_operator.cli.telling import picture
 from botsession_operator.cli.telling.record import Record, read
 from botsession_operator.cli.telling.story import story
@@ -35,15 +35,15 @@ def describe(
         if problem.code is not Exit.FORBIDDEN:
             raise
         events = []  # what the pod's Events would add is left out where they may not be read
-    console = Console(highlight=False)
+    out = console()
     for label, value in facts(record, now):
-        console.print(Text.assemble((f"{label + ':':<12}", "dim"), value), soft_wrap=True)
-    console.print()
-    for line, style in picture.draw(picture.bars(record, now), console.width):
-        console.print(Text(line, STYLES.get(style, style)), soft_wrap=True)
-    console.print()
+        out.print(Text.assemble((f"{label + ':':<12}", "dim"), value), soft_wrap=True)
+    out.print()
+    for line, style in picture.draw(picture.bars(record, now), out.width):
+        out.print(Text(line, STYLES.get(style, style)), soft_wrap=True)
+    out.print()
     for entry in story(record, events):
-        console.print(moment(entry, record.created_at), soft_wrap=True)
+        out.print(moment(entry, record.created_at), soft_wrap=True)
 
 
 def facts(record: Record, now: datetime) -> Iterator[tuple[str, str]]:

@@ -13,6 +13,7 @@ from botsession_operator.cli import options
 from botsession_operator.cli.cluster import Cluster, Where
 from botsession_operator.cli.exits import Exit, Problem
 from botsession_operator.cli.following import is_over, until
+from botsession_operator.cli.output import say
 from botsession_operator.cli.telling.record import read
 from botsession_operator.cli.telling.why import why
 
@@ -40,9 +41,9 @@ def end(
     session = cluster.session(name)
     if not is_over(session):
         session = cluster.change(name, ending(now=now, farewell=farewell))
-        typer.echo(f"{name} is asked to end {'at once' if now else 'gracefully'}.")
+        say(f"{name} is asked to end {'at once' if now else 'gracefully'}.")
     elif not wait:
-        typer.echo(f"{name} has ended already.")
+        say(f"{name} has ended already.")
     if wait:
         _report(until(cluster, session, is_over))
 
@@ -78,7 +79,7 @@ def extend(
     # The version makes sure that two people who each add ten minutes add twenty.
     version = {"resourceVersion": session["metadata"]["resourceVersion"]}
     session = cluster.change(name, {"metadata": version, "spec": {"maxSessionDuration": length}})
-    typer.echo(_until(session, length))
+    say(_until(session, length))
 
 
 def changed(current: str, change: str) -> timedelta:
@@ -107,6 +108,6 @@ def _until(session: Json, length: str) -> str:
 
 def _report(session: Json) -> None:
     record = read(session)
-    typer.echo(why(record, datetime.now(UTC)))
+    say(why(record, datetime.now(UTC)))
     if record.status.phase is Phase.FAILED:
         raise typer.Exit(Exit.FAILED)

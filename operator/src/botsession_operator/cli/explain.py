@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from botsession_operator.cli import options
 from botsession_operator.cli.cluster import Cluster, Where
+from botsession_operator.cli.output import console
 from botsession_operator.cli.telling.record import read
 from botsession_operator.cli.telling.why import why as tell
 
@@ -16,9 +17,7 @@ def why(
     kubeconfig: options.Kubeconfig = None,
 ) -> None:
     """Say why and how a session ended, and what to do about it."""
-    from rich.console import Console
-
     record = read(Cluster(Where(kubeconfig, context, namespace)).session(name))
     # A terminal wraps between words; a pipe gets one line.
-    console = Console(highlight=False, markup=False)
-    console.print(tell(record, datetime.now(UTC)), soft_wrap=not console.is_terminal)
+    out = console()
+    out.print(tell(record, datetime.now(UTC)), soft_wrap=not out.is_terminal)

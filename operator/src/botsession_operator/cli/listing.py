@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
-import typer
-
 from botsession_operator.cli import options
 from botsession_operator.cli.cluster import Cluster, Expired, Where
 from botsession_operator.cli.exits import Exit, Problem
 from botsession_operator.cli.options import Output
+from botsession_operator.cli.output import say
 from botsession_operator.cli.printing import Table, name_of, show_objects
 from botsession_operator.cli.telling.columns import Layout
 
@@ -34,7 +33,7 @@ def list_sessions(
         follow(cluster, listed, found, _table(output, layout), everywhere=all_namespaces, selector=selector)
     if not found and output in (None, Output.WIDE):
         place = "any namespace" if all_namespaces else f"namespace {cluster.namespace}"
-        typer.echo(f"There is no session in {place}.", err=True)
+        say(f"There is no session in {place}.", err=True)
         return
     show_objects(found, output, layout, is_list=True)
 
@@ -107,7 +106,7 @@ def _table(output: Output | None, layout: Layout) -> Table | None:
 
 def _print_names(sessions: list[Json]) -> None:
     for session in sessions:
-        typer.echo(name_of(session))
+        say(name_of(session))
 
 
 def _typed(item: Json, listed: Json) -> Json:

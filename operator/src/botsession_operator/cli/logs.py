@@ -8,6 +8,7 @@ from botsession_operator.api.duration import parse_duration
 from botsession_operator.cli import options
 from botsession_operator.cli.cluster import Cluster, Where
 from botsession_operator.cli.exits import Exit, Problem
+from botsession_operator.cli.output import say_log
 
 Json = dict[str, Any]
 
@@ -37,8 +38,7 @@ def logs(
         "timestamps": "true" if timestamps else None,
     }
     try:
-        for line in cluster.log(pod_of(session), **options_):
-            typer.echo(line)
+        say_log(cluster.log(pod_of(session), **options_))
     except Problem as problem:
         raise _explained(problem, session) from None
 

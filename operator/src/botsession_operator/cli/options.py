@@ -1,10 +1,13 @@
 """The options that many commands share; each means what it means to kubectl."""
 
+import re
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
+
+_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 
 
 class Output(StrEnum):
@@ -28,7 +31,8 @@ def names(ctx: typer.Context, incomplete: str) -> list[str]:
     except Problem:
         return []
     found = (str(session["metadata"]["name"]) for session in listed)
-    return [name for name in found if name.startswith(incomplete)]
+    # A shell reads these: what is no name of an object is none of a session.
+    return [name for name in found if name.startswith(incomplete) and _NAME.fullmatch(name)]
 
 
 Name = Annotated[

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import typer
-
 from botsession_contract.lifecycle import Phase
 from botsession_contract.names import GROUP
+from botsession_contract.text import escape_in_json, has_controls
 from botsession_operator.cli.options import Output
+from botsession_operator.cli.output import console
+from botsession_operator.cli.output import say as say_line
 from botsession_operator.cli.telling.columns import Layout, lines, row, widths
 
 Json = dict[str, Any]
@@ -37,23 +38,27 @@ def show_objects(found: Sequence[Json], form: Output | None, layout: Layout, *, 
     match form:
         case Output.NAME:
             for session in found:
-                typer.echo(name_of(session))
+                say_line(name_of(session))
         case Output.JSON | Output.YAML:
             bare = [_without_bookkeeping(session) for session in found]
-            typer.echo(dump(_listed(bare) if is_list else bare[0], form))
+            say_line(dump(_listed(bare) if is_list else bare[0], form))
         case _:
             Table(layout).show(found)
 
 
 def dump(data: Json, form: Output) -> str:
-    """Give data as JSON or YAML."""
+    """Return data as JSON or YAML, in which control characters are written out in that language's way."""
     if form is Output.JSON:
         import json
 
-        return json.dumps(data, indent=4, ensure_ascii=False)
+        return escape_in_json(json.dumps(data, indent=4, ensure_ascii=False))
     import yaml
 
-    return yaml.safe_dump(data, allow_unicode=True, width=1000).rstrip()
+    text = yaml.safe_dump(data, allow_unicode=True, width=1000).rstrip()
+    if has_controls(text.replace("\n", "")):
+        # Where it writes other alphabets as they are, it writes some control characters so too.
+        return yaml.safe_dump(data, allow_unicode=False, width=1000).rstrip()
+    return text
 
 
 def name_of(session: Json) -> str:
@@ -64,15 +69,14 @@ def name_of(session: Json) -> str:
 def say(text: str, colours: dict[str, str] | None = None) -> None:
     """Print a line; on a terminal some words of it in their colour."""
     if not (colours and sys.stdout.isatty()):
-        typer.echo(text)
+        say_line(text)
         return
-    from rich.console import Console
     from rich.text import Text
 
     line = Text(text)
     for word, colour in colours.items():
         line.highlight_words([f" {word} "], colour)
-    Console(highlight=False).print(line, soft_wrap=True)
+    console().print(line, soft_wrap=True)
 
 
 def _colours(cells: Sequence[str]) -> dict[str, str]:

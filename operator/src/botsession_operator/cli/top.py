@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 import typer
-from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
@@ -14,6 +13,7 @@ from botsession_contract.lifecycle import FINISHED_PHASES, Phase
 from botsession_operator.cli import options
 from botsession_operator.cli.cluster import Cluster, Where
 from botsession_operator.cli.keys import Wait, pressed
+from botsession_operator.cli.output import console, say
 from botsession_operator.cli.telling.columns import age, duration, left, lines, widths
 from botsession_operator.cli.telling.styles import STYLES
 
@@ -38,17 +38,17 @@ def top(
 
     q or Ctrl-C ends this. Who has less than a minute is shown in yellow. Without a terminal the table is printed once.
     """
-    cluster, console = Cluster(Where(kubeconfig, context, namespace)), Console()
+    cluster, out = Cluster(Where(kubeconfig, context, namespace)), console()
 
     def ask() -> list[Json]:
         items: list[Json] = cluster.sessions(everywhere=all_namespaces, selector=selector)["items"]
         return items
 
-    if once or not console.is_terminal:
+    if once or not out.is_terminal:
         plain = [HEAD, *rows(ask(), datetime.now(UTC))]
-        typer.echo("\n".join(lines(plain, widths(plain))))
+        say("\n".join(lines(plain, widths(plain))))
         return
-    with pressed() as wait, Live(console=console, auto_refresh=False, screen=True) as live:
+    with pressed() as wait, Live(console=out, auto_refresh=False, screen=True) as live:
         _watch(ask, lambda found: live.update(table(found, datetime.now(UTC)), refresh=True), wait)
 
 

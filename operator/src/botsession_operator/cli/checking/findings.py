@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from rich.console import Console
 from rich.text import Text
 
 from botsession_operator.cli.exits import Exit
+from botsession_operator.cli.output import console
 
 
 class Verdict(StrEnum):
@@ -35,12 +35,12 @@ STYLES: Final = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.FAIL: "bol
 
 def show(findings: Iterable[Finding]) -> Exit:
     """Print findings as they come; give the exit code, which only a failure makes other than 0."""
-    console, code = Console(highlight=False), Exit.OK
+    out, code = console(), Exit.OK
     for each in findings:
         line = Text.assemble((f"{each.verdict:<6}", STYLES[each.verdict]), each.fact)
-        console.print(line, soft_wrap=True)
+        out.print(line, soft_wrap=True)
         if each.remedy:
-            console.print(Text(f"      {each.remedy}", "dim"), soft_wrap=True)
+            out.print(Text(f"      {each.remedy}", "dim"), soft_wrap=True)
         if each.verdict is Verdict.FAIL:
             code = Exit.FAILED
     return code

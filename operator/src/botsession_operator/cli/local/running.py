@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-import typer
-from rich.console import Console
 
 from botsession_contract.lifecycle import Phase
 from botsession_operator.api.status import Status
@@ -24,6 +22,7 @@ from botsession_operator.cli.local.session import Run, run_session
 from botsession_operator.cli.local.terminal import Terminal
 from botsession_operator.cli.local.watching import Watched
 from botsession_operator.cli.manifests import admitted, read_manifest
+from botsession_operator.cli.output import console, say
 from botsession_operator.cli.telling.timeline import summary
 from botsession_operator.effects.process import Place
 
@@ -74,12 +73,12 @@ def _again_and_again(order: Order, folder: Path, files: Watched) -> Exit:
         try:
             code, run_ = run_once(order, folder)
         except Problem as problem:
-            typer.echo(f"botsession: {problem}", err=True)
+            say(f"botsession: {problem}", err=True)
             code, run_ = problem.code, None
         if run_ and run_.interrupts:
             return code
         if not (run_ and run_.is_outdated):
-            typer.echo(f"Waiting for a change in {files.folder}; Ctrl-C ends this.", err=True)
+            say(f"Waiting for a change in {files.folder}; Ctrl-C ends this.", err=True)
             files.wait()
 
 
@@ -89,7 +88,7 @@ def run_once(order: Order, folder: Path) -> tuple[Exit, Run]:
     # Only now, so that what is refused leaves nothing; and where all have their files, for nobody else.
     folder.mkdir(0o777 if order.output else 0o700, parents=True, exist_ok=True)
     key = manifest["metadata"]
-    terminal = Terminal(Console(highlight=False), f"{key['namespace']}/{key['name']}", datetime.now(UTC))
+    terminal = Terminal(console(), f"{key['namespace']}/{key['name']}", datetime.now(UTC))
     companion = Companion(order.caller, folder / "caller.log", terminal.show) if order.caller else None
     log_path = folder / "bot.log"
     with log_path.open("ab") as log, terminal:

@@ -4,13 +4,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from botsession_operator.cli import options
 from botsession_operator.cli.cluster import Cluster, Where
 from botsession_operator.cli.exits import Exit, Problem
 from botsession_operator.cli.following import has_started, is_over, until
 from botsession_operator.cli.options import Output
+from botsession_operator.cli.output import say
 from botsession_operator.cli.printing import show_objects
 from botsession_operator.cli.starting import flags
 from botsession_operator.cli.starting.composing import Wishes, compose, pairs
@@ -164,4 +163,4 @@ def _show(session: Json, form: Output | None, what: str) -> None:
     if form:
         show_objects([session], form, Layout(is_wide=form is Output.WIDE), is_list=False)
         return
-    typer.echo(f"{session['metadata']['name']} {what}.")
+    say(f"{session['metadata']['name']} {what}.")

@@ -1,0 +1,105 @@
+"""The one way out for what the command line prints: nothing that a session, a bot or a server says orders a terminal.
+
+Messages, names of tasks, results and Events come from bots, and so from their callers. While a command runs, standard
+output and standard error write control characters out, as `\\x1b`, whoever prints; colours of our own go round that by
+`console`, whose text is treated in the same way. Only a log may bring colours along.
+"""
+
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, TextIO
+
+import typer
+
+from botsession_contract.text import escape_controls
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+#: What lays text out, and may stay.
+LAYOUT: Final = "\n\t"
+#: "Select graphic rendition", the colours of a log. Nothing else of a terminal's language is like it.
+_COLOUR: Final = re.compile(r"(\x1b\[[0-9;:]{0,64}m)")
+_NO_COLOUR: Final = "\x1b[0m"
+
+
+class _Guard:
+    """A text stream to a terminal that takes no orders. It offers no `buffer`: bytes would get past it."""
+
+    def __init__(self, raw: TextIO) -> None:
+        self.raw = raw
+
+    def write(self, text: str) -> int:
+        self.raw.write(escape_controls(text, LAYOUT))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("buffer", "detach", "reconfigure"):
+            raise AttributeError(name)
+        return getattr(self.raw, name)
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Guard standard output and standard error for as long as this is open."""
+    before = sys.stdout, sys.stderr
+    guard()
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
+
+
+def guard() -> None:
+    """Guard standard output and standard error from now on, tracebacks too."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if not isinstance(stream, _Guard):
+            setattr(sys, name, _Guard(stream))
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print a line."""
+    typer.echo(escape_controls(text, LAYOUT), err=err)
+
+
+def say_log(lines: Iterable[str]) -> None:
+    """Print the lines of a log with their colours, and without anything else that is not text."""
+    raw, is_coloured = _raw(), False
+    try:
+        for line in lines:
+            pieces = _COLOUR.split(line)
+            is_coloured = is_coloured or len(pieces) > 1
+            raw.write("".join(_piece(piece) for piece in pieces) + "\n")
+            raw.flush()
+    finally:
+        if is_coloured:
+            raw.write(_NO_COLOUR)
+            raw.flush()
+
+
+def console() -> "Console":
+    """Return a console that draws and colours, and writes out the control characters in what it is given."""
+    from rich.console import Console
+    from rich.segment import Segment
+
+    class Safe(Console):
+        def render(self, *args: Any, **kwargs: Any) -> Iterable[Segment]:
+            for each in super().render(*args, **kwargs):
+                yield each if each.control else Segment(escape_controls(each.text, LAYOUT), each.style)
+
+    return Safe(file=_raw(), highlight=False, markup=False, emoji=False)
+
+
+def _raw() -> TextIO:
+    return sys.stdout.raw if isinstance(sys.stdout, _Guard) else sys.stdout
+
+
+def _piece(piece: str) -> str:
+    return piece if _COLOUR.fullmatch(piece) else escape_controls(piece, "\t")
