@@ -26,8 +26,12 @@ class ApiServer:
     sessions: dict[str, Json] = field(default_factory=dict)
     #: Answers to other paths; a text is a log, a status a refusal.
     answers: dict[str, Json | str | HTTPStatus] = field(default_factory=dict)
-    #: The versions that each watch shows before its stream ends; one watch more is refused.
-    changes: list[list[Json]] = field(default_factory=list)
+    #: The versions that each watch shows before its stream ends, or its refusal; one watch more is refused.
+    changes: list[list[Json] | HTTPStatus] = field(default_factory=list)
+    #: The sessions that are gone when the first watch begins.
+    forgets: set[str] = field(default_factory=set)
+    #: What others write before each change that is asked for.
+    meanwhile: list[Json] = field(default_factory=list)
     #: Each request: method, path, query, body, headers.
     requests: list[tuple[str, str, Json, Any, Json]] = field(default_factory=list)
     #: Every request is refused with this.
@@ -60,14 +64,29 @@ class ApiServer:
         if name not in self.sessions:
             return 404, missing(name)
         if method == "PATCH":
-            self.sessions[name] = merged(self.sessions[name], body)
+            return self._patched(name, body)
         return 200, self.sessions[name]
 
     def _watched(self) -> tuple[int, Json | str]:
         if not self.changes:
             return 403, {"message": "no more changes"}
-        events = [{"type": _kind(version), "object": version} for version in self.changes.pop(0)]
+        for name in self.forgets:
+            self.sessions.pop(name, None)
+        shown = self.changes.pop(0)
+        if isinstance(shown, HTTPStatus):
+            return shown, {"kind": "Status", "code": shown, "message": "too old resource version"}
+        events = [{"type": _kind(version), "object": version} for version in shown]
         return 200, "".join(f"{json.dumps(event)}\n" for event in events)
+
+    def _patched(self, name: str, body: Json) -> tuple[int, Json]:
+        """Merge a patch, but where its preconditions do not hold."""
+        if self.meanwhile:
+            self.add(self.meanwhile.pop(0))
+        stored, wanted = self.sessions[name]["metadata"], body.get("metadata", {})
+        if any(wanted.get(key, stored[key]) != stored[key] for key in ("uid", "resourceVersion")):
+            return 409, {"kind": "Status", "code": 409, "message": "the object has been modified"}
+        self.sessions[name] = merged(self.sessions[name], body)
+        return 200, self.sessions[name]
 
     def _created(self, body: Json) -> Json:
         name = body["metadata"].get("name") or f"{body['metadata'].get('generateName', '')}x7k2p"

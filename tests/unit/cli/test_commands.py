@@ -15,7 +15,7 @@ from botsession_operator.api.status import WAITING_FOR_CALLER, ConditionType, St
 from botsession_operator.cli.completion import VARIABLE, complete_for_kubectl
 from botsession_operator.cli.exits import Exit
 from tests.apiserver import ApiServer
-from tests.builders import unmet
+from tests.builders import UID, unmet
 from tests.sessions import asked, finished, running, stored
 from tests.unit.cli.conftest import Botsession
 
@@ -158,7 +158,7 @@ def test_why_is_one_line_in_a_pipe(server: ApiServer, botsession: Botsession) ->
 def test_end_asks_for_the_end(server: ApiServer, botsession: Botsession) -> None:
     server.add(live())
     assert botsession("end", "support-42").stdout == "support-42 is asked to end gracefully.\n"
-    assert patches(server) == [{"spec": {"end": "Graceful"}}]
+    assert patches(server) == [{"metadata": {"uid": UID}, "spec": {"end": "Graceful"}}]
 
 
 def test_end_of_what_has_ended_changes_nothing(server: ApiServer, botsession: Botsession) -> None:
@@ -181,7 +181,9 @@ def test_end_that_waits_exits_as_the_session_did(
 def test_extend_adds_to_the_length_of_the_version_that_was_read(server: ApiServer, botsession: Botsession) -> None:
     server.add(live())
     assert "support-42 may last 40m" in botsession("extend", "support-42", "+10m").stdout
-    assert patches(server) == [{"metadata": {"resourceVersion": "1"}, "spec": {"maxSessionDuration": "40m"}}]
+    assert patches(server) == [
+        {"metadata": {"resourceVersion": "1", "uid": UID}, "spec": {"maxSessionDuration": "40m"}}
+    ]
 
 
 def test_extend_takes_away(server: ApiServer, botsession: Botsession) -> None:

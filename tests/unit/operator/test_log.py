@@ -14,6 +14,7 @@ ORDERS = "\x1b[2J\x1b]52;c;aGk=\x07 \x9b2J \u202e \r\b"
 def test_what_a_bot_said_is_text_in_the_log(capsys: pytest.CaptureFixture[str]) -> None:
     log = structlog.wrap_logger(
         structlog.PrintLogger(),
+        wrapper_class=structlog.stdlib.BoundLogger,
         processors=[
             structlog.processors.format_exc_info,
             without_controls,
@@ -23,7 +24,7 @@ def test_what_a_bot_said_is_text_in_the_log(capsys: pytest.CaptureFixture[str]) 
     try:
         raise ValueError(ORDERS)
     except ValueError:
-        log.exception(f"not delivered {ORDERS}", answer=ORDERS, count=3)
+        log.exception(ORDERS, answer=ORDERS, count=3)
     said = capsys.readouterr().out
     assert "count=3" in said
     assert "Traceback" in said

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 from botsession_contract.names import API_VERSION, BOT_CONTAINER
 from botsession_operator.api import bounded_json
-from botsession_operator.cli.exits import Exit, Problem
+from botsession_operator.cli.exits import Conflict, Exit, Problem
 from botsession_operator.core.key import is_namespace, is_session_name
 from botsession_operator.effects.paths import ApiPath, InvalidPathError
 from botsession_operator.effects.resources import PODS, SESSIONS, Resource, Target
@@ -127,6 +127,8 @@ class Cluster:
         with _in_a_sentence(self.server), self._http.stream("GET", path.text, timeout=ENDLESS) as answer:
             if answer.is_error:
                 answer.read()
+                if answer.status_code == HTTPStatus.GONE:
+                    raise Expired
                 raise refusal(answer.status_code, _said(answer))
             yield from answer.iter_lines()
 
@@ -155,6 +157,8 @@ def refusal(code: int, said: str) -> Problem:
             return Problem(Exit.FORBIDDEN, "the cluster does not know you: log in anew, or choose another --context")
         case HTTPStatus.FORBIDDEN:
             return Problem(Exit.FORBIDDEN, said)
+        case HTTPStatus.CONFLICT:
+            return Conflict(Exit.REFUSED, said)
         case _ if code < HTTPStatus.INTERNAL_SERVER_ERROR:
             return Problem(Exit.REFUSED, said)
         case _:

@@ -10,6 +10,7 @@ from botsession_contract.lifecycle import FINISHED_PHASES, Phase
 from botsession_operator.api.duration import format_duration, parse_duration
 from botsession_operator.api.spec import EndNow
 from botsession_operator.cli import options
+from botsession_operator.cli.changing import change
 from botsession_operator.cli.cluster import Cluster, Where
 from botsession_operator.cli.exits import Exit, Problem
 from botsession_operator.cli.following import is_over, until
@@ -40,7 +41,7 @@ def end(
     cluster = Cluster(Where(kubeconfig, context, namespace))
     session = cluster.session(name)
     if not is_over(session):
-        session = cluster.change(name, ending(now=now, farewell=farewell))
+        session = change(cluster, session, lambda _: ending(now=now, farewell=farewell))
         say(f"{name} is asked to end {'at once' if now else 'gracefully'}.")
     elif not wait:
         say(f"{name} has ended already.")
@@ -58,7 +59,7 @@ def ending(*, now: bool, farewell: str | None) -> Json:
 
 def extend(
     name: options.Name,
-    change: Annotated[
+    by: Annotated[
         str, typer.Argument(metavar="+10m|-5m|30m", help="More time, less, or the whole length.", show_default=False)
     ],
     *,
@@ -71,15 +72,21 @@ def extend(
     Changes maxSessionDuration, which counts from the start of the pipeline.
     """
     cluster = Cluster(Where(kubeconfig, context, namespace))
-    session = cluster.session(name)
-    phase = session.get("status", {}).get("phase")
+    session = change(cluster, cluster.session(name), lambda current: extending(current, by))
+    say(_until(session, session["spec"]["maxSessionDuration"]))
+
+
+def extending(session: Json, by: str) -> Json:
+    """Return the patch that changes a session's length; raise Problem where it is too late for that."""
+    name, phase = session["metadata"]["name"], session.get("status", {}).get("phase")
     if phase in FINISHED_PHASES or phase == Phase.ENDING:
         raise Problem(Exit.REFUSED, f"{name} {'has ended' if phase in FINISHED_PHASES else 'is ending'}: too late")
-    length = format_duration(changed(session["spec"]["maxSessionDuration"], change))
+    length = format_duration(changed(session["spec"]["maxSessionDuration"], by))
     # The version makes sure that two people who each add ten minutes add twenty.
-    version = {"resourceVersion": session["metadata"]["resourceVersion"]}
-    session = cluster.change(name, {"metadata": version, "spec": {"maxSessionDuration": length}})
-    say(_until(session, length))
+    return {
+        "metadata": {"resourceVersion": session["metadata"]["resourceVersion"]},
+        "spec": {"maxSessionDuration": length},
+    }
 
 
 def changed(current: str, change: str) -> timedelta:

@@ -21,3 +21,7 @@ class Problem(Exception):
     def __init__(self, code: Exit, sentence: str) -> None:
         super().__init__(sentence)
         self.code = code
+
+
+class Conflict(Problem):
+    """The object is no longer as it was read: read it again, and decide anew."""

@@ -43,7 +43,8 @@ def _leave(number: int, _frame: object) -> NoReturn:
 
 def _wait(keyboard: int, seconds: float) -> str:
     ready, _, _ = select.select([keyboard], [], [], seconds)
-    return os.read(keyboard, 64).decode(errors="replace") if ready else ""
+    # A terminal that has gone is always ready, and has nothing.
+    return (os.read(keyboard, 64).decode(errors="replace") or _nobody(seconds)) if ready else ""
 
 
 def _nobody(seconds: float) -> str:

@@ -8,6 +8,7 @@ from botsession_operator.cli.cluster import Cluster, Expired, Where
 from botsession_operator.cli.exits import Exit, Problem
 from botsession_operator.cli.options import Output
 from botsession_operator.cli.output import say
+from botsession_operator.cli.pausing import Pauses
 from botsession_operator.cli.printing import Table, name_of, show_objects
 from botsession_operator.cli.telling.columns import Layout
 
@@ -82,20 +83,25 @@ def follow(cluster: Cluster, listed: Json, found: list[Json], table: Table | Non
 def changes(cluster: Cluster, listed: Json, **about: Any) -> Iterator[tuple[Json, bool]]:
     """Give each version of the sessions after a list, and whether the session is gone with it.
 
-    A stream that ends, as each does, is taken up where it ended.
+    A stream that ends, as each does, is taken up where it ended; after a pause where it had nothing to say. About one
+    session by its name, the list is that session, and its end is told even where nobody saw it.
     """
-    version = listed["metadata"]["resourceVersion"]
+    version, last, pauses = listed["metadata"]["resourceVersion"], listed, Pauses()
     while True:
         try:
             for kind, session in cluster.watch(version, **about):
-                version = session["metadata"]["resourceVersion"]
+                if session["metadata"]["resourceVersion"] != version:
+                    pauses.reset()
+                version, last = session["metadata"]["resourceVersion"], session
                 yield session, kind == "DELETED"
         except Expired:
             anew = cluster.sessions(everywhere=about.get("everywhere", False), selector=about.get("selector"))
             version = anew["metadata"]["resourceVersion"]
-            yield from (
-                (each, False) for each in anew["items"] if about.get("name") in (None, each["metadata"]["name"])
-            )
+            found = [each for each in anew["items"] if about.get("name") in (None, each["metadata"]["name"])]
+            yield from ((each, False) for each in found)
+            if about.get("name") and not found:
+                yield last, True
+        pauses.wait()
 
 
 def _table(output: Output | None, layout: Layout) -> Table | None:
