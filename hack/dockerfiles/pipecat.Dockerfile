@@ -8,6 +8,6 @@ RUN python3 -m venv /venv
 COPY hack/install-lock requirements/sdist.txt requirements/pipecat.txt /tmp/
 RUN --mount=type=secret,id=ca,target=/ca.pem,required=false --mount=type=cache,target=/root/.cache/pip \
     if [ -e /ca.pem ]; then export PIP_CERT=/ca.pem; fi && \
-    /tmp/install-lock /venv/bin/python3 /tmp/sdist.txt && /tmp/install-lock /venv/bin/python3 /tmp/pipecat.txt
+    /tmp/install-lock /venv/bin/python3 /tmp/pipecat.txt
 ENV PATH=/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin PYTHONUNBUFFERED=1
 WORKDIR /app

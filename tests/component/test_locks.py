@@ -129,6 +129,15 @@ def test_a_source_is_not_built_with_a_tool_that_no_lock_names(tmp_path: Path) ->
     assert installed(python) == {}
 
 
+def test_what_builds_sources_is_installed_first_where_it_lies_beside_the_lock(tmp_path: Path) -> None:
+    """A wheel that pip's cache has from an earlier build would hide that it is missing."""
+    digests = published([FIRST, SECOND], tmp_path)
+    with_the_hashes([FIRST], digests, tmp_path / "sdist.txt")
+    got, python = install_lock(with_the_hashes([SECOND], digests, tmp_path / "lock.txt"), tmp_path)
+    assert got.returncode == 0, got.stderr
+    assert installed(python) == {"first": "1.0", "second": "1.0"}
+
+
 def test_uv_is_told_the_same_as_pip(tmp_path: Path) -> None:
     uv = tmp_path / "uv"
     uv.write_text('#!/bin/sh\necho "$@" >&2\n')

@@ -19,7 +19,7 @@ ENV UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never
 RUN --mount=type=secret,id=ca,target=/ca.pem,required=false --mount=type=cache,target=/root/.cache/uv \
     --mount=type=bind,from=tools,source=/lock,target=/lock \
     if [ -e /ca.pem ]; then export SSL_CERT_FILE=/ca.pem; fi && export UV_COMPILE_BYTECODE=1 && uv venv --quiet && \
-    /lock/install-lock --with uv .venv/bin/python /lock/sdist.txt && /lock/install-lock --with uv .venv/bin/python /lock/quickstart.txt
+    /lock/install-lock --with uv .venv/bin/python /lock/quickstart.txt
 
 # `pip install pipecat-ai` as root, into the system's own Python.
 FROM ${PYTHON_BASE} AS system-python
@@ -27,7 +27,7 @@ RUN --mount=type=secret,id=ca,target=/ca.pem,required=false --mount=type=cache,t
     --mount=type=bind,from=tools,source=/lock,target=/lock \
     if [ -e /ca.pem ]; then export SSL_CERT_FILE=/ca.pem; fi && \
     export UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1 UV_BREAK_SYSTEM_PACKAGES=1 python="$(command -v python3)" && \
-    /lock/install-lock --with /lock/uv "$python" /lock/sdist.txt && /lock/install-lock --with /lock/uv "$python" /lock/quickstart.txt
+    /lock/install-lock --with /lock/uv "$python" /lock/quickstart.txt
 
 # A virtual environment made by python -m venv, in a folder that is not the bot's.
 FROM ${PYTHON_BASE} AS opt-venv
@@ -35,4 +35,4 @@ RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends tini >/
 RUN --mount=type=secret,id=ca,target=/ca.pem,required=false --mount=type=cache,target=/root/.cache/uv \
     --mount=type=bind,from=tools,source=/lock,target=/lock \
     if [ -e /ca.pem ]; then export SSL_CERT_FILE=/ca.pem; fi && export UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1 && python3 -m venv /opt/venv && \
-    /lock/install-lock --with /lock/uv /opt/venv/bin/python3 /lock/sdist.txt && /lock/install-lock --with /lock/uv /opt/venv/bin/python3 /lock/quickstart.txt
+    /lock/install-lock --with /lock/uv /opt/venv/bin/python3 /lock/quickstart.txt
