@@ -183,6 +183,20 @@ def test_image_is_not_looked_at_where_nothing_can_look(monkeypatch: pytest.Monke
     assert "there is neither docker nor podman here" in finding.fact
 
 
+def test_image_whose_name_looks_like_an_option_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = tmp_path / "asked"
+    (tmp_path / "docker").write_text(f'#!/bin/sh\necho "$@" >> {asked}\n[ "$1" = image ]\n')
+    (tmp_path / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+
+    list(engine.look("--privileged", "bot.py", "python3"))
+
+    inspected, ran = (
+        line.split(" -- ") for line in asked.read_text().splitlines() if line.startswith(("image", "run"))
+    )
+    assert (inspected[1], ran[1].split()[0]) == ("--privileged", "--privileged")
+
+
 def test_image_is_searched_as_the_supervisor_searches_it(tmp_path: Path) -> None:
     orders = json.dumps({"python": "python3", "target": "nix.py"})
     command = [sys.executable, "-c", engine.probe(), orders, engine.probe()]

@@ -62,7 +62,7 @@ def look(image: str, target: str | None, python: str) -> Iterator[Finding]:
     if engine is None:
         yield Finding(Verdict.WARN, f"The image {image} was not looked at: there is neither docker nor podman here.")
         return
-    known = _run(engine, "image", "inspect", image)
+    known = _run(engine, "image", "inspect", "--", image)  # no name of an image is an option
     if known.returncode:
         yield Finding(
             Verdict.WARN,
@@ -71,7 +71,9 @@ def look(image: str, target: str | None, python: str) -> Iterator[Finding]:
         )
         return
     code, orders = probe(), json.dumps({"python": python, "target": target})
-    looked = _run(engine, "run", "--rm", "--network=none", f"--entrypoint={python}", image, "-c", code, orders, code)
+    looked = _run(
+        engine, "run", "--rm", "--network=none", f"--entrypoint={python}", "--", image, "-c", code, orders, code
+    )
     if looked.returncode:
         lines = looked.stderr.strip().splitlines() or ["it said nothing"]
         said = lines[0] if looked.returncode in ENGINES_OWN else lines[-1]
