@@ -49,7 +49,7 @@ def make_registry(server: str) -> kopf.OperatorRegistry:
     async def pod_changed(
         *, event: kopf.RawEvent, namespace: str | None, labels: kopf.Labels, memo: Memo, **_: Any
     ) -> None:
-        _mark(memo, namespace, labels[SESSION_LABEL], Priority.NORMAL)
+        _mark(memo, namespace, labels.get(SESSION_LABEL), Priority.NORMAL)
         if namespace and has_ended(event):
             memo.freed(namespace)
 
@@ -84,7 +84,7 @@ def has_ended(event: Mapping[str, Any]) -> bool:
     return event["type"] == "DELETED" or status.get("phase") in ("Succeeded", "Failed")
 
 
-def _mark(memo: Memo, namespace: str | None, name: str, priority: Priority) -> None:
+def _mark(memo: Memo, namespace: str | None, name: str | None, priority: Priority) -> None:
     """Mark the session dirty that an event names. A pod's label is its author's, and may name what cannot be one."""
     if key := parse_key(namespace, name):
         memo.changed(key, priority)

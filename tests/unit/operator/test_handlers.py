@@ -105,6 +105,18 @@ async def test_an_event_that_names_no_session_marks_none() -> None:
     assert len(known) == 0
 
 
+@pytest.mark.parametrize("labels", [{}, {SESSION_LABEL: ""}, {SESSION_LABEL: "A_b"}, {SESSION_LABEL: "x" * 63 + "."}])
+async def test_a_pod_whose_label_names_no_session_marks_none(labels: dict[str, str]) -> None:
+    marked: list[Key] = []
+    memo = Memo(lambda key, _: marked.append(key), KnownSessions())
+    (handler,) = (each for each in make_registry(SERVER)._watching.get_all_handlers() if "pod" in str(each.id))
+    changed = cast("Callable[..., Awaitable[None]]", handler.fn)
+
+    await changed(event={"type": "ADDED", "object": {}}, namespace="bots", labels=labels, memo=memo)
+
+    assert marked == []
+
+
 @pytest.mark.parametrize(
     ("event", "ended"),
     [
