@@ -11,6 +11,7 @@ from typing import Any, Final
 from prometheus_client import CollectorRegistry
 
 from botsession_contract.control import EndRequest, SessionPatch, SessionSnapshot
+from botsession_contract.credentials import token_matches
 from botsession_contract.jsonform import decode, format_time
 from botsession_contract.launch import LAUNCH_ENV, Launch
 from botsession_contract.lifecycle import BotState, Mode, Outcome, Phase, Reason, Step
@@ -19,6 +20,7 @@ from botsession_contract.report import Ending, ExitReport, StepTaken, to_bytes
 from botsession_operator.api.spec import Json
 from botsession_operator.api.status import Status
 from botsession_operator.core import ownership
+from botsession_operator.core.control_keys import ControlKeys
 from botsession_operator.core.delivery import Answer, EventType, Reply
 from botsession_operator.core.news import News
 from botsession_operator.core.observe import Key, Pod, Session, SessionMetadata, Silence
@@ -34,7 +36,7 @@ from botsession_operator.supervisor_poller import SupervisorPoller
 from tests.builders import KEY, NOW, adjusted, raw_spec
 
 POD_SETTINGS: Final = PodSettings("registry.example/runtime:1", Injection.IMAGE_VOLUME, "http://operator:8475")
-CONTROL_KEY: Final = b"0" * 32
+CONTROL_KEYS: Final = ControlKeys(b"0" * 32)
 FINISHED: Final = (Phase.SUCCEEDED, Phase.FAILED)
 
 
@@ -213,12 +215,12 @@ class FakeControl:
 
     async def snapshot(self, pod: Pod, token: str) -> SessionSnapshot | Silence:
         self.asked.append("snapshot")
-        supervisor = self._reach(pod)
+        supervisor = self._reach(pod, token)
         return replace(supervisor.snapshot, now=self._now()) if supervisor else Silence.UNREACHABLE
 
     async def end(self, pod: Pod, token: str, request: EndRequest) -> SessionSnapshot | Silence:
         self.asked.append("end")
-        supervisor = self._reach(pod)
+        supervisor = self._reach(pod, token)
         if supervisor is None or supervisor.breaks_on_request:
             return Silence.UNREACHABLE
         supervisor.requests.append(request)
@@ -231,15 +233,17 @@ class FakeControl:
 
     async def adjust(self, pod: Pod, token: str, patch: SessionPatch) -> SessionSnapshot | Silence:
         self.asked.append("adjust")
-        supervisor = self._reach(pod)
+        supervisor = self._reach(pod, token)
         if supervisor is None:
             return Silence.UNREACHABLE
         supervisor.snapshot = adjusted(supervisor.snapshot, patch)
         return replace(supervisor.snapshot, now=self._now())
 
-    def _reach(self, pod: Pod) -> FakeSupervisor | None:
+    def _reach(self, pod: Pod, token: str) -> FakeSupervisor | None:
+        """Give the supervisor of a pod, unless it refuses the token or does not answer."""
         supervisor = self.supervisors.get(pod.name)
-        return supervisor if supervisor and supervisor.answers else None
+        is_known = not pod.token_sha256 or token_matches(token, pod.token_sha256)
+        return supervisor if supervisor and supervisor.answers and is_known else None
 
 
 class FakeWebhook:
@@ -279,7 +283,7 @@ class World:
         self.metrics = Metrics(CollectorRegistry())
         refusals = Refusals(self.clock, Limits(), lambda _: self.cluster.touch(), luck=lambda: 1.0)
         deps = Deps(
-            self.cluster, self.poller(), self.clock, self.metrics, Limits(), refusals, POD_SETTINGS, CONTROL_KEY
+            self.cluster, self.poller(), self.clock, self.metrics, Limits(), refusals, POD_SETTINGS, CONTROL_KEYS
         )
         return replace(deps, deliveries=self._deliveries(self.webhook)) if self.webhook else deps
 

@@ -149,7 +149,7 @@ def test_the_operator_understands_its_environment(render: Render, tmp_path: Path
     values = environment(render(workers=3, log__level="debug", watchNamespaces=["a"]))
     settings = read_settings({**values, "BOTSESSION_CONTROL_KEY_FILE": str(key)})
     assert (settings.workers, settings.log_level, settings.namespaces, settings.port) == (3, "debug", ("a",), 8475)
-    assert len(settings.control_key) == 48
+    assert len(settings.control_keys.current) == 48
 
 
 @pytest.mark.parametrize("injection", ["Auto", "ImageVolume", "InitContainer"])

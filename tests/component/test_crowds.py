@@ -31,7 +31,7 @@ from botsession_operator.metrics import Metrics
 from botsession_operator.reconcile import Deps, reconcile
 from botsession_operator.supervisor_poller import SLOTS
 from tests.builders import NOW, raw_spec, snapshot
-from tests.fakes import CONTROL_KEY, POD_SETTINGS, FakeClock, FakeCluster
+from tests.fakes import CONTROL_KEYS, POD_SETTINGS, FakeClock, FakeCluster
 
 GOOD: Final = Key("bots", "good")
 SILENT: Final = 100
@@ -164,7 +164,7 @@ async def crowd(*, answers: bool = True) -> AsyncIterator[Crowd]:
         controller = Controller(AtPorts(http, ports), clock, Limits(), workers=4)
         cluster, metrics = Watched(controller.mark), Metrics(CollectorRegistry())
         control, refusals = controller.poller, controller.refusals
-        deps = Deps(cluster, control, clock, metrics, Limits(), refusals, POD_SETTINGS, CONTROL_KEY)
+        deps = Deps(cluster, control, clock, metrics, Limits(), refusals, POD_SETTINGS, CONTROL_KEYS)
         made = Crowd(cluster, controller, supervisor, mute)
         work = asyncio.create_task(controller.work(lambda key: made.give(key, deps)))
         try:

@@ -10,6 +10,7 @@ import pytest
 from kubernetes.aio import client
 
 from botsession_contract.names import SESSION_FINALIZER
+from botsession_operator.core.control_keys import ControlKeys
 from botsession_operator.core.parse import TOO_LARGE_TO_READ
 from botsession_operator.core.pods import Injection
 from botsession_operator.operate import operate
@@ -34,7 +35,7 @@ class Operator:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._settings = Settings(b"0" * 32, "runtime:1", Injection.IMAGE_VOLUME, "127.0.0.1", free_port())
+        self._settings = Settings(ControlKeys(b"0" * 32), "runtime:1", Injection.IMAGE_VOLUME, "127.0.0.1", free_port())
         self._is_up = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
 

@@ -40,6 +40,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- default (printf "%s-control-key" (include "botsession.fullname" . | trunc 51 | trimSuffix "-")) .Values.controlKey.existingSecret }}
 {{- end }}
 
+{{- define "botsession.previousKeyFiles" -}}
+{{- range $number, $_ := . }}{{ if $number }},{{ end }}/etc/botsession/previous-{{ $number }}{{ end }}
+{{- end }}
+
 {{- /* The policy by which the API server puts the finalizer on new sessions; empty where the operator does. */ -}}
 {{- define "botsession.finalizerPolicy" -}}
 {{- $kind := "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy" }}

@@ -27,6 +27,10 @@ containers:
   env:
   - name: BOTSESSION_CONTROL_KEY_FILE
     value: /etc/botsession/control-key
+  {{- with .Values.controlKey.previousSecretKeys }}
+  - name: BOTSESSION_PREVIOUS_CONTROL_KEY_FILES
+    value: {{ include "botsession.previousKeyFiles" . }}
+  {{- end }}
   - name: BOTSESSION_RUNTIME_IMAGE
     value: {{ .Values.runtime.image | default (printf "botsession/runtime:%s" .Chart.AppVersion) | include "botsession.literal" | quote }}
   - name: BOTSESSION_INJECTION
@@ -110,6 +114,10 @@ volumes:
     items:
     - key: {{ .Values.controlKey.existingSecretKey }}
       path: control-key
+    {{- range $number, $key := .Values.controlKey.previousSecretKeys }}
+    - key: {{ $key }}
+      path: previous-{{ $number }}
+    {{- end }}
 {{- if .Values.webhook.url }}
 - name: webhook-secret
   secret:

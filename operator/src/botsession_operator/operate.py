@@ -92,7 +92,7 @@ async def _deps(
         limits=settings.limits,
         refusals=controller.refusals,
         pods=PodSettings(settings.runtime_image, injection, settings.poke_base_url),
-        control_key=settings.control_key,
+        control_keys=settings.control_keys,
         exposure=settings.exposure,
         is_uninstalling=settings.is_uninstalling,
     )

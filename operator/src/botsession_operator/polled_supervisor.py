@@ -1,7 +1,7 @@
 """One supervisor that is asked, and what is known of it."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from botsession_contract.control import EndRequest, SessionPatch, SessionSnapshot
@@ -19,7 +19,7 @@ class PolledSupervisor:
 
     key: Key
     pod: Pod
-    token: str
+    token: str = field(repr=False)
     node: "Node[PolledSupervisor]"
     answer: SessionSnapshot | None = None
     answered_at: float = 0.0

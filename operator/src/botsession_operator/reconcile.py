@@ -7,7 +7,7 @@ from typing import Final
 
 import structlog
 
-from botsession_contract.credentials import session_token, token_digest
+from botsession_contract.credentials import token_digest
 from botsession_contract.jsonform import encode
 from botsession_contract.lifecycle import Phase
 from botsession_operator.api.spec import Json, SpecError
@@ -15,6 +15,7 @@ from botsession_operator.api.status import Status
 from botsession_operator.core import earlier_answers, eviction, exposure, leftovers, ownership, pace, parse, unreadable
 from botsession_operator.core.budgets import build_budget
 from botsession_operator.core.clock import Clock
+from botsession_operator.core.control_keys import ControlKeys
 from botsession_operator.core.counts import counts
 from botsession_operator.core.eviction import BudgetChange
 from botsession_operator.core.exposure import Exposure, ExposureChange
@@ -69,8 +70,8 @@ class Deps:
     limits: Limits
     refusals: Refusals
     pods: PodSettings
-    #: The operator's key, from which each session's token is derived.
-    control_key: bytes
+    #: The operator's keys, from which each session's token is derived.
+    control_keys: ControlKeys
     exposure: Exposure = IN_THE_CLUSTER
     #: The operator is being uninstalled: every session is to end.
     is_uninstalling: bool = False
@@ -235,16 +236,16 @@ def _read_supervisor(session: Session, pod: Pod | None, deps: Deps) -> Reading:
     if pod is None or session.is_finished or pod.state is not PodState.RUNNING or pod.address is None:
         deps.control.forget(session.key)
         return NO_SUPERVISOR
-    return deps.control.read(session.key, pod, _token(session, deps))
+    return deps.control.read(session.key, pod, _token(session, pod, deps))
 
 
 async def _send_requests(plan: Plan, pod: Pod, session: Session, deps: Deps) -> None:
     """Have the supervisor told what it does not know; the pass that comes with its answer goes on from there."""
     if plan.end:
         log.info("end requested", session=str(session.key), cause=plan.end.cause, mode=plan.end.mode)
-        await deps.control.end(session.key, pod, _token(session, deps), plan.end)
+        await deps.control.end(session.key, pod, _token(session, pod, deps), plan.end)
     elif plan.adjust:
-        await deps.control.adjust(session.key, pod, _token(session, deps), plan.adjust)
+        await deps.control.adjust(session.key, pod, _token(session, pod, deps), plan.adjust)
 
 
 async def _let_go(plan: Plan, pod: Pod, owner: SessionIdentity, deps: Deps) -> None:
@@ -340,7 +341,7 @@ async def _create_pod(session: Session, observed: Observed, applied: Applied, de
     if standing := deps.refusals.standing(session, Creation.POD):
         return replace(applied, refusal=standing)
     try:
-        manifest = build_pod(session, token_digest(_token(session, deps)), deps.pods, observed.url)
+        manifest = build_pod(session, token_digest(deps.control_keys.token(session.uid)), deps.pods, observed.url)
         if observed.is_pod_name_taken:
             raise PodRefused(ownership.NAME_TAKEN, ownership.name_taken(manifest))  # noqa: TRY301  # one way to refuse
         await deps.cluster.create_pod(manifest)
@@ -414,5 +415,5 @@ async def _write(session: Session, status: Status, deps: Deps) -> None:
         await deps.cluster.tell(session, item)
 
 
-def _token(session: Session, deps: Deps) -> str:
-    return session_token(deps.control_key, session.uid)
+def _token(session: Session, pod: Pod, deps: Deps) -> str:
+    return deps.control_keys.token(session.uid, pod.token_sha256)

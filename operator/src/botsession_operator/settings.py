@@ -9,6 +9,7 @@ from pathlib import Path
 from string import Template
 
 from botsession_operator.api.spec import Json
+from botsession_operator.core.control_keys import ControlKeys
 from botsession_operator.core.delivery import EventType
 from botsession_operator.core.exposure import CLUSTER_URL, ROUTE_KINDS, VARIABLES, Exposure
 from botsession_operator.core.plan import Limits
@@ -40,8 +41,9 @@ class WebhookSettings:
 class Settings:
     """What the chart sets. Durations in seconds."""
 
-    #: From BOTSESSION_CONTROL_KEY_FILE: session tokens are derived from it. Whoever has it can end any session.
-    control_key: bytes
+    #: From BOTSESSION_CONTROL_KEY_FILE, and BOTSESSION_PREVIOUS_CONTROL_KEY_FILES, comma separated: session tokens are
+    #: derived from them. Who has one can end the sessions that started with it.
+    control_keys: ControlKeys
     #: BOTSESSION_RUNTIME_IMAGE: what is injected into bot images.
     runtime_image: str
     #: BOTSESSION_INJECTION: ImageVolume, InitContainer; None (Auto) chooses by the server's version.
@@ -85,7 +87,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         raise SettingsError("BOTSESSION_LISTEN must be an address and a port, for example 0.0.0.0:8475")
     namespaces = environ.get("BOTSESSION_WATCH_NAMESPACES", "").split(",")
     return Settings(
-        control_key=_control_key(environ),
+        control_keys=_control_keys(environ),
         runtime_image=_required(environ, "BOTSESSION_RUNTIME_IMAGE"),
         injection=_injection(environ.get("BOTSESSION_INJECTION", "Auto")),
         host=host.strip("[]"),  # IPv6 addresses are written [::]:8475
@@ -126,11 +128,17 @@ def _required(environ: Mapping[str, str], name: str) -> str:
     return environ[name]
 
 
-def _control_key(environ: Mapping[str, str]) -> bytes:
-    path = Path(_required(environ, "BOTSESSION_CONTROL_KEY_FILE"))
-    key = _read("BOTSESSION_CONTROL_KEY_FILE", path).strip()
+def _control_keys(environ: Mapping[str, str]) -> ControlKeys:
+    current = _control_key("BOTSESSION_CONTROL_KEY_FILE", _required(environ, "BOTSESSION_CONTROL_KEY_FILE"))
+    name = "BOTSESSION_PREVIOUS_CONTROL_KEY_FILES"
+    previous = (path.strip() for path in environ.get(name, "").split(","))
+    return ControlKeys(current, tuple(_control_key(name, path) for path in previous if path))
+
+
+def _control_key(name: str, path: str) -> bytes:
+    key = _read(name, Path(path)).strip()
     if len(key) < 32:  # HMAC-SHA256's key should be as long as its output (RFC 2104)
-        raise SettingsError(f"BOTSESSION_CONTROL_KEY_FILE: {path} must hold at least 32 bytes")
+        raise SettingsError(f"{name}: {path} must hold at least 32 bytes")
     return key
 
 

@@ -6,7 +6,7 @@ The types are Pipecat's; one that this version does not have, or that lacks a fi
 import dataclasses
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from botsession_contract.jsonform import decode
@@ -34,8 +34,8 @@ class Orders:
     idle: float | None
     transport: Transport | None
     #: Out of Secrets: they came in the environment, and the bot finds them in its arguments only.
-    token: str | None
-    ice_credentials: tuple[str | None, ...] = ()
+    token: str | None = field(repr=False)
+    ice_credentials: tuple[str | None, ...] = field(default=(), repr=False)
 
     @property
     def listens(self) -> bool:

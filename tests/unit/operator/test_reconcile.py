@@ -1,5 +1,6 @@
 """Whole passes over a world in memory: what happens to a session from its creation to the end of its traces."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,11 +9,12 @@ from botsession_contract.lifecycle import Cause, Mode, Outcome, Phase, Reason, R
 from botsession_contract.limits import SessionLimits
 from botsession_contract.names import REPORT_FINALIZER, SESSION_FINALIZER
 from botsession_operator.api.status import ConditionType
+from botsession_operator.core.control_keys import ControlKeys
 from botsession_operator.core.plan import Limits
 from botsession_operator.errors import PodRefused
 from botsession_operator.reconcile import reconcile
 from tests.builders import KEY
-from tests.fakes import World
+from tests.fakes import CONTROL_KEYS, World
 from tests.unit.operator.lives import names, talk
 
 RETRY_SECONDS = Limits().control_retry.total_seconds()
@@ -276,3 +278,24 @@ async def test_a_pod_that_somebody_deletes_ends_its_session_as_evicted(world: Wo
     assert world.status.finish
     assert world.status.finish.reason is Reason.EVICTED
     assert not world.cluster.pods.names()
+
+
+async def test_a_running_session_is_ended_with_the_key_that_it_started_with(world: World) -> None:
+    await talk(world)
+    keys = ControlKeys(b"new".ljust(32, b"."), (CONTROL_KEYS.current,))
+    world.operator = replace(world.deps(), control_keys=keys)
+
+    world.edit(end="Graceful")
+    await world.settle()
+
+    assert world.supervisor.snapshot.ending
+
+
+async def test_a_session_whose_key_is_gone_cannot_be_asked(world: World) -> None:
+    await talk(world)
+    world.operator = replace(world.deps(), control_keys=ControlKeys(b"new".ljust(32, b".")))
+
+    world.edit(end="Graceful")
+    await world.settle()
+
+    assert world.supervisor.snapshot.ending is None

@@ -21,9 +21,29 @@ def environ(tmp_path: Path) -> dict[str, str]:
 def test_the_least_that_must_be_set(environ: dict[str, str]) -> None:
     settings = read_settings(environ)
 
-    assert (settings.control_key, settings.runtime_image) == (b"k" * 32, "runtime:1")
+    assert (settings.control_keys.current, settings.runtime_image) == (b"k" * 32, "runtime:1")
     assert (settings.host, settings.port, settings.workers) == ("0.0.0.0", 8475, 16)
     assert (settings.injection, settings.namespaces, settings.kubeconfig) == (None, (), None)
+
+
+def test_earlier_keys_are_read_in_their_order(environ: dict[str, str], tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("newer", "older")]
+    for file in files:
+        file.write_text(f"{file.name}".ljust(32, "."))
+    keys = read_settings(environ | {"BOTSESSION_PREVIOUS_CONTROL_KEY_FILES": ", ".join(map(str, files))}).control_keys
+
+    assert keys.current == b"k" * 32
+    assert [key[:5] for key in keys.previous] == [b"newer", b"older"]
+
+
+def test_no_earlier_keys_is_what_there_is_first(environ: dict[str, str]) -> None:
+    assert read_settings(environ | {"BOTSESSION_PREVIOUS_CONTROL_KEY_FILES": ""}).control_keys.previous == ()
+
+
+def test_an_earlier_key_that_is_too_short_is_refused(environ: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "short").write_text("short")
+    with pytest.raises(SettingsError, match=r"PREVIOUS_CONTROL_KEY_FILES: .*/short must hold at least 32"):
+        read_settings(environ | {"BOTSESSION_PREVIOUS_CONTROL_KEY_FILES": str(tmp_path / "short")})
 
 
 def test_everything_can_be_set(environ: dict[str, str]) -> None:

@@ -122,6 +122,8 @@ class Pod:
     has_sidecars: bool = False
     #: Whether init containers run beside the bot, which the kubelet ends after it.
     has_native_sidecars: bool = False
+    #: The SHA-256 of the token that its supervisor takes; empty where the pod does not say.
+    token_sha256: str = ""
 
     @property
     def is_held(self) -> bool:

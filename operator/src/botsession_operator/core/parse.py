@@ -10,6 +10,7 @@ from botsession_contract.names import BOT_CONTAINER
 from botsession_operator.api.bounded_json import LARGEST_PART_BYTES, LEVELS
 from botsession_operator.api.spec import Json, SpecError, parse_spec
 from botsession_operator.api.status import Status
+from botsession_operator.core.launch_digest import launch_digest
 from botsession_operator.core.observe import Key, Pod, PodState, Session, SessionMetadata, Termination, Trouble
 from botsession_operator.core.ownership import pod_owner
 from botsession_operator.core.pods import ENDED_SECONDS
@@ -92,6 +93,7 @@ def parse_pod(raw: Json) -> Pod:
         failure=_failure(status),
         has_sidecars=_has_sidecars(raw.get("spec", {}), status),
         has_native_sidecars=any("running" in each for each in _init_states(status)),
+        token_sha256=launch_digest(raw.get("spec")),
     )
 
 

@@ -25,6 +25,7 @@ from botsession_operator.cli.local.watching import Watched
 from botsession_operator.cli.telling.timeline import Entry, entries
 from botsession_operator.clock import SystemClock
 from botsession_operator.controller import Controller
+from botsession_operator.core.control_keys import ControlKeys
 from botsession_operator.core.exposure import Exposure
 from botsession_operator.core.key import Key
 from botsession_operator.core.plan import Limits
@@ -86,11 +87,11 @@ async def run_session(
         url = await stack.enter_async_context(_pokes(door, metrics))
         # Nobody pulls the runtime here: it is imported from where this command runs.
         pods = PodSettings("", Injection.IMAGE_VOLUME, url)
-        control, token_key = HttpControl(http, metrics), secrets.token_bytes(32)
+        control, keys = HttpControl(http, metrics), ControlKeys(secrets.token_bytes(32))
 
         def passes(controller: Controller) -> Pass:
             poller, refusals = controller.poller, controller.refusals
-            deps = Deps(cluster, poller, clock, metrics, LIMITS, refusals, pods, token_key, exposure=HERE)
+            deps = Deps(cluster, poller, clock, metrics, LIMITS, refusals, pods, keys, exposure=HERE)
             return metrics.timed(lambda key: reconcile(key, deps))
 
         operator = LocalOperator(control, LIMITS, passes)

@@ -1,0 +1,82 @@
+"""The control key is replaced, step by step as docs/how-to/rotate-control-key.md says, while a session runs."""
+
+import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.e2e.conftest import install_operator
+from tests.e2e.world import SYSTEM_NAMESPACE, Json, World, kubectl, operator_log, operator_pod
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+
+SECRET: Final = "botsession-operator-control-key"  # a name
+QUIET: Final = {"target": "quiet.py"}
+NEW: Final = "--set=controlKey.existingSecretKey=control-key-2"
+OLD: Final = "--set=controlKey.previousSecretKeys={control-key}"
+
+
+@pytest.fixture(autouse=True)
+def one_key(kubeconfig: Path) -> Iterator[None]:
+    """Leave the operator with its usual key."""
+    yield
+    install_operator()
+
+
+def keys() -> dict[str, bytes]:
+    """Give what the Secret holds."""
+    secret: Json = json.loads(kubectl("get", "secret", SECRET, "-n", SYSTEM_NAMESPACE, "-o", "json").stdout)
+    return {name: base64.b64decode(value) for name, value in secret["data"].items()}
+
+
+def refusals() -> float:
+    """Count the requests that supervisors refused for their token."""
+    metrics = kubectl("exec", "-n", SYSTEM_NAMESPACE, operator_pod(), "--", "python", "-c", READ).stdout
+    lines = [line for line in metrics.splitlines() if 'code="401"' in line]
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
+
+
+READ: Final = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8475/metrics').read().decode())"
+
+
+def test_a_key_is_replaced_while_a_session_runs(world: World) -> None:
+    before = keys()
+    old = world.session("old", bot=QUIET).eventually(phase="Running")
+
+    install_operator(NEW, OLD)
+
+    assert keys()["control-key"] == before["control-key"]
+    assert keys()["control-key-2"] != before["control-key"]
+    new = world.session("new", bot=QUIET).eventually(phase="Running")
+    world.edit(old, end="Graceful")
+    world.edit(new, end="Graceful")
+    for session in (old, new):
+        finish = session.finishes()
+        assert (finish["reason"], finish["outcome"], finish["reportedBy"]) == ("EndRequested", "Drained", "Runtime")
+
+    install_operator(NEW)
+
+    assert keys().keys() == {"control-key-2"}
+    last = world.session("last", bot=QUIET).eventually(phase="Running")
+    world.edit(last, end="Graceful")
+    assert last.finishes()["outcome"] == "Drained"
+    assert refusals() == 0
+
+
+def test_a_key_is_kept_by_an_upgrade(world: World) -> None:
+    before = keys()
+    session = world.session("upgraded", bot=QUIET).eventually(phase="Running")
+    install_operator()
+    assert keys() == before
+    world.edit(session, end="Graceful")
+    assert session.finishes()["outcome"] == "Drained"
+    assert refusals() == 0
+
+
+def test_the_operator_never_logs_a_key(world: World) -> None:
+    world.session("quiet", bot=QUIET).eventually(phase="Running")
+    said = json.dumps(operator_log(operator_pod()))
+    assert [name for name, key in keys().items() if key.decode() in said] == []
