@@ -23,6 +23,7 @@ from botsession_operator.api.status import Delivery
 from botsession_operator.core.counts import Count, Metric, Stage, TaskKind
 from botsession_operator.core.delivery import Answer, EventType
 from botsession_operator.core.key import Key
+from botsession_operator.door import Admission
 from botsession_operator.errors import Conflict, RequestRefused, TransientError
 from botsession_operator.fair_queue import Priority
 from botsession_operator.polling_metrics import Polled, Polling
@@ -108,8 +109,11 @@ class Metrics:
             ("error",),
             registry=registry,
         )
+        self._pokes = Counter("botsession_pokes", "Pokes, by what became of them", ("result",), registry=registry)
         for trouble in Trouble:
             self._troubles.labels(trouble)
+        for admission in Admission:
+            self._pokes.labels(admission)
         for action, code in itertools.product(Action, NoCode):
             self._asked.labels(action, code)
         for event, result in itertools.product(EventType, (*Answer, Delivery.GAVE_UP)):
@@ -139,6 +143,10 @@ class Metrics:
     def asked(self, action: Action, code: int | NoCode) -> None:
         """Count a request to a supervisor."""
         self._asked.labels(action, _label(code)).inc()
+
+    def poked(self, admission: Admission) -> None:
+        """Count a poke by what became of it."""
+        self._pokes.labels(admission).inc()
 
     def delivered(self, event: EventType, result: Answer | Delivery) -> None:
         """Count what became of a try to send an event to the webhook, or that there is no other."""

@@ -114,7 +114,7 @@ async def _serve(
     known: KnownSessions,
 ) -> None:
     door = Door(known.__contains__, lambda key: controller.mark(key, Priority.LOW))
-    app = create_app(door.poke, ready.is_set, metrics.registry)
+    app = create_app(lambda address, key: metrics.poked(door.poke(address, key)), ready.is_set, metrics.registry)
     guard = ConnectionGuard(lifetime_seconds=LIFETIME_SECONDS)
     await stack.enter_async_context(serving(app, settings.host, settings.port, guard))
 

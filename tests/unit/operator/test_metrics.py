@@ -13,6 +13,7 @@ from botsession_contract.lifecycle import Cause, Mode, Outcome, Phase, Reason
 from botsession_operator.api.spec import SpecError
 from botsession_operator.core.counts import Metric, Stage
 from botsession_operator.core.key import Key
+from botsession_operator.door import Admission
 from botsession_operator.errors import ClusterUnavailable, Conflict, RequestRefused
 from botsession_operator.fair_queue import Priority
 from botsession_operator.metrics import BY_NAMESPACE, Action, Metrics, NoCode, Trouble
@@ -111,12 +112,19 @@ def test_a_namespace_whose_sessions_are_gone_keeps_what_it_has_counted(metrics: 
         ("botsession_shutdown_seconds_count", {"mode": Mode, "outcome": Outcome}),
         ("botsession_control_requests_total", {"action": Action, "code": NoCode}),
         ("botsession_reconcile_errors_total", {"error": Trouble}),
+        ("botsession_pokes_total", {"result": Admission}),
     ],
 )
 def test_all_that_is_known_beforehand_begins_at_zero(
     metrics: Metrics, metric: str, labels: dict[str, type[StrEnum]]
 ) -> None:
     assert counted(metrics, metric, *labels) == dict.fromkeys(itertools.product(*labels.values()), 0)
+
+
+def test_pokes_are_counted_by_what_became_of_them(metrics: Metrics) -> None:
+    metrics.poked(Admission.UNKNOWN)
+
+    assert value(metrics, "botsession_pokes_total", result="Unknown") == 1
 
 
 def test_the_age_of_the_last_event_grows_until_the_next(metrics: Metrics, stopwatch: Stopwatch) -> None:
