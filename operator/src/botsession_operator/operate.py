@@ -18,7 +18,7 @@ from botsession_operator.core.key import Key
 from botsession_operator.core.pods import PodSettings
 from botsession_operator.deliveries import Deliveries
 from botsession_operator.door import Door, KnownSessions
-from botsession_operator.effects.control import HttpControl
+from botsession_operator.effects.control import HttpControl, make_session
 from botsession_operator.effects.kubernetes import KubernetesCluster
 from botsession_operator.effects.webhook import HttpWebhook
 from botsession_operator.fair_queue import Priority
@@ -48,7 +48,8 @@ async def operate(connected: client.ApiClient, settings: Settings, stop: asyncio
     metrics = Metrics(CollectorRegistry(), lambda: controller.depths())
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(aiohttp.ClientSession())
-        controller = Controller(HttpControl(http, metrics), clock, settings.limits, settings.workers)
+        control = HttpControl(await stack.enter_async_context(make_session()), metrics)
+        controller = Controller(control, clock, settings.limits, settings.workers)
         metrics.follow(controller.poller)
         deliveries = _deliveries(settings.webhook, clock, controller, metrics, http) if settings.webhook else None
         if deliveries:

@@ -1,12 +1,14 @@
 """The control endpoint of a pod: its paths, its payloads, its port."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+from botsession_contract.jsonform import decode_noting
 from botsession_contract.lifecycle import BotState, Cause, Mode
 from botsession_contract.limits import SessionLimits
-from botsession_contract.report import Ending, ExitReport
+from botsession_contract.parsing import clean_texts, parse_json
+from botsession_contract.report import Ending, ExitReport, check_report
 from botsession_contract.shutdown import Overrides, Shutdown
 
 CONTROL_PORT: Final = 8474
@@ -18,6 +20,8 @@ END_PATH: Final = "/v1/session/end"
 POKE_PATH: Final = "/v1/poke/{namespace}/{name}"
 #: Bodies larger than this are refused with 413. Five farewells and a prompt as long as the CRD allows, escaped, fit in.
 LARGEST_BODY_BYTES: Final = 128 * 1024
+#: Answers larger than this are not read to their end. A snapshot with a report in it is a tenth of that.
+LARGEST_ANSWER_BYTES: Final = 64 * 1024
 PROBLEM_TYPE: Final = "application/problem+json"
 
 
@@ -71,3 +75,18 @@ class SessionSnapshot:
     listening_at: datetime | None = None
     #: When that caller came. The pipeline starts after that.
     called_at: datetime | None = None
+
+
+def snapshot_from_bytes(raw: bytes) -> SessionSnapshot:
+    """Return the snapshot in an answer; raise PayloadError, and nothing else, where it is none.
+
+    Whoever listens on a pod's address may have answered. Words of another version are in `ending.note`.
+    """
+    data = clean_texts(parse_json(raw, LARGEST_ANSWER_BYTES), but="result")
+    snapshot, words = decode_noting(SessionSnapshot, data)
+    if snapshot.report:
+        check_report(snapshot.report)
+    if words and snapshot.ending:
+        note = f"the supervisor is of another version: {', '.join(words)}"
+        return replace(snapshot, ending=replace(snapshot.ending, note=note))
+    return snapshot

@@ -1,18 +1,31 @@
 """JSON for frozen dataclasses: camelCase keys, RFC 3339 times in UTC, enums by value, absent for None.
 
 Payload classes stay plain data; `encode` and `decode` read their annotations. A wrong value raises `PayloadError` with
-a sentence that names the field, so that an endpoint can hand it to its caller as it is.
+a sentence that names the field, so that an endpoint can hand it to its caller as it is. Nothing else is raised.
 """
 
 import dataclasses
+import functools
+import math
 import re
 import types
 import typing
 from datetime import UTC, datetime
 from enum import Enum, StrEnum, auto
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
+
+from botsession_contract.lifecycle import STAND_INS, WRITTEN_BY_READERS
 
 T = TypeVar("T")
+
+#: Times before and after these years are refused. The session's limits, a clock's error and a time zone can be added to
+#: any time in between, twice, and the calendar still holds the sum.
+FIRST_YEAR: Final = 1970
+LAST_YEAR: Final = 2199
+#: In the metadata of a field: readers fill it in, and it is not part of the payload.
+LOCAL: Final = {"is_local": True}
+#: Characters of a word of another version that are shown.
+_LONGEST_WORD: Final = 64
 
 
 class PayloadError(ValueError):
@@ -20,16 +33,16 @@ class PayloadError(ValueError):
 
 
 class Unknown(Enum):
-    """What to do with a key that the payload class does not have."""
+    """What to do with a key that the payload class does not have, and with a word that an enum does not have."""
 
-    IGNORE = auto()  # between versions: a newer peer may say more
+    IGNORE = auto()  # between versions: a newer peer may say more. A word becomes its enum's `Unknown`, see `_word`
     REFUSE = auto()  # in requests: a misspelt field must not pass for an absent one
 
 
 def encode(payload: Any) -> Any:
     """Give the JSON form of a payload; None members are left out."""
     if dataclasses.is_dataclass(payload) and not isinstance(payload, type):
-        members = ((field.name, getattr(payload, field.name)) for field in dataclasses.fields(payload))
+        members = ((name, getattr(payload, name)) for name in _form(type(payload)).names.values())
         return {camel(name): encode(value) for name, value in members if value is not None}
     if isinstance(payload, datetime):
         return format_time(payload)
@@ -41,20 +54,15 @@ def encode(payload: Any) -> Any:
 
 
 def decode(cls: type[T], data: Any, *, unknown: Unknown = Unknown.IGNORE, at: str = "") -> T:
-    """Read a payload of `cls` from parsed JSON; raise PayloadError where it does not fit."""
-    if not isinstance(data, dict):
-        raise PayloadError(f"{at or 'the body'} must be a JSON object")
-    hints = typing.get_type_hints(cls)
-    fields = {camel(field.name): field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]  # T is one
-    if unknown is Unknown.REFUSE and (extra := sorted(data.keys() - fields.keys())):
-        raise PayloadError(f"unknown field {_path(at, extra[0])}; known are {', '.join(sorted(fields))}")
-    values = {}
-    for key, field in fields.items():
-        if data.get(key) is not None:
-            values[field.name] = _value(hints[field.name], data[key], unknown, _path(at, key))
-        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
-            raise PayloadError(f"{_path(at, key)} is missing")
-    return cls(**values)
+    """Return a payload of `cls` from parsed JSON; raise PayloadError where it does not fit."""
+    return _Reader(unknown).payload(cls, data, at)
+
+
+def decode_noting(cls: type[T], data: Any) -> tuple[T, tuple[str, ...]]:
+    """Return a payload of a peer of any version, and a phrase for each of its words that this version does not know."""
+    reader = _Reader(Unknown.IGNORE)
+    payload = reader.payload(cls, data, "")
+    return payload, tuple(reader.words)
 
 
 def camel(name: str) -> str:
@@ -69,24 +77,103 @@ def format_time(moment: datetime) -> str:
 
 
 def parse_time(text: str) -> datetime:
-    """Read an RFC 3339 time; a time without an offset is refused, since it could be anywhere's."""
-    if not re.fullmatch(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", text):
-        raise ValueError(f"{text!r} is not an RFC 3339 time")
-    return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    """Return an RFC 3339 time; raise ValueError, and nothing else, for anything else.
+
+    A time without an offset is refused, since it could be anywhere's; and one at the ends of the calendar, with which
+    nothing can be calculated.
+    """
+    if not _TIME.fullmatch(text):
+        raise ValueError(f"{text[:_LONGEST_WORD]!r} is not an RFC 3339 time")
+    moment = datetime.fromisoformat(text.upper())
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise ValueError(f"{text[:_LONGEST_WORD]!r} is not between the years {FIRST_YEAR} and {LAST_YEAR}")
+    return moment.astimezone(UTC)
 
 
-def _value(hint: Any, raw: Any, unknown: Unknown, at: str) -> Any:
-    if typing.get_origin(hint) in (types.UnionType, typing.Union):
-        (hint,) = (member for member in typing.get_args(hint) if member is not type(None))
-    if hint is Any:
-        return raw
-    if typing.get_origin(hint) is tuple:
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Form:
+    """The members of a payload class: by key its fields' names, and by name the type and whether it must be there."""
+
+    names: dict[str, str]
+    hints: dict[str, Any]
+    required: frozenset[str]
+
+
+@functools.cache
+def _form(cls: type[Any]) -> _Form:
+    fields = [field for field in dataclasses.fields(cls) if not field.metadata.get("is_local")]
+    required = (each.name for each in fields if each.default is each.default_factory is dataclasses.MISSING)
+    return _Form({camel(each.name): each.name for each in fields}, typing.get_type_hints(cls), frozenset(required))
+
+
+class _UnknownWordError(PayloadError):
+    """A word of another version, for which nothing in this one can stand."""
+
+
+class _Reader:
+    """Reads one payload, and keeps what it met that only another version knows."""
+
+    def __init__(self, unknown: Unknown) -> None:
+        self._unknown = unknown
+        self.words: list[str] = []
+
+    def payload(self, cls: type[T], data: Any, at: str) -> T:
+        if not isinstance(data, dict):
+            raise PayloadError(f"{at or 'the body'} must be a JSON object")
+        form = _form(cls)
+        if self._unknown is Unknown.REFUSE and (extra := sorted(data.keys() - form.names.keys())):
+            raise PayloadError(f"unknown field {_path(at, extra[0])}; known are {', '.join(sorted(form.names))}")
+        values = {}
+        for key, name in form.names.items():
+            if data.get(key) is None:
+                if name in form.required:
+                    raise PayloadError(f"{_path(at, key)} is missing")
+                continue
+            try:
+                values[name] = self._value(form.hints[name], data[key], _path(at, key))
+            except _UnknownWordError:
+                if name in form.required:
+                    raise
+        return cls(**values)
+
+    def _value(self, hint: Any, raw: Any, at: str) -> Any:
+        if typing.get_origin(hint) in (types.UnionType, typing.Union):
+            (hint,) = (member for member in typing.get_args(hint) if member is not type(None))
+        if hint is Any:
+            return raw
+        if typing.get_origin(hint) is tuple:
+            return tuple(self._items(typing.get_args(hint)[0], raw, at))
+        if dataclasses.is_dataclass(hint):
+            return self.payload(typing.cast("type[Any]", hint), raw, at)
+        return self._word(hint, raw, at) if issubclass(hint, StrEnum) else _scalar(hint, raw, at)
+
+    def _items(self, hint: Any, raw: Any, at: str) -> typing.Iterator[Any]:
         if not isinstance(raw, list):
             raise PayloadError(f"{at} must be a list")
-        return tuple(_value(typing.get_args(hint)[0], item, unknown, f"{at}[{n}]") for n, item in enumerate(raw))
-    if dataclasses.is_dataclass(hint):
-        return decode(typing.cast("type[Any]", hint), raw, unknown=unknown, at=at)
-    return _scalar(hint, raw, at)
+        for number, item in enumerate(raw):
+            try:
+                yield self._value(hint, item, f"{at}[{number}]")
+            except _UnknownWordError:
+                continue
+
+    def _word(self, enum: type[StrEnum], raw: Any, at: str) -> StrEnum:
+        """Read a member. A word of another version becomes what stands for it, or is left out with what holds it."""
+        known = (member for member in enum if self._unknown is Unknown.IGNORE or not _is_reserved(member))
+        words = [str(member) for member in known]
+        if raw in words:
+            return enum(raw)
+        if self._unknown is Unknown.REFUSE or not isinstance(raw, str):
+            raise PayloadError(f"{at} must be one of {', '.join(words)}")
+        self.words.append(f"{at} {raw[:_LONGEST_WORD]}")
+        stand_in = STAND_INS.get(enum)
+        if stand_in is None:
+            raise _UnknownWordError(f"{at} must be one of {', '.join(words)}")
+        return stand_in
+
+
+def _is_reserved(member: StrEnum) -> bool:
+    """Tell whether a member only stands for words of another version, so that nobody may ask for it."""
+    return type(member) in WRITTEN_BY_READERS and member is STAND_INS[type(member)]
 
 
 def _scalar(hint: Any, raw: Any, at: str) -> Any:
@@ -95,22 +182,27 @@ def _scalar(hint: Any, raw: Any, at: str) -> Any:
             return parse_time(raw)
         except (TypeError, ValueError):
             raise PayloadError(f"{at} must be an RFC 3339 time such as 2026-01-31T09:30:00Z") from None
-    if issubclass(hint, StrEnum):
-        try:
-            return hint(raw)
-        except ValueError:
-            raise PayloadError(f"{at} must be one of {', '.join(hint)}") from None
-    if hint is float and isinstance(raw, int) and not isinstance(raw, bool):
-        return float(raw)
-    if not isinstance(raw, hint) or (isinstance(raw, bool) and hint is not bool):
+    if not isinstance(raw, (int, float) if hint is float else hint) or (isinstance(raw, bool) and hint is not bool):
         raise PayloadError(f"{at} must be of type {_JSON_NAMES[hint]}")
-    return raw
+    return _finite(raw, at) if hint is float else raw
+
+
+def _finite(raw: float, at: str) -> float:
+    try:
+        number = float(raw)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise PayloadError(f"{at} must be a finite number")
+    return number
 
 
 def _path(at: str, key: str) -> str:
     return f"{at}.{key}" if at else key
 
 
+#: `re.ASCII`: there are other digits, which `fromisoformat` takes in part.
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 #: Words that the Kubernetes API writes in capitals.
 _INITIALISMS = {"ip": "IP"}
 _JSON_NAMES = {str: "string", int: "integer", float: "number", bool: "boolean"}

@@ -44,6 +44,7 @@ class Cause(StrEnum):
     DELETED = "Deleted"  # the BotSession was deleted
     EVICTED = "Evicted"  # the pod got a SIGTERM that nobody here asked for: a drain, an eviction, a deleted pod
     START_TIMEOUT = "StartTimeout"  # the pipeline had not started when startTimeout had passed
+    UNKNOWN = "Unknown"  # a word of another version, which the reader does not know; nobody asks for it
 
 
 class Reason(StrEnum):
@@ -94,6 +95,7 @@ class Outcome(StrEnum):
     KILLED = "Killed"  # the bot's process had to be killed, or the kernel killed it for its memory
     LOST = "Lost"  # the process went away and nobody can tell how: the bot's without a finish, or the supervisor's too
     NEVER_STARTED = "NeverStarted"  # the pipeline never started
+    UNKNOWN = "Unknown"  # the supervisor is of another version, and has a word for it that the reader does not know
 
 
 #: Outcomes that make a session `Failed` whatever its reason was; but for a no-show, see `final_phase`.
@@ -109,6 +111,7 @@ class Step(StrEnum):
     TERMINATE = "Terminate"  # SIGTERM to a bot whose pipeline has not started, or to a server that its bot has left
     KILL = "Kill"  # SIGKILL to the bot's processes
     POD_DELETE = "PodDelete"  # the operator deleted the pod: no report came
+    UNKNOWN = "Unknown"  # a rung that only another version has
 
 
 class Farewell(StrEnum):
@@ -136,6 +139,7 @@ class BotState(StrEnum):
     RUNNING = "Running"  # the pipeline has started
     ENDING = "Ending"  # the ladder is being walked
     FINISHED = "Finished"  # the process is gone and the report is written
+    UNKNOWN = "Unknown"  # a word of another version, which the reader does not know
 
 
 class ReportedBy(StrEnum):
@@ -143,6 +147,22 @@ class ReportedBy(StrEnum):
 
     RUNTIME = "Runtime"  # the supervisor, in its exit report
     OPERATOR = "Operator"  # the operator, from what was left of the pod
+
+
+#: What stands for a word that only another version knows. Where an enum is not here, what holds the word is left out.
+STAND_INS: Final[dict[type[StrEnum], StrEnum]] = {
+    Cause: Cause.UNKNOWN,
+    Reason: Reason.UNKNOWN,
+    Outcome: Outcome.UNKNOWN,
+    Step: Step.UNKNOWN,
+    Farewell: Farewell.UNKNOWN,
+    BotState: BotState.UNKNOWN,
+    Mode: Mode.GRACEFUL,
+    ReportedBy: ReportedBy.RUNTIME,
+    Phase: Phase.PENDING,
+}
+#: Enums whose stand-in no supervisor writes and no request may hold: readers alone make it.
+WRITTEN_BY_READERS: Final[frozenset[type[StrEnum]]] = frozenset({Cause, Outcome, Step, BotState})
 
 
 def final_phase(reason: Reason, outcome: Outcome) -> Phase:

@@ -9,6 +9,7 @@ import re
 from typing import Any, Final
 
 from botsession_contract.jsonform import PayloadError
+from botsession_contract.text import escape_controls
 
 #: Lists and objects inside each other: more than any payload has, and a result as deep as one may be beside it.
 MOST_LEVELS: Final = 64
@@ -36,6 +37,22 @@ def parse_json(raw: bytes | str, limit: int, *, levels: int = MOST_LEVELS) -> An
         raise
     except (ValueError, RecursionError) as exc:
         raise PayloadError("the body is not JSON") from exc
+
+
+def clean_text(text: str) -> str:
+    """Return a text that the API server takes and that does nothing to a terminal; lines and tabs are kept."""
+    return escape_controls(text.replace("\r\n", "\n"), keep="\n\t")
+
+
+def clean_texts(value: Any, *, but: str = "") -> Any:
+    """Return a JSON value with all its texts clean, except what is under the key `but`."""
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, list):
+        return [clean_texts(item, but=but) for item in value]
+    if isinstance(value, dict):
+        return {clean_text(key): item if key == but else clean_texts(item, but=but) for key, item in value.items()}
+    return value
 
 
 def _text(raw: bytes | str, limit: int) -> str:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from botsession_contract.jsonform import PayloadError, decode, encode
+from botsession_contract.jsonform import LOCAL, PayloadError, decode_noting, encode
 from botsession_contract.lifecycle import Cause, Farewell, Mode, Outcome, Reason, Step
+from botsession_contract.parsing import clean_text, clean_texts, parse_json
 from botsession_contract.result import ResultError
 from botsession_contract.result import to_json as check_result
 
@@ -23,6 +24,12 @@ LONGEST_TEXT: Final = 1024
 SHORT_TEXT: Final = 160
 #: …and beside a result as large as it may be. JSON may take six bytes for one.
 SHORTEST_TEXT: Final = 40
+#: What is read of a termination message. The kubelet replaces bytes that are no UTF-8 by three others.
+LARGEST_MESSAGE_BYTES: Final = 4 * LARGEST_REPORT_BYTES
+#: Counts and exit codes are numbers of 32 bits in the session's status.
+LARGEST_COUNT: Final = 2**31 - 1
+#: Longer times than this, some 30 years, are no session's.
+MOST_SECONDS: Final = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,8 @@ class Ending:
     steps: tuple[StepTaken, ...] = ()
     #: Absent until the session has ended, and in a report from a runtime that is too old to tell.
     farewell: Farewell | None = None
+    #: What the reader has to say of it: words of another version, that is. Not on the wire.
+    note: str | None = dataclasses.field(default=None, metadata=LOCAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,18 +121,40 @@ def to_bytes(report: ExitReport) -> bytes:
 
 
 def from_bytes(raw: bytes | str) -> ExitReport:
-    """Read a termination message; raise PayloadError when it is not a report.
+    """Return the report in a termination message; raise PayloadError, and nothing else, where it is none.
 
-    The bot may have written it, over the supervisor's, and then not even its result is what it must be.
+    The bot may have written it, over the supervisor's. What is returned fits into the session's status: its times are
+    of this age, its numbers are small, its texts are clean. Words of another version are in `message`.
     """
     try:
-        report = decode(ExitReport, json.loads(raw))
+        data = clean_texts(parse_json(raw, LARGEST_MESSAGE_BYTES), but="result")
+        report, words = decode_noting(ExitReport, data)
         check_result(report.result)
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as exc:
-        raise PayloadError("the termination message is not JSON") from exc
     except ResultError as exc:
         raise PayloadError(str(exc)) from exc
-    return report
+    check_report(report)
+    if not words:
+        return report
+    said = f"the supervisor is of another version: {', '.join(words)}"
+    return dataclasses.replace(report, message=f"{report.message}; {said}" if report.message else said)
+
+
+def check_report(report: ExitReport) -> None:
+    """Raise PayloadError for a number that no session's status may have."""
+    tasks, prompts = report.dangling_tasks, report.prompts
+    counts = {"danglingTasks.count": tasks.count, "danglingTasks.unmanaged": tasks.unmanaged}
+    counts["prompts.count"] = prompts.count if prompts else None
+    for name, count in counts.items():
+        if count is not None and not 0 <= count <= LARGEST_COUNT:
+            raise PayloadError(f"{name} must be between 0 and {LARGEST_COUNT}")
+    if tasks.unmanaged is not None and tasks.unmanaged > tasks.count:
+        raise PayloadError("danglingTasks.unmanaged must be at most danglingTasks.count")
+    if report.exit_code is not None and abs(report.exit_code) > LARGEST_COUNT:
+        raise PayloadError(f"exitCode must be between -{LARGEST_COUNT} and {LARGEST_COUNT}")
+    for field in dataclasses.fields(report.timings):
+        seconds = getattr(report.timings, field.name)
+        if seconds is not None and not abs(seconds) <= MOST_SECONDS:
+            raise PayloadError(f"timings of more than {MOST_SECONDS:.0f} seconds are no session's")
 
 
 def _bounds(report: ExitReport) -> Iterator[tuple[tuple[str, ...], int]]:
@@ -141,15 +172,14 @@ def _with(report: ExitReport, names: tuple[str, ...], longest: int) -> bytes:
         stuck_at=_clip(report.stuck_at, longest),
         dangling_tasks=dataclasses.replace(report.dangling_tasks, names=names),
     )
-    text = json.dumps(encode(bounded), ensure_ascii=False, separators=(",", ":"))
-    # A task may be named with a lone surrogate, which UTF-8 cannot hold.
-    return text.encode("utf-8", errors="replace")
+    return json.dumps(encode(bounded), ensure_ascii=False, separators=(",", ":")).encode()
 
 
 Text = TypeVar("Text", str, str | None)
 
 
 def _clip(text: Text, longest: int) -> Text:
-    if text is None or len(text.encode("utf-8", errors="replace")) <= longest:
+    if text is None:
         return text
-    return text.encode("utf-8", errors="replace")[: longest - 3].decode("utf-8", errors="ignore") + "…"
+    clean = clean_text(text).encode()
+    return clean.decode() if len(clean) <= longest else clean[: longest - 3].decode("utf-8", errors="ignore") + "…"

@@ -1,6 +1,6 @@
 """Payloads to JSON and back, and the sentences for what does not fit."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from enum import StrEnum
 from typing import Any
@@ -9,7 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from botsession_contract.jsonform import PayloadError, Unknown, camel, decode, encode, format_time, parse_time
+from botsession_contract.jsonform import (
+    LOCAL,
+    PayloadError,
+    Unknown,
+    camel,
+    decode,
+    decode_noting,
+    encode,
+    format_time,
+    parse_time,
+)
+from botsession_contract.lifecycle import BotState, Cause
 
 
 class Colour(StrEnum):
@@ -34,15 +45,41 @@ class Outer:
     anything: Any = None
 
 
+@dataclass(frozen=True, slots=True)
+class Paint:
+    colour: Colour
+
+
+@dataclass(frozen=True, slots=True)
+class Wall:
+    painted: tuple[Paint, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    state: BotState
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    name: str
+    note: str | None = field(default=None, metadata=LOCAL)
+
+
 OUTERS = st.builds(
     Outer,
     name=st.text(),
     is_big=st.booleans(),
-    weight_seconds=st.none() | st.floats(allow_nan=False),
+    weight_seconds=st.none() | st.floats(allow_nan=False, allow_infinity=False),
     colour=st.none() | st.sampled_from(Colour),
     inner=st.none() | st.builds(Inner, st.integers()),
     inners=st.lists(st.builds(Inner, st.integers())).map(tuple),
-    at=st.none() | st.datetimes(timezones=st.just(UTC)),
+    at=st.none() | st.datetimes(datetime(1970, 1, 1), datetime(2199, 12, 31), timezones=st.just(UTC)),  # noqa: DTZ001
 )
 
 
@@ -63,7 +100,6 @@ def test_what_is_written_is_read_back(outer: Outer) -> None:
         pytest.param({"name": "x", "inner": {"size": 1.0}}, "inner.size must be of type integer", id="a float for 1"),
         pytest.param({"name": "x", "weightSeconds": "1"}, "weightSeconds must be of type number", id="a string for 1"),
         pytest.param({"name": "x", "weightSeconds": True}, "weightSeconds must be of type number", id="true for 1.0"),
-        pytest.param({"name": "x", "colour": "red"}, "colour must be one of Red, Blue", id="an unknown enum value"),
         pytest.param({"name": "x", "colour": ["Red"]}, "colour must be one of Red, Blue", id="a list for an enum"),
         pytest.param({"name": "x", "inners": {}}, "inners must be a list", id="an object for a list"),
         pytest.param({"name": "x", "inners": [{}]}, "inners[0].size is missing", id="a path into a list"),
@@ -79,6 +115,44 @@ def test_what_does_not_fit_is_named(data: object, sentence: str) -> None:
     with pytest.raises(PayloadError) as caught:
         decode(Outer, data)
     assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize("weight", [float("nan"), float("inf"), 10**400], ids=["NaN", "infinity", "400 digits"])
+def test_a_number_that_is_not_finite_is_refused(weight: float) -> None:
+    with pytest.raises(PayloadError, match=r"^weightSeconds must be a finite number$"):
+        decode(Outer, {"name": "x", "weightSeconds": weight})
+
+
+def test_a_word_that_a_request_has_and_no_enum_is_refused() -> None:
+    with pytest.raises(PayloadError, match=r"^colour must be one of Red, Blue$"):
+        decode(Outer, {"name": "x", "colour": "red"}, unknown=Unknown.REFUSE)
+
+
+def test_a_word_of_another_version_for_which_nothing_stands_is_left_out_and_told() -> None:
+    outer, words = decode_noting(Outer, {"name": "x", "colour": "Green", "inners": [{"size": 1, "colour": "Red"}]})
+    assert (outer, words) == (Outer("x", inners=(Inner(1),)), ("colour Green",))
+
+
+def test_an_item_that_cannot_be_without_its_word_is_left_out() -> None:
+    painted = [{"colour": "Green"}, {"colour": "Blue"}]
+    assert decode(Wall, {"painted": painted}) == Wall((Paint(Colour.BLUE),))
+
+
+def test_a_payload_that_cannot_be_without_its_word_is_refused() -> None:
+    with pytest.raises(PayloadError, match=r"^colour must be one of Red, Blue$"):
+        decode(Paint, {"colour": "Green"})
+
+
+@pytest.mark.parametrize(("enum", "at"), [(Cause, "cause"), (BotState, "state")])
+def test_nobody_may_ask_for_what_only_stands_for_unknown_words(enum: type[StrEnum], at: str) -> None:
+    cls: type[Any] = {Cause: Asked, BotState: State}[enum]
+    with pytest.raises(PayloadError, match=f"^{at} must be one of (?!.*Unknown)"):
+        decode(cls, {at: "Unknown"}, unknown=Unknown.REFUSE)
+
+
+def test_what_a_reader_adds_is_not_on_the_wire() -> None:
+    assert encode(Noted("x", note="mine")) == {"name": "x"}
+    assert decode(Noted, {"name": "x", "note": "theirs"}) == Noted("x")
 
 
 def test_unknown_field_is_ignored_between_versions() -> None:
@@ -116,3 +190,26 @@ def test_time_that_could_be_anywheres_is_refused(text: str) -> None:
 @pytest.mark.parametrize("text", ["2026-01-31T09:30:00Z", "2026-01-31t10:30:00+01:00", "2026-01-31T09:30:00.000z"])
 def test_every_form_of_rfc_3339_is_read(text: str) -> None:
     assert parse_time(text) == datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-23:59",
+        "1969-12-31T23:59:59Z",
+        "2200-01-01T00:00:00Z",
+        "2026-01-31T09:30:00+99:99",
+        "\uff12\uff10\uff12\uff16-01-31T09:30:00Z",
+    ],
+)
+def test_no_time_raises_anything_but_a_value_error(text: str) -> None:
+    with pytest.raises(ValueError):
+        parse_time(text)
+
+
+@given(st.datetimes(datetime(1970, 1, 3), datetime(2199, 12, 29)), st.integers(-1439, 1439), st.integers(-1, 1))  # noqa: DTZ001
+def test_a_time_that_is_read_can_be_calculated_with(moment: datetime, minutes: int, sign: int) -> None:
+    read = parse_time(format_time(moment.replace(tzinfo=timezone(timedelta(minutes=minutes)))))
+    widest = parse_time("2199-12-31T23:59:59-23:59") - parse_time("1970-01-01T00:00:00+23:59")
+    assert read + sign * 2 * widest - read == sign * 2 * widest

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from botsession_contract.jsonform import PayloadError
+from botsession_contract.jsonform import FIRST_YEAR, LAST_YEAR, PayloadError
 from botsession_contract.lifecycle import Cause, Farewell, Mode, Outcome, Reason, Step
 from botsession_contract.report import (
     LARGEST_REPORT_BYTES,
@@ -43,7 +43,7 @@ TIMES = ("finished_at", "started_at", "client_connected_at", "client_disconnecte
 FACTS = ("reason", "outcome", "exit_code", "timings", "ending", "result", "prompts", *TIMES)
 #: Any code point, lone surrogates too: a task may be named with one.
 ANYTHING = st.text(st.characters(), max_size=3000)
-MOMENTS = st.datetimes(timezones=st.just(UTC))
+MOMENTS = st.datetimes(datetime(FIRST_YEAR, 1, 1), datetime(LAST_YEAR, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001
 SECONDS = st.none() | st.floats(0, 1e6)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63) + 1, 2**63 - 1) | st.floats(allow_nan=False) | st.text(),
@@ -60,7 +60,7 @@ REPORTS = st.builds(
     stuck_at=st.none() | ANYTHING,
     dangling_tasks=st.builds(
         DanglingTasks,
-        st.integers(0, 10**6),
+        st.integers(10**6, 10**7),
         st.lists(ANYTHING, max_size=30).map(tuple),
         st.none() | st.integers(0, 10**6),
     ),
@@ -81,6 +81,18 @@ REPORTS = st.builds(
     # Strings take a result to its bound, with each way in which JSON writes them.
     result=JSON.filter(is_result) | st.builds(str.__mul__, st.sampled_from("aä\x00🌍"), st.just(2046)).map(filling),
 )
+
+
+MOMENT = "2026-01-31T09:30:00Z"
+
+
+def ending(**members: Any) -> dict[str, Any]:
+    return {"cause": "MaxDuration", "mode": "Graceful", "requestedAt": MOMENT, **members}
+
+
+def altered(**members: Any) -> bytes:
+    """Give a report with other members, as its bot may have written them."""
+    return json.dumps({"reason": "Completed", "outcome": "Drained", "finishedAt": MOMENT, **members}).encode()
 
 
 @given(REPORTS)
@@ -150,6 +162,91 @@ def test_report_with_a_result_that_no_status_could_hold_is_refused(result: str) 
 def test_what_is_no_report_is_refused(raw: bytes) -> None:
     with pytest.raises(PayloadError):
         from_bytes(raw)
+
+
+@pytest.mark.parametrize("member", ["finishedAt", "startedAt", "clientConnectedAt"])
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-23:59", "1969-12-31T23:59:59Z"])
+def test_a_report_with_a_time_at_the_end_of_the_calendar_is_refused(member: str, moment: str) -> None:
+    with pytest.raises(PayloadError, match=member):
+        from_bytes(altered(**{member: moment}))
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"timings": {"drained": 1e300}},
+        {"timings": {"botImported": 10**18}},
+        {"exitCode": 2**31},
+        {"danglingTasks": {"count": -1}},
+        {"danglingTasks": {"count": 1, "unmanaged": 2}},
+        {"danglingTasks": {"count": 2**31}},
+        {"prompts": {"count": 2**40, "lastAt": "2026-01-31T09:30:00Z"}},
+    ],
+    ids=str,
+)
+def test_a_report_with_a_number_that_no_status_could_hold_is_refused(members: dict[str, Any]) -> None:
+    with pytest.raises(PayloadError):
+        from_bytes(altered(**members))
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999", "9" * 400])
+def test_a_report_with_what_is_no_number_is_refused(number: str) -> None:
+    raw = altered(timings={"drained": 12345}).replace(b"12345", number.encode())
+    with pytest.raises(PayloadError):
+        from_bytes(raw)
+
+
+@pytest.mark.parametrize("raw", [b"[" * 4000, b'{"result":' + b"[" * 3000, b"\x80{}", b'{"a":1} trailing'])
+def test_no_bytes_raise_anything_but_a_payload_error(raw: bytes) -> None:
+    with pytest.raises(PayloadError):
+        from_bytes(raw)
+
+
+@given(st.binary(max_size=200) | st.text(max_size=200))
+def test_whatever_bytes_are_read_nothing_but_a_payload_error_is_raised(raw: bytes | str) -> None:
+    with pytest.raises(PayloadError):
+        from_bytes(raw)
+
+
+def test_what_attacks_a_terminal_is_taken_out_of_a_report_and_its_lines_are_kept() -> None:
+    hostile = "first\r\nsecond\t\x1b]52;c;cm0gLXJm\x07\x9b31m\x00\u202etxt\ud800"
+    report = from_bytes(altered(message=hostile, stuckAt=hostile, danglingTasks={"count": 1, "names": [hostile]}))
+
+    assert report.message == "first\nsecond\t" + r"\x1b]52;c;cm0gLXJm\x07\x9b31m\x00\u202etxt\ud800"
+    assert report.stuck_at == report.dangling_tasks.names[0] == report.message
+
+
+def test_a_result_is_read_as_it_was_written_control_characters_too() -> None:
+    assert from_bytes(altered(result={"text": "\x1b[0m\r\n"})).result == {"text": "\x1b[0m\r\n"}
+
+
+@pytest.mark.parametrize(
+    ("members", "word"),
+    [
+        ({"reason": "Rebalanced"}, "reason Rebalanced"),
+        ({"outcome": "Evaporated"}, "outcome Evaporated"),
+        ({"ending": ending(cause="Moved")}, "ending.cause Moved"),
+        ({"ending": ending(mode="Slow")}, "ending.mode Slow"),
+        ({"ending": ending(farewell="Sung")}, "ending.farewell Sung"),
+        ({"ending": ending(steps=[{"step": "Ask", "at": MOMENT}])}, "ending.steps[0].step Ask"),
+    ],
+    ids=str,
+)
+def test_a_word_of_another_version_is_unknown_and_told_and_never_makes_it_no_report(
+    members: dict[str, Any], word: str
+) -> None:
+    report = from_bytes(altered(message="over", **members))
+
+    assert report.message == f"over; the supervisor is of another version: {word}"
+    assert report.finished_at == NOW
+
+
+def test_unknown_words_stand_for_nothing_that_is_known() -> None:
+    report = from_bytes(altered(reason="Rebalanced", outcome="Evaporated", ending=ending(cause="Moved")))
+
+    assert (report.reason, report.outcome) == (Reason.UNKNOWN, Outcome.UNKNOWN)
+    assert report.ending
+    assert report.ending.cause is Cause.UNKNOWN
 
 
 def test_report_from_a_newer_supervisor_is_read() -> None:

@@ -1,16 +1,18 @@
 """Read raw API objects. The pods are what a kind cluster of Kubernetes 1.36 gave, cut to what matters."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import pytest
 
-from botsession_contract.control import CONTROL_PORT
 from botsession_contract.jsonform import encode
+from botsession_contract.lifecycle import Outcome, Phase, Reason, ReportedBy
 from botsession_contract.report import to_bytes
 from botsession_operator.api.spec import Json, SpecError
+from botsession_operator.api.status import ConditionType, Delivery, Finish, WebhookStatus
 from botsession_operator.core.observe import Key, PodState, SessionMetadata, Termination, Trouble
-from botsession_operator.core.parse import CONTROL_PORT_ANNOTATION, parse_metadata, parse_pod, parse_session
+from botsession_operator.core.parse import parse_metadata, parse_pod, parse_session
 from tests.builders import KEY, NOW, UID, raw_session, report, started
 
 WAITING, RUNNING, TERMINATED = PodState.WAITING, PodState.RUNNING, PodState.TERMINATED
@@ -161,7 +163,9 @@ def test_a_report_is_read() -> None:
     [
         pytest.param(terminated("", "OOMKilled", 137), Termination("OOMKilled", 137, None), id="out of memory"),
         pytest.param(
-            terminated('{"reason": 1}', "Error", 1), Termination("Error", 1, None, '{"reason": 1}'), id="not a report"
+            terminated('{"finishedAt": 1}', "Error", 1),
+            Termination("Error", 1, None, '{"finishedAt": 1}', "reason is missing"),
+            id="not a report",
         ),
         pytest.param({"terminated": {"exitCode": 2}}, Termination("", 2, None), id="a kubelet of few words"),
     ],
@@ -205,11 +209,17 @@ def test_why_a_pod_failed(status: Json, failure: Trouble | None) -> None:
 def test_where_a_pod_is() -> None:
     pod = parse_pod(raw(RUNS, status={"podIP": "10.0.0.7"}))
 
-    assert (pod.node_name, pod.address, pod.control_port, pod.scheduled_at) == ("node-1", "10.0.0.7", CONTROL_PORT, NOW)
+    assert (pod.node_name, pod.address, pod.scheduled_at) == ("node-1", "10.0.0.7", NOW)
 
 
-def test_a_local_pod_has_a_port_of_its_own() -> None:
-    assert parse_pod(raw(annotations={CONTROL_PORT_ANNOTATION: "40001"})).control_port == 40001
+@pytest.mark.parametrize("address", ["metadata.google.internal", "10.0.0.7:80", "", None, 7, ["10.0.0.7"]])
+def test_an_operator_is_sent_nowhere_but_to_an_ip_address(address: object) -> None:
+    assert parse_pod(raw(RUNS, status={"podIP": address})).address is None
+
+
+@pytest.mark.parametrize("port", ["x", "22", "40001"])
+def test_no_annotation_says_where_a_supervisor_listens(port: str) -> None:
+    assert parse_pod(raw(RUNS, annotations={"botsession.dev/control-port": port})) == parse_pod(raw(RUNS))
 
 
 def test_a_deleted_pod_knows_by_when() -> None:
@@ -242,10 +252,43 @@ def test_a_spec_that_does_not_fit_is_refused() -> None:
         parse_session({**raw_session(), "spec": {}})
 
 
-def test_a_status_of_another_version_is_refused_and_not_guessed_at() -> None:
+def test_a_status_with_a_phase_of_a_newer_operator_is_read_and_judged_anew() -> None:
     of_another = {**encode(started()), "phase": "Paused"}
-    with pytest.raises(SpecError, match="the status was written by an operator of another version: phase must be"):
-        parse_session({**raw_session(), "status": of_another})
+
+    assert parse_session({**raw_session(), "status": of_another}).status == replace(started(), phase=Phase.PENDING)
+
+
+def test_what_a_newer_operator_has_finished_stays_finished() -> None:
+    finish = {"reason": "Rebalanced", "outcome": "Drained", "reportedBy": "Peer"}
+    session = parse_session({**raw_session(), "status": {**encode(started()), "phase": "Archived", "finish": finish}})
+
+    assert session.is_finished
+    assert session.status
+    assert session.status.finish == Finish(Reason.UNKNOWN, Outcome.DRAINED, ReportedBy.RUNTIME)
+
+
+def test_conditions_and_deliveries_that_only_a_newer_operator_knows_are_left_out() -> None:
+    condition = {"status": "True", "reason": "R", "message": "", "lastTransitionTime": AT, "observedGeneration": 1}
+    known, newer = {**condition, "type": "Started"}, {**condition, "type": "Blessed"}
+    webhook = {"started": "Delivered", "finished": "Shelved"}
+    session = parse_session(
+        {**raw_session(), "status": {**encode(started()), "conditions": [newer, known], "webhook": webhook}}
+    )
+
+    assert session.status
+    assert [each.type for each in session.status.conditions] == [ConditionType.STARTED]
+    assert session.status.webhook == WebhookStatus(started=Delivery.DELIVERED)
+
+
+@pytest.mark.parametrize("member", ["startedAt", "deadline", "finishedAt"])
+def test_a_status_with_a_time_that_nothing_can_be_calculated_with_is_refused(member: str) -> None:
+    with pytest.raises(SpecError, match=member):
+        parse_session({**raw_session(), "status": {**encode(started()), member: "9999-12-31T23:59:59-23:59"}})
+
+
+def test_a_session_without_a_readable_creation_is_refused() -> None:
+    with pytest.raises(SpecError, match="creationTimestamp"):
+        parse_session(raw_session(creationTimestamp="0001-01-01T00:00:00+14:00"))
 
 
 def test_metadata_is_read_whatever_the_rest_is() -> None:

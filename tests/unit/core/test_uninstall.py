@@ -21,6 +21,10 @@ def recorded(phase: str, **metadata: Any) -> Json:
     return {**raw_session(**metadata), "status": {**encode(status()), "phase": phase}}
 
 
+def unreadable(**metadata: Any) -> Json:
+    return {**raw_session(**metadata), "status": {**encode(status()), "startedAt": "0001-01-01T00:00:00Z"}}
+
+
 @pytest.mark.parametrize(
     ("seen", "is_waited_for"),
     [
@@ -29,8 +33,9 @@ def recorded(phase: str, **metadata: Any) -> Json:
         pytest.param(recorded(Phase.SUCCEEDED, **HELD), False, id="over"),
         pytest.param(recorded(Phase.FAILED, **HELD, **DELETED), True, id="over, and being deleted"),
         pytest.param(recorded(Phase.FAILED, finalizers=["x"], **DELETED), False, id="over, and held by others"),
-        pytest.param(recorded("Paused", **HELD), True, id="of another version"),
-        pytest.param(recorded("Paused"), False, id="of another version, and let go"),
+        pytest.param(recorded("Paused", **HELD), True, id="in a phase of another version"),
+        pytest.param(unreadable(**HELD), True, id="of another version"),
+        pytest.param(unreadable(), False, id="of another version, and let go"),
     ],
 )
 def test_sessions_that_are_waited_for(seen: Json, is_waited_for: bool) -> None:

@@ -15,7 +15,7 @@ from botsession_contract.jsonform import encode
 from botsession_contract.lifecycle import Cause, Mode
 from botsession_operator.core.observe import Pod, Silence
 from botsession_operator.effects import control as control_module
-from botsession_operator.effects.control import HttpControl
+from botsession_operator.effects.control import HttpControl, make_session
 from botsession_operator.metrics import Metrics
 from tests.builders import later, pod, samples, snapshot
 
@@ -50,11 +50,17 @@ def supervisor() -> Supervisor:
 
 
 @pytest.fixture
-async def its_pod(supervisor: Supervisor) -> AsyncIterator[Pod]:
+async def port(supervisor: Supervisor) -> AsyncIterator[int]:
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", supervisor.handle)
     async with TestServer(app) as server:
-        yield pod(address="127.0.0.1", control_port=server.port)
+        assert server.port
+        yield server.port
+
+
+@pytest.fixture
+def its_pod() -> Pod:
+    return pod(address="127.0.0.1")
 
 
 @pytest.fixture
@@ -69,9 +75,9 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def control(registry: CollectorRegistry) -> AsyncIterator[HttpControl]:
-    async with aiohttp.ClientSession() as session:
-        yield HttpControl(session, Metrics(registry))
+async def control(registry: CollectorRegistry, port: int) -> AsyncIterator[HttpControl]:
+    async with make_session() as session:
+        yield HttpControl(session, Metrics(registry), lambda _: port)
 
 
 async def test_a_snapshot_is_read(control: HttpControl, its_pod: Pod, supervisor: Supervisor) -> None:
@@ -195,5 +201,7 @@ async def test_requests_are_counted_by_what_was_asked(
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", None])
-async def test_nobody_there_is_silence(control: HttpControl, address: str | None) -> None:
-    assert await control.snapshot(pod(address=address, control_port=1), "token") is Silence.UNREACHABLE
+async def test_nobody_there_is_silence(registry: CollectorRegistry, address: str | None) -> None:
+    async with make_session() as session:
+        control = HttpControl(session, Metrics(registry), lambda _: 1)
+        assert await control.snapshot(pod(address=address), "token") is Silence.UNREACHABLE

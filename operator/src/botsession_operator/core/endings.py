@@ -86,7 +86,8 @@ def end_request(observed: Observed, wanted: Wanted) -> EndRequest | None:
     shutdown = shutdown_for(observed.session.spec.shutdown, wanted.cause)
     return EndRequest(
         mode=wanted.mode,
-        cause=wanted.cause,
+        # A cause that only another version knows can be asked of neither.
+        cause=Cause.END_REQUESTED if wanted.cause is Cause.UNKNOWN else wanted.cause,
         farewell=shutdown.farewell,
         grace_period_seconds=shutdown.grace_period.total_seconds(),
         cancel_period_seconds=shutdown.cancel_period.total_seconds(),
@@ -108,7 +109,7 @@ def _recorded(observed: Observed, now: datetime) -> Wanted | None:
     taken = control.ending
     since = skew.requested_at(asked.requested_at if asked else None, taken.requested_at, control, now)
     if asked is None:
-        return Wanted(taken.cause, taken.mode, since)
+        return Wanted(taken.cause, taken.mode, since, taken.note)
     return Wanted(asked.cause, raised(asked.mode, taken.mode), since, asked.message)
 
 

@@ -208,7 +208,10 @@ def _message(reason: Reason, pod: Pod | None, status: Status | None) -> str:
         return f"the bot's container never started: {detail}" if detail else "the bot's container never started"
     if pod.termination is None:
         return "the pod was taken away while its container ran, and left no report"
-    return f"the supervisor left no report; its container ended with {pod.termination.reason or 'no reason given'}"
+    ended = f"its container ended with {pod.termination.reason or 'no reason given'}"
+    if pod.termination.unreadable:
+        return f"the exit report could not be read, {pod.termination.unreadable}; {ended}"
+    return f"the supervisor left no report; {ended}"
 
 
 def _timed(message: str, reason: Reason, observed: Observed, wanted: Wanted | None) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, StrEnum, auto
 
-from botsession_contract.control import CONTROL_PORT, SessionSnapshot
+from botsession_contract.control import SessionSnapshot
 from botsession_contract.lifecycle import FINISHED_PHASES
 from botsession_contract.names import REPORT_FINALIZER, SESSION_FINALIZER
 from botsession_contract.report import ExitReport
@@ -90,6 +90,8 @@ class Termination:
     report: ExitReport | None
     #: What is not a report: the container runtime's words on a command that it could not start.
     message: str = ""
+    #: Why what looks like a report is none: the bot, or whoever else could write it, has written it.
+    unreadable: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,6 @@ class Pod:
     deletion_requested_by: datetime | None = None
     node_name: str | None = None
     address: str | None = None
-    control_port: int = CONTROL_PORT
     scheduled_at: datetime | None = None
     #: Its volumes and its network are there: what is left is the image and the container.
     is_prepared: bool = False

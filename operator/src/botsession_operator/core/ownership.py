@@ -10,6 +10,7 @@ from botsession_contract.names import GROUP, KIND, SESSION_LABEL, SESSION_UID_LA
 from botsession_operator.api.spec import Json
 from botsession_operator.core.key import SessionIdentity, parse_key
 from botsession_operator.core.pods import pod_name
+from botsession_operator.core.untyped import mapping, mappings, text
 
 #: The reason for which an object is refused whose name another owner's object has.
 NAME_TAKEN: Final = "NameTaken"
@@ -20,14 +21,15 @@ def pod_owner(metadata: Json) -> SessionIdentity | None:
 
     The labels alone are no proof: whoever may write pods may write them on any pod.
     """
-    labels = metadata.get("labels") or {}
-    key, uid = parse_key(metadata["namespace"], labels.get(SESSION_LABEL)), labels.get(SESSION_UID_LABEL)
+    labels = mapping(metadata.get("labels"))
+    key, uid = parse_key(metadata.get("namespace"), labels.get(SESSION_LABEL)), text(labels.get(SESSION_UID_LABEL))
     if key is None or not uid:
         return None
     owner, controller = SessionIdentity(key, uid), _controller(metadata)
     if controller is None:
-        return owner if metadata["name"] == pod_name(key.name, uid) else None
-    return owner if _is_session(controller) and (controller["name"], controller["uid"]) == (key.name, uid) else None
+        return owner if metadata.get("name") == pod_name(key.name, uid) else None
+    named = (controller.get("name"), controller.get("uid"))
+    return owner if _is_session(controller) and named == (key.name, uid) else None
 
 
 def is_owned_alike(stored: Json, manifest: Json) -> bool:
@@ -35,7 +37,7 @@ def is_owned_alike(stored: Json, manifest: Json) -> bool:
     wanted, found = _controller(manifest["metadata"]), _controller(stored["metadata"])
     if found is None:
         return _session_label(stored) == _session_label(manifest)
-    return wanted is not None and _is_session(found) and str(found["uid"]) == wanted["uid"]
+    return wanted is not None and _is_session(found) and found.get("uid") == wanted["uid"]
 
 
 def name_taken(manifest: Json) -> str:
@@ -45,12 +47,12 @@ def name_taken(manifest: Json) -> str:
 
 
 def _controller(metadata: Json) -> Json | None:
-    return next((each for each in metadata.get("ownerReferences") or () if each.get("controller")), None)
+    return next((each for each in mappings(metadata.get("ownerReferences")) if each.get("controller")), None)
 
 
 def _session_label(raw: Json) -> object:
-    return (raw["metadata"].get("labels") or {}).get(SESSION_LABEL)
+    return mapping(raw["metadata"].get("labels")).get(SESSION_LABEL)
 
 
 def _is_session(reference: Json) -> bool:
-    return (reference["kind"], str(reference["apiVersion"]).partition("/")[0]) == (KIND, GROUP)
+    return (reference.get("kind"), text(reference.get("apiVersion")).partition("/")[0]) == (KIND, GROUP)

@@ -18,7 +18,6 @@ from botsession_operator.api.spec import Json
 from botsession_operator.core import ownership
 from botsession_operator.core.news import News
 from botsession_operator.core.observe import Key, Pod, Session, SessionMetadata
-from botsession_operator.core.parse import CONTROL_PORT_ANNOTATION
 from botsession_operator.core.plan import PodDeletion
 from botsession_operator.effects.objects import Objects, check_owner, create_owned, delete_owned
 from botsession_operator.effects.process import Place, Supervisor, start_supervisor
@@ -99,7 +98,7 @@ class LocalCluster:
             supervisor = await start_supervisor(manifest, self.place)
         except OSError as exc:
             raise PodRefused("StartFailed", str(exc)) from exc
-        self.pods.create(_running(manifest, supervisor.port))
+        self.pods.create(_running(manifest))
         self._supervisors[name] = supervisor
         self._keep(asyncio.create_task(self._until_exit(namespace, name, supervisor)))
 
@@ -156,6 +155,11 @@ class LocalCluster:
         log.debug("event", session=str(session.key), reason=news.reason)
         self.told(news)
 
+    def control_port(self, pod: Pod) -> int:
+        """Return where a pod's supervisor listens, since all share one address; 0 for a pod that is gone."""
+        supervisor = self._supervisors.get(pod.name)
+        return supervisor.port if supervisor else 0
+
     def apply(self, manifest: Json) -> Key:
         """Store an admitted BotSession, as `kubectl apply` does."""
         self.sessions.create(manifest)
@@ -187,12 +191,10 @@ class LocalCluster:
         self.pods.collect(namespace, name)
 
 
-def _running(manifest: Json, port: int) -> Json:
+def _running(manifest: Json) -> Json:
     """Give a pod the form it has in a cluster when its container has just started."""
     now = format_time(datetime.now(UTC))
     pod = {**manifest, "spec": {**manifest["spec"], "nodeName": os.uname().nodename}}
-    annotations = {**manifest["metadata"].get("annotations", {}), CONTROL_PORT_ANNOTATION: str(port)}
-    pod["metadata"] = {**manifest["metadata"], "annotations": annotations}
     scheduled = {"type": "PodScheduled", "status": "True", "lastTransitionTime": now}
     pod["status"] = {"phase": "Running", "podIP": "127.0.0.1", "conditions": [scheduled]}
     _set_container(pod, {"running": {"startedAt": now}})

@@ -14,6 +14,7 @@ from typing import IO
 from botsession_contract.jsonform import decode, encode
 from botsession_contract.launch import LAUNCH_ENV, Launch
 from botsession_contract.names import BOT_CONTAINER
+from botsession_contract.report import LARGEST_REPORT_BYTES
 from botsession_operator.api.spec import Json
 from botsession_operator.core.expansion import expand
 from botsession_operator.effects import leash
@@ -51,8 +52,11 @@ class Supervisor:
         return code if code >= 0 else 128 - code
 
     def report(self) -> str:
-        """Give its termination message, empty where it left none."""
-        return self.report_path.read_text(encoding="utf-8") if self.report_path.exists() else ""
+        """Return its termination message, as a kubelet keeps it; empty where it left none."""
+        if not self.report_path.exists():
+            return ""
+        with self.report_path.open("rb") as file:
+            return file.read(LARGEST_REPORT_BYTES).decode(errors="replace")
 
     def stop(self, grace: timedelta) -> None:
         """Send SIGTERM, and SIGKILL when the grace has passed, as a kubelet does."""

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-import aiohttp
 from prometheus_client import CollectorRegistry
 
 from botsession_contract.connections import ConnectionGuard
@@ -31,7 +30,7 @@ from botsession_operator.core.key import Key
 from botsession_operator.core.plan import Limits
 from botsession_operator.core.pods import Injection, PodSettings
 from botsession_operator.door import Door
-from botsession_operator.effects.control import HttpControl
+from botsession_operator.effects.control import HttpControl, make_session
 from botsession_operator.effects.local import LocalCluster
 from botsession_operator.effects.process import Place
 from botsession_operator.metrics import Metrics
@@ -81,13 +80,14 @@ async def run_session(
     cluster = LocalCluster(place, mark)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(cluster.close)
-        http = await stack.enter_async_context(aiohttp.ClientSession())
+        http = await stack.enter_async_context(make_session())
         metrics = Metrics(CollectorRegistry(), lambda: operator.depths())
         door = Door(lambda key: cluster.sessions.get(key.namespace, key.name) is not None, mark)
         url = await stack.enter_async_context(_pokes(door, metrics))
         # Nobody pulls the runtime here: it is imported from where this command runs.
         pods = PodSettings("", Injection.IMAGE_VOLUME, url)
-        control, keys = HttpControl(http, metrics), ControlKeys(secrets.token_bytes(32))
+        control = HttpControl(http, metrics, cluster.control_port)
+        keys = ControlKeys(secrets.token_bytes(32))
 
         def passes(controller: Controller) -> Pass:
             poller, refusals = controller.poller, controller.refusals
