@@ -74,4 +74,4 @@ class PolledSupervisor:
 
 
 def _place(pod: Pod) -> tuple[object, ...]:
-    return (pod.uid, pod.address, pod.control_port, pod.node_name)
+    return (pod.uid, pod.address, pod.node_name)

@@ -32,6 +32,10 @@ class PayloadError(ValueError):
     """A payload does not have the form it must have; the message is a sentence for its sender."""
 
 
+class CalendarError(ValueError):
+    """A time is at one of the ends of the calendar, where nothing can be added to it."""
+
+
 class Unknown(Enum):
     """What to do with a key that the payload class does not have, and with a word that an enum does not have."""
 
@@ -86,7 +90,7 @@ def parse_time(text: str) -> datetime:
         raise ValueError(f"{text[:_LONGEST_WORD]!r} is not an RFC 3339 time")
     moment = datetime.fromisoformat(text.upper())
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
-        raise ValueError(f"{text[:_LONGEST_WORD]!r} is not between the years {FIRST_YEAR} and {LAST_YEAR}")
+        raise CalendarError(f"{text[:_LONGEST_WORD]!r} is not between the years {FIRST_YEAR} and {LAST_YEAR}")
     return moment.astimezone(UTC)
 
 
@@ -120,7 +124,7 @@ class _Reader:
     def payload(self, cls: type[T], data: Any, at: str) -> T:
         if not isinstance(data, dict):
             raise PayloadError(f"{at or 'the body'} must be a JSON object")
-        form = _form(cls)
+        form = _form(cls)  # type: ignore[arg-type]  # each class can be hashed
         if self._unknown is Unknown.REFUSE and (extra := sorted(data.keys() - form.names.keys())):
             raise PayloadError(f"unknown field {_path(at, extra[0])}; known are {', '.join(sorted(form.names))}")
         values = {}
@@ -180,6 +184,8 @@ def _scalar(hint: Any, raw: Any, at: str) -> Any:
     if issubclass(hint, datetime):
         try:
             return parse_time(raw)
+        except CalendarError:
+            raise PayloadError(f"{at} is not between the years {FIRST_YEAR} and {LAST_YEAR}") from None
         except (TypeError, ValueError):
             raise PayloadError(f"{at} must be an RFC 3339 time such as 2026-01-31T09:30:00Z") from None
     if not isinstance(raw, (int, float) if hint is float else hint) or (isinstance(raw, bool) and hint is not bool):

@@ -59,7 +59,7 @@ WHOLE: Final[Json] = {
         ],
     },
 }
-SPOILED: Final = (
+SPOILED: Final[tuple[Any, ...]] = (
     None, True, 7, -1, 10**400, 1e300, float("nan"), "", "x", "\x1b[31m\ud800\x00", [], {}, [None], [[]], [{}],
     {"a": {}}, "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-23:59", "[" * 5000,
     {"terminated": None}, {"startedAt": 7},

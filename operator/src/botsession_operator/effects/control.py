@@ -136,7 +136,7 @@ class _BoundedConnector(aiohttp.TCPConnector):
         super().__init__(force_close=force_close)
         # aiohttp has no public way to give a connector its protocol; tests/unit/operator/test_hostile_control.py holds
         # that this one is used.
-        self._factory = functools.partial(_BoundedHandler, loop=self._loop)
+        self._factory = functools.partial(_BoundedHandler, loop=self._loop)  # type: ignore[assignment]  # a subclass
 
 
 def _host(pod: Pod) -> str:

@@ -61,6 +61,7 @@ NAMED = {
     Reason.UNKNOWN: "nothing that is left tells why",
 }
 HOW = {
+    Outcome.UNKNOWN: "in the words of another version",
     Outcome.DRAINED: "It was drained",
     Outcome.CANCELLED: "fell silent at once",
     Outcome.FORCED: "EndFrame got stuck",

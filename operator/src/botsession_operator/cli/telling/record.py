@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from botsession_contract.jsonform import PayloadError, decode, parse_time
+from botsession_contract.jsonform import PayloadError, decode_noting, parse_time
 from botsession_operator.api.status import Status
 from botsession_operator.cli.exits import Exit, Problem
 
@@ -30,12 +30,11 @@ def read(session: Json) -> Record:
     """Read a session; raise Problem where a newer operator has written what this version does not understand."""
     metadata, raw = session["metadata"], session.get("status") or {}
     try:
-        status = decode(Status, {"phase": "Pending", "observedGeneration": 0, **raw})
+        status, words = decode_noting(Status, {"phase": "Pending", "observedGeneration": 0, **raw})
     except PayloadError as exc:
-        raise Problem(
-            Exit.REFUSED,
-            f"this botsession is older than the cluster's operator: {exc}; botsession get -o yaml shows all",
-        ) from exc
+        raise _older(str(exc)) from exc
+    if words:
+        raise _older(", ".join(words))
     return Record(
         name=metadata["name"],
         namespace=metadata.get("namespace", ""),
@@ -43,3 +42,8 @@ def read(session: Json) -> Record:
         spec=session["spec"],
         status=status,
     )
+
+
+def _older(unknown: str) -> Problem:
+    text = f"this botsession is older than the cluster's operator: {unknown}; botsession get -o yaml shows all"
+    return Problem(Exit.REFUSED, text)

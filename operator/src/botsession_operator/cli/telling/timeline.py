@@ -128,4 +128,5 @@ STEPS = {
     Step.TERMINATE: "SIGTERM to a bot without a pipeline, or to a server whose bot is over",
     Step.KILL: "SIGKILL to the bot, after a look at its stacks",
     Step.POD_DELETE: "the pod is deleted: no report came",
+    Step.UNKNOWN: "a step that only another version of the supervisor has",
 }

@@ -91,6 +91,8 @@ def _how(finish: Finish, record: Record) -> str:
             return f"{gone} left no word about how{_exit_code(finish)}"
         case Outcome.NEVER_STARTED:
             return "Its pipeline never started, so no caller was ever heard"
+        case Outcome.UNKNOWN:
+            return "How it went, its supervisor said in the words of another version"
 
 
 def _drained(record: Record) -> str:
