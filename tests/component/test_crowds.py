@@ -15,7 +15,6 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from prometheus_client import CollectorRegistry
 
-from botsession_contract.control import EndRequest, SessionPatch, SessionSnapshot
 from botsession_contract.jsonform import encode, format_time
 from botsession_contract.lifecycle import BotState, Cause, Mode
 from botsession_contract.names import BOT_CONTAINER, SESSION_LABEL
@@ -23,7 +22,6 @@ from botsession_contract.report import Ending
 from botsession_operator.api.spec import Json
 from botsession_operator.controller import Controller
 from botsession_operator.core.key import Key
-from botsession_operator.core.observe import Pod, Silence
 from botsession_operator.core.plan import Limits
 from botsession_operator.effects.control import HttpControl
 from botsession_operator.fair_queue import Priority
@@ -53,24 +51,9 @@ class Watched(FakeCluster):
         self._tell(Key(metadata["namespace"], name), Priority.HIGH if is_session else Priority.NORMAL)
 
 
-class AtPorts:
-    """The Control port over HTTP to pods of which the test says at which port of this machine they are."""
-
-    def __init__(self, http: aiohttp.ClientSession, ports: dict[str, int]) -> None:
-        self._http = HttpControl(http, Metrics(CollectorRegistry()))
-        self._ports = ports
-
-    async def snapshot(self, pod: Pod, token: str) -> SessionSnapshot | Silence:
-        return await self._http.snapshot(self._at(pod), token)
-
-    async def end(self, pod: Pod, token: str, request: EndRequest) -> SessionSnapshot | Silence:
-        return await self._http.end(self._at(pod), token, request)
-
-    async def adjust(self, pod: Pod, token: str, patch: SessionPatch) -> SessionSnapshot | Silence:
-        return await self._http.adjust(self._at(pod), token, patch)
-
-    def _at(self, pod: Pod) -> Pod:
-        return replace(pod, control_port=self._ports[pod.namespace])
+def at_ports(http: aiohttp.ClientSession, ports: dict[str, int]) -> HttpControl:
+    """Give the Control port over HTTP to pods of which the test says at which port of this machine they are."""
+    return HttpControl(http, Metrics(CollectorRegistry()), lambda pod: ports[pod.namespace])
 
 
 @dataclass
@@ -161,7 +144,7 @@ async def crowd(*, answers: bool = True) -> AsyncIterator[Crowd]:
         ports |= {"bots": server.port, "crowd": silent.sockets[0].getsockname()[1]}
         if not answers:
             silent.close()
-        controller = Controller(AtPorts(http, ports), clock, Limits(), workers=4)
+        controller = Controller(at_ports(http, ports), clock, Limits(), workers=4)
         cluster, metrics = Watched(controller.mark), Metrics(CollectorRegistry())
         control, refusals = controller.poller, controller.refusals
         deps = Deps(cluster, control, clock, metrics, Limits(), refusals, POD_SETTINGS, CONTROL_KEYS)
