@@ -16,7 +16,7 @@ from botsession_operator.core.observe import Pod, SessionMetadata
 from botsession_operator.core.parse import parse_metadata, parse_pod
 from botsession_operator.core.plan import PodDeletion
 from botsession_operator.core.uninstall import NO_EVENTS, Left, together, what_is_left
-from botsession_operator.errors import ClusterUnavailable, TransientError
+from botsession_operator.errors import ClusterUnavailable, RequestRefused, TransientError
 from botsession_operator.ports import Cluster, Estate
 
 log = structlog.get_logger("botsession")
@@ -32,6 +32,8 @@ UNKNOWN = Left(to_end=("unknown",))
 ATTEMPTS = 20
 #: How many objects are let go at once.
 AT_ONCE = 16
+#: What one object may be answered with; the others are let go all the same.
+_NOT_NOW = (TransientError, RequestRefused)
 #: How many of those that are waited for are named in a line of the log.
 NAMED = 10
 
@@ -86,7 +88,7 @@ async def _look(estate: Estate, before: Left, events: frozenset[EventType]) -> L
         parts = [what_is_left([each], [], events) async for each in estate.sessions()]
         parts += [what_is_left([], [each], events) async for each in estate.pod_metadata()]
         left = together(parts)
-    except TransientError as exc:
+    except _NOT_NOW as exc:
         log.warning("sessions could not be read", error=str(exc))
         return before
     if left != before:
@@ -113,12 +115,12 @@ async def _let_pod_go(pod: Pod, cluster: Cluster) -> None:
             log.warning("pod deleted before its report came", pod=f"{pod.namespace}/{pod.name}")
         else:
             await cluster.set_pod_finalizers(pod, pod.released)
-    except TransientError as exc:
+    except _NOT_NOW as exc:
         log.debug("pod not let go yet", pod=f"{pod.namespace}/{pod.name}", error=str(exc))
 
 
 async def _let_session_go(known: SessionMetadata, cluster: Cluster) -> None:
     try:
         await cluster.set_session_finalizers(known, known.released)
-    except TransientError as exc:
+    except _NOT_NOW as exc:
         log.debug("session not let go yet", session=str(known.key), error=str(exc))

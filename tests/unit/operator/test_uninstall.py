@@ -9,11 +9,11 @@ import pytest
 from structlog.typing import EventDict
 
 from botsession_contract.lifecycle import Cause, Phase, Reason
-from botsession_contract.names import REPORT_FINALIZER
+from botsession_contract.names import REPORT_FINALIZER, SESSION_UID_LABEL
 from botsession_operator.api.spec import Json
 from botsession_operator.api.status import Delivery, WebhookStatus
 from botsession_operator.core.delivery import Answer, EventType, Reply
-from botsession_operator.errors import ClusterUnavailable, Conflict
+from botsession_operator.errors import ClusterUnavailable, Conflict, RequestRefused
 from botsession_operator.uninstall import let_all_go, wait_for_ends
 from tests.builders import KEY
 from tests.fakes import FakeCluster, FakeWebhook, World
@@ -311,6 +311,30 @@ async def test_what_cannot_be_let_go_is_not_passed_over(world: World, estate: Fa
 
     with pytest.raises(ClusterUnavailable, match="finalizers could not be taken off"):
         await let_all_go(estate, Busy(world, times=1000), AT_ONCE)
+
+
+async def test_a_session_that_cannot_be_let_go_does_not_keep_the_others(world: World, estate: FakeEstate) -> None:
+    await talk(world)
+
+    class Refusing(Busy):
+        async def set_session_finalizers(self, *arguments: object) -> str | None:
+            raise RequestRefused("422: the stored session is invalid")
+
+    with pytest.raises(ClusterUnavailable, match="finalizers could not be taken off"):
+        await let_all_go(estate, Refusing(world, times=0), AT_ONCE)
+
+    assert world.stored_pod["metadata"]["finalizers"] == []
+
+
+async def test_a_pod_that_is_no_sessions_is_only_rid_of_our_finalizer(world: World, estate: FakeEstate) -> None:
+    await talk(world)
+    place = (KEY.namespace, world.pod_name)
+    world.cluster.pods.change(*place, lambda pod: pod["metadata"]["labels"].update({SESSION_UID_LABEL: "another"}))
+
+    await let_all_go(estate, world.cluster, AT_ONCE)
+
+    assert world.stored_pod["metadata"]["finalizers"] == []
+    assert "deletionTimestamp" not in world.stored_pod["metadata"]
 
 
 def finalizers(world: World) -> list[str]:
