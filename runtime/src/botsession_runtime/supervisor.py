@@ -74,6 +74,7 @@ class Supervisor:
         self._limits = launch.limits
         self._timer: asyncio.TimerHandle | None = None
         self._intake = Intake(bot.agent, began)
+        self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, early_signals: list[int]) -> int:
@@ -95,6 +96,8 @@ class Supervisor:
         finally:
             self._conclude()
         await self._poker.close()
+        if self._server:
+            self._server.close()  # a request that came later would be cut off with the loop
         await runner.cleanup()
         return self._exit_code()
 
@@ -181,7 +184,7 @@ class Supervisor:
             logger.error("the control endpoint cannot listen: {}", self.bot.control_failure)
             return
         protected = ConnectionGuard().protect(runner.server)
-        await self._loop.create_server(protected, sock=self.bot.control)
+        self._server = await self._loop.create_server(protected, sock=self.bot.control)
 
     def _read(self) -> None:
         """Act on some of what the bot's side has written, and on its end.
