@@ -66,7 +66,7 @@ async def test_tasks_that_are_told_of_fit_into_a_status(tmp_path: Path) -> None:
     assert all(name.isprintable() for name in report.dangling_tasks.names)
 
 
-@pytest.mark.parametrize("how", ["stacks", "strike", "name"])
+@pytest.mark.parametrize("how", ["stacks", "strike", "name", "signals"])
 async def test_bot_cannot_escape_the_kill(tmp_path: Path, how: str) -> None:
     async with flooded(tmp_path, how) as session:
         report = await terminated(session)

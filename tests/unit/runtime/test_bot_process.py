@@ -2,10 +2,14 @@
 
 import json
 import os
+import socket
+import sys
 
 import pytest
 
-from botsession_runtime.bot_process import HERE, bot_environment, command_line, without_our_path
+from botsession_contract.control import CONTROL_PORT
+from botsession_runtime import bot_process
+from botsession_runtime.bot_process import HERE, bot_environment, command_line, start, without_our_path
 
 TARGET = {"target": "bot.py", "name": "support-42", "body": {"a": 1}, "python": "python3.12"}
 COMMAND = {"command": ["uv", "run", "bot.py"]}
@@ -56,3 +60,46 @@ def test_our_folder_is_taken_out_of_the_python_path() -> None:
 
 def test_python_path_that_was_only_ours_is_gone() -> None:
     assert without_our_path({"PYTHONPATH": str(HERE.parent), "A": "b"}) == {"A": "b"}
+
+
+TAKES_PORT = """
+import socket, sys
+with socket.socket() as listener:
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        listener.bind(("127.0.0.1", int(sys.argv[1])))
+        listener.listen()
+    except OSError:
+        sys.exit(7)
+"""
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def test_bot_cannot_listen_in_its_supervisors_place() -> None:
+    port = free_port()
+    orders = {"command": [sys.executable, "-c", TAKES_PORT, str(port)], "controlPort": port, "controlHost": "127.0.0.1"}
+    bot = start(orders, dict(os.environ))
+    assert bot.pid is not None
+    assert bot.control is not None
+    _, status = os.waitpid(bot.pid, 0)
+    with bot.control, bot.agent:
+        assert os.waitstatus_to_exitcode(status) == 7
+    os.close(bot.stacks)
+    os.close(bot.result)
+
+
+def test_port_that_is_taken_is_said_and_the_bot_starts_all_the_same() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        orders = {"controlPort": taken.getsockname()[1], "controlHost": "127.0.0.1"}
+        control, why = bot_process.listen(orders)
+    assert control is None
+    assert "in use" in why
+
+
+def test_port_is_the_contracts() -> None:
+    assert bot_process.CONTROL_PORT == CONTROL_PORT

@@ -14,13 +14,14 @@ from jsonschema import Draft202012Validator
 
 from botsession_contract.jsonform import encode
 from botsession_contract.launch import Launch
-from botsession_contract.lifecycle import Farewell, Step
+from botsession_contract.lifecycle import Cause, Farewell, Mode, Step
 from botsession_contract.report import LARGEST_REPORT_BYTES, ExitReport, from_bytes
 from botsession_contract.text import has_controls
 from botsession_runtime.concluding import final_report
 from botsession_runtime.events import LONGEST_NAME, LONGEST_TEXT, NoEventError, read_event
-from botsession_runtime.facts import Exit, Facts, Speech, learn
+from botsession_runtime.facts import Exit, Facts, Request, Rung, Speech, learn
 from botsession_runtime.hook.wire import DUMP_SIGNAL
+from botsession_runtime.ladder import next_rung
 
 BEGAN, NOW = 100.0, 200.0
 CRD: Final = yaml.safe_load((Path(__file__).parents[3] / "crds" / "botsession.yaml").read_text())
@@ -168,6 +169,23 @@ def test_whatever_a_bot_says_its_report_fits_into_a_status(events: list[Any], co
     assert "could not put" not in (report.message or "")
     assert not list(SCHEMA.iter_errors(status_of(from_bytes(data))))
     assert not any(has_controls(text) for text in texts_of(from_bytes(data)))
+
+
+@settings(max_examples=200)
+@given(st.lists(EVENTS, max_size=12), st.sampled_from(Mode))
+def test_whatever_a_bot_says_its_ladder_ends_in_a_kill(events: list[Any], mode: Mode) -> None:
+    facts = Facts(began=BEGAN, request=Request(Cause.END_REQUESTED, mode, BEGAN, 30.0, 10.0))
+    steps = []
+    for event in [*events, *[None] * 8]:
+        if (rung := next_rung(facts, 30.0)) is not None:
+            facts = replace(facts, rungs=(*facts.rungs, Rung(rung.step, rung.at)))
+            steps.append(rung.step)
+        try:
+            facts = learn(facts, read(event) or {"event": ""})
+        except NoEventError:
+            continue
+    assert steps[-1] is Step.KILL
+    assert len(steps) <= 5
 
 
 @settings(max_examples=300)

@@ -72,3 +72,45 @@ async def test_without_an_address_nothing_is_sent() -> None:
     poker.poke()
 
     await poker.close()
+
+
+async def test_bot_that_makes_up_news_is_not_passed_on_to_the_operator(
+    aiohttp_server: AiohttpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(poke, "PAUSE_SECONDS", 3600.0)
+    operator = Operator()
+    operator.may_answer.set()
+    poker = await poker_and(operator, aiohttp_server)
+    for _ in range(3 * poke.MOST_AT_ONCE):
+        operator.asked.clear()
+        poker.poke()
+        if operator.pokes < poke.MOST_AT_ONCE:
+            await operator.asked.wait()
+        else:
+            await asyncio.sleep(0)
+
+    assert operator.pokes == poke.MOST_AT_ONCE
+    await poker.close()
+    assert operator.pokes == poke.MOST_AT_ONCE + 1, "the last news is told"
+
+
+async def test_poke_is_not_sent_elsewhere(aiohttp_server: AiohttpServer) -> None:
+    operator = Operator()
+    operator.may_answer.set()
+
+    async def moved(_: web.Request) -> web.Response:
+        raise web.HTTPTemporaryRedirect("/elsewhere")
+
+    app = web.Application()
+    app.router.add_post("/", moved)
+    app.router.add_post("/elsewhere", operator.poked)
+    poker = Poker(str((await aiohttp_server(app)).make_url("/")))
+    poker.poke()
+    await poker.close()
+    assert operator.pokes == 0
+
+
+async def test_address_that_is_none_keeps_nobody() -> None:
+    poker = Poker("no address")
+    poker.poke()
+    await poker.close()

@@ -11,6 +11,8 @@ from typing import Any
 #: Longer than what is told in the end: the supervisor takes secrets out before it shortens (redact.py).
 LONGEST_TEXT = 4000
 MOST_NAMES = 20
+#: Twenty of these are a line that the supervisor reads (line_reader.py), whatever characters they have.
+LONGEST_NAME = 1000
 
 
 def one_line(exc: BaseException) -> str:
@@ -27,7 +29,8 @@ def fold(text: str) -> str:
 def names_of(tasks: Iterable["asyncio.Task[Any]"]) -> list[str]:
     """Name tasks for a person, the first so many by their names: one that was given none goes by its coroutine's."""
     names = [(task.get_name(), getattr(task.get_coro(), "__qualname__", "")) for task in tasks]
-    return sorted(coro if coro and name.startswith("Task-") else name for name, coro in names)[:MOST_NAMES]
+    shown = sorted(coro if coro and name.startswith("Task-") else name for name, coro in names)[:MOST_NAMES]
+    return [name[:LONGEST_NAME] for name in shown]
 
 
 def _place(trace: TracebackType | None) -> str:
