@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from botsession_operator.settings import read_settings
-from tests.chart.conftest import CHART, Helm, Render, Rendered
+from tests.chart.conftest import Render, Rendered
 from tests.manifests import Json
 
 ROTATED: Final = {
@@ -38,10 +38,3 @@ def test_there_is_one_key_at_first(render: Render, tmp_path: Path) -> None:
     for pod in pods(render()):
         keys = read_settings(mounted(pod, tmp_path)).control_keys
         assert (keys.current.strip(b"."), keys.previous) == (b"control-key", ())
-
-
-def test_an_earlier_key_that_is_not_there_is_refused(helm: Helm) -> None:
-    refused = helm("template", "botsession", CHART, "--set=controlKey.previousSecretKeys={gone}")
-    assert (
-        "controlKey.previousSecretKeys names gone, which the Secret botsession-operator-control-key" in refused.stderr
-    )

@@ -54,11 +54,12 @@ def install_operator(*settings: str) -> None:
     values = [*images, *runtime, scraped, scraped_by, *settings]
     helm = subprocess.run([*command, *place, *values], capture_output=True, text=True, check=False)
     assert helm.returncode == 0, f"{helm.stderr}\n{kubectl('get', 'pods', '-n', SYSTEM_NAMESPACE).stdout}"
-    wait_until(admission_knows_sessions, within=PATIENCE, what="ready to admit sessions")
+    is_held = not any("watchNamespaces" in each for each in settings)
+    wait_until(lambda: admission_knows_sessions(is_held=is_held), within=PATIENCE, what="ready to admit sessions")
 
 
-def admission_knows_sessions() -> bool:
-    """Tell whether the API server holds new sessions, by the chart's policy.
+def admission_knows_sessions(*, is_held: bool = True) -> bool:
+    """Tell whether the API server takes new sessions, and holds them where the chart's policy is there.
 
     Between the moment at which it knows of the policy, and the one at which its policies know of the new kind, which
     they look for every 5 s, it answers each new session with 503 (k8s.io/apiserver, plugin/policy/mutating); and with
@@ -71,7 +72,7 @@ def admission_knows_sessions() -> bool:
         if exc.status not in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.NOT_FOUND):
             raise
         return False
-    return SESSION_FINALIZER in made["metadata"].get("finalizers", ())
+    return (SESSION_FINALIZER in made["metadata"].get("finalizers", ())) is is_held
 
 
 def uninstall_operator() -> "subprocess.Popen[str]":
@@ -87,6 +88,12 @@ def world(kubeconfig: Path, request: pytest.FixtureRequest) -> Iterator[World]:
     yield world
     world.close()
     kubectl("delete", "namespace", world.namespace, "--wait=false", "--ignore-not-found")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have the tests of what the operator did come after all that have it do something."""
+    items.sort(key=lambda item: item.path.name == "test_rights.py")
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -2,14 +2,15 @@
 
 import base64
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from tests.e2e.conftest import install_operator
-from tests.e2e.world import SYSTEM_NAMESPACE, Json, World, kubectl, operator_log, operator_pod
+from tests.e2e.conftest import HELM, install_operator
+from tests.e2e.world import ROOT, SYSTEM_NAMESPACE, Json, World, kubectl, operator_log, operator_pod
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
@@ -74,6 +75,13 @@ def test_a_key_is_kept_by_an_upgrade(world: World) -> None:
     world.edit(session, end="Graceful")
     assert session.finishes()["outcome"] == "Drained"
     assert refusals() == 0
+
+
+def test_an_earlier_key_that_is_not_there_is_refused(kubeconfig: Path) -> None:
+    command: list[str | Path] = [HELM, "upgrade", "botsession", ROOT / "charts/botsession-operator", "--dry-run=server"]
+    asked = ["--namespace", SYSTEM_NAMESPACE, "--set=controlKey.previousSecretKeys={gone}"]
+    refused = subprocess.run([*command, *asked], capture_output=True, text=True, check=False)
+    assert f"controlKey.previousSecretKeys names gone, which the Secret {SECRET} does not have" in refused.stderr
 
 
 def test_the_operator_never_logs_a_key(world: World) -> None:

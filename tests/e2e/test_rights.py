@@ -1,0 +1,88 @@
+"""What the operator asked of the API server in this run, beside what the chart grants it.
+
+These tests come last (tests/e2e/conftest.py), so that they see what all others did. A run of some tests sees less: then
+only the first of the two questions can be asked, whether everything that was used is granted.
+"""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+import yaml
+
+from tests.e2e.conftest import HELM
+from tests.e2e.world import SYSTEM_NAMESPACE, Json
+from tests.rights import Right, granted, missing, unused
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+
+OPERATOR: Final = "botsession-operator"
+UNINSTALLER: Final = "botsession-operator-uninstall"
+CONTROL_PLANE: Final = "botsession-control-plane"
+LOGS: Final = "/var/log/kubernetes/audit*.log"
+
+#: Rights that are granted, and that no run uses.
+NOT_USED: Final = {
+    # OwnerReferencesPermissionEnforcement, which kind does not switch on, asks for it where pods name their session.
+    "update botsessions.botsession.dev/finalizers": "only some clusters ask for it",
+}
+
+
+def requests(account: str) -> Iterator[Json]:
+    """Give the requests of a ServiceAccount for resources, as the audit log has them."""
+    user = f'"username":"system:serviceaccount:{SYSTEM_NAMESPACE}:{account}"'
+    command = ["docker", "exec", CONTROL_PLANE, "sh", "-c", f"grep -hF '{user}' {LOGS}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as log:
+        assert log.stdout is not None
+        yield from (entry for line in log.stdout if "objectRef" in (entry := json.loads(line)))
+
+
+def right(entry: Json) -> Right:
+    """Give the right that a request needs."""
+    about = entry["objectRef"]
+    resource = "/".join(each for each in (about["resource"], about.get("subresource")) if each)
+    return Right(about.get("apiGroup", ""), resource, entry["verb"], about.get("name", ""))
+
+
+def is_forbidden(entry: Json) -> bool:
+    """Tell whether the API server said that the account may not do this; not that a quota or a policy refused it."""
+    return bool(entry.get("annotations", {}).get("authorization.k8s.io/decision") == "forbid")
+
+
+def installed() -> list[Json]:
+    """Give the objects of the release, and those that Helm makes to uninstall it."""
+    asked = (["get", what, "botsession", "--namespace", SYSTEM_NAMESPACE] for what in ("manifest", "hooks"))
+    said = [subprocess.run([HELM, *each], capture_output=True, text=True, check=True).stdout for each in asked]
+    return [item for text in said for item in yaml.safe_load_all(text) if item]
+
+
+def is_whole(items: list[pytest.Item]) -> bool:
+    """Tell whether every file of these tests takes part in the run."""
+    return {*Path(__file__).parent.glob("test_*.py")} <= {item.path for item in items}
+
+
+def test_the_operator_asked_for_nothing_that_it_may_not_do(kubeconfig: Path) -> None:
+    entries = [entry for account in (OPERATOR, UNINSTALLER) for entry in requests(account)]
+    assert sorted({str(right(entry)) for entry in entries if is_forbidden(entry)}) == []
+
+
+def test_everything_that_was_used_is_granted(kubeconfig: Path) -> None:
+    for account in (OPERATOR, UNINSTALLER):
+        assert missing(granted(installed(), account), map(right, requests(account))) == []
+
+
+def test_everything_that_is_granted_was_used(kubeconfig: Path, request: pytest.FixtureRequest) -> None:
+    used = [right(entry) for entry in requests(OPERATOR)]
+    assert used
+    if is_whole(request.session.items):
+        assert unused(granted(installed(), OPERATOR), used) == sorted(NOT_USED)
+
+
+def test_what_uninstalls_uses_what_it_has_beyond_the_operator(kubeconfig: Path, request: pytest.FixtureRequest) -> None:
+    beyond = granted(installed(), UNINSTALLER) - granted(installed(), OPERATOR)
+    assert {each.resource for each in beyond} == {"deployments/scale", "mutatingadmissionpolicybindings"}
+    if is_whole(request.session.items):
+        assert unused(beyond, [right(entry) for entry in requests(UNINSTALLER)]) == []
