@@ -180,7 +180,7 @@ REFUSALS = [
         SESSION_PATH,
         {"json": {"deadline": "9999-12-31T23:59:59-23:59"}},
         400,
-        "",
+        "deadline is not between the years",
         id="a deadline after the end of the calendar",
     ),
     pytest.param(
@@ -188,10 +188,12 @@ REFUSALS = [
         SESSION_PATH,
         {"json": {"deadline": "0001-01-01T00:00:00+14:00"}},
         400,
-        "",
+        "deadline is not between the years",
         id="a deadline before its beginning",
     ),
-    pytest.param("PATCH", SESSION_PATH, {"json": {"deadline": "9999-12-31T00:00:00Z"}}, 400, "", id="a far deadline"),
+    pytest.param(
+        "PATCH", SESSION_PATH, {"json": {"deadline": "9999-12-31T00:00:00Z"}}, 400, "deadline", id="a far deadline"
+    ),
     pytest.param("DELETE", SESSION_PATH, {}, 405, "", id="a wrong method"),
     pytest.param("GET", "/v1/nowhere", {}, 404, "", id="an unknown path"),
 ]
