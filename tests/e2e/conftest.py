@@ -15,6 +15,7 @@ from botsession_contract.names import GROUP, PLURAL, SESSION_FINALIZER, VERSION
 from tests.e2e.world import (
     OPERATOR_PODS,
     PATIENCE,
+    RESTRICTED,
     ROOT,
     SYSTEM_NAMESPACE,
     World,
@@ -52,6 +53,8 @@ def install_operator(*settings: str) -> None:
     command: list[str | Path] = [HELM, "upgrade", "--install", "botsession", ROOT / "charts/botsession-operator"]
     place = ["--namespace", SYSTEM_NAMESPACE, "--create-namespace", "--wait", "--timeout", "5m"]
     values = [*images, *runtime, scraped, scraped_by, *settings]
+    kubectl("create", "namespace", SYSTEM_NAMESPACE)
+    kubectl("label", "--overwrite", "namespace", SYSTEM_NAMESPACE, RESTRICTED)
     helm = subprocess.run([*command, *place, *values], capture_output=True, text=True, check=False)
     assert helm.returncode == 0, f"{helm.stderr}\n{kubectl('get', 'pods', '-n', SYSTEM_NAMESPACE).stdout}"
     is_held = not any("watchNamespaces" in each for each in settings)

@@ -144,6 +144,7 @@ def test_a_session_that_is_older_than_the_rules_can_be_ended_and_deleted(kubecon
         late = json.dumps(session(spec__bot__image=IMAGE, metadata__namespace=world.namespace))
         create = ("create", "--dry-run=server", "-f", "-")
         wait_until(lambda: "is not allowed" in kubectl(*create, stdin=late).stderr, PATIENCE, "guarded")
+        world.edit(ended, maxSessionDuration="4h")
         world.edit(ended, end="Graceful")
         world.delete(deleted)
         assert ended.finishes()["outcome"] == "Drained"

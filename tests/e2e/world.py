@@ -29,6 +29,8 @@ SYSTEM_NAMESPACE = "botsession-system"
 #: How kubectl finds the operator, and its pods.
 OPERATOR = ("deployment", "botsession-operator", "-n", SYSTEM_NAMESPACE)
 OPERATOR_PODS = ("-n", SYSTEM_NAMESPACE, "-l", "app.kubernetes.io/name=botsession-operator")
+#: The strictest level of Pod Security.
+RESTRICTED: Final = "pod-security.kubernetes.io/enforce=restricted"
 ROOT = Path(__file__).resolve().parents[2]
 KUBECTL = ROOT / ".tools/bin/kubectl"
 

@@ -18,6 +18,10 @@ A list that a parameter object does not have limits nothing; one that is empty a
 - name: pod
   expression: object.spec
 {{- else }}
+- name: isNew
+  expression: >-
+    oldObject == null || object.spec.bot != oldObject.spec.bot ||
+    object.spec.?podTemplate != oldObject.spec.?podTemplate
 - name: bot
   expression: object.spec.bot
 - name: pod
@@ -49,95 +53,101 @@ A list that a parameter object does not have limits nothing; one that is empty a
 {{- end }}
 
 {{- define "botsession.guardrailValidations" }}
-- expression: variables.imagesRefused.size() == 0
+{{- /* What a session runs cannot change. One that is older than the rules may be edited, and cut short. */}}
+{{- $isJudged := .isPod | ternary "" "!variables.isNew || " }}
+- expression: >-
+    {{ $isJudged }}(variables.imagesRefused.size() == 0)
   messageExpression: >-
     'the image ' + variables.imagesRefused.join(', ') + ' is not allowed in this namespace; allowed is '
     + params.data.?images.orValue('').split('\n').filter(each, each != '').join(', ')
-- expression: variables.serviceAccountsRefused.size() == 0
+- expression: >-
+    {{ $isJudged }}(variables.serviceAccountsRefused.size() == 0)
   messageExpression: >-
     'the ServiceAccount ' + variables.serviceAccountsRefused.join(', ') + ' is not allowed in this namespace; allowed is '
     + params.data.?serviceAccounts.orValue('').split('\n').filter(each, each != '').join(', ')
 - expression: >-
-    variables.pod.?priorityClassName.orValue('') == '' ||
-    variables.priorityClassesAllowed.exists(pattern, variables.pod.priorityClassName.matches(pattern))
+    {{ $isJudged }}(variables.pod.?priorityClassName.orValue('') == '' ||
+    variables.priorityClassesAllowed.exists(pattern, variables.pod.priorityClassName.matches(pattern)))
   message: this priorityClassName is not allowed in this namespace
 # Secrets: each way in which a pod can take from one.
 - expression: >-
-    variables.containers.all(container, container.?env.orValue([]).all(each,
+    {{ $isJudged }}(variables.containers.all(container, container.?env.orValue([]).all(each,
     !has(each.valueFrom) || !has(each.valueFrom.secretKeyRef) ||
-    variables.secretsAllowed.exists(pattern, each.valueFrom.secretKeyRef.name.matches(pattern))))
+    variables.secretsAllowed.exists(pattern, each.valueFrom.secretKeyRef.name.matches(pattern)))))
   message: env takes a value from a Secret that is not allowed in this namespace
 - expression: >-
-    variables.containers.all(container, container.?envFrom.orValue([]).all(each, !has(each.secretRef) ||
-    variables.secretsAllowed.exists(pattern, each.secretRef.name.matches(pattern))))
+    {{ $isJudged }}(variables.containers.all(container, container.?envFrom.orValue([]).all(each, !has(each.secretRef) ||
+    variables.secretsAllowed.exists(pattern, each.secretRef.name.matches(pattern)))))
   message: envFrom takes values from a Secret that is not allowed in this namespace
 - expression: >-
-    variables.volumes.all(volume, (!has(volume.secret) ||
+    {{ $isJudged }}(variables.volumes.all(volume, (!has(volume.secret) ||
     variables.secretsAllowed.exists(pattern, volume.secret.?secretName.orValue('').matches(pattern))) &&
     volume.?projected.?sources.orValue([]).all(each, !has(each.secret) ||
-    variables.secretsAllowed.exists(pattern, each.secret.?name.orValue('').matches(pattern))))
+    variables.secretsAllowed.exists(pattern, each.secret.?name.orValue('').matches(pattern)))))
   message: a volume mounts a Secret that is not allowed in this namespace
 - expression: >-
-    !has(params.data.secrets) || variables.volumes.all(volume, !has(volume.csi) && !has(volume.azureFile) &&
+    {{ $isJudged }}(!has(params.data.secrets) || variables.volumes.all(volume, !has(volume.csi) && !has(volume.azureFile) &&
     !has(volume.cephfs) && !has(volume.flexVolume) && !has(volume.iscsi) && !has(volume.rbd) && !has(volume.scaleIO) &&
-    !has(volume.storageos))
+    !has(volume.storageos)))
   message: a volume of this type may take from any Secret; where Secrets are limited, use a PersistentVolumeClaim
 - expression: >-
-    variables.pod.?imagePullSecrets.orValue([]).all(each,
-    variables.secretsAllowed.exists(pattern, each.?name.orValue('').matches(pattern)))
+    {{ $isJudged }}(variables.pod.?imagePullSecrets.orValue([]).all(each,
+    variables.secretsAllowed.exists(pattern, each.?name.orValue('').matches(pattern))))
   message: imagePullSecrets names a Secret that is not allowed in this namespace
 {{- if not .isPod }}
 - expression: >-
-    (!has(variables.bot.transport) || !has(variables.bot.transport.token) ||
+    {{ $isJudged }}((!has(variables.bot.transport) || !has(variables.bot.transport.token) ||
     variables.secretsAllowed.exists(pattern, variables.bot.transport.token.secretKeyRef.name.matches(pattern))) &&
     variables.bot.?transport.?iceServers.orValue([]).all(each, !has(each.credential) ||
-    variables.secretsAllowed.exists(pattern, each.credential.secretKeyRef.name.matches(pattern)))
+    variables.secretsAllowed.exists(pattern, each.credential.secretKeyRef.name.matches(pattern))))
   message: spec.bot.transport takes from a Secret that is not allowed in this namespace
 {{- end }}
 # The node: what leads out of the pod. Pod Security's level `restricted` refuses more.
 - expression: >-
-    !variables.hostIsClosed || ['hostNetwork', 'hostPID', 'hostIPC'].all(name,
-    !(name in variables.pod) || variables.pod[name] == false)
+    {{ $isJudged }}(!variables.hostIsClosed || ['hostNetwork', 'hostPID', 'hostIPC'].all(name,
+    !(name in variables.pod) || variables.pod[name] == false))
   message: hostNetwork, hostPID and hostIPC are not allowed in this namespace
 - expression: >-
-    !variables.hostIsClosed || variables.volumes.all(volume, volume.all(type, type in ['name', 'configMap', 'csi',
-    'downwardAPI', 'emptyDir', 'ephemeral', 'image', 'persistentVolumeClaim', 'projected', 'secret']))
+    {{ $isJudged }}(!variables.hostIsClosed || variables.volumes.all(volume, volume.all(type, type in ['name', 'configMap', 'csi',
+    'downwardAPI', 'emptyDir', 'ephemeral', 'image', 'persistentVolumeClaim', 'projected', 'secret'])))
   message: hostPath volumes, and volumes of other types that lead out of the pod, are not allowed in this namespace
 - expression: >-
-    !variables.hostIsClosed || variables.containers.all(container, container.?ports.orValue([]).all(port,
-    port.?hostPort.orValue(0) == 0))
+    {{ $isJudged }}(!variables.hostIsClosed || variables.containers.all(container, container.?ports.orValue([]).all(port,
+    port.?hostPort.orValue(0) == 0)))
   message: hostPort is not allowed in this namespace
 - expression: >-
-    !variables.hostIsClosed || variables.containers.all(container,
+    {{ $isJudged }}(!variables.hostIsClosed || variables.containers.all(container,
     container.?securityContext.?privileged.orValue(false) == false &&
     container.?securityContext.?procMount.orValue('Default') == 'Default' &&
     container.?securityContext.?windowsOptions.?hostProcess.orValue(false) == false &&
     container.?securityContext.?capabilities.?add.orValue([]).all(name, name == 'NET_BIND_SERVICE')) &&
-    variables.pod.?securityContext.?windowsOptions.?hostProcess.orValue(false) == false
+    variables.pod.?securityContext.?windowsOptions.?hostProcess.orValue(false) == false)
   message: privileged containers, added capabilities, procMount and hostProcess are not allowed in this namespace
-- expression: "!variables.hostIsClosed || variables.pod.?nodeName.orValue('') == ''"
+- expression: >-
+    {{ $isJudged }}(!variables.hostIsClosed || variables.pod.?nodeName.orValue('') == '')
   message: nodeName is not allowed in this namespace, because it goes past the scheduler
 # Limits.
 {{- if .isPod }}
 - expression: >-
-    variables.containers.all(container,
+    {{ $isJudged }}(variables.containers.all(container,
     container.name == 'botsession-runtime' && container.image == params.data.runtimeImage ||
-    variables.limits.all(name, name in container.?resources.?limits.orValue({})))
+    variables.limits.all(name, name in container.?resources.?limits.orValue({}))))
   messageExpression: >-
     'each container needs limits of ' + variables.limits.join(' and ') + ' in this namespace'
 {{- else }}
 - expression: >-
-    variables.limits.all(name, name in variables.bot.?resources.?limits.orValue({}))
+    {{ $isJudged }}(variables.limits.all(name, name in variables.bot.?resources.?limits.orValue({})))
   messageExpression: >-
     'spec.bot.resources.limits needs ' + variables.limits.join(' and ') + ' in this namespace'
 - expression: >-
-    (variables.pod.?containers.orValue([]) + variables.pod.?initContainers.orValue([])).all(container,
-    container.name == 'bot' || variables.limits.all(name, name in container.?resources.?limits.orValue({})))
+    {{ $isJudged }}((variables.pod.?containers.orValue([]) + variables.pod.?initContainers.orValue([])).all(container,
+    container.name == 'bot' || variables.limits.all(name, name in container.?resources.?limits.orValue({}))))
   messageExpression: >-
     'each sidecar and init container needs limits of ' + variables.limits.join(' and ') + ' in this namespace'
 - expression: >-
     !has(params.data.maxSessionDuration) ||
-    duration(object.spec.maxSessionDuration) <= duration(params.data.maxSessionDuration)
+    duration(object.spec.maxSessionDuration) <= duration(params.data.maxSessionDuration) ||
+    oldObject != null && duration(object.spec.maxSessionDuration) <= duration(oldObject.spec.maxSessionDuration)
   messageExpression: >-
     'spec.maxSessionDuration may be at most ' + params.data.maxSessionDuration + ' in this namespace'
 {{- end }}
