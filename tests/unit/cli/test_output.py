@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import subprocess
 import sys
 from http import HTTPStatus
 from pathlib import Path
@@ -16,6 +17,7 @@ from botsession_contract.report import DanglingTasks
 from botsession_contract.text import has_controls
 from botsession_operator.api.status import Condition, ConditionStatus, ConditionType
 from botsession_operator.cli import output
+from botsession_operator.cli.exits import Exit
 from tests.apiserver import ApiServer
 from tests.sessions import after, finished, running, stored
 from tests.unit.cli.conftest import Botsession
@@ -181,6 +183,16 @@ def test_a_traceback_is_text(capsys: pytest.CaptureFixture[str]) -> None:
     _, err = capsys.readouterr()
     assert "Traceback" in err
     assert not has_controls(printed(err))
+
+
+def test_reader_that_goes_gets_no_traceback() -> None:
+    command = [sys.executable, "-c", "from botsession_operator.cli.app import main; main()", "completion", "bash"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.close()  # long before the program has anything to say
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+    assert process.returncode == Exit.FAILED
 
 
 def calls(module: Path) -> set[str]:

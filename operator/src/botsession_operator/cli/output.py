@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 LAYOUT: Final = "\n\t"
 #: "Select graphic rendition", the colours of a log. Nothing else of a terminal's language is like it.
 _COLOUR: Final = re.compile(r"(\x1b\[[0-9;:]{0,64}m)")
+_STREAMS: Final = ("stdout", "stderr")
 _NO_COLOUR: Final = "\x1b[0m"
 
 
@@ -48,17 +49,21 @@ class _Guard:
 @contextmanager
 def guarded() -> Iterator[None]:
     """Guard standard output and standard error for as long as this is open."""
-    before = sys.stdout, sys.stderr
+    before = {name: getattr(sys, name) for name in _STREAMS}
     guard()
+    guards = {name: getattr(sys, name) for name in _STREAMS}
     try:
         yield
     finally:
-        sys.stdout, sys.stderr = before
+        for name in _STREAMS:
+            # Where a reader has gone, click has put something else there by now, which must stay.
+            if getattr(sys, name) is guards[name]:
+                setattr(sys, name, before[name])
 
 
 def guard() -> None:
     """Guard standard output and standard error from now on, tracebacks too."""
-    for name in ("stdout", "stderr"):
+    for name in _STREAMS:
         stream = getattr(sys, name)
         if not isinstance(stream, _Guard):
             setattr(sys, name, _Guard(stream))
