@@ -51,6 +51,7 @@ _BOT_FIELDS: Final[dict[str, tuple[Any, str]]] = {
         "Always",
         "leave restartPolicy out, a session runs once; create a new BotSession to run the bot again",
     ),
+    "restartPolicyRules": ([{}], "leave restartPolicyRules out, a session runs once"),
     "stdin": (True, "leave stdin out, because a bot has no terminal"),
     "tty": (True, "leave tty out, because a bot has no terminal"),
 }
@@ -82,6 +83,38 @@ def _owned() -> Iterator[Refusal]:
         yield Refusal(f"{field} of the bot's container", bot_container(**{field: value}), path, sentence)
     for field, (value, sentence) in _POD_FIELDS.items():
         yield Refusal(f"{field} of the pod", pod_spec(**{field: value}), f"spec.podTemplate.spec.{field}", sentence)
+
+
+_MOUNT_NAME: Final = "volumes that start with botsession- belong to the operator; mount another volume"
+_MOUNT_PATH: Final = "leave /opt/botsession and /dev/termination-log free, because the supervisor needs them"
+_PORT_NAME: Final = "the port name control belongs to the operator; choose another name"
+_PORT_NUMBER: Final = "port 8474 belongs to the supervisor; choose another port"
+
+
+def _mounts_and_ports() -> Iterator[Refusal]:
+    spec = "spec.podTemplate.spec"
+    mounts, ports = f"{spec}.containers[0].volumeMounts", f"{spec}.containers[0].ports"
+    ours = [{"name": "botsession-runtime", "mountPath": "/here"}]
+    yield Refusal("the runtime's mount", bot_container(volumeMounts=ours), mounts, _MOUNT_NAME)
+    early = pod_spec(initContainers=[{"name": "early", "image": "a", "volumeMounts": ours}])
+    yield Refusal(
+        "the runtime's mount in an init container", early, f"{spec}.initContainers[0].volumeMounts", _MOUNT_NAME
+    )
+    for path in ["/opt/botsession", "/opt/botsession/botsession_runtime", "/dev/termination-log"]:
+        hides = bot_container(volumeMounts=[{"name": "data", "mountPath": path}])
+        yield Refusal(f"a mount at {path}", hides, mounts, _MOUNT_PATH)
+    yield Refusal(
+        "a mount without a text for a name",
+        bot_container(volumeMounts=[{"name": {}}]),
+        f"{mounts}[0].name",
+        "must be of type string",
+    )
+    yield Refusal(
+        "the control port's name", bot_container(ports=[{"name": "control", "containerPort": 80}]), ports, _PORT_NAME
+    )
+    yield Refusal("the control port", bot_container(ports=[{"containerPort": 8474}]), ports, _PORT_NUMBER)
+    sidecar = pod_spec(containers=[{"name": "side", "image": "a", "ports": [{"containerPort": 8474}]}])
+    yield Refusal("the control port in a sidecar", sidecar, ports, _PORT_NUMBER)
 
 
 _EITHER: Final = "write exactly one of target (a bot file or module:function) and command (a command line)"
@@ -321,6 +354,7 @@ REFUSALS: Final = [
     *_environments(),
     *_templates(),
     *_owned(),
+    *_mounts_and_ports(),
     *_durations(),
     *_idles(),
     *_by_cause(),

@@ -20,7 +20,6 @@ from botsession_operator.core.pods import (
     Injection,
     PodSettings,
     build_pod,
-    overlay,
     pod_name,
     termination_grace_seconds,
 )
@@ -204,32 +203,16 @@ def test_the_template_is_laid_over_the_pod() -> None:
     assert pod["spec"]["nodeSelector"] == {"gpu": "y"}
 
 
-def test_the_template_cannot_take_the_sessions_label() -> None:
+def test_the_template_cannot_take_what_is_the_operators() -> None:
     labels = {"botsession.dev/session": "another"}
 
-    assert build(podTemplate={"metadata": {"labels": labels}})["metadata"]["labels"] != labels
+    with pytest.raises(SpecError, match="belong to the operator"):
+        build(podTemplate={"metadata": {"labels": labels}})
 
 
 def test_what_no_process_could_be_given_is_refused() -> None:
     with pytest.raises(SpecError, match=r"spec\.bot\.body and spec\.bot\.command may take \d+ KiB together as JSON"):
         build(bot={**raw_spec()["bot"], "body": "x" * 128 * 1024})
-
-
-@pytest.mark.parametrize(
-    ("base", "over", "merged"),
-    [
-        pytest.param(1, 2, 2, id="what is laid over wins"),
-        pytest.param({"a": 1}, {"b": 2}, {"a": 1, "b": 2}, id="objects merge"),
-        pytest.param({"a": {"b": 1}}, {"a": {"c": 2}}, {"a": {"b": 1, "c": 2}}, id="at any depth"),
-        pytest.param([1], [2], [1, 2], id="lists append"),
-        pytest.param([{"name": "a"}], [{"name": "b"}], [{"name": "a"}, {"name": "b"}], id="other names append"),
-        pytest.param([{"name": "a", "x": 1}], [{"name": "a", "x": 2}], [{"name": "a", "x": 2}], id="same names merge"),
-        pytest.param([{"key": "a"}], [{"key": "a"}], [{"key": "a"}, {"key": "a"}], id="what has no name appends"),
-        pytest.param({"a": [1]}, {"a": {}}, {"a": {}}, id="other kinds are replaced"),
-    ],
-)
-def test_overlay(base: object, over: object, merged: object) -> None:
-    assert overlay(base, over) == merged
 
 
 @given(st.from_regex(r"[a-z0-9]([-a-z0-9.]{0,60}[a-z0-9])?", fullmatch=True), st.uuids())

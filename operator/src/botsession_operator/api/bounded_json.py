@@ -14,8 +14,10 @@ from botsession_operator.api.spec import Json
 
 #: Levels of objects and lists that are read. A pod has 16, a session whose body has the most levels 40, in a list.
 LEVELS: Final = 64
-#: The largest spec or status that is read, in bytes. Sixteen passes may hold one at once, as 20 times its size.
-LARGEST_PART_BYTES: Final = 256 * 1024
+#: The largest spec or status that is read, in bytes and in values. A value takes some 100 bytes of memory, and sixteen
+#: passes may hold such a part at once. What admission accepts may be larger here: the API server writes `<` as \u003c.
+LARGEST_PART_BYTES: Final = 1024 * 1024
+MOST_VALUES: Final = 64 * 1024
 
 _STRING: Final = rb'"(?:[^"\\]++|\\.)*+"'
 _STRINGS: Final = re.compile(_STRING, re.DOTALL)
@@ -43,7 +45,7 @@ def read(raw: bytes, *, instead: Any = None) -> Any:
 
 def must_be_cut(raw: bytes) -> bool:
     """Return whether an answer is nested too deep, or large enough to have a part that is too large."""
-    return len(raw) > LARGEST_PART_BYTES or is_nested_deeper(raw, LEVELS)
+    return _is_large(raw, 0, len(raw)) or is_nested_deeper(raw, LEVELS)
 
 
 def is_nested_deeper(raw: bytes, levels: int) -> bool:
@@ -54,6 +56,11 @@ def is_nested_deeper(raw: bytes, levels: int) -> bool:
             return False
         brackets = brackets.replace(b"[]", b"")  # the innermost level
     return bool(brackets)
+
+
+def _is_large(raw: bytes, start: int, end: int) -> bool:
+    # Between two values is a comma. Those in texts are counted too, which is on the safe side.
+    return end - start > LARGEST_PART_BYTES or raw.count(b",", start, end) > MOST_VALUES
 
 
 def _read_cut(raw: bytes, instead: Any) -> Any:
@@ -67,7 +74,7 @@ def _spans_to_cut(raw: bytes) -> list[tuple[int, int]]:
     """Return where the text is nested too deep, and where each spec and status is that is too large."""
     spans: list[tuple[int, int]] = []
     for start, end, depth, name in _closed(raw):
-        if depth == LEVELS or (end - start > LARGEST_PART_BYTES and depth <= _DEEPEST_PART and name in _PARTS):
+        if depth == LEVELS or (depth <= _DEEPEST_PART and name in _PARTS and _is_large(raw, start, end)):
             while spans and spans[-1][0] > start:  # inside this one
                 spans.pop()
             spans.append((start, end))

@@ -180,7 +180,7 @@ def parse_spec(raw: Json) -> Spec:
             ttl_after_finished=_ttl(raw["ttlAfterFinished"]),
             pod_retention=PodRetention(raw["podRetention"]),
         )
-    except (KeyError, TypeError, ValueError) as exc:
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as exc:
         detail = f"{exc} is missing" if isinstance(exc, KeyError) else str(exc)
         raise SpecError(f"the spec does not fit the BotSession v1alpha1 that this operator knows: {detail}") from exc
 

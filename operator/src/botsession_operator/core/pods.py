@@ -5,7 +5,7 @@ import json
 import math
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 from botsession_contract.control import CONTROL_PORT, LIVEZ_PATH, POKE_PATH, READYZ_PATH
 from botsession_contract.jsonform import encode
@@ -24,6 +24,7 @@ from botsession_operator.core import eviction
 from botsession_operator.core.expansion import literal, literal_env
 from botsession_operator.core.limits import session_limits
 from botsession_operator.core.observe import Session
+from botsession_operator.core.overlay import CONTROL_PORT_NAME, check_template, overlay
 from botsession_operator.core.secret_env import open_names, secret_names
 from botsession_operator.core.shutdown import longest_ladder, told, told_overrides
 
@@ -68,11 +69,12 @@ def pod_name(name: str, uid: str) -> str:
 
 
 def build_pod(session: Session, token_sha256: str, settings: PodSettings, url: str | None = None) -> Json:
-    """Build the manifest of a session's pod; raise SpecError where the kernel would refuse to start it.
+    """Build the manifest of a session's pod; raise SpecError where the spec does not allow for one.
 
     `url` is where callers reach the session, which the bot may want to tell them.
     """
     template = session.spec.pod_template
+    check_template(template)
     metadata = {
         "name": pod_name(session.key.name, session.uid),
         "namespace": session.key.namespace,
@@ -89,25 +91,6 @@ def build_pod(session: Session, token_sha256: str, settings: PodSettings, url: s
     base = overlay(_pod_spec(session.spec, launch, settings), _reachable(session.spec, url))
     spec = overlay(base, template.spec)
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
-
-
-def overlay(base: Any, over: Any) -> Any:
-    """Lay one manifest over another: objects merge, lists of named things merge by name, other lists append."""
-    if isinstance(base, dict) and isinstance(over, dict):
-        merged = {key: overlay(base[key], over[key]) for key in base.keys() & over.keys()}
-        return {**base, **over, **merged}
-    if isinstance(base, list) and isinstance(over, list):
-        return _overlay_lists(base, over)
-    return over
-
-
-def _overlay_lists(base: list[Any], over: list[Any]) -> list[Any]:
-    changes = {item["name"]: item for item in over if isinstance(item, dict) and "name" in item}
-    kept = [
-        overlay(item, changes.pop(item["name"])) if isinstance(item, dict) and item.get("name") in changes else item
-        for item in base
-    ]
-    return kept + [item for item in over if not (isinstance(item, dict) and "name" in item) or item["name"] in changes]
 
 
 def termination_grace_seconds(spec: Spec) -> int:
@@ -188,7 +171,7 @@ def _bot_container(spec: Spec, launch: Json) -> Json:
         "env": [*_environment(spec), launch],
         "envFrom": list(spec.bot.env_from),
         "resources": spec.bot.resources,
-        "ports": [{"name": "control", "containerPort": CONTROL_PORT}],
+        "ports": [{"name": CONTROL_PORT_NAME, "containerPort": CONTROL_PORT}],
         # Pokes bring the news; these are the fallback, and need not be quick.
         "readinessProbe": _probe(READYZ_PATH, period_seconds=5, failures=1),
         "livenessProbe": _probe(LIVEZ_PATH, period_seconds=10, failures=6),
@@ -206,7 +189,7 @@ def _reachable(spec: Spec, url: str | None) -> Json:
 
 def _probe(path: str, *, period_seconds: int, failures: int) -> Json:
     return {
-        "httpGet": {"path": path, "port": "control"},
+        "httpGet": {"path": path, "port": CONTROL_PORT_NAME},
         # A probe before the supervisor listens would only put a warning among the pod's Events.
         "initialDelaySeconds": 5,
         "periodSeconds": period_seconds,

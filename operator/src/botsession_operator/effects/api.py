@@ -19,6 +19,8 @@ from botsession_operator.effects.paths import ApiPath
 from botsession_operator.errors import ClusterUnavailable
 
 REQUEST_TIMEOUT_SECONDS = 10.0
+#: Bytes. What is larger takes tens of milliseconds.
+LARGEST_READ_AT_ONCE = 256 * 1024
 JSON = "application/json"
 
 
@@ -74,7 +76,7 @@ async def read_json(raw: bytes) -> Any:
 
     A large one is read beside the loop, so that it delays nothing else.
     """
-    if len(raw) > bounded_json.LARGEST_PART_BYTES:
+    if len(raw) > LARGEST_READ_AT_ONCE:
         return await asyncio.to_thread(bounded_json.read, raw)
     return bounded_json.read(raw)
 
