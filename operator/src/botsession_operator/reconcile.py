@@ -34,6 +34,7 @@ from botsession_operator.core.observe import (
     Trouble,
 )
 from botsession_operator.core.plan import Limits, Plan, make_plan
+from botsession_operator.core.pod_security import as_non_root
 from botsession_operator.core.pods import PodSettings, build_pod, pod_name
 from botsession_operator.core.status import Applied, derive_status
 from botsession_operator.deliveries import Deliveries
@@ -344,14 +345,25 @@ async def _create_pod(session: Session, observed: Observed, applied: Applied, de
         manifest = build_pod(session, token_digest(deps.control_keys.token(session.uid)), deps.pods, observed.url)
         if observed.is_pod_name_taken:
             raise PodRefused(ownership.NAME_TAKEN, ownership.name_taken(manifest))  # noqa: TRY301  # one way to refuse
-        await deps.cluster.create_pod(manifest)
-    except SpecError as exc:
-        return replace(applied, refusal=_refused(session, Creation.POD, PodRefused("SpecRefused", str(exc)), deps))
+        await _create_as_allowed(manifest, deps)
+    except SpecError as exc:  # not tried again: neither the bot nor its pod's template can change
+        return replace(applied, refusal=Trouble(unreadable.REASON, str(exc)))
     except PodRefused as refusal:
         return replace(applied, refusal=_refused(session, Creation.POD, refusal, deps))
     deps.refusals.note_success(session, Creation.POD)
     log.info("pod created", session=str(session.key), pod=manifest["metadata"]["name"])
     return replace(applied, pod_name=manifest["metadata"]["name"])
+
+
+async def _create_as_allowed(manifest: Json, deps: Deps) -> None:
+    """Create the pod; where its namespace allows no root, create it so that it cannot be root."""
+    try:
+        await deps.cluster.create_pod(manifest)
+    except PodRefused as refusal:
+        stricter = as_non_root(manifest, refusal.message)
+        if stricter is None:
+            raise
+        await deps.cluster.create_pod(stricter)
 
 
 async def _change_exposure(change: ExposureChange, session: Session, deps: Deps) -> Applied:

@@ -238,6 +238,17 @@ async def test_a_body_that_no_process_could_be_given_is_told_to_its_user(world: 
     assert world.status.conditions[0].reason == "SpecRefused"
 
 
+async def test_a_spec_of_which_no_pod_can_be_made_is_not_tried_again(world: World) -> None:
+    mounts = [{"name": "a", "mountPath": "//opt//botsession"}]
+    world.apply(podTemplate={"spec": {"containers": [{"name": "bot", "volumeMounts": mounts}]}})
+    await world.settle()
+
+    next_look = await reconcile(KEY, world.deps())
+
+    assert next_look == world.clock.now() + world.deps().limits.slow_recheck
+    assert [news.reason for news in world.cluster.told] == ["SpecRefused"]
+
+
 async def test_an_image_that_never_comes_is_told_by_name(world: World) -> None:
     world.apply()
     await world.settle()

@@ -25,6 +25,7 @@ from botsession_operator.core.expansion import literal, literal_env
 from botsession_operator.core.limits import session_limits
 from botsession_operator.core.observe import Session
 from botsession_operator.core.overlay import CONTROL_PORT_NAME, check_template, overlay
+from botsession_operator.core.pod_security import COPIER, secured
 from botsession_operator.core.secret_env import open_names, secret_names
 from botsession_operator.core.shutdown import longest_ladder, told, told_overrides
 
@@ -89,7 +90,7 @@ def build_pod(session: Session, token_sha256: str, settings: PodSettings, url: s
             f"spec.bot.body and spec.bot.command may take {LARGEST_LAUNCH_BYTES // 1024} KiB together as JSON"
         )
     base = overlay(_pod_spec(session.spec, launch, settings), _reachable(session.spec, url))
-    spec = overlay(base, template.spec)
+    spec = secured(overlay(base, template.spec), BOT_CONTAINER)
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 
 
@@ -157,7 +158,7 @@ def _pod_spec(spec: Spec, launch: Json, settings: PodSettings) -> Json:
         "enableServiceLinks": False,
         "containers": [_bot_container(spec, launch)],
     }
-    return base if spec.bot.runtime is RuntimeSource.BUNDLED else overlay(base, _injected(settings))
+    return base if spec.bot.runtime is RuntimeSource.BUNDLED else overlay(base, _injected(spec, settings))
 
 
 def _bot_container(spec: Spec, launch: Json) -> Json:
@@ -198,7 +199,7 @@ def _probe(path: str, *, period_seconds: int, failures: int) -> Json:
     }
 
 
-def _injected(settings: PodSettings) -> Json:
+def _injected(spec: Spec, settings: PodSettings) -> Json:
     mount = {"name": RUNTIME_VOLUME, "mountPath": RUNTIME_PATH, "readOnly": True}
     if settings.injection is Injection.IMAGE_VOLUME:
         volume: Json = {"image": {"reference": settings.runtime_image, "pullPolicy": "IfNotPresent"}}
@@ -212,11 +213,9 @@ def _injected(settings: PodSettings) -> Json:
         "image": settings.runtime_image,
         # Where the runtime image's own command copies to.
         "volumeMounts": [{"name": RUNTIME_VOLUME, "mountPath": "/target"}],
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "readOnlyRootFilesystem": True,
-        },
+        "securityContext": COPIER,
+        # The bot's own, so that a quota which the bot meets is met, and the pod asks for no more than its bot does.
+        "resources": spec.bot.resources,
     }
     return {
         "volumes": [{"name": RUNTIME_VOLUME, "emptyDir": {}}],
