@@ -117,6 +117,32 @@ def _mounts_and_ports() -> Iterator[Refusal]:
     yield Refusal("the control port in a sidecar", sidecar, ports, _PORT_NUMBER)
 
 
+def nested(levels: int) -> Any:
+    """Return an object in an object, and so on."""
+    value: Any = 1
+    for _ in range(levels):
+        value = {"a": value}
+    return value
+
+
+def _bounds() -> Iterator[Refusal]:
+    body, template = "spec.bot.body may", "spec.podTemplate may"
+    shallow = "be nested 32 levels deep and have 4096 items in a list or object"
+    # As deep as a test can write it: what is deeper is refused in the same way (tests/e2e/test_stored_before.py).
+    for levels in [33, 300]:
+        yield Refusal(f"a body of {levels} levels", session(spec__bot__body=nested(levels)), "", f"{body} {shallow}")
+        given = pod_spec(affinity=nested(levels))
+        yield Refusal(f"a pod template of {levels} levels", given, "", f"{template} {shallow}")
+    for items in [[1] * 4097, dict.fromkeys(map(str, range(4097)))]:
+        wide = session(spec__bot__body={"a": items})
+        yield Refusal(f"a body with a {type(items).__name__} of 4097 items", wide, "", f"{body} {shallow}")
+    yield Refusal("a body of 121 KiB", session(spec__bot__body="x" * 121 * 1024), "", f"{body} take 120 KiB as JSON")
+    large = session(spec__bot__body={"a": ["é" * 31 * 1024] * 2})
+    yield Refusal("a body of 124 KiB in UTF-8", large, "", f"{body} take 120 KiB as JSON")
+    wide = pod_spec(affinity={"a": "x" * 257 * 1024})
+    yield Refusal("a spec of 257 KiB", wide, "", "spec may take 256 KiB as JSON")
+
+
 _EITHER: Final = "write exactly one of target (a bot file or module:function) and command (a command line)"
 _TARGET: Final = "must be a file that ends in .py or a module:function, for example bot.py or bots.support:bot"
 _QUANTITY: Final = "must be a quantity, for example 500m, 2 or 1Gi"
@@ -355,6 +381,7 @@ REFUSALS: Final = [
     *_templates(),
     *_owned(),
     *_mounts_and_ports(),
+    *_bounds(),
     *_durations(),
     *_idles(),
     *_by_cause(),
@@ -372,6 +399,9 @@ ADMITTED: Final = {
     "a function": session(spec__bot__target="bots.support:bot"),
     "a file in a folder": session(spec__bot__target="/app/bots/support.py"),
     "a body of any form": session(spec__bot__body={"caller": "+1", "tags": [1, None, {"a": 2.5}], "n": 2**40}),
+    "a body of 32 levels": session(spec__bot__body=nested(32)),
+    "a body of 119 KiB": session(spec__bot__body="x" * 119 * 1024),
+    "a body of 4096 items": session(spec__bot__body=[1] * 4096),
     "a body of text": session(spec__bot__body="hello"),
     "a file for Pipecat to load": session(spec__bot__env=[{"name": "PIPECAT_SETUP_FILES", "value": "/a.py"}]),
     "a secret": session(spec__bot__env=[_SECRET], spec__bot__envFrom=[{"prefix": "P_", "secretRef": {"name": "a"}}]),

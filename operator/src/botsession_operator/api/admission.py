@@ -20,6 +20,7 @@ import yaml
 
 from botsession_contract.names import API_VERSION, KIND, VERSION
 from botsession_operator.api.spec import Json, SpecError
+from botsession_operator.api.spec_bounds import bound_problems
 
 _SUBDOMAIN: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 
@@ -31,7 +32,7 @@ def admit(manifest: Any) -> Json:
     schema, and a misspelt field should not be reported as a missing one.
     """
     schema = session_schema()
-    given = json.loads(json.dumps(manifest, default=str))  # YAML's dates become the text that kubectl makes of them
+    given = _as_json(manifest)
     _refuse(_head_problems(given))
     _refuse(f'unknown field "{path}"' for path in _unknown_fields(schema, given, ""))
     admitted: Json = _defaulted(schema, given)
@@ -40,7 +41,16 @@ def admit(manifest: Any) -> Json:
     if not admitted["metadata"].get("name"):
         admitted["metadata"]["name"] = f"{admitted['metadata']['generateName']}{secrets.token_hex(3)[:5]}"
     _refuse([*_name_problems(admitted["metadata"]["name"]), *_rule_problems(schema, admitted, "")])
+    _refuse(bound_problems(admitted["spec"]))
     return admitted
+
+
+def _as_json(manifest: Any) -> Any:
+    """Return what kubectl makes of YAML, whose dates become texts."""
+    try:
+        return json.loads(json.dumps(manifest, default=str))
+    except RecursionError:
+        raise SpecError("the manifest is nested too deep") from None
 
 
 @functools.cache

@@ -21,6 +21,8 @@ def read_manifest(file: Path) -> Json:
         raise Problem(Exit.NOT_FOUND, f"{file} cannot be read: {exc.strerror}") from exc
     except (yaml.YAMLError, UnicodeDecodeError) as exc:
         raise Problem(Exit.REFUSED, f"{file} is not YAML: {exc}") from exc
+    except RecursionError:
+        raise Problem(Exit.REFUSED, f"{file} is nested too deep") from None
     if len(documents) != 1 or not isinstance(documents[0], dict):
         raise Problem(Exit.REFUSED, f"{file} must hold one BotSession, it holds {len(documents)} documents")
     manifest: Json = documents[0]

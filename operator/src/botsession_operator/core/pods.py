@@ -20,6 +20,7 @@ from botsession_contract.names import (
 )
 from botsession_contract.transports import URL_ENV, Transport
 from botsession_operator.api.spec import Json, RuntimeSource, Spec, SpecError
+from botsession_operator.api.spec_bounds import BODY_BYTES
 from botsession_operator.core import eviction
 from botsession_operator.core.expansion import literal, literal_env
 from botsession_operator.core.limits import session_limits
@@ -41,7 +42,7 @@ LAST_LINE_SECONDS: Final = LONGEST_SESSION_SECONDS + 2 * 3600
 ENDED_SECONDS: Final = 1
 
 #: Linux takes 128 KiB for one environment variable (MAX_ARG_STRLEN), and the body travels in one.
-LARGEST_LAUNCH_BYTES: Final = 120 * 1024
+LARGEST_LAUNCH_BYTES: Final = BODY_BYTES
 
 
 class Injection(StrEnum):
