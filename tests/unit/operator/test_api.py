@@ -62,6 +62,16 @@ async def test_a_body_is_sent_as_what_it_is(connected: client.ApiClient, server:
     assert (server.last["body"], server.last["type"]) == ('{"a": 1}', "application/merge-patch+json")
 
 
+@pytest.mark.parametrize("status", [520, 599])
+async def test_a_status_that_no_standard_names_is_no_answer(
+    connected: client.ApiClient, server: Server, status: int
+) -> None:
+    server.status, server.body = status, "<html>"
+
+    with pytest.raises(ClusterUnavailable, match=str(status)):
+        await api.request(connected, "GET", ApiPath("p"))
+
+
 @pytest.mark.parametrize("status", [404, 409, 403, 422])
 async def test_a_refusal_is_an_answer(connected: client.ApiClient, server: Server, status: int) -> None:
     server.status, server.body = status, '{"message": "no"}'

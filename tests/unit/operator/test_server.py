@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import aiohttp
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
 from aiohttp.web import Application, Request
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily
@@ -18,7 +18,7 @@ from botsession_contract.connections import ConnectionGuard
 from botsession_contract.lifecycle import Phase
 from botsession_operator.core.key import Key
 from botsession_operator.metrics import Metrics
-from botsession_operator.server import SCRAPE_BURST, create_app, serving
+from botsession_operator.server import SCRAPE_BURST, create_app, metrics, serving
 
 
 class Operator:
@@ -73,8 +73,9 @@ async def test_a_poke_marks_its_session(client: TestClient[Request, Application]
     [
         ("", "text/plain; version=0.0.4; charset=utf-8", ""),
         ("application/openmetrics-text; version=1.0.0", "application/openmetrics-text; version=1.0.0", "# EOF"),
+        ("application/openmetrics-text; version=abc", "application/openmetrics-text; version=1.0.0", "# EOF"),
     ],
-    ids=["text", "OpenMetrics"],
+    ids=["text", "OpenMetrics", "no version"],
 )
 async def test_a_scrape_is_answered_in_the_format_it_asks_for(
     client: TestClient[Request, Application], operator: Operator, accept: str, content_type: str, last: str
@@ -99,8 +100,10 @@ class LongScrape(Collector):
     def __init__(self) -> None:
         self.has_begun = threading.Event()
         self.may_end = threading.Event()
+        self.count = 0
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
+        self.count += 1
         self.has_begun.set()
         yield GaugeMetricFamily("waited", "Whether it was let go", self.may_end.wait(timeout=PATIENCE))
 
@@ -117,6 +120,22 @@ async def test_the_loop_runs_on_during_a_long_scrape(
 
     long.may_end.set()
     assert "waited 1.0" in await (await scrape).text()
+
+
+async def test_scrapes_that_wait_cost_one(operator: Operator) -> None:
+    long = LongScrape()
+    app = create_app(operator.poke, lambda: True, operator.metrics.registry)
+    operator.metrics.registry.register(long)  # which collects once
+    under_way = asyncio.create_task(metrics(make_mocked_request("GET", "/metrics", app=app)))
+    assert await asyncio.to_thread(long.has_begun.wait, PATIENCE)
+    begun = long.count
+
+    waiting = [asyncio.create_task(metrics(make_mocked_request("GET", "/metrics", app=app))) for _ in range(20)]
+    await asyncio.sleep(0)  # each of them has asked
+    long.may_end.set()
+    await asyncio.gather(under_way, *waiting)
+
+    assert long.count == begun + 1
 
 
 @pytest.mark.parametrize(("path", "status"), [("/v1/poke/bots/a", 405), ("/v1/poke/bots", 404), ("/", 404)])

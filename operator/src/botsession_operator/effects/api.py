@@ -39,7 +39,7 @@ class Answer:
     @property
     def message(self) -> str:
         """Give the server's own sentence on a refusal."""
-        return str(self.body.get("message", HTTPStatus(self.status).phrase))
+        return str(self.body.get("message", _PHRASES.get(self.status, self.status)))
 
 
 async def connect(kubeconfig: Path | None = None) -> client.ApiClient:
@@ -89,4 +89,6 @@ async def _parsed(raw: bytes) -> Json:
     return parsed if isinstance(parsed, dict) else {}
 
 
+#: Proxies have statuses of their own, such as 499 and 520, which no standard names.
+_PHRASES = {int(each): each.phrase for each in HTTPStatus}
 _LATER = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.UNAUTHORIZED}
