@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from botsession_contract.control import EndRequest, SessionPatch, SessionSnapshot
 from botsession_operator.core.key import Key
@@ -23,6 +23,8 @@ class PolledSupervisor:
     node: "Node[PolledSupervisor]"
     answer: SessionSnapshot | None = None
     answered_at: float = 0.0
+    #: When it first said that it had been asked to end, by the wall clock.
+    ending_heard_at: datetime | None = None
     #: Until then a pass may take the last answer, or silence, for the present state.
     fresh_until: float = -math.inf
     #: The last answer was to a request.

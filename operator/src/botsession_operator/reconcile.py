@@ -164,6 +164,7 @@ async def gather(key: Key, deps: Deps) -> Observed | None:
         is_uninstalling=deps.is_uninstalling,
         deliveries=deps.deliveries.attempts(session) if deps.deliveries else {},
         freshness=reading.freshness,
+        ending_heard_at=reading.ending_heard_at,
         is_pod_name_taken=found is not pod,
     )
 

@@ -78,7 +78,7 @@ class SupervisorPoller:
             self._retry(known)
         else:
             self._await(known)
-        return Reading(known.state(self._monotonic()), Freshness.EARLIER)
+        return self._reading(known, Freshness.EARLIER)
 
     async def end(self, key: Key, pod: Pod, token: str, request: EndRequest) -> None:
         """Have a supervisor asked to end its session; another pass reads the answer."""
@@ -179,7 +179,10 @@ class SupervisorPoller:
         known.fresh_until = -math.inf
         if known.news > known.news_asked and not known.is_silent:
             self._await(known)
-        return Reading(known.state(self._monotonic()), Freshness.REPLY if known.is_reply else Freshness.CURRENT)
+        return self._reading(known, Freshness.REPLY if known.is_reply else Freshness.CURRENT)
+
+    def _reading(self, known: PolledSupervisor, freshness: Freshness) -> Reading:
+        return Reading(known.state(self._monotonic()), freshness, known.ending_heard_at)
 
     def _send_soon(self, known: PolledSupervisor, request: Request) -> None:
         if request != known.sent:
@@ -251,6 +254,8 @@ class SupervisorPoller:
         known.is_reply, known.sent = known.sent is not None, None
         if isinstance(answer, SessionSnapshot):
             known.answer, known.answered_at = answer, now
+            if answer.ending and known.ending_heard_at is None:
+                known.ending_heard_at = self._clock.now()
             self._note_answer(known)
         else:
             self._note_silence(known)

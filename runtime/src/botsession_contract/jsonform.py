@@ -22,6 +22,8 @@ T = TypeVar("T")
 #: any time in between, twice, and the calendar still holds the sum.
 FIRST_YEAR: Final = 1970
 LAST_YEAR: Final = 2199
+#: What is calculated from a time and written down is no later, or its readers would refuse it.
+LAST_DAY: Final = datetime(LAST_YEAR, 12, 31, tzinfo=UTC)
 #: In the metadata of a field: readers fill it in, and it is not part of the payload.
 LOCAL: Final = {"is_local": True}
 #: Characters of a word of another version that are shown.
@@ -89,9 +91,11 @@ def parse_time(text: str) -> datetime:
     if not _TIME.fullmatch(text):
         raise ValueError(f"{text[:_LONGEST_WORD]!r} is not an RFC 3339 time")
     moment = datetime.fromisoformat(text.upper())
+    if FIRST_YEAR <= moment.year <= LAST_YEAR:
+        moment = moment.astimezone(UTC)  # which may be in the year beside
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
         raise CalendarError(f"{text[:_LONGEST_WORD]!r} is not between the years {FIRST_YEAR} and {LAST_YEAR}")
-    return moment.astimezone(UTC)
+    return moment
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from botsession_contract.control import EndRequest, SessionSnapshot
+from botsession_contract.jsonform import LAST_DAY
 from botsession_contract.lifecycle import BotState, Cause, Mode
 from botsession_operator.api.spec import EndNow
 from botsession_operator.core import skew, starting
@@ -44,9 +45,11 @@ def start_deadline(observed: Observed, now: datetime) -> datetime:
     this time again from then on. Where nobody tells when it was called, it gets all of these.
     """
     control, spec = observed.control, observed.session.spec
-    if isinstance(control, SessionSnapshot) and control.called_at:
-        return skew.started_at(observed, control.called_at, now) + spec.start_timeout
     by_itself = observed.session.created_at + spec.start_timeout
+    if isinstance(control, SessionSnapshot) and control.called_at:
+        # Nobody waits for a caller longer than this, whatever the supervisor says of the time.
+        latest = by_itself + spec.join_timeout
+        return min(skew.started_at(observed, control.called_at, now), latest) + spec.start_timeout
     if spec.join_timeout and starting.has_listened(observed):
         return by_itself + spec.join_timeout + spec.start_timeout
     return by_itself
@@ -55,7 +58,7 @@ def start_deadline(observed: Observed, now: datetime) -> datetime:
 def deadline(observed: Observed) -> datetime | None:
     """Give when maxSessionDuration has passed, by the supervisor's clock; None before the pipeline has started."""
     started = started_at(observed)
-    return started + observed.session.spec.max_session_duration if started else None
+    return min(started + observed.session.spec.max_session_duration, LAST_DAY) if started else None
 
 
 def deadline_here(observed: Observed, now: datetime) -> datetime | None:
@@ -107,7 +110,7 @@ def _recorded(observed: Observed, now: datetime) -> Wanted | None:
     if not isinstance(control, SessionSnapshot) or control.ending is None:
         return Wanted(asked.cause, asked.mode, asked.requested_at, asked.message) if asked else None
     taken = control.ending
-    since = skew.requested_at(asked.requested_at if asked else None, taken.requested_at, control, now)
+    since = skew.requested_at(observed, asked.requested_at if asked else None, taken.requested_at, now)
     if asked is None:
         return Wanted(taken.cause, taken.mode, since, taken.note)
     return Wanted(asked.cause, raised(asked.mode, taken.mode), since, asked.message)

@@ -163,6 +163,7 @@ class Reading:
 
     control: SessionSnapshot | Silence
     freshness: Freshness
+    ending_heard_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +186,8 @@ class Observed:
     #: A pod that belongs to another owner has the name of the session's pod.
     is_pod_name_taken: bool = False
     freshness: Freshness = Freshness.CURRENT
+    #: When this operator first heard from the supervisor that it had been asked to end, by the operator's clock.
+    ending_heard_at: datetime | None = None
 
 
 def _without(ours: str, finalizers: tuple[str, ...]) -> tuple[str, ...]:

@@ -35,11 +35,13 @@ def started_at(observed: Observed, moment: datetime, now: datetime) -> datetime:
     return min(max(moment - skew(observed.control, now), earliest), latest)
 
 
-def requested_at(recorded: datetime | None, moment: datetime, control: SessionSnapshot, now: datetime) -> datetime:
+def requested_at(observed: Observed, recorded: datetime | None, moment: datetime, now: datetime) -> datetime:
     """Give by our clock when the supervisor was asked to end; the recorded time, where that is near.
 
-    An answer's way differs from pass to pass, and each other time would be a write of the status.
+    An answer's way differs from pass to pass, and each other time would be a write of the status. Whatever it says: no
+    later than the operator first heard of it, or its word would put off for ever what ends the session.
     """
-    ahead = skew(control, now)
-    here = moment - ahead
+    ahead = skew(observed.control, now)
+    latest, earliest = observed.ending_heard_at or now, observed.session.created_at - MOST_TRUSTED
+    here = min(max(moment - ahead, earliest), latest)
     return recorded if recorded and ahead and abs(recorded - here) <= IGNORED else here

@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from botsession_contract.control import SessionSnapshot
+from botsession_contract.jsonform import LAST_DAY
 from botsession_contract.lifecycle import Farewell, Outcome, Phase, ReportedBy, Step, final_phase
 from botsession_contract.report import StepTaken, Timings
 from botsession_operator.api.duration import format_duration
 from botsession_operator.api.status import EndingStatus, Status, TimingsStatus
-from botsession_operator.core import endings, exposure, notify, skew
+from botsession_operator.core import endings, exposure, notify
 from botsession_operator.core.conditions import claims, merge
 from botsession_operator.core.endings import Wanted
 from botsession_operator.core.finish import Conclusion
@@ -87,7 +88,7 @@ def _finished(observed: Observed, conclusion: Conclusion, wanted: Wanted | None)
         started_at=started,
         client_connected_at=conclusion.client_connected_at or before.client_connected_at,
         client_disconnected_at=conclusion.client_disconnected_at,
-        deadline=started + session.spec.max_session_duration if started else None,
+        deadline=min(started + session.spec.max_session_duration, LAST_DAY) if started else None,
         ending_at=ending.requested_at if ending else None,
         finished_at=conclusion.finished_at,
         duration=format_duration(conclusion.finished_at - started) if started else None,
@@ -149,12 +150,7 @@ def _ending(observed: Observed, plan: Plan, now: datetime) -> EndingStatus | Non
     wanted: Wanted | None = plan.wanted
     if wanted is None:
         return None
-    control = observed.control
-    # Once the supervisor knows, its own time counts: the one the ladder is measured from. Where its clock is off, that
-    # is ours, which the operator must be able to go by when it gets no answer.
-    told = control.ending if isinstance(control, SessionSnapshot) and not skew.skew(control, now) else None
-    since = told.requested_at if told else wanted.requested_at
-    asked = EndingStatus(wanted.cause, wanted.mode, since, message=wanted.message)
+    asked = EndingStatus(wanted.cause, wanted.mode, wanted.requested_at, message=wanted.message)
     return _with_steps(asked, _steps(observed, plan, now))
 
 
