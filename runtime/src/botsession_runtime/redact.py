@@ -4,6 +4,7 @@ What is secret is known by its name, in the environment and in the body, or beca
 its form, in a URL or in an Authorization header. It is replaced before a text is shortened, or half a key would stay.
 """
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -37,6 +38,7 @@ _ORDINARY: Final = re.compile(
 _COMMON: Final = frozenset({"localhost", "development", "production", "postgres", "disabled"})
 #: From this length on a word or a number of unknown origin is a secret. Shorter ones are found by chance.
 LIKELY_SECRET: Final = 8
+_URL_PASSWORD: Final = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")
 _CAMEL_CASE: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 #: Where in the bot's code it was: `(bot.py:42 in handler)`.
 _PLACE: Final = re.compile(r" \([^()]{1,200}:\d+ in [^()]{1,200}\)")
@@ -62,8 +64,7 @@ def find_secrets(
         others = (value for name, value in environ.items() if name not in ordinary and not _ORDINARY.fullmatch(name))
         variables |= {value for value in others if _may_be_secret(value)}
     told = {value for value in (*variables, *_in_body(body)) if len(value) >= SHORTEST_SECRET}
-    # A message is one line, whatever lines a private key had.
-    found = told | {" ".join(value.split()) for value in told}
+    found = {form for value in told for form in _quoted(value)}
     # The longest first: one secret may be a part of another.
     return tuple(sorted(found, key=lambda value: (-len(value), value)))
 
@@ -136,6 +137,14 @@ def _may_be_secret(value: str) -> bool:
         return False
     is_word = value.isalpha() or value.isdigit()
     return len(value) >= (LIKELY_SECRET if is_word else SHORTEST_SECRET)
+
+
+def _quoted(secret: str) -> Iterator[str]:
+    """Give a secret as a message may quote it: in one line, as Python or JSON writes it, a line or a password of it."""
+    written = (repr(secret)[1:-1], json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
+    parts = [line.strip() for line in secret.splitlines()] + _URL_PASSWORD.findall(secret)
+    yield from (secret, " ".join(secret.split()), *written)
+    yield from (part for part in parts if len(part) >= LIKELY_SECRET)
 
 
 def _in_body(body: Any) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Rule: what a change of status is worth counting."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from botsession_contract.lifecycle import Cause, Farewell, Mode, Outcome, Phase, Reason, ReportedBy, Step
 from botsession_contract.report import DanglingTasks, StepTaken
 from botsession_operator.api.status import EndingStatus, Finish, Status, TimingsStatus
-from botsession_operator.core.counts import Count, Metric, counts
+from botsession_operator.core.counts import MOST_SECONDS, Count, Metric, counts
 from tests.builders import ago, asked, later, started, status
 
 COMPLETED = Finish(Reason.COMPLETED, Outcome.DRAINED, ReportedBy.RUNTIME)
@@ -58,6 +59,12 @@ def test_a_shutdown_lasts_from_the_request_to_the_finish() -> None:
 
 def test_a_bot_that_ends_itself_is_not_shut_down() -> None:
     assert not found(Metric.SHUTDOWN, started(), over())
+
+
+def test_no_report_makes_the_sum_that_all_share_worthless() -> None:
+    after = over(started_at=datetime(1970, 1, 1, tzinfo=UTC), finished_at=datetime(2199, 1, 1, tzinfo=UTC))
+
+    assert Count(Metric.DURATION, MOST_SECONDS) in counts("bots", None, after)
 
 
 def test_clocks_that_differ_make_nothing_negative() -> None:

@@ -1,5 +1,6 @@
 """What of a report is kept from its readers."""
 
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -77,6 +78,27 @@ def test_a_secret_of_several_lines_is_found_in_a_message_of_one() -> None:
     secrets = find_secrets({"SIGNING_KEY": "-----BEGIN\nabc def\n"}, None, ())
 
     assert redact("ValueError: -----BEGIN abc def is no key", secrets) == "ValueError: [redacted] is no key"
+
+
+PEM = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEF\n-----END PRIVATE KEY-----\n"
+ODD = 'p@ss"w\\ord'
+
+
+@pytest.mark.parametrize(
+    ("secret", "message"),
+    [
+        (PEM, f"bad key {PEM!r}"),
+        (PEM, f"bad key {json.dumps(PEM)}"),
+        (PEM, "bad line MIIEvQIBADANBgkqhkiG9w0BAQEF"),
+        (ODD, f"bad {[ODD]}"),
+        (ODD, f"bad {json.dumps(ODD)}"),
+        ("postgresql://bot:hunter22secret@db/calls", "password authentication failed: hunter22secret"),
+    ],
+)
+def test_a_secret_is_found_as_messages_quote_it(secret: str, message: str) -> None:
+    told = redact(message, find_secrets({"CRM": secret}, None, ["CRM"]))
+
+    assert not any(part in told for part in ("MIIEvQ", "p@ss", "hunter22"))
 
 
 def test_a_long_message_keeps_its_place() -> None:

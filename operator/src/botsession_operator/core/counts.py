@@ -8,10 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from typing import Final
 
 from botsession_contract.lifecycle import Cause, Farewell, Outcome, ReportedBy, Step
 from botsession_contract.report import DanglingTasks
 from botsession_operator.api.status import EndingStatus, Finish, Status, TimingsStatus
+
+#: Twice as long as any session lasts. A report may say anything.
+MOST_SECONDS: Final = 2 * 24 * 3600.0
 
 
 class Metric(StrEnum):
@@ -69,7 +73,7 @@ def _starts(before: Status | None, after: Status) -> Iterator[Count]:
     known, now_known = _stages(before), _stages(after)
     for stage, seconds in now_known.items():
         if stage not in known:
-            yield Count(Metric.START, max(0.0, seconds), (stage,))
+            yield Count(Metric.START, _fit(seconds), (stage,))
 
 
 def _stages(status: Status | None) -> dict[Stage, float]:
@@ -120,5 +124,12 @@ def _has_run(status: Status, finish: Finish) -> bool:
 
 
 def _seconds(length: timedelta) -> float:
-    """Give seconds that are fit for a histogram: its sum may not fall, which clocks that differ would make it do."""
-    return max(0.0, length.total_seconds())
+    return _fit(length.total_seconds())
+
+
+def _fit(seconds: float) -> float:
+    """Give seconds that are fit for a histogram, whose sum all sessions share.
+
+    It may not fall, which clocks that differ would make it do, nor rise by what no session takes.
+    """
+    return min(max(0.0, seconds), MOST_SECONDS)
