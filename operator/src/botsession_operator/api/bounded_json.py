@@ -26,10 +26,12 @@ _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 _ONE_KIND: Final = bytes.maketrans(b"{}", b"[]")
 _OPENERS: Final = frozenset(b"[{")
 _QUOTE: Final = ord('"')
-#: What may be cut out for its size, and in how many objects and lists it is: an item of a list has it in three.
+#: What is cut out where it is too large, and in how many objects and lists it is: an item of a list has it in three.
 _PARTS: Final = frozenset({b'"spec"', b'"status"'})
 _DEEPEST_PART: Final = 3
-_LONGEST_NAME: Final = max(map(len, _PARTS)) + 1
+#: What only the API server works with, and is as large as the spec: it is cut out whenever something is looked for.
+_FIELDS: Final = b'"managedFields"'
+_LONGEST_NAME: Final = len(_FIELDS) + 1
 #: What stands for a part that was cut out. It is no JSON, so that nothing that was stored can look like it.
 _CUT_TEXT: Final = b"NaN"
 _CUT: Final = object()
@@ -74,11 +76,17 @@ def _spans_to_cut(raw: bytes) -> list[tuple[int, int]]:
     """Return where the text is nested too deep, and where each spec and status is that is too large."""
     spans: list[tuple[int, int]] = []
     for start, end, depth, name in _closed(raw):
-        if depth == LEVELS or (depth <= _DEEPEST_PART and name in _PARTS and _is_large(raw, start, end)):
+        if depth == LEVELS or _is_too_much(raw, start, end, depth, name):
             while spans and spans[-1][0] > start:  # inside this one
                 spans.pop()
             spans.append((start, end))
     return spans
+
+
+def _is_too_much(raw: bytes, start: int, end: int, depth: int, name: bytes) -> bool:
+    if name == _FIELDS:
+        return depth <= _DEEPEST_PART + 1
+    return depth <= _DEEPEST_PART and name in _PARTS and _is_large(raw, start, end)
 
 
 def _closed(raw: bytes) -> Iterator[tuple[int, int, int, bytes]]:
