@@ -13,7 +13,6 @@ sessions of this cluster whose supervisors are all stopped in one moment, as whe
 import json
 import os
 import random
-import statistics
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -164,7 +163,7 @@ def report(rounds: dict[str, Samples]) -> None:
                 name,
                 str(len(samples[measured])),
                 *figures.spread(samples[measured]),
-                f"{statistics.median(samples[measured]) / statistics.median(alone):.2f}",
+                f"{figures.percentile(samples[measured], 50) / figures.percentile(alone, 50):.2f}",
             ]
             for name, samples in rounds.items()
         ]
