@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from tests.bench import figures
-from tests.bench.harness import Bench, bench, moment
+from tests.bench.harness import Bench, Json, bench, moment
 from tests.bench.kwok import kwok_node, on_the_node
 
 CREATED: Final = "create request → pod"
@@ -99,7 +99,7 @@ def silent_crowd(size: int) -> Iterator[None]:
         try:
             with ThreadPoolExecutor(HANDS) as pool:
                 list(pool.map(create, names))
-            _until(cluster, lambda: sum(_runs(pod) for pod in cluster.pods()) >= size, size, "the crowd runs")
+            _until(cluster, lambda: all(_is_silent(cluster.status(name)) for name in names), size, "all found silent")
             yield
         finally:
             _clear(cluster, names)
@@ -134,9 +134,10 @@ def _supervisors(cluster: Bench) -> list[str]:
     return [line.split()[1] for line in listed.splitlines() if line.split()[0] in ids]
 
 
-def _runs(pod: dict[str, object]) -> bool:
-    status = pod.get("status")
-    return isinstance(status, dict) and status.get("phase") == "Running" and bool(status.get("podIP"))
+def _is_silent(status: Json) -> bool:
+    """Return whether the operator has found a session's supervisor silent, and has said so."""
+    said = [each["status"] for each in status.get("conditions", []) if each["type"] == "Controlled"]
+    return said == ["Unknown"]
 
 
 def _clear(cluster: Bench, names: list[str]) -> None:

@@ -16,12 +16,17 @@ class Controller:
     """Gives sessions their passes."""
 
     def __init__(self, control: Control, clock: Clock, limits: Limits, workers: int = 1) -> None:
-        self._queue = WorkQueue(clock, workers, on_due=lambda key: self.poller.refresh(key))
+        self._queue = WorkQueue(clock, workers, on_due=lambda key: self.poller.prefetch(key))
         self.poller = SupervisorPoller(control, clock, limits, self._queue.add)
         self.refusals = Refusals(clock, limits, self._queue.add)
 
     def mark(self, key: Key, priority: Priority = Priority.NORMAL) -> None:
         """Have a session looked at. Its supervisor is asked meanwhile, so that the pass mostly finds the answer."""
+        self.poller.prefetch(key)
+        self._queue.add(key, priority)
+
+    def mark_news(self, key: Key, priority: Priority = Priority.NORMAL) -> None:
+        """Have a session looked at to whose pod something has happened, so that its supervisor has more to say."""
         self.poller.refresh(key)
         self._queue.add(key, priority)
 

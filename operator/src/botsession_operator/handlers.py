@@ -19,6 +19,8 @@ class Memo:
     """What handlers get from kopf besides the event."""
 
     changed: Callable[[Key, Priority], None]
+    #: The same for a session to whose pod something has happened.
+    pod_changed: Callable[[Key], None]
     #: What pokes may name.
     known: KnownSessions
     #: A pod of this namespace has ended, so that its quota may have room.
@@ -43,13 +45,16 @@ def make_registry(server: str) -> kopf.OperatorRegistry:
         *, event: kopf.RawEvent, namespace: str | None, name: str, body: kopf.Body, memo: Memo, **_: Any
     ) -> None:
         _know(memo.known, namespace, name, is_gone=event["type"] == "DELETED")
-        _mark(memo, namespace, name, session_priority(body))
+        if key := parse_key(namespace, name):
+            memo.changed(key, session_priority(body))
 
     @kopf.on.event("", "v1", "pods", labels={SESSION_LABEL: kopf.PRESENT}, registry=registry)
     async def pod_changed(
         *, event: kopf.RawEvent, namespace: str | None, labels: kopf.Labels, memo: Memo, **_: Any
     ) -> None:
-        _mark(memo, namespace, labels.get(SESSION_LABEL), Priority.NORMAL)
+        # A pod's label is its author's, and may name what cannot be a session.
+        if key := parse_key(namespace, labels.get(SESSION_LABEL)):
+            memo.pod_changed(key)
         if namespace and has_ended(event):
             memo.freed(namespace)
 
@@ -82,12 +87,6 @@ def has_ended(event: Mapping[str, Any]) -> bool:
     """Return whether a pod counts for no quota any more: it is gone, or all its containers are over."""
     status = event["object"].get("status") or {}
     return event["type"] == "DELETED" or status.get("phase") in ("Succeeded", "Failed")
-
-
-def _mark(memo: Memo, namespace: str | None, name: str | None, priority: Priority) -> None:
-    """Mark the session dirty that an event names. A pod's label is its author's, and may name what cannot be one."""
-    if key := parse_key(namespace, name):
-        memo.changed(key, priority)
 
 
 def make_settings() -> kopf.OperatorSettings:

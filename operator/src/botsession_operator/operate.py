@@ -114,7 +114,7 @@ async def _serve(
     ready: asyncio.Event,
     known: KnownSessions,
 ) -> None:
-    door = Door(known.__contains__, lambda key: controller.mark(key, Priority.LOW))
+    door = Door(known.__contains__, lambda key: controller.mark_news(key, Priority.LOW))
     app = create_app(lambda address, key: metrics.poked(door.poke(address, key)), ready.is_set, metrics.registry)
     guard = ConnectionGuard(lifetime_seconds=LIFETIME_SECONDS)
     await stack.enter_async_context(serving(app, settings.host, settings.port, guard))
@@ -133,10 +133,14 @@ async def _watch(
         metrics.watched()
         controller.mark(key, priority)
 
+    def pod_changed(key: Key) -> None:
+        metrics.watched()
+        controller.mark_news(key)
+
     await kopf.operator(
         registry=registry,
         settings=make_settings(),
-        memo=Memo(changed, known, controller.refusals.freed),
+        memo=Memo(changed, pod_changed, known, controller.refusals.freed),
         standalone=True,
         clusterwide=not settings.namespaces,
         namespaces=settings.namespaces,

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Final
 
 from botsession_contract.control import EndRequest, SessionPatch, SessionSnapshot
 from botsession_operator.core.key import Key
@@ -11,6 +12,8 @@ from botsession_operator.fair_queue import Priority
 from botsession_operator.silent_nodes import Node
 
 Request = EndRequest | SessionPatch
+#: So often a supervisor may be silent that starts: the third time is more than five seconds after the first.
+TRIES_OF_A_START: Final = 3
 
 
 @dataclass(eq=False, slots=True)
@@ -53,11 +56,21 @@ class PolledSupervisor:
         return self.failures > 0
 
     @property
+    def has_news(self) -> bool:
+        """Return whether something has happened to the session since the supervisor was asked."""
+        return self.news > self.news_asked
+
+    @property
+    def is_proof(self) -> bool:
+        """Return whether its silence says something of its node. One that has never answered may just be starting."""
+        return self.answer is not None or self.tries >= TRIES_OF_A_START
+
+    @property
     def priority(self) -> Priority:
         """Return how soon it is to be asked: those that will answer go first, and are done at once."""
         if not self.is_silent and not self.node.is_silent:
             return Priority.HIGH
-        return Priority.NORMAL if self.request or self.is_pressing else Priority.LOW
+        return Priority.NORMAL if self.request or self.is_pressing or self.has_news else Priority.LOW
 
     def is_of(self, pod: Pod) -> bool:
         """Return whether this is the supervisor of this very pod, reached where it was asked."""

@@ -18,8 +18,9 @@ class Node(Generic[T]):
     pods: dict[T, None] = field(default_factory=dict)
     #: Pods that have been silent since any pod of the node last answered.
     quiet: set[T] = field(default_factory=set)
-    #: The one pod that is asked for all of them.
-    probe: T | None = None
+    #: The one pod that is asked for all of them, and whether it is being asked.
+    prober: T | None = None
+    is_probed: bool = False
     probes: int = 0
     next_probe_at: float = 0.0
 
@@ -30,17 +31,17 @@ class Node(Generic[T]):
 
     def may_probe(self, now: float) -> bool:
         """Return whether a pod may be asked on behalf of the node."""
-        return self.probe is None and now >= self.next_probe_at
+        return not self.is_probed and now >= self.next_probe_at
 
-    def begin_probe(self, pod: T) -> None:
-        """Remember which pod is asked for all."""
-        self.probe = pod
+    def begin_probe(self, pod: T, next_at: float) -> None:
+        """Remember which pod is asked for all, and when the next one may be."""
+        self.prober, self.is_probed, self.next_probe_at = pod, True, next_at
         self.probes += 1
 
-    def end_probe(self, pod: T, next_at: float) -> None:
-        """Remember that a pod has been asked; if it was asked for all, the next comes at a time."""
-        if self.probe == pod:
-            self.probe, self.next_probe_at = None, next_at
+    def end_probe(self, pod: T) -> None:
+        """Remember that a pod has been asked."""
+        if self.prober == pod:
+            self.is_probed = False
 
     def note_silence(self, pod: T) -> bool:
         """Remember that a pod was silent; return whether that has made the node silent."""
@@ -52,7 +53,7 @@ class Node(Generic[T]):
         """Remember that a pod answered; return whether the node had been silent."""
         was_silent = self.is_silent
         self.quiet.clear()
-        self.probes, self.next_probe_at = 0, 0.0
+        self.prober, self.probes, self.next_probe_at = None, 0, 0.0
         return was_silent
 
 
@@ -78,6 +79,7 @@ class SilentNodes(Generic[T]):
         """Forget a pod."""
         node.pods.pop(pod, None)
         node.quiet.discard(pod)
-        node.end_probe(pod, node.next_probe_at)
+        if node.prober == pod:
+            node.prober, node.is_probed = None, False
         if not node.pods:
             self._nodes.pop(node.name, None)

@@ -39,6 +39,8 @@ SLOTS: Final = 64
 CEILINGS: Final = {Priority.NORMAL: SLOTS // 2, Priority.LOW: SLOTS // 4}
 #: An answer that no pass waited for is read within this time, in seconds, or the supervisor is asked anew.
 SHELF_LIFE: Final = 2.0
+#: A silent supervisor is asked again at once when something happens to its session, but so long after the last time.
+NEWS_WAIT: Final = 0.25
 #: Where a node is silent, one pod on it is asked at least so often.
 LONGEST_PROBE_WAIT: Final = timedelta(seconds=10)
 
@@ -105,11 +107,16 @@ class SupervisorPoller:
             self._ask(known)
 
     def retry_at(self, key: Key) -> datetime | None:
-        """Return when a silent supervisor is to be asked again; None for one that is not silent."""
+        """Return when a pass is to have a silent supervisor asked again; None where none is needed for it."""
         known = self._known.get(key)
         if known is None or not known.is_silent:
             return None
-        return self._clock.now() + timedelta(seconds=max(0.0, known.retry_at - self._monotonic()))
+        when, node = known.retry_at, known.node
+        if node.is_silent and node.prober and not (known.is_pressing or known.has_news):
+            if node.prober is not known:
+                return None  # another one is asked for it
+            when = node.next_probe_at
+        return self._clock.now() + timedelta(seconds=max(0.0, when - self._monotonic()))
 
     def forget(self, key: Key) -> None:
         """Forget a session that has no supervisor, or is gone. An answer that is still to come is dropped."""
@@ -119,19 +126,22 @@ class SupervisorPoller:
 
     # What events call.
 
-    def refresh(self, key: Key) -> None:
-        """Ask a supervisor as soon as something happens to its session, so that the pass finds the answer.
-
-        One that is silent is due again, though not sooner than after the first wait: anyone may send pokes.
-        """
+    def prefetch(self, key: Key) -> None:
+        """Ask a supervisor that is expected to answer, so that a pass that is about to come finds the answer."""
         known = self._known.get(key)
-        if known is None:
-            return
-        known.news += 1
-        if known.is_silent:
-            known.retry_at = min(known.retry_at, known.asked_at + self._limits.control_retry.total_seconds())
-        elif self._monotonic() > known.fresh_until:
+        if known and not known.is_silent and self._monotonic() > known.fresh_until:
             self._ask(known)
+
+    def refresh(self, key: Key) -> None:
+        """Ask a supervisor because something has happened to its pod: what was asked for before is out of date.
+
+        One that is silent is due again, a moment after it was last asked: it may just have started, and anyone may send
+        pokes.
+        """
+        if known := self._known.get(key):
+            known.news += 1
+            known.retry_at = min(known.retry_at, known.asked_at + NEWS_WAIT)
+            self.prefetch(key)
 
     # What metrics call, in a thread of their own.
 
@@ -177,7 +187,7 @@ class SupervisorPoller:
     def _take(self, known: PolledSupervisor) -> Reading:
         """Hand a fresh answer to a pass. Where something has happened since it was asked for, there will be another."""
         known.fresh_until = -math.inf
-        if known.news > known.news_asked and not known.is_silent:
+        if known.has_news and not known.is_silent:
             self._await(known)
         return self._reading(known, Freshness.REPLY if known.is_reply else Freshness.CURRENT)
 
@@ -195,15 +205,15 @@ class SupervisorPoller:
 
     def _retry(self, known: PolledSupervisor) -> None:
         """Ask a silent supervisor if it is due, and if its node has not been found silent."""
-        now = self._monotonic()
-        if now < known.retry_at:
+        now, is_prober = self._monotonic(), known.node.is_silent and known.node.prober is known
+        if now < known.retry_at and not is_prober:
             return
-        known.tries += 1
-        known.retry_at = now + self._wait(known)
-        if known.node.is_silent and not known.is_pressing:
+        if known.node.is_silent and not known.is_pressing and not known.has_news:
             if not known.node.may_probe(now):
                 return
-            known.node.begin_probe(known)
+            known.node.begin_probe(known, now + self._probe_wait(known.node))
+        known.tries += 1
+        known.retry_at = now + self._wait(known)
         self._ask(known)
 
     def _wait(self, known: PolledSupervisor) -> float:
@@ -259,7 +269,7 @@ class SupervisorPoller:
             self._note_answer(known)
         else:
             self._note_silence(known)
-        known.node.end_probe(known, now + self._probe_wait(known.node))
+        known.node.end_probe(known)
         if known.request:  # the pass that sent it waits for the answer to that
             self._ask(known)
             return
@@ -283,9 +293,9 @@ class SupervisorPoller:
         if known.failures == 1:
             known.tries = 1
             known.retry_at = self._monotonic() + self._wait(known)
-        if not known.node.note_silence(known):
+        if not known.is_proof or not known.node.note_silence(known):
             return
-        log.warning("node silent", node=known.node.name, pods=len(known.node.pods))
+        log.info("node silent", node=known.node.name, pods=len(known.node.pods))
         for each in known.node.pods:  # those who wait for their turn are no longer expected to answer
             if each in self._turns:
                 self._turns.discard(each)

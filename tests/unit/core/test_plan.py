@@ -261,8 +261,8 @@ def test_a_session_is_not_let_go_while_its_pod_is_there() -> None:
         pytest.param(observed(session(maxSessionDuration="55s"), pod()), later(5), id="when the time is up"),
         pytest.param(
             observed(session(started()), pod(), SILENT),
-            later(30),
-            id="slowly, where it is silent",
+            later(120),
+            id="more slowly, where it is silent",
         ),
         pytest.param(
             observed(session(ASKED), pod(), snapshot(BotState.ENDING, ending=taken(Cause.DELETED, since=45))),

@@ -74,7 +74,7 @@ def test_an_event_is_urgent_where_a_user_waits(generation: int, status: object, 
 async def seen(event_type: str | None, known: KnownSessions, name: str = "call-1") -> list[Key]:
     """Have kopf's handler of sessions see an event; return what it marks."""
     marked: list[Key] = []
-    memo = Memo(lambda key, _: marked.append(key), known)
+    memo = Memo(lambda key, _: marked.append(key), marked.append, known)
     (handler,) = (each for each in make_registry(SERVER)._watching.get_all_handlers() if "session" in str(each.id))
     body = {"metadata": {"generation": 1}}
     changed = cast("Callable[..., Awaitable[None]]", handler.fn)
@@ -108,7 +108,7 @@ async def test_an_event_that_names_no_session_marks_none() -> None:
 @pytest.mark.parametrize("labels", [{}, {SESSION_LABEL: ""}, {SESSION_LABEL: "A_b"}, {SESSION_LABEL: "x" * 63 + "."}])
 async def test_a_pod_whose_label_names_no_session_marks_none(labels: dict[str, str]) -> None:
     marked: list[Key] = []
-    memo = Memo(lambda key, _: marked.append(key), KnownSessions())
+    memo = Memo(lambda key, _: marked.append(key), marked.append, KnownSessions())
     (handler,) = (each for each in make_registry(SERVER)._watching.get_all_handlers() if "pod" in str(each.id))
     changed = cast("Callable[..., Awaitable[None]]", handler.fn)
 

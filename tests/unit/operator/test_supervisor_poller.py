@@ -15,7 +15,7 @@ from botsession_operator.core.observe import Freshness, Pod, Reading, Silence
 from botsession_operator.core.plan import Limits
 from botsession_operator.fair_queue import Priority
 from botsession_operator.silent_nodes import SILENT_PODS
-from botsession_operator.supervisor_poller import CEILINGS, SHELF_LIFE, SLOTS, SupervisorPoller
+from botsession_operator.supervisor_poller import CEILINGS, NEWS_WAIT, SHELF_LIFE, SLOTS, SupervisorPoller
 from tests.builders import KEY, pod, snapshot
 from tests.fakes import FakeClock
 
@@ -104,11 +104,21 @@ class Polling:
         while self.control.open:
             await self.be_silent()
 
-    async def fall_silent(self, keys: list[Key]) -> None:
-        """Have sessions found silent, and that seen by their passes."""
+    async def meet(self, keys: list[Key]) -> None:
+        """Have sessions answer, and asked again."""
         for key in keys:
             await self.read(key)
+        while self.control.open:
+            await self.answer()
+        for key in keys:
+            assert (await self.read(key)).freshness is Freshness.CURRENT
+            await self.read(key)
+
+    async def fall_silent(self, keys: list[Key]) -> None:
+        """Have sessions found silent that have answered before, and that seen by their passes."""
+        await self.meet(keys)
         await self.be_silent_to_the_end()
+        self.control.questions.clear()
         for key in keys:
             assert await self.read(key) == SILENT
 
@@ -373,7 +383,7 @@ async def test_news_of_a_silent_session_has_it_asked_sooner_and_not_at_once(poll
         await polling.read()
     assert len(polling.control.questions) == asked
 
-    await polling.wait(FIRST_WAIT)
+    await polling.wait(NEWS_WAIT)
     await polling.read()
 
     assert len(polling.control.questions) == asked + 1
@@ -431,8 +441,6 @@ async def test_silent_sessions_of_one_tenant_do_not_delay_anothers(polling: Poll
 
 async def test_a_good_session_is_asked_before_any_silent_one_is_asked_again(polling: Polling) -> None:
     await polling.fall_silent(crowd())
-    assert sorted(polling.control.names) == sorted(key.name for key in crowd())
-    polling.control.questions.clear()
     await polling.wait(10 * FIRST_WAIT)
 
     for key in crowd():
@@ -445,20 +453,68 @@ async def test_a_good_session_is_asked_before_any_silent_one_is_asked_again(poll
 
 
 async def test_the_silence_of_a_node_is_one_fact(polling: Polling) -> None:
-    for key in crowd():
-        await polling.read(key)
-    await polling.be_silent_to_the_end()
+    await polling.fall_silent(crowd())
     assert (polling.poller.silent_nodes(), polling.poller.silent()) == (1, {"crowd": CROWD})
-    polling.control.questions.clear()
 
     for _ in range(20):
         await polling.wait(30)
         for key in crowd():
             await polling.read(key)
-        assert len(polling.control.open) <= 1
+        assert len(polling.control.open) == 1
         await polling.be_silent()
 
-    assert 10 <= len(polling.control.questions) <= 20
+    assert len(polling.control.questions) == 20
+
+
+async def test_one_session_of_a_silent_node_asks_for_looks(polling: Polling) -> None:
+    await polling.fall_silent(crowd())
+    await polling.wait(60)
+    for key in crowd():
+        await polling.read(key)
+    await polling.be_silent()
+
+    looks = [polling.poller.retry_at(key) for key in crowd()]
+
+    assert len([look for look in looks if look]) == 1
+
+
+async def test_pods_that_start_together_say_nothing_of_their_node(polling: Polling) -> None:
+    for key in crowd(20):
+        await polling.read(key)
+    await polling.be_silent()
+    assert polling.poller.silent_nodes() == 0
+
+    for key in crowd(20):
+        polling.poller.refresh(key)
+    await polling.wait(NEWS_WAIT)
+    for key in crowd(20):
+        await polling.read(key)
+        await polling.read(key)
+
+    assert len(polling.control.open) == 20
+
+
+async def test_pods_that_never_start_to_answer_show_that_their_node_is_silent(polling: Polling) -> None:
+    for _ in range(4):
+        for key in crowd(20):
+            await polling.read(key)
+            await polling.read(key)
+        await polling.be_silent_to_the_end()
+        await polling.wait(20)
+
+    assert polling.poller.silent_nodes() == 1
+
+
+async def test_news_of_one_session_has_it_asked_though_its_node_is_silent(polling: Polling) -> None:
+    await polling.fall_silent(crowd())
+    await polling.wait(60)
+    await polling.read(crowd()[0])
+    assert polling.control.names == [crowd()[0].name]
+
+    polling.poller.refresh(crowd()[7])
+    await polling.read(crowd()[7])
+
+    assert polling.control.names == [crowd()[0].name, crowd()[7].name]
 
 
 async def test_a_node_that_answers_again_has_all_its_sessions_asked(polling: Polling) -> None:
@@ -480,9 +536,7 @@ async def test_a_pod_that_answers_is_asked_though_others_of_its_node_are_silent(
     await polling.read(GOOD)
     await polling.answer()
     await polling.read(GOOD)
-    for key in crowd():
-        await polling.read(key)
-    await polling.be_silent_to_the_end()
+    await polling.fall_silent(crowd())
 
     polling.poller.refresh(GOOD)
     await turn()
@@ -493,9 +547,7 @@ async def test_a_pod_that_answers_is_asked_though_others_of_its_node_are_silent(
 
 
 async def test_few_silent_pods_say_nothing_of_their_node(polling: Polling) -> None:
-    for key in crowd(SILENT_PODS - 1):
-        await polling.read(key)
-    await polling.be_silent_to_the_end()
+    await polling.fall_silent(crowd(SILENT_PODS - 1))
 
     assert polling.poller.silent_nodes() == 0
 
@@ -514,8 +566,7 @@ async def test_ends_of_silent_sessions_are_tried_though_their_node_is_silent(pol
 
 
 async def test_those_who_wait_are_put_back_when_their_node_turns_out_silent(polling: Polling) -> None:
-    for key in crowd():
-        await polling.read(key)
+    await polling.meet(crowd())
     await polling.be_silent()
 
     assert polling.poller.waiting()[Priority.HIGH] == 0

@@ -14,7 +14,7 @@ from botsession_operator.core.eviction import BudgetChange
 from botsession_operator.core.exposure import ExposureChange
 from botsession_operator.core.finish import Conclusion, conclude
 from botsession_operator.core.limits import news_for_supervisor
-from botsession_operator.core.observe import Freshness, Observed, Pod, PodState
+from botsession_operator.core.observe import Freshness, Observed, Pod, PodState, Silence
 from botsession_operator.core.shutdown import ladder_length
 
 
@@ -28,6 +28,8 @@ class Limits:
     deletion_margin: timedelta = timedelta(seconds=15)
     #: A look at a quiet session, in case a poke and an event were both lost.
     slow_recheck: timedelta = timedelta(seconds=30)
+    #: The same where the supervisor is silent: nothing but a watch, or the poller, brings news of it.
+    silent_recheck: timedelta = timedelta(minutes=2)
     #: A supervisor that does not answer is asked again after this, and then after ever longer, up to a ceiling…
     control_retry: timedelta = timedelta(seconds=2)
     control_retry_longest: timedelta = timedelta(seconds=60)
@@ -194,7 +196,8 @@ def _next_look(observed: Observed, wanted: Wanted | None, now: datetime, limits:
 
 
 def _looks(observed: Observed, wanted: Wanted | None, now: datetime, limits: Limits) -> Iterator[datetime]:
-    yield now + limits.slow_recheck
+    is_silent = observed.control is Silence.UNREACHABLE and wanted is None
+    yield now + (limits.silent_recheck if is_silent else limits.slow_recheck)
     if wanted is None:
         yield endings.deadline_here(observed, now) or endings.start_deadline(observed, now)
     if observed.pod:
