@@ -143,6 +143,36 @@ def test_describe_draws_the_life_and_shows_what_the_bot_handed_over(server: ApiS
     assert "URL:        wss://bots.example/x" in shown
 
 
+def test_event_with_an_odd_time_costs_only_its_line(server: ApiServer, botsession: Botsession) -> None:
+    server.add(stored(running()))
+    about = {"involvedObject": {"kind": "Pod", "name": "support-42-pod"}, "reason": "Pulled"}
+    odd = {**about, "firstTimestamp": "1969-12-31T10:00:00Z", "message": "pulled long ago"}
+    told = {**about, "firstTimestamp": "2026-01-31T12:00:01Z", "message": "pulled today"}
+    server.answers["/api/v1/namespaces/bots/events"] = {"items": [odd, told]}
+    said = botsession("describe", "support-42")
+    assert said.exit_code == 0
+    assert "pulled today" in said.stdout
+    assert "pulled long ago" not in said.stdout
+
+
+def test_one_odd_time_costs_no_other_session_its_line(server: ApiServer, botsession: Botsession) -> None:
+    odd = live("odd")
+    odd["status"] |= {"startedAt": "1969-12-31T10:00:00Z", "deadline": "2200-01-01T00:00:00Z"}
+    server.add(odd)
+    server.add(live("other"))
+    for command in (["list"], ["top", "--once"], ["get", "odd", "other"]):
+        said = botsession(*command)
+        assert said.exit_code == 0
+        assert {"odd", "other"} <= {line.split(" ")[0] for line in said.stdout.splitlines()}
+
+
+def test_extend_says_what_it_did_where_the_start_cannot_be_read(server: ApiServer, botsession: Botsession) -> None:
+    session = live()
+    session["status"]["startedAt"] = "1969-12-31T10:00:00Z"
+    server.add(session)
+    assert "may last" in botsession("extend", "support-42", "+10m").stdout
+
+
 def test_describe_does_without_events_that_may_not_be_read(server: ApiServer, botsession: Botsession) -> None:
     server.add(stored(OVER))
     server.answers["/api/v1/namespaces/bots/events"] = HTTPStatus.FORBIDDEN

@@ -38,3 +38,11 @@ def test_all_sessions_are_counted_by_phase() -> None:
 
 def test_narrow_terminal_still_shows_what_is_left() -> None:
     assert "27s" in drawn(80)
+
+
+def test_one_odd_time_costs_no_other_session_its_row() -> None:
+    odd = stored(running(), "odd")
+    odd["status"] |= {"startedAt": "1969-12-31T10:00:00Z", "deadline": "2200-01-01T00:00:00Z"}
+    found = [*SESSIONS, odd]
+    assert {cells[0]: cells[3:5] for cells in rows(found, after(63))}["odd"] == ("?", "?")
+    assert table(found, after(63)).row_count == 4

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 import typer
 
-from botsession_contract.jsonform import parse_time
 from botsession_contract.lifecycle import FINISHED_PHASES, Phase
 from botsession_operator.api.duration import format_duration, parse_duration
 from botsession_operator.api.spec import EndNow
@@ -15,6 +14,7 @@ from botsession_operator.cli.cluster import Cluster, Where
 from botsession_operator.cli.exits import Exit, Problem
 from botsession_operator.cli.following import is_over, until
 from botsession_operator.cli.output import say
+from botsession_operator.cli.telling.moments import moment
 from botsession_operator.cli.telling.record import read
 from botsession_operator.cli.telling.why import why
 
@@ -103,10 +103,10 @@ def changed(current: str, change: str) -> timedelta:
 
 
 def _until(session: Json, length: str) -> str:
-    name, started = session["metadata"]["name"], session.get("status", {}).get("startedAt")
-    if not started:
+    name, started = session["metadata"]["name"], moment(session.get("status", {}).get("startedAt"))
+    if started is None:
         return f"{name} may last {length} from the start of its pipeline."
-    deadline = parse_time(started) + parse_duration(length)
+    deadline = started + parse_duration(length)
     left = deadline - datetime.now(UTC)
     if left <= timedelta(0):
         return f"{name} may last {length}, which is over: it ends now."

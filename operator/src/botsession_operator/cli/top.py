@@ -8,13 +8,13 @@ import typer
 from rich.live import Live
 from rich.table import Table
 
-from botsession_contract.jsonform import parse_time
 from botsession_contract.lifecycle import FINISHED_PHASES, Phase
 from botsession_operator.cli import options
 from botsession_operator.cli.cluster import Cluster, Where
 from botsession_operator.cli.keys import Wait, pressed
 from botsession_operator.cli.output import console, say
-from botsession_operator.cli.telling.columns import age, duration, left, lines, widths
+from botsession_operator.cli.telling.columns import aged, duration, left, lines, widths
+from botsession_operator.cli.telling.moments import moment
 from botsession_operator.cli.telling.styles import STYLES
 
 Json = dict[str, Any]
@@ -90,30 +90,34 @@ def count(sessions: list[Json]) -> str:
 
 def phase_of(session: Json) -> str:
     """Give a session's phase."""
-    return str(session.get("status", {}).get("phase", Phase.PENDING))
+    return str(_status(session).get("phase", Phase.PENDING))
 
 
 def _cells(session: Json, now: datetime) -> Iterator[str]:
-    metadata, status = session["metadata"], session.get("status") or {}
+    metadata, status = session["metadata"], _status(session)
     yield metadata["name"]
     yield phase_of(session)
     yield "yes" if "clientConnectedAt" in status else ""
     yield duration(status, now)
     yield left(status, now)
-    yield age(parse_time(metadata["creationTimestamp"]), now)
+    yield aged(metadata, now)
     yield metadata.get("namespace", "")
     yield status.get("nodeName", "")
 
 
 def _urgency(session: Json) -> tuple[str, str]:
     """Order by what ends first; what has no deadline yet comes last."""
-    return session.get("status", {}).get("deadline", "~"), session["metadata"]["name"]
+    return str(_status(session).get("deadline", "~")), session["metadata"]["name"]
 
 
 def _style(session: Json, now: datetime) -> str:
-    deadline = session.get("status", {}).get("deadline")
-    is_short = deadline is not None and (parse_time(deadline) - now).total_seconds() < SHORT_SECONDS
+    deadline = moment(_status(session).get("deadline"))
+    is_short = deadline is not None and (deadline - now).total_seconds() < SHORT_SECONDS
     return "yellow" if is_short and phase_of(session) == Phase.RUNNING else STYLES.get(phase_of(session), "")
+
+
+def _status(session: Json) -> Json:
+    return session.get("status") or {}
 
 
 #: Who has less than this left is shown in yellow, in seconds.

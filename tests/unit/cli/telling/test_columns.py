@@ -57,3 +57,14 @@ def test_cells_stand_below_their_head() -> None:
 
 def test_cell_that_has_become_wider_pushes_the_others_on() -> None:
     assert lines([("abcdef", "x")], [2, 1]) == ["abcdefx"]
+
+
+ODD = ["1969-12-31T10:00:00Z", "2200-01-01T00:00:00Z", "0000-01-01T00:00:00Z"]
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_time_that_cannot_be_read_costs_its_own_cell(odd: str) -> None:
+    session = stored(running())
+    session["status"] |= {"startedAt": odd, "deadline": odd}
+    session["metadata"]["creationTimestamp"] = odd
+    assert row(session, Layout(), after(63)) == ("support-42", "Running", "", "", "?", "?", "?")

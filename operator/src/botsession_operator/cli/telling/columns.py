@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from botsession_contract.jsonform import parse_time
 from botsession_contract.lifecycle import Phase
 from botsession_operator.api.duration import format_duration
+from botsession_operator.cli.telling.moments import told
 
 Json = dict[str, Any]
 NARROW: Final = ("NAME", "PHASE", "REASON", "OUTCOME", "DURATION", "LEFT", "AGE")
@@ -43,7 +43,7 @@ def row(session: Json, layout: Layout, now: datetime) -> tuple[str, ...]:
         finish.get("outcome", ""),
         duration(status, now),
         left(status, now),
-        age(parse_time(metadata["creationTimestamp"]), now) if "creationTimestamp" in metadata else "",
+        aged(metadata, now),
     ]
     if layout.is_wide:
         cells += [status.get(name, _NEVER) for name in ("podName", "nodeName", "deadline", "url")]
@@ -54,14 +54,21 @@ def duration(status: Json, now: datetime) -> str:
     """Tell how long the conversation lasted, or has lasted by now."""
     if "duration" in status or "startedAt" not in status:
         return str(status.get("duration", ""))
-    return format_duration(now - parse_time(status["startedAt"]))
+    return told(status["startedAt"], lambda started: format_duration(now - started))
 
 
 def left(status: Json, now: datetime) -> str:
     """Tell how long a conversation may still last."""
     if status.get("phase") != Phase.RUNNING or "deadline" not in status:
         return ""
-    return format_duration(parse_time(status["deadline"]) - now)
+    return told(status["deadline"], lambda deadline: format_duration(deadline - now))
+
+
+def aged(metadata: Json, now: datetime) -> str:
+    """Return how long ago an object was created."""
+    if "creationTimestamp" not in metadata:
+        return ""
+    return told(metadata["creationTimestamp"], lambda created: age(created, now))
 
 
 def age(since: datetime, now: datetime) -> str:

@@ -1,12 +1,13 @@
 """A session as the API server gives it, read for a person."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from botsession_contract.jsonform import PayloadError, decode_noting, parse_time
+from botsession_contract.jsonform import PayloadError, decode_noting
 from botsession_operator.api.status import Status
 from botsession_operator.cli.exits import Exit, Problem
+from botsession_operator.cli.telling.moments import later, moment
 
 Json = dict[str, Any]
 
@@ -23,7 +24,7 @@ class Record:
 
     def since_creation(self, seconds: float | None) -> datetime | None:
         """Give the moment that lies so many seconds after the creation."""
-        return None if seconds is None else self.created_at + timedelta(seconds=seconds)
+        return None if seconds is None else later(self.created_at, seconds)
 
 
 def read(session: Json) -> Record:
@@ -35,10 +36,13 @@ def read(session: Json) -> Record:
         raise _older(str(exc)) from exc
     if words:
         raise _older(", ".join(words))
+    created_at = moment(metadata["creationTimestamp"])
+    if created_at is None:
+        raise Problem(Exit.REFUSED, f"{metadata['name']} has no creationTimestamp that can be read")
     return Record(
         name=metadata["name"],
         namespace=metadata.get("namespace", ""),
-        created_at=parse_time(metadata["creationTimestamp"]),
+        created_at=created_at,
         spec=session["spec"],
         status=status,
     )

@@ -1,12 +1,12 @@
 """The moments of a session's life, from its status and its Events, in their order."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
-from botsession_contract.jsonform import parse_time
 from botsession_contract.lifecycle import Farewell, Phase
 from botsession_operator.api.status import ConditionStatus, ConditionType, find_condition
+from botsession_operator.cli.telling.moments import later, moment
 from botsession_operator.cli.telling.record import Record
 from botsession_operator.cli.telling.timeline import STEPS, Entry
 
@@ -63,8 +63,8 @@ def _ending(record: Record) -> Iterator[Entry]:
     yield from (Entry(taken.at, "step", STEPS[taken.step]) for taken in ending.steps)
     drained = record.status.timings.drained if record.status.timings else None
     frame = record.status.finish.frame if record.status.finish else None
-    if drained is not None and frame:
-        yield Entry(ending.requested_at + timedelta(seconds=drained), "frame", f"{frame} came out of the pipeline")
+    if drained is not None and frame and (at := later(ending.requested_at, drained)):
+        yield Entry(at, "frame", f"{frame} came out of the pipeline")
 
 
 def _finish(record: Record) -> Iterator[Entry]:
@@ -95,5 +95,4 @@ def _waiting(record: Record) -> Iterator[Entry]:
 
 def _seen(event: Json) -> datetime | None:
     """Give when an Event was first seen; which field says so depends on who wrote it."""
-    at = event.get("firstTimestamp") or event.get("eventTime") or event.get("lastTimestamp")
-    return parse_time(at) if at else None
+    return moment(event.get("firstTimestamp") or event.get("eventTime") or event.get("lastTimestamp"))
