@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from botsession_contract.text import escape_controls, escape_in_json, has_controls, one_line
 
-BIDI = [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
-OBEYED = [*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, *BIDI, 0xD800, 0xDFFF]
+BIDI = [0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+TAGS = [0xE0000, 0xE0001, 0xE0041, 0xE007F]
+OBEYED = [*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, *BIDI, *TAGS, 0xD800, 0xDFFF]
 
 
 @pytest.mark.parametrize("code", OBEYED, ids=hex)
@@ -26,6 +27,11 @@ def test_ordinary_text_stays_as_it_is(text: str) -> None:
 
 def test_characters_are_written_as_programs_write_them() -> None:
     assert escape_controls("\x1b]52;c;aGk=\x07\x9b\u202e") == r"\x1b]52;c;aGk=\x07\x9b\u202e"
+
+
+def test_tag_is_written_as_json_and_programs_write_it() -> None:
+    assert escape_controls("\U000e0041") == r"\U000e0041"
+    assert escape_in_json('["\U000e0041"]') == r'["\udb40\udc41"]'
 
 
 def test_lines_are_kept_where_they_are_wanted() -> None:

@@ -5,7 +5,6 @@ output and standard error write control characters out, as `\\x1b`, whoever prin
 `console`, whose text is treated in the same way. Only a log may bring colours along.
 """
 
-import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -14,16 +13,14 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 import typer
 
 from botsession_contract.text import escape_controls
+from botsession_operator.cli.colours import COLOUR, RESET, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 #: What lays text out, and may stay.
 LAYOUT: Final = "\n\t"
-#: "Select graphic rendition", the colours of a log. Nothing else of a terminal's language is like it.
-_COLOUR: Final = re.compile(r"(\x1b\[[0-9;:]{0,64}m)")
 _STREAMS: Final = ("stdout", "stderr")
-_NO_COLOUR: Final = "\x1b[0m"
 
 
 class _Guard:
@@ -75,18 +72,15 @@ def say(text: str, *, err: bool = False) -> None:
 
 
 def say_log(lines: Iterable[str]) -> None:
-    """Print the lines of a log with their colours, and without anything else that is not text."""
-    raw, is_coloured = _raw(), False
-    try:
-        for line in lines:
-            pieces = _COLOUR.split(line)
-            is_coloured = is_coloured or len(pieces) > 1
-            raw.write("".join(_piece(piece) for piece in pieces) + "\n")
-            raw.flush()
-    finally:
-        if is_coloured:
-            raw.write(_NO_COLOUR)
-            raw.flush()
+    """Print the lines of a log with their colours, and without anything else that is not text.
+
+    Each line's colours end with it, so that no line changes how another one looks.
+    """
+    raw = _raw()
+    for line in lines:
+        pieces = COLOUR.split(line)
+        raw.write("".join(_piece(piece) for piece in pieces) + (RESET if len(pieces) > 1 else "") + "\n")
+        raw.flush()
 
 
 def console() -> "Console":
@@ -107,4 +101,4 @@ def _raw() -> TextIO:
 
 
 def _piece(piece: str) -> str:
-    return piece if _COLOUR.fullmatch(piece) else escape_controls(piece, "\t")
+    return visible(piece) if COLOUR.fullmatch(piece) else escape_controls(piece, "\t")
