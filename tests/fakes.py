@@ -281,7 +281,13 @@ class World:
     def deps(self) -> Deps:
         """Give what a newly started operator has."""
         self.metrics = Metrics(CollectorRegistry())
-        refusals = Refusals(self.clock, Limits(), lambda _: self.cluster.touch(), luck=lambda: 1.0)
+        refusals = Refusals(
+            self.clock,
+            Limits(),
+            lambda _: self.cluster.touch(),
+            luck=lambda: 1.0,
+            monotonic=lambda: self.clock.now().timestamp(),
+        )
         deps = Deps(
             self.cluster, self.poller(), self.clock, self.metrics, Limits(), refusals, POD_SETTINGS, CONTROL_KEYS
         )

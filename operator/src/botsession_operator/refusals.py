@@ -3,9 +3,14 @@
 A quota that is full stays full for a while, and an admission policy stays what it is. So a refused object is tried
 again with exponential back-off and jitter. It is tried at once when its session is edited, and when a pod of its
 namespace ends: then the quota may have room. The memory is this process's own: a new operator tries everything once.
+
+An event does not show when its pod ended: each change of a pod that is over, and each new list of the watch, brings one
+more. So a namespace has a bucket of tokens, and an end that finds it empty wakes none. A session that gets its object
+wakes the next, so little room stays unused.
 """
 
 import random
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,9 +23,14 @@ from botsession_operator.core.clock import Clock
 from botsession_operator.core.key import Key
 from botsession_operator.core.observe import Session, Trouble
 from botsession_operator.core.plan import Limits
+from botsession_operator.door import TokenBuckets
 
 #: How many sessions one pod that ends may wake. Each of them that gets its object wakes another one.
 WOKEN_AT_ONCE: Final = 4
+#: Ends of pods that wake sessions, for each namespace, and how many namespaces are remembered.
+ENDS_BURST: Final = 5
+ENDS_PER_SECOND: Final = 0.25
+MOST_NAMESPACES: Final = 4096
 
 
 class Creation(Enum):
@@ -51,6 +61,7 @@ class Refusals:
         limits: Limits,
         wake: Callable[[Key], None] = lambda _: None,
         luck: Callable[[], float] = random.random,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock = clock
         self._backoff = Backoff(limits.create_retry, limits.create_retry_longest)
@@ -58,6 +69,7 @@ class Refusals:
         self._wake = wake
         self._luck = luck
         self._refused: dict[str, dict[Key, dict[Creation, Refusal]]] = defaultdict(dict)
+        self._ends = TokenBuckets[str](ENDS_BURST, ENDS_PER_SECOND, MOST_NAMESPACES, monotonic)
 
     def __len__(self) -> int:
         """Return how many sessions were refused something."""
@@ -88,8 +100,9 @@ class Refusals:
         self._wake_up(session.key.namespace, 1)
 
     def freed(self, namespace: str) -> None:
-        """Have those tried again that have waited longest: a pod of their namespace has ended."""
-        self._wake_up(namespace, WOKEN_AT_ONCE)
+        """Have those tried again that have waited longest: a pod of their namespace has ended, or is said to have."""
+        if namespace in self._refused and self._ends.take(namespace):
+            self._wake_up(namespace, WOKEN_AT_ONCE)
 
     def retry_at(self, key: Key) -> datetime | None:
         """Return when the next object of a session is to be tried again; one that is due is tried by this very pass."""

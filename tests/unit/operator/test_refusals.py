@@ -10,7 +10,7 @@ from botsession_operator.core.key import Key
 from botsession_operator.core.observe import Session, Trouble
 from botsession_operator.core.plan import Limits
 from botsession_operator.errors import PodRefused
-from botsession_operator.refusals import WOKEN_AT_ONCE, Creation, Refusals
+from botsession_operator.refusals import ENDS_BURST, ENDS_PER_SECOND, WOKEN_AT_ONCE, Creation, Refusals
 from tests.builders import session
 from tests.fakes import FakeClock, World
 
@@ -24,7 +24,10 @@ class Refusing:
 
     def __init__(self, luck: float = 1.0) -> None:
         self.clock, self.woken = FakeClock(), list[Key]()
-        self.refusals = Refusals(self.clock, Limits(), self.woken.append, lambda: luck)
+        self.refusals = Refusals(self.clock, Limits(), self.woken.append, lambda: luck, self._monotonic)
+
+    def _monotonic(self) -> float:
+        return self.clock.now().timestamp()
 
     def refuse(self, of: Session, times: int = 1) -> list[float]:
         """Have a session refused whenever it is tried; return the waits between."""
@@ -98,6 +101,49 @@ def test_those_that_are_refused_again_wait_behind_the_others(refusing: Refusing)
     refusing.refusals.freed("bots")
 
     assert [key.name for key in refusing.woken] == ["s4", "s5", "s6", "s7"]
+
+
+def test_many_events_of_a_pod_that_is_over_do_not_defeat_the_back_off(refusing: Refusing) -> None:
+    for _ in range(100):
+        refusing.refusals.note(named("a"), POD, WHY)
+        refusing.refusals.freed("bots")
+
+    assert len(refusing.woken) == ENDS_BURST
+    assert refusing.refusals.retry_at(named("a").key)
+
+
+def test_a_pod_that_ends_later_wakes_sessions_again(refusing: Refusing) -> None:
+    for _ in range(ENDS_BURST + 1):
+        refusing.refusals.note(named("a"), POD, WHY)
+        refusing.refusals.freed("bots")
+    refusing.woken.clear()
+    refusing.clock.pass_(1 / ENDS_PER_SECOND)
+
+    refusing.refusals.freed("bots")
+
+    assert refusing.woken == [named("a").key]
+
+
+def test_pods_that_ended_before_the_first_refusal_use_up_nothing(refusing: Refusing) -> None:
+    for _ in range(100):
+        refusing.refusals.freed("bots")  # a new operator lists all pods that are over
+    refusing.refusals.note(named("a"), POD, WHY)
+
+    refusing.refusals.freed("bots")
+
+    assert refusing.woken == [named("a").key]
+
+
+def test_events_of_one_namespace_keep_no_other_from_its_room(refusing: Refusing) -> None:
+    elsewhere = replace(session(), key=Key("other", "a"))
+    refusing.refusals.note(elsewhere, POD, WHY)
+    for _ in range(100):
+        refusing.refusals.note(named("a"), POD, WHY)
+        refusing.refusals.freed("bots")
+
+    refusing.refusals.freed("other")
+
+    assert refusing.woken[-1] == elsewhere.key
 
 
 def test_an_object_that_is_taken_wakes_the_next(refusing: Refusing) -> None:
