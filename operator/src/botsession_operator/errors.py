@@ -10,7 +10,7 @@ class ClusterUnavailable(TransientError):
 
 
 class WrongAnswer(ClusterUnavailable):
-    """The API server answered for another object than the one that it was asked for."""
+    """What answered did not answer the question: with another object than the one asked for, or with no list."""
 
 
 class Conflict(TransientError):

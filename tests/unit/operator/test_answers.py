@@ -7,7 +7,15 @@ import pytest
 from botsession_operator.api.spec import Json
 from botsession_operator.effects import answers
 from botsession_operator.effects.api import Answer
-from botsession_operator.effects.resources import PODS, SESSIONS, Target, session_target
+from botsession_operator.effects.resources import (
+    BUDGETS,
+    DEPLOYMENTS,
+    PODS,
+    SESSIONS,
+    Resource,
+    Target,
+    session_target,
+)
 from botsession_operator.errors import ClusterUnavailable, RequestRefused, WrongAnswer
 from tests.apiserver import missing
 from tests.builders import KEY, raw_session
@@ -15,6 +23,7 @@ from tests.builders import KEY, raw_session
 SESSION = session_target(KEY)
 POD = Target(PODS, "bots", "p")
 NO_PAGE = Answer(404, {"message": "404 page not found\n"})
+HTML = "<html>welcome to the proxy</html>"
 NO_NAMESPACE = Answer(404, missing("bots", "namespaces", ""))
 
 
@@ -43,9 +52,22 @@ def test_another_404_does_not_make_a_session_gone(answer: Answer) -> None:
 
 
 def test_a_kind_that_is_not_served_is_told_from_an_object_that_is_missing() -> None:
-    assert answers.is_unserved(NO_PAGE)
-    assert not answers.is_unserved(Answer(404, missing(KEY.name)))
-    assert not answers.is_unserved(NO_NAMESPACE)
+    assert answers.is_unserved(NO_PAGE, SESSIONS)
+    assert not answers.is_unserved(Answer(404, missing(KEY.name)), SESSIONS)
+    assert not answers.is_unserved(NO_NAMESPACE, SESSIONS)
+
+
+def test_a_cluster_may_lack_the_kinds_of_routes_that_are_crds() -> None:
+    assert answers.is_unserved(NO_PAGE, Resource("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes"))
+
+
+@pytest.mark.parametrize("resource", [PODS, BUDGETS, DEPLOYMENTS, Resource("", "v1", "Service", "services")])
+def test_kinds_of_kubernetes_itself_are_never_taken_for_unserved(resource: Resource) -> None:
+    assert not answers.is_unserved(NO_PAGE, resource)
+
+
+def test_the_page_of_a_proxy_does_not_make_a_kind_unserved() -> None:
+    assert not answers.is_unserved(Answer(404, {"message": HTML}), SESSIONS)
 
 
 def test_the_object_that_was_asked_for_is_given() -> None:
@@ -83,15 +105,39 @@ def item(**metadata: Any) -> Json:
     ],
 )
 def test_a_list_holds_only_what_was_asked_for(stranger: Json, labels: dict[str, str | None]) -> None:
-    answer = Answer(200, {"items": [stranger, item()]})
+    answer = Answer(200, {"kind": "PodList", "items": [stranger, item()]})
 
     assert list(answers.items_of(answer, PODS, "bots", labels)) == [item()]
 
 
 def test_a_list_of_all_namespaces_holds_all() -> None:
-    answer = Answer(200, {"items": [item(namespace="a"), item(namespace="b")]})
+    answer = Answer(200, {"kind": "BotSessionList", "items": [item(namespace="a"), item(namespace="b")]})
 
     assert len(list(answers.items_of(answer, SESSIONS, None, {}))) == 2
+
+
+@pytest.mark.parametrize("kind", ["PodList", "PartialObjectMetadataList"])
+@pytest.mark.parametrize("items", [[], None])
+def test_an_empty_list_is_an_answer(kind: str, items: list[Json] | None) -> None:
+    assert list(answers.items_of(Answer(200, {"kind": kind, "items": items}), PODS, "bots", {})) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param({"message": HTML}, id="the page of a proxy"),
+        pytest.param({}, id="nothing at all"),
+        pytest.param({"items": []}, id="a list of no kind"),
+        pytest.param({"kind": "Status", "status": "Success"}, id="a status"),
+        pytest.param({"kind": "Pod", "items": []}, id="a single object"),
+        pytest.param({"kind": "PodList"}, id="a list without items"),
+        pytest.param({"kind": "PodList", "items": {}}, id="items that are an object"),
+        pytest.param({"kind": "PodList", "items": ""}, id="items that are text"),
+    ],
+)
+def test_what_is_no_list_is_not_taken_for_an_empty_one(body: Json) -> None:
+    with pytest.raises(WrongAnswer, match="list of pods"):
+        list(answers.items_of(Answer(200, body), PODS, "bots", {}))
 
 
 @pytest.mark.parametrize("status", [400, 405, 406, 413, 415, 422, 431])

@@ -16,6 +16,7 @@ from botsession_operator.effects.kubernetes import KubernetesCluster
 from botsession_operator.effects.paths import ApiPath
 from botsession_operator.effects.resources import PODS, Target
 from botsession_operator.errors import ClusterUnavailable, PodRefused
+from tests.apiserver import missing
 from tests.builders import KEY, raw_session, session
 
 
@@ -148,11 +149,11 @@ async def test_an_event_that_is_refused_is_complained_of_where_somebody_can_act(
 async def test_the_estate_is_looked_for_in_all_namespaces_or_in_those_that_are_named(
     connected: client.ApiClient, server: Server
 ) -> None:
-    server.body = json.dumps({"items": [raw_session()]})
+    server.body = json.dumps({"kind": "BotSessionList", "items": [raw_session()]})
     assert [each["metadata"]["name"] async for each in KubernetesEstate(connected).sessions()] == [KEY.name]
     assert server.last["path"] == "/apis/botsession.dev/v1alpha1/botsessions?limit=50"
 
-    server.body = '{"items": []}'
+    server.body = '{"kind": "PodList", "items": []}'
     assert [each async for each in KubernetesEstate(connected, ("a", "b")).pod_metadata()] == []
     asked = "/api/v1/namespaces/b/pods?labelSelector=botsession.dev/session&limit=500"
     assert server.last["path"] == asked
@@ -163,6 +164,21 @@ async def test_a_crd_that_is_gone_has_taken_its_sessions_along(connected: client
     server.status, server.body = 404, "404 page not found"
 
     assert [each async for each in KubernetesEstate(connected).sessions()] == []
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [pytest.param(404, "404 page not found", id="404"), pytest.param(200, "<html>hi</html>", id="200")],
+)
+async def test_what_a_proxy_answers_does_not_make_pods_gone(
+    connected: client.ApiClient, server: Server, status: int, body: str
+) -> None:
+    server.status, server.body = status, body
+
+    with pytest.raises(ClusterUnavailable):
+        _ = [each async for each in KubernetesEstate(connected).pod_metadata()]
+    with pytest.raises(ClusterUnavailable):
+        await KubernetesCluster(connected, "operator-0").pods_labelled(KEY)
 
 
 async def test_an_estate_that_cannot_be_read_is_not_taken_for_empty(
@@ -185,8 +201,20 @@ async def test_an_operator_that_is_not_there_needs_no_stopping(connected: client
     await KubernetesEstate(connected).stop_operator()
     assert server.last == {}
 
-    server.status = 404
-    await KubernetesEstate(connected, (), ("system", "operator"), "finalizer").stop_operator()
+    server.status, server.body = 404, json.dumps(missing("operator", "deployments", "apps"))
+    await KubernetesEstate(connected, (), ("system", "operator")).stop_operator()
+
+    server.body = "404 page not found\n"  # of a version of Kubernetes that has no such policies
+    await KubernetesEstate(connected, policy="finalizer").stop_operator()
+
+
+async def test_what_a_proxy_answers_does_not_make_an_operator_stopped(
+    connected: client.ApiClient, server: Server
+) -> None:
+    server.status, server.body = 404, "404 page not found"
+
+    with pytest.raises(ClusterUnavailable):
+        await KubernetesEstate(connected, (), ("system", "operator")).stop_operator()
 
 
 async def test_no_new_session_is_held_once_the_operator_is_stopped(connected: client.ApiClient, server: Server) -> None:

@@ -27,6 +27,9 @@ _PASSING: Final = frozenset(
     }
 )
 
+#: What Go's servers answer, as plain text, for a path that they do not know.
+_NO_PAGE: Final = "404 page not found"
+
 
 def is_missing(answer: Answer, target: Target) -> bool:
     """Return whether the API server says of this very object that it does not exist.
@@ -41,9 +44,13 @@ def is_missing(answer: Answer, target: Target) -> bool:
     return named == (target.resource.group, target.resource.plural, target.name)
 
 
-def is_unserved(answer: Answer) -> bool:
-    """Return whether the API server does not serve the kind that it was asked for, and so has no object of it."""
-    return answer.status == HTTPStatus.NOT_FOUND and answer.body.get("kind") != "Status"
+def is_unserved(answer: Answer, resource: Resource) -> bool:
+    """Return whether the API server does not serve a kind that a cluster may lack, and so has no object of it.
+
+    Each cluster serves Kubernetes' own kinds: for these the answer is from somebody else, such as a proxy.
+    """
+    is_no_page = answer.status == HTTPStatus.NOT_FOUND and answer.body.get("kind") != "Status"
+    return is_no_page and resource.may_be_unserved and answer.message.strip() == _NO_PAGE
 
 
 def is_status(answer: Answer, reason: str) -> bool:
@@ -78,9 +85,10 @@ def items_of(
     """Yield the objects of a list that are what was asked for: in the namespace, and with the labels.
 
     A label that is None may have any value. What does not match is no answer to the question, and is left out.
+    Raise WrongAnswer where the answer is no list: it must not be taken for an empty one.
     """
     expect(answer)
-    for item in answer.body.get("items") or ():
+    for item in _listed(answer, resource):
         metadata = item["metadata"]
         given = metadata.get("labels") or {}
         has_labels = all(name in given and value in (None, given[name]) for name, value in labels.items())
@@ -88,6 +96,13 @@ def items_of(
             yield item
         else:
             log.warning("object that was not asked for", kind=resource.kind, name=metadata.get("name"))
+
+
+def _listed(answer: Answer, resource: Resource) -> list[Json]:
+    items = answer.body.get("items", "none")
+    if str(answer.body.get("kind")).endswith("List") and (items is None or isinstance(items, list)):
+        return items or []  # Go may write an empty list as null
+    raise WrongAnswer(f"asked for a list of {resource.plural}, the API server answered with something else")
 
 
 def _is(body: Json, metadata: Json, target: Target) -> bool:

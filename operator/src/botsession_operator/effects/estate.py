@@ -79,7 +79,7 @@ class KubernetesEstate:
             while following != "":
                 path = resource.collection(namespace, {**query, "continue": following})
                 answer = await api.request(self._client, "GET", path, accept=accept)
-                if answers.is_unserved(answer):
+                if answers.is_unserved(answer, resource):
                     break  # a CRD that is gone has taken its sessions along
                 for item in answers.items_of(answer, resource, namespace, labels):
                     yield item
@@ -87,7 +87,7 @@ class KubernetesEstate:
 
 
 def _expect(answer: api.Answer, target: Target) -> None:
-    if not (answers.is_missing(answer, target) or answers.is_unserved(answer)):
+    if not (answers.is_missing(answer, target) or answers.is_unserved(answer, target.resource)):
         answers.expect(answer)
 
 

@@ -195,7 +195,7 @@ class KubernetesCluster:
     async def _delete_own(self, manifest: Json) -> None:
         target = target_of(manifest)
         answer = await api.request(self._client, "GET", target.path())
-        if answers.is_unserved(answer):
+        if answers.is_unserved(answer, target.resource):
             return  # a CRD, say of a route, that is gone has taken its objects along
         found = answers.object_of(answer, target)
         if found is None:

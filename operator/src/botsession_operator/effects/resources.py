@@ -9,6 +9,10 @@ from botsession_operator.api.spec import Json
 from botsession_operator.core.key import Key
 from botsession_operator.effects.paths import ApiPath
 
+#: The API groups, of those that the operator works with, that each cluster serves. All others may be missing: those of
+#: CRDs, and that of MutatingAdmissionPolicies, which not all versions of Kubernetes have.
+_ALWAYS_SERVED: Final = frozenset({"", "apps", "policy", "events.k8s.io", "networking.k8s.io"})
+
 
 @dataclass(frozen=True, slots=True)
 class Resource:
@@ -18,6 +22,11 @@ class Resource:
     version: str
     kind: str
     plural: str
+
+    @property
+    def may_be_unserved(self) -> bool:
+        """Return whether a cluster may not know this kind, so that it has no object of it."""
+        return self.group not in _ALWAYS_SERVED
 
     def collection(self, namespace: str | None, query: Mapping[str, str | None] | None = None) -> ApiPath:
         """Return the path of all objects in a namespace, or in all of them."""
