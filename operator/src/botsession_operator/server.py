@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from botsession_contract.connections import ConnectionGuard
 from botsession_contract.control import LIVEZ_PATH, POKE_PATH, READYZ_PATH
+from botsession_contract.server_log import server_logger
 from botsession_operator.core.key import Key, parse_key
 from botsession_operator.door import TokenBuckets
 
@@ -43,6 +45,8 @@ MOST_SCRAPERS: Final = 1024
 MOST_HEADERS: Final = 64
 #: From accept to the end of the answer, in seconds; a scrape takes seconds where there are many namespaces.
 LIFETIME_SECONDS: Final = 30.0
+#: What callers can cause: malformed HTTP, a body that cannot be decoded, a connection that they drop.
+FAULTS_OF_CALLERS: Final = (HttpProcessingError, web.RequestPayloadError, ConnectionResetError)
 METRICS_PATH: Final = "/metrics"
 OPENMETRICS: Final = "application/openmetrics-text"
 DEPS = web.AppKey("deps", ServerDeps)
@@ -63,7 +67,7 @@ def create_app(poke: Poke, is_ready: Callable[[], bool], registry: CollectorRegi
 @asynccontextmanager
 async def serving(app: web.Application, host: str, port: int, guard: ConnectionGuard) -> AsyncIterator[tuple[str, int]]:
     """Serve an application behind a guard of its connections; give the address that it listens on."""
-    runner = web.AppRunner(app, access_log=None, max_headers=MOST_HEADERS)
+    runner = web.AppRunner(app, access_log=None, logger=server_logger(*FAULTS_OF_CALLERS), max_headers=MOST_HEADERS)
     await runner.setup()
     assert runner.server  # noqa: S101  # what setup makes
     server = await asyncio.get_running_loop().create_server(guard.protect(runner.server), host, port)

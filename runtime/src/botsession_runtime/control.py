@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Final, Protocol, TypeVar
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from botsession_contract.control import (
     END_PATH,
@@ -24,6 +25,7 @@ from botsession_contract.jsonform import PayloadError, Unknown, camel, decode, e
 from botsession_contract.launch import LONGEST_SESSION_SECONDS
 from botsession_contract.limits import SessionLimits
 from botsession_contract.parsing import parse_json
+from botsession_contract.server_log import server_logger
 from botsession_contract.shutdown import Overrides, Shutdown
 
 #: The kubelet's probes carry no token, and learn nothing but yes or no.
@@ -61,6 +63,8 @@ class Session(Protocol):
         ...
 
 
+#: What callers can cause: malformed HTTP, a body that cannot be decoded, a connection that they drop.
+FAULTS_OF_CALLERS: Final = (HttpProcessingError, web.RequestPayloadError, ConnectionResetError)
 SESSION: Final = web.AppKey("session", Session)
 TOKEN_DIGEST: Final = web.AppKey("token_digest", str)
 
@@ -83,6 +87,7 @@ def create_runner(session: Session, token_sha256: str) -> web.AppRunner:
     return web.AppRunner(
         create_app(session, token_sha256),
         access_log=None,
+        logger=server_logger(*FAULTS_OF_CALLERS),
         handle_signals=False,
         shutdown_timeout=0.2,
         lingering_time=LINGERING_SECONDS,

@@ -19,6 +19,7 @@ from botsession_contract.lifecycle import Phase
 from botsession_operator.core.key import Key
 from botsession_operator.metrics import Metrics
 from botsession_operator.server import SCRAPE_BURST, create_app, metrics, serving
+from tests.malformed import MALFORMED, send
 
 
 class Operator:
@@ -270,3 +271,22 @@ async def test_headers_without_end_are_refused(operator: Operator) -> None:
         caller = await calling(host, port, flood)
         await caller.is_closed.wait()
         assert caller.heard.startswith(b"HTTP/1.0 400 ") or caller.heard.startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize("said", MALFORMED.values(), ids=MALFORMED)
+async def test_malformed_http_leaves_nothing_in_the_log(
+    operator: Operator, caplog: pytest.LogCaptureFixture, said: bytes
+) -> None:
+    app = create_app(operator.poke, lambda: True, operator.metrics.registry)
+    async with serving(app, "127.0.0.1", 0, ConnectionGuard()) as (host, port):
+        assert (await send(host, port, said)).startswith((b"HTTP/1.0 4", b"HTTP/1.1 4"))
+
+    assert caplog.records == []
+
+
+async def test_a_bug_of_the_endpoint_keeps_its_traceback(operator: Operator, caplog: pytest.LogCaptureFixture) -> None:
+    app = create_app(operator.poke, lambda: bool(1 / 0), operator.metrics.registry)
+    async with serving(app, "127.0.0.1", 0, ConnectionGuard()) as (host, port):
+        await send(host, port, b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n")
+
+    assert "ZeroDivisionError" in caplog.text

@@ -1,6 +1,8 @@
 """The control endpoint: what it answers, and what it refuses without a change."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,13 +10,22 @@ import pytest
 from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 
-from botsession_contract.control import END_PATH, LARGEST_BODY_BYTES, SESSION_PATH, EndRequest, SessionPatch
+from botsession_contract.connections import ConnectionGuard
+from botsession_contract.control import (
+    END_PATH,
+    LARGEST_BODY_BYTES,
+    SESSION_PATH,
+    EndRequest,
+    SessionPatch,
+    SessionSnapshot,
+)
 from botsession_contract.credentials import token_digest
 from botsession_contract.lifecycle import Cause, Mode
 from botsession_contract.limits import IdlePrompt, SessionLimits
 from botsession_contract.shutdown import Overrides, Shutdown
-from botsession_runtime.control import create_app
+from botsession_runtime.control import create_app, create_runner
 from tests.endpoint import TOKEN, FakeSession
+from tests.malformed import MALFORMED, send
 
 JSON = {"Content-Type": "application/json"}
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -248,3 +259,48 @@ async def test_a_connection_carries_one_request() -> None:
 async def test_wrong_method_names_the_right_ones() -> None:
     response, _ = await ask(FakeSession(), "PUT", SESSION_PATH)
     assert response.headers["Allow"] == "GET,PATCH"
+
+
+@asynccontextmanager
+async def served(session: FakeSession) -> AsyncIterator[tuple[str, int]]:
+    """Serve as a supervisor does; give the address."""
+    runner = create_runner(session, token_digest(TOKEN))
+    await runner.setup()
+    assert runner.server
+    server = await asyncio.get_running_loop().create_server(ConnectionGuard().protect(runner.server), "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()
+    finally:
+        server.close()
+        await runner.cleanup()
+
+
+@pytest.mark.parametrize("said", MALFORMED.values(), ids=MALFORMED)
+async def test_malformed_http_leaves_nothing_in_the_log(caplog: pytest.LogCaptureFixture, said: bytes) -> None:
+    async with served(FakeSession()) as (host, port):
+        assert (await send(host, port, said)).startswith((b"HTTP/1.0 4", b"HTTP/1.1 4"))
+
+    assert caplog.records == []
+
+
+async def test_a_body_that_cannot_be_unpacked_leaves_nothing_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    head = f"POST {END_PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\nContent-Type: application/json\r\n"
+    async with served(FakeSession()) as (host, port):
+        await send(host, port, f"{head}Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\nabcd".encode())
+
+    assert caplog.records == []
+
+
+class BrokenSession(FakeSession):
+    """Has a bug."""
+
+    def snapshot(self) -> SessionSnapshot:
+        raise ZeroDivisionError
+
+
+async def test_a_bug_of_the_endpoint_keeps_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    said = f"GET {SESSION_PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
+    async with served(BrokenSession()) as (host, port):
+        await send(host, port, said.encode())
+
+    assert "ZeroDivisionError" in caplog.text
