@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -37,6 +37,14 @@ def test_signals_of_a_process_are_known_whatever_it_calls_itself(renamed: int) -
     assert not processes.is_at_signal(renamed, signal.SIGUSR1)
 
 
-@pytest.mark.parametrize("pid", [1, os.getppid(), os.getpid(), 2**22 + 1])
-def test_process_that_does_not_descend_from_here_is_not_ours(pid: int) -> None:
-    assert not processes.is_ours(pid)
+@pytest.mark.parametrize(
+    "pid",
+    [
+        pytest.param(lambda: 1, id="the first"),
+        pytest.param(os.getppid, id="the parent"),
+        pytest.param(os.getpid, id="this one"),
+        pytest.param(lambda: 2**22 + 1, id="none can have this"),
+    ],
+)
+def test_process_that_does_not_descend_from_here_is_not_ours(pid: Callable[[], int]) -> None:
+    assert not processes.is_ours(pid())
