@@ -8,9 +8,10 @@ from typing import Final, Protocol
 
 import pytest
 
-from botsession_contract.jsonform import encode
+from botsession_contract.jsonform import decode, encode
 from botsession_contract.lifecycle import Outcome, Phase, Reason, ReportedBy
 from botsession_contract.names import SESSION_LABEL
+from botsession_operator.api.fitting import fit_status
 from botsession_operator.api.spec import Expose, Json
 from botsession_operator.api.status import Finish, Status
 from botsession_operator.core.budgets import build_budget
@@ -20,7 +21,7 @@ from botsession_operator.core.observe import Key, Pod, PodState, Session
 from botsession_operator.core.parse import parse_pod, parse_session
 from botsession_operator.core.plan import PodDeletion
 from botsession_operator.core.pods import Injection, PodSettings, build_pod
-from botsession_operator.errors import BudgetRefused, Conflict, ExposureRefused, PodRefused
+from botsession_operator.errors import BudgetRefused, Conflict, ExposureRefused, PodRefused, StatusRefused
 from botsession_operator.ports import Cluster
 from tests.supervision import PATIENCE
 
@@ -31,6 +32,25 @@ PODS: Final = PodSettings("registry.invalid/runtime:1", Injection.IMAGE_VOLUME)
 #: A finished session is left alone by an operator, so that only the test writes it.
 FINISH: Final = Finish(Reason.COMPLETED, Outcome.DRAINED, ReportedBy.RUNTIME, message="over")
 FINISHED: Final = Status(Phase.SUCCEEDED, 1, pod_name="p", finish=FINISH)
+#: What would come of answers that are believed.
+POISONOUS: Final[dict[str, Json]] = {
+    "a message of 4097 characters": {"finish": {**encode(FINISH), "message": "m" * 4097}},
+    "a frame of 2000": {"finish": {**encode(FINISH), "frame": "F" * 2000}},
+    "a reason of another version": {"finish": {**encode(FINISH), "reason": "Abducted"}},
+    "an exit code of 40 bits": {"finish": {**encode(FINISH), "exitCode": 2**40}},
+    "21 names": {"danglingTasks": {"count": 21, "names": ["n"] * 21}},
+    "a count that is text": {"danglingTasks": {"count": "many"}},
+    "NaN": {"timings": {"drained": float("nan")}},
+    "what is no time": {"finishedAt": "tomorrow"},
+    "17 steps": {
+        "ending": {
+            "cause": "Deleted",
+            "mode": "Graceful",
+            "requestedAt": "2026-01-31T12:00:00.000000Z",
+            "steps": [{"step": "Kill", "at": "2026-01-31T12:00:00.000000Z"}] * 17,
+        }
+    },
+}
 #: A node that no cluster has: pods that are made here never run.
 NOWHERE: Final = {"spec": {"nodeSelector": {"example.test/nowhere": "true"}}}
 
@@ -118,6 +138,24 @@ class ClusterContract:
         status = (await read(backend, session.key)).status
         assert status
         assert status.pod_name == "newer"
+
+    @pytest.mark.parametrize("status", POISONOUS.values(), ids=POISONOUS)
+    async def test_a_status_that_the_crd_does_not_allow_is_refused_for_good(
+        self, backend: Backend, session: Session, status: Json
+    ) -> None:
+        with pytest.raises(StatusRefused):
+            await backend.cluster.write_status(session.key, session.resource_version, encode(FINISHED) | status)
+
+        assert (await read(backend, session.key)).status == FINISHED
+
+    async def test_a_status_that_is_brought_to_the_bounds_of_the_crd_is_taken(
+        self, backend: Backend, session: Session
+    ) -> None:
+        extreme = encode(FINISHED) | {key: value for each in POISONOUS.values() for key, value in each.items()}
+        fit = fit_status(extreme)
+
+        assert await backend.cluster.write_status(session.key, session.resource_version, fit)
+        assert (await read(backend, session.key)).status == decode(Status, fit)
 
     async def test_a_status_of_a_session_that_is_gone_is_nobodys(self, backend: Backend, session: Session) -> None:
         written = await backend.cluster.write_status(_gone(session).key, session.resource_version, encode(FINISHED))

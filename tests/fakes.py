@@ -28,12 +28,13 @@ from botsession_operator.core.plan import Limits, PodDeletion
 from botsession_operator.core.pods import ENDED_SECONDS, Injection, PodSettings
 from botsession_operator.deliveries import Deliveries
 from botsession_operator.effects.objects import Objects, check_owner, create_owned, delete_owned
-from botsession_operator.errors import BudgetRefused, ExposureRefused, PodRefused
+from botsession_operator.errors import BudgetRefused, ExposureRefused, PodRefused, StatusRefused
 from botsession_operator.metrics import Metrics
 from botsession_operator.reconcile import Deps, reconcile
 from botsession_operator.refusals import Refusals
 from botsession_operator.supervisor_poller import SupervisorPoller
 from tests.builders import KEY, NOW, adjusted, raw_spec
+from tests.crd import spec_problems, status_problems
 
 POD_SETTINGS: Final = PodSettings("registry.example/runtime:1", Injection.IMAGE_VOLUME, "http://operator:8475")
 CONTROL_KEYS: Final = ControlKeys(b"0" * 32)
@@ -69,6 +70,9 @@ class FakeCluster:
         self.created: list[str] = []
         self.written: list[Status] = []
         self.told: list[News] = []
+        #: What the API server says of every status, whatever is in it; empty: what the CRD says of it.
+        self.status_refusal = ""
+        self.refused_statuses: list[Json] = []
         self.refusal: PodRefused | None = None
         #: How often a pod was refused.
         self.refused = 0
@@ -98,6 +102,9 @@ class FakeCluster:
         return version
 
     async def write_status(self, key: Key, resource_version: str, status: Json) -> bool:
+        if self.status_refusal or (problems := status_problems(status)):
+            self.refused_statuses.append(status)
+            raise StatusRefused(self.status_refusal or "; ".join(problems))
         change = _member("status", status)
         self.sessions.change(key.namespace, key.name, change, resource_version)
         if self.sessions.get(key.namespace, key.name) is None:
@@ -178,6 +185,8 @@ class FakeCluster:
         delete_owned(self.budgets, manifest)
 
     async def tell(self, session: SessionMetadata, news: News) -> None:
+        assert 0 < len(news.note.encode()) <= 1024, "the API server refuses the note of an Event"
+        assert 0 < len(news.reason) <= 128, "the API server refuses the reason of an Event"
         self.told.append(news)
 
     def touch(self) -> None:
@@ -336,6 +345,11 @@ class World:
     # What the user does.
 
     def apply(self, **spec: Any) -> None:
+        assert not spec_problems(raw_spec(**spec)), "the API server refuses this spec"
+        self.store(**spec)
+
+    def store(self, **spec: Any) -> None:
+        """Have a session stored that may be of another version of the CRD."""
         metadata = {"namespace": KEY.namespace, "name": KEY.name}
         # The CRD's default, with which the API server answers until somebody writes.
         unwritten = {"phase": "Pending", "observedGeneration": 0}

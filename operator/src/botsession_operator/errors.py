@@ -21,6 +21,10 @@ class RequestRefused(Exception):
     """The API server does not accept a request, and never will as it stands: waiting changes nothing."""
 
 
+class StatusRefused(RequestRefused):
+    """The API server does not accept a status, and never will as it stands."""
+
+
 class NotOurs(Exception):
     """A pod was to be deleted or released in the name of a session that it does not belong to: a bug."""
 

@@ -96,6 +96,11 @@ class Metrics:
             ("action", "code"),
             registry=registry,
         )
+        self._status_refused = Counter(
+            "botsession_status_refusals",
+            "Statuses that the API server refused for good",
+            registry=registry,
+        )
         self._delivered = Counter(
             "botsession_webhook_deliveries",
             "Tries to send an event to the webhook, by the event and what became of it",
@@ -147,6 +152,10 @@ class Metrics:
     def poked(self, admission: Admission) -> None:
         """Count a poke by what became of it."""
         self._pokes.labels(admission).inc()
+
+    def status_refused(self) -> None:
+        """Count a status that the API server will never take."""
+        self._status_refused.inc()
 
     def delivered(self, event: EventType, result: Answer | Delivery) -> None:
         """Count what became of a try to send an event to the webhook, or that there is no other."""

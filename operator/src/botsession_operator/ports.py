@@ -40,7 +40,10 @@ class Cluster(Protocol):
         ...
 
     async def write_status(self, key: Key, resource_version: str, status: Json) -> bool:
-        """Replace the status; False when the session is gone. Raise Conflict when it has changed since that version."""
+        """Replace the status; False when the session is gone.
+
+        Raise Conflict when it has changed since that version, StatusRefused when the status is not taken.
+        """
         ...
 
     async def delete_session(self, session: Session) -> None:

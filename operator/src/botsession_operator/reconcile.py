@@ -1,26 +1,25 @@
 """One pass over one session: gather, plan, apply, write status, tell."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
 import structlog
 
 from botsession_contract.credentials import token_digest
-from botsession_contract.jsonform import encode
 from botsession_contract.lifecycle import Phase
+from botsession_operator.api.fitting import fitted
 from botsession_operator.api.spec import Json, SpecError
 from botsession_operator.api.status import Status
 from botsession_operator.core import earlier_answers, eviction, exposure, leftovers, ownership, pace, parse, unreadable
 from botsession_operator.core.budgets import build_budget
 from botsession_operator.core.clock import Clock
 from botsession_operator.core.control_keys import ControlKeys
-from botsession_operator.core.counts import counts
 from botsession_operator.core.eviction import BudgetChange
 from botsession_operator.core.exposure import Exposure, ExposureChange
 from botsession_operator.core.key import SessionIdentity
-from botsession_operator.core.news import news, undelivered
+from botsession_operator.core.news import undelivered
 from botsession_operator.core.observe import (
     Freshness,
     Key,
@@ -46,9 +45,11 @@ from botsession_operator.errors import (
     PodRefused,
     Refused,
     RequestRefused,
+    StatusRefused,
 )
 from botsession_operator.metrics import Metrics
 from botsession_operator.ports import Cluster, Supervisors
+from botsession_operator.recording import Recorder, StatusWrites
 from botsession_operator.refusals import Creation, Refusals
 
 log = structlog.get_logger("botsession")
@@ -78,6 +79,8 @@ class Deps:
     is_uninstalling: bool = False
     #: None where nobody wants to hear of sessions.
     deliveries: Deliveries | None = None
+    #: What this operator remembers of the statuses that it has written.
+    writes: StatusWrites = field(default_factory=StatusWrites)
     #: Called with a session that is gone.
     forget: Callable[[Key], None] = lambda _: None
 
@@ -91,6 +94,7 @@ async def reconcile(key: Key, deps: Deps) -> datetime | None:
     if observed is None:
         _forget(key, deps)
         return None
+    await _recorder(deps).tell_of_lost_answer(observed.session)
     plan = make_plan(observed, deps.clock.now(), deps.limits)
     if not earlier_answers.is_enough(observed, plan):
         return await _wait_for_answer(plan, observed, deps)
@@ -100,7 +104,10 @@ async def reconcile(key: Key, deps: Deps) -> datetime | None:
     if plan.end or plan.adjust:  # the status is written with the answer
         return _next_look(plan, observed, applied, None, deps)
     status = derive_status(observed, plan, applied, deps.clock.now())
-    waits_until = await _record(observed, status, deps)
+    try:
+        waits_until = await _record(observed, status, deps)
+    except StatusRefused:
+        return await _end_unrecorded(observed, plan, deps)
     if plan.release_session:
         _forget(key, deps)
     else:
@@ -122,14 +129,33 @@ async def _wait_for_answer(plan: Plan, observed: Observed, deps: Deps) -> dateti
 
 
 async def _record(observed: Observed, status: Status, deps: Deps) -> datetime | None:
-    """Write what is new, or give the time at which it will be."""
-    if status == observed.session.status:
+    """Write what is new, or give the time at which it will be. Raise StatusRefused where nothing of it is taken."""
+    fit = status if status == observed.session.status else fitted(status)
+    if fit == observed.session.status:
         return None
-    due = pace.write_at(observed, status, deps.limits)
-    if due > deps.clock.now():
+    due, now = pace.write_at(observed, fit, deps.limits), deps.clock.now()
+    if due > now:
         return due
-    await _write(observed.session, status, deps)
+    await _recorder(deps).record(observed.session, fit, now)
     return None
+
+
+def _recorder(deps: Deps) -> Recorder:
+    return Recorder(deps.cluster, deps.metrics, deps.writes)
+
+
+async def _end_unrecorded(observed: Observed, plan: Plan, deps: Deps) -> datetime:
+    """Have a session end, and go, of which nothing can be recorded: its pod ends by itself on the SIGTERM.
+
+    A pod is only released with a session that is deleted. Else the next pass could not tell that there ever was one.
+    """
+    session, pod, now = observed.session, observed.pod, deps.clock.now()
+    if session.is_deleting or deps.is_uninstalling:
+        return await _clear_out(session, "its status is refused", deps) or now + deps.limits.slow_recheck
+    if plan.wanted and pod and pod.state is not PodState.TERMINATED:
+        parting = replace(leftovers.clear_out(pod, now, deps.limits), release_pod=False)
+        await _let_go(parting, pod, session.identity, deps)
+    return now + deps.limits.slow_recheck
 
 
 def _next_look(
@@ -215,6 +241,7 @@ def _forget(key: Key, deps: Deps) -> None:
     deps.control.forget(key)
     deps.forget(key)
     deps.refusals.forget(key)
+    deps.writes.forget(key)
     if deps.deliveries:
         deps.deliveries.forget(key)
 
@@ -284,14 +311,19 @@ async def _let_unreadable_go(key: Key, why: SpecError, deps: Deps) -> datetime |
     if not (known.is_deleting or deps.is_uninstalling):
         await _tell_unreadable(known, raw or {}, why, deps)
         raise why
-    pods = await _pods_of(key, deps)
+    return await _clear_out(known, str(why), deps)
+
+
+async def _clear_out(known: SessionMetadata, why: str, deps: Deps) -> datetime | None:
+    """Let a session go of which nothing can be recorded, and before it its pods; give the time of the next look."""
+    pods = await _pods_of(known.key, deps)
     for pod, owner in pods:
         await _let_go(leftovers.clear_out(pod, deps.clock.now(), deps.limits), pod, owner, deps)
     if pods:
         return deps.clock.now() + deps.limits.create_retry
     if known.is_held:
         await deps.cluster.set_session_finalizers(known, known.released)
-        log.warning("session let go unread", session=str(key), why=str(why))
+        log.warning("session let go without a record", session=str(known.key), why=why)
     return None
 
 
@@ -413,19 +445,6 @@ async def _hold(session: Session, deps: Deps) -> Session:
     if version is None:
         raise Conflict(f"{session.key} was deleted after it was read")
     return replace(session, finalizers=session.held, resource_version=version)
-
-
-async def _write(session: Session, status: Status, deps: Deps) -> None:
-    if not await deps.cluster.write_status(session.key, session.resource_version, encode(status)):
-        return  # the session was taken away by force: nothing was recorded, so nothing is told or counted
-    before = session.status
-    # Before anything else is waited for: an operator that dies in between counts nothing.
-    deps.metrics.count(counts(session.key.namespace, before, status))
-    if before is None or before.phase is not status.phase:
-        finish = {"reason": status.finish.reason, "outcome": status.finish.outcome} if status.finish else {}
-        log.info("phase changed", session=str(session.key), phase=status.phase, **finish)
-    for item in news(before, status):
-        await deps.cluster.tell(session, item)
 
 
 def _token(session: Session, pod: Pod, deps: Deps) -> str:

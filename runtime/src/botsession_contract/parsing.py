@@ -44,6 +44,12 @@ def clean_text(text: str) -> str:
     return escape_controls(text.replace("\r\n", "\n"), keep="\n\t")
 
 
+def clip_text(text: str, longest: int) -> str:
+    """Return a text of at most so many bytes in UTF-8; one that was cut ends with an ellipsis."""
+    raw = text.encode()
+    return text if len(raw) <= longest else raw[: longest - 3].decode("utf-8", errors="ignore") + "…"
+
+
 def clean_texts(value: Any, *, but: str = "") -> Any:
     """Return a JSON value with all its texts clean, except what is under the key `but`."""
     if isinstance(value, str):

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 
 from botsession_contract.jsonform import LOCAL, PayloadError, decode_noting, encode
 from botsession_contract.lifecycle import Cause, Farewell, Mode, Outcome, Reason, Step
-from botsession_contract.parsing import clean_text, clean_texts, parse_json
+from botsession_contract.parsing import clean_text, clean_texts, clip_text, parse_json
 from botsession_contract.result import ResultError
 from botsession_contract.result import to_json as check_result
 
@@ -179,7 +179,4 @@ Text = TypeVar("Text", str, str | None)
 
 
 def _clip(text: Text, longest: int) -> Text:
-    if text is None:
-        return text
-    clean = clean_text(text).encode()
-    return clean.decode() if len(clean) <= longest else clean[: longest - 3].decode("utf-8", errors="ignore") + "…"
+    return text if text is None else clip_text(clean_text(text), longest)

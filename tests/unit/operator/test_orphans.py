@@ -72,7 +72,7 @@ async def test_a_session_of_another_version_says_what_is_wrong(world: World) -> 
 
 
 async def test_a_session_of_another_version_says_so_once(world: World) -> None:
-    world.apply(podRetention="Sometimes")
+    world.store(podRetention="Sometimes")
 
     for _ in range(3):
         with pytest.raises(SpecError):
@@ -122,7 +122,7 @@ async def test_a_session_of_another_version_that_others_hold_is_let_go_once(worl
 
 
 async def test_a_session_of_another_version_may_be_gone_by_the_time_it_is_let_go(world: World) -> None:
-    world.apply(podRetention="Sometimes")
+    world.store(podRetention="Sometimes")
 
     class Vanishing:
         def __getattr__(self, name: str) -> Any:

@@ -26,6 +26,7 @@ class ConditionType(StrEnum):
     EXPOSED = "Exposed"  # the session's Service, and its route if there is one, are there
     PROTECTED = "Protected"  # a PodDisruptionBudget keeps the pod from being evicted
     FINISHED = "Finished"  # the session is over and its finish is recorded
+    RECORDED = "Recorded"  # the API server has taken the whole status; said only where it once did not
 
 
 #: The reason for which a pipeline has not started whose bot listens for its caller.

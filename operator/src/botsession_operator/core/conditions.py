@@ -37,8 +37,9 @@ def claims(observed: Observed, refusal: Trouble | None, conclusion: Conclusion |
     """Say what holds now. A condition that is not claimed keeps what was last said of it."""
     if conclusion:
         started = (Claim(ConditionType.STARTED, TRUE, "PipelineStarted"),) if conclusion.started_at else ()
-        return (*started, *_uncontrolled(observed), _finished(conclusion))
+        return (*started, *_uncontrolled(observed), _finished(conclusion), *_recorded(observed))
     said = [_created(refusal), _started(observed, refusal), Claim(ConditionType.FINISHED, FALSE, "NotFinished")]
+    said.extend(_recorded(observed))
     if observed.pod and observed.pod.state is PodState.RUNNING:
         said.append(_controlled(observed))
     return tuple(claim for claim in said if claim)
@@ -86,6 +87,12 @@ def _controlled(observed: Observed) -> Claim | None:
 def _uncontrolled(observed: Observed) -> Iterator[Claim]:
     if has_condition(observed.session.status, ConditionType.CONTROLLED):
         yield Claim(ConditionType.CONTROLLED, FALSE, "Finished", "the supervisor has ended with its session")
+
+
+def _recorded(observed: Observed) -> Iterator[Claim]:
+    """Say that the whole status is recorded, where once the API server did not take it: this is part of it."""
+    if has_condition(observed.session.status, ConditionType.RECORDED):
+        yield Claim(ConditionType.RECORDED, TRUE, "Recorded")
 
 
 def _finished(conclusion: Conclusion) -> Claim:

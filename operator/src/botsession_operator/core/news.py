@@ -2,10 +2,16 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from botsession_contract.lifecycle import Phase
+from botsession_contract.parsing import clean_text, clip_text
 from botsession_operator.api.status import ConditionStatus, ConditionType, Status, find_condition
 from botsession_operator.core.delivery import Attempt, EventType
+
+#: The API server's bounds on an Event, in bytes (kubernetes/pkg/apis/core/validation/events.go).
+LONGEST_NOTE: Final = 1024
+LONGEST_REASON: Final = 128
 
 
 class Severity(StrEnum):
@@ -22,6 +28,12 @@ class News:
     severity: Severity
     reason: str
     note: str
+
+    def __post_init__(self) -> None:
+        """Bring the texts to the API server's bounds: what they say comes from pods and policies too."""
+        reason = clip_text(clean_text(self.reason), LONGEST_REASON)
+        object.__setattr__(self, "reason", reason or "Unknown")
+        object.__setattr__(self, "note", clip_text(clean_text(self.note), LONGEST_NOTE))
 
 
 def news(before: Status | None, after: Status) -> tuple[News, ...]:

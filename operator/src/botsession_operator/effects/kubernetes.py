@@ -31,6 +31,8 @@ from botsession_operator.errors import (
     ExposureRefused,
     PodRefused,
     Refused,
+    RequestRefused,
+    StatusRefused,
     TransientError,
 )
 
@@ -41,8 +43,6 @@ MERGE_PATCH = "application/merge-patch+json"
 GRACE_SECONDS = {PodDeletion.OVER: 30, PodDeletion.SHORT: 5, PodDeletion.FORCED: 0}
 #: What the API server is asked for with each creation: to refuse fields that it does not know.
 STRICT = {"fieldValidation": "Strict"}
-#: The API server's bound on an Event's note.
-LONGEST_NOTE = 1024
 #: The API server's word for a namespace that is being deleted: nothing new is taken there; what is there may change.
 NAMESPACE_TERMINATING = "NamespaceTerminating"
 #: Kubernetes 1.35 is the first that has image volumes on by default.
@@ -81,14 +81,20 @@ class KubernetesCluster:
         return str(changed["metadata"]["resourceVersion"]) if changed else None
 
     async def write_status(self, key: Key, resource_version: str, status: Json) -> bool:
-        """Replace the status; False when the session is gone. Raise Conflict when it has changed since that version."""
+        """Replace the status; False when the session is gone.
+
+        Raise Conflict when it has changed since that version, StatusRefused when the status is not taken.
+        """
         # A JSON patch, since a merge patch would keep members that are no longer there. The API server refuses a patch
         # of metadata.resourceVersion that is not the present one: this is what makes "finished" be written once.
         patch = [
             {"op": "replace", "path": "/metadata/resourceVersion", "value": resource_version},
             {"op": "add", "path": "/status", "value": status},
         ]
-        written = await self._patch(session_target(key), patch, "application/json-patch+json", "status")
+        try:
+            written = await self._patch(session_target(key), patch, "application/json-patch+json", "status")
+        except RequestRefused as exc:
+            raise StatusRefused(str(exc)) from exc
         return written is not None
 
     async def delete_session(self, session: Session) -> None:
@@ -220,7 +226,7 @@ class KubernetesCluster:
             "regarding": regarding,
             "type": news.severity,
             "reason": news.reason,
-            "note": news.note[:LONGEST_NOTE],
+            "note": news.note,
             "action": news.reason,
             "eventTime": format_time(datetime.now(UTC)),
             "reportingController": GROUP,

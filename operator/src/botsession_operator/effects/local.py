@@ -14,6 +14,7 @@ import structlog
 
 from botsession_contract.jsonform import format_time
 from botsession_contract.names import BOT_CONTAINER, SESSION_LABEL
+from botsession_operator.api.fitting import fit_status
 from botsession_operator.api.spec import Json
 from botsession_operator.core import ownership
 from botsession_operator.core.news import News
@@ -21,7 +22,7 @@ from botsession_operator.core.observe import Key, Pod, Session, SessionMetadata
 from botsession_operator.core.plan import PodDeletion
 from botsession_operator.effects.objects import Objects, check_owner, create_owned, delete_owned
 from botsession_operator.effects.process import Place, Supervisor, start_supervisor
-from botsession_operator.errors import BudgetRefused, ExposureRefused, PodRefused
+from botsession_operator.errors import BudgetRefused, ExposureRefused, PodRefused, StatusRefused
 
 log = structlog.get_logger("botsession")
 
@@ -74,7 +75,12 @@ class LocalCluster:
         return version
 
     async def write_status(self, key: Key, resource_version: str, status: Json) -> bool:
-        """Replace the status; False when the session is gone. Raise Conflict when it has changed since that version."""
+        """Replace the status; False when the session is gone.
+
+        Raise Conflict when it has changed since that version, StatusRefused when the status is not taken.
+        """
+        if fit_status(status) != status:
+            raise StatusRefused("the status does not fit the CRD")
 
         def write(stored: Json) -> None:
             stored["status"] = status

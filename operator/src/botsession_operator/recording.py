@@ -1,0 +1,144 @@
+"""Write the status of a session, and tell of what was written: in metrics, in the log and in Events, exactly once.
+
+Two things go wrong with a write. Its answer may be lost, so that nobody knows whether it was carried out: the next pass
+sees it in what it reads. Or the API server refuses it for good, whatever was in it: then the bare facts are written.
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import structlog
+
+from botsession_contract.jsonform import encode
+from botsession_operator.api.status import ConditionStatus, ConditionType, Status, find_condition
+from botsession_operator.core import least_status
+from botsession_operator.core.counts import counts
+from botsession_operator.core.key import Key
+from botsession_operator.core.news import news
+from botsession_operator.core.observe import Session
+from botsession_operator.errors import ClusterUnavailable, StatusRefused
+from botsession_operator.metrics import Metrics
+from botsession_operator.ports import Cluster
+
+log = structlog.get_logger("botsession")
+
+#: As many answers of one session in a row may be lost and be told apart. More than one is rare.
+MOST_LOST = 4
+
+
+@dataclass(frozen=True, slots=True)
+class LostAnswers:
+    """Writes of which nobody knows whether they were carried out. At most one was: each wanted the same version."""
+
+    uid: str
+    version: str
+    before: Status | None
+    written: tuple[Status, ...]
+
+
+@dataclass(slots=True)
+class StatusWrites:
+    """What an operator remembers of its writes, for sessions that exist; a new operator begins with nothing."""
+
+    lost: dict[Key, LostAnswers] = field(default_factory=dict)
+    #: The last status that was refused for good, so that it is not sent with each look.
+    refused: dict[Key, Status] = field(default_factory=dict)
+    #: Of which a refusal was told.
+    told: set[Key] = field(default_factory=set)
+
+    def forget(self, key: Key) -> None:
+        """Forget a session that is gone."""
+        self.lost.pop(key, None)
+        self.refused.pop(key, None)
+        self.told.discard(key)
+
+    def lose(self, session: Session, status: Status) -> None:
+        """Remember a write without an answer."""
+        known = self.lost.get(session.key)
+        if known is None or (known.uid, known.version) != (session.uid, session.resource_version):
+            known = LostAnswers(session.uid, session.resource_version, session.status, ())
+        self.lost[session.key] = replace(known, written=(*known.written, status)[-MOST_LOST:])
+
+    def find(self, session: Session) -> tuple[Status | None, Status] | None:
+        """Return what a write without an answer has replaced, and by what, if it is seen to be carried out."""
+        known = self.lost.get(session.key)
+        if known is None or (known.uid, known.version) == (session.uid, session.resource_version):
+            return None  # it may still be carried out
+        del self.lost[session.key]
+        if known.uid != session.uid:
+            return None
+        return next(((known.before, each) for each in known.written if _is_recorded(each, session.status)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorder:
+    """Writes statuses for one operator."""
+
+    cluster: Cluster
+    metrics: Metrics
+    writes: StatusWrites
+
+    async def tell_of_lost_answer(self, session: Session) -> None:
+        """Count and tell what an earlier pass has written without hearing that it had."""
+        found = self.writes.find(session)
+        if found:
+            log.info("status was written though the answer was lost", session=str(session.key))
+            await self._tell(session, *found)
+
+    async def record(self, session: Session, status: Status, now: datetime) -> None:
+        """Write a status, or its bare facts where it is refused for good; raise StatusRefused where those are too."""
+        if least_status.is_same_but_for_time(self.writes.refused.get(session.key), status):
+            await self._record_least(session, status, now)
+            return
+        try:
+            await self._write(session, status)
+        except StatusRefused as exc:
+            self.writes.refused[session.key] = status
+            self.metrics.status_refused()
+            log.warning("status refused", session=str(session.key), error=str(exc))
+            await self._tell_refusal(session, str(exc))
+            await self._record_least(session, status, now)
+        else:
+            self.writes.refused.pop(session.key, None)
+
+    async def _record_least(self, session: Session, status: Status, now: datetime) -> None:
+        least = least_status.least_status(status, now)
+        if not least_status.is_same_but_for_time(session.status, least):
+            await self._write(session, least)
+
+    async def _tell_refusal(self, session: Session, why: str) -> None:
+        """Tell once of a session that its status is refused; what is recorded of it says so too, if it can be."""
+        is_known = find_condition(session.status, ConditionType.RECORDED, ConditionStatus.FALSE)
+        if not is_known and session.key not in self.writes.told:
+            await self.cluster.tell(session, least_status.refusal(why))
+        self.writes.told.add(session.key)
+
+    async def _write(self, session: Session, status: Status) -> None:
+        try:
+            is_written = await self.cluster.write_status(session.key, session.resource_version, encode(status))
+        except ClusterUnavailable:
+            self.writes.lose(session, status)
+            raise
+        self.writes.lost.pop(session.key, None)
+        if is_written:  # else it was taken away by force: nothing was recorded, so nothing is told or counted
+            await self._tell(session, session.status, status)
+
+    async def _tell(self, session: Session, before: Status | None, status: Status) -> None:
+        # Before anything else is waited for: an operator that dies in between counts nothing.
+        self.metrics.count(counts(session.key.namespace, before, status))
+        if before is None or before.phase is not status.phase:
+            finish = {"reason": status.finish.reason, "outcome": status.finish.outcome} if status.finish else {}
+            log.info("phase changed", session=str(session.key), phase=status.phase, **finish)
+        for item in news(before, status):
+            await self.cluster.tell(session, item)
+
+
+def _is_recorded(written: Status, found: Status | None) -> bool:
+    """Tell whether a status is one that was written here. Another operator's has its conditions from another moment."""
+    if found is None:
+        return False
+    if written.finish is None:
+        return found == written
+    # What came after the finish, such as deliveries, does not make it another.
+    since = (find_condition(each, ConditionType.FINISHED, ConditionStatus.TRUE) for each in (written, found))
+    return found.finish == written.finish and next(since) == next(since)
