@@ -26,7 +26,7 @@ from tests.crd import status_problems
 
 FINISH: Final = Finish(Reason.COMPLETED, Outcome.DRAINED, ReportedBy.RUNTIME)
 FINISHED: Final = replace(over(since=1), finish=FINISH)
-EXTREME: Final = st.sampled_from(
+EXTREME: Final[st.SearchStrategy[Any]] = st.sampled_from(
     [
         *(None, True, -(2**63), 2**80, 10**400, 1e300, float("nan"), "", "x" * 40_000, "\x00\x1b\ud800", "Abducted"),
         *([], {}, "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2026-01-31T12:00:00Z", [{}] * 40, ["n"] * 40),
