@@ -133,7 +133,8 @@ async def _record(observed: Observed, status: Status, deps: Deps) -> datetime | 
     fit = status if status == observed.session.status else fitted(status)
     if fit == observed.session.status:
         return None
-    due, now = pace.write_at(observed, fit, deps.limits), deps.clock.now()
+    now = deps.clock.now()
+    due = deps.writes.due(observed.session, fit, pace.write_at(observed, fit, deps.limits))
     if due > now:
         return due
     await _recorder(deps).record(observed.session, fit, now)

@@ -5,7 +5,7 @@ sees it in what it reads. Or the API server refuses it for good, whatever was in
 """
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -24,6 +24,10 @@ log = structlog.get_logger("botsession")
 
 #: As many answers of one session in a row may be lost and be told apart. More than one is rare.
 MOST_LOST = 4
+#: So many writes of a session may follow each other closely, which is more than a life from start to end has; then one
+#: in the time that the first of them has become older than.
+BURST = 8
+BURST_TIME = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +47,34 @@ class StatusWrites:
     lost: dict[Key, LostAnswers] = field(default_factory=dict)
     #: The last status that was refused for good, so that it is not sent with each look.
     refused: dict[Key, Status] = field(default_factory=dict)
+    #: Since when something waits to be written.
+    waiting: dict[Key, datetime] = field(default_factory=dict)
+    #: The times of the last writes.
+    times: dict[Key, tuple[datetime, ...]] = field(default_factory=dict)
     #: Of which a refusal was told.
     told: set[Key] = field(default_factory=set)
 
+    def due(self, session: Session, status: Status, wanted: datetime) -> datetime:
+        """Return when a status is written: not later than was said when there first was something to write.
+
+        Many writes in a short time are spread out, but for those that move the phase on: a supervisor, or who answers
+        in its place, may have other news with each answer.
+        """
+        due = self.waiting[session.key] = min(wanted, self.waiting.get(session.key, wanted))
+        times = self.times.get(session.key, ())
+        if len(times) < BURST or session.status is None or session.status.phase is not status.phase:
+            return due
+        return max(due, times[0] + BURST_TIME)
+
+    def written(self, key: Key, now: datetime) -> None:
+        """Remember that something was written."""
+        self.waiting.pop(key, None)
+        self.times[key] = (*self.times.get(key, ()), now)[-BURST:]
+
     def forget(self, key: Key) -> None:
         """Forget a session that is gone."""
+        self.waiting.pop(key, None)
+        self.times.pop(key, None)
         self.lost.pop(key, None)
         self.refused.pop(key, None)
         self.told.discard(key)
@@ -87,6 +114,7 @@ class Recorder:
 
     async def record(self, session: Session, status: Status, now: datetime) -> None:
         """Write a status, or its bare facts where it is refused for good; raise StatusRefused where those are too."""
+        self.writes.written(session.key, now)
         if least_status.is_same_but_for_time(self.writes.refused.get(session.key), status):
             await self._record_least(session, status, now)
             return

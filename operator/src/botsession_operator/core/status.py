@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 from botsession_contract.control import SessionSnapshot
 from botsession_contract.jsonform import LAST_DAY
@@ -17,6 +18,9 @@ from botsession_operator.core.finish import Conclusion
 from botsession_operator.core.observe import Observed, PodState, Session, Trouble
 from botsession_operator.core.plan import Plan
 from botsession_operator.core.protection import protection
+
+#: Of a supervisor's rungs. The ladder has five, and the CRD has room for sixteen with the operator's own.
+MOST_STEPS: Final = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ def _live(observed: Observed, plan: Plan, applied: Applied, now: datetime) -> St
         pod_ip=pod.address if pod else None,
         url=observed.url if observed.is_exposed else None,
         started_at=endings.started_at(observed),
-        client_connected_at=connected or (before.client_connected_at if before else None),
+        client_connected_at=(before.client_connected_at if before else None) or connected,
         deadline=endings.deadline(observed),
         ending_at=ending.requested_at if ending else None,
         ending=ending,
@@ -161,9 +165,12 @@ def _steps(observed: Observed, plan: Plan, now: datetime) -> tuple[StepTaken, ..
     own = _operators_steps(recorded)
     if plan.delete_pod and not own:
         own = (StepTaken(Step.POD_DELETE, now),)
+    known = tuple(taken for taken in recorded if taken.step is not Step.POD_DELETE)
     if isinstance(control, SessionSnapshot) and control.ending:
-        return (*control.ending.steps, *own)
-    return (*(taken for taken in recorded if taken.step is not Step.POD_DELETE), *own)
+        said = control.ending.steps[:MOST_STEPS]
+        # Rungs are only added: whoever tells otherwise each time would have each time recorded.
+        known = said if said[: len(known)] == known else known
+    return (*known, *own)
 
 
 def _timings(observed: Observed, started: datetime | None, reported: Timings) -> TimingsStatus | None:
@@ -178,7 +185,7 @@ def _timings(observed: Observed, started: datetime | None, reported: Timings) ->
         pipeline_started=_either(_since(session, started), before.pipeline_started),
         drained=_either(round(reported.drained, 3) if reported.drained is not None else None, before.drained),
         listening=_either(
-            _after(pod_started, reported.listening), _either(_since(session, _listening_at(observed)), before.listening)
+            _after(pod_started, reported.listening), _either(before.listening, _since(session, _listening_at(observed)))
         ),
     )
     return timings if timings != TimingsStatus() else None
