@@ -191,14 +191,14 @@ def signals():
 
 def port():
     """Listen in the supervisor's place, and end with 4 where that is possible."""
-    for host in ("0.0.0.0", "127.0.0.1", socket.gethostbyname(socket.gethostname())):
-        with socket.socket() as listener:
+    for host in ("0.0.0.0", "127.0.0.1", socket.gethostbyname(socket.gethostname()), "::", "::1"):
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with contextlib.suppress(OSError), socket.socket(family) as listener:
             for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
                 listener.setsockopt(socket.SOL_SOCKET, option, 1)
-            with contextlib.suppress(OSError):
-                listener.bind((host, CONTROL_PORT))
-                listener.listen()
-                sys.exit(4)
+            listener.bind((host, CONTROL_PORT))
+            listener.listen()
+            sys.exit(4)
     sys.exit(3)
 
 

@@ -14,6 +14,7 @@ from prometheus_client.exposition import choose_encoder
 
 from botsession_contract.connections import ConnectionGuard
 from botsession_contract.control import LIVEZ_PATH, POKE_PATH, READYZ_PATH
+from botsession_contract.listening import WILDCARDS, listen, plain_address
 from botsession_contract.server_log import server_logger
 from botsession_operator.core.key import Key, parse_key
 from botsession_operator.door import TokenBuckets
@@ -70,12 +71,19 @@ async def serving(app: web.Application, host: str, port: int, guard: ConnectionG
     runner = web.AppRunner(app, access_log=None, logger=server_logger(*FAULTS_OF_CALLERS), max_headers=MOST_HEADERS)
     await runner.setup()
     assert runner.server  # noqa: S101  # what setup makes
-    server = await asyncio.get_running_loop().create_server(guard.protect(runner.server), host, port)
+    server = await _listening(guard.protect(runner.server), host, port)
     try:
         yield server.sockets[0].getsockname()[:2]
     finally:
         server.close()
         await runner.cleanup()
+
+
+async def _listening(factory: Callable[[], asyncio.Protocol], host: str, port: int) -> asyncio.Server:
+    loop = asyncio.get_running_loop()
+    if host in WILDCARDS:
+        return await loop.create_server(factory, sock=listen(host, port))
+    return await loop.create_server(factory, host, port)
 
 
 @web.middleware
@@ -110,7 +118,7 @@ async def metrics(request: web.Request) -> web.Response:
     cost no more than two, also where their senders have gone.
     """
     deps, asked_at = request.app[DEPS], time.monotonic()
-    if not deps.scrapes.take(request.remote or ""):
+    if not deps.scrapes.take(plain_address(request.remote or "")):
         raise web.HTTPTooManyRequests(text="fewer scrapes, please\n")
     # Of what the header says only the format counts: the client library fails on a version that is no number.
     is_open = OPENMETRICS in request.headers.get("Accept", "")
@@ -130,5 +138,5 @@ async def poked(request: web.Request) -> web.Response:
     The answer is always the same: a caller does not learn which sessions exist.
     """
     key = parse_key(request.match_info["namespace"], request.match_info["name"])
-    request.app[DEPS].poke(request.remote or "", key)
+    request.app[DEPS].poke(plain_address(request.remote or ""), key)
     return web.Response(status=202)

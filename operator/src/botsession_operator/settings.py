@@ -48,7 +48,8 @@ class Settings:
     runtime_image: str
     #: BOTSESSION_INJECTION: ImageVolume, InitContainer; None (Auto) chooses by the server's version.
     injection: Injection | None = None
-    #: BOTSESSION_LISTEN: address and port of the probes and the poke endpoint.
+    #: BOTSESSION_LISTEN: address and port of the probes and the poke endpoint. A wildcard stands for all addresses,
+    #: IPv6 too.
     host: str = "0.0.0.0"  # noqa: S104  # a pod's address is not known before it runs
     port: int = 8475
     #: BOTSESSION_POKE_BASE_URL: where supervisors reach that endpoint; without it news arrives by watch and recheck.

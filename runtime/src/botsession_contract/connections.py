@@ -9,6 +9,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, cast
 
+from botsession_contract.listening import plain_address
+
 #: From accept to the end of the answer, in seconds. Each connection carries one request, and each answer is at hand.
 LIFETIME_SECONDS: Final = 10.0
 #: Connections at once, in all and from one address.
@@ -75,7 +77,7 @@ class _Guarded(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         peer = transport.get_extra_info("peername")
-        self.address = str(peer[0]) if isinstance(peer, tuple) and peer else ""
+        self.address = plain_address(str(peer[0])) if isinstance(peer, tuple) and peer else ""
         self._timer = asyncio.get_running_loop().call_later(self._guard.lifetime_seconds, self.abort)
         self._inner.connection_made(transport)
         self._guard.opened(self)

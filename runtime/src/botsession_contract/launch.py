@@ -54,7 +54,8 @@ class Launch:
     poke_url: str | None = None
     #: Where the exit report goes: the container's termination message.
     report_path: str = "/dev/termination-log"
-    #: An address and port to listen on, or a listening socket that was inherited (the local backend's).
+    #: An address and port to listen on, or a listening socket that was inherited (the local backend's). A wildcard
+    #: stands for all addresses, IPv6 too.
     control_host: str = "0.0.0.0"  # noqa: S104  # a pod's address is not known before it runs
     control_port: int = CONTROL_PORT
     control_fd: int | None = None

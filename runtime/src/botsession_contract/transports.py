@@ -58,6 +58,6 @@ class Transport:
     #: None: the WebSocket is a client's own, not a telephone's.
     provider: TelephonyProvider | None = None
     ice_servers: tuple[IceServer, ...] = ()
-    #: Where the launcher listens, for those that listen.
+    #: Where the launcher listens, for those that listen. A wildcard stands for all addresses, IPv6 too.
     host: str = "0.0.0.0"  # noqa: S104  # a pod's address is not known before it runs
     port: int = CALL_PORT

@@ -11,6 +11,7 @@ import subprocess
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from botsession_contract import listening
 from botsession_contract.result import RESULT_FILE_ENV
 from botsession_runtime import memory, result
 
@@ -24,10 +25,9 @@ LAUNCH_ENV = "BOTSESSION_LAUNCH"
 BODY_ENV = "BOTSESSION_BODY"
 SETUP_FILES_ENV = "PIPECAT_SETUP_FILES"
 #: Where the control endpoint listens if the launch does not say; as in the contract, which is imported later.
+#: All addresses, of both families.
 CONTROL_HOST = "0.0.0.0"  # noqa: S104
 CONTROL_PORT = 8474
-#: Connections that the kernel keeps until the supervisor is there to take them.
-BACKLOG = 128
 HERE = Path(__file__).resolve().parent
 
 
@@ -89,8 +89,7 @@ def listen(orders: dict[str, Any]) -> tuple[socket.socket | None, str]:
             inherited.set_inheritable(False)
             return inherited, ""
         host, port = orders.get("controlHost") or CONTROL_HOST, orders.get("controlPort") or CONTROL_PORT
-        family = socket.AF_INET6 if ":" in str(host) else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=BACKLOG), ""
+        return listening.listen(str(host), port), ""
     except (OSError, ValueError, TypeError, OverflowError) as exc:
         return None, str(exc)
 

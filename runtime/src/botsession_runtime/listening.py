@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Final
 
+from botsession_contract.listening import listen
 from botsession_contract.transports import Transport, TransportType
 from botsession_runtime import telephony, webrtc, websocket
 from botsession_runtime.reception import Reception
@@ -68,7 +69,7 @@ def _is_webrtc(orders: Orders) -> bool:
 
 def _socket(transport: Transport) -> socket.socket:
     try:
-        return socket.create_server((transport.host, transport.port))
+        return listen(transport.host, transport.port)
     except OSError as exc:
         raise BotUnusableError(f"port {transport.port} cannot be listened on: {os.strerror(exc.errno or 0)}") from exc
 

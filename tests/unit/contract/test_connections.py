@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from botsession_contract.connections import ConnectionGuard
+from botsession_contract.listening import listen
 
 PATIENCE = 60.0
 
@@ -126,3 +127,15 @@ async def test_closed_connections_are_forgotten() -> None:
         clients = [await line.open() for _ in range(3)]
         assert all([await each.is_cut_off() for each in clients])
         assert len(guard) == 0
+
+
+async def test_ipv4_address_is_one_whichever_socket_takes_its_connections() -> None:
+    guard, loop = ConnectionGuard(lifetime_seconds=PATIENCE, most_per_address=1), asyncio.get_running_loop()
+    both = await loop.create_server(guard.protect(Echo), sock=listen("0.0.0.0", 0))
+    async with serving(guard) as line, both:
+        first = await line.served()
+        other = Line(both.sockets[0].getsockname()[1])
+        await other.served()
+        assert await first.is_cut_off()
+        for writer in other.writers:
+            writer.close()

@@ -2,6 +2,7 @@
 
 import asyncio
 import resource
+import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
 
@@ -290,3 +291,10 @@ async def test_a_bug_of_the_endpoint_keeps_its_traceback(operator: Operator, cap
         await send(host, port, b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n")
 
     assert "ZeroDivisionError" in caplog.text
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+async def test_probes_of_both_families_are_answered_where_the_pod_listens_on_all_addresses(operator: Operator) -> None:
+    app = create_app(operator.poke, lambda: True, operator.metrics.registry)
+    async with serving(app, "0.0.0.0", 0, ConnectionGuard()) as (_, port), asyncio.timeout(PATIENCE):
+        assert [await livez(host, port) for host in ("127.0.0.1", "[::1]")] == [200, 200]

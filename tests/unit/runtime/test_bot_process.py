@@ -64,11 +64,11 @@ def test_python_path_that_was_only_ours_is_gone() -> None:
 
 TAKES_PORT = """
 import socket, sys
-with socket.socket() as listener:
+with socket.socket(socket.AF_INET6 if ":" in sys.argv[2] else socket.AF_INET) as listener:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
-        listener.bind(("127.0.0.1", int(sys.argv[1])))
+        listener.bind((sys.argv[2], int(sys.argv[1])))
         listener.listen()
     except OSError:
         sys.exit(7)
@@ -80,9 +80,12 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def test_bot_cannot_listen_in_its_supervisors_place() -> None:
+@pytest.mark.parametrize(
+    ("ours", "its"), [("127.0.0.1", "127.0.0.1"), *(("0.0.0.0", its) for its in ("0.0.0.0", "127.0.0.1", "::", "::1"))]
+)
+def test_bot_cannot_listen_in_its_supervisors_place(ours: str, its: str) -> None:
     port = free_port()
-    orders = {"command": [sys.executable, "-c", TAKES_PORT, str(port)], "controlPort": port, "controlHost": "127.0.0.1"}
+    orders = {"command": [sys.executable, "-c", TAKES_PORT, str(port), its], "controlPort": port, "controlHost": ours}
     bot = start(orders, dict(os.environ))
     assert bot.pid is not None
     assert bot.control is not None
