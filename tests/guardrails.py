@@ -146,7 +146,6 @@ REFUSED: Final = [
         "spec.maxSessionDuration may be at most 2h in this namespace",
         is_of_the_session=True,
     ),
-    Guarded("ports of a wrong type", _bot(ports=7), "resulted in error"),
 ]
 
 LET_THROUGH: Final = [

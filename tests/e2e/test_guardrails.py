@@ -82,8 +82,12 @@ def guarding(kubeconfig: Path) -> Iterator[Guarding]:
     ]
     install_operator("--set=guardrails.enabled=true", f"--set-json=guardrails.rules={json.dumps(sets)}")
     guarding = Guarding(namespaces)
-    firsts = [next(case for case in REFUSED if kind_of(case) == kind_of(each)) for each in REFUSED]
-    wait_until(lambda: all(map(guarding.says_of_session, firsts)), PATIENCE, "guarded by the API server")
+    firsts = [next(case for case in REFUSED if kind_of(case) == kind) for kind in {*map(kind_of, REFUSED)}]
+
+    def is_guarded() -> bool:
+        return all(case.sentence in guarding.says_of_session(case) for case in firsts)
+
+    wait_until(is_guarded, PATIENCE, "guarded by the API server")
     wait_until(lambda: bool(guarding.says_of_pod(REFUSED[0], Injection.IMAGE_VOLUME)), PATIENCE, "guarded for pods")
     yield guarding
     install_operator()
@@ -132,6 +136,19 @@ def test_a_session_cannot_be_extended_past_the_largest_duration(guarding: Guardi
     assert "spec.maxSessionDuration may be at most 2h in this namespace" in extended.stderr
     assert kubectl("patch", "bs", "extended", "-n", place, "--type=merge", "-p", duration("1h")).returncode == 0
     assert kubectl("delete", "bs", "extended", "-n", place, f"--timeout={PATIENCE}s").returncode == 0
+
+
+def test_a_template_cannot_be_swapped_for_one_that_is_guarded(guarding: Guarding) -> None:
+    """The CRD's own rule does not see one unknown field in place of another."""
+    case = Guarded("swapped", guarded(metadata__name="swapped", spec__podTemplate__spec=NOWHERE))
+    place = guarding.namespace(case)
+    made = kubectl("create", "-n", place, "-f", "-", stdin=json.dumps(case.manifest))
+    assert made.returncode == 0, made.stderr
+    swap = json.dumps([{"op": "replace", "path": "/spec/podTemplate/spec", "value": {"hostNetwork": True}}])
+    swapped = kubectl("patch", "bs", "swapped", "-n", place, "--type=json", "-p", swap)
+    assert swapped.returncode != 0
+    assert "hostNetwork" in swapped.stderr or "cannot change" in swapped.stderr
+    assert kubectl("delete", "bs", "swapped", "-n", place, f"--timeout={PATIENCE}s").returncode == 0
 
 
 def test_a_session_that_is_older_than_the_rules_can_be_ended_and_deleted(kubeconfig: Path, world: World) -> None:

@@ -1,19 +1,23 @@
 {{- /*
 The rules of guardrails, in CEL. They are written once, for two kinds of objects: a BotSession, whose author is told at
 `kubectl apply`; and the pod that the operator makes of it, in which nothing can hide. `isPod` says for which.
-A list that a parameter object does not have limits nothing; one that is empty allows nothing.
+A list that a rule does not have limits nothing; one that is empty allows nothing.
+
+The rules stand in the policy itself. A ConfigMap as its parameters would be simpler to read, but once the last policy with
+such parameters has gone, the API server (1.36) never watches ConfigMaps for policies again: the next one finds none.
 */ -}}
 {{- define "botsession.guardrailVariables" }}
-{{- range $name, $fallback := dict "images" "*" "serviceAccounts" "*" "secrets" "*" "priorityClasses" "*" }}
+{{- $rule := .rule }}
+{{- range $name := list "images" "serviceAccounts" "secrets" "priorityClasses" }}
 - name: {{ $name }}Allowed
   expression: >-
-    params.data.?{{ $name }}.orValue('{{ $fallback }}').split('\n').filter(pattern, pattern != '')
+    {{ hasKey $rule $name | ternary (get $rule $name) (list "*") | default list | toJson }}
     .map(pattern, '^' + pattern.replace('.', '[.]').replace('*', '.*') + '$')
 {{- end }}
 - name: limits
-  expression: params.data.?requiredLimits.orValue('').split('\n').filter(name, name != '')
+  expression: {{ .rule.requiredLimits | default list | toJson | quote }}
 - name: hostIsClosed
-  expression: params.data.?hostAccess.orValue('false') != 'true'
+  expression: "{{ not .rule.hostAccess }}"
 {{- if .isPod }}
 - name: pod
   expression: object.spec
@@ -40,7 +44,7 @@ A list that a parameter object does not have limits nothing; one that is empty a
     + variables.volumes.filter(each, has(each.image)).map(each, each.image.?reference.orValue(''))
 - name: imagesRefused
   expression: >-
-    variables.images.filter(image, {{ if .isPod }}image != params.data.runtimeImage && {{ end -}}
+    variables.images.filter(image, {{ if .isPod }}image != {{ toJson .runtime }} && {{ end -}}
     !variables.imagesAllowed.exists(pattern, image.matches(pattern)))
 - name: serviceAccounts
   expression: >-
@@ -58,13 +62,12 @@ A list that a parameter object does not have limits nothing; one that is empty a
 - expression: >-
     {{ $isJudged }}(variables.imagesRefused.size() == 0)
   messageExpression: >-
-    'the image ' + variables.imagesRefused.join(', ') + ' is not allowed in this namespace; allowed is '
-    + params.data.?images.orValue('').split('\n').filter(each, each != '').join(', ')
+    'the image ' + variables.imagesRefused.join(', ') + ' is not allowed in this namespace; allowed is {{ .rule.images | join ", " }}'
 - expression: >-
     {{ $isJudged }}(variables.serviceAccountsRefused.size() == 0)
   messageExpression: >-
-    'the ServiceAccount ' + variables.serviceAccountsRefused.join(', ') + ' is not allowed in this namespace; allowed is '
-    + params.data.?serviceAccounts.orValue('').split('\n').filter(each, each != '').join(', ')
+    'the ServiceAccount ' + variables.serviceAccountsRefused.join(', ') + ' is not allowed in this namespace; allowed is
+    {{ .rule.serviceAccounts | join ", " }}'
 - expression: >-
     {{ $isJudged }}(variables.pod.?priorityClassName.orValue('') == '' ||
     variables.priorityClassesAllowed.exists(pattern, variables.pod.priorityClassName.matches(pattern)))
@@ -85,11 +88,13 @@ A list that a parameter object does not have limits nothing; one that is empty a
     volume.?projected.?sources.orValue([]).all(each, !has(each.secret) ||
     variables.secretsAllowed.exists(pattern, each.secret.?name.orValue('').matches(pattern)))))
   message: a volume mounts a Secret that is not allowed in this namespace
+{{- if hasKey .rule "secrets" }}
 - expression: >-
-    {{ $isJudged }}(!has(params.data.secrets) || variables.volumes.all(volume, !has(volume.csi) && !has(volume.azureFile) &&
+    {{ $isJudged }}(variables.volumes.all(volume, !has(volume.csi) && !has(volume.azureFile) &&
     !has(volume.cephfs) && !has(volume.flexVolume) && !has(volume.iscsi) && !has(volume.rbd) && !has(volume.scaleIO) &&
     !has(volume.storageos)))
   message: a volume of this type may take from any Secret; where Secrets are limited, use a PersistentVolumeClaim
+{{- end }}
 - expression: >-
     {{ $isJudged }}(variables.pod.?imagePullSecrets.orValue([]).all(each,
     variables.secretsAllowed.exists(pattern, each.?name.orValue('').matches(pattern))))
@@ -130,7 +135,7 @@ A list that a parameter object does not have limits nothing; one that is empty a
 {{- if .isPod }}
 - expression: >-
     {{ $isJudged }}(variables.containers.all(container,
-    container.name == 'botsession-runtime' && container.image == params.data.runtimeImage ||
+    container.name == 'botsession-runtime' && container.image == {{ toJson .runtime }} ||
     variables.limits.all(name, name in container.?resources.?limits.orValue({}))))
   messageExpression: >-
     'each container needs limits of ' + variables.limits.join(' and ') + ' in this namespace'
@@ -144,11 +149,11 @@ A list that a parameter object does not have limits nothing; one that is empty a
     container.name == 'bot' || variables.limits.all(name, name in container.?resources.?limits.orValue({}))))
   messageExpression: >-
     'each sidecar and init container needs limits of ' + variables.limits.join(' and ') + ' in this namespace'
+{{- with .rule.maxSessionDuration }}
 - expression: >-
-    !has(params.data.maxSessionDuration) ||
-    duration(object.spec.maxSessionDuration) <= duration(params.data.maxSessionDuration) ||
+    duration(object.spec.maxSessionDuration) <= duration('{{ . }}') ||
     oldObject != null && duration(object.spec.maxSessionDuration) <= duration(oldObject.spec.maxSessionDuration)
-  messageExpression: >-
-    'spec.maxSessionDuration may be at most ' + params.data.maxSessionDuration + ' in this namespace'
+  message: spec.maxSessionDuration may be at most {{ . }} in this namespace
+{{- end }}
 {{- end }}
 {{- end }}
