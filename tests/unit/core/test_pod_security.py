@@ -11,7 +11,7 @@ from botsession_operator.core.pods import Injection, PodSettings, build_pod
 from tests.builders import raw_spec, session
 
 WORDS: Final = (
-    'pods "a" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true '
+    'pods "a" is forbidden: violates PodSecurity "restricted:v1.36": runAsNonRoot != true '
     '(pod or container "bot" must set securityContext.runAsNonRoot=true)'
 )
 
