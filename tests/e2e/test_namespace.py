@@ -33,9 +33,9 @@ def test_a_deleted_namespace_goes_and_its_sessions_end_gracefully(world: World) 
     wait_until(lambda: world.namespace not in kubectl("get", "namespaces", "-o", "name").stdout, PATIENCE, "gone")
 
     said = [line for line in operator_log(operator)[before:] if is_of(line, world.namespace)]
-    troubles = [line["event"] for line in said if line["level"] != "info" and line["event"] != "creation refused"]
+    troubles = [line["event"] for line in said if line["level"] != "info" and line["event"] != "pod refused"]
     assert troubles == []
-    assert sum(line["event"] == "creation refused" for line in said) < 20
+    assert sum(line["event"] == "pod refused" for line in said) < 20
 
 
 def is_of(line: Json, namespace: str) -> bool:

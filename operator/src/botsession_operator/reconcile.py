@@ -434,9 +434,7 @@ async def _change_budget(change: BudgetChange, session: Session, applied: Applie
 
 def _refused(session: Session, what: Creation, refusal: Refused, deps: Deps) -> Trouble:
     """Remember a refusal, so that the object is tried again with back-off; return it for the status."""
-    log.warning(
-        "creation refused", session=str(session.key), what=what.name, reason=refusal.reason, message=str(refusal)
-    )
+    log.warning(what.value, session=str(session.key), reason=refusal.reason, message=str(refusal))
     return deps.refusals.note(session, what, Trouble(refusal.reason, refusal.message))
 
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 import pytest
+from structlog.typing import EventDict
 
 from botsession_operator.core.key import Key
 from botsession_operator.core.observe import Session, Trouble
@@ -194,6 +195,13 @@ async def test_a_refused_pod_is_tried_no_more_than_its_back_off_allows(world: Wo
 
     assert 5 <= world.cluster.refused <= 8
     assert world.status.conditions[0].reason == "QuotaExceeded"
+
+
+async def test_the_log_says_what_was_refused(world: World, logs: list[EventDict]) -> None:
+    world.cluster.refusal = PodRefused("QuotaExceeded", "exceeded quota: bots")
+    world.apply()
+    await world.settle(world.deps())
+    assert ("pod refused", "QuotaExceeded") in [(line["event"], line.get("reason")) for line in logs]
 
 
 async def test_start_timeout_is_in_time_for_a_pod_that_is_refused(world: World) -> None:
