@@ -87,8 +87,8 @@ def pod_of(session: Session) -> Json:
 
 def was_looked_at(world: World, session: Session) -> None:
     """Have the operator give the session a pass, after all that came before: it answers an edit in the status."""
-    world.edit(session, maxSessionDuration="29m")
     generation = session.history.last["metadata"]["generation"]
+    world.edit(session, maxSessionDuration="29m")
     session.until(lambda status: status.get("observedGeneration", 0) > generation, what="looked at")
 
 
