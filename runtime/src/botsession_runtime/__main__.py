@@ -7,7 +7,6 @@ Pipecat meanwhile, so being supervised costs a session no start-up time.
 import importlib
 import json
 import os
-import signal
 import sys
 import threading
 import time
@@ -18,11 +17,10 @@ if not __package__:
     # file's folder on the path; the packages are found from the one above.
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120  # pathlib is slow
 
-from botsession_runtime import interpreter
+from botsession_runtime import interpreter, received_signals
 
 #: A launch as JSON, by its name in `botsession_contract.launch`.
 LAUNCH_ENV = "BOTSESSION_LAUNCH"
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
 #: With this niceness, beside a bot at 0, the imports get a tenth of a CPU that both want.
 IMPORT_NICENESS = 10
 
@@ -30,9 +28,9 @@ IMPORT_NICENESS = 10
 def main() -> int:
     """Run a session to its end; the exit code is 0 when it succeeded."""
     began = time.monotonic()
-    # Held back until there is a handler, also by the interpreter that this one may become: as PID 1 an unhandled
-    # SIGTERM is ignored, and otherwise it kills; both would lose an early eviction.
-    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    # Also by the interpreter that this one may become: as PID 1 an unhandled SIGTERM is ignored, and otherwise it
+    # kills; both would lose an early eviction.
+    received_signals.hold_back()
     try:
         orders = json.loads(os.environ.get(LAUNCH_ENV, ""))
     except (ValueError, RecursionError):
@@ -51,11 +49,9 @@ def supervise(orders: "dict[str, Any]", began: float) -> int:
     from botsession_runtime import bot_process, processes  # not for an interpreter that is too old
 
     early: list[int] = []
-    for number in SIGNALS:
-        signal.signal(number, lambda received, _frame: early.append(received))
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     processes.adopt_orphans()  # a bot may be gone, and have left some, before the supervisor is there
-    bot = bot_process.start(orders, dict(os.environ))
+    with received_signals.let_through(early):
+        bot = bot_process.start(orders, dict(os.environ))
 
     importing = threading.Thread(target=import_politely)
     importing.start()

@@ -25,7 +25,7 @@ from botsession_contract.launch import BACKSTOP_SECONDS, Launch
 from botsession_contract.lifecycle import BotState, Cause, Mode, Phase, Step, final_phase
 from botsession_contract.limits import SessionLimits
 from botsession_contract.report import ExitReport
-from botsession_runtime import ending, ladder, limits, memory, processes, stacks
+from botsession_runtime import ending, ladder, limits, memory, processes, received_signals, stacks
 from botsession_runtime.bot_process import Bot, limit_order
 from botsession_runtime.concluding import final_report, write_report
 from botsession_runtime.control import WrongStateError, create_runner
@@ -89,8 +89,8 @@ class Supervisor:
         try:
             self._watch()
             await self._serve(runner)
-            for _ in early_signals:
-                self._terminated()
+            for number in early_signals:
+                self._signalled(number)
             await self._gone.wait()
             await self._sweep()
         finally:
@@ -170,12 +170,10 @@ class Supervisor:
         os.set_blocking(self.bot.agent.fileno(), False)
         os.set_blocking(self.bot.stacks, False)
         self._loop.add_reader(self.bot.agent, self._read)
-        self._loop.add_signal_handler(signal.SIGCHLD, self._reap)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self._loop.add_signal_handler(number, self._terminated)
+        received_signals.watch(self._loop, self._signalled)
         if self.bot.pid is None:
             self._exited(127)
-        self._reap()  # a bot that was gone before the handler was there
+        self._reap()  # a bot that was gone before the thread was there
 
     async def _serve(self, runner: web.AppRunner) -> None:
         await runner.setup()
@@ -202,6 +200,11 @@ class Supervisor:
         self.facts = learn(self.facts, event)
         if event["event"] in NEWS:
             self._poker.poke()
+
+    def _signalled(self, number: int) -> None:
+        if number in received_signals.TERMINATING:
+            self._terminated()
+        self._reap()  # whatever came: a flood of the others must not hide that the bot is dead
 
     def _reap(self) -> None:
         dead = list(processes.reap())

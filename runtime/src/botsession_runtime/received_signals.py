@@ -1,0 +1,69 @@
+"""Takes the signals that a supervisor acts on, one at a time: a flood of them costs whoever sends it, and no one else.
+
+They stay blocked in every thread, where the kernel keeps one of each kind, and one thread takes them out. asyncio's own
+handlers write a byte for each signal and read on while there is one, so a bot that sends without a pause would keep
+the event loop in that reading for ever.
+
+Imported before the bot is started, and by a Python that may be too old for it, so it costs little: no asyncio.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+import time
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Iterator
+
+#: What ends a session. Both mean the same.
+TERMINATING: Final = frozenset({signal.SIGTERM, signal.SIGINT})
+#: All that a supervisor acts on; SIGCHLD tells of a child that may be dead.
+SIGNALS: Final = TERMINATING | {signal.SIGCHLD}
+#: Between two signals that are acted on, at least, in seconds. Those that come meanwhile are one by then.
+PAUSE_SECONDS: Final = 0.01
+
+
+def hold_back() -> None:
+    """Block them in this thread, in those that it starts, and in what this process may become; none gets lost."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+
+
+@contextlib.contextmanager
+def let_through(early: list[int]) -> Iterator[None]:
+    """Unblock them for the while, as whoever is started meanwhile inherits what is blocked, and collect what comes."""
+    for number in SIGNALS:
+        signal.signal(number, lambda received, _frame: early.append(received))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        hold_back()
+
+
+def watch(loop: asyncio.AbstractEventLoop, received: Callable[[int], None]) -> None:
+    """Call `received` in the loop with each signal that is taken, until the loop is closed."""
+    threading.Thread(target=_take, args=(loop, received), name="signals", daemon=True).start()
+
+
+def _take(loop: asyncio.AbstractEventLoop, received: Callable[[int], None]) -> None:
+    done = threading.Event()
+
+    def act(number: int) -> None:
+        try:
+            received(number)
+        finally:
+            done.set()
+
+    while True:
+        number = signal.sigwait(SIGNALS)
+        try:
+            loop.call_soon_threadsafe(act, number)
+        except RuntimeError:  # the loop is closed: the session is over
+            return
+        done.wait()
+        done.clear()
+        time.sleep(PAUSE_SECONDS)
