@@ -97,13 +97,13 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
 
 @pytest.fixture
 def manifest(tmp_path: Path) -> Manifest:
-    def write(target: str, **spec: Any) -> Path:
+    def write(target: str | None, **spec: Any) -> Path:
         own = {"body": spec.pop("body")} if "body" in spec else spec.pop("bot", {})
         session = {
             "apiVersion": "botsession.dev/v1alpha1",
             "kind": "BotSession",
             "metadata": {"name": "hello"},
-            "spec": {"bot": {"image": "unused", "target": target, **own}, **spec},
+            "spec": {"bot": {"image": "unused", **({"target": target} if target else {}), **own}, **spec},
         }
         file = tmp_path / "session.yaml"
         file.write_text(yaml.safe_dump(session))
@@ -317,6 +317,20 @@ async def test_bot_that_listens_is_called_on_this_machine(start: Start, manifest
     listens = {"transport": {"type": "websocket"}, "body": {"hangs_up": 0.5}}
     file = manifest(str(BOTS / "answers.py"), bot=listens, expose={"port": port})
     run = await start(file, "--caller", f"{sys.executable} {BOTS / 'calls.py'} {address}")
+    assert await run.exit_code() == 0
+    assert f"the bot waits for its caller at {address}" in run.output
+    assert "Completed / Drained" in run.output
+
+
+async def test_server_of_its_own_waits_for_its_caller(start: Start, manifest: Manifest) -> None:
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    command = {"command": [sys.executable, str(BOTS / "serves.py"), str(port)]}
+    call = (
+        f"import urllib.request; urllib.request.urlopen(urllib.request.Request('{address}/api/offer', method='POST'))"
+    )
+    file = manifest(None, bot=command, expose={"port": port})
+    run = await start(file, "--caller", f'{sys.executable} -c "{call}"')
     assert await run.exit_code() == 0
     assert f"the bot waits for its caller at {address}" in run.output
     assert "Completed / Drained" in run.output

@@ -50,6 +50,11 @@ class Launch:
     termination_grace_seconds: float = 60.0
     shutdown: Shutdown = USUAL_SHUTDOWN
     overrides: Overrides = NO_OVERRIDES
+    #: The port at which callers reach the bot: `spec.expose`.
+    expose_port: int | None = None
+    #: From the session's creation to the pipeline's start. The operator strikes it; the supervisor gives up no caller
+    #: sooner that it only guesses the bot to wait for. None: it does not guess.
+    start_timeout_seconds: float | None = None
     #: `POST` here, without a body, says "look at this session". Best effort.
     poke_url: str | None = None
     #: Where the exit report goes: the container's termination message.

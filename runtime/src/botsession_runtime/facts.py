@@ -99,6 +99,10 @@ class Facts:
     #: When the launcher began to listen for the caller with whom the pipeline starts, and when that one came.
     listening_at: float | None = None
     called_at: float | None = None
+    #: Where the supervisor itself found that the bot listens, on a port that nobody named: that port, and the time
+    #: before which its caller is not given up.
+    guessed_port: int | None = None
+    join_earliest: float = 0.0
     started_at: float | None = None
     client_at: float | None = None
     #: The pipeline has a transport that says when a client connects.
@@ -168,7 +172,9 @@ def learn(facts: Facts, event: dict[str, Any]) -> Facts:
 
 
 def _hooked(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
-    return replace(facts, hooked_at=at, imported_at=facts.imported_at or at)
+    # A program that serves callers loads Pipecat's hook when one has come.
+    called_at = facts.called_at if facts.listening_at is None else facts.called_at or max(at, facts.listening_at)
+    return replace(facts, hooked_at=at, imported_at=facts.imported_at or at, called_at=called_at)
 
 
 def _imported(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
@@ -179,8 +185,11 @@ def _dumpable(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
     return replace(facts, dumpable=Dumpable(event["pid"], event["signal"], event["thread"]))
 
 
-def _listening(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
-    return replace(facts, listening_at=facts.listening_at or at)
+def _listening(facts: Facts, event: dict[str, Any], at: float) -> Facts:
+    # The gate takes `earliest` out of what the bot's side writes.
+    earliest = event.get("earliest")
+    guess = {} if earliest is None else {"guessed_port": event["port"], "join_earliest": earliest}
+    return replace(facts, listening_at=facts.listening_at or at, **guess)
 
 
 def _called(facts: Facts, _event: dict[str, Any], at: float) -> Facts:

@@ -1,7 +1,8 @@
 """Rule: which limit of a conversation is next to strike, and when. Pure, like the ladder, and tested in a table.
 
     joinTimeout   from when the bot listens, until the first caller; where it does not listen, from pipeline start, and
-                  only where the transport would tell of a client
+                  only where the transport would tell of a client; where that it listens was guessed, not before
+                  startTimeout is over
     idleTimeout   from the last activity; while the join limit still waits for a client there is nobody to be quiet
     prompt        once per quiet spell, before idleTimeout
     backstop      the deadline, and some seconds for the operator, whose business it is, to be first
@@ -59,7 +60,8 @@ def _join(facts: Facts, limits: SessionLimits) -> tuple[Due, ...]:
     awaits = awaits_caller(facts) or awaits_client(facts, limits)
     if since is None or not awaits or not limits.join_timeout_seconds:
         return NOTHING
-    return (Due(since + limits.join_timeout_seconds, Cause.NO_CLIENT),)
+    earliest = facts.join_earliest if awaits_caller(facts) else 0.0
+    return (Due(max(since + limits.join_timeout_seconds, earliest), Cause.NO_CLIENT),)
 
 
 def _idle(facts: Facts, limits: SessionLimits) -> tuple[Due, ...]:

@@ -61,6 +61,18 @@ def children() -> list[int]:
     return [pid for pid in _pids() if _parent_of(pid) == own]
 
 
+def descendants() -> list[int]:
+    """List the bot's processes: all that descend from this one."""
+    children_of: dict[int, list[int]] = {}
+    for pid in _pids():
+        children_of.setdefault(_parent_of(pid) or 0, []).append(pid)
+    found, generation = [], children_of.pop(os.getpid(), [])
+    while generation:
+        found += generation
+        generation = [child for pid in generation for child in children_of.pop(pid, [])]
+    return found
+
+
 def is_ours(pid: int) -> bool:
     """Return whether a process descends from this one: the bot, or what it started."""
     for _ in range(MOST_GENERATIONS):

@@ -270,7 +270,7 @@ def _exit_without_finish(facts: Facts) -> str | None:
 
 def _never_hooked(facts: Facts) -> str:
     if facts.rungs and facts.listening_at is not None:
-        return "nobody had called" if facts.called_at is None else "the pipeline had not started"
+        return _uncalled(facts) if facts.called_at is None else "the pipeline had not started"
     if _was_taken_by_kernel(facts):
         return f"{_how_it_exited(facts)} before its pipeline had started"
     if facts.has_returned:
@@ -281,7 +281,15 @@ def _never_hooked(facts: Facts) -> str:
         return "the bot was still being imported"
     if facts.rungs:
         return NO_HOOK
+    if facts.listening_at is not None:
+        return f"{_how_it_exited(facts)} before its pipeline had started; {_uncalled(facts)}"
     return f"{_how_it_exited(facts)} and {NO_HOOK}"
+
+
+def _uncalled(facts: Facts) -> str:
+    if facts.guessed_port is None:
+        return "nobody had called"
+    return f"nobody had called port {facts.guessed_port}, on which the bot listened"
 
 
 def _how_it_exited(facts: Facts) -> str:

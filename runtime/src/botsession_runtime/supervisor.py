@@ -25,7 +25,7 @@ from botsession_contract.launch import BACKSTOP_SECONDS, Launch
 from botsession_contract.lifecycle import BotState, Cause, Mode, Phase, Step, final_phase
 from botsession_contract.limits import SessionLimits
 from botsession_contract.report import ExitReport
-from botsession_runtime import ending, ladder, limits, memory, processes, received_signals, stacks
+from botsession_runtime import ending, ladder, limits, memory, processes, received_signals, server_watch, stacks
 from botsession_runtime.bot_process import Bot, limit_order
 from botsession_runtime.concluding import final_report, write_report
 from botsession_runtime.control import WrongStateError, create_runner
@@ -41,7 +41,7 @@ from botsession_runtime.result import read as read_result
 #: How long the sweep waits for killed processes to be gone, in seconds. One in the kernel's hands may never be.
 SWEEP_SECONDS = 1.0
 #: Events that the operator would like to know of at once.
-NEWS = frozenset({"listening", "started", "client", "left", "took", "finished"})
+NEWS = frozenset({"listening", "called", "started", "client", "left", "took", "finished"})
 
 
 def run(orders: dict[str, Any], bot: Bot, *, began: float, early_signals: list[int]) -> int:
@@ -88,6 +88,7 @@ class Supervisor:
         runner = create_runner(self, self.launch.token_sha256)
         try:
             self._watch()
+            self._track(server_watch.watch(self.launch, lambda: self.facts, self._note))
             await self._serve(runner)
             for number in early_signals:
                 self._signalled(number)
@@ -200,6 +201,10 @@ class Supervisor:
         self.facts = learn(self.facts, event)
         if event["event"] in NEWS:
             self._poker.poke()
+
+    def _note(self, event: Event) -> None:
+        self._learn(event)
+        self._advance()
 
     def _signalled(self, number: int) -> None:
         if number in received_signals.TERMINATING:

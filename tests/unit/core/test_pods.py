@@ -68,6 +68,12 @@ ROOM: Final = {
 LISTENING: Final = {"type": "websocket", "provider": "twilio"}
 
 
+def test_the_supervisor_is_told_where_the_bot_may_listen_and_how_long_its_start_may_take() -> None:
+    told = launch(build(expose={"port": 8080}, startTimeout="90s"))
+    assert (told.expose_port, told.start_timeout_seconds) == (8080, 90.0)
+    assert launch(build()).expose_port is None
+
+
 def test_a_token_travels_as_a_secret_and_not_in_the_launch() -> None:
     pod = build(bot={**raw_spec()["bot"], "transport": ROOM})
 

@@ -40,6 +40,19 @@ def test_waiting_for_a_caller_is_noted_from_its_beginning_to_its_end() -> None:
     assert (facts.listening_at, facts.called_at, facts.started_at) == (1.0, 2.0, None)
 
 
+def test_caller_of_a_server_has_come_when_its_pipeline_loads_the_hook() -> None:
+    assert told({"event": "hooked"}).called_at is None
+    assert told({"event": "listening"}, {"event": "hooked"}).called_at == 2.0
+    late = told({"event": "listening", "at": 5.0}, {"event": "hooked", "at": 4.0})
+    assert (late.listening_at, late.called_at) == (5.0, 5.0)
+
+
+def test_guess_is_known_for_one() -> None:
+    facts = told({"event": "listening", "port": 80, "earliest": 120.0})
+    assert (facts.guessed_port, facts.join_earliest) == (80, 120.0)
+    assert told({"event": "listening", "port": 80, "earliest": None}).guessed_port is None
+
+
 def test_clients_are_told_of_where_any_root_worker_has_a_transport_that_does() -> None:
     assert not told({"event": "started", "clients": False}).has_clients
     assert told({"event": "started", "clients": True}, {"event": "started", "clients": False}).has_clients

@@ -29,6 +29,15 @@ REQUEST = Request(Cause.DELETED, Mode.GRACEFUL, at=20.0, grace_seconds=30.0, can
         pytest.param(ALONE, JOIN, Due(70.0, Cause.NO_CLIENT), id="a client is awaited from the start"),
         pytest.param(JOINED, JOIN, None, id="one has come"),
         pytest.param(LISTENING, JOIN, Due(65.0, Cause.NO_CLIENT), id="a bot that listens is waited with from then on"),
+        pytest.param(
+            replace(LISTENING, join_earliest=120.0),
+            JOIN,
+            Due(120.0, Cause.NO_CLIENT),
+            id="a guess costs no session time",
+        ),
+        pytest.param(
+            replace(LISTENING, join_earliest=20.0), JOIN, Due(65.0, Cause.NO_CLIENT), id="nor does it win one any"
+        ),
         pytest.param(LISTENING, NO_LIMITS, None, id="a bot that listens may wait for ever"),
         pytest.param(CALLED, BOTH, None, id="the caller of a bot that listens has come"),
         pytest.param(

@@ -297,6 +297,16 @@ def test_why_and_how(facts: Facts, reason: Reason, outcome: Outcome) -> None:
         ),
         pytest.param(TERMINATED, "the pipeline had not started", id="asked to end before it started"),
         pytest.param(
+            replace(UNHOOKED, listening_at=101.0, exit=Exit(3, 150.0)),
+            "the bot exited with code 3 before its pipeline had started; nobody had called",
+            id="a server that left before anybody called",
+        ),
+        pytest.param(
+            replace(TERMINATED, hooked_at=None, imported_at=None, listening_at=101.0, guessed_port=8000),
+            "nobody had called port 8000, on which the bot listened",
+            id="a port that nobody named",
+        ),
+        pytest.param(
             replace(ended(RUNNING, "CancelFrame"), fatal_error="key refused"),
             "fatal error: key refused",
             id="a fatal error before Pipecat 1.8",

@@ -136,6 +136,8 @@ def _launch(session: Session, token_sha256: str, settings: PodSettings) -> Launc
         termination_grace_seconds=float(termination_grace_seconds(spec)),
         shutdown=told(spec.shutdown),
         overrides=told_overrides(spec.shutdown),
+        expose_port=spec.expose.port if spec.expose else None,
+        start_timeout_seconds=spec.start_timeout.total_seconds(),
         poke_url=settings.poke_base_url + poke_path if settings.poke_base_url else None,
     )
 

@@ -1,0 +1,81 @@
+"""Watches for a program that serves callers by itself: it listens, and its pipeline starts when somebody comes.
+
+Pipecat's hook is loaded with the first pipeline, so until then the kernel alone knows that the program waits. What is
+found is noted as the same events that the launcher writes where it listens itself: `listening` and `called`.
+
+With `spec.expose` the port is known. Without, each port counts on which a command's processes listen for other
+machines. That may be a metrics endpoint of a bot that dials out and loads slowly, so such a guess never ends a session
+sooner than `startTimeout` would.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from botsession_contract.launch import Launch
+from botsession_contract.transports import LISTENING
+from botsession_runtime import processes
+from botsession_runtime.facts import Facts
+from botsession_runtime.tcp_sockets import Sockets, read_sockets
+
+#: How long after one look the next is, in seconds. A connection that two looks see is a caller; a probe is shorter.
+LOOK_SECONDS: Final = 1.0
+
+Note = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """Which port a program may wait for its caller on."""
+
+    #: None: any.
+    port: int | None
+    #: Whether one counts that only this machine can reach.
+    takes_loopback: bool
+
+    def port_of(self, sockets: Sockets) -> int | None:
+        """Return the port on which it waits; None while it does not listen."""
+        ports = (port for port, is_reachable in sockets.listening.items() if is_reachable or self.takes_loopback)
+        return min((port for port in ports if self.port in (None, port)), default=None)
+
+
+def serving(launch: Launch) -> Serving | None:
+    """Return what to look for; None where nothing can be served, or the launcher tells of it."""
+    if launch.transport and launch.transport.type in LISTENING:
+        return None
+    if launch.expose_port is not None:
+        return Serving(launch.expose_port, takes_loopback=True)
+    if launch.command and launch.start_timeout_seconds is not None:
+        # Callers of a session that runs on this machine are here too.
+        return Serving(None, takes_loopback=launch.control_fd is not None)
+    return None
+
+
+async def watch(launch: Launch, facts: Callable[[], Facts], note: Note) -> None:
+    """Note when the bot waits for its caller, and when one has come, until its pipeline tells more."""
+    wanted = serving(launch)
+    loop = asyncio.get_running_loop()
+    before: frozenset[tuple[int, str]] = frozenset()
+    while wanted and _may_wait(facts()):
+        sockets = read_sockets(processes.descendants())
+        port = wanted.port_of(sockets)
+        if facts().listening_at is None and port is not None:
+            note({"event": "listening", "at": loop.time(), "port": port, "earliest": _earliest(launch, facts())})
+        callers = frozenset(each for each in sockets.connections if wanted.port in (None, each[0]))
+        if facts().listening_at is not None and callers & before:
+            note({"event": "called", "at": loop.time()})
+        before = callers
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+def _may_wait(facts: Facts) -> bool:
+    is_over = facts.exit is not None or facts.request is not None
+    return not is_over and facts.hooked_at is None and facts.started_at is None and facts.called_at is None
+
+
+def _earliest(launch: Launch, facts: Facts) -> float | None:
+    """Return when the caller of a guessed port may be given up; None where the port was named."""
+    if launch.expose_port is not None or launch.start_timeout_seconds is None:
+        return None
+    return facts.began + launch.start_timeout_seconds
