@@ -13,6 +13,7 @@ from botsession_contract.control import LIVEZ_PATH, READYZ_PATH
 from botsession_contract.names import PLURAL, SESSION_FINALIZER
 from botsession_operator.api.admission import admit
 from botsession_operator.core.delivery import EventType
+from botsession_operator.core.host_network import CONTROL_PORTS
 from botsession_operator.server import METRICS_PATH
 from botsession_operator.settings import read_settings
 from tests import kubelet
@@ -146,10 +147,17 @@ def test_two_operators_never_run_side_by_side(render: Render) -> None:
 def test_the_operator_understands_its_environment(render: Render, tmp_path: Path) -> None:
     key = tmp_path / "control-key"
     key.write_bytes(base64.b64decode(render().one("Secret")["data"]["control-key"]))
-    values = environment(render(workers=3, log__level="debug", watchNamespaces=["a"]))
+    given: Json = {"watchNamespaces": ["a"], "hostNetwork__controlPorts": "21000-21099"}
+    values = environment(render(workers=3, log__level="debug", **given))
     settings = read_settings({**values, "BOTSESSION_CONTROL_KEY_FILE": str(key)})
     assert (settings.workers, settings.log_level, settings.namespaces, settings.port) == (3, "debug", ("a",), 8475)
+    assert settings.host_ports == range(21000, 21100)
     assert len(settings.control_keys.current) == 48
+
+
+def test_the_operator_and_the_chart_have_one_range_for_ports_of_nodes(render: Render) -> None:
+    given = environment(render())["BOTSESSION_HOST_NETWORK_PORTS"]
+    assert given == f"{CONTROL_PORTS[0]}-{CONTROL_PORTS[-1]}"
 
 
 @pytest.mark.parametrize("injection", ["Auto", "ImageVolume", "InitContainer"])

@@ -35,6 +35,8 @@ containers:
     value: {{ .Values.runtime.image | default (printf "botsession/runtime:%s" .Chart.AppVersion) | include "botsession.literal" | quote }}
   - name: BOTSESSION_INJECTION
     value: {{ .Values.runtime.injection }}
+  - name: BOTSESSION_HOST_NETWORK_PORTS
+    value: {{ .Values.hostNetwork.controlPorts | quote }}
   - name: BOTSESSION_LISTEN
     value: 0.0.0.0:8475
   - name: BOTSESSION_POKE_BASE_URL

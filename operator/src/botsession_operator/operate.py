@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, disable_created_metrics
 from botsession_contract.connections import ConnectionGuard
 from botsession_operator.clock import SystemClock
 from botsession_operator.controller import Controller
+from botsession_operator.core.host_network import port_of
 from botsession_operator.core.key import Key
 from botsession_operator.core.pods import PodSettings
 from botsession_operator.deliveries import Deliveries
@@ -23,6 +24,7 @@ from botsession_operator.effects.kubernetes import KubernetesCluster
 from botsession_operator.effects.webhook import HttpWebhook
 from botsession_operator.fair_queue import Priority
 from botsession_operator.handlers import Memo, make_registry, make_settings
+from botsession_operator.host_ports import HostPorts
 from botsession_operator.metrics import Metrics
 from botsession_operator.reconcile import Deps, reconcile
 from botsession_operator.server import LIFETIME_SECONDS, create_app, serving
@@ -48,7 +50,9 @@ async def operate(connected: client.ApiClient, settings: Settings, stop: asyncio
     metrics = Metrics(CollectorRegistry(), lambda: controller.depths())
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(aiohttp.ClientSession())
-        control = HttpControl(await stack.enter_async_context(make_session()), metrics)
+        control = HttpControl(
+            await stack.enter_async_context(make_session()), metrics, lambda pod: port_of(pod, settings.host_ports)
+        )
         controller = Controller(control, clock, settings.limits, settings.workers)
         metrics.follow(controller.poller)
         deliveries = _deliveries(settings.webhook, clock, controller, metrics, http) if settings.webhook else None
@@ -96,6 +100,7 @@ async def _deps(
         control_keys=settings.control_keys,
         exposure=settings.exposure,
         is_uninstalling=settings.is_uninstalling,
+        host_ports=HostPorts(settings.host_ports),
     )
 
 

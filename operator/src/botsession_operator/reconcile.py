@@ -47,6 +47,7 @@ from botsession_operator.errors import (
     RequestRefused,
     StatusRefused,
 )
+from botsession_operator.host_ports import HostPorts
 from botsession_operator.metrics import Metrics
 from botsession_operator.ports import Cluster, Supervisors
 from botsession_operator.recording import Recorder, StatusWrites
@@ -81,6 +82,8 @@ class Deps:
     deliveries: Deliveries | None = None
     #: What this operator remembers of the statuses that it has written.
     writes: StatusWrites = field(default_factory=StatusWrites)
+    #: What this operator knows of the ports of nodes.
+    host_ports: HostPorts = field(default_factory=HostPorts)
     #: Called with a session that is gone.
     forget: Callable[[Key], None] = lambda _: None
 
@@ -180,6 +183,7 @@ async def gather(key: Key, deps: Deps) -> Observed | None:
     if session is None:
         return None
     pod = found if found and found.owner == session.identity else None
+    deps.host_ports.note(key, pod)
     reading = _read_supervisor(session, pod, deps)
     return Observed(
         session=session,
@@ -241,6 +245,7 @@ def _forget(key: Key, deps: Deps) -> None:
     deps.metrics.show(key, None)
     deps.control.forget(key)
     deps.forget(key)
+    deps.host_ports.forget(key)
     deps.refusals.forget(key)
     deps.writes.forget(key)
     if deps.deliveries:
@@ -376,7 +381,8 @@ async def _create_pod(session: Session, observed: Observed, applied: Applied, de
     if standing := deps.refusals.standing(session, Creation.POD):
         return replace(applied, refusal=standing)
     try:
-        manifest = build_pod(session, token_digest(deps.control_keys.token(session.uid)), deps.pods, observed.url)
+        digest, port = token_digest(deps.control_keys.token(session.uid)), deps.host_ports.choose(session)
+        manifest = build_pod(session, digest, deps.pods, observed.url, port)
         if observed.is_pod_name_taken:
             raise PodRefused(ownership.NAME_TAKEN, ownership.name_taken(manifest))  # noqa: TRY301  # one way to refuse
         await _create_as_allowed(manifest, deps)

@@ -12,11 +12,14 @@ from botsession_operator.api.spec import Json
 from botsession_operator.core.control_keys import ControlKeys
 from botsession_operator.core.delivery import EventType
 from botsession_operator.core.exposure import CLUSTER_URL, ROUTE_KINDS, VARIABLES, Exposure
+from botsession_operator.core.host_network import CONTROL_PORTS
 from botsession_operator.core.plan import Limits
 from botsession_operator.core.pods import Injection
 from botsession_operator.core.signing import SigningError, signing_secrets
 
 LARGEST_PORT = 65535
+#: Below it ports need a right that the supervisor has not got.
+SMALLEST_HOST_PORT = 1024
 
 
 class SettingsError(ValueError):
@@ -75,6 +78,9 @@ class Settings:
     finalizer_policy: str | None = None
     #: BOTSESSION_EXPOSE_URL and BOTSESSION_EXPOSE_ROUTE (JSON): templates of how callers reach exposed sessions.
     exposure: Exposure = field(default_factory=Exposure)
+    #: BOTSESSION_HOST_NETWORK_PORTS, as first-last: the supervisors' ports where sessions have their node's network.
+    #: The operator asks on no other port of a node.
+    host_ports: range = CONTROL_PORTS
     #: Set by the command `uninstall`: every session is to end.
     is_uninstalling: bool = False
     #: BOTSESSION_UNINSTALL_TIMEOUT_SECONDS: how long `uninstall` waits for sessions to end, of Helm's usual 5 minutes.
@@ -105,6 +111,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         finalizer_policy=environ.get("BOTSESSION_FINALIZER_POLICY") or None,
         deployment=_deployment(environ.get("BOTSESSION_DEPLOYMENT", "")),
         exposure=_exposure(environ),
+        host_ports=_ports(environ.get("BOTSESSION_HOST_NETWORK_PORTS", "")),
         uninstall_timeout=_seconds(environ, "BOTSESSION_UNINSTALL_TIMEOUT_SECONDS", "240"),
     )
 
@@ -198,6 +205,18 @@ def _route(text: str) -> Json:
     if not isinstance(route, dict) or route.get("kind") not in ROUTE_KINDS or not route.get("apiVersion"):
         raise SettingsError(f"BOTSESSION_EXPOSE_ROUTE must be a manifest of kind {' or '.join(ROUTE_KINDS)}")
     return route
+
+
+def _ports(text: str) -> range:
+    first, _, last = text.partition("-")
+    if not text:
+        return CONTROL_PORTS
+    if not (first.isdecimal() and last.isdecimal() and SMALLEST_HOST_PORT <= int(first) <= int(last) <= LARGEST_PORT):
+        raise SettingsError(
+            "BOTSESSION_HOST_NETWORK_PORTS must be the first and the last of ports between 1024 and 65535, "
+            "for example 20000-29999"
+        )
+    return range(int(first), int(last) + 1)
 
 
 def _choice(environ: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:

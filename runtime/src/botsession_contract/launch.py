@@ -64,6 +64,9 @@ class Launch:
     control_host: str = "0.0.0.0"  # noqa: S104  # a pod's address is not known before it runs
     control_port: int = CONTROL_PORT
     control_fd: int | None = None
+    #: The pod has its node's network: whoever has the control port there may be a stranger, who must not be asked in
+    #: this supervisor's place.
+    host_network: bool = False
 
     def shutdown_for(self, cause: Cause) -> Shutdown:
         """Give how the session ends for this cause."""

@@ -55,20 +55,23 @@ def start(orders: dict[str, Any], environ: dict[str, str]) -> Bot:
     The control endpoint's port is taken before, or the bot could listen there in the supervisor's place.
     """
     control, control_failure = listen(orders)
+    taken = control is None and bool(orders.get("hostNetwork"))
     ours, theirs = socket.socketpair()
     # Already there when the hook opens the wire: Pipecat's own idle timer must be set before the pipeline starts.
     ours.send(json.dumps(limit_order(orders.get("limits") or {})).encode() + b"\n")
     dumps, dump_target = os.pipe()
     result_file = result.create_file()
     process, failure, before = None, None, memory.read()
+    environment = bot_environment(orders, environ, theirs.fileno(), dump_target)
+    environment[RESULT_FILE_ENV] = result.path_of(result_file)
     try:
-        process = subprocess.Popen(
-            command_line(orders),
-            env=bot_environment(orders, environ, theirs.fileno(), dump_target)
-            | {RESULT_FILE_ENV: result.path_of(result_file)},
-            pass_fds=(theirs.fileno(), dump_target),
-            start_new_session=True,
-        )
+        if taken:
+            port = orders.get("controlPort")
+            failure = f"the supervisor cannot listen on port {port} of the node: {control_failure}"
+        else:
+            process = subprocess.Popen(
+                command_line(orders), env=environment, pass_fds=(theirs.fileno(), dump_target), start_new_session=True
+            )
     except (OSError, ValueError) as exc:
         failure = f"{command_line(orders)[0]} cannot be executed: {getattr(exc, 'strerror', None) or exc}"
     theirs.close()

@@ -90,6 +90,7 @@ PAYLOADS: dict[str, Any] = {
         control_host="127.0.0.1",
         control_port=0,
         control_fd=7,
+        host_network=True,
     ),
     "end-request-smallest": EndRequest(Mode.GRACEFUL),
     "end-request-full": EndRequest(Mode.IMMEDIATE, Cause.DELETED, "", 0.0, 2.5),

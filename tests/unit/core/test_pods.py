@@ -74,6 +74,26 @@ def test_the_supervisor_is_told_where_the_bot_may_listen_and_how_long_its_start_
     assert launch(build()).expose_port is None
 
 
+def test_a_pod_on_its_nodes_network_has_a_control_port_of_its_own() -> None:
+    on_node = session(podTemplate={"spec": {"hostNetwork": True}}, expose={"port": 8080})
+    pod = build_pod(on_node, "digest", MOUNTED, host_port=20042)
+    ports = {each["name"]: each["containerPort"] for each in bot(pod)["ports"]}
+    assert (ports, launch(pod).control_port, launch(pod).host_network) == (
+        {"control": 20042, "call": 8080},
+        20042,
+        True,
+    )
+    assert bot(pod)["livenessProbe"]["httpGet"]["port"] == "control"
+
+
+def test_the_scheduler_knows_of_each_port_that_is_taken_on_a_node() -> None:
+    listens = {**raw_spec()["bot"], "transport": {"type": "websocket"}}
+    on_node = session(bot=listens, podTemplate={"spec": {"hostNetwork": True}})
+    ports = bot(build_pod(on_node, "digest", MOUNTED, host_port=20042))["ports"]
+    assert [each["containerPort"] for each in ports] == [20042, 7860]
+    assert [each["containerPort"] for each in bot(build(bot=listens))["ports"]] == [8474]
+
+
 def test_a_token_travels_as_a_secret_and_not_in_the_launch() -> None:
     pod = build(bot={**raw_spec()["bot"], "transport": ROOM})
 

@@ -58,6 +58,7 @@ def test_everything_can_be_set(environ: dict[str, str]) -> None:
         "BOTSESSION_DEPLOYMENT": "system/operator",
         "BOTSESSION_FINALIZER_POLICY": "finalizer",
         "BOTSESSION_UNINSTALL_TIMEOUT_SECONDS": "600",
+        "BOTSESSION_HOST_NETWORK_PORTS": "21000-21099",
     }
     settings = read_settings(environ | given)
 
@@ -66,7 +67,14 @@ def test_everything_can_be_set(environ: dict[str, str]) -> None:
     assert (settings.poke_base_url, settings.kubeconfig) == ("http://operator:9000", Path("config"))
     assert settings.identity == "operator-0"
     assert settings.finalizer_policy == "finalizer"
+    assert settings.host_ports == range(21000, 21100)
     assert (settings.deployment, settings.uninstall_timeout) == (("system", "operator"), timedelta(minutes=10))
+
+
+@pytest.mark.parametrize("ports", ["20000", "20000-", "29999-20000", "80-90", "20000-70000", "a-b", "1-2-3"])
+def test_ports_of_nodes_are_a_range(environ: dict[str, str], ports: str) -> None:
+    with pytest.raises(SettingsError, match="BOTSESSION_HOST_NETWORK_PORTS must be the first and the last"):
+        read_settings(environ | {"BOTSESSION_HOST_NETWORK_PORTS": ports})
 
 
 def test_how_sessions_are_reached_can_be_set(environ: dict[str, str]) -> None:

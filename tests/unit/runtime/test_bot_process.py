@@ -104,5 +104,18 @@ def test_port_that_is_taken_is_said_and_the_bot_starts_all_the_same() -> None:
     assert "in use" in why
 
 
+def test_bot_does_not_start_where_a_stranger_has_its_supervisors_port_on_the_node() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        orders = {"command": ["true"], "controlPort": port, "controlHost": "127.0.0.1", "hostNetwork": True}
+        bot = start(orders, dict(os.environ))
+    assert (bot.pid, bot.control) == (None, None)
+    assert bot.failure is not None
+    assert bot.failure.startswith(f"the supervisor cannot listen on port {port} of the node: ")
+    bot.agent.close()
+    os.close(bot.stacks)
+    os.close(bot.result)
+
+
 def test_port_is_the_contracts() -> None:
     assert bot_process.CONTROL_PORT == CONTROL_PORT

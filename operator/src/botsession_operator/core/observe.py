@@ -125,6 +125,8 @@ class Pod:
     has_native_sidecars: bool = False
     #: The SHA-256 of the token that its supervisor takes; empty where the pod does not say.
     token_sha256: str = ""
+    #: Its supervisor's port on the node, as its spec has it; None where the pod has a network of its own.
+    host_port: int | None = None
 
     @property
     def is_held(self) -> bool:

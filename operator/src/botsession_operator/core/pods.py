@@ -18,11 +18,12 @@ from botsession_contract.names import (
     SESSION_LABEL,
     SESSION_UID_LABEL,
 )
-from botsession_contract.transports import URL_ENV, Transport
+from botsession_contract.transports import LISTENING, URL_ENV, Transport
 from botsession_operator.api.spec import Json, RuntimeSource, Spec, SpecError
 from botsession_operator.api.spec_bounds import BODY_BYTES
 from botsession_operator.core import eviction
 from botsession_operator.core.expansion import literal, literal_env
+from botsession_operator.core.host_network import has_host_network
 from botsession_operator.core.limits import session_limits
 from botsession_operator.core.observe import Session
 from botsession_operator.core.overlay import CONTROL_PORT_NAME, check_template, overlay
@@ -70,10 +71,17 @@ def pod_name(name: str, uid: str) -> str:
     return f"{name[:50].rstrip('.-')}-{hashlib.sha256(uid.encode()).hexdigest()[:8]}"
 
 
-def build_pod(session: Session, token_sha256: str, settings: PodSettings, url: str | None = None) -> Json:
+def build_pod(
+    session: Session,
+    token_sha256: str,
+    settings: PodSettings,
+    url: str | None = None,
+    host_port: int | None = None,
+) -> Json:
     """Build the manifest of a session's pod; raise SpecError where the spec does not allow for one.
 
-    `url` is where callers reach the session, which the bot may want to tell them.
+    `url` is where callers reach the session, which the bot may want to tell them. `host_port` is the supervisor's port
+    on a node whose network the pod has.
     """
     template = session.spec.pod_template
     check_template(template)
@@ -85,12 +93,13 @@ def build_pod(session: Session, token_sha256: str, settings: PodSettings, url: s
         "finalizers": [REPORT_FINALIZER],
         "ownerReferences": [owner_reference(session)],
     }
-    launch = literal_env(LAUNCH_ENV, json.dumps(encode(_launch(session, token_sha256, settings))))
+    launch = literal_env(LAUNCH_ENV, json.dumps(encode(_launch(session, token_sha256, settings, host_port))))
     if len(launch["value"].encode()) > LARGEST_LAUNCH_BYTES:
         raise SpecError(
             f"spec.bot.body and spec.bot.command may take {LARGEST_LAUNCH_BYTES // 1024} KiB together as JSON"
         )
-    base = overlay(_pod_spec(session.spec, launch, settings), _reachable(session.spec, url))
+    pod_spec = _pod_spec(session.spec, launch, settings, host_port or CONTROL_PORT)
+    base = overlay(pod_spec, _reachable(session.spec, url))
     spec = secured(overlay(base, template.spec), BOT_CONTAINER)
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 
@@ -117,7 +126,7 @@ def owner_reference(session: Session) -> Json:
     }
 
 
-def _launch(session: Session, token_sha256: str, settings: PodSettings) -> Launch:
+def _launch(session: Session, token_sha256: str, settings: PodSettings, host_port: int | None) -> Launch:
     spec, key = session.spec, session.key
     poke_path = POKE_PATH.format(namespace=key.namespace, name=key.name)
     return Launch(
@@ -139,6 +148,8 @@ def _launch(session: Session, token_sha256: str, settings: PodSettings) -> Launc
         expose_port=spec.expose.port if spec.expose else None,
         start_timeout_seconds=spec.start_timeout.total_seconds(),
         poke_url=settings.poke_base_url + poke_path if settings.poke_base_url else None,
+        control_port=host_port or CONTROL_PORT,
+        host_network=host_port is not None,
     )
 
 
@@ -151,7 +162,7 @@ def _environment(spec: Spec) -> list[Json]:
     return [*spec.bot.env, *(spec.bot.transport.secrets if spec.bot.transport else ())]
 
 
-def _pod_spec(spec: Spec, launch: Json, settings: PodSettings) -> Json:
+def _pod_spec(spec: Spec, launch: Json, settings: PodSettings, control_port: int) -> Json:
     base: Json = {
         "restartPolicy": "Never",
         "terminationGracePeriodSeconds": termination_grace_seconds(spec),
@@ -159,12 +170,12 @@ def _pod_spec(spec: Spec, launch: Json, settings: PodSettings) -> Json:
         # A bot talks to callers and to AI services; it has no business with the API server unless its user says so.
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "containers": [_bot_container(spec, launch)],
+        "containers": [_bot_container(spec, launch, control_port)],
     }
     return base if spec.bot.runtime is RuntimeSource.BUNDLED else overlay(base, _injected(spec, settings))
 
 
-def _bot_container(spec: Spec, launch: Json) -> Json:
+def _bot_container(spec: Spec, launch: Json, control_port: int) -> Json:
     # Run by its path, the supervisor needs no PYTHONPATH, which would hide the one that the image may set.
     injected = f"{RUNTIME_PATH}/botsession_runtime/__main__.py"
     supervisor = ["-m", "botsession_runtime"] if spec.bot.runtime is RuntimeSource.BUNDLED else [injected]
@@ -175,7 +186,7 @@ def _bot_container(spec: Spec, launch: Json) -> Json:
         "env": [*_environment(spec), launch],
         "envFrom": list(spec.bot.env_from),
         "resources": spec.bot.resources,
-        "ports": [{"name": CONTROL_PORT_NAME, "containerPort": CONTROL_PORT}],
+        "ports": [{"name": CONTROL_PORT_NAME, "containerPort": control_port}],
         # Pokes bring the news; these are the fallback, and need not be quick.
         "readinessProbe": _probe(READYZ_PATH, period_seconds=5, failures=1),
         "livenessProbe": _probe(LIVEZ_PATH, period_seconds=10, failures=6),
@@ -184,11 +195,21 @@ def _bot_container(spec: Spec, launch: Json) -> Json:
 
 
 def _reachable(spec: Spec, url: str | None) -> Json:
-    if spec.expose is None:
+    number = _call_port(spec)
+    if number is None:
         return {}
-    port = {"name": "call", "containerPort": spec.expose.port}
+    port = {"name": "call", "containerPort": number}
     known = [literal_env(URL_ENV, url)] if url else []
     return {"containers": [{"name": BOT_CONTAINER, "ports": [port], "env": known}]}
+
+
+def _call_port(spec: Spec) -> int | None:
+    """Return the port that callers use. On a node's network the scheduler must know of each, or two would share one."""
+    if spec.expose:
+        return spec.expose.port
+    transport = spec.bot.transport
+    listens = transport is not None and transport.launch.type in LISTENING
+    return transport.launch.port if transport and listens and has_host_network(spec) else None
 
 
 def _probe(path: str, *, period_seconds: int, failures: int) -> Json:

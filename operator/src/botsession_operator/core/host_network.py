@@ -1,0 +1,62 @@
+"""Rule: which port a supervisor listens on whose pod has its node's network.
+
+There all pods of a node share the ports, so each supervisor gets one of its own, out of a range. It is in the pod's
+spec: the scheduler keeps two pods with one port off a node, and nobody can change it once the pod exists.
+"""
+
+import hashlib
+from collections.abc import Collection, Iterator
+from typing import Any, Final
+
+from botsession_contract.control import CONTROL_PORT
+from botsession_contract.names import BOT_CONTAINER
+from botsession_operator.api.spec import Json, Spec
+from botsession_operator.core.observe import Pod
+from botsession_operator.core.overlay import CONTROL_PORT_NAME
+from botsession_operator.core.untyped import mappings
+
+#: Below NodePorts and below what Linux gives to outgoing connections.
+CONTROL_PORTS: Final = range(20000, 30000)
+LARGEST_PORT: Final = 65535
+
+
+def has_host_network(spec: Spec) -> bool:
+    """Tell whether a session's pod has the network of its node."""
+    return spec.pod_template.spec.get("hostNetwork") is True
+
+
+def choose_port(uid: str, spec: Spec, ports: range, taken: Collection[int]) -> int:
+    """Return a port that no other session has, and the session's own containers do not declare.
+
+    Where all are taken, it is one of them: on another node it may be free.
+    """
+    first = int.from_bytes(hashlib.sha256(uid.encode()).digest()[:8]) % len(ports)
+    declared = set(_declared(spec))
+    order = (ports[(first + step) % len(ports)] for step in range(len(ports)))
+    return next((port for port in order if port not in taken and port not in declared), ports[first])
+
+
+def host_port(pod_spec: Json) -> int | None:
+    """Return the port that a pod's spec gives to its supervisor on the node; None for a pod with its own network."""
+    if pod_spec.get("hostNetwork") is not True:
+        return None
+    bots = (each for each in mappings(pod_spec.get("containers")) if each.get("name") == BOT_CONTAINER)
+    ports = (port for each in bots for port in mappings(each.get("ports")) if port.get("name") == CONTROL_PORT_NAME)
+    found = next((port.get("containerPort") for port in ports), None)
+    return found if type(found) is int and 0 < found <= LARGEST_PORT else None
+
+
+def port_of(pod: Pod, ports: range) -> int:
+    """Return where to ask a pod's supervisor: on a node only within the range, whatever the pod's spec says."""
+    return pod.host_port if pod.host_port in ports and pod.host_port is not None else CONTROL_PORT
+
+
+def _declared(spec: Spec) -> Iterator[Any]:
+    if spec.expose:
+        yield spec.expose.port
+    if spec.bot.transport:
+        yield spec.bot.transport.launch.port
+    for place in ("containers", "initContainers"):
+        for container in mappings(spec.pod_template.spec.get(place)):
+            for port in mappings(container.get("ports")):
+                yield from (port.get("containerPort"), port.get("hostPort"))
