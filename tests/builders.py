@@ -7,7 +7,7 @@ from typing import Any, Final
 from prometheus_client import CollectorRegistry
 
 from botsession_contract.control import SessionPatch, SessionSnapshot
-from botsession_contract.lifecycle import BotState, Cause, Farewell, Mode, Outcome, Phase, Reason, Step
+from botsession_contract.lifecycle import BotState, Cause, Farewell, Mode, Outcome, Phase, ProcessorKind, Reason, Step
 from botsession_contract.limits import SessionLimits
 from botsession_contract.names import REPORT_FINALIZER, SESSION_FINALIZER
 from botsession_contract.report import Ending, ExitReport, StepTaken
@@ -49,6 +49,9 @@ EVERY_COUNT: Final = (
     Count(Metric.START, 1.5, (Stage.SCHEDULED,)),
     Count(Metric.SHUTDOWN, 2, (Mode.GRACEFUL, Outcome.DRAINED)),
     Count(Metric.LATENESS, 0.1),
+    Count(Metric.FIRST_SOUND, 0.8),
+    Count(Metric.SILENT, 1, ("bots",)),
+    Count(Metric.BOT_ERRORS, 4, ("bots", ProcessorKind.STT)),
 )
 
 

@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from botsession_contract.lifecycle import Farewell, Mode, Outcome, Phase, Reason, Step
+from botsession_contract.lifecycle import Farewell, Mode, Outcome, Phase, ProcessorKind, Reason, Step
 from botsession_operator.api.spec import SpecError
 from botsession_operator.api.status import Delivery
 from botsession_operator.core.counts import Count, Metric, Stage, TaskKind
@@ -35,6 +35,8 @@ Pass = Callable[[Key], Awaitable[datetime | None]]
 CALL: Final = (10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400)
 START: Final = (0.5, 1, 2, 3, 5, 10, 20, 30, 60, 120, 300, 600)
 SHUTDOWN: Final = (0.1, 0.5, 1, 2, 5, 10, 20, 30, 40, 60, 120, 300)
+#: A caller hears a second as a pause, and takes ten for a dead line.
+FIRST_SOUND: Final = (0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 20, 30, 60)
 #: 15 s is where the supervisor's own backstop strikes.
 LATENESS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 30)
 PASS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -47,6 +49,8 @@ BY_NAMESPACE: Final[dict[Metric, tuple[str, dict[str, type[StrEnum]]]]] = {
     Metric.REPORTS_MISSING: ("Sessions whose supervisor ran and left no report", {}),
     Metric.LADDER_STEPS: ("Rungs of the shutdown ladder that were stepped on", {"step": Step}),
     Metric.FAREWELLS: ("What became of the farewells of sessions that were asked to end", {"result": Farewell}),
+    Metric.SILENT: ("Sessions in which a client was there, and the bot never made a sound", {}),
+    Metric.BOT_ERRORS: ("Errors of bots' processors that did not end the pipeline", {"processor": ProcessorKind}),
 }
 
 
@@ -267,6 +271,7 @@ def _session_times(registry: CollectorRegistry) -> dict[Metric, Histogram]:
         Metric.DURATION: histogram(Metric.DURATION, "From pipeline start to the end", CALL),
         Metric.START: starts,
         Metric.SHUTDOWN: shutdowns,
+        Metric.FIRST_SOUND: histogram(Metric.FIRST_SOUND, "From the client's coming to the first sound", FIRST_SOUND),
         Metric.LATENESS: histogram(Metric.LATENESS, "From the deadline to the first rung", LATENESS),
     }
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+from botsession_contract.conversation import Conversation, check_conversation
 from botsession_contract.jsonform import decode_noting
 from botsession_contract.lifecycle import BotState, Cause, Mode
 from botsession_contract.limits import SessionLimits
@@ -75,6 +76,8 @@ class SessionSnapshot:
     listening_at: datetime | None = None
     #: When that caller came. The pipeline starts after that.
     called_at: datetime | None = None
+    #: What the caller got so far; None from a runtime that is too old to tell.
+    conversation: Conversation | None = None
 
 
 def snapshot_from_bytes(raw: bytes) -> SessionSnapshot:
@@ -86,6 +89,7 @@ def snapshot_from_bytes(raw: bytes) -> SessionSnapshot:
     snapshot, words = decode_noting(SessionSnapshot, data)
     if snapshot.report:
         check_report(snapshot.report)
+    check_conversation(snapshot.conversation)
     if words and snapshot.ending:
         note = f"the supervisor is of another version: {', '.join(words)}"
         return replace(snapshot, ending=replace(snapshot.ending, note=note))

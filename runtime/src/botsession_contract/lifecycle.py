@@ -142,6 +142,16 @@ class BotState(StrEnum):
     UNKNOWN = "Unknown"  # a word of another version, which the reader does not know
 
 
+class ProcessorKind(StrEnum):
+    """What a processor of the bot's pipeline does, by the base class that it has in Pipecat."""
+
+    STT = "STT"  # speech to text
+    TTS = "TTS"  # text to speech
+    LLM = "LLM"  # a language model, one that goes from speech to speech too
+    TRANSPORT = "Transport"  # what connects the pipeline with its client
+    OTHER = "Other"  # any other processor, the pipeline itself, or the bot's own code
+
+
 class ReportedBy(StrEnum):
     """Who wrote the finish of a session."""
 
@@ -157,6 +167,7 @@ STAND_INS: Final[dict[type[StrEnum], StrEnum]] = {
     Step: Step.UNKNOWN,
     Farewell: Farewell.UNKNOWN,
     BotState: BotState.UNKNOWN,
+    ProcessorKind: ProcessorKind.OTHER,
     Mode: Mode.GRACEFUL,
     ReportedBy: ReportedBy.RUNTIME,
     Phase: Phase.PENDING,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
+from botsession_contract.conversation import Conversation, ProcessorErrors, check_conversation
 from botsession_contract.jsonform import LOCAL, PayloadError, decode_noting, encode
 from botsession_contract.lifecycle import Cause, Farewell, Mode, Outcome, Reason, Step
 from botsession_contract.parsing import clean_text, clean_texts, clip_text, parse_json
@@ -109,14 +110,17 @@ class ExitReport:
     result: Any = None
     #: Absent where nobody was asked.
     prompts: Prompts | None = None
+    #: Absent in a report from a runtime that is too old to tell.
+    conversation: Conversation | None = None
 
 
 def to_bytes(report: ExitReport) -> bytes:
-    """Serialise a report into at most LARGEST_REPORT_BYTES of UTF-8, dropping task names, then shortening texts.
+    """Serialise a report into at most LARGEST_REPORT_BYTES of UTF-8.
 
-    What the bot handed over is kept whole: half of it would be another result.
+    Names of tasks are dropped first, then errors, then the ends of texts. What the bot handed over is kept whole: half
+    of it would be another result.
     """
-    fitted = (_with(report, names, longest) for names, longest in _bounds(report))
+    fitted = (_with(report, names, errors, longest) for names, errors, longest in _bounds(report))
     return next(each for each in fitted if len(each) <= LARGEST_REPORT_BYTES)
 
 
@@ -155,24 +159,47 @@ def check_report(report: ExitReport) -> None:
         seconds = getattr(report.timings, field.name)
         if seconds is not None and not abs(seconds) <= MOST_SECONDS:
             raise PayloadError(f"timings of more than {MOST_SECONDS:.0f} seconds are no session's")
+    check_conversation(report.conversation)
 
 
-def _bounds(report: ExitReport) -> Iterator[tuple[tuple[str, ...], int]]:
-    """Give which task names are kept and how long a text may be, from all that is wanted to what always fits."""
+def _bounds(report: ExitReport) -> Iterator[tuple[tuple[str, ...], int, int]]:
+    """Return which task names and errors are kept and how long a text may be, from all that is wanted to what fits.
+
+    Names of tasks go first, then errors, the first of which stays longest, then the length of texts.
+    """
     names = tuple(_clip(name, SHORT_TEXT) for name in report.dangling_tasks.names[:MOST_TASK_NAMES])
-    yield from ((names[:count], LONGEST_TEXT) for count in range(len(names), -1, -1))
-    yield from (((), longest) for longest in (SHORT_TEXT, SHORTEST_TEXT))
+    errors = len(report.conversation.errors) if report.conversation else 0
+    yield from ((names[:count], errors, LONGEST_TEXT) for count in range(len(names), -1, -1))
+    yield from (((), count, LONGEST_TEXT) for count in range(errors - 1, 0, -1))
+    yield from (((), min(errors, count), longest) for longest, count in ((SHORT_TEXT, 1), (SHORTEST_TEXT, 0)))
 
 
-def _with(report: ExitReport, names: tuple[str, ...], longest: int) -> bytes:
+def _with(report: ExitReport, names: tuple[str, ...], errors: int, longest: int) -> bytes:
     bounded = dataclasses.replace(
         report,
         frame=_clip(report.frame, min(longest, SHORT_TEXT)),
         message=_clip(report.message, longest),
         stuck_at=_clip(report.stuck_at, longest),
         dangling_tasks=dataclasses.replace(report.dangling_tasks, names=names),
+        conversation=_clipped(report.conversation, errors),
     )
     return json.dumps(encode(bounded), ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _clipped(conversation: Conversation | None, errors: int) -> Conversation | None:
+    if conversation is None:
+        return None
+    return dataclasses.replace(conversation, errors=tuple(map(_short, conversation.errors[:errors])))
+
+
+def _short(errors: ProcessorErrors) -> ProcessorErrors:
+    return dataclasses.replace(
+        errors,
+        processor=_clip(errors.processor, SHORTEST_TEXT),
+        category=_clip(errors.category, SHORTEST_TEXT),
+        first_message=_clip(errors.first_message, SHORT_TEXT),
+        last_message=_clip(errors.last_message, SHORT_TEXT),
+    )
 
 
 Text = TypeVar("Text", str, str | None)

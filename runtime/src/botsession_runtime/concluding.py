@@ -8,11 +8,13 @@ from typing import Final
 
 from loguru import logger
 
+from botsession_contract.conversation import Conversation
 from botsession_contract.launch import Launch
 from botsession_contract.lifecycle import Outcome, Reason
 from botsession_contract.report import ExitReport, to_bytes
+from botsession_runtime.conversation import to_contract
 from botsession_runtime.facts import Facts
-from botsession_runtime.redact import find_secrets, without_secrets
+from botsession_runtime.redact import conversation_without_secrets, find_secrets, without_secrets
 from botsession_runtime.report import Wall, conclude
 
 #: A pipe that nobody reads does not keep us, and a link does not lead us elsewhere.
@@ -22,13 +24,23 @@ _PLAINLY: Final = os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 def final_report(facts: Facts, launch: Launch, wall: Wall, now: float) -> tuple[ExitReport, bytes]:
     """Return the report of a session that is over, and its bytes. Never raise."""
     try:
-        secrets = find_secrets(os.environ, launch.body, launch.secret_env, launch.open_env)
-        report = without_secrets(conclude(facts, wall, now), secrets)
+        report = without_secrets(conclude(facts, wall, now), secrets_of(launch))
         return report, to_bytes(report)
     except Exception as exc:  # noqa: BLE001  # whatever it is, a session without a report would count as lost
         logger.error("the report could not be put together: {}", type(exc).__name__)
         report = minimal_report(facts, type(exc).__name__)
         return report, to_bytes(report)
+
+
+def conversation_of(facts: Facts, launch: Launch, wall: Wall) -> Conversation | None:
+    """Return what the caller has got so far, without secrets."""
+    told = to_contract(facts.conversation, wall)
+    return conversation_without_secrets(told, secrets_of(launch)) if told and told.errors else told
+
+
+def secrets_of(launch: Launch) -> tuple[str, ...]:
+    """Return what must not be told of a session."""
+    return find_secrets(os.environ, launch.body, launch.secret_env, launch.open_env)
 
 
 def minimal_report(facts: Facts, trouble: str) -> ExitReport:

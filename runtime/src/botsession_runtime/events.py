@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 from typing import Any, Final
 
-from botsession_contract.lifecycle import Farewell, Step
+from botsession_contract.lifecycle import Farewell, ProcessorKind, Step
 from botsession_contract.report import MOST_TASK_NAMES
 from botsession_runtime.facts import LARGEST_COUNT, Speech
 from botsession_runtime.hook.wire import DUMP_SIGNAL
@@ -127,6 +127,16 @@ _FIELDS: Final[dict[str, dict[str, Check]]] = {
     "failed": {"message": _message},
     "crashed": {"message": _message},
     "error": {"message": _message, "fatal": _flag},
+    "audio": {"output": _flag},
+    "sounded": {},
+    "turns": {"bot": _count, "caller": _count},
+    "errors": {
+        "kind": _one_of(ProcessorKind),
+        "processor": _perhaps(_name),
+        "category": _perhaps(_name),
+        "count": _count,
+        "message": _message,
+    },
     "over": {},
     "serving": {},
     "returned": {},

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from botsession_contract.lifecycle import Cause, Farewell, Mode, Step
 from botsession_contract.report import DanglingTasks
+from botsession_runtime import conversation
+from botsession_runtime.conversation import Conversation
 from botsession_runtime.memory import Memory
 from botsession_runtime.result import Result
 
@@ -159,6 +161,7 @@ class Facts:
     memory: Memory | None = None
     #: What the bot has handed over.
     result: Result = NO_RESULT
+    conversation: Conversation = conversation.NOTHING
 
     def rung(self, step: Step) -> Rung | None:
         """Give the last time that a step was taken."""
@@ -277,6 +280,10 @@ def _error(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
     return replace(facts, fatal_error=event["message"]) if event["fatal"] else facts
 
 
+def _conversation(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
+    return replace(facts, conversation=conversation.learn(facts.conversation, event))
+
+
 def _over(facts: Facts, _event: dict[str, Any], _at: float) -> Facts:
     return replace(facts, is_over=True)
 
@@ -327,6 +334,10 @@ _LEARNERS: Final = {
     "failed": _failed,
     "crashed": _crashed,
     "error": _error,
+    "audio": _conversation,
+    "sounded": _conversation,
+    "turns": _conversation,
+    "errors": _conversation,
     "over": _over,
     "serving": _serving,
     "returned": _returned,

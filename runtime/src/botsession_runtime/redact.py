@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
+from botsession_contract.conversation import Conversation, ProcessorErrors
 from botsession_contract.report import ExitReport
 from botsession_contract.result import ResultError, to_json
 from botsession_contract.text import one_line
@@ -101,6 +102,23 @@ def without_secrets(report: ExitReport, secrets: tuple[str, ...]) -> ExitReport:
         stuck_at=_shown(report.stuck_at, secrets),
         dangling_tasks=replace(tasks, names=tuple(_shown(name, secrets) for name in tasks.names)),
         result=result,
+        conversation=conversation_without_secrets(report.conversation, secrets),
+    )
+
+
+def conversation_without_secrets(told: Conversation | None, secrets: tuple[str, ...]) -> Conversation | None:
+    """Return what the caller got with the words of each error redacted, and fit to be shown."""
+    return replace(told, errors=tuple(_shown_errors(each, secrets) for each in told.errors)) if told else None
+
+
+def _shown_errors(errors: ProcessorErrors, secrets: tuple[str, ...]) -> ProcessorErrors:
+    first, last = (_shown(text, secrets) for text in (errors.first_message, errors.last_message))
+    return replace(
+        errors,
+        processor=_shown(errors.processor, secrets),
+        category=_shown(errors.category, secrets),
+        first_message=shorten(first) if first else first,
+        last_message=shorten(last) if last else last,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from botsession_contract.lifecycle import Farewell, Mode, Outcome, Phase, Reason, Step, final_phase
 from botsession_contract.report import Ending, ExitReport, Prompts, StepTaken, Timings
+from botsession_runtime import conversation
 from botsession_runtime.facts import CANCEL_FRAME, END_FRAMES, Facts, Finish, Speech
 from botsession_runtime.memory import Memory
 
@@ -46,6 +47,7 @@ def conclude(facts: Facts, wall: Wall, now: float) -> ExitReport:
         client_disconnected_at=wall_time(facts.left_at, wall),
         result=facts.result.value,
         prompts=_prompts(facts, wall),
+        conversation=conversation.to_contract(facts.conversation, wall),
     )
 
 

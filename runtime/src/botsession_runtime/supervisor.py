@@ -27,7 +27,7 @@ from botsession_contract.limits import SessionLimits
 from botsession_contract.report import ExitReport
 from botsession_runtime import ending, ladder, limits, memory, processes, received_signals, server_watch, stacks
 from botsession_runtime.bot_process import Bot, limit_order
-from botsession_runtime.concluding import final_report, write_report
+from botsession_runtime.concluding import conversation_of, final_report, write_report
 from botsession_runtime.control import WrongStateError, create_runner
 from botsession_runtime.dump import read_dump
 from botsession_runtime.events import Event
@@ -41,7 +41,7 @@ from botsession_runtime.result import read as read_result
 #: How long the sweep waits for killed processes to be gone, in seconds. One in the kernel's hands may never be.
 SWEEP_SECONDS = 1.0
 #: Events that the operator would like to know of at once.
-NEWS = frozenset({"listening", "called", "started", "client", "left", "took", "finished"})
+NEWS = frozenset({"listening", "called", "started", "client", "sounded", "left", "took", "finished"})
 
 
 def run(orders: dict[str, Any], bot: Bot, *, began: float, early_signals: list[int]) -> int:
@@ -128,6 +128,7 @@ class Supervisor:
             bot_imported_at=wall_time(facts.imported_at, self.wall),
             listening_at=wall_time(facts.listening_at, self.wall),
             called_at=wall_time(facts.called_at, self.wall),
+            conversation=conversation_of(facts, self.launch, self.wall),
         )
 
     def end(self, request: EndRequest) -> None:

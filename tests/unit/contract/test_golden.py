@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from botsession_contract.control import EndRequest, SessionPatch, SessionSnapshot
+from botsession_contract.conversation import Conversation, ProcessorErrors
 from botsession_contract.jsonform import decode, encode
 from botsession_contract.launch import Launch
-from botsession_contract.lifecycle import BotState, Cause, Farewell, Mode, Outcome, Reason, Step
+from botsession_contract.lifecycle import BotState, Cause, Farewell, Mode, Outcome, ProcessorKind, Reason, Step
 from botsession_contract.limits import IdlePrompt, SessionLimits
 from botsession_contract.report import DanglingTasks, Ending, ExitReport, Prompts, StepTaken, Timings
 from botsession_contract.shutdown import Overrides, Shutdown
@@ -46,6 +47,16 @@ REPORT = ExitReport(
     client_disconnected_at=at(4),
     result={"booked": True, "slots": ["10:30", None], "note": "grüezi"},
     prompts=Prompts(2, at(30)),
+    conversation=Conversation(
+        has_audio=True,
+        first_sound_at=at(4),
+        bot_turns=3,
+        caller_turns=2,
+        errors=(
+            ProcessorErrors(ProcessorKind.TTS, 2, "ToneTTS", "connectivity", "cannot connect", "cannot reconnect"),
+            ProcessorErrors(ProcessorKind.OTHER, 1),
+        ),
+    ),
 )
 LIMITS = SessionLimits(
     60.0, 300.0, ("BotSpeakingFrame", "UserSpeakingFrame"), IdlePrompt(240.0, "Are you still there?")
@@ -113,7 +124,14 @@ PAYLOADS: dict[str, Any] = {
         client_disconnected_at=at(5),
     ),
     "snapshot-running": SessionSnapshot(
-        BotState.RUNNING, at(12), at(2), limits=LIMITS, shutdown=SHUTDOWN, overrides=OVERRIDES, bot_imported_at=at(1)
+        BotState.RUNNING,
+        at(12),
+        at(2),
+        limits=LIMITS,
+        shutdown=SHUTDOWN,
+        overrides=OVERRIDES,
+        bot_imported_at=at(1),
+        conversation=Conversation(has_audio=False),
     ),
     "snapshot-finished": SessionSnapshot(BotState.FINISHED, at(42), at(2), at(3), at(10), ENDING, REPORT),
     "report-smallest": ExitReport(Reason.COMPLETED, Outcome.DRAINED, at(9)),

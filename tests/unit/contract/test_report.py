@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from botsession_contract.conversation import LARGEST_COUNT, MOST_PROCESSORS, Conversation, ProcessorErrors
 from botsession_contract.jsonform import FIRST_YEAR, LAST_YEAR, PayloadError
-from botsession_contract.lifecycle import Cause, Farewell, Mode, Outcome, Reason, Step
+from botsession_contract.lifecycle import Cause, Farewell, Mode, Outcome, ProcessorKind, Reason, Step
 from botsession_contract.report import (
     LARGEST_REPORT_BYTES,
     MOST_TASK_NAMES,
@@ -78,6 +80,23 @@ REPORTS = st.builds(
     ),
     client_disconnected_at=st.none() | MOMENTS,
     prompts=st.none() | st.builds(Prompts, st.integers(1, 10**6), MOMENTS),
+    conversation=st.none()
+    | st.builds(
+        Conversation,
+        st.none() | st.booleans(),
+        st.none() | MOMENTS,
+        st.integers(0, LARGEST_COUNT),
+        st.integers(0, LARGEST_COUNT),
+        st.lists(
+            st.builds(
+                ProcessorErrors,
+                st.sampled_from(ProcessorKind),
+                st.integers(0, LARGEST_COUNT),
+                *[st.none() | ANYTHING] * 4,
+            ),
+            max_size=MOST_PROCESSORS + 1,
+        ).map(tuple),
+    ),
     # Strings take a result to its bound, with each way in which JSON writes them.
     result=JSON.filter(is_result) | st.builds(str.__mul__, st.sampled_from("aä\x00🌍"), st.just(2046)).map(filling),
 )
@@ -106,6 +125,9 @@ def test_any_report_fits_and_is_json(report: ExitReport) -> None:
 def test_no_fact_is_ever_lost(report: ExitReport) -> None:
     kept = from_bytes(to_bytes(report))
     assert [getattr(kept, fact) for fact in FACTS] == [getattr(report, fact) for fact in FACTS]
+    assert (kept.conversation is None) == (report.conversation is None)
+    if kept.conversation and report.conversation:
+        assert replace(kept.conversation, errors=()) == replace(report.conversation, errors=())
     left, told = kept.dangling_tasks, report.dangling_tasks
     assert (left.count, left.unmanaged) == (told.count, told.unmanaged)
 
@@ -130,6 +152,26 @@ def test_names_go_before_texts_are_shortened() -> None:
     assert kept.message == report.message
     assert kept.dangling_tasks.names == names[: len(kept.dangling_tasks.names)]
     assert len(kept.dangling_tasks.names) <= MOST_TASK_NAMES
+
+
+def test_errors_go_after_names_and_before_the_message_is_shortened() -> None:
+    names = tuple(f"{number:03}" * 40 for number in range(20))
+    errors = tuple(ProcessorErrors(ProcessorKind.STT, number, "STT", None, "f" * 150, "l" * 150) for number in range(9))
+    report = ExitReport(
+        Reason.COMPLETED,
+        Outcome.DRAINED,
+        NOW,
+        message="m" * 1000,
+        result="r" * 1000,
+        dangling_tasks=DanglingTasks(20, names),
+        conversation=Conversation(errors=errors),
+    )
+    kept = from_bytes(to_bytes(report))
+    assert kept.message == report.message
+    assert kept.dangling_tasks.names == ()
+    assert kept.conversation
+    assert kept.conversation.errors == errors[: len(kept.conversation.errors)]
+    assert 0 < len(kept.conversation.errors) < len(errors)
 
 
 def test_text_that_is_too_long_says_so() -> None:
@@ -181,6 +223,10 @@ def test_a_report_with_a_time_at_the_end_of_the_calendar_is_refused(member: str,
         {"danglingTasks": {"count": 1, "unmanaged": 2}},
         {"danglingTasks": {"count": 2**31}},
         {"prompts": {"count": 2**40, "lastAt": "2026-01-31T09:30:00Z"}},
+        {"conversation": {"botTurns": -1}},
+        {"conversation": {"callerTurns": 2**31}},
+        {"conversation": {"errors": [{"kind": "STT", "count": -5}]}},
+        {"conversation": {"errors": [{"kind": "STT", "count": 1}] * 10}},
     ],
     ids=str,
 )

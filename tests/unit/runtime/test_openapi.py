@@ -11,7 +11,7 @@ import pytest
 import yaml
 from aiohttp.test_utils import TestClient, TestServer
 
-from botsession_contract import control, limits, report, shutdown
+from botsession_contract import control, conversation, limits, report, shutdown
 from botsession_contract.credentials import token_digest
 from botsession_contract.jsonform import LOCAL, camel
 from botsession_contract.launch import LONGEST_SESSION_SECONDS
@@ -44,6 +44,8 @@ PAYLOADS = [
     report.Ending,
     report.StepTaken,
     report.ExitReport,
+    conversation.Conversation,
+    conversation.ProcessorErrors,
     report.DanglingTasks,
     report.Timings,
 ]

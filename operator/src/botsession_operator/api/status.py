@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
+from botsession_contract.conversation import Conversation
 from botsession_contract.lifecycle import Cause, Farewell, Mode, Outcome, Phase, Reason, ReportedBy, Step
 from botsession_contract.report import DanglingTasks, Prompts, StepTaken
 
@@ -131,6 +132,8 @@ class Status:
     result: Any = None
     #: Known when the session has ended; absent where nobody was asked.
     prompts: Prompts | None = None
+    #: What the caller got; absent until the pipeline has started, and from a supervisor that is too old to tell.
+    conversation: Conversation | None = None
     webhook: WebhookStatus | None = None
 
 

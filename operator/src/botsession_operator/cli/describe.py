@@ -11,7 +11,7 @@ from botsession_operator.cli import options
 from botsession_operator.cli.cluster import Cluster, Where
 from botsession_operator.cli.exits import Exit, Problem
 from botsession_operator.cli.output import console
-from botsession_operator.cli.telling import picture
+from botsession_operator.cli.telling import heard, picture
 from botsession_operator.cli.telling.record import Record, read
 from botsession_operator.cli.telling.story import story
 from botsession_operator.cli.telling.styles import STYLES
@@ -63,6 +63,7 @@ def facts(record: Record, now: datetime) -> Iterator[tuple[str, str]]:
         yield "Deadline", f"{moment}, in {format_duration(status.deadline - now)}"
     if status.duration:
         yield "Lasted", status.duration
+    yield from heard.facts(status)
     if status.result is not None:
         yield "Result", json.dumps(status.result, ensure_ascii=False)
 

@@ -13,9 +13,12 @@ from typing import Final
 from botsession_contract.lifecycle import Cause, Farewell, Outcome, ReportedBy, Step
 from botsession_contract.report import DanglingTasks
 from botsession_operator.api.status import EndingStatus, Finish, Status, TimingsStatus
+from botsession_operator.core import conversation
 
 #: Twice as long as any session lasts. A report may say anything.
 MOST_SECONDS: Final = 2 * 24 * 3600.0
+#: More errors than this, of one processor in one session, are not counted: a report may say anything here too.
+MOST_ERRORS: Final = 100_000
 
 
 class Metric(StrEnum):
@@ -31,6 +34,9 @@ class Metric(StrEnum):
     START = "botsession_start_seconds"
     SHUTDOWN = "botsession_shutdown_seconds"
     LATENESS = "botsession_deadline_lateness_seconds"
+    FIRST_SOUND = "botsession_first_sound_seconds"
+    SILENT = "botsession_silent_sessions_total"
+    BOT_ERRORS = "botsession_bot_errors_total"
 
 
 class Stage(StrEnum):
@@ -95,8 +101,19 @@ def _finish(namespace: str, status: Status, finish: Finish) -> Iterator[Count]:
     if status.dangling_tasks and status.dangling_tasks.count:
         yield from _tasks(namespace, status.dangling_tasks)
         yield Count(Metric.WITH_DANGLING_TASKS, 1, (namespace,))
+    yield from _heard(namespace, status)
     if status.started_at and status.finished_at:
         yield Count(Metric.DURATION, _seconds(status.finished_at - status.started_at))
+
+
+def _heard(namespace: str, status: Status) -> Iterator[Count]:
+    seconds = conversation.seconds_to_first_sound(status)
+    if seconds is not None:
+        yield Count(Metric.FIRST_SOUND, _fit(seconds))
+    if conversation.is_silent(status):
+        yield Count(Metric.SILENT, 1, (namespace,))
+    for errors in status.conversation.errors if status.conversation else ():
+        yield Count(Metric.BOT_ERRORS, min(errors.count, MOST_ERRORS), (namespace, errors.kind))
 
 
 def _tasks(namespace: str, left: DanglingTasks) -> Iterator[Count]:

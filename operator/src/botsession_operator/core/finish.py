@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
+from botsession_contract.conversation import Conversation
 from botsession_contract.lifecycle import Cause, Outcome, Reason, ReportedBy, Step
 from botsession_contract.report import DanglingTasks, Ending, ExitReport, Prompts, Timings
 from botsession_operator.api.status import ConditionStatus, ConditionType, EndingStatus, Finish, Status, find_condition
@@ -57,6 +58,7 @@ class Conclusion:
     timings: Timings = NO_TIMINGS
     result: Any = None
     prompts: Prompts | None = None
+    conversation: Conversation | None = None
 
 
 def conclude(observed: Observed, wanted: Wanted | None, now: datetime) -> Conclusion | None:
@@ -120,6 +122,7 @@ def _from_report(report: ExitReport, observed: Observed) -> Conclusion:
         timings=report.timings,
         result=report.result,
         prompts=report.prompts,
+        conversation=report.conversation,
     )
 
 

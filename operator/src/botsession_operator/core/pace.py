@@ -15,7 +15,7 @@ from datetime import datetime
 from botsession_contract.control import SessionSnapshot
 from botsession_contract.lifecycle import Phase
 from botsession_operator.api.status import Condition, ConditionStatus, ConditionType, Status
-from botsession_operator.core import starting
+from botsession_operator.core import conversation, starting
 from botsession_operator.core.observe import Observed
 from botsession_operator.core.plan import Limits
 
@@ -30,6 +30,8 @@ def write_at(observed: Observed, status: Status, limits: Limits) -> datetime:
         return at_once
     if not _troubles(status) <= _troubles(before):
         return at_once
+    if heard := conversation.write_at(before, status):
+        return heard
     return max(_last_news(observed)) + limits.status_settle
 
 

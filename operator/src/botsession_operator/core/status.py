@@ -11,7 +11,7 @@ from botsession_contract.lifecycle import Farewell, Outcome, Phase, ReportedBy, 
 from botsession_contract.report import StepTaken, Timings
 from botsession_operator.api.duration import format_duration
 from botsession_operator.api.status import EndingStatus, Status, TimingsStatus
-from botsession_operator.core import endings, exposure, notify
+from botsession_operator.core import conversation, endings, exposure, notify
 from botsession_operator.core.conditions import claims, merge
 from botsession_operator.core.endings import Wanted
 from botsession_operator.core.finish import Conclusion
@@ -53,7 +53,7 @@ def derive_status(observed: Observed, plan: Plan, applied: Applied, now: datetim
         *exposure.claims(observed, exposure.FINISHED if done else applied.exposure_refusal),
     )
     conditions = merge(before, said, observed.session.generation, now)
-    return replace(draft, conditions=conditions, webhook=notify.after(observed, draft))
+    return conversation.settled(before, replace(draft, conditions=conditions, webhook=notify.after(observed, draft)))
 
 
 def _live(observed: Observed, plan: Plan, applied: Applied, now: datetime) -> Status:
@@ -73,6 +73,7 @@ def _live(observed: Observed, plan: Plan, applied: Applied, now: datetime) -> St
         ending_at=ending.requested_at if ending else None,
         ending=ending,
         timings=_timings(observed, endings.started_at(observed), Timings()),
+        conversation=conversation.live(observed),
     )
 
 
@@ -102,6 +103,7 @@ def _finished(observed: Observed, conclusion: Conclusion, wanted: Wanted | None)
         timings=_timings(observed, started, conclusion.timings),
         result=conclusion.result,
         prompts=conclusion.prompts,
+        conversation=conclusion.conversation or before.conversation,
     )
 
 

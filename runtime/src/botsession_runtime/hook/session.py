@@ -8,6 +8,7 @@ from typing import Any
 
 from . import farewell
 from .clients import Clients
+from .conversation import Conversation
 from .frames import (
     Ours,
     Trail,
@@ -65,6 +66,7 @@ class Agent:
         #: Those, and the ones that are looked at always.
         self.watched: tuple[type, ...] = ()
         self.activity = Activity(wire)
+        self.conversation = Conversation(wire, self._is_heard, self._watch_frames)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def watch_runner(self, runner: Any) -> None:
@@ -85,6 +87,7 @@ class Agent:
             return
         root = Root(worker)
         self._roots.append(root)
+        self.conversation.watch(worker.pipeline)
         self._apply_limits()
         self.clients.watch(worker.pipeline)
         worker.add_observer(_observer(self, root))
@@ -171,6 +174,12 @@ class Agent:
         is_told = any(self.clients.are_told_of(root.worker.pipeline) for root in live)
         return (None, "NoClient") if is_told and not self.clients.has_come else (able[0], "")
 
+    def _is_heard(self) -> bool:
+        """Tell whether a client hears the bot now; where no transport would tell of one, somebody may."""
+        if self.clients.has_come:
+            return not self.clients.has_left
+        return not any(self.clients.are_told_of(root.worker.pipeline) for root in self._roots)
+
     def trouble(self, exc: BaseException) -> None:
         """Say that the hook itself has failed: the bot runs on, unwatched."""
         self._wire.tell("trouble", message=one_line(exc))
@@ -206,12 +215,14 @@ class Agent:
         facts = {"at": time.monotonic(), "clients": self.clients.are_told_of(root.worker.pipeline)}
         root.untold_start = lambda: self._wire.tell("started", **facts)
         _after_turns(TURNS, root.tell_start)
+        self.conversation.started(root.worker.pipeline)
 
     def _finished(self, root: Root, frame: Any) -> None:
         root.tell_start()
         if root.has_finished:
             return
         root.has_finished = True
+        self.conversation.flush()
         reason = getattr(frame, "reason", None)
         said = None if reason is None else str(reason)[:LONGEST_TEXT]
         self._wire.tell("finished", frame=type(frame).__name__, reason=said, ours=isinstance(reason, Ours))
@@ -245,7 +256,8 @@ class Agent:
         from pipecat.frames.frames import ClientConnectedFrame
 
         followed = farewell.frames() if any(root.farewell for root in self._roots) else ()
-        self.watched = (*_enders(), ClientConnectedFrame, *self.counted, *followed)
+        heard = self.conversation.watched
+        self.watched = (*_enders(), ClientConnectedFrame, *self.counted, *followed, *heard)
 
     def _cancel(self, reason: Ours) -> None:
         stuck = [root for root in self._live() if root.has_end_in_flight]
@@ -279,6 +291,7 @@ class Agent:
         try:
             for root in self._roots:
                 root.tell_start()
+            self.conversation.flush()
             tell_what_is_left(task, (self._runner, *self._workers), set(self._tasks), self._wire.tell)
             exc = None if task.cancelled() else task.exception()
             if exc:
@@ -322,6 +335,8 @@ def _observer(agent: Agent, root: Root) -> Any:
                 agent.activity.saw(frame)
             if root.farewell:
                 root.farewell.saw(frame, data.source, data.destination)
+            if isinstance(frame, agent.conversation.watched):
+                agent.conversation.saw(frame, data.source, data.destination)
             if isinstance(frame, enders):
                 agent.hop(root, frame, data.source, data.destination)
             elif isinstance(frame, ClientConnectedFrame):

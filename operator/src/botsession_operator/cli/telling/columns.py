@@ -7,11 +7,12 @@ from typing import Any, Final
 
 from botsession_contract.lifecycle import Phase
 from botsession_operator.api.duration import format_duration
-from botsession_operator.cli.telling.moments import told
+from botsession_operator.cli.telling.heard import wait
+from botsession_operator.cli.telling.moments import moment, told
 
 Json = dict[str, Any]
 NARROW: Final = ("NAME", "PHASE", "REASON", "OUTCOME", "DURATION", "LEFT", "AGE")
-WIDE: Final = ("POD", "NODE", "DEADLINE", "URL")
+WIDE: Final = ("FIRST SOUND", "POD", "NODE", "DEADLINE", "URL")
 #: Between two columns, in characters, as kubectl has it.
 GAP: Final = 3
 _NEVER: Final = "<none>"
@@ -46,6 +47,7 @@ def row(session: Json, layout: Layout, now: datetime) -> tuple[str, ...]:
         aged(metadata, now),
     ]
     if layout.is_wide:
+        cells.append(first_sound(status))
         cells += [status.get(name, _NEVER) for name in ("podName", "nodeName", "deadline", "url")]
     return tuple(str(cell) for cell in cells)
 
@@ -62,6 +64,17 @@ def left(status: Json, now: datetime) -> str:
     if status.get("phase") != Phase.RUNNING or "deadline" not in status:
         return ""
     return told(status["deadline"], lambda deadline: format_duration(deadline - now))
+
+
+def first_sound(status: Json) -> str:
+    """Return how long the caller waited for the bot's first sound; `none` where there was one to wait, and no sound."""
+    heard, came = status.get("conversation"), moment(status.get("clientConnectedAt"))
+    if not isinstance(heard, dict) or came is None:
+        return _NEVER
+    sounded = moment(heard.get("firstSoundAt"))
+    if sounded is not None:
+        return wait(max(0.0, (sounded - came).total_seconds()))
+    return "none" if heard.get("hasAudio") is True else _NEVER
 
 
 def aged(metadata: Json, now: datetime) -> str:

@@ -5,10 +5,12 @@ from datetime import datetime
 from typing import Any, Final
 
 from botsession_contract.lifecycle import Farewell, Phase
-from botsession_operator.api.status import ConditionStatus, ConditionType, find_condition
+from botsession_operator.api.status import ConditionStatus, ConditionType, Status, find_condition
+from botsession_operator.cli.telling.heard import wait
 from botsession_operator.cli.telling.moments import later, moment
 from botsession_operator.cli.telling.record import Record
 from botsession_operator.cli.telling.timeline import STEPS, Entry
+from botsession_operator.core.conversation import seconds_to_first_sound
 
 Json = dict[str, Any]
 #: What the kubelet and the scheduler tell of a pod, and nobody else: the image, and what went wrong.
@@ -47,11 +49,18 @@ def _call(record: Record) -> Iterator[Entry]:
     status = record.status
     if status.client_connected_at:
         yield Entry(status.client_connected_at, "client", "the first client connects")
+    if status.conversation and status.conversation.first_sound_at:
+        yield Entry(status.conversation.first_sound_at, "sound", f"the bot makes its first sound{_waited(status)}")
     if status.prompts:
         often = f"; {status.prompts.count} times in all" if status.prompts.count > 1 else ""
         yield Entry(status.prompts.last_at, "prompt", f"the caller has gone quiet and is asked{often}")
     if status.client_disconnected_at:
         yield Entry(status.client_disconnected_at, "client", "the last client leaves")
+
+
+def _waited(status: Status) -> str:
+    seconds = seconds_to_first_sound(status)
+    return "" if seconds is None else f", {wait(seconds)} after the client came"
 
 
 def _ending(record: Record) -> Iterator[Entry]:

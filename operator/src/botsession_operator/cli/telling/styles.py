@@ -13,6 +13,7 @@ STYLES: Final[dict[str, str]] = {
     Phase.FAILED: "bold red",
     "client": "blue",
     "prompt": "blue",
+    "sound": "blue",
     "caller": "magenta",
     "frame": "yellow",
     "step": "yellow",

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from botsession_contract.lifecycle import FINISHED_PHASES, Farewell, Phase, Step
 from botsession_operator.api.duration import format_duration
 from botsession_operator.api.status import ConditionStatus, ConditionType, Status, awaits_caller
+from botsession_operator.cli.telling import heard
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,9 @@ def entries(before: Status | None, after: Status, now: datetime) -> Iterator[Ent
     """Tell what is new in a status, in the order in which it happened."""
     if after.client_connected_at and not (before and before.client_connected_at):
         yield Entry(after.client_connected_at, "client", "connected to the bot")
+    sound, known = _first_sound(after), _first_sound(before)
+    if sound and not known:
+        yield Entry(sound, "sound", "the bot makes its first sound")
     yield from _troubles(before, after, now)
     if awaits_caller(after) and not awaits_caller(before):
         yield Entry(now, after.phase, f"the bot waits for its caller{f' at {after.url}' if after.url else ''}")
@@ -33,6 +37,10 @@ def entries(before: Status | None, after: Status, now: datetime) -> Iterator[Ent
         yield from _phase(after, now)
     if not after.finish:
         yield from _steps(before, after)
+
+
+def _first_sound(status: Status | None) -> datetime | None:
+    return status.conversation.first_sound_at if status and status.conversation else None
 
 
 def _phase(status: Status, now: datetime) -> Iterator[Entry]:
@@ -98,6 +106,7 @@ def summary(status: Status) -> Iterator[tuple[str, str]]:
         yield "conversation", status.duration
     if timings and timings.pipeline_started is not None:
         yield "started in", _seconds(timings.pipeline_started)
+    yield from ((label.lower(), value) for label, value in heard.facts(status))
     if timings and timings.drained is not None:
         yield "drained in", _seconds(timings.drained)
     if status.ending and status.ending.farewell not in (None, Farewell.NOT_CONFIGURED):

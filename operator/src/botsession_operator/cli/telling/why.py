@@ -18,6 +18,7 @@ from botsession_operator.api.status import (
     find_condition,
 )
 from botsession_operator.cli.telling.advice import ADVICE, EXIT_CODES, MISHAPS, OTHER_EXIT_CODES
+from botsession_operator.cli.telling.heard import heard
 from botsession_operator.cli.telling.record import Json, Record
 
 #: Task names that are worth a sentence.
@@ -37,6 +38,7 @@ def _over(record: Record, finish: Finish) -> Iterator[str]:
     yield f"{record.name} {_because(finish.reason, record)}."
     is_only_badly_down = finish.outcome in FAILED_OUTCOMES and finish.reason not in ERROR_REASONS
     yield f"{_how(finish, record)}{', which makes it Failed' if is_only_badly_down else ''}."
+    yield from heard(record.status)
     if farewell := _farewell(record):
         yield farewell
     if finish.message:
@@ -161,6 +163,7 @@ def _alive(record: Record, now: datetime) -> Iterator[str]:
     match status.phase:
         case Phase.RUNNING:
             yield "Its pipeline runs" + (", and a client has connected." if status.client_connected_at else ".")
+            yield from heard(status)
             if status.deadline:
                 yield f"maxSessionDuration ends it in {format_duration(status.deadline - now)}, if nothing does before."
         case Phase.ENDING if status.ending:

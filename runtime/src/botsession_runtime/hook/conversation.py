@@ -1,0 +1,149 @@
+"""What the caller gets: when the bot makes its first sound, how often each side speaks, and which processors fail."""
+
+import asyncio
+import sys
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from .errors import Errors
+from .frames import processors_of
+from .wire import Wire
+
+#: The supervisor is told of turns at most this often, in seconds: so much of them is lost with a bot that is killed.
+TURNS_SECONDS = 1.0
+
+
+class Turns:
+    """Counts how often one side began to speak, by the frames that say so, of which there may be several for one."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._is_speaking = False
+
+    def saw(self, *, started: bool) -> bool:
+        """Note that speech has begun or ended; return whether that was a new turn."""
+        is_new = started and not self._is_speaking
+        self._is_speaking = started
+        self.count += is_new
+        return is_new
+
+
+class Conversation:
+    """Looks at as few frames as it can: sound only until the first, and turns, of which there are few."""
+
+    def __init__(self, wire: Wire, is_heard: Callable[[], bool], changed: Callable[[], None]) -> None:
+        """`is_heard` returns whether a client may hear the bot now; `changed` is called when `watched` is shorter."""
+        self._wire = wire
+        self._is_heard = is_heard
+        self._changed = changed
+        self.errors = Errors(wire)
+        #: The frame classes to look at.
+        self.watched: tuple[type, ...] = ()
+        self._sounds: tuple[type, ...] = ()
+        self._has_sounded = False
+        #: All that has reached an output since a client could hear it was silence.
+        self._is_silence = False
+        self._bot, self._caller = Turns(), Turns()
+        self._told = (0, 0)
+        #: Frames on their way, by their ids and those of their siblings: each is pushed by all that it passes.
+        self._seen: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def watch(self, pipeline: Any) -> None:
+        """Look at a pipeline that has not started."""
+        self._choose()
+        self.errors.watch(pipeline)
+
+    def started(self, pipeline: Any) -> None:
+        """Tell whether a pipeline that has started plays audio."""
+        self._wire.tell("audio", output=any(map(_plays_audio, processors_of(pipeline))))
+
+    def saw(self, frame: Any, source: Any, destination: Any) -> None:
+        """Note the push of a frame of a class that is watched."""
+        kind = type(frame).__name__
+        if not self._has_sounded and isinstance(frame, self._sounds):
+            self._maybe_sounded(frame, destination, is_audio=hasattr(frame, "audio"))
+        if kind in _TURNS and not self._knows(frame):
+            side, started = _TURNS[kind]
+            if (self._bot if side == "bot" else self._caller).saw(started=started):
+                self._tell_soon()
+        elif kind == "ErrorFrame" and not self._knows(frame):
+            self.errors.framed(frame, source)
+
+    def flush(self) -> None:
+        """Tell what has not been told."""
+        self.errors.flush()
+        if self._timer:
+            self._timer.cancel()
+            self._tell_turns()
+
+    def _choose(self) -> None:
+        from pipecat.frames import frames
+
+        speaking = (frames.BotStartedSpeakingFrame, frames.BotSpeakingFrame)
+        self._sounds = () if self._has_sounded else (frames.OutputAudioRawFrame, *speaking)
+        bot = (frames.BotStartedSpeakingFrame, frames.BotStoppedSpeakingFrame)
+        caller = (frames.UserStartedSpeakingFrame, frames.UserStoppedSpeakingFrame)
+        self.watched = (*self._sounds, *bot, *caller, frames.ErrorFrame)
+
+    def _maybe_sounded(self, frame: Any, destination: Any, *, is_audio: bool) -> None:
+        """Note a sound that a client may hear. An output that was given nothing but silence speaks in vain."""
+        if not self._is_heard() or (is_audio and not _is_output(destination)):
+            return
+        if is_audio:
+            self._is_silence = _is_silence(frame.audio)
+        if self._is_silence:
+            return
+        self._has_sounded = True
+        self._wire.tell("sounded")
+        self._choose()
+        self._changed()
+
+    def _knows(self, frame: Any) -> bool:
+        """Tell whether a frame, or the one that goes the other way with it, has been seen."""
+        if frame.id in self._seen:
+            return True
+        self._seen[frame.id] = frame
+        sibling = getattr(frame, "broadcast_sibling_id", None)
+        if sibling is not None:
+            self._seen[sibling] = frame
+        return False
+
+    def _tell_soon(self) -> None:
+        if self._timer is None:
+            self._tell_turns()
+            self._timer = asyncio.get_running_loop().call_later(TURNS_SECONDS, self._tell_turns)
+
+    def _tell_turns(self) -> None:
+        self._timer = None
+        counts = self._bot.count, self._caller.count
+        if counts != self._told:
+            self._told = counts
+            self._wire.tell("turns", bot=counts[0], caller=counts[1])
+
+
+#: Whose turn a frame is about, and whether it begins with it.
+_TURNS = {
+    "BotStartedSpeakingFrame": ("bot", True),
+    "BotStoppedSpeakingFrame": ("bot", False),
+    "UserStartedSpeakingFrame": ("caller", True),
+    "UserStoppedSpeakingFrame": ("caller", False),
+}
+
+
+def _is_output(processor: Any) -> bool:
+    base = sys.modules.get("pipecat.transports.base_output")
+    return base is not None and isinstance(processor, base.BaseOutputTransport)
+
+
+def _plays_audio(processor: Any) -> bool:
+    """Tell an output that plays audio. Its parameters are not public; one that has none there is taken to play."""
+    params = getattr(processor, "_params", None)
+    return _is_output(processor) and bool(getattr(params, "audio_out_enabled", True))
+
+
+def _is_silence(audio: bytes) -> bool:
+    from pipecat.audio.utils import is_silence
+
+    return not audio or bool(is_silence(audio))

@@ -1,0 +1,207 @@
+"""Errors that do not end the pipeline: ErrorFrames, and exceptions that Pipecat, or asyncio, only logs.
+
+Pipecat logs an exception of a task that it manages, or of an event handler, and goes on: a service whose connection has
+died so says nothing more. There is no event for that, but a log record, and Pipecat logs by loguru.
+"""
+
+import asyncio
+import contextlib
+import sys
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from .frames import processors_of
+from .wire import Wire
+from .words import LONGEST_NAME, fold, one_line
+
+#: The supervisor is told of the errors of one processor at most this often, in seconds.
+ERRORS_SECONDS = 1.0
+#: An exception that is logged waits so long for the ErrorFrame that may tell of it too, in seconds.
+ECHO_SECONDS = 0.5
+#: Processors that are told apart; the errors of any more are counted together.
+MOST_PROCESSORS = 8
+#: What ErrorFrames said, kept to compare with what is logged.
+MOST_SAID = 16
+#: Pipecat's base classes: where each is, and what a processor that has it does.
+KINDS = (
+    ("pipecat.services.stt_service", "STTService", "STT"),
+    ("pipecat.services.tts_service", "TTSService", "TTS"),
+    ("pipecat.services.llm_service", "LLMService", "LLM"),
+    ("pipecat.transports.base_input", "BaseInputTransport", "Transport"),
+    ("pipecat.transports.base_output", "BaseOutputTransport", "Transport"),
+    ("pipecat.transports.base_transport", "BaseTransport", "Transport"),
+)
+OTHER = "Other"
+
+
+class Tally:
+    """The errors of one processor."""
+
+    def __init__(self, kind: str, processor: str | None, category: str | None) -> None:
+        self.kind, self.processor, self.category = kind, processor, category
+        self.message = ""
+        self.count = 0
+        self.told = 0
+
+
+class Errors:
+    """Counts errors by processor. The first of each is told at once, the rest now and then."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self._tallies: dict[tuple[str, str | None], Tally] = {}
+        #: Processors by name: a task's name begins with that of its processor.
+        self._processors: dict[str, Any] = {}
+        self._said: deque[str] = deque(maxlen=MOST_SAID)
+        self._logged: dict[int, tuple[BaseException, asyncio.TimerHandle, Callable[[], None]]] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._sink: int | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def watch(self, pipeline: Any) -> None:
+        """Learn of a pipeline's processors, and listen to what Pipecat logs."""
+        self._processors |= {each.name: each for each in processors_of(pipeline)}
+        self._listen()
+
+    def framed(self, frame: Any, source: Any) -> None:
+        """Count an ErrorFrame; `source` has pushed it."""
+        text = fold(str(frame.error))
+        self._said.append(text)
+        exc = getattr(frame, "exception", None)
+        for logged, (known, timer, _) in list(self._logged.items()):
+            if known is exc or _is_same(text, known):
+                timer.cancel()
+                del self._logged[logged]
+        category = _word(getattr(frame, "category", None)) or _category(exc)
+        self._count(getattr(frame, "processor", None) or source, text, category)
+
+    def flush(self) -> None:
+        """Count and tell what has waited."""
+        for _, timer, count in list(self._logged.values()):
+            timer.cancel()
+            count()
+        self._logged.clear()
+        self._tell_rest()
+
+    def _listen(self) -> None:
+        """Have Pipecat's log records; again with each pipeline, since a bot may have taken all sinks away."""
+        from loguru import logger
+
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            self._loop = loop
+            _chain_exceptions(loop, self._unretrieved)
+        if self._sink is not None:
+            with contextlib.suppress(ValueError):
+                logger.remove(self._sink)
+        self._sink = logger.add(self._record, level="ERROR", filter=_is_pipecats, backtrace=False, diagnose=False)
+
+    def _record(self, message: Any) -> None:
+        """Note a log record that tells of an exception: it is logged while that is handled."""
+        logged = message.record["exception"]
+        exc = logged.value if logged else sys.exc_info()[1]
+        if not isinstance(exc, Exception) or self._loop is None:
+            return
+        try:
+            task = asyncio.current_task()
+        except RuntimeError:  # a thread without a loop
+            task = None
+        processor = self._processors.get(task.get_name().rpartition("::")[0]) if task else None
+        self._loop.call_soon_threadsafe(self._heard, exc, processor)
+
+    def _unretrieved(self, context: dict[str, Any]) -> None:
+        """Note an exception of a task that nobody has waited for."""
+        exc = context.get("exception")
+        if isinstance(exc, Exception) and isinstance(context.get("future") or context.get("task"), asyncio.Future):
+            self._heard(exc, None)
+
+    def _heard(self, exc: Exception, processor: Any) -> None:
+        """Wait a moment for an ErrorFrame that says the same, and count the exception where none does."""
+        if self._loop is None or id(exc) in self._logged or any(_is_same(text, exc) for text in self._said):
+            return
+
+        def count() -> None:
+            self._logged.pop(id(exc), None)
+            self._count(processor, one_line(exc), _category(exc))
+
+        self._logged[id(exc)] = exc, self._loop.call_later(ECHO_SECONDS, count), count
+
+    def _count(self, processor: Any, message: str, category: str | None) -> None:
+        name = None if processor is None else type(processor).__name__[:LONGEST_NAME]
+        key = _kind(processor), name
+        if key not in self._tallies and len(self._tallies) >= MOST_PROCESSORS:
+            key = OTHER, None
+        tally = self._tallies.setdefault(key, Tally(*key, category))
+        tally.count += 1
+        tally.message = message
+        if tally.count == 1:
+            self._tell(tally)
+        elif self._timer is None and self._loop:
+            self._timer = self._loop.call_later(ERRORS_SECONDS, self._tell_rest)
+
+    def _tell_rest(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        for tally in self._tallies.values():
+            if tally.count > tally.told:
+                self._tell(tally)
+
+    def _tell(self, tally: Tally) -> None:
+        tally.told = tally.count
+        self._wire.tell(
+            "errors",
+            kind=tally.kind,
+            processor=tally.processor,
+            category=tally.category,
+            count=tally.count,
+            message=tally.message,
+        )
+
+
+def _is_pipecats(record: Any) -> bool:
+    """Tell a record of Pipecat, but for those by which it logs an ErrorFrame that it is about to push."""
+    is_frame = record["function"].startswith("push_error")
+    return str(record["name"]).startswith("pipecat.") and not is_frame
+
+
+def _is_same(text: str, exc: BaseException) -> bool:
+    return bool(said := fold(str(exc))) and said in text
+
+
+def _category(exc: BaseException | None) -> str | None:
+    """Return Pipecat's word for what kind of failure an exception is. Before 1.8 it had none."""
+    errors = sys.modules.get("pipecat.utils.errors")
+    if errors is not None and exc is not None:
+        return _word(errors.classify_http_exception(exc))
+    return "connectivity" if isinstance(exc, OSError) else None
+
+
+def _word(category: Any) -> str | None:
+    """Return a category as a word; one that says that nothing is known is none."""
+    word = None if category is None else str(getattr(category, "value", category))
+    return None if word == "unknown" else word
+
+
+def _kind(processor: Any) -> str:
+    """Return what a processor does, by its base class; a class that was never imported is no processor's."""
+    for module, name, kind in KINDS:
+        base = getattr(sys.modules.get(module), name, None)
+        if base is not None and isinstance(processor, base):
+            return kind
+    return OTHER
+
+
+def _chain_exceptions(loop: asyncio.AbstractEventLoop, heard: Callable[[dict[str, Any]], None]) -> None:
+    """Be told of exceptions that nobody has retrieved; whoever was told before us still is."""
+    before = loop.get_exception_handler()
+
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        heard(context)
+        if before:
+            before(loop, context)
+        else:
+            loop.default_exception_handler(context)
+
+    loop.set_exception_handler(handle)

@@ -1,0 +1,91 @@
+"""What events say of what the caller got, and that no secret comes through."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from botsession_contract import conversation as contract
+from botsession_contract.conversation import MOST_PROCESSORS, ProcessorErrors
+from botsession_contract.launch import Launch
+from botsession_contract.lifecycle import ProcessorKind
+from botsession_runtime.concluding import conversation_of
+from botsession_runtime.conversation import Conversation
+from botsession_runtime.facts import Facts, learn
+from botsession_runtime.report import conclude
+
+ZERO = datetime(2026, 1, 31, tzinfo=UTC)
+FRESH = Facts(began=0.0)
+
+
+def wall(moment: float) -> datetime:
+    return ZERO + timedelta(seconds=moment)
+
+
+def told(*events: dict[str, Any], facts: Facts = FRESH) -> Facts:
+    for number, event in enumerate(events):
+        facts = learn(facts, {"at": float(number + 1), **event})
+    return facts
+
+
+def errors(message: str, count: int = 1, kind: str = "STT", processor: str | None = "FarSTT") -> dict[str, Any]:
+    return {
+        "event": "errors",
+        "kind": kind,
+        "processor": processor,
+        "category": None,
+        "count": count,
+        "message": message,
+    }
+
+
+@pytest.mark.parametrize(("outputs", "has_audio"), [([False], False), ([False, True], True), ([True, False], True)])
+def test_audio_is_played_where_any_pipeline_does(outputs: list[bool], has_audio: bool) -> None:
+    assert told(*({"event": "audio", "output": each} for each in outputs)).conversation.has_audio is has_audio
+
+
+def test_the_first_sound_stays_the_first() -> None:
+    assert told({"event": "sounded"}, {"event": "sounded"}).conversation.first_sound_at == 1.0
+
+
+def test_turns_are_totals_that_never_fall() -> None:
+    facts = told({"event": "turns", "bot": 3, "caller": 1}, {"event": "turns", "bot": 2, "caller": 4})
+    assert (facts.conversation.bot_turns, facts.conversation.caller_turns) == (3, 4)
+
+
+def test_errors_are_kept_by_processor_with_the_first_and_the_last() -> None:
+    facts = told(errors("a"), errors("b", 7), errors("c", kind="TTS", processor="ToneTTS"), errors("d", 9))
+    assert facts.conversation.errors == (
+        ProcessorErrors(ProcessorKind.STT, 9, "FarSTT", None, "a", "d"),
+        ProcessorErrors(ProcessorKind.TTS, 1, "ToneTTS", None, "c"),
+    )
+
+
+def test_the_same_words_are_kept_once() -> None:
+    assert told(errors("a"), errors("a", 2)).conversation.errors[0].last_message is None
+
+
+def test_no_number_of_processors_fills_the_report() -> None:
+    facts = told(*(errors("a", processor=f"STT{number}") for number in range(99)))
+    assert len(facts.conversation.errors) == MOST_PROCESSORS + 1
+
+
+def test_before_a_pipeline_has_started_nothing_is_told() -> None:
+    assert conclude(FRESH, wall, 1.0).conversation is None
+
+
+def test_times_are_told_by_the_wall_clock() -> None:
+    facts = replace(FRESH, conversation=Conversation(has_audio=True, first_sound_at=7.5, bot_turns=2))
+    told = contract.Conversation(has_audio=True, first_sound_at=wall(7.5), bot_turns=2)
+    assert conclude(facts, wall, 9.0).conversation == told
+
+
+def test_words_of_errors_have_no_secrets_and_no_control_characters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STT_API_KEY", "correct-horse-battery")
+    launch = Launch(namespace="bots", name="s", token_sha256="")
+    told_now = conversation_of(told(errors("key correct-horse-battery\x1b[2J"), errors("x" * 3000, 2)), launch, wall)
+    assert told_now
+    (found,) = told_now.errors
+    assert found.first_message == "key [redacted]\\x1b[2J"
+    assert len(found.last_message or "") < 600
