@@ -4,6 +4,7 @@ import errno
 import os
 import stat
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from loguru import logger
@@ -14,8 +15,9 @@ from botsession_contract.lifecycle import Outcome, Reason
 from botsession_contract.report import ExitReport, to_bytes
 from botsession_runtime.conversation import to_contract
 from botsession_runtime.facts import Facts
-from botsession_runtime.redact import conversation_without_secrets, find_secrets, without_secrets
+from botsession_runtime.redact import Redactor, conversation_without_secrets, without_secrets
 from botsession_runtime.report import Wall, conclude
+from botsession_runtime.secret_values import find_secrets
 
 #: A pipe that nobody reads does not keep us, and a link does not lead us elsewhere.
 _PLAINLY: Final = os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -24,7 +26,7 @@ _PLAINLY: Final = os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 def final_report(facts: Facts, launch: Launch, wall: Wall, now: float) -> tuple[ExitReport, bytes]:
     """Return the report of a session that is over, and its bytes. Never raise."""
     try:
-        report = without_secrets(conclude(facts, wall, now), secrets_of(launch))
+        report = without_secrets(conclude(facts, wall, now), redactor_for(launch))
         return report, to_bytes(report)
     except Exception as exc:  # noqa: BLE001  # whatever it is, a session without a report would count as lost
         logger.error("the report could not be put together: {}", type(exc).__name__)
@@ -35,12 +37,17 @@ def final_report(facts: Facts, launch: Launch, wall: Wall, now: float) -> tuple[
 def conversation_of(facts: Facts, launch: Launch, wall: Wall) -> Conversation | None:
     """Return what the caller has got so far, without secrets."""
     told = to_contract(facts.conversation, wall)
-    return conversation_without_secrets(told, secrets_of(launch)) if told and told.errors else told
+    return conversation_without_secrets(told, redactor_for(launch)) if told and told.errors else told
 
 
-def secrets_of(launch: Launch) -> tuple[str, ...]:
-    """Return what must not be told of a session."""
-    return find_secrets(os.environ, launch.body, launch.secret_env, launch.open_env)
+def redactor_for(launch: Launch) -> Redactor:
+    """Return what takes the secrets of this session out of texts."""
+    return _redactor(find_secrets(os.environ, launch.body, launch.secret_env, launch.open_env))
+
+
+@lru_cache(maxsize=1)
+def _redactor(secrets: tuple[str, ...]) -> Redactor:
+    return Redactor(secrets)
 
 
 def minimal_report(facts: Facts, trouble: str) -> ExitReport:

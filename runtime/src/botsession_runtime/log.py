@@ -1,7 +1,8 @@
 """The supervisor's own log lines: for `kubectl logs`, beside whatever the bot writes there.
 
 The bot has the same standard error. It may fill that pipe, or make it non-blocking, and the supervisor must not wait
-for it: a thread writes the lines, and what it cannot keep up with is dropped and counted.
+for it: a thread writes the lines, and what it cannot keep up with is dropped and counted. The thread also takes secrets
+out, since a line may quote an exception of the bot.
 """
 
 import contextlib
@@ -9,6 +10,7 @@ import os
 import queue
 import select
 import threading
+from collections.abc import Callable
 from typing import Any, Final
 
 from loguru import logger
@@ -45,18 +47,20 @@ class LineWriter:
 
     def __init__(self, fd: int = STDERR) -> None:
         self._fd = fd
-        self._waiting: queue.Queue[bytes | None] = queue.Queue(MOST_WAITING)
+        self._waiting: queue.Queue[str | None] = queue.Queue(MOST_WAITING)
         self._thread = threading.Thread(target=self._write_all, name="log", daemon=True)
         #: How many lines were dropped.
         self.dropped = 0
+        #: Takes secrets out of a line; known once the launch is.
+        self.redact: Callable[[str], str] = str
         # A bot may have taken all the threads that its pod may have. Then there is no log, and a session all the same.
         with contextlib.suppress(RuntimeError):
             self._thread.start()
 
     def write(self, text: str) -> None:
-        """Have a text written, its control characters written out."""
+        """Have a text written, without secrets, its control characters written out."""
         try:
-            self._waiting.put_nowait(escape_controls(text, keep="\n\t").encode())
+            self._waiting.put_nowait(text)
         except queue.Full:
             self.dropped += 1
 
@@ -70,8 +74,14 @@ class LineWriter:
             self._thread.join(FLUSH_SECONDS)
 
     def _write_all(self) -> None:
-        while (data := self._waiting.get()) is not None:
-            self._write(data)
+        while (text := self._waiting.get()) is not None:
+            self._write(self._shown(text))
+
+    def _shown(self, text: str) -> bytes:
+        try:
+            return escape_controls(self.redact(text), keep="\n\t").encode()
+        except Exception as exc:  # noqa: BLE001  # the log goes on, and rather lacks a line than shows a secret
+            return f"botsession: a line could not be shown ({type(exc).__name__})\n".encode()
 
     def _write(self, data: bytes) -> None:
         while data:

@@ -1,178 +1,280 @@
 """Takes secrets out of what is reported: an exception may quote a key, and a session's status is read by many. Pure.
 
-What is secret is known by its name, in the environment and in the body, or because it came out of a Secret; and by
-its form, in a URL or in an Authorization header. It is replaced before a text is shortened, or half a key would stay.
+No run of eight characters of a secret is kept, however the text quotes it (`quotations`), and no key that is known by
+its form (`key_patterns`). Secrets go before a text is shortened, or half a key would stay. The work is linear in the
+length of the text.
 """
 
-import json
+import dataclasses
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
-from typing import Any, Final, TypeVar
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from enum import Enum
+from functools import cached_property
+from typing import Any, Final
 
-from botsession_contract.conversation import Conversation, ProcessorErrors
+from botsession_contract.conversation import Conversation
 from botsession_contract.report import ExitReport
 from botsession_contract.result import ResultError, to_json
 from botsession_contract.text import one_line
-
-Text = TypeVar("Text", str, str | None)
+from botsession_runtime.key_patterns import MASK, Span, find_keys
+from botsession_runtime.quotations import Compact, forms, fragments, is_plain, lower, parts
+from botsession_runtime.secret_values import COMMON_WORDS, SHORTEST_SECRET
 
 REDACTED: Final = "[redacted]"
-#: Shorter values are found by chance in text that has nothing to do with them.
-SHORTEST_SECRET: Final = 6
+#: A run of so many characters of a secret is taken out. Shorter ones are found by chance.
+LONGEST_RUN: Final = 8
 #: Characters that a person reads of an exception's text.
 LONGEST_MESSAGE: Final = 500
+#: Runs that are remembered of all secrets, some 100 bytes each. Of secrets beyond that only the whole is found.
+MOST_RUNS: Final = 200_000
+#: The beginning or end of a secret that is told beside an ellipsis.
+_ENDS: Final = range(7, 2, -1)
+#: Secrets that are shorter have no beginning and end of their own.
+_SHORTEST_WITH_ENDS: Final = 12
 
-_WORDS: Final = "api_?key|key|token|secret|passw(?:or)?d|credentials?"
-_SECRET_NAME: Final = re.compile(rf"(?:^|_)(?:{_WORDS})s?(?:_|$)", re.IGNORECASE)
-#: Variables that images, shells, container runtimes and Kubernetes set by custom, and no Secret.
-_ORDINARY: Final = re.compile(
-    r"""PATH|HOME|HOSTNAME|LANG|LANGUAGE|LC_[A-Z]+|TZ|TERM|USER|LOGNAME|SHELL|SHLVL|PWD|OLDPWD|_|container
-    |DEBIAN_FRONTEND|LD_LIBRARY_PATH|VIRTUAL_ENV|CONDA_PREFIX|UV_PROJECT_ENVIRONMENT|SSL_CERT_(FILE|DIR)|XDG_[A-Z_]+
-    |GPG_KEY|PYTHON_(VERSION|SHA256|PIP_VERSION|SETUPTOOLS_VERSION|GET_PIP_URL|GET_PIP_SHA256)
-    |PYTHON(PATH|HOME|UNBUFFERED|DONTWRITEBYTECODE|FAULTHANDLER|HASHSEED|IOENCODING|UTF8|OPTIMIZE|WARNINGS)
-    |KUBERNETES_(SERVICE|PORT)[A-Z0-9_]*|NVIDIA_(VISIBLE_DEVICES|DRIVER_CAPABILITIES|REQUIRE_CUDA)
-    |PIPECAT_SETUP_FILES|BOTSESSION_(LAUNCH|URL)""",
-    re.VERBOSE,
-)
-#: Words that a Secret may hold beside secrets, and that messages are full of.
-_COMMON: Final = frozenset({"localhost", "development", "production", "postgres", "disabled"})
-#: From this length on a word or a number of unknown origin is a secret. Shorter ones are found by chance.
-LIKELY_SECRET: Final = 8
-_URL_PASSWORD: Final = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")
-_CAMEL_CASE: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 #: Where in the bot's code it was: `(bot.py:42 in handler)`.
 _PLACE: Final = re.compile(r" \([^()]{1,200}:\d+ in [^()]{1,200}\)")
-_FORMS: Final = (
-    re.compile(r"(?<=://)[^/\s@]+(?=@)"),  # https://user:password@host
-    re.compile(rf"(?<=[?&])((?:[\w-]*[_-])?(?:{_WORDS}|sig(?:nature)?)=)[^&\s\"']+", re.IGNORECASE),
-    re.compile(r"\b((?:Bearer|Basic)\s+)[\w.~+/=-]{6,}", re.IGNORECASE),
-)
+_ELLIPSIS: Final = re.compile(rf"(?:{MASK}|\.{{2,}}|x{{4,}}|X{{4,}}|\[\.\.\.\]|<\.\.\.>)+")
+#: What may stand between two halves of one secret.
+_GAP: Final = re.compile(r"""(?:\s|\\+[nrt]?|["']){0,12}""")
 
 
-def find_secrets(
-    environ: Mapping[str, str], body: Any, named: Iterable[str], in_the_open: Iterable[str] | None = None
-) -> tuple[str, ...]:
-    """Return the values that must not be told; `named` variables are secret whatever they are called.
+class Redactor:
+    """Takes the secrets of one session out of texts. What it looks for is worked out with the first text."""
 
-    Where `in_the_open` is given, all keys of a Secret are variables too: any that is not among these, and that neither
-    images nor Kubernetes set by custom, may be one of them.
-    """
-    known = set(named)
-    variables = {value for name, value in environ.items() if name in known or _is_secret(name)}
-    if in_the_open is not None:
-        ordinary = {*in_the_open, *known}
-        others = (value for name, value in environ.items() if name not in ordinary and not _ORDINARY.fullmatch(name))
-        variables |= {value for value in others if _may_be_secret(value)}
-    told = {value for value in (*variables, *_in_body(body)) if len(value) >= SHORTEST_SECRET}
-    found = {form for value in told for form in _quoted(value)}
-    # The longest first: one secret may be a part of another.
-    return tuple(sorted(found, key=lambda value: (-len(value), value)))
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._secrets = tuple(secrets)
+
+    def redact(self, text: str) -> str:
+        """Return the text with `[redacted]` in the place of each secret."""
+        spans = _merged(text, [*find_keys(text), *self._known(text)])
+        spans = _merged(text, [*spans, *self._ends(text, spans)])
+        pieces, at = [], 0
+        for start, end in spans:
+            pieces += [text[at:start], REDACTED]
+            at = end
+        return "".join((*pieces, text[at:]))
+
+    def _known(self, text: str) -> Iterator[Span]:
+        """Yield where a secret stands, or a run of one."""
+        if not self._secrets:
+            return
+        compact, index = Compact(text), self._index
+        for secret in index.short:
+            yield from _all(text, secret)
+        for whole in index.whole:
+            for start, end in _all(compact.text, whole):
+                yield compact.origin(start, end)
+        for start, end in _runs(compact.text, index.runs):
+            span = compact.origin(start, end)
+            if not _is_common_word(text, *span):
+                yield span
+
+    def _ends(self, text: str, spans: list[Span]) -> Iterator[Span]:
+        """Yield where the beginning and the end of a secret stand beside an ellipsis: `sk-0…abcd`."""
+        if not self._secrets:
+            return
+        starts, ends = {start for start, _ in spans}, {end for _, end in spans}
+        for gap in _ELLIPSIS.finditer(text):
+            before = gap.start() if gap.start() in ends else self._head(text, gap.start())
+            after = gap.end() if gap.end() in starts else self._tail(text, gap.end())
+            if before is not None and after is not None:
+                yield before, after
+            elif before is not None and not is_plain(text[before : gap.start()]):
+                yield before, gap.end()
+            elif after is not None and not is_plain(text[gap.end() : after]):
+                yield gap.start(), after
+
+    def _head(self, text: str, end: int) -> int | None:
+        """Return where the beginning of a secret starts that ends here."""
+        for length in _ENDS:
+            start = end - length
+            if (
+                start >= 0
+                and lower(text[start:end]) in self._index.heads
+                and not text[max(start - 1, 0) : start].isalnum()
+            ):
+                return start
+        return None
+
+    def _tail(self, text: str, start: int) -> int | None:
+        """Return where the end of a secret ends that starts here."""
+        for length in _ENDS:
+            end = start + length
+            if lower(text[start:end]) in self._index.tails and not text[end : end + 1].isalnum():
+                return end
+        return None
+
+    @cached_property
+    def _index(self) -> "_Index":
+        return _Index(self._secrets)
+
+
+class _Index:
+    """What is looked for."""
+
+    def __init__(self, secrets: tuple[str, ...]) -> None:
+        #: Runs of characters that no text keeps.
+        self.runs: set[str] = set()
+        #: Texts that are found as a whole, since parts of them are words, or because there are too many runs.
+        self.whole: set[str] = set()
+        #: Secrets that are too short to be found but as they are.
+        self.short: set[str] = set()
+        self.heads: set[str] = set()
+        self.tails: set[str] = set()
+        for secret in sorted(secrets, key=len):
+            for part in parts(secret):
+                if len(part) >= SHORTEST_SECRET:
+                    self._add(part)
+
+    def _add(self, part: str) -> None:
+        pieces, text = tuple(fragments(part)), Compact(part).text
+        if pieces != (part,) or len(text) < LONGEST_RUN:
+            for form in forms(part):
+                self._add_whole(form, Compact(form).text)
+        for piece in pieces:
+            for form in forms(piece):
+                self._add_runs(Compact(form).text)
+        if len(text) >= _SHORTEST_WITH_ENDS:
+            self.heads |= {text[:length] for length in _ENDS}
+            self.tails |= {text[-length:] for length in _ENDS}
+
+    def _add_whole(self, form: str, text: str) -> None:
+        if len(text) >= LONGEST_RUN:
+            self.whole.add(text)
+        elif form.strip():
+            self.short.add(form)
+
+    def _add_runs(self, text: str) -> None:
+        count = max(len(text) - LONGEST_RUN + 1, 0)
+        if len(self.runs) + count > MOST_RUNS:
+            self.whole.add(text)
+            return
+        self.runs.update(text[at : at + LONGEST_RUN] for at in range(count))
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
-    """Give the text without secrets."""
-    for secret in secrets:
-        text = text.replace(secret, REDACTED)
-    for form in _FORMS:
-        text = form.sub(lambda match: (match.group(1) if match.re.groups else "") + REDACTED, text)
-    return text
+    """Return the text without these secrets, and without keys that are known by their form."""
+    return Redactor(secrets).redact(text)
 
 
 def shorten(message: str) -> str:
-    """Give the beginning of a long message, and the place in the bot's code that it names."""
+    """Return the beginning of a long message, and the place in the bot's code that it names."""
     if len(message) <= LONGEST_MESSAGE:
         return message
     *_, place = ("", *_PLACE.findall(message))
     return f"{message[:LONGEST_MESSAGE]}…{place}"
 
 
-def without_secrets(report: ExitReport, secrets: tuple[str, ...]) -> ExitReport:
-    """Return the report with each text that the bot had a say in redacted, in its result too, and fit to be shown.
+def without_secrets(report: ExitReport, secrets: Iterable[str] | Redactor) -> ExitReport:
+    """Return the report with every text redacted, in its result too, and fit to be shown.
 
     Secrets go first: written out, a control character would hide the rest of one.
     """
-    tasks = report.dangling_tasks
-    result, trouble = _told_result(report.result, secrets)
+    redactor = secrets if isinstance(secrets, Redactor) else Redactor(secrets)
+    result, trouble = _result(report.result, redactor)
     message = "; ".join(each for each in (report.message, trouble) if each) or None
-    return replace(
-        report,
-        frame=_shown(report.frame, secrets),
-        message=shorten(_shown(message, secrets)) if message else message,
-        stuck_at=_shown(report.stuck_at, secrets),
-        dangling_tasks=replace(tasks, names=tuple(_shown(name, secrets) for name in tasks.names)),
-        result=result,
-        conversation=conversation_without_secrets(report.conversation, secrets),
-    )
+    shown: ExitReport = _shown(dataclasses.replace(report, message=message, result=None), redactor)
+    return dataclasses.replace(shown, result=result)
 
 
-def conversation_without_secrets(told: Conversation | None, secrets: tuple[str, ...]) -> Conversation | None:
-    """Return what the caller got with the words of each error redacted, and fit to be shown."""
-    return replace(told, errors=tuple(_shown_errors(each, secrets) for each in told.errors)) if told else None
+def conversation_without_secrets(conversation: Conversation, redactor: Redactor) -> Conversation:
+    """Return what the caller got, with every text redacted, and fit to be shown."""
+    shown: Conversation = _shown(conversation, redactor)
+    return shown
 
 
-def _shown_errors(errors: ProcessorErrors, secrets: tuple[str, ...]) -> ProcessorErrors:
-    first, last = (_shown(text, secrets) for text in (errors.first_message, errors.last_message))
-    return replace(
-        errors,
-        processor=_shown(errors.processor, secrets),
-        category=_shown(errors.category, secrets),
-        first_message=shorten(first) if first else first,
-        last_message=shorten(last) if last else last,
-    )
+def _shown(value: Any, redactor: Redactor) -> Any:
+    """Return a value with each text in it as its readers may see it: one line, no secrets, no orders to terminals."""
+    match value:
+        case Enum() | datetime():
+            return value
+        case str():
+            return shorten(one_line(redactor.redact(value)))
+        case tuple():
+            return tuple(_shown(each, redactor) for each in value)
+        case dict():
+            return {_shown(name, redactor): _shown(each, redactor) for name, each in value.items()}
+        case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.init}
+            return dataclasses.replace(value, **{name: _shown(each, redactor) for name, each in fields.items()})
+    return value
 
 
-def _shown(text: Text, secrets: tuple[str, ...]) -> Text:
-    """Return a text as its readers may see it: one line, without secrets, without orders to their terminals."""
-    return None if text is None else one_line(redact(text, secrets))
-
-
-def _told_result(result: Any, secrets: tuple[str, ...]) -> tuple[Any, str | None]:
-    """Give the result without secrets; or, where what stands for them makes it too long, why there is none."""
-    told = _redacted(result, secrets)
+def _result(result: Any, redactor: Redactor) -> tuple[Any, str | None]:
+    """Return the result without secrets; or, where what stands for them makes it too long, why there is none."""
+    redacted = _redacted(result, redactor)
     try:
-        to_json(told)
+        to_json(redacted)
     except ResultError as exc:
         return None, f"the result was not taken: without its secrets, {exc}"
-    return told, None
+    return redacted, None
 
 
-def _redacted(value: Any, secrets: tuple[str, ...]) -> Any:
+def _redacted(value: Any, redactor: Redactor) -> Any:
+    """Return JSON with its texts redacted, and `[redacted]` for a number that is, or holds, a secret."""
     if isinstance(value, dict):
-        return {redact(key, secrets): _redacted(member, secrets) for key, member in value.items()}
+        members: dict[str, Any] = {}
+        for name, member in value.items():
+            members[_free(redactor.redact(name), members)] = _redacted(member, redactor)
+        return members
     if isinstance(value, list):
-        return [_redacted(item, secrets) for item in value]
-    return redact(value, secrets) if isinstance(value, str) else value
+        return [_redacted(item, redactor) for item in value]
+    if isinstance(value, str):
+        return redactor.redact(value)
+    if isinstance(value, int | float) and not isinstance(value, bool) and redactor.redact(str(value)) != str(value):
+        return REDACTED
+    return value
 
 
-def _is_secret(name: str) -> bool:
-    return bool(_SECRET_NAME.search(_CAMEL_CASE.sub("_", name).replace("-", "_")))
+def _free(name: str, members: dict[str, Any]) -> str:
+    """Return a name that no member has yet: of two that were secret, none takes the other's place."""
+    count, free = 1, name
+    while free in members:
+        count += 1
+        free = f"{name} {count}"
+    return free
 
 
-def _may_be_secret(value: str) -> bool:
-    """Return whether a value of unknown origin is told from a word or a number that stands in messages by chance."""
-    if value.lower() in _COMMON:
-        return False
-    is_word = value.isalpha() or value.isdigit()
-    return len(value) >= (LIKELY_SECRET if is_word else SHORTEST_SECRET)
+def _all(text: str, wanted: str) -> Iterator[Span]:
+    at = text.find(wanted)
+    while at >= 0:
+        yield at, at + len(wanted)
+        at = text.find(wanted, at + len(wanted))
 
 
-def _quoted(secret: str) -> Iterator[str]:
-    """Give a secret as a message may quote it: in one line, as Python or JSON writes it, a line or a password of it."""
-    written = (repr(secret)[1:-1], json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
-    parts = [line.strip() for line in secret.splitlines()] + _URL_PASSWORD.findall(secret)
-    yield from (secret, " ".join(secret.split()), *written)
-    yield from (part for part in parts if len(part) >= LIKELY_SECRET)
+def _runs(text: str, wanted: set[str]) -> Iterator[Span]:
+    """Yield where characters stand that are part of a wanted run; runs that overlap are one."""
+    if not wanted:
+        return
+    start = end = -1
+    for at in range(len(text) - LONGEST_RUN + 1):
+        if text[at : at + LONGEST_RUN] in wanted:
+            if at > end:
+                if end > 0:
+                    yield start, end
+                start = at
+            end = at + LONGEST_RUN
+    if end > 0:
+        yield start, end
 
 
-def _in_body(body: Any) -> Iterator[str]:
-    """Give the values that are secret by their name, however deep they are."""
-    left: list[tuple[str, Any]] = [("", body)]
-    while left:
-        name, value = left.pop()
-        if isinstance(value, dict):
-            left.extend(value.items())
-        elif isinstance(value, list):
-            left.extend((name, item) for item in value)
-        elif isinstance(value, str) and _is_secret(name):
-            yield value
+def _is_common_word(text: str, start: int, end: int) -> bool:
+    """Return whether what was found is a word of which messages are full, and stands there as one."""
+    word = text[start:end].strip("-_./:,;'\" ").lower()
+    around = text[max(start - 1, 0) : start] + text[end : end + 1]
+    return word in COMMON_WORDS and not around.isalnum()
+
+
+def _merged(text: str, spans: list[Span]) -> list[Span]:
+    """Return spans in their order; those that overlap, or have nothing between them, as one."""
+    merged: list[Span] = []
+    for start, end in sorted(spans):
+        if end <= start:
+            continue
+        if merged and (start <= merged[-1][1] or _GAP.fullmatch(text, merged[-1][1], start)):
+            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
+        else:
+            merged.append((start, end))
+    return merged

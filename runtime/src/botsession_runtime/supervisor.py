@@ -27,7 +27,7 @@ from botsession_contract.limits import SessionLimits
 from botsession_contract.report import ExitReport
 from botsession_runtime import ending, ladder, limits, memory, processes, received_signals, server_watch, stacks
 from botsession_runtime.bot_process import Bot, limit_order
-from botsession_runtime.concluding import conversation_of, final_report, write_report
+from botsession_runtime.concluding import conversation_of, final_report, redactor_for, write_report
 from botsession_runtime.control import WrongStateError, create_runner
 from botsession_runtime.dump import read_dump
 from botsession_runtime.events import Event
@@ -49,6 +49,7 @@ def run(orders: dict[str, Any], bot: Bot, *, began: float, early_signals: list[i
     log = configure_log()
     try:
         launch = decode(Launch, orders)
+        log.redact = redactor_for(launch).redact
         return asyncio.run(Supervisor(launch, bot, began=began).run(early_signals))
     except PayloadError as exc:
         logger.error("the launch cannot be used: {}", exc)

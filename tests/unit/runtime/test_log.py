@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from botsession_runtime.log import MOST_WAITING, LineWriter
+from botsession_runtime.redact import Redactor
 
 FULL = 1 << 20
 
@@ -78,3 +79,21 @@ def test_no_line_gives_orders_to_a_terminal(pipe: tuple[int, int]) -> None:
     writer.write("bot raised \x1b]52;c;aGk=\x07 \x9b2J \u202e \ud800\n\tand more\n")
     writer.close()
     assert os.read(reading, FULL).decode() == "bot raised \\x1b]52;c;aGk=\\x07 \\x9b2J \\u202e \\ud800\n\tand more\n"
+
+
+def test_lines_are_written_without_secrets(pipe: tuple[int, int]) -> None:
+    reading, writing = pipe
+    writer = LineWriter(writing)
+    writer.redact = Redactor(["pk-live-ALPHA0001"]).redact
+    writer.write("bot raised ValueError: pk-live-ALPHA...\n")
+    writer.close()
+    assert os.read(reading, FULL) == b"bot raised ValueError: [redacted]\n"
+
+
+def test_line_that_cannot_be_redacted_is_not_written(pipe: tuple[int, int]) -> None:
+    reading, writing = pipe
+    writer = LineWriter(writing)
+    writer.redact = lambda text: text[10_000]
+    writer.write("secret\n")
+    writer.close()
+    assert os.read(reading, FULL) == b"botsession: a line could not be shown (IndexError)\n"

@@ -7,7 +7,8 @@ import pytest
 
 from botsession_contract.lifecycle import Outcome, Reason
 from botsession_contract.report import DanglingTasks, ExitReport
-from botsession_runtime.redact import LONGEST_MESSAGE, find_secrets, redact, shorten, without_secrets
+from botsession_runtime.redact import LONGEST_MESSAGE, redact, shorten, without_secrets
+from botsession_runtime.secret_values import find_secrets
 
 
 @pytest.mark.parametrize(
@@ -27,7 +28,7 @@ def test_what_comes_out_of_a_secret_is_secret_whatever_it_is_called() -> None:
     assert find_secrets({"SIP_TRUNK": "sip:123456"}, None, ["SIP_TRUNK"]) == ("sip:123456",)
 
 
-SECRET_REF = {"CRM_ACCOUNT": "acme-4711", "PASSPHRASE": "correcthorse", "PIPELINE_ID": "x1y2z3"}
+SECRET_REF = {"CRM_ACCOUNT": "acme-4711", "PHRASE": "correcthorse", "PIPELINE_ID": "x1y2z3"}
 BY_CUSTOM = {
     "PATH": "/usr/local/bin:/bin",
     "PYTHON_VERSION": "3.12.11",
@@ -140,7 +141,7 @@ def test_a_result_is_redacted_wherever_it_has_text() -> None:
 
 
 def test_a_result_that_is_too_long_without_its_secrets_is_not_taken() -> None:
-    report = ExitReport(Reason.COMPLETED, Outcome.DRAINED, datetime.now(UTC), None, "said", result="sk-123" * 330)
+    report = ExitReport(Reason.COMPLETED, Outcome.DRAINED, datetime.now(UTC), None, "said", result=["sk-123"] * 200)
 
     told = without_secrets(report, ("sk-123",))
 
