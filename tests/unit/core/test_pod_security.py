@@ -6,7 +6,7 @@ from typing import Any, Final
 import pytest
 
 from botsession_operator.api.spec import Json
-from botsession_operator.core.pod_security import as_non_root
+from botsession_operator.core.pod_security import as_non_root, copier_context
 from botsession_operator.core.pods import Injection, PodSettings, build_pod
 from tests.builders import raw_spec, session
 
@@ -47,12 +47,61 @@ def test_only_an_image_of_root_stands_between_a_session_and_a_restricted_namespa
     assert list(violations(stricter)) == []
 
 
-def test_what_copies_the_runtime_is_never_root_and_takes_what_the_bot_takes() -> None:
-    limits = {"limits": {"cpu": "1"}}
-    (copier,) = build(Injection.INIT_CONTAINER, resources=limits)["spec"]["initContainers"]
+def copier(template: Json | None = None, **bot: Any) -> Json:
+    """Give the container that copies the runtime."""
+    (container,) = build(Injection.INIT_CONTAINER, template, **bot)["spec"]["initContainers"]
+    return dict(container)
 
-    assert (copier["securityContext"]["runAsNonRoot"], copier["securityContext"]["runAsUser"]) == (True, 65532)
-    assert copier["resources"] == limits
+
+def test_what_copies_the_runtime_takes_what_the_bot_takes() -> None:
+    limits = {"limits": {"cpu": "1"}}
+    assert copier(resources=limits)["resources"] == limits
+
+
+def test_what_copies_the_runtime_needs_no_rights() -> None:
+    assert copier()["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+        "runAsNonRoot": True,
+    }
+
+
+OWN_USER: Final = {"runAsUser": 12345, "runAsGroup": 12345}
+OWN_PROFILE: Final = {"seccompProfile": {"type": "Localhost", "localhostProfile": "bots.json"}}
+ROOT: Final = {"runAsUser": 0, "runAsNonRoot": False}
+IMAGES_USER: Final = {"runAsUser": 65532, "runAsGroup": 65532}
+
+
+@pytest.mark.parametrize(
+    ("template", "shared"),
+    [
+        pytest.param({"securityContext": OWN_USER}, {}, id="the pod's user is every container's"),
+        pytest.param({"containers": [{"name": "bot", "securityContext": OWN_USER}]}, OWN_USER, id="the bot's own"),
+        pytest.param({"containers": [{"name": "bot", "securityContext": OWN_PROFILE}]}, OWN_PROFILE, id="its profile"),
+        pytest.param({"containers": [{"name": "side", "securityContext": OWN_USER}]}, {}, id="a sidecar's is not"),
+        pytest.param({"securityContext": ROOT}, IMAGES_USER, id="never the pod's root"),
+        pytest.param(
+            {"containers": [{"name": "bot", "securityContext": ROOT}]}, IMAGES_USER, id="never the bot's root"
+        ),
+        pytest.param(
+            {"securityContext": ROOT, "containers": [{"name": "bot", "securityContext": OWN_USER}]},
+            OWN_USER,
+            id="the bot's goes before the pod's",
+        ),
+        pytest.param({"securityContext": 7, "containers": 7}, {}, id="what cannot be read"),
+    ],
+)
+def test_what_copies_the_runtime_is_what_the_bot_is_but_never_root(template: Json, shared: Json) -> None:
+    context = copier_context(template, "bot")
+    assert {name: value for name, value in context.items() if name not in copier()["securityContext"]} == shared
+    assert context["runAsNonRoot"] is True
+
+
+def test_what_copies_the_runtime_has_the_pods_profile() -> None:
+    pod = build(Injection.INIT_CONTAINER, {"securityContext": OWN_PROFILE})
+    assert pod["spec"]["securityContext"] == OWN_PROFILE
+    assert "seccompProfile" not in pod["spec"]["initContainers"][0]["securityContext"]
 
 
 def context(**given: Any) -> Json:

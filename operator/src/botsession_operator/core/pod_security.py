@@ -8,20 +8,16 @@ starting whose user is root, so it is written only where the API server insists.
 from typing import Any, Final
 
 from botsession_operator.api.spec import Json
+from botsession_operator.core.untyped import mapping, mappings
 
 _PROFILE: Final = {"seccompProfile": {"type": "RuntimeDefault"}}
 _NO_RIGHTS: Final = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 #: The user of the runtime image.
 RUNTIME_USER: Final = 65532
-#: Of the container that copies the runtime, which no podTemplate can change.
-COPIER: Final = {
-    **_NO_RIGHTS,
-    **_PROFILE,
-    "readOnlyRootFilesystem": True,
-    "runAsNonRoot": True,
-    "runAsUser": RUNTIME_USER,
-    "runAsGroup": RUNTIME_USER,
-}
+#: What the container that copies the runtime is in any case.
+_COPIER: Final = {**_NO_RIGHTS, "readOnlyRootFilesystem": True, "runAsNonRoot": True}
+#: What it has as the bot has it: what a namespace asks of one container it asks of all.
+_SHARED: Final = ("runAsUser", "runAsGroup", "seccompProfile", "seLinuxOptions", "appArmorProfile")
 #: How the API server begins when a pod does not meet the level of its namespace; what follows names each field.
 _REFUSAL: Final = 'violates PodSecurity "restricted'
 
@@ -32,6 +28,22 @@ def secured(pod_spec: Json, container: str) -> Json:
         return pod_spec
     containers = [_without_rights(each) if _name(each) == container else each for each in pod_spec["containers"]]
     return {**_with_context(pod_spec, _PROFILE), "containers": containers}
+
+
+def copier_context(template: Json, container: str) -> Json:
+    """Return the security context of the container that copies the runtime, in a pod with this template.
+
+    Where the template says nothing it runs as its image's user, which is not root, or as what the API server makes of
+    that. It is never root, though the bot may be.
+    """
+    whole, bot = _context(template), {}
+    for each in mappings(template.get("containers")):
+        if _name(each) == container:
+            bot = _context(each)
+    shared = {name: bot[name] for name in _SHARED if bot.get(name) is not None}
+    if shared.get("runAsUser", whole.get("runAsUser")) == 0:
+        shared |= {"runAsUser": RUNTIME_USER, "runAsGroup": RUNTIME_USER}
+    return {**_COPIER, **shared}
 
 
 def as_non_root(manifest: Json, refusal: str) -> Json | None:
@@ -61,6 +73,10 @@ def _with_context(item: Json, defaults: Json) -> Json:
         return item
     chosen = {name: value for name, value in given.items() if value is not None}
     return {**item, "securityContext": {**defaults, **chosen}}
+
+
+def _context(item: Json) -> Json:
+    return mapping(item.get("securityContext"))
 
 
 def _is_windows(pod_spec: Json) -> bool:

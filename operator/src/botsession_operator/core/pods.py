@@ -27,7 +27,7 @@ from botsession_operator.core.host_network import has_host_network
 from botsession_operator.core.limits import session_limits
 from botsession_operator.core.observe import Session
 from botsession_operator.core.overlay import CONTROL_PORT_NAME, check_template, overlay
-from botsession_operator.core.pod_security import COPIER, secured
+from botsession_operator.core.pod_security import copier_context, secured
 from botsession_operator.core.secret_env import open_names, secret_names
 from botsession_operator.core.shutdown import longest_ladder, told, told_overrides
 
@@ -237,7 +237,7 @@ def _injected(spec: Spec, settings: PodSettings) -> Json:
         "image": settings.runtime_image,
         # Where the runtime image's own command copies to.
         "volumeMounts": [{"name": RUNTIME_VOLUME, "mountPath": "/target"}],
-        "securityContext": COPIER,
+        "securityContext": copier_context(spec.pod_template.spec, BOT_CONTAINER),
         # The bot's own, so that a quota which the bot meets is met, and the pod asks for no more than its bot does.
         "resources": spec.bot.resources,
     }
