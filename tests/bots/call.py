@@ -2,7 +2,8 @@
 
 `body`: {"port": where it listens, "seconds": how long its voice sounds, "mute": true for no voice at all, "greets":
 true to speak to whoever calls, "hangs_up": seconds after a call began, "cancels_on": the number of the call that it
-ends by cancelling, "when_left": "cancel" | "cancel late" | "end" | none, "own_idle": Pipecat's idle timeout}
+ends by cancelling, "when_left": "cancel" | "cancel late" | "end" | none, "own_idle": Pipecat's idle timeout,
+"connects": true for a service that cannot connect, and holds the start of the pipeline meanwhile}
 """
 
 import asyncio
@@ -17,6 +18,17 @@ from tts import RATE, ToneTTS
 # Its name before Pipecat 1.4.
 Transport = getattr(server, "SingleClientWebsocketServerTransport", None) or server.WebsocketServerTransport
 Params = getattr(server, "SingleClientWebsocketServerParams", None) or server.WebsocketServerParams
+
+
+class Connecting(PassThrough):
+    """Waits for a provider that does not answer before it hands on the frame that the pipeline starts with."""
+
+    async def process_frame(self, frame, direction):
+        """Wait, longer than any test does."""
+        if type(frame).__name__ == "StartFrame":
+            print("connecting", flush=True)
+            await asyncio.sleep(3600)
+        await super().process_frame(frame, direction)
 
 
 def answer_calls(transport, worker, body):
@@ -59,6 +71,7 @@ async def bot(runner_args):
     voice = PassThrough() if body.get("mute") else ToneTTS(body.get("seconds", 0.2))
     worker = make_worker(
         transport.input(),
+        *([Connecting()] if body.get("connects") else []),
         voice,
         transport.output(),
         params=PipelineParams(audio_in_sample_rate=RATE, audio_out_sample_rate=RATE),

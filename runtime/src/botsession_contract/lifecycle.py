@@ -98,7 +98,7 @@ class Outcome(StrEnum):
     UNKNOWN = "Unknown"  # the supervisor is of another version, and has a word for it that the reader does not know
 
 
-#: Outcomes that make a session `Failed` whatever its reason was; but for a no-show, see `final_phase`.
+#: Outcomes that make a session `Failed` whatever its reason was; but for want of a client, see `final_phase`.
 FAILED_OUTCOMES: Final = frozenset({Outcome.KILLED, Outcome.LOST, Outcome.NEVER_STARTED})
 
 
@@ -179,8 +179,8 @@ WRITTEN_BY_READERS: Final[frozenset[type[StrEnum]]] = frozenset({Cause, Outcome,
 def final_phase(reason: Reason, outcome: Outcome) -> Phase:
     """Tell whether a finished session counts as succeeded.
 
-    A bot that listened and was never called has done all there was to do.
+    A bot that listened and was never called, or whose client left while it started, has done all there was to do.
     """
-    is_no_show = reason is Reason.NO_CLIENT and outcome is Outcome.NEVER_STARTED
-    failed = reason in ERROR_REASONS or (outcome in FAILED_OUTCOMES and not is_no_show)
+    has_nobody = reason in (Reason.NO_CLIENT, Reason.CLIENT_DISCONNECTED) and outcome is Outcome.NEVER_STARTED
+    failed = reason in ERROR_REASONS or (outcome in FAILED_OUTCOMES and not has_nobody)
     return Phase.FAILED if failed else Phase.SUCCEEDED

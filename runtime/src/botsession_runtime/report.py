@@ -25,6 +25,8 @@ NO_HOOK: Final = (
     "Pipecat never loaded the hook: does it run a Pipecat pipeline, and is PIPECAT_SETUP_FILES passed on to it?"
 )
 
+LEFT_WHILE_STARTING: Final = "the client left before the pipeline had started"
+
 #: Turns a monotonic time into a wall-clock time.
 Wall = Callable[[float], datetime]
 
@@ -68,6 +70,8 @@ def reason_of(facts: Facts) -> Reason:
         return Reason(facts.request.cause)
     if facts.fatal_error:
         return Reason.BOT_ERROR
+    if _was_left_while_starting(facts):
+        return Reason.CLIENT_DISCONNECTED
     if not facts.is_over or facts.started_at is None:
         return Reason.BOT_EXITED
     return Reason.BOT_CANCELLED if facts.left_at is None else Reason.CLIENT_DISCONNECTED
@@ -222,6 +226,13 @@ def _follows_client(facts: Facts, finish: Finish) -> bool:
     return facts.own_end_at is not None and facts.own_end_at - facts.left_at <= ECHO_SECONDS
 
 
+def _was_left_while_starting(facts: Facts) -> bool:
+    """Tell a bot that gave up its start because its client had left, for which Pipecat has no event."""
+    if facts.started_at is not None or facts.left_at is None or not facts.is_over:
+        return False
+    return facts.exit is None or facts.exit.code == 0 or facts.rung(Step.TERMINATE) is not None
+
+
 def _alone(facts: Facts) -> str | None:
     is_said = facts.left_at is None or reason_of(facts) is Reason.CLIENT_DISCONNECTED
     return None if is_said else "the client had left"
@@ -232,6 +243,8 @@ def _timed_out_starting(facts: Facts) -> bool:
 
 
 def _trouble(facts: Facts) -> str | None:
+    if facts.started_at is None and reason_of(facts) is Reason.CLIENT_DISCONNECTED:
+        return LEFT_WHILE_STARTING
     if facts.failure:
         return facts.failure
     if facts.crash:

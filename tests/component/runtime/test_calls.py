@@ -10,7 +10,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from botsession_contract.control import SessionPatch
-from botsession_contract.lifecycle import Farewell, Mode, Outcome, Reason
+from botsession_contract.lifecycle import Farewell, Mode, Outcome, Phase, Reason, final_phase
 from botsession_contract.limits import SessionLimits
 from botsession_contract.report import ExitReport
 from botsession_contract.shutdown import Shutdown
@@ -86,6 +86,20 @@ async def test_bot_that_ends_because_its_caller_hung_up(
     assert report.client_connected_at is not None
     assert report.client_disconnected_at is not None
     assert report.client_connected_at < report.client_disconnected_at < report.finished_at
+
+
+async def test_caller_who_hangs_up_while_the_pipeline_starts(tmp_path: Path, port: int) -> None:
+    body = {"port": port, "connects": True, "when_left": "cancel"}
+    async with supervised(tmp_path, "call.py", body=body) as session:
+        await session.logged("connecting")
+        async with connect(f"ws://127.0.0.1:{port}", proxy=None, open_timeout=PATIENCE):
+            await session.logged("call 1")
+        report = await session.report()
+    assert (report.reason, report.outcome) == (Reason.CLIENT_DISCONNECTED, Outcome.NEVER_STARTED)
+    assert report.message == "the client left before the pipeline had started"
+    assert final_phase(report.reason, report.outcome) is Phase.SUCCEEDED
+    assert report.client_connected_at is not None
+    assert report.client_disconnected_at is not None
 
 
 async def test_bot_that_hangs_up_itself_is_not_taken_for_its_caller(tmp_path: Path, port: int) -> None:

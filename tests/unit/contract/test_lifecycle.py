@@ -28,6 +28,10 @@ def test_bot_that_listened_and_was_never_called_has_succeeded() -> None:
     assert final_phase(Reason.NO_CLIENT, Outcome.NEVER_STARTED) is Phase.SUCCEEDED
 
 
+def test_bot_whose_client_left_while_it_started_has_succeeded() -> None:
+    assert final_phase(Reason.CLIENT_DISCONNECTED, Outcome.NEVER_STARTED) is Phase.SUCCEEDED
+
+
 @pytest.mark.parametrize("outcome", Outcome)
 def test_outcome_can_fail_a_session_that_ended_for_a_good_reason(outcome: Outcome) -> None:
     expected = Phase.FAILED if outcome in FAILED_OUTCOMES else Phase.SUCCEEDED

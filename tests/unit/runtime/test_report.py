@@ -28,6 +28,7 @@ TOLD_TO_GO = Rung(Step.TERMINATE, 162.0)
 
 #: The caller hung up at 155 s.
 LEFT = replace(RUNNING, client_at=103.0, left_at=155.0)
+LEFT_EARLY = replace(LEFT, started_at=None, is_over=True)
 SAID = replace(ASKED, request=replace(REQUEST, farewell="Goodbye!"))
 
 
@@ -193,6 +194,27 @@ def ended(facts: Facts, frame: str, reason: str | None = None, *, ours: bool = F
         pytest.param(replace(RUNNING, is_over=True), Reason.BOT_CANCELLED, Outcome.CANCELLED, id="cancelled at start"),
         pytest.param(RUNNING, Reason.BOT_EXITED, Outcome.LOST, id="gone in the middle"),
         pytest.param(STARTING, Reason.BOT_EXITED, Outcome.NEVER_STARTED, id="gone before the start"),
+        pytest.param(
+            LEFT_EARLY, Reason.CLIENT_DISCONNECTED, Outcome.NEVER_STARTED, id="its client left while it started"
+        ),
+        pytest.param(
+            replace(LEFT_EARLY, exit=Exit(3, 200.0)),
+            Reason.BOT_EXITED,
+            Outcome.NEVER_STARTED,
+            id="its client left while it started, and it failed",
+        ),
+        pytest.param(
+            replace(LEFT_EARLY, crash="ValueError: x", is_over=False),
+            Reason.BOT_ERROR,
+            Outcome.NEVER_STARTED,
+            id="its client left while it started, and it raised",
+        ),
+        pytest.param(
+            replace(LEFT_EARLY, finish=Finish("CancelFrame", None, is_ours=False, at=190.0)),
+            Reason.CLIENT_DISCONNECTED,
+            Outcome.NEVER_STARTED,
+            id="its client left while it started, and Pipecat told of the cancel",
+        ),
         pytest.param(
             replace(ended(ASKED, "EndFrame", ours=True), crash="ValueError: x"),
             Reason.MAX_DURATION,

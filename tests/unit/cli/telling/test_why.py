@@ -21,9 +21,9 @@ ASKED = {*Outcome}
 SEEN = {
     Reason.COMPLETED: {Outcome.DRAINED},
     Reason.BOT_CANCELLED: {Outcome.CANCELLED},
-    Reason.CLIENT_DISCONNECTED: BY_ITSELF,
+    Reason.CLIENT_DISCONNECTED: BY_ITSELF | {Outcome.NEVER_STARTED},
     Reason.IDLE_TIMEOUT: ASKED - {Outcome.NEVER_STARTED},
-    Reason.NO_CLIENT: ASKED - {Outcome.NEVER_STARTED},
+    Reason.NO_CLIENT: ASKED,
     Reason.MAX_DURATION: ASKED - {Outcome.NEVER_STARTED},
     Reason.END_REQUESTED: ASKED,
     Reason.DELETED: ASKED,

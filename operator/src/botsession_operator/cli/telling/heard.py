@@ -21,7 +21,10 @@ def heard(status: Status) -> Iterator[str]:
     seconds = seconds_to_first_sound(status)
     if seconds is not None:
         yield f"The caller first heard the bot after {wait(seconds)}."
-    if told.errors:
+    if told.errors and status.started_at is None:
+        first = _first(told)
+        yield f"{first[0].upper()}{first[1:]}."
+    elif told.errors:
         count = sum(each.count for each in told.errors)
         many = "1 error" if count == 1 else f"{count} errors, the first of them"
         yield f"The bot went on after {many}: {_first(told)}."

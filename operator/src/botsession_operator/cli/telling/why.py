@@ -36,7 +36,7 @@ def why(record: Record, now: datetime) -> str:
 
 def _over(record: Record, finish: Finish) -> Iterator[str]:
     yield f"{record.name} {_because(finish.reason, record)}."
-    is_only_badly_down = finish.outcome in FAILED_OUTCOMES and finish.reason not in ERROR_REASONS
+    is_only_badly_down = record.status.phase is Phase.FAILED and finish.reason not in ERROR_REASONS
     yield f"{_how(finish, record)}{', which makes it Failed' if is_only_badly_down else ''}."
     yield from heard(record.status)
     if farewell := _farewell(record):
@@ -57,6 +57,8 @@ def _because(reason: Reason, record: Record) -> str:
     match reason:
         case Reason.END_REQUESTED if ending and ending.message:
             return f"ended because it was asked to: {ending.message}"
+        case Reason.CLIENT_DISCONNECTED if record.status.started_at is None:
+            return "ended because the last client left while its pipeline was still starting"
         case Reason.IDLE_TIMEOUT if "idleTimeout" in spec:
             return f"ended because it had been quiet for its idleTimeout of {spec['idleTimeout']}"
         case Reason.OUT_OF_MEMORY:
