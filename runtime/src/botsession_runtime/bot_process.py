@@ -15,10 +15,12 @@ from botsession_contract import listening
 from botsession_contract.result import RESULT_FILE_ENV
 from botsession_runtime import memory, result
 
-#: The environment variables that a bot's process gets from us. The first two are spelt again in `hook.wire`,
+#: The environment variables that a bot's process gets from us. The first four are spelt again in `hook.wire`,
 #: which must stand alone; a test holds them together.
 AGENT_FD_ENV = "BOTSESSION_AGENT_FD"
 STACK_FD_ENV = "BOTSESSION_STACK_FD"
+AGENT_SOCKET_ENV = "BOTSESSION_AGENT_SOCKET"
+AGENT_TOKEN_ENV = "BOTSESSION_AGENT_TOKEN"  # noqa: S105  # the name of one
 BOT_ENV = "BOTSESSION_BOT"
 LAUNCH_ENV = "BOTSESSION_LAUNCH"
 #: A command's body, as JSON: nobody could hand it over in another way.
@@ -28,7 +30,17 @@ SETUP_FILES_ENV = "PIPECAT_SETUP_FILES"
 #: All addresses, of both families.
 CONTROL_HOST = "0.0.0.0"  # noqa: S104
 CONTROL_PORT = 8474
+#: Connections of the bot's processes that wait to be accepted, at most.
+MOST_WAITING = 64
 HERE = Path(__file__).resolve().parent
+
+
+class HookSocket(NamedTuple):
+    """Where the hook in any process of the bot reaches us, beside the one that inherits a descriptor."""
+
+    listener: socket.socket
+    address: str
+    token: str
 
 
 class Bot(NamedTuple):
@@ -47,6 +59,10 @@ class Bot(NamedTuple):
     #: Where the control endpoint listens; None where it cannot, and why.
     control: socket.socket | None = None
     control_failure: str = ""
+    #: None where the kernel refuses such a socket.
+    hooks: HookSocket | None = None
+    #: Write end of the pipe for stack dumps, for the processes that do not inherit it.
+    stacks_target: int = -1
 
 
 def start(orders: dict[str, Any], environ: dict[str, str]) -> Bot:
@@ -56,6 +72,7 @@ def start(orders: dict[str, Any], environ: dict[str, str]) -> Bot:
     """
     control, control_failure = listen(orders)
     taken = control is None and bool(orders.get("hostNetwork"))
+    hooks = listen_for_hooks()
     ours, theirs = socket.socketpair()
     # Already there when the hook opens the wire: Pipecat's own idle timer must be set before the pipeline starts.
     ours.send(json.dumps(limit_order(orders.get("limits") or {})).encode() + b"\n")
@@ -64,6 +81,8 @@ def start(orders: dict[str, Any], environ: dict[str, str]) -> Bot:
     process, failure, before = None, None, memory.read()
     environment = bot_environment(orders, environ, theirs.fileno(), dump_target)
     environment[RESULT_FILE_ENV] = result.path_of(result_file)
+    if hooks:
+        environment |= {AGENT_SOCKET_ENV: hooks.address, AGENT_TOKEN_ENV: hooks.token}
     try:
         if taken:
             port = orders.get("controlPort")
@@ -75,13 +94,25 @@ def start(orders: dict[str, Any], environ: dict[str, str]) -> Bot:
     except (OSError, ValueError) as exc:
         failure = f"{command_line(orders)[0]} cannot be executed: {getattr(exc, 'strerror', None) or exc}"
     theirs.close()
-    os.close(dump_target)
     if process is None:
-        return Bot(None, ours, dumps, result_file, failure, None, control, control_failure)
+        return Bot(None, ours, dumps, result_file, failure, None, control, control_failure, hooks, dump_target)
     # The supervisor reaps every child itself; Popen must not, nor warn that nobody did.
     process.returncode = 0
     memory.make_first_victim(process.pid, before.limit if before else None)
-    return Bot(process.pid, ours, dumps, result_file, None, before, control, control_failure)
+    return Bot(process.pid, ours, dumps, result_file, None, before, control, control_failure, hooks, dump_target)
+
+
+def listen_for_hooks() -> HookSocket | None:
+    """Return a socket for the bot's processes; it has no file, as a container may have no folder to write to."""
+    address, token = f"botsession-{os.urandom(16).hex()}", os.urandom(32).hex()
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        listener.bind(f"\0{address}")
+        listener.listen(MOST_WAITING)
+    except OSError:
+        listener.close()
+        return None
+    return HookSocket(listener, address, token)
 
 
 def listen(orders: dict[str, Any]) -> tuple[socket.socket | None, str]:
@@ -107,7 +138,7 @@ def command_line(orders: dict[str, Any]) -> list[str]:
 def bot_environment(orders: dict[str, Any], environ: dict[str, str], agent_fd: int, stack_fd: int) -> dict[str, str]:
     """Give the bot's environment: ours, less our orders, plus the hook and the way to reach us."""
     env = {key: value for key, value in environ.items() if key != LAUNCH_ENV}
-    env[AGENT_FD_ENV] = f"{agent_fd}:{os.fstat(agent_fd).st_ino}"
+    env[AGENT_FD_ENV] = f"{agent_fd}:{os.fstat(agent_fd).st_ino}:{os.getpid()}"
     env[STACK_FD_ENV] = str(stack_fd)
     files = [env.get(SETUP_FILES_ENV, ""), str(HERE / "agent.py")]
     env[SETUP_FILES_ENV] = os.pathsep.join(each for each in files if each)

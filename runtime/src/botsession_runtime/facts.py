@@ -143,6 +143,8 @@ class Facts:
     is_over: bool = False
     #: When the bot was over in a program that still waited for callers: a server, which will not leave by itself.
     serving_at: float | None = None
+    #: When the process that ran the pipeline was gone, where that is another one than the supervisor's child.
+    lost_at: float | None = None
     #: The bot function has returned, in target mode.
     has_returned: bool = False
     #: When the last client left; not where the session was ending already, which closes connections too.
@@ -177,7 +179,9 @@ def learn(facts: Facts, event: dict[str, Any]) -> Facts:
 def _hooked(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
     # A program that serves callers loads Pipecat's hook when one has come.
     called_at = facts.called_at if facts.listening_at is None else facts.called_at or max(at, facts.listening_at)
-    return replace(facts, hooked_at=at, imported_at=facts.imported_at or at, called_at=called_at)
+    imported_at = facts.imported_at or at
+    # Where a process was lost, its parent has begun another.
+    return replace(facts, hooked_at=at, imported_at=imported_at, called_at=called_at, lost_at=None)
 
 
 def _imported(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
@@ -293,6 +297,10 @@ def _serving(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
     return facts if facts.is_target else replace(facts, serving_at=facts.serving_at or at)
 
 
+def _lost(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
+    return replace(facts, lost_at=at)
+
+
 def _returned(facts: Facts, _event: dict[str, Any], _at: float) -> Facts:
     return replace(facts, has_returned=True)
 
@@ -340,6 +348,7 @@ _LEARNERS: Final = {
     "errors": _conversation,
     "over": _over,
     "serving": _serving,
+    "lost": _lost,
     "returned": _returned,
     "dangling": _dangling,
 }

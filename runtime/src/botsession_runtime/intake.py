@@ -1,6 +1,5 @@
 """What the bot's side says, as events that have been through the gate: a bounded amount of work for each call."""
 
-import socket
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -15,38 +14,28 @@ MOST_LOGGED: Final = 1000
 
 
 class Intake:
-    """Turns what arrives from the bot's side into events."""
+    """Turns what arrives from the bot's processes into events. All of them share one bound on what is logged."""
 
-    def __init__(self, source: socket.socket, began: float) -> None:
-        self._reader = LineReader(source)
+    def __init__(self, began: float) -> None:
         self._began = began
         self._logged = 0
-        #: How many lines were no events.
-        self._refused = 0
+        #: How many lines were no events, or too long for one.
+        self.refused = 0
 
-    @property
-    def is_at_end(self) -> bool:
-        """Whether the bot's side has closed its end."""
-        return self._reader.is_at_end
-
-    @property
-    def refused(self) -> int:
-        """How many lines were no events, or too long for one."""
-        return self._refused + self._reader.dropped
-
-    def read(self, now: float) -> list[Event]:
+    def read(self, reader: LineReader, now: float) -> list[Event]:
         """Return the events of one read."""
-        return list(self._events(self._reader.read() or (), now))
+        return list(self._events(reader, reader.read() or (), now))
 
-    def read_rest(self, now: float) -> Iterator[Event]:
+    def read_rest(self, reader: LineReader, now: float) -> Iterator[Event]:
         """Return the events that are there already."""
-        return self._events(self._reader.read_rest(), now)
+        return self._events(reader, reader.read_rest(), now)
 
-    def _events(self, lines: Iterable[bytes], now: float) -> Iterator[Event]:
+    def _events(self, reader: LineReader, lines: Iterable[bytes], now: float) -> Iterator[Event]:
         before = self.refused
         for line in lines:
             if event := self._event(line, now):
                 yield event
+        self.refused += reader.take_dropped()
         if self.refused and not before:
             logger.warning("the bot's side wrote what is no event; it and all others of its kind are left out")
 
@@ -54,7 +43,7 @@ class Intake:
         try:
             event = read_event(line, self._began, now)
         except NoEventError:
-            self._refused += 1
+            self.refused += 1
             return None
         if event:
             self._log(event)

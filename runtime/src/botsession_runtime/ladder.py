@@ -3,7 +3,8 @@
     Graceful:   EndFrame -> gracePeriod -> ForcedCancelFrame -> cancelPeriod -> Kill
     Immediate:  CancelFrame (past an EndFrame in flight: ForcedCancelFrame) -> cancelPeriod -> Kill
     Before the pipeline started:  Terminate -> at most TERMINATE_SECONDS -> Kill
-    A server that its bot has left:  SERVER_SECONDS -> Terminate -> the rest of the ladder -> Kill
+    A server that its bot has left, or a process whose child with the pipeline is gone:
+                SERVER_SECONDS -> Terminate -> the rest of the ladder -> Kill
 
 A pipeline that has finished needs no more frames, but its process may hang still; it is killed when the ladder would
 have ended.
@@ -27,12 +28,13 @@ def next_rung(facts: Facts, own_grace_seconds: float) -> Rung | None:
     """
     if facts.exit or facts.rung(Step.KILL):
         return None
-    if facts.serving_at is None:
+    over_at = facts.lost_at if facts.serving_at is None else facts.serving_at
+    if over_at is None:
         return _of_program(facts, own_grace_seconds)
-    last = _last_of_server(facts, facts.serving_at, own_grace_seconds)
+    last = _last_of_server(facts, over_at, own_grace_seconds)
     if facts.rung(Step.TERMINATE):
         return last
-    return Rung(Step.TERMINATE, min(facts.serving_at + SERVER_SECONDS, last.at))
+    return Rung(Step.TERMINATE, min(over_at + SERVER_SECONDS, last.at))
 
 
 def _last_of_server(facts: Facts, over_at: float, own_grace_seconds: float) -> Rung:

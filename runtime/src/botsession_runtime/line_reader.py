@@ -44,6 +44,11 @@ class LineReader:
                 return
             yield from lines
 
+    def take_dropped(self) -> int:
+        """Return how many lines were too long since this was last asked."""
+        dropped, self.dropped = self.dropped, 0
+        return dropped
+
     def _split(self, chunk: bytes) -> Iterator[bytes]:
         *ended, begun = chunk.split(b"\n")
         for part in ended:

@@ -83,6 +83,11 @@ def is_ours(pid: int) -> bool:
     return False
 
 
+def is_there(pid: int) -> bool:
+    """Return whether there is a process of this number."""
+    return _parent_of(pid) is not None
+
+
 def _pids() -> list[int]:
     return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
 

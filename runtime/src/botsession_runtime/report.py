@@ -277,6 +277,9 @@ def _said(facts: Facts, finish: Finish) -> str | None:
 def _exit_without_finish(facts: Facts) -> str | None:
     if facts.hooked_at is None:
         return _never_hooked(facts)
+    if facts.lost_at is not None:
+        when = "started" if facts.started_at is None else "finished"
+        return f"the process that ran the pipeline ended before that had {when}"
     if facts.rungs:
         return None if facts.started_at is not None else "the pipeline had not started"
     when = "before its pipeline had started" if facts.started_at is None else "before its pipeline had finished"

@@ -6,7 +6,6 @@ step, steps are carried out here. Nothing in it ever waits for the bot without a
 
 import asyncio
 import contextlib
-import json
 import os
 import signal
 import time
@@ -26,13 +25,13 @@ from botsession_contract.lifecycle import BotState, Cause, Mode, Phase, Step, fi
 from botsession_contract.limits import SessionLimits
 from botsession_contract.report import ExitReport
 from botsession_runtime import ending, ladder, limits, memory, processes, received_signals, server_watch, stacks
-from botsession_runtime.bot_process import Bot, limit_order
+from botsession_runtime.bot_process import AGENT_TOKEN_ENV, Bot, limit_order
 from botsession_runtime.concluding import conversation_of, final_report, redactor_for, write_report
 from botsession_runtime.control import WrongStateError, create_runner
 from botsession_runtime.dump import read_dump
 from botsession_runtime.events import Event
-from botsession_runtime.facts import Dumpable, Exit, Facts, Request, Rung, learn
-from botsession_runtime.intake import Intake
+from botsession_runtime.facts import Exit, Facts, Request, Rung, learn
+from botsession_runtime.hook_connections import HookConnections
 from botsession_runtime.log import configure_log
 from botsession_runtime.poke import Poker
 from botsession_runtime.report import ending_of, wall_time
@@ -49,6 +48,8 @@ def run(orders: dict[str, Any], bot: Bot, *, began: float, early_signals: list[i
     log = configure_log()
     try:
         launch = decode(Launch, orders)
+        if bot.hooks:
+            os.environ[AGENT_TOKEN_ENV] = bot.hooks.token  # what is secret is looked for here, and this is by its name
         log.redact = redactor_for(launch).redact
         return asyncio.run(Supervisor(launch, bot, began=began).run(early_signals))
     except PayloadError as exc:
@@ -74,7 +75,8 @@ class Supervisor:
         self._deadline: float | None = None
         self._limits = launch.limits
         self._timer: asyncio.TimerHandle | None = None
-        self._intake = Intake(bot.agent, began)
+        self._hooks = HookConnections(bot, began, self._heard)
+        self._hooks.greet_with(limit_order(encode(launch.limits)))
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -170,9 +172,8 @@ class Supervisor:
     # What comes in.
 
     def _watch(self) -> None:
-        os.set_blocking(self.bot.agent.fileno(), False)
         os.set_blocking(self.bot.stacks, False)
-        self._loop.add_reader(self.bot.agent, self._read)
+        self._hooks.watch(self._loop)
         received_signals.watch(self._loop, self._signalled)
         if self.bot.pid is None:
             self._exited(127)
@@ -187,15 +188,13 @@ class Supervisor:
         protected = ConnectionGuard().protect(runner.server)
         self._server = await self._loop.create_server(protected, sock=self.bot.control)
 
-    def _read(self) -> None:
+    def _heard(self, events: list[Event]) -> None:
         """Act on some of what the bot's side has written, and on its end.
 
         Whoever was not given the processor for long finds both, and what was to be done to a bot that had stayed.
         """
-        for event in self._intake.read(self._loop.time()):
+        for event in events:
             self._learn(event)
-        if self._intake.is_at_end:
-            self._loop.remove_reader(self.bot.agent)
         self._reap()
         self._advance()
 
@@ -227,8 +226,7 @@ class Supervisor:
         now = self._loop.time()
         self.facts = replace(self.facts, exit=Exit(code, now))
         self._gone.set()
-        self._loop.remove_reader(self.bot.agent)
-        for event in self._intake.read_rest(now):  # what it said last, and nobody has read yet
+        for event in self._hooks.rest():  # what it said last, and nobody has read yet
             self._learn(event)
         self.facts = replace(self.facts, memory=memory.since(self.bot.memory_before, memory.read()))
         logger.info("bot exited with code {}", code)
@@ -293,11 +291,7 @@ class Supervisor:
             "reason": request.cause if request else "",
             "farewell": request.farewell if request else "",
         }
-        self._tell_bot(order)
-
-    def _tell_bot(self, order: dict[str, Any]) -> None:
-        with contextlib.suppress(OSError):  # a bot that does not read is dealt with by the next step
-            self.bot.agent.send(json.dumps(order).encode() + b"\n")
+        self._hooks.send(order)
 
     def _deadline_at(self) -> float | None:
         if self._deadline is not None:
@@ -312,7 +306,9 @@ class Supervisor:
             # Nobody has looked for activity so far, so nobody can say that there was none.
             self.facts = replace(self.facts, active_at=self._loop.time())
         self._limits = wanted
-        self._tell_bot(limit_order(encode(wanted)))
+        order = limit_order(encode(wanted))
+        self._hooks.greet_with(order)
+        self._hooks.send(order)
         logger.info("limits are now {}", wanted)
 
     def _due(self) -> limits.Due | None:
@@ -335,7 +331,7 @@ class Supervisor:
         prompt = self._limits.idle_prompt
         self.facts = replace(self.facts, prompted_at=self._loop.time())
         logger.info("quiet caller prompted")
-        self._tell_bot({"do": "say", "text": prompt.text if prompt else ""})
+        self._hooks.send({"do": "say", "text": prompt.text if prompt else ""})
         self._advance()
 
     async def _stop(self, number: signal.Signals) -> None:
@@ -348,19 +344,16 @@ class Supervisor:
 
     async def _look(self) -> None:
         """Find the line that blocks the bot, and leave its stacks in the log."""
-        dumpable = self.facts.dumpable
         async with self._one_look:
-            if dumpable is None or not self._asks_for_dump(dumpable):
-                return
-            dump = await read_dump(self.bot.stacks, partial(processes.is_at_signal, dumpable.pid, dumpable.signal))
-        if dump:
-            logger.info("stacks of the bot before it is stopped:\n{}", dump)
-        blocked_at = stacks.blocking_line(dump, dumpable.thread)
-        self.facts = replace(self.facts, blocked_at=blocked_at or self.facts.blocked_at)
-
-    def _asks_for_dump(self, dumpable: Dumpable) -> bool:
-        """Send the signal for a dump; the process is named by the bot, and must be one of its own."""
-        return processes.is_ours(dumpable.pid) and processes.signal_one(dumpable.pid, dumpable.signal)
+            for dumpable in self._hooks.dumpables():
+                if not processes.signal_one(dumpable.pid, dumpable.signal):
+                    continue
+                dump = await read_dump(self.bot.stacks, partial(processes.is_at_signal, dumpable.pid, dumpable.signal))
+                if dump:
+                    logger.info("stacks of process {} before it is stopped:\n{}", dumpable.pid, dump)
+                if blocked_at := stacks.blocking_line(dump, dumpable.thread):
+                    self.facts = replace(self.facts, blocked_at=blocked_at)
+                    return
 
     def _track(self, work: Any) -> None:
         task = self._loop.create_task(work)
@@ -388,8 +381,8 @@ class Supervisor:
                         await self._child_died.wait()
 
     def _conclude(self) -> None:
-        if self._intake.refused:
-            logger.warning("{} lines of the bot's side were no events", self._intake.refused)
+        if self._hooks.refused:
+            logger.warning("{} lines of the bot's side were no events", self._hooks.refused)
         self.facts = replace(self.facts, result=read_result(self.bot.result))
         self.report, data = final_report(self.facts, self.launch, self.wall, self._loop.time())
         write_report(self.launch.report_path, data)

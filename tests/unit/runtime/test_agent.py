@@ -33,7 +33,8 @@ print(modules[0].setup_worker_runner is modules[1].setup_worker_runner and path 
 
 
 def test_both_sides_spell_the_environment_alike() -> None:
-    assert (wire.AGENT_FD_ENV, wire.STACK_FD_ENV) == (bot_process.AGENT_FD_ENV, bot_process.STACK_FD_ENV)
+    names = ("AGENT_FD_ENV", "STACK_FD_ENV", "AGENT_SOCKET_ENV", "AGENT_TOKEN_ENV")
+    assert [getattr(wire, name) for name in names] == [getattr(bot_process, name) for name in names]
 
 
 def test_hook_file_stands_alone() -> None:
@@ -68,7 +69,7 @@ def test_bot_finds_our_package_where_its_image_has_none(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "result").read_text()) == {"booked": True}
 
 
-@pytest.mark.parametrize("value", [None, "", "7", "x:y", "-1:0", "0:1"])
+@pytest.mark.parametrize("value", [None, "", "7", "x:y", "-1:0", "0:1", "0:1:2:3"])
 def test_process_without_a_supervisor_has_no_wire(value: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     if value is not None:
         monkeypatch.setenv(wire.AGENT_FD_ENV, value)
@@ -77,8 +78,41 @@ def test_process_without_a_supervisor_has_no_wire(value: str | None, monkeypatch
 
 def test_number_that_means_another_file_by_now_is_left_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with (tmp_path / "other").open("w") as other, (tmp_path / "ours").open("w") as ours:
-        monkeypatch.setenv(wire.AGENT_FD_ENV, f"{other.fileno()}:{os.fstat(ours.fileno()).st_ino}")
+        monkeypatch.setenv(wire.AGENT_FD_ENV, f"{other.fileno()}:{os.fstat(ours.fileno()).st_ino}:{os.getppid()}")
         assert wire.connect() is None
+
+
+#: Tells whether a process takes the inherited wire for its own: itself, and a child that it forks.
+TAKER = """
+import os, sys
+from botsession_runtime.hook import wire
+print(wire.connect() is not None, flush=True)
+if os.fork() == 0:
+    print(wire.connect() is not None, os.environ["BOTSESSION_AGENT_FD"].count(":"), flush=True)
+"""
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_inherited_wire_is_for_the_process_that_the_supervisor_started(is_first: bool) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        value = f"{theirs.fileno()}:{os.fstat(theirs.fileno()).st_ino}:{os.getpid() if is_first else 1}"
+        told = subprocess.run(
+            [sys.executable, "-c", TAKER],
+            env=os.environ | {wire.AGENT_FD_ENV: value, "PYTHONPATH": str(bot_process.HERE.parent)},
+            pass_fds=(theirs.fileno(),),
+            start_new_session=True,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        ).stdout
+    assert told.splitlines() == [str(is_first), "False 2"]
+
+
+def test_address_where_nobody_listens_is_no_wire(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(wire.AGENT_SOCKET_ENV, "botsession-nobody")
+    monkeypatch.setenv(wire.AGENT_TOKEN_ENV, "x" * 64)
+    assert wire.connect() is None
 
 
 def test_supervisor_that_does_not_read_never_blocks_the_bot() -> None:

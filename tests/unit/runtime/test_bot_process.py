@@ -89,11 +89,12 @@ def test_bot_cannot_listen_in_its_supervisors_place(ours: str, its: str) -> None
     bot = start(orders, dict(os.environ))
     assert bot.pid is not None
     assert bot.control is not None
+    assert bot.hooks is not None
     _, status = os.waitpid(bot.pid, 0)
-    with bot.control, bot.agent:
+    with bot.control, bot.agent, bot.hooks.listener:
         assert os.waitstatus_to_exitcode(status) == 7
-    os.close(bot.stacks)
-    os.close(bot.result)
+    for fd in (bot.stacks, bot.stacks_target, bot.result):
+        os.close(fd)
 
 
 def test_port_that_is_taken_is_said_and_the_bot_starts_all_the_same() -> None:
@@ -112,9 +113,11 @@ def test_bot_does_not_start_where_a_stranger_has_its_supervisors_port_on_the_nod
     assert (bot.pid, bot.control) == (None, None)
     assert bot.failure is not None
     assert bot.failure.startswith(f"the supervisor cannot listen on port {port} of the node: ")
+    assert bot.hooks is not None
     bot.agent.close()
-    os.close(bot.stacks)
-    os.close(bot.result)
+    bot.hooks.listener.close()
+    for fd in (bot.stacks, bot.stacks_target, bot.result):
+        os.close(fd)
 
 
 def test_port_is_the_contracts() -> None:

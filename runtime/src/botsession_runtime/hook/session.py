@@ -1,6 +1,7 @@
 """Watches the workers of a bot, and carries out what the supervisor asks."""
 
 import asyncio
+import os
 import time
 import weakref
 from collections.abc import Callable, Coroutine
@@ -364,6 +365,15 @@ def _get_agent() -> Agent | None:
     if _agent is None and (wire := connect()):
         _agent = Agent(wire)
     return _agent
+
+
+def _forget_agent() -> None:
+    """Have a child made by fork begin anew: the workers that were watched, and the wire, are its parent's."""
+    global _agent  # as above
+    _agent = None
+
+
+os.register_at_fork(after_in_child=_forget_agent)
 
 
 async def setup_worker_runner(runner: Any) -> None:

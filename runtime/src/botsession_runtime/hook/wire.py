@@ -6,31 +6,50 @@ import faulthandler
 import json
 import os
 import signal
+import socket
 import threading
 import time
+import weakref
 from collections import deque
 from typing import Any
 
-#: `<fd>:<inode>` of our end of the socket pair. The inode tells a process that inherited only the variable, as a bot's
-#: own subprocess does, that the number means something else there.
+#: `<fd>:<inode>:<pid of the supervisor>` of our end of a socket pair, for the process that the supervisor has started.
+#: The inode tells a process that inherited only the variable that the number means something else there.
 AGENT_FD_ENV = "BOTSESSION_AGENT_FD"
-#: The write end of the pipe that takes stack dumps.
+#: The write end of the pipe that takes stack dumps, for the same process.
 STACK_FD_ENV = "BOTSESSION_STACK_FD"
+#: For all other processes: the supervisor's socket, in Linux's abstract namespace, without the leading NUL…
+AGENT_SOCKET_ENV = "BOTSESSION_AGENT_SOCKET"
+#: …and what a process says there first.
+AGENT_TOKEN_ENV = "BOTSESSION_AGENT_TOKEN"  # noqa: S105  # the name of one
 #: Real-time signals have no other users that we know of; the first few are taken by threading libraries.
 DUMP_SIGNAL = signal.SIGRTMIN + 7
 #: Events kept while the supervisor does not read. Beyond that the oldest go: the bot's memory is not ours to fill.
 LARGEST_BACKLOG = 1000
+#: How long a new connection waits for the supervisor's first word, in seconds. It comes within milliseconds, but the
+#: supervisor may still be at its imports; the bot's event loop stands still meanwhile.
+GREETING_SECONDS = 1.0
 
 
 class Wire:
-    """Our end of the socket pair: JSON, one object a line, both ways. Never blocks."""
+    """Our end of a connection to the supervisor: JSON, one object a line, both ways. Never blocks."""
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, *, is_inherited: bool = True) -> None:
         self._fd = fd
+        #: A second object for the same descriptor, which `_fd` stays the owner of.
+        self._socket = socket.socket(fileno=fd)
+        self.is_inherited = is_inherited
+        #: Whether the supervisor has ever said something. One that has not, and closes, has not taken us.
+        self._is_taken = is_inherited
         self._unsent: deque[bytes] = deque(maxlen=LARGEST_BACKLOG)
         self._unread = b""
         os.set_blocking(fd, False)
         os.set_inheritable(fd, False)  # noqa: FBT003  # it takes no keywords
+        _wires.add(self)
+
+    def __del__(self) -> None:
+        # The descriptor stays open, as one that was inherited does.
+        self._socket.detach()
 
     def tell(self, event: str, **facts: object) -> None:
         """Send an event. Its time is the system's monotonic clock, which the supervisor shares."""
@@ -40,12 +59,34 @@ class Wire:
 
     def listen(self, loop: asyncio.AbstractEventLoop, obey: Any) -> None:
         """Hand each order that arrives to `obey`, first those that are there already; None: the supervisor is gone."""
-        loop.add_reader(self._fd, self._read, loop, obey)
-        self._read(loop, obey)
+        if self._fd >= 0:
+            loop.add_reader(self._fd, self._read, loop, obey)
+            self._read(loop, obey)
+
+    def greet(self, token: str) -> bool:
+        """Say the token, and return whether the supervisor may have taken us: it has not closed the connection."""
+        try:
+            self._socket.settimeout(GREETING_SECONDS)
+            self._socket.sendall(token.encode() + b"\n")
+            chunk = self._receive()
+        except TimeoutError:
+            return True
+        except OSError:
+            return False
+        finally:
+            self._socket.settimeout(0.0)
+        self._unread = chunk
+        return self._is_taken
+
+    def abandon(self) -> None:
+        """Leave the connection to the process that this one was forked from."""
+        self._unsent.clear()
+        self._fd = -1
+        self._socket.close()
 
     def _flush(self) -> None:
         with contextlib.suppress(BlockingIOError, BrokenPipeError, ConnectionError):
-            while self._unsent:
+            while self._unsent and self._fd >= 0:
                 sent = os.write(self._fd, self._unsent[0])
                 rest = self._unsent.popleft()[sent:]
                 if rest:
@@ -53,35 +94,88 @@ class Wire:
 
     def _read(self, loop: asyncio.AbstractEventLoop, obey: Any) -> None:
         try:
-            chunk = os.read(self._fd, 65536)
+            chunk = self._receive()
         except BlockingIOError:
-            return
+            chunk = None
         except OSError:
             chunk = b""
-        if not chunk:
-            loop.remove_reader(self._fd)
-            obey(None)
-            return
-        *lines, self._unread = (self._unread + chunk).split(b"\n")
+        *lines, self._unread = (self._unread + (chunk or b"")).split(b"\n")
         for line in lines:
             obey(json.loads(line))
+        if chunk == b"":
+            loop.remove_reader(self._fd)
+            if self._is_taken:
+                obey(None)
+            return
         self._flush()
+
+    def _receive(self) -> bytes:
+        """Read what is there. The supervisor's first word comes with the pipe for stack dumps."""
+        chunk, fds, _, _ = socket.recv_fds(self._socket, 65536, 1)
+        self._is_taken = self._is_taken or bool(chunk)
+        for fd in fds:
+            os.set_inheritable(fd, False)  # noqa: FBT003  # it takes no keywords
+            _answer_dumps(self, fd)
+        return chunk
+
+
+#: Those that a child made by fork must leave alone: two processes would cut each other's lines in pieces.
+_wires: "weakref.WeakSet[Wire]" = weakref.WeakSet()
+
+
+def _abandon_all() -> None:
+    for wire in list(_wires):
+        wire.abandon()
+    _wires.clear()
+
+
+os.register_at_fork(after_in_child=_abandon_all)
 
 
 def connect() -> Wire | None:
     """Open the wire, or None where there is no supervisor at the other end."""
-    fd, _, inode = os.environ.get(AGENT_FD_ENV, "").partition(":")
+    return _inherited() or _by_socket()
+
+
+def _inherited() -> Wire | None:
+    """Use the socket pair, in the one process that it is for: others may have inherited it too."""
+    fd, inode, supervisor = (*os.environ.get(AGENT_FD_ENV, "").split(":"), "", "", "")[:3]
     try:
         is_ours = os.fstat(int(fd)).st_ino == int(inode)
+        is_first = int(supervisor) == os.getppid() and os.getsid(0) == os.getpid()
     except (ValueError, OSError):
         return None
-    return Wire(int(fd)) if is_ours else None
+    return Wire(int(fd)) if is_ours and is_first else None
+
+
+def _by_socket() -> Wire | None:
+    """Connect as any other process of the bot: its child, or one behind a wrapper that closes descriptors."""
+    address, token = os.environ.get(AGENT_SOCKET_ENV), os.environ.get(AGENT_TOKEN_ENV)
+    if not address or not token:
+        return None
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(GREETING_SECONDS)
+    try:
+        connection.connect(f"\0{address}")
+    except OSError:
+        connection.close()
+        return None
+    wire = Wire(connection.detach(), is_inherited=False)
+    if not wire.greet(token):
+        wire.abandon()
+        return None
+    return wire
 
 
 def register_dumps(wire: Wire) -> None:
-    """Let the supervisor ask for a stack dump, and tell it that it may: unregistered, the signal would kill."""
-    fd = os.environ.pop(STACK_FD_ENV, None)
+    """Let the supervisor ask for a stack dump, where the pipe for it was inherited; else it comes over the wire."""
+    fd = os.environ.pop(STACK_FD_ENV, None) if wire.is_inherited else None
     if fd is not None:
         os.set_inheritable(int(fd), False)  # noqa: FBT003  # as above
-        faulthandler.register(DUMP_SIGNAL, file=int(fd), all_threads=True)
-        wire.tell("dumpable", pid=os.getpid(), signal=DUMP_SIGNAL, thread=threading.get_ident())
+        _answer_dumps(wire, int(fd))
+
+
+def _answer_dumps(wire: Wire, fd: int) -> None:
+    """Have a signal write stacks into a pipe, and tell the supervisor that it may be sent: unregistered, it kills."""
+    faulthandler.register(DUMP_SIGNAL, file=fd, all_threads=True)
+    wire.tell("dumpable", pid=os.getpid(), signal=DUMP_SIGNAL, thread=threading.get_ident())
