@@ -1,6 +1,7 @@
 """A server of its own, as Pipecat's peer-to-peer example has one: whoever calls begins the conversation.
 
-Arguments: the port, and `slow` to begin it only when the caller has sent something, `friend` to be connected to itself.
+Arguments: the port, and `slow` to begin it only when the caller has sent something, `friend` to be connected to itself,
+`open` to listen for other machines.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ app = FastAPI()
 calls = set()
 
 
+@app.get("/call")
 @app.post("/api/offer")
 async def offer():
     """Begin a conversation beside the server, and answer at once."""
@@ -45,7 +47,8 @@ async def converse():
 
 async def serve(port):
     """Listen, and never leave."""
-    server = Server(Config(app, host="127.0.0.1", port=port, log_level="warning", ws="websockets-sansio"))
+    host = "0.0.0.0" if "open" in sys.argv else "127.0.0.1"
+    server = Server(Config(app, host=host, port=port, log_level="warning", ws="websockets-sansio"))
     serving = asyncio.create_task(server.serve())
     while not server.started:  # uvicorn has no event for it
         await asyncio.sleep(0.05)

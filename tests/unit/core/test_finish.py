@@ -106,6 +106,52 @@ def test_the_operators_own_sigterm_is_no_eviction(cause: Cause) -> None:
     assert said.finish.reason is Reason(cause)
 
 
+#: As kubelets write them (pkg/kubelet/eviction/helpers.go, eviction_manager.go).
+KUBELETS_WORDS: Final = (
+    'Usage of EmptyDir volume "recordings" exceeds the limit "64Mi".',
+    "Pod ephemeral local storage usage exceeds the total limit of containers 1Gi.",
+    'Container bot exceeded its local ephemeral storage limit "1Gi".',
+    "The node was low on resource: ephemeral-storage. Threshold quantity: 10%, available: 5%.",
+)
+
+
+@pytest.mark.parametrize("words", KUBELETS_WORDS)
+@pytest.mark.parametrize("word", ["Evicted", "TerminationByKubelet"])
+@pytest.mark.parametrize("left", [None, report(Reason.EVICTED, Outcome.DRAINED)])
+def test_an_evictions_cause_is_told_in_the_kubelets_words(left: ExitReport | None, word: str, words: str) -> None:
+    said = conclusion(observed(session(started()), ended("Error", left, failure=Trouble(word, words))))
+
+    assert said
+    assert (said.finish.reason, said.finish.message) == (Reason.EVICTED, f"{word}: {words}")
+
+
+def test_what_the_supervisor_knows_comes_after_the_kubelets_words() -> None:
+    failure = Trouble("Evicted", "disk")
+    left = replace(report(Reason.EVICTED, Outcome.DRAINED), message="the client had left")
+    said = conclusion(observed(session(started()), ended(left=left, failure=failure)))
+
+    assert said
+    assert said.finish.message == "Evicted: disk; the client had left"
+
+
+def test_a_bot_that_fails_of_what_its_pod_is_evicted_for_keeps_its_reason() -> None:
+    left = replace(report(Reason.BOT_ERROR), message="OSError: [Errno 28] No space left on device")
+    said = conclusion(observed(session(started()), ended(left=left, failure=Trouble("Evicted", "disk"))))
+
+    assert said
+    assert said.finish.reason is Reason.BOT_ERROR
+    assert said.finish.message == "Evicted: disk; OSError: [Errno 28] No space left on device"
+
+
+def test_a_good_end_has_nothing_to_do_with_the_node() -> None:
+    said = conclusion(
+        observed(session(started()), ended(left=report(Reason.COMPLETED), failure=Trouble("Evicted", "disk")))
+    )
+
+    assert said
+    assert said.finish.message is None
+
+
 def test_a_bot_that_ends_by_itself_after_it_was_asked_is_believed_too() -> None:
     said = conclusion(observed(session(started(ending=asked(Cause.DELETED))), ended(left=report(Reason.COMPLETED))))
 

@@ -206,6 +206,16 @@ def test_why_a_pod_failed(status: Json, failure: Trouble | None) -> None:
     assert parse_pod(raw(status=status)).failure == failure
 
 
+def test_the_kubelets_words_end_with_no_blank() -> None:
+    evicted = {
+        "phase": "Failed",
+        "reason": "Evicted",
+        "message": 'Usage of EmptyDir volume "a" exceeds the limit "1Mi". ',
+    }
+    said = parse_pod(raw(status=evicted)).failure
+    assert said == Trouble("Evicted", 'Usage of EmptyDir volume "a" exceeds the limit "1Mi".')
+
+
 def test_where_a_pod_is() -> None:
     pod = parse_pod(raw(RUNS, status={"podIP": "10.0.0.7"}))
 

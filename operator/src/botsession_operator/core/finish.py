@@ -9,12 +9,12 @@ from datetime import datetime
 from typing import Any, Final
 
 from botsession_contract.conversation import Conversation
-from botsession_contract.lifecycle import Cause, Outcome, Reason, ReportedBy, Step
+from botsession_contract.lifecycle import Cause, Outcome, Phase, Reason, ReportedBy, Step, final_phase
 from botsession_contract.report import DanglingTasks, Ending, ExitReport, Prompts, Timings
 from botsession_operator.api.status import ConditionStatus, ConditionType, EndingStatus, Finish, Status, find_condition
 from botsession_operator.core import starting
 from botsession_operator.core.endings import Wanted
-from botsession_operator.core.observe import Observed, Pod, PodState, Termination
+from botsession_operator.core.observe import Observed, Pod, PodState, Termination, Trouble
 
 #: The kubelet's words for an image that does not come (kubernetes/pkg/kubelet/images/types.go).
 IMAGE_TROUBLES: Final = frozenset(
@@ -102,6 +102,7 @@ def _from_report(report: ExitReport, observed: Observed) -> Conclusion:
     if reason is Reason.START_TIMEOUT and report.started_at is None:
         spent = starting.timed_out(observed, report.timings.bot_imported)
         message = f"{spent}; {message}" if message else spent
+    message = _with_kubelets_words(report, reason, message, observed.pod)
     finish = Finish(
         reason=reason,
         outcome=report.outcome,
@@ -124,6 +125,24 @@ def _from_report(report: ExitReport, observed: Observed) -> Conclusion:
         prompts=report.prompts,
         conversation=report.conversation,
     )
+
+
+def _with_kubelets_words(report: ExitReport, reason: Reason, message: str | None, pod: Pod | None) -> str | None:
+    """Put before a message why the pod failed, in the cluster's words: the supervisor only knows of a SIGTERM.
+
+    A bot may fail before that comes, of the full disk for which its pod is evicted.
+    """
+    has_failed = final_phase(reason, report.outcome) is Phase.FAILED
+    if pod is None or pod.failure is None or pod.failure.reason not in DISRUPTIONS:
+        return message
+    if reason is not Reason.EVICTED and not has_failed:
+        return message
+    words = _failure(pod.failure)
+    return f"{words}; {message}" if message else words
+
+
+def _failure(failure: Trouble) -> str:
+    return f"{failure.reason}: {failure.message}" if failure.message else failure.reason
 
 
 def _without_pod(observed: Observed, wanted: Wanted | None, now: datetime) -> Conclusion | None:
@@ -201,7 +220,7 @@ def _message(reason: Reason, pod: Pod | None, status: Status | None) -> str:
     refused = _unmet(status, ConditionType.POD_CREATED) if reason is Reason.POD_REJECTED else ""
     trouble = _unmet(status, ConditionType.STARTED)
     if pod and pod.failure:
-        return f"{pod.failure.reason}: {pod.failure.message}"
+        return _failure(pod.failure)
     if refused or (trouble and reason in (Reason.IMAGE_PULL, Reason.UNSCHEDULABLE, Reason.POD_REJECTED)):
         return refused or trouble
     if pod is None:

@@ -179,7 +179,7 @@ def _failure(status: Json) -> Trouble | None:
 
 
 def _said(by: Json, usual: str) -> Trouble:
-    return Trouble(text(by.get("reason")) or usual, text(by.get("message")))
+    return Trouble(text(by.get("reason")) or usual, text(by.get("message")).strip())
 
 
 def _started_at(container: Json) -> datetime | None:
