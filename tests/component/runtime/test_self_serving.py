@@ -70,6 +70,23 @@ async def test_server_is_found_behind_a_wrapper(tmp_path: Path) -> None:
     assert report.reason is Reason.NO_CLIENT
 
 
+async def test_server_with_workers_is_found(tmp_path: Path) -> None:
+    port = free_port()
+    program = (sys.executable, "-m", "uvicorn", "--app-dir", str(BOTS), "serves:app", "--port", str(port))
+    command = (*program, "--workers", "2")
+    async with Supervised(tmp_path, None, command=command, shutdown=AMPLE, expose_port=port, limits=SOON) as session:
+        report = await session.report()
+    assert (report.reason, report.outcome) == (Reason.NO_CLIENT, Outcome.NEVER_STARTED)
+
+
+async def test_bot_that_listens_when_it_runs_waits_for_nobody(tmp_path: Path) -> None:
+    port = free_port()
+    async with supervised(tmp_path, "listens_late.py", body={"port": port}, expose_port=port) as session:
+        await session.logged("listens.")
+        snapshot = await session.until(lambda seen: seen.state is BotState.RUNNING)
+    assert (snapshot.listening_at, snapshot.called_at) == (None, None)
+
+
 async def test_target_may_serve_its_callers_itself(tmp_path: Path) -> None:
     port = free_port()
     async with supervised(tmp_path, "serves.py", body={"port": port}, expose_port=port) as session:
