@@ -86,6 +86,8 @@ async def test_bot_that_ends_because_its_caller_hung_up(
     assert report.client_connected_at is not None
     assert report.client_disconnected_at is not None
     assert report.client_connected_at < report.client_disconnected_at < report.finished_at
+    assert report.conversation
+    assert report.conversation.errors == ()
 
 
 async def test_caller_who_hangs_up_while_the_pipeline_starts(tmp_path: Path, port: int) -> None:

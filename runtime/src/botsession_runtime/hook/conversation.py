@@ -32,12 +32,19 @@ class Turns:
 class Conversation:
     """Looks at as few frames as it can: sound only until the first, and turns, of which there are few."""
 
-    def __init__(self, wire: Wire, is_heard: Callable[[], bool], changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        wire: Wire,
+        *,
+        is_heard: Callable[[], bool],
+        is_closing: Callable[[], bool],
+        changed: Callable[[], None],
+    ) -> None:
         """`is_heard` returns whether a client may hear the bot now; `changed` is called when `watched` is shorter."""
         self._wire = wire
         self._is_heard = is_heard
         self._changed = changed
-        self.errors = Errors(wire)
+        self.errors = Errors(wire, is_closing)
         #: The frame classes to look at.
         self.watched: tuple[type, ...] = ()
         self._sounds: tuple[type, ...] = ()

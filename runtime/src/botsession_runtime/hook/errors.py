@@ -32,7 +32,9 @@ KINDS = (
     ("pipecat.transports.base_output", "BaseOutputTransport", "Transport"),
     ("pipecat.transports.base_transport", "BaseTransport", "Transport"),
 )
-OTHER = "Other"
+TRANSPORT, OTHER = "Transport", "Other"
+#: What is raised where the other side has closed a connection in good order: in websockets, and in Starlette.
+CLOSED = frozenset({"ConnectionClosedOK", "WebSocketDisconnect"})
 
 
 class Tally:
@@ -48,8 +50,10 @@ class Tally:
 class Errors:
     """Counts errors by processor. The first of each is told at once, the rest now and then."""
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Wire, is_closing: Callable[[], bool]) -> None:
+        """`is_closing` returns whether connections are being closed: the client has left, or the pipeline ends."""
         self._wire = wire
+        self._is_closing = is_closing
         self._tallies: dict[tuple[str, str | None], Tally] = {}
         #: Processors by name: a task's name begins with that of its processor.
         self._processors: dict[str, Any] = {}
@@ -123,9 +127,14 @@ class Errors:
 
         def count() -> None:
             self._logged.pop(id(exc), None)
-            self._count(processor, one_line(exc), _category(exc))
+            if not self._is_of_closing(exc, processor):
+                self._count(processor, one_line(exc), _category(exc))
 
         self._logged[id(exc)] = exc, self._loop.call_later(ECHO_SECONDS, count), count
+
+    def _is_of_closing(self, exc: Exception, processor: Any) -> bool:
+        """Tell an exception that comes of a connection that was closed as it should be."""
+        return type(exc).__name__ in CLOSED or (self._is_closing() and _kind(processor) == TRANSPORT)
 
     def _count(self, processor: Any, message: str, category: str | None) -> None:
         name = None if processor is None else type(processor).__name__[:LONGEST_NAME]

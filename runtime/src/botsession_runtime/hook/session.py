@@ -67,7 +67,9 @@ class Agent:
         #: Those, and the ones that are looked at always.
         self.watched: tuple[type, ...] = ()
         self.activity = Activity(wire)
-        self.conversation = Conversation(wire, self._is_heard, self._watch_frames)
+        self.conversation = Conversation(
+            wire, is_heard=self._is_heard, is_closing=self._is_closing, changed=self._watch_frames
+        )
         self._tasks: set[asyncio.Task[None]] = set()
 
     def watch_runner(self, runner: Any) -> None:
@@ -180,6 +182,10 @@ class Agent:
         if self.clients.has_come:
             return not self.clients.has_left
         return not any(self.clients.are_told_of(root.worker.pipeline) for root in self._roots)
+
+    def _is_closing(self) -> bool:
+        """Tell whether connections are being closed: the client has left, or a pipeline is ending."""
+        return self.clients.has_left or any(root.trails or root.has_finished for root in self._roots)
 
     def trouble(self, exc: BaseException) -> None:
         """Say that the hook itself has failed: the bot runs on, unwatched."""
