@@ -33,7 +33,7 @@ def admit(manifest: Any) -> Json:
     """
     schema = session_schema()
     given = _as_json(manifest)
-    _refuse(_head_problems(given))
+    check_head(given)
     _refuse(f'unknown field "{path}"' for path in _unknown_fields(schema, given, ""))
     admitted: Json = _defaulted(schema, given)
     admitted.pop("status", None)  # the API server ignores it too: status has its own path
@@ -45,12 +45,19 @@ def admit(manifest: Any) -> Json:
     return admitted
 
 
+def check_head(manifest: Any) -> None:
+    """Raise SpecError where a manifest is no BotSession, or has metadata that no object may have."""
+    _refuse(_head_problems(manifest))
+
+
 def _as_json(manifest: Any) -> Any:
     """Return what kubectl makes of YAML, whose dates become texts."""
     try:
-        return json.loads(json.dumps(manifest, default=str))
+        return json.loads(json.dumps(manifest, default=str, allow_nan=False))
     except RecursionError:
         raise SpecError("the manifest is nested too deep") from None
+    except (TypeError, ValueError) as exc:
+        raise SpecError(f"the manifest is no JSON: {exc}") from None
 
 
 @functools.cache
@@ -75,13 +82,43 @@ def _head_problems(manifest: Any) -> Iterator[str]:
     for field, expected in (("apiVersion", API_VERSION), ("kind", KIND)):
         if manifest.get(field) != expected:
             yield f"{field}: must be {expected}"
-    metadata = manifest.get("metadata")
-    if not isinstance(metadata, dict) or not (metadata.get("name") or metadata.get("generateName")):
+    yield from _metadata_problems(manifest.get("metadata"))
+
+
+def _metadata_problems(metadata: Any) -> Iterator[str]:
+    if not isinstance(metadata, dict | None):
+        yield "metadata: must be an object"
+        return
+    if not metadata or not (metadata.get("name") or metadata.get("generateName")):
         yield "metadata.name: Required value: name or generateName is required"
         return
     for field in ("name", "generateName", "namespace"):
         if not isinstance(metadata.get(field), str | None):
-            yield f"metadata.{field}: must be a text"
+            yield f"metadata.{field}: must be a text{_quoted(metadata[field])}"
+    for field in ("labels", "annotations"):
+        yield from _texts_problems(metadata.get(field), f"metadata.{field}")
+    if not _is_list_of(metadata.get("finalizers"), str):
+        yield "metadata.finalizers: must be a list of texts"
+    if not _is_list_of(metadata.get("ownerReferences"), dict):
+        yield "metadata.ownerReferences: must be a list of objects"
+
+
+def _texts_problems(value: Any, path: str) -> Iterator[str]:
+    if not isinstance(value, dict | None):
+        yield f"{path}: must be an object"
+        return
+    for key, each in (value or {}).items():
+        if not isinstance(each, str):
+            yield f"{path}.{key}: must be a text{_quoted(each)}"
+
+
+def _is_list_of(value: Any, kind: type) -> bool:
+    return value is None or (isinstance(value, list) and all(isinstance(each, kind) for each in value))
+
+
+def _quoted(value: Any) -> str:
+    """Return what to write instead of a number or a truth value that was meant to be a text."""
+    return f', in quotes: "{json.dumps(value)}"' if isinstance(value, int | float) else ""
 
 
 def _name_problems(name: str) -> Iterator[str]:

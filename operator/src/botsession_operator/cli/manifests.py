@@ -8,31 +8,57 @@ from botsession_operator.cli.exits import Exit, Problem
 
 Json = dict[str, Any]
 STDIN: Final = Path("-")
+#: The API server takes requests of 3 MiB, and a session's spec may have 256 KiB.
+LARGEST_BYTES: Final = 1024 * 1024
 
 
 def read_manifest(file: Path) -> Json:
     """Read the one manifest in a file; raise Problem when it holds none or several."""
-    import yaml
+    from botsession_operator.cli.yaml_values import YamlError, read_documents
 
     try:
-        text = sys.stdin.read() if file == STDIN else file.read_text(encoding="utf-8")
-        documents = [each for each in yaml.safe_load_all(text) if each is not None]
-    except OSError as exc:
-        raise Problem(Exit.NOT_FOUND, f"{file} cannot be read: {exc.strerror}") from exc
-    except (yaml.YAMLError, UnicodeDecodeError) as exc:
-        raise Problem(Exit.REFUSED, f"{file} is not YAML: {exc}") from exc
-    except RecursionError:
-        raise Problem(Exit.REFUSED, f"{file} is nested too deep") from None
-    if len(documents) != 1 or not isinstance(documents[0], dict):
+        documents = read_documents(_text(file))
+    except YamlError as exc:
+        raise Problem(Exit.REFUSED, f"{file} {exc}") from exc
+    if len(documents) != 1:
         raise Problem(Exit.REFUSED, f"{file} must hold one BotSession, it holds {len(documents)} documents")
-    manifest: Json = documents[0]
+    manifest = documents[0]
+    if not isinstance(manifest, dict):
+        raise Problem(Exit.REFUSED, f"{file} must hold one BotSession, it holds {_kind(manifest)}")
     return manifest
 
 
-def admitted(manifest: Json, namespace: str) -> Json:
-    """Give a manifest as the API server would take it; raise Problem, with its sentences, where it would not.
+def _text(file: Path) -> str:
+    try:
+        raw = _bytes(file)
+    except IsADirectoryError:
+        raise Problem(Exit.REFUSED, f"{file} is a folder, not a manifest") from None
+    except (OSError, ValueError) as exc:
+        raise Problem(Exit.NOT_FOUND, f"{file} cannot be read: {getattr(exc, 'strerror', None) or exc}") from exc
+    if len(raw) > LARGEST_BYTES:
+        raise Problem(Exit.REFUSED, f"{file} has more than {LARGEST_BYTES // 1024} KiB")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        raise Problem(Exit.REFUSED, f"{file} is not YAML: its byte {exc.start} is not UTF-8") from exc
 
-    One that names no namespace is taken for one of this.
+
+def _bytes(file: Path) -> bytes:
+    if file == STDIN:
+        return sys.stdin.buffer.read(LARGEST_BYTES + 1)
+    with file.open("rb") as stream:
+        return stream.read(LARGEST_BYTES + 1)
+
+
+def _kind(value: Any) -> str:
+    return "a list" if isinstance(value, list) else "a single value"
+
+
+def admitted(manifest: Json, namespace: str) -> Json:
+    """Return a manifest as the API server would take it; raise Problem, with its sentences, where it would not.
+
+    One that names no namespace is taken for one of this. What only the operator would refuse, such as a `podTemplate`
+    of which no pod can be made, is refused too.
     """
     from botsession_operator.api.admission import admit
     from botsession_operator.api.spec import SpecError
@@ -40,11 +66,25 @@ def admitted(manifest: Json, namespace: str) -> Json:
 
     metadata = manifest.get("metadata")
     if isinstance(metadata, dict):
-        manifest = {**manifest, "metadata": {"namespace": namespace, **metadata}}
+        manifest = {**manifest, "metadata": {**metadata, "namespace": metadata.get("namespace") or namespace}}
     try:
         manifest = admit(manifest)
     except SpecError as exc:
         raise Problem(Exit.REFUSED, str(exc)) from exc
     if not is_namespace(manifest["metadata"]["namespace"]):
         raise Problem(Exit.REFUSED, "metadata.namespace: must be a DNS-1123 label of at most 63 characters")
+    try:
+        _check_pod(manifest)
+    except SpecError as exc:
+        raise Problem(Exit.REFUSED, str(exc)) from exc
     return manifest
+
+
+def _check_pod(manifest: Json) -> None:
+    """Raise SpecError where the operator could make no pod of an admitted manifest."""
+    from botsession_operator.core.parse import parse_session
+    from botsession_operator.core.pods import Injection, PodSettings, build_pod
+
+    stored = {"uid": "0", "resourceVersion": "0", "generation": 1, "creationTimestamp": "2026-01-01T00:00:00Z"}
+    session = parse_session({**manifest, "metadata": {**manifest["metadata"], **stored}, "status": {}})
+    build_pod(session, "0" * 64, PodSettings("", Injection.IMAGE_VOLUME))

@@ -42,7 +42,7 @@ def check(
 
 def is_manifest(file: Path) -> bool:
     """Tell a file from an image, which is named like a path too."""
-    return str(file) == "-" or file.is_file() or file.suffix in MANIFESTS
+    return str(file) == "-" or file.exists() or file.suffix in MANIFESTS
 
 
 def _manifest(file: Path, where: Where | None, namespace: str | None) -> Iterator[Finding]:

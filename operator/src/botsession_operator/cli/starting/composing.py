@@ -105,6 +105,8 @@ def _body(text: str | None) -> Any:
         raise Problem(Exit.NOT_FOUND, f"--body {text}: {exc.strerror}") from exc
     except ValueError as exc:
         raise Problem(Exit.REFUSED, f"--body is no JSON: {exc}") from exc
+    except RecursionError:
+        raise Problem(Exit.REFUSED, "--body is nested too deep") from None
 
 
 def _words(command: str | None) -> list[str]:

@@ -107,28 +107,33 @@ def start(
 
 
 def _from_file(file: Path, name: str | None, wishes: Wishes) -> Json:
+    from botsession_operator.api.admission import check_head
+    from botsession_operator.api.spec import SpecError
     from botsession_operator.cli.manifests import read_manifest
 
     if superfluous := wishes.options():
         raise Problem(Exit.REFUSED, f"with -f the manifest says it all; leave out {', '.join(superfluous)}")
     manifest = read_manifest(file)
-    if not isinstance(manifest.setdefault("metadata", {}), dict):
-        raise Problem(Exit.REFUSED, f"{file}: metadata must be an object")
-    if name:
-        manifest["metadata"] = {**manifest["metadata"], "name": name}
-        manifest["metadata"].pop("generateName", None)
+    metadata = manifest["metadata"] = manifest.get("metadata") or {}
+    if name and isinstance(metadata, dict):
+        metadata["name"] = name
+        metadata.pop("generateName", None)
+    try:
+        check_head(manifest)
+    except SpecError as exc:
+        raise Problem(Exit.REFUSED, str(exc)) from exc
     return manifest
 
 
 def _labelled(manifest: Json, given: tuple[str, ...]) -> Json:
     if labels := pairs(given, "--label"):
-        manifest["metadata"]["labels"] = {**manifest["metadata"].get("labels", {}), **labels}
+        manifest["metadata"]["labels"] = {**(manifest["metadata"].get("labels") or {}), **labels}
     return manifest
 
 
 def _agree(manifest: Json, namespace: str) -> None:
     """Refuse a manifest for another namespace than the one that was named, as kubectl does."""
-    own = manifest["metadata"].setdefault("namespace", namespace)
+    own = manifest["metadata"]["namespace"] = manifest["metadata"].get("namespace") or namespace
     if own != namespace:
         raise Problem(Exit.REFUSED, f"the manifest is for the namespace {own}, and --namespace says {namespace}")
 

@@ -1,0 +1,175 @@
+"""Read YAML as kubectl does, into JSON: every oddity of YAML is one sentence with its path, and costs a bounded time.
+
+PyYAML's own constructors are not used: they raise errors of many kinds, keep the last of two equal keys, and make
+dates, bytes and sets, which JSON does not know. kubectl keeps a date as the text that was written.
+"""
+
+import math
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+import yaml
+
+from botsession_contract.parsing import LARGEST_WHOLE_NUMBER, SMALLEST_WHOLE_NUMBER
+
+#: Values of one manifest. An alias may stand for many, and those for many more.
+MOST_VALUES: Final = 50_000
+#: Lists and maps inside each other.
+MOST_LEVELS: Final = 64
+
+_TAG: Final = "tag:yaml.org,2002:"
+_YES: Final = frozenset({"true", "yes", "on"})
+_OCTAL: Final = re.compile(r"([-+]?)0o?([0-7]+)")
+#: A number in JSON, and in YAML 1.2, that PyYAML takes for a text.
+_EXPONENT: Final = re.compile(r"[-+]?(?:\d+|\d+\.\d*|\.\d+)[eE][-+]?\d+")
+#: No 64-bit number has more characters, in whatever base.
+_MOST_DIGITS: Final = 66
+_KINDS: Final = {"binary": "binary data", "set": "a set", "omap": "an ordered map", "pairs": "a list of pairs"}
+
+
+class YamlError(ValueError):
+    """A text is no YAML of which JSON can be made; the message is a sentence."""
+
+
+class _Documents:
+    """What is known while the documents of one text are read."""
+
+    def __init__(self) -> None:
+        self._values = 0
+        self._open: set[int] = set()
+
+    def value(self, node: yaml.Node, path: str) -> Any:
+        """Return the JSON value of a node."""
+        self._values += 1
+        if self._values > MOST_VALUES:
+            raise YamlError(f"has more than {MOST_VALUES} values, counted with what its aliases stand for")
+        if len(self._open) > MOST_LEVELS:
+            raise YamlError(f"is nested too deep: more than {MOST_LEVELS} levels")
+        if isinstance(node, yaml.ScalarNode):
+            return _scalar(node, path)
+        if id(node) in self._open:
+            raise YamlError(_at(node, path, "is an alias of what it stands in"))
+        self._open.add(id(node))
+        try:
+            return self._sequence(node, path) if isinstance(node, yaml.SequenceNode) else self._mapping(node, path)
+        finally:
+            self._open.discard(id(node))
+
+    def _sequence(self, node: yaml.SequenceNode, path: str) -> list[Any]:
+        _check_tag(node, path, "seq")
+        return [self.value(each, f"{path}[{index}]") for index, each in enumerate(node.value)]
+
+    def _mapping(self, node: yaml.Node, path: str) -> dict[str, Any]:
+        _check_tag(node, path, "map")
+        members: dict[str, Any] = {}
+        merged: dict[str, Any] = {}
+        for key, value in node.value:
+            if key.tag == f"{_TAG}merge":
+                for each in self._merged(value, path):
+                    merged = {**each, **merged}
+                continue
+            name = _name(key, path)
+            at = f"{path}.{name}".lstrip(".")
+            if name in members:
+                raise YamlError(_at(key, at, "is there twice"))
+            members[name] = self.value(value, at)
+        return {**merged, **members}
+
+    def _merged(self, node: yaml.Node, path: str) -> Iterator[dict[str, Any]]:
+        """Yield the maps that `<<` merges."""
+        for each in node.value if isinstance(node, yaml.SequenceNode) else [node]:
+            if not isinstance(each, yaml.MappingNode):
+                raise YamlError(_at(node, path, "merges (<<) what is no map"))
+            yield self.value(each, path)
+
+
+def read_documents(text: str) -> list[Any]:
+    """Return the documents of a text as JSON values; raise YamlError, and nothing else, where there are none."""
+    documents = _Documents()
+    try:
+        # Documents that are empty, or hold nothing but null, are no documents.
+        nodes = yaml.compose_all(text, yaml.SafeLoader)
+        return [value for node in nodes if (value := documents.value(node, "")) is not None]
+    except yaml.MarkedYAMLError as exc:
+        said = ", ".join(each for each in (exc.context, exc.problem) if each)
+        mark = exc.problem_mark or exc.context_mark
+        raise YamlError(f"is not YAML: {f'line {mark.line + 1}: ' if mark else ''}{said}") from None
+    except yaml.YAMLError as exc:
+        raise YamlError(f"is not YAML: {' '.join(str(exc).split())}") from None
+    except RecursionError:
+        raise YamlError("is nested too deep") from None
+
+
+def _name(key: yaml.Node, path: str) -> str:
+    """Return the name of a member. Of a number or a truth value, kubectl takes its text."""
+    if not isinstance(key, yaml.ScalarNode):
+        raise YamlError(_at(key, path, "has a list or a map as a key"))
+    value = _scalar(key, f"{path} (a key)".strip())
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(key.value if not isinstance(value, str) else value) if value is not None else "null"
+
+
+def _scalar(node: yaml.ScalarNode, path: str) -> Any:
+    text: str = node.value
+    match node.tag.removeprefix(_TAG):
+        case "str" if node.style is None and _EXPONENT.fullmatch(text):
+            return _float(node, path)
+        case "str" | "timestamp" | "value":
+            return _text(node, path)
+        case "null":
+            return None
+        case "bool":
+            return text.lower() in _YES
+        case "int":
+            return _whole(node, path)
+        case "float":
+            return _float(node, path)
+        case kind:
+            raise YamlError(_at(node, path, f"is {_KINDS.get(kind, f'of the unknown type {node.tag}')}"))
+
+
+def _text(node: yaml.ScalarNode, path: str) -> str:
+    r"""Return a text. JSON writes a character beyond the first 65536 as two escapes, `\ud83d\ude00`."""
+    try:
+        return str(node.value).encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError:
+        raise YamlError(_at(node, path, "has half of a pair of escapes, which is no character")) from None
+
+
+def _whole(node: yaml.ScalarNode, path: str) -> int | str:
+    text = node.value.replace("_", "")
+    if ":" in text:
+        return str(node.value)  # a time of day: kubectl knows no numbers of base 60
+    octal = _OCTAL.fullmatch(text)
+    try:
+        number = int(octal[1] + octal[2], 8) if octal else int(text[:_MOST_DIGITS], 0)
+    except ValueError:
+        raise YamlError(_at(node, path, "is no whole number of at most 64 bits")) from None
+    if len(text) > _MOST_DIGITS or not SMALLEST_WHOLE_NUMBER <= number <= LARGEST_WHOLE_NUMBER:
+        raise YamlError(_at(node, path, "is no whole number of at most 64 bits"))
+    return number
+
+
+def _float(node: yaml.ScalarNode, path: str) -> float | str:
+    text = node.value.replace("_", "").lower()
+    if ":" in text:
+        return str(node.value)
+    try:
+        number = float(text.replace(".inf", "inf").replace(".nan", "nan"))
+    except ValueError:
+        raise YamlError(_at(node, path, "is no number")) from None
+    if not math.isfinite(number):
+        raise YamlError(_at(node, path, "is no number that JSON has"))
+    return number
+
+
+def _check_tag(node: yaml.Node, path: str, expected: str) -> None:
+    kind = node.tag.removeprefix(_TAG)
+    if kind != expected:
+        raise YamlError(_at(node, path, f"is {_KINDS.get(kind, f'of the unknown type {node.tag}')}"))
+
+
+def _at(node: yaml.Node, path: str, what: str) -> str:
+    return f"{path or 'the manifest'} {what} (line {node.start_mark.line + 1})"
