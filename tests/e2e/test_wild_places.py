@@ -11,6 +11,7 @@ from kubernetes import client
 
 from botsession_contract.lifecycle import Outcome, Reason
 from botsession_contract.report import ExitReport, to_bytes
+from tests.e2e.calls import called, exposed
 from tests.e2e.conftest import install_operator
 from tests.e2e.world import Json, Session, World, kubectl, pod_proxy, wait_until
 
@@ -64,6 +65,17 @@ def test_sessions_share_their_nodes_network(world: World) -> None:
         assert session.status["phase"] == "Running"
         world.delete(session)
         session.goes()
+
+
+def test_callers_reach_each_of_several_bots_on_one_node(world: World) -> None:
+    answers = {"target": "answers.py", "transport": {"type": "websocket"}, "body": {"hangs_up": 0.5}}
+    first = exposed(world, "web-1", answers, podTemplate=HOST)
+    there = {"spec": {**HOST["spec"], "nodeSelector": {"kubernetes.io/hostname": first.status["nodeName"]}}}
+    second = exposed(world, "web-2", answers, podTemplate=there)
+    for session in (second, first):
+        assert called(session, name=f"{session.name}-caller").startswith("heard")
+        finish = session.finishes()
+        assert (finish["reason"], finish["outcome"]) == ("Completed", "Drained")
 
 
 @pytest.fixture

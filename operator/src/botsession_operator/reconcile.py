@@ -381,8 +381,8 @@ async def _create_pod(session: Session, observed: Observed, applied: Applied, de
     if standing := deps.refusals.standing(session, Creation.POD):
         return replace(applied, refusal=standing)
     try:
-        digest, port = token_digest(deps.control_keys.token(session.uid)), deps.host_ports.choose(session)
-        manifest = build_pod(session, digest, deps.pods, observed.url, port)
+        digest, ports = token_digest(deps.control_keys.token(session.uid)), deps.host_ports.choose(session)
+        manifest = build_pod(session, digest, deps.pods, observed.url, ports)
         if observed.is_pod_name_taken:
             raise PodRefused(ownership.NAME_TAKEN, ownership.name_taken(manifest))  # noqa: TRY301  # one way to refuse
         await _create_as_allowed(manifest, deps)

@@ -67,6 +67,12 @@ def test_service_says_what_its_port_speaks(transport: str, protocol: str) -> Non
     assert service["spec"]["ports"] == [{"name": "call", "port": 7860, "targetPort": 7860, "appProtocol": protocol}]
 
 
+def test_service_leads_to_the_port_that_a_pod_says_which_shares_its_nodes() -> None:
+    on_node = session(expose={"port": 7860}, podTemplate={"spec": {"hostNetwork": True}})
+    (service,) = exposure.manifests(on_node, Exposure())
+    assert [(each["port"], each["targetPort"]) for each in service["spec"]["ports"]] == [(7860, "call")]
+
+
 @pytest.mark.parametrize("name", ["support-42", "a.b", "42", "x" * 63, "9.x-y"])
 def test_service_has_a_name_that_the_api_server_takes(name: str) -> None:
     given = replace(exposed(), key=Key("bots", name))

@@ -15,6 +15,7 @@ from botsession_contract.limits import IdlePrompt, SessionLimits
 from botsession_contract.shutdown import Overrides, Shutdown
 from botsession_contract.transports import TelephonyProvider, Transport, TransportType
 from botsession_operator.api.spec import Json, SpecError
+from botsession_operator.core.host_network import NodePorts
 from botsession_operator.core.pods import (
     RUNTIME_VOLUME,
     Injection,
@@ -76,7 +77,7 @@ def test_the_supervisor_is_told_where_the_bot_may_listen_and_how_long_its_start_
 
 def test_a_pod_on_its_nodes_network_has_a_control_port_of_its_own() -> None:
     on_node = session(podTemplate={"spec": {"hostNetwork": True}}, expose={"port": 8080})
-    pod = build_pod(on_node, "digest", MOUNTED, host_port=20042)
+    pod = build_pod(on_node, "digest", MOUNTED, node_ports=NodePorts(20042))
     ports = {each["name"]: each["containerPort"] for each in bot(pod)["ports"]}
     assert (ports, launch(pod).control_port, launch(pod).host_network) == (
         {"control": 20042, "call": 8080},
@@ -89,9 +90,19 @@ def test_a_pod_on_its_nodes_network_has_a_control_port_of_its_own() -> None:
 def test_the_scheduler_knows_of_each_port_that_is_taken_on_a_node() -> None:
     listens = {**raw_spec()["bot"], "transport": {"type": "websocket"}}
     on_node = session(bot=listens, podTemplate={"spec": {"hostNetwork": True}})
-    ports = bot(build_pod(on_node, "digest", MOUNTED, host_port=20042))["ports"]
+    ports = bot(build_pod(on_node, "digest", MOUNTED, node_ports=NodePorts(20042)))["ports"]
     assert [each["containerPort"] for each in ports] == [20042, 7860]
     assert [each["containerPort"] for each in bot(build(bot=listens))["ports"]] == [8474]
+
+
+def test_a_bot_listens_on_the_port_of_its_node_that_it_is_given() -> None:
+    listens = {**raw_spec()["bot"], "transport": {"type": "websocket"}}
+    on_node = session(bot=listens, expose={"port": 7860}, podTemplate={"spec": {"hostNetwork": True}})
+    pod = build_pod(on_node, "digest", MOUNTED, node_ports=NodePorts(20042, 20043))
+    transport = launch(pod).transport
+    assert transport is not None
+    assert transport.port == 20043
+    assert [each["containerPort"] for each in bot(pod)["ports"]] == [20042, 20043]
 
 
 def test_a_token_travels_as_a_secret_and_not_in_the_launch() -> None:

@@ -16,6 +16,7 @@ from botsession_contract.transports import TransportType
 from botsession_operator.api.spec import Expose, ExposeProtocol, Json
 from botsession_operator.api.status import ConditionStatus, ConditionType
 from botsession_operator.core.conditions import Claim
+from botsession_operator.core.host_network import CALL_PORT_NAME, has_host_network
 from botsession_operator.core.observe import Observed, Session, Trouble
 from botsession_operator.core.pods import owner_reference, pod_name
 
@@ -84,7 +85,9 @@ def manifests(session: Session, exposure: Exposure) -> tuple[Json, ...]:
 
 def build_service(session: Session, expose: Expose) -> Json:
     """Build the Service."""
-    port = {"name": "call", "port": expose.port, "targetPort": expose.port}
+    # On a node's network the pod says which port it is.
+    target = CALL_PORT_NAME if has_host_network(session.spec) else expose.port
+    port = {"name": "call", "port": expose.port, "targetPort": target}
     spec = {
         "selector": {SESSION_LABEL: session.key.name, SESSION_UID_LABEL: session.uid},
         "ports": [{**port, "appProtocol": APP_PROTOCOLS[_protocol(session, expose)]}],

@@ -1,15 +1,18 @@
-"""Rule: which port a supervisor listens on whose pod has its node's network.
+"""Rule: which ports a session has whose pod has its node's network.
 
-There all pods of a node share the ports, so each supervisor gets one of its own, out of a range. It is in the pod's
-spec: the scheduler keeps two pods with one port off a node, and nobody can change it once the pod exists.
+There all pods of a node share the ports, so each supervisor gets one of its own, out of a range, and so do callers who
+come by a Service. They are in the pod's spec: the scheduler keeps two pods with one port off a node, and nobody can
+change them once the pod exists.
 """
 
 import hashlib
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 from botsession_contract.control import CONTROL_PORT
 from botsession_contract.names import BOT_CONTAINER
+from botsession_contract.transports import CALL_PORT, LISTENING
 from botsession_operator.api.spec import Json, Spec
 from botsession_operator.core.observe import Pod
 from botsession_operator.core.overlay import CONTROL_PORT_NAME
@@ -18,11 +21,29 @@ from botsession_operator.core.untyped import mappings
 #: Below NodePorts and below what Linux gives to outgoing connections.
 CONTROL_PORTS: Final = range(20000, 30000)
 LARGEST_PORT: Final = 65535
+#: The name of the port that callers use.
+CALL_PORT_NAME: Final = "call"
+
+
+@dataclass(frozen=True, slots=True)
+class NodePorts:
+    """The ports of its node that a session is given."""
+
+    #: Its supervisor's.
+    control: int
+    #: Its callers'; None: they use the one that the spec says.
+    call: int | None = None
 
 
 def has_host_network(spec: Spec) -> bool:
     """Tell whether a session's pod has the network of its node."""
     return spec.pod_template.spec.get("hostNetwork") is True
+
+
+def has_own_call_port(spec: Spec) -> bool:
+    """Tell whether callers come to a port that nobody named, by a Service: where the launcher listens for them."""
+    listens = spec.bot.transport is not None and spec.bot.transport.launch.type in LISTENING
+    return has_host_network(spec) and listens and spec.expose is not None and spec.expose.port == CALL_PORT
 
 
 def choose_port(uid: str, spec: Spec, ports: range, taken: Collection[int]) -> int:
@@ -36,12 +57,12 @@ def choose_port(uid: str, spec: Spec, ports: range, taken: Collection[int]) -> i
     return next((port for port in order if port not in taken and port not in declared), ports[first])
 
 
-def host_port(pod_spec: Json) -> int | None:
-    """Return the port that a pod's spec gives to its supervisor on the node; None for a pod with its own network."""
+def host_port(pod_spec: Json, name: str = CONTROL_PORT_NAME) -> int | None:
+    """Return a port of the bot on the node, as the pod's spec has it; None for a pod with its own network."""
     if pod_spec.get("hostNetwork") is not True:
         return None
     bots = (each for each in mappings(pod_spec.get("containers")) if each.get("name") == BOT_CONTAINER)
-    ports = (port for each in bots for port in mappings(each.get("ports")) if port.get("name") == CONTROL_PORT_NAME)
+    ports = (port for each in bots for port in mappings(each.get("ports")) if port.get("name") == name)
     found = next((port.get("containerPort") for port in ports), None)
     return found if type(found) is int and 0 < found <= LARGEST_PORT else None
 

@@ -127,6 +127,8 @@ class Pod:
     token_sha256: str = ""
     #: Its supervisor's port on the node, as its spec has it; None where the pod has a network of its own.
     host_port: int | None = None
+    #: …and its callers'.
+    call_port: int | None = None
 
     @property
     def is_held(self) -> bool:

@@ -16,7 +16,7 @@ from botsession_contract.parsing import clean_text
 from botsession_operator.api.bounded_json import LARGEST_PART_BYTES, LEVELS, MOST_VALUES
 from botsession_operator.api.spec import Json, SpecError, parse_spec
 from botsession_operator.api.status import Status
-from botsession_operator.core.host_network import host_port
+from botsession_operator.core.host_network import CALL_PORT_NAME, host_port
 from botsession_operator.core.launch_digest import launch_digest
 from botsession_operator.core.observe import Key, Pod, PodState, Session, SessionMetadata, Termination, Trouble
 from botsession_operator.core.ownership import pod_owner
@@ -116,6 +116,7 @@ def parse_pod(raw: Json) -> Pod:
         has_native_sidecars=any("running" in each for each in _init_states(status)),
         token_sha256=launch_digest(raw.get("spec")),
         host_port=host_port(spec),
+        call_port=host_port(spec, CALL_PORT_NAME),
     )
 
 

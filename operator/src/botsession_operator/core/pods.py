@@ -23,7 +23,7 @@ from botsession_operator.api.spec import Json, RuntimeSource, Spec, SpecError
 from botsession_operator.api.spec_bounds import BODY_BYTES
 from botsession_operator.core import eviction
 from botsession_operator.core.expansion import literal, literal_env
-from botsession_operator.core.host_network import has_host_network
+from botsession_operator.core.host_network import CALL_PORT_NAME, NodePorts, has_host_network
 from botsession_operator.core.limits import session_limits
 from botsession_operator.core.observe import Session
 from botsession_operator.core.overlay import CONTROL_PORT_NAME, check_template, overlay
@@ -76,12 +76,12 @@ def build_pod(
     token_sha256: str,
     settings: PodSettings,
     url: str | None = None,
-    host_port: int | None = None,
+    node_ports: NodePorts | None = None,
 ) -> Json:
     """Build the manifest of a session's pod; raise SpecError where the spec does not allow for one.
 
-    `url` is where callers reach the session, which the bot may want to tell them. `host_port` is the supervisor's port
-    on a node whose network the pod has.
+    `url` is where callers reach the session, which the bot may want to tell them. `node_ports` are those of the node
+    whose network the pod has.
     """
     template = session.spec.pod_template
     check_template(template)
@@ -93,13 +93,13 @@ def build_pod(
         "finalizers": [REPORT_FINALIZER],
         "ownerReferences": [owner_reference(session)],
     }
-    launch = literal_env(LAUNCH_ENV, json.dumps(encode(_launch(session, token_sha256, settings, host_port))))
+    launch = literal_env(LAUNCH_ENV, json.dumps(encode(_launch(session, token_sha256, settings, node_ports))))
     if len(launch["value"].encode()) > LARGEST_LAUNCH_BYTES:
         raise SpecError(
             f"spec.bot.body and spec.bot.command may take {LARGEST_LAUNCH_BYTES // 1024} KiB together as JSON"
         )
-    pod_spec = _pod_spec(session.spec, launch, settings, host_port or CONTROL_PORT)
-    base = overlay(pod_spec, _reachable(session.spec, url))
+    pod_spec = _pod_spec(session.spec, launch, settings, node_ports.control if node_ports else CONTROL_PORT)
+    base = overlay(pod_spec, _reachable(session.spec, url, node_ports))
     spec = secured(overlay(base, template.spec), BOT_CONTAINER)
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 
@@ -126,7 +126,7 @@ def owner_reference(session: Session) -> Json:
     }
 
 
-def _launch(session: Session, token_sha256: str, settings: PodSettings, host_port: int | None) -> Launch:
+def _launch(session: Session, token_sha256: str, settings: PodSettings, node_ports: NodePorts | None) -> Launch:
     spec, key = session.spec, session.key
     poke_path = POKE_PATH.format(namespace=key.namespace, name=key.name)
     return Launch(
@@ -137,7 +137,7 @@ def _launch(session: Session, token_sha256: str, settings: PodSettings, host_por
         command=spec.bot.command,
         python=spec.bot.python,
         body=spec.bot.body,
-        transport=_transport(spec),
+        transport=_transport(spec, node_ports),
         secret_env=secret_names(_environment(spec), spec.bot.env_from),
         open_env=open_names(_environment(spec), spec.bot.env_from),
         max_duration_seconds=spec.max_session_duration.total_seconds(),
@@ -148,14 +148,15 @@ def _launch(session: Session, token_sha256: str, settings: PodSettings, host_por
         expose_port=spec.expose.port if spec.expose else None,
         start_timeout_seconds=spec.start_timeout.total_seconds(),
         poke_url=settings.poke_base_url + poke_path if settings.poke_base_url else None,
-        control_port=host_port or CONTROL_PORT,
-        host_network=host_port is not None,
+        control_port=node_ports.control if node_ports else CONTROL_PORT,
+        host_network=node_ports is not None,
     )
 
 
-def _transport(spec: Spec) -> Transport | None:
+def _transport(spec: Spec, node_ports: NodePorts | None) -> Transport | None:
     transport = spec.bot.transport.launch if spec.bot.transport else None
-    return replace(transport, port=spec.expose.port) if transport and spec.expose else transport
+    port = _call_port(spec, node_ports)
+    return replace(transport, port=port) if transport and port else transport
 
 
 def _environment(spec: Spec) -> list[Json]:
@@ -194,17 +195,19 @@ def _bot_container(spec: Spec, launch: Json, control_port: int) -> Json:
     }
 
 
-def _reachable(spec: Spec, url: str | None) -> Json:
-    number = _call_port(spec)
+def _reachable(spec: Spec, url: str | None, node_ports: NodePorts | None) -> Json:
+    number = _call_port(spec, node_ports)
     if number is None:
         return {}
-    port = {"name": "call", "containerPort": number}
+    port = {"name": CALL_PORT_NAME, "containerPort": number}
     known = [literal_env(URL_ENV, url)] if url else []
     return {"containers": [{"name": BOT_CONTAINER, "ports": [port], "env": known}]}
 
 
-def _call_port(spec: Spec) -> int | None:
+def _call_port(spec: Spec, node_ports: NodePorts | None) -> int | None:
     """Return the port that callers use. On a node's network the scheduler must know of each, or two would share one."""
+    if node_ports and node_ports.call:
+        return node_ports.call
     if spec.expose:
         return spec.expose.port
     transport = spec.bot.transport

@@ -33,6 +33,7 @@ from botsession_operator.door import Door
 from botsession_operator.effects.control import HttpControl, make_session
 from botsession_operator.effects.local import LocalCluster
 from botsession_operator.effects.process import Place
+from botsession_operator.host_ports import HostPorts
 from botsession_operator.metrics import Metrics
 from botsession_operator.queue import Pass
 from botsession_operator.reconcile import Deps, reconcile
@@ -91,7 +92,8 @@ async def run_session(
 
         def passes(controller: Controller) -> Pass:
             poller, refusals = controller.poller, controller.refusals
-            deps = Deps(cluster, poller, clock, metrics, LIMITS, refusals, pods, keys, exposure=HERE)
+            ports = HostPorts(range(0))  # nothing shares a node here
+            deps = Deps(cluster, poller, clock, metrics, LIMITS, refusals, pods, keys, exposure=HERE, host_ports=ports)
             return metrics.timed(lambda key: reconcile(key, deps))
 
         operator = LocalOperator(control, LIMITS, passes)
