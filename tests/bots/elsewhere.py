@@ -1,8 +1,8 @@
 """A bot whose conversations are held in other processes than the one that is started.
 
 `body`: {"how": "fork" | "spawn" | "forkserver" | "subprocess" | "os.fork", "bots": the conversations, one process each:
-[{"ends": seconds, "swallows": true, "blocks": true, "dies": seconds, "crashes": true}], "also_here": a conversation
-that is held here meanwhile}
+[{"ends": seconds, "swallows": true, "blocks": true, "dies": seconds, "crashes": message, "deaf": true}],
+"also_here": a conversation that is held here meanwhile, "stays": true}
 """
 
 import asyncio
@@ -59,6 +59,8 @@ async def converse(body):
 
 def child(body):
     """Be the child."""
+    if body.get("deaf"):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
     asyncio.run(converse(body))
 
 

@@ -154,6 +154,7 @@ ELSEWHERE: Final[dict[Reason | Outcome, tuple[str, str]]] = {
         "test_main_job.py",
         "test_caller_who_hangs_up_is_not_taken_for_a_bot_that_cancels",
     ),
+    Outcome.UNWATCHED: ("test_wild_processes.py", "test_bot_that_cannot_reach_its_supervisor_runs_unwatched"),
     Reason.OUT_OF_MEMORY: ("test_memory.py", "test_bot_that_the_kernel_takes_alone_is_reported_by_its_supervisor"),
     Reason.IDLE_TIMEOUT: ("test_limits.py", "test_quiet_call_ends_with_the_bots_own_timeout_overruled"),
     Reason.NO_CLIENT: ("test_limits.py", "test_caller_who_never_comes_is_missed"),

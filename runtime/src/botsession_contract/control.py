@@ -76,6 +76,8 @@ class SessionSnapshot:
     listening_at: datetime | None = None
     #: When that caller came. The pipeline starts after that.
     called_at: datetime | None = None
+    #: Why nobody watches the pipeline, in a sentence; None where the hook reports, or has not been loaded.
+    unwatched: str | None = None
     #: What the caller got so far; None from a runtime that is too old to tell.
     conversation: Conversation | None = None
 

@@ -50,7 +50,7 @@ class Cause(StrEnum):
 class Reason(StrEnum):
     """Why a session ended."""
 
-    COMPLETED = "Completed"  # the bot ended itself with an EndFrame or a StopFrame
+    COMPLETED = "Completed"  # the bot ended itself with an EndFrame or a StopFrame; unwatched, with exit code 0
     BOT_CANCELLED = "BotCancelled"  # the bot ended itself with a CancelFrame, and its client had not left before
     CLIENT_DISCONNECTED = "ClientDisconnected"  # the last client left, and the bot ended itself because of it
     IDLE_TIMEOUT = "IdleTimeout"  # it was quiet for idleTimeout, or for as long as the bot itself had configured
@@ -95,6 +95,7 @@ class Outcome(StrEnum):
     KILLED = "Killed"  # the bot's process had to be killed, or the kernel killed it for its memory
     LOST = "Lost"  # the process went away and nobody can tell how: the bot's without a finish, or the supervisor's too
     NEVER_STARTED = "NeverStarted"  # the pipeline never started
+    UNWATCHED = "Unwatched"  # the bot's process ended, and its hook could not say how its pipeline did
     UNKNOWN = "Unknown"  # the supervisor is of another version, and has a word for it that the reader does not know
 
 

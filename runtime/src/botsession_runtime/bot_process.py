@@ -15,12 +15,13 @@ from botsession_contract import listening
 from botsession_contract.result import RESULT_FILE_ENV
 from botsession_runtime import memory, result
 
-#: The environment variables that a bot's process gets from us. The first four are spelt again in `hook.wire`,
+#: The environment variables that a bot's process gets from us. The first five are spelt again in `hook.wire`,
 #: which must stand alone; a test holds them together.
 AGENT_FD_ENV = "BOTSESSION_AGENT_FD"
 STACK_FD_ENV = "BOTSESSION_STACK_FD"
 AGENT_SOCKET_ENV = "BOTSESSION_AGENT_SOCKET"
 AGENT_TOKEN_ENV = "BOTSESSION_AGENT_TOKEN"  # noqa: S105  # the name of one
+AGENT_MARK_ENV = "BOTSESSION_AGENT_MARK"
 BOT_ENV = "BOTSESSION_BOT"
 LAUNCH_ENV = "BOTSESSION_LAUNCH"
 #: A command's body, as JSON: nobody could hand it over in another way.
@@ -63,6 +64,8 @@ class Bot(NamedTuple):
     hooks: HookSocket | None = None
     #: Write end of the pipe for stack dumps, for the processes that do not inherit it.
     stacks_target: int = -1
+    #: The file in which the hook says that it could not reach us.
+    mark: int = -1
 
 
 def start(orders: dict[str, Any], environ: dict[str, str]) -> Bot:
@@ -81,6 +84,8 @@ def start(orders: dict[str, Any], environ: dict[str, str]) -> Bot:
     process, failure, before = None, None, memory.read()
     environment = bot_environment(orders, environ, theirs.fileno(), dump_target)
     environment[RESULT_FILE_ENV] = result.path_of(result_file)
+    mark = result.create_file()
+    environment[AGENT_MARK_ENV] = result.path_of(mark)
     if hooks:
         environment |= {AGENT_SOCKET_ENV: hooks.address, AGENT_TOKEN_ENV: hooks.token}
     try:
@@ -95,11 +100,11 @@ def start(orders: dict[str, Any], environ: dict[str, str]) -> Bot:
         failure = f"{command_line(orders)[0]} cannot be executed: {getattr(exc, 'strerror', None) or exc}"
     theirs.close()
     if process is None:
-        return Bot(None, ours, dumps, result_file, failure, None, control, control_failure, hooks, dump_target)
+        return Bot(None, ours, dumps, result_file, failure, None, control, control_failure, hooks, dump_target, mark)
     # The supervisor reaps every child itself; Popen must not, nor warn that nobody did.
     process.returncode = 0
     memory.make_first_victim(process.pid, before.limit if before else None)
-    return Bot(process.pid, ours, dumps, result_file, None, before, control, control_failure, hooks, dump_target)
+    return Bot(process.pid, ours, dumps, result_file, None, before, control, control_failure, hooks, dump_target, mark)
 
 
 def listen_for_hooks() -> HookSocket | None:

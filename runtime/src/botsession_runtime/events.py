@@ -142,4 +142,5 @@ _FIELDS: Final[dict[str, dict[str, Check]]] = {
     "returned": {},
     "dangling": {"count": _perhaps(_count), "managed": _perhaps(_count), "names": _names},
     "trouble": {"message": _message},
+    "unwatched": {"pid": _whole(1, LARGEST_PID)},
 }

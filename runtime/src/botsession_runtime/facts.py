@@ -145,6 +145,8 @@ class Facts:
     serving_at: float | None = None
     #: When the process that ran the pipeline was gone, where that is another one than the supervisor's child.
     lost_at: float | None = None
+    #: Why nobody watches the pipeline, where the hook was loaded in a process and could not reach the supervisor.
+    unwatched: str | None = None
     #: The bot function has returned, in target mode.
     has_returned: bool = False
     #: When the last client left; not where the session was ending already, which closes connections too.
@@ -181,7 +183,7 @@ def _hooked(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
     called_at = facts.called_at if facts.listening_at is None else facts.called_at or max(at, facts.listening_at)
     imported_at = facts.imported_at or at
     # Where a process was lost, its parent has begun another.
-    return replace(facts, hooked_at=at, imported_at=imported_at, called_at=called_at, lost_at=None)
+    return replace(facts, hooked_at=at, imported_at=imported_at, called_at=called_at, lost_at=None, unwatched=None)
 
 
 def _imported(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
@@ -301,6 +303,14 @@ def _lost(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
     return replace(facts, lost_at=at)
 
 
+def _unwatched(facts: Facts, event: dict[str, Any], at: float) -> Facts:
+    """Take the pipeline for one that has started: Pipecat has loaded the hook into its worker."""
+    if facts.hooked_at is not None or facts.unwatched:
+        return facts
+    said = f"the hook was loaded in process {event['pid']} and could not reach the supervisor"
+    return replace(facts, unwatched=said, imported_at=facts.imported_at or at, started_at=facts.started_at or at)
+
+
 def _returned(facts: Facts, _event: dict[str, Any], _at: float) -> Facts:
     return replace(facts, has_returned=True)
 
@@ -349,6 +359,7 @@ _LEARNERS: Final = {
     "over": _over,
     "serving": _serving,
     "lost": _lost,
+    "unwatched": _unwatched,
     "returned": _returned,
     "dangling": _dangling,
 }

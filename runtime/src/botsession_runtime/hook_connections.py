@@ -20,7 +20,7 @@ from loguru import logger
 
 from botsession_runtime import processes
 from botsession_runtime.bot_process import Bot, HookSocket
-from botsession_runtime.events import Event
+from botsession_runtime.events import Event, NoEventError, read_event
 from botsession_runtime.facts import Dumpable
 from botsession_runtime.intake import Intake
 from botsession_runtime.line_reader import LineReader
@@ -37,6 +37,9 @@ MOST_ACCEPTED: Final = 16
 TOKEN_SECONDS: Final = 10.0
 #: How long nothing is accepted when the kernel has no descriptor for it, in seconds.
 PAUSE_SECONDS: Final = 1.0
+#: How often it is looked whether the hook has left its mark, in seconds, and how much is read of that.
+MARK_SECONDS: Final = 1.0
+MOST_OF_MARK: Final = 4096
 #: Processes whose stacks are asked for before a kill.
 MOST_DUMPS: Final = 4
 #: `struct ucred`: pid, uid, gid.
@@ -64,6 +67,8 @@ class HookConnections:
         #: The order that a process gets with its first word: what the limits are.
         self._standing: dict[str, Any] | None = None
         self._is_closed = False
+        self._began = began
+        self._has_seen_mark = bot.mark < 0
 
     def watch(self, loop: asyncio.AbstractEventLoop) -> None:
         """Listen to what comes, from now on."""
@@ -72,6 +77,7 @@ class HookConnections:
         if self._bot.hooks:
             self._bot.hooks.listener.settimeout(0.0)
             loop.add_reader(self._bot.hooks.listener, self._accept, self._bot.hooks)
+        self._look_for_mark()
 
     def greet_with(self, order: dict[str, Any]) -> None:
         """Set the order that each new process gets first."""
@@ -91,6 +97,7 @@ class HookConnections:
             self._accept(self._bot.hooks)
         for connection in self._connections:
             yield from self._merged(connection, self._intake.read_rest(connection.reader, self._loop.time()))
+        yield from self._mark()
 
     def close(self) -> None:
         """Stop listening. Whoever connects later finds nobody."""
@@ -110,6 +117,35 @@ class HookConnections:
     def dumpables(self) -> list[Dumpable]:
         """Return the processes of the bot that can be asked for their stacks."""
         return [each for each in self._sources.dumpables() if processes.is_ours(each.pid)][:MOST_DUMPS]
+
+    # Those who cannot come.
+
+    def _look_for_mark(self) -> None:
+        """Look now and then whether the hook was loaded in a process that cannot connect."""
+        if self._is_closed:
+            return
+        if marks := self._mark():
+            self._heard(marks)
+        if not self._has_seen_mark:
+            self._loop.call_later(MARK_SECONDS, self._look_for_mark)
+
+    def _mark(self) -> list[Event]:
+        try:
+            written = b"" if self._has_seen_mark else os.pread(self._bot.mark, MOST_OF_MARK, 0)
+        except OSError:
+            return []
+        line, newline, _ = written.partition(b"\n")
+        if not newline:
+            return []
+        self._has_seen_mark = True
+        try:
+            event = read_event(line, self._began, self._loop.time())
+        except NoEventError:
+            return []
+        if event is None or event["event"] != "unwatched":
+            return []
+        logger.warning("the hook was loaded in process {} and could not reach the supervisor", event["pid"])
+        return [event]
 
     # Those who come.
 

@@ -3,6 +3,7 @@
     Graceful:   EndFrame -> gracePeriod -> ForcedCancelFrame -> cancelPeriod -> Kill
     Immediate:  CancelFrame (past an EndFrame in flight: ForcedCancelFrame) -> cancelPeriod -> Kill
     Before the pipeline started:  Terminate -> at most TERMINATE_SECONDS -> Kill
+    Unwatched:  Terminate -> gracePeriod and cancelPeriod, Immediate: cancelPeriod -> Kill
     A server that its bot has left, or a process whose child with the pipeline is gone:
                 SERVER_SECONDS -> Terminate -> the rest of the ladder -> Kill
 
@@ -49,6 +50,9 @@ def _of_program(facts: Facts, own_grace_seconds: float) -> Rung | None:
     if request is None:
         return _without_request(facts, own_grace_seconds)
     terminated = facts.rung(Step.TERMINATE)
+    if facts.unwatched:
+        # No frame reaches it; a bot that handles SIGTERM may need all that time for its goodbye.
+        return Rung(Step.KILL, end_of_ladder(facts, request)) if terminated else Rung(Step.TERMINATE, request.at)
     if terminated:
         return Rung(Step.KILL, terminated.at + min(request.cancel_seconds, TERMINATE_SECONDS))
     if facts.finish:

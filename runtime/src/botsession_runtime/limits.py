@@ -66,7 +66,7 @@ def _join(facts: Facts, limits: SessionLimits) -> tuple[Due, ...]:
 
 def _idle(facts: Facts, limits: SessionLimits) -> tuple[Due, ...]:
     since = quiet_since(facts, limits)
-    if since is None or not limits.idle_timeout_seconds:
+    if since is None or not limits.idle_timeout_seconds or facts.unwatched:
         return NOTHING
     struck = Due(since + limits.idle_timeout_seconds, Cause.IDLE_TIMEOUT)
     prompt = limits.idle_prompt

@@ -70,6 +70,8 @@ def reason_of(facts: Facts) -> Reason:
         return Reason(facts.request.cause)
     if facts.fatal_error:
         return Reason.BOT_ERROR
+    if facts.unwatched and facts.exit and facts.exit.code == 0:
+        return Reason.COMPLETED
     if _was_left_while_starting(facts):
         return Reason.CLIENT_DISCONNECTED
     if not facts.is_over or facts.started_at is None:
@@ -88,6 +90,8 @@ def outcome_of(facts: Facts) -> Outcome:
         return Outcome.FORCED if forced and facts.finish.is_ours else Outcome.CANCELLED
     if facts.rung(Step.KILL) or ran_out_of_memory(facts):
         return Outcome.KILLED
+    if facts.unwatched:
+        return Outcome.UNWATCHED
     if facts.is_over:
         # Cancelled while it was starting, or freed by the escape, a pipeline ends and Pipecat has no event for it.
         return Outcome.FORCED if forced else Outcome.CANCELLED
@@ -242,6 +246,14 @@ def _timed_out_starting(facts: Facts) -> bool:
     return facts.started_at is None and facts.timed_out is not None
 
 
+def _unwatched(facts: Facts) -> str | None:
+    """Say that nobody saw the pipeline, beside what became of the process where that was no good end."""
+    if facts.unwatched is None:
+        return None
+    is_told = facts.exit is None or facts.exit.code == 0 or facts.rungs
+    return facts.unwatched if is_told else f"{_how_it_exited(facts)}; {facts.unwatched}"
+
+
 def _trouble(facts: Facts) -> str | None:
     if facts.started_at is None and reason_of(facts) is Reason.CLIENT_DISCONNECTED:
         return LEFT_WHILE_STARTING
@@ -258,7 +270,7 @@ def _trouble(facts: Facts) -> str | None:
         return f"fatal error: {facts.fatal_error}"
     if facts.is_over and facts.started_at is not None:
         return None
-    return _exit_without_finish(facts)
+    return _unwatched(facts) or _exit_without_finish(facts)
 
 
 def _crashed_late(facts: Facts) -> bool:

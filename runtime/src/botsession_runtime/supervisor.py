@@ -69,8 +69,7 @@ class Supervisor:
         self.bot = bot
         self.facts = Facts(began=began, is_target=not launch.command, failure=bot.failure)
         self.report: ExitReport | None = None
-        # One pairing of the two clocks for the whole session: times of records keep their distances when the wall
-        # clock is set.
+        # One pairing of the two clocks: times of records keep their distances when the wall clock is set.
         self._zero = datetime.now(UTC) - timedelta(seconds=time.monotonic())
         self._deadline: float | None = None
         self._limits = launch.limits
@@ -131,6 +130,7 @@ class Supervisor:
             bot_imported_at=wall_time(facts.imported_at, self.wall),
             listening_at=wall_time(facts.listening_at, self.wall),
             called_at=wall_time(facts.called_at, self.wall),
+            unwatched=facts.unwatched,
             conversation=conversation_of(facts, self.launch, self.wall),
         )
 

@@ -5,17 +5,29 @@ from typing import Any
 
 import pytest
 
-from botsession_contract.lifecycle import Outcome, Reason
+from botsession_contract.lifecycle import BotState, Outcome, Reason, Step
+from botsession_contract.limits import SessionLimits
 from botsession_contract.report import ExitReport
 from tests.supervision import AMPLE, BOTS, PYTHON, QUICK, Supervised, supervised
 
 WAYS = ("fork", "spawn", "forkserver", "subprocess", "os.fork")
 #: Runs a command line as `conda run`, `honcho` or `watchmedo` do: all descriptors but the first three are closed.
 WRAPPER = "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:]))"
+#: Becomes another program, without the way to the supervisor: what `sudo --preserve-env=…` and sandboxes come to.
+LOSER = """
+import os, sys
+for name in ("FD", "SOCKET", "TOKEN"):
+    os.environ.pop(f"BOTSESSION_AGENT_{name}")
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 
 
 def elsewhere(folder: Path, how: str, *bots: dict[str, Any], shutdown: Any = AMPLE, **body: Any) -> Supervised:
     return supervised(folder, "elsewhere.py", body={"how": how, "bots": bots, **body}, shutdown=shutdown)
+
+
+def unwatched(folder: Path, *command: str, **more: Any) -> Supervised:
+    return Supervised(folder, None, command=(PYTHON, "-c", LOSER, PYTHON, *command), **more)
 
 
 def ended(report: ExitReport) -> tuple[Reason, Outcome]:
@@ -142,3 +154,44 @@ async def test_parent_that_stays_when_its_child_is_over_is_told_to_leave(tmp_pat
     assert report.ending is None
     assert report.message is not None
     assert "did not exit and was killed" in report.message
+
+
+async def test_bot_that_cannot_reach_its_supervisor_runs_unwatched_until_it_is_ended(tmp_path: Path) -> None:
+    limits = SessionLimits(join_timeout_seconds=0.1, idle_timeout_seconds=0.1)
+    async with unwatched(tmp_path, str(BOTS / "script.py"), limits=limits) as session:
+        seen = await session.until(lambda seen: seen.unwatched is not None)
+        assert seen.state is BotState.RUNNING
+        assert await session.end() == 202
+        report = await session.report()
+        assert f"botsession: {seen.unwatched}" in session.log
+    assert (*ended(report), report.exit_code) == (Reason.END_REQUESTED, Outcome.UNWATCHED, 143)
+    assert report.message == seen.unwatched
+    assert report.ending is not None
+    assert [taken.step for taken in report.ending.steps] == [Step.TERMINATE]
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"), [('{"ends": 0.1}', Reason.COMPLETED), ('{"ends": 0.1, "crashes": "x"}', Reason.BOT_EXITED)]
+)
+async def test_unwatched_bot_ends_by_itself(tmp_path: Path, body: str, reason: Reason) -> None:
+    async with unwatched(tmp_path, str(BOTS / "elsewhere.py"), body) as session:
+        report = await session.report()
+    assert ended(report) == (reason, Outcome.UNWATCHED)
+    assert report.message is not None
+    assert report.message.endswith(" and could not reach the supervisor")
+
+
+async def test_unwatched_bot_that_does_not_leave_is_killed(tmp_path: Path) -> None:
+    async with unwatched(tmp_path, str(BOTS / "elsewhere.py"), '{"deaf": true}', shutdown=QUICK) as session:
+        await session.until(lambda seen: seen.unwatched is not None)
+        assert await session.end() == 202
+        report = await session.report()
+    assert ended(report) == (Reason.END_REQUESTED, Outcome.KILLED)
+
+
+async def test_token_of_the_socket_is_redacted(tmp_path: Path) -> None:
+    bot = tmp_path / "bot.py"
+    bot.write_text("import os\nasync def bot(_):\n    raise ValueError(os.environ['BOTSESSION_AGENT_TOKEN'])\n")
+    async with Supervised(tmp_path, str(bot)) as session:
+        report = await session.report()
+    assert report.message == "ValueError: [redacted] (bot.py:3 in bot)"

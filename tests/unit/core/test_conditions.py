@@ -27,6 +27,7 @@ from tests.builders import (
 
 TRUE, FALSE, UNKNOWN = ConditionStatus.TRUE, ConditionStatus.FALSE, ConditionStatus.UNKNOWN
 CREATED, STARTED = ConditionType.POD_CREATED, ConditionType.STARTED
+WATCHED = ConditionType.WATCHED
 CONTROLLED, FINISHED = ConditionType.CONTROLLED, ConditionType.FINISHED
 
 
@@ -45,6 +46,21 @@ def said(seen: Observed, refusal: Trouble | None = None) -> dict[ConditionType, 
 )
 def test_what_a_session_waits_for_before_it_starts(seen: Observed, reason: str) -> None:
     assert said(seen)[STARTED] == (FALSE, reason)
+
+
+@pytest.mark.parametrize(
+    ("unwatched", "before", "claimed"),
+    [
+        pytest.param(None, (), None, id="not said of a session that is watched"),
+        pytest.param("why", (), (FALSE, "HookCannotConnect"), id="nobody watches"),
+        pytest.param(None, (unmet(WATCHED, "HookCannotConnect"),), (TRUE, "HookConnected"), id="somebody does again"),
+    ],
+)
+def test_session_says_that_nobody_watches_its_pipeline(
+    unwatched: str | None, before: tuple[Condition, ...], claimed: tuple[str, str] | None
+) -> None:
+    seen = snapshot(BotState.RUNNING, started_at=NOW, unwatched=unwatched)
+    assert said(observed(session(status(conditions=before)), pod(), seen)).get(WATCHED) == claimed
 
 
 IMPORTED: Final = status(conditions=(unmet(STARTED, "StartingPipeline"),))

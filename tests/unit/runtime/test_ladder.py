@@ -15,6 +15,7 @@ from botsession_runtime.ladder import end_of_ladder, next_rung
 OWN_GRACE = 30.0
 FRESH = Facts(began=0.0)
 RUNNING = replace(FRESH, started_at=5.0)
+UNWATCHED = replace(RUNNING, unwatched="the hook was loaded in process 42 and could not reach the supervisor")
 GRACEFUL = Request(Cause.END_REQUESTED, Mode.GRACEFUL, at=100.0, grace_seconds=30.0, cancel_seconds=10.0)
 IMMEDIATE = replace(GRACEFUL, mode=Mode.IMMEDIATE)
 RAISED = replace(IMMEDIATE, raised_at=110.0)
@@ -35,6 +36,27 @@ FORCED = Rung(Step.FORCED_CANCEL_FRAME, 130.0)
     ("facts", "expected"),
     [
         pytest.param(RUNNING, None, id="nothing is due while nobody asks"),
+        pytest.param(
+            after(UNWATCHED, request=GRACEFUL), Rung(Step.TERMINATE, 100), id="a bot that no frame reaches is signalled"
+        ),
+        pytest.param(
+            after(UNWATCHED, Rung(Step.TERMINATE, 100.0), request=GRACEFUL),
+            Rung(Step.KILL, 140),
+            id="it has both periods for its goodbye",
+        ),
+        pytest.param(
+            after(UNWATCHED, Rung(Step.TERMINATE, 100.0), request=IMMEDIATE),
+            Rung(Step.KILL, 110),
+            id="and one of them where it is to end at once",
+        ),
+        pytest.param(
+            replace(RUNNING, lost_at=50.0), Rung(Step.TERMINATE, 52), id="what waited for a lost process is told to go"
+        ),
+        pytest.param(
+            replace(RUNNING, lost_at=50.0, rungs=(Rung(Step.TERMINATE, 52.0),)),
+            Rung(Step.KILL, 80),
+            id="and killed when its time is over",
+        ),
         pytest.param(FRESH, None, id="a starting bot is left alone"),
         pytest.param(
             after(RUNNING, request=GRACEFUL), Rung(Step.END_FRAME, 100), id="graceful begins with an EndFrame"

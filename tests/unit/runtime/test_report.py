@@ -20,6 +20,9 @@ REQUEST = Request(Cause.MAX_DURATION, Mode.GRACEFUL, 150.0, 30.0, 10.0)
 ASKED = replace(RUNNING, request=REQUEST, rungs=(Rung(Step.END_FRAME, 150.0),))
 FORCED = replace(ASKED, rungs=(*ASKED.rungs, Rung(Step.FORCED_CANCEL_FRAME, 180.0)), end_held_by="Blackhole#0")
 KILLED = replace(FORCED, rungs=(*FORCED.rungs, Rung(Step.KILL, 190.0)), exit=Exit(-9, 191.0))
+UNSEEN = "the hook was loaded in process 42 and could not reach the supervisor"
+UNWATCHED = replace(RUNNING, hooked_at=None, unwatched=UNSEEN)
+TERMINATE = Rung(Step.TERMINATE, 150.0)
 USED, UNUSED = Memory(1, 256 << 20, 255 << 20), Memory(0, 256 << 20, 99 << 20)
 STARVED = replace(RUNNING, exit=Exit(-9, 200.0), memory=USED)
 TERMINATED = replace(STARTING, request=REQUEST, rungs=(Rung(Step.TERMINATE, 150.0),), exit=Exit(-15, 151.0))
@@ -44,6 +47,28 @@ def ended(facts: Facts, frame: str, reason: str | None = None, *, ours: bool = F
     ("facts", "reason", "outcome"),
     [
         pytest.param(ended(RUNNING, "EndFrame"), Reason.COMPLETED, Outcome.DRAINED, id="the bot said goodbye"),
+        pytest.param(UNWATCHED, Reason.COMPLETED, Outcome.UNWATCHED, id="nobody saw it, and its process was content"),
+        pytest.param(
+            replace(UNWATCHED, exit=Exit(3, 200.0)),
+            Reason.BOT_EXITED,
+            Outcome.UNWATCHED,
+            id="nobody saw it, and its process was not content",
+        ),
+        pytest.param(
+            replace(UNWATCHED, request=REQUEST, rungs=(Rung(Step.TERMINATE, 150.0),), exit=Exit(-15, 151.0)),
+            Reason.MAX_DURATION,
+            Outcome.UNWATCHED,
+            id="nobody saw it, and it left when it was told to",
+        ),
+        pytest.param(
+            replace(UNWATCHED, request=REQUEST, rungs=(TERMINATE, Rung(Step.KILL, 190.0)), exit=Exit(-9, 191.0)),
+            Reason.MAX_DURATION,
+            Outcome.KILLED,
+            id="nobody saw it, and it did not leave",
+        ),
+        pytest.param(
+            replace(RUNNING, lost_at=150.0), Reason.BOT_EXITED, Outcome.LOST, id="the process with the pipeline died"
+        ),
         pytest.param(ended(RUNNING, "StopFrame"), Reason.COMPLETED, Outcome.DRAINED, id="the bot stopped"),
         pytest.param(ended(RUNNING, "CancelFrame"), Reason.BOT_CANCELLED, Outcome.CANCELLED, id="the bot cancelled"),
         pytest.param(
@@ -273,6 +298,15 @@ def test_why_and_how(facts: Facts, reason: Reason, outcome: Outcome) -> None:
 @pytest.mark.parametrize(
     ("facts", "message"),
     [
+        pytest.param(UNWATCHED, UNSEEN, id="nobody saw the pipeline"),
+        pytest.param(
+            replace(UNWATCHED, exit=Exit(3, 200.0)), f"the bot exited with code 3; {UNSEEN}", id="nobody saw it fail"
+        ),
+        pytest.param(
+            replace(RUNNING, lost_at=150.0),
+            "the process that ran the pipeline ended before that had finished",
+            id="its process is gone",
+        ),
         pytest.param(
             replace(ended(ASKED, "EndFrame", ours=True), advice="there is no frame class UserTalkingFrame"),
             "there is no frame class UserTalkingFrame",

@@ -24,6 +24,7 @@ class ConditionType(StrEnum):
     POD_CREATED = "PodCreated"  # the API server has taken the session's pod
     STARTED = "Started"  # the bot's pipeline has started
     CONTROLLED = "Controlled"  # the supervisor's control endpoint answers the operator
+    WATCHED = "Watched"  # the bot's hook reports to the supervisor; said only where it once could not
     EXPOSED = "Exposed"  # the session's Service, and its route if there is one, are there
     PROTECTED = "Protected"  # a PodDisruptionBudget keeps the pod from being evicted
     FINISHED = "Finished"  # the session is over and its finish is recorded

@@ -41,7 +41,7 @@ def claims(observed: Observed, refusal: Trouble | None, conclusion: Conclusion |
     said = [_created(refusal), _started(observed, refusal), Claim(ConditionType.FINISHED, FALSE, "NotFinished")]
     said.extend(_recorded(observed))
     if observed.pod and observed.pod.state is PodState.RUNNING:
-        said.append(_controlled(observed))
+        said.extend((_controlled(observed), _watched(observed)))
     return tuple(claim for claim in said if claim)
 
 
@@ -82,6 +82,17 @@ def _controlled(observed: Observed) -> Claim | None:
     asked = observed.control is Silence.UNREACHABLE
     message = "the supervisor's control endpoint did not answer" if asked else "the supervisor was not asked"
     return Claim(ConditionType.CONTROLLED, UNKNOWN, "NoAnswer", message)
+
+
+def _watched(observed: Observed) -> Claim | None:
+    """Say that nobody watches the pipeline, and where that was said, that somebody does."""
+    if not isinstance(observed.control, SessionSnapshot):
+        return None
+    if observed.control.unwatched:
+        return Claim(ConditionType.WATCHED, FALSE, "HookCannotConnect", observed.control.unwatched)
+    if has_condition(observed.session.status, ConditionType.WATCHED):
+        return Claim(ConditionType.WATCHED, TRUE, "HookConnected")
+    return None
 
 
 def _uncontrolled(observed: Observed) -> Iterator[Claim]:

@@ -22,7 +22,7 @@ from .frames import (
 from .idle import Activity, IdleTimers
 from .serving import is_serving
 from .tasks import tell_what_is_left
-from .wire import Wire, connect, register_dumps
+from .wire import Wire, connect, leave_mark, register_dumps
 from .words import LONGEST_TEXT, one_line
 
 #: Turns of the event loop after which Pipecat has noted that a pipeline has started. It needs three.
@@ -364,19 +364,25 @@ async def _queue(worker: Any, frames: list[Any]) -> None:
 
 
 _agent: Agent | None = None
+_has_left_mark = False
 
 
 def _get_agent() -> Agent | None:
-    global _agent  # Pipecat calls two module-level functions; this is what they share
-    if _agent is None and (wire := connect()):
-        _agent = Agent(wire)
+    global _agent, _has_left_mark  # Pipecat calls two module-level functions; this is what they share
+    if _agent is None and not _has_left_mark:
+        if wire := connect():
+            _agent = Agent(wire)
+        else:
+            # Not tried again: the one pipeline would be watched and the other not.
+            _has_left_mark = True
+            leave_mark()
     return _agent
 
 
 def _forget_agent() -> None:
     """Have a child made by fork begin anew: the workers that were watched, and the wire, are its parent's."""
-    global _agent  # as above
-    _agent = None
+    global _agent, _has_left_mark  # as above
+    _agent, _has_left_mark = None, False
 
 
 os.register_at_fork(after_in_child=_forget_agent)

@@ -22,6 +22,8 @@ STACK_FD_ENV = "BOTSESSION_STACK_FD"
 AGENT_SOCKET_ENV = "BOTSESSION_AGENT_SOCKET"
 #: …and what a process says there first.
 AGENT_TOKEN_ENV = "BOTSESSION_AGENT_TOKEN"  # noqa: S105  # the name of one
+#: A file for the process that cannot connect: it says so there, and the session goes on unwatched.
+AGENT_MARK_ENV = "BOTSESSION_AGENT_MARK"
 #: Real-time signals have no other users that we know of; the first few are taken by threading libraries.
 DUMP_SIGNAL = signal.SIGRTMIN + 7
 #: Events kept while the supervisor does not read. Beyond that the oldest go: the bot's memory is not ours to fill.
@@ -135,6 +137,19 @@ os.register_at_fork(after_in_child=_abandon_all)
 def connect() -> Wire | None:
     """Open the wire, or None where there is no supervisor at the other end."""
     return _inherited() or _by_socket()
+
+
+def leave_mark() -> None:
+    """Say that the hook was loaded here and cannot reach the supervisor: in its file, and in the bot's log."""
+    path = os.environ.get(AGENT_MARK_ENV)
+    if path is None:
+        return  # there is no supervisor
+    mark = {"event": "unwatched", "at": time.monotonic(), "pid": os.getpid()}
+    with contextlib.suppress(OSError), open(path, "ab", buffering=0) as file:  # noqa: PTH123  # it is no path of a file
+        file.write(json.dumps(mark).encode() + b"\n")
+    with contextlib.suppress(OSError):
+        message = f"botsession: the hook was loaded in process {os.getpid()} and could not reach the supervisor"
+        os.write(2, f"{message}: this pipeline is not watched\n".encode())
 
 
 def _inherited() -> Wire | None:

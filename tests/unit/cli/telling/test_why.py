@@ -68,6 +68,7 @@ HOW = {
     Outcome.KILLED: "killed",
     Outcome.LOST: "left no word about how",
     Outcome.NEVER_STARTED: "Its pipeline never started",
+    Outcome.UNWATCHED: "was not seen",
 }
 LIMITED = {"image": "registry.example/bot:1", "resources": {"limits": {"memory": "512Mi"}}}
 

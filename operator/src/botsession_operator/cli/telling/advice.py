@@ -64,6 +64,10 @@ MISHAPS: Final[dict[Outcome, str]] = {
         "Look whether its node was in trouble, or its pod deleted by force: `botsession end {name}` and kubectl delete "
         "bs let it report."
     ),
+    Outcome.UNWATCHED: (
+        "Let what starts its process pass BOTSESSION_AGENT_SOCKET and BOTSESSION_AGENT_TOKEN on, and keep the network "
+        "namespace of its container."
+    ),
     Outcome.NEVER_STARTED: (
         "If it should have started by then, `botsession describe {name}` shows what the start was waiting for."
     ),

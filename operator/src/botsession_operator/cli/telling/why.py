@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
-from botsession_contract.lifecycle import ERROR_REASONS, FAILED_OUTCOMES, Farewell, Mode, Outcome, Phase, Reason, Step
+from botsession_contract.lifecycle import ERROR_REASONS, Farewell, Mode, Outcome, Phase, Reason, Step
 from botsession_operator.api.duration import format_duration, parse_duration
 from botsession_operator.api.status import (
     ConditionStatus,
@@ -93,6 +93,8 @@ def _how(finish: Finish, record: Record) -> str:
         case Outcome.LOST:
             gone = "It" if finish.reason in (Reason.BOT_EXITED, Reason.UNKNOWN) else "Its process went away and"
             return f"{gone} left no word about how{_exit_code(finish)}"
+        case Outcome.UNWATCHED:
+            return f"How its pipeline went was not seen: its hook could not reach its supervisor{_exit_code(finish)}"
         case Outcome.NEVER_STARTED:
             return "Its pipeline never started, so no caller was ever heard"
         case Outcome.UNKNOWN:
@@ -147,8 +149,7 @@ def _tasks(record: Record) -> str | None:
 
 def _next(finish: Finish, record: Record) -> str:
     """Say what to look at: where the way down was bad, at that, unless the reason explains that too."""
-    is_mishap = finish.outcome in FAILED_OUTCOMES or finish.outcome is Outcome.FORCED
-    if is_mishap and finish.reason not in ERROR_REASONS:
+    if finish.outcome in MISHAPS and finish.reason not in ERROR_REASONS:
         return MISHAPS[finish.outcome].format(name=record.name)
     return ADVICE[finish.reason].format(name=record.name)
 
