@@ -139,6 +139,14 @@ def test_server_that_nobody_calls_is_no_failure(world: World) -> None:
     assert session.status["phase"] == "Succeeded"
 
 
+def test_server_that_nobody_can_call_is_told_of(world: World) -> None:
+    alone = {"command": [PYTHON, "serves.py", "7860"]}
+    session = world.session("alone", bot=alone, expose={"port": 7860}, joinTimeout="2s", startTimeout="3m")
+    finish = session.finishes()
+    assert finish["reason"] == "NoClient"
+    assert "the bot listened on 127.0.0.1 alone" in finish["message"]
+
+
 def test_server_without_an_address_is_waited_for_too(world: World) -> None:
     session = world.session("unexposed", bot=SERVES, joinTimeout="2s", startTimeout="1m")
     finish = session.finishes()

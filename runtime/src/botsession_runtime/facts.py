@@ -105,6 +105,8 @@ class Facts:
     #: before which its caller is not given up.
     guessed_port: int | None = None
     join_earliest: float = 0.0
+    #: …and that it does so where only its own pod reaches it.
+    listens_here_alone: bool = False
     started_at: float | None = None
     client_at: float | None = None
     #: The pipeline has a transport that says when a client connects.
@@ -195,10 +197,11 @@ def _dumpable(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
 
 
 def _listening(facts: Facts, event: dict[str, Any], at: float) -> Facts:
-    # The gate takes `earliest` out of what the bot's side writes.
+    # The gate takes `earliest` and `here_alone` out of what the bot's side writes.
     earliest = event.get("earliest")
     guess = {} if earliest is None else {"guessed_port": event["port"], "join_earliest": earliest}
-    return replace(facts, listening_at=facts.listening_at or at, **guess)
+    here = bool(event.get("here_alone"))
+    return replace(facts, listening_at=facts.listening_at or at, listens_here_alone=here, **guess)
 
 
 def _called(facts: Facts, _event: dict[str, Any], at: float) -> Facts:

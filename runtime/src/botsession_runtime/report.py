@@ -317,6 +317,8 @@ def _never_hooked(facts: Facts) -> str:
 
 
 def _uncalled(facts: Facts) -> str:
+    if facts.listens_here_alone:
+        return "nobody had called: the bot listened on 127.0.0.1 alone, which no caller outside of its pod reaches"
     if facts.guessed_port is None:
         return "nobody had called"
     return f"nobody had called port {facts.guessed_port}, on which the bot listened"

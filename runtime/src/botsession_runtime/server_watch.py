@@ -61,7 +61,11 @@ async def watch(launch: Launch, facts: Callable[[], Facts], note: Note) -> None:
         sockets = read_sockets(processes.descendants())
         port = wanted.port_of(sockets)
         if facts().listening_at is None and port is not None:
-            note({"event": "listening", "at": loop.time(), "port": port, "earliest": _earliest(launch, facts())})
+            here_alone = launch.control_fd is None and not sockets.listening[port]
+            earliest = _earliest(launch, facts())
+            note(
+                {"event": "listening", "at": loop.time(), "port": port, "earliest": earliest, "here_alone": here_alone}
+            )
         callers = frozenset(each for each in sockets.connections if wanted.port in (None, each[0]))
         if facts().listening_at is not None and callers & before:
             note({"event": "called", "at": loop.time()})

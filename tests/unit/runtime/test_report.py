@@ -363,6 +363,11 @@ def test_why_and_how(facts: Facts, reason: Reason, outcome: Outcome) -> None:
             id="a port that nobody named",
         ),
         pytest.param(
+            replace(TERMINATED, hooked_at=None, imported_at=None, listening_at=101.0, listens_here_alone=True),
+            "nobody had called: the bot listened on 127.0.0.1 alone, which no caller outside of its pod reaches",
+            id="a server that nobody could call",
+        ),
+        pytest.param(
             replace(ended(RUNNING, "CancelFrame"), fatal_error="key refused"),
             "fatal error: key refused",
             id="a fatal error before Pipecat 1.8",
