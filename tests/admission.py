@@ -15,6 +15,7 @@ _DURATIONS: Final = {
     "startTimeout": ("must be a duration from 1s to 1h, for example 2m", ["999ms", "61m"]),
     "idleTimeout": ("must be 0s, for off, or a duration from 1s to 24h, for example 5m", ["999ms", "24h1s"]),
     "joinTimeout": ("must be 0s, for off, or a duration from 1s to 1h, for example 1m", ["999ms", "61m"]),
+    "firstSoundTimeout": ("must be 0s, for off, or a duration from 1s to 1h, for example 20s", ["999ms", "61m"]),
     "shutdown__gracePeriod": ("must be a duration from 0s to 10m, for example 30s", ["10m0.5s"]),
     "shutdown__cancelPeriod": ("must be a duration from 1s to 5m, for example 10s", ["0.5s", "301s"]),
     "shutdown__overrides__maxDuration__gracePeriod": ("must be a duration from 0s to 10m, for example 30s", ["601s"]),
@@ -356,7 +357,7 @@ def _by_cause() -> Iterator[Refusal]:
         "",
         'unknown field "spec.shutdown.overrides.endRequested.mode"',
     )
-    for cause in ["maxDuration", "idleTimeout", "noClient", "deleted", "evicted"]:
+    for cause in ["maxDuration", "idleTimeout", "noClient", "noSound", "deleted", "evicted"]:
         at = f"shutdown.overrides.{cause}"
         yield Refusal(
             f"another mode for {cause}",
@@ -364,7 +365,7 @@ def _by_cause() -> Iterator[Refusal]:
             f"spec.{at}.mode",
             'Unsupported value: "Fast": supported values: "Graceful", "Immediate"',
         )
-    for cause in ["maxDuration", "idleTimeout", "noClient", "endRequested", "deleted", "evicted"]:
+    for cause in ["maxDuration", "idleTimeout", "noClient", "noSound", "endRequested", "deleted", "evicted"]:
         at = f"shutdown.overrides.{cause}"
         yield Refusal(
             f"a long farewell for {cause}",
@@ -412,6 +413,7 @@ ADMITTED: Final = {
         spec__idleTimeout="24h",
         spec__startTimeout="60m",
         spec__joinTimeout="1h",
+        spec__firstSoundTimeout="1h",
         spec__shutdown={"gracePeriod": "10m0s", "cancelPeriod": "300s"},
     ),
     "the shortest durations": session(
@@ -419,6 +421,7 @@ ADMITTED: Final = {
         spec__idleTimeout="1s",
         spec__startTimeout="1s",
         spec__joinTimeout="1s",
+        spec__firstSoundTimeout="1s",
         spec__shutdown={"gracePeriod": "0s", "cancelPeriod": "1s"},
     ),
     "a record that is kept": session(spec__ttlAfterFinished="never", spec__podRetention="Always"),
@@ -433,6 +436,7 @@ ADMITTED: Final = {
                 "maxDuration": {"mode": "Graceful"},
                 "idleTimeout": {"mode": "Immediate"},
                 "noClient": {"mode": "Immediate"},
+                "noSound": {"mode": "Immediate"},
                 "endRequested": {},
                 "deleted": {"mode": "Immediate"},
                 "evicted": {"mode": "Graceful"},
@@ -441,7 +445,7 @@ ADMITTED: Final = {
     ),
     "an override of nothing": session(spec__shutdown__overrides={"deleted": {}, "evicted": None}),
     "a mixed duration": session(spec__maxSessionDuration="1h29m59.5s"),
-    "limits that are off": session(spec__idleTimeout="0s", spec__joinTimeout="0s"),
+    "limits that are off": session(spec__idleTimeout="0s", spec__joinTimeout="0s", spec__firstSoundTimeout="0s"),
     "a way to be idle": _idle(frames=["UserSpeakingFrame", "MyFrame_2"], prompt={"after": "299s", "text": "Hello?"}),
     "an end from the start": session(spec__end="Immediate"),
     "the rest of a pod spec": pod_spec(nodeSelector={"a": "b"}, hostNetwork=True, volumes=[{"name": "data"}]),

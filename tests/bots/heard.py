@@ -4,7 +4,7 @@
 "greets": how often it speaks to whoever calls, "caller_speaks": how often the caller does, "model": "dies" for a model
 whose connection cannot be made, "fails" for one that pushes an ErrorFrame, "both" for one that logs that too,
 "stray": true for a task of the bot's own that dies, "handler": true for an event handler that raises, "floods": how
-many errors the model pushes, "ends": true to end when all of that is done}
+many errors the model pushes, "ends": true to end when all of that is done, "calls": true to call itself}
 """
 
 import asyncio
@@ -25,6 +25,7 @@ from pipecat.serializers.protobuf import ProtobufFrameSerializer
 from pipecat.services.llm_service import LLMService
 from quiet import PassThrough, make_worker, run
 from tts import RATE, ToneTTS
+from websockets.asyncio.client import connect
 
 REFUSED = "cannot reach wss://models.example.com?key=sk-very-secret-key"
 
@@ -98,6 +99,12 @@ async def misbehave(model, voice, body):
         await voice.push_frame(UserStoppedSpeakingFrame())
 
 
+async def call(port):
+    """Be the caller, until the bot hangs up."""
+    async with connect(f"ws://127.0.0.1:{port}", proxy=None) as connection:
+        await connection.wait_closed()
+
+
 async def bot(runner_args):
     """Answer calls until ended."""
     body = runner_args.body
@@ -115,9 +122,13 @@ async def bot(runner_args):
         params=PipelineParams(audio_in_sample_rate=RATE, audio_out_sample_rate=RATE),
     )
 
+    calls = []
+
     @transport.event_handler("on_websocket_ready")
     async def ready(_transport):
         print("listening", flush=True)
+        if body.get("calls"):
+            calls.append(asyncio.get_running_loop().create_task(call(body["port"])))
 
     @transport.event_handler("on_client_connected")
     async def came(_transport, client):

@@ -158,6 +158,7 @@ ELSEWHERE: Final[dict[Reason | Outcome, tuple[str, str]]] = {
     Reason.OUT_OF_MEMORY: ("test_memory.py", "test_bot_that_the_kernel_takes_alone_is_reported_by_its_supervisor"),
     Reason.IDLE_TIMEOUT: ("test_limits.py", "test_quiet_call_ends_with_the_bots_own_timeout_overruled"),
     Reason.NO_CLIENT: ("test_limits.py", "test_caller_who_never_comes_is_missed"),
+    Reason.NO_SOUND: ("test_wild_heard.py", "test_silent_bot_is_ended_by_its_first_sound_timeout"),
     Reason.MAX_DURATION: ("test_main_job.py", "test_farewell_is_heard_when_the_time_is_over"),
     Reason.DELETED: ("test_main_job.py", "test_deletion_waits_for_the_farewell"),
     Reason.BOT_ERROR: ("test_endings.py", "test_crash_before_the_pipeline_started_names_the_line"),

@@ -19,7 +19,7 @@ SESSION_PATH: Final = "/v1/session"
 END_PATH: Final = "/v1/session/end"
 #: The operator's own endpoint that supervisors poke.
 POKE_PATH: Final = "/v1/poke/{namespace}/{name}"
-#: Bodies larger than this are refused with 413. Five farewells and a prompt as long as the CRD allows, escaped, fit in.
+#: Bodies larger than this are refused with 413. Six farewells and a prompt as long as the CRD allows, escaped, fit in.
 LARGEST_BODY_BYTES: Final = 128 * 1024
 #: Answers larger than this are not read to their end. A snapshot with a report in it is a tenth of that.
 LARGEST_ANSWER_BYTES: Final = 64 * 1024

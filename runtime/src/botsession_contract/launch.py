@@ -75,5 +75,6 @@ class Launch:
             Cause.IDLE_TIMEOUT: self.overrides.idle_timeout,
             Cause.NO_CLIENT: self.overrides.no_client,
             Cause.EVICTED: self.overrides.evicted,
+            Cause.NO_SOUND: self.overrides.no_sound,
         }
         return known.get(cause) or self.shutdown

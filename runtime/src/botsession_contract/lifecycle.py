@@ -40,6 +40,7 @@ class Cause(StrEnum):
     MAX_DURATION = "MaxDuration"  # maxSessionDuration has passed since the pipeline started
     IDLE_TIMEOUT = "IdleTimeout"  # nothing that counts as activity was seen for idleTimeout
     NO_CLIENT = "NoClient"  # nobody had come when joinTimeout had passed since the start, or since the bot listened
+    NO_SOUND = "NoSound"  # a client was there, and the bot had made no sound for it when firstSoundTimeout had passed
     END_REQUESTED = "EndRequested"  # spec.end was set, or the operator was uninstalled
     DELETED = "Deleted"  # the BotSession was deleted
     EVICTED = "Evicted"  # the pod got a SIGTERM that nobody here asked for: a drain, an eviction, a deleted pod
@@ -60,6 +61,7 @@ class Reason(StrEnum):
     DELETED = "Deleted"  # the BotSession was deleted
     EVICTED = "Evicted"  # the pod got a SIGTERM that nobody here asked for
     START_TIMEOUT = "StartTimeout"  # the pipeline had not started when startTimeout had passed
+    NO_SOUND = "NoSound"  # a client was there, and the bot had made no sound for it when firstSoundTimeout had passed
     BOT_ERROR = "BotError"  # the bot raised, could not be imported, or its pipeline could not be set up
     BOT_EXITED = "BotExited"  # the bot's process went away without a finished pipeline
     OUT_OF_MEMORY = "OutOfMemory"  # the kernel killed the bot, or all of its container, for its memory
@@ -74,6 +76,7 @@ class Reason(StrEnum):
 ERROR_REASONS: Final = frozenset(
     {
         Reason.START_TIMEOUT,
+        Reason.NO_SOUND,
         Reason.BOT_ERROR,
         Reason.BOT_EXITED,
         Reason.OUT_OF_MEMORY,

@@ -22,6 +22,8 @@ class SessionLimits:
     #: Names of the frame classes that count as activity; empty: those that Pipecat counts.
     idle_frames: tuple[str, ...] = ()
     idle_prompt: IdlePrompt | None = None
+    #: From the first client, or pipeline start where that is later, until the bot's first sound; None is off.
+    first_sound_timeout_seconds: float | None = None
 
 
 #: What a supervisor goes by whom nobody has told more.

@@ -27,6 +27,7 @@ class Overrides:
     idle_timeout: Shutdown | None = None
     no_client: Shutdown | None = None
     evicted: Shutdown | None = None
+    no_sound: Shutdown | None = None
 
 
 #: What a supervisor goes by whom nobody has told more.

@@ -172,6 +172,7 @@ def check_limits(limits: SessionLimits) -> None:
     """Refuse limits of which one is no time."""
     check_seconds("limits.joinTimeoutSeconds", limits.join_timeout_seconds)
     check_seconds("limits.idleTimeoutSeconds", limits.idle_timeout_seconds)
+    check_seconds("limits.firstSoundTimeoutSeconds", limits.first_sound_timeout_seconds)
     if limits.idle_prompt:
         check_seconds("limits.idlePrompt.afterSeconds", limits.idle_prompt.after_seconds)
 

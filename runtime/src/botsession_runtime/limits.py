@@ -4,6 +4,7 @@
                   only where the transport would tell of a client; where that it listens was guessed, not before
                   startTimeout is over
     idleTimeout   from the last activity; while the join limit still waits for a client there is nobody to be quiet
+    firstSound    from the first client until a sound that it can hear, while it is there and the pipeline plays audio
     prompt        once per quiet spell, before idleTimeout
     backstop      the deadline, and some seconds for the operator, whose business it is, to be first
 
@@ -35,7 +36,11 @@ def next_due(facts: Facts, limits: SessionLimits, backstop: float | None) -> Due
     if facts.request or facts.exit or facts.finish:
         return None
     last = NOTHING if backstop is None else (Due(backstop, Cause.MAX_DURATION),)
-    return min((*last, *_join(facts, limits), *_idle(facts, limits)), key=lambda due: due.at, default=None)
+    return min(
+        (*last, *_join(facts, limits), *_sound(facts, limits), *_idle(facts, limits)),
+        key=lambda due: due.at,
+        default=None,
+    )
 
 
 def awaits_client(facts: Facts, limits: SessionLimits) -> bool:
@@ -62,6 +67,14 @@ def _join(facts: Facts, limits: SessionLimits) -> tuple[Due, ...]:
         return NOTHING
     earliest = facts.join_earliest if awaits_caller(facts) else 0.0
     return (Due(max(since + limits.join_timeout_seconds, earliest), Cause.NO_CLIENT),)
+
+
+def _sound(facts: Facts, limits: SessionLimits) -> tuple[Due, ...]:
+    heard, timeout = facts.conversation, limits.first_sound_timeout_seconds
+    is_there = facts.client_at is not None and facts.left_at is None
+    if not timeout or not heard.has_audio or heard.first_sound_at is not None or not is_there:
+        return NOTHING
+    return (Due(max(facts.client_at or 0.0, facts.started_at or 0.0) + timeout, Cause.NO_SOUND),)
 
 
 def _idle(facts: Facts, limits: SessionLimits) -> tuple[Due, ...]:

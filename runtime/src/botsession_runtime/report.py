@@ -105,7 +105,15 @@ def ran_out_of_memory(facts: Facts) -> bool:
 
 def message_of(facts: Facts) -> str | None:
     """Say in a sentence what the enums cannot."""
-    told = (_trouble(facts), _killed(facts), _out_of_memory(facts), _alone(facts), facts.advice, facts.result.trouble)
+    told = (
+        _trouble(facts),
+        _silence(facts),
+        _killed(facts),
+        _out_of_memory(facts),
+        _alone(facts),
+        facts.advice,
+        facts.result.trouble,
+    )
     return "; ".join(each for each in told if each) or None
 
 
@@ -271,6 +279,14 @@ def _trouble(facts: Facts) -> str | None:
     if facts.is_over and facts.started_at is not None:
         return None
     return _unwatched(facts) or _exit_without_finish(facts)
+
+
+def _silence(facts: Facts) -> str | None:
+    """Say what is the likely cause of a bot's silence, where that has ended the session."""
+    errors = facts.conversation.errors
+    if reason_of(facts) is not Reason.NO_SOUND or not errors:
+        return None
+    return f"{errors[0].processor or errors[0].kind}: {errors[0].first_message}"
 
 
 def _crashed_late(facts: Facts) -> bool:

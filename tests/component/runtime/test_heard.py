@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import connect
 
+from botsession_contract.control import SessionPatch
 from botsession_contract.conversation import Conversation
-from botsession_contract.lifecycle import Mode, ProcessorKind
+from botsession_contract.lifecycle import Mode, Outcome, Phase, ProcessorKind, Reason, final_phase
+from botsession_contract.limits import SessionLimits
 from tests.ports import free_port
 from tests.supervision import PATIENCE, Supervised, supervised
 
@@ -120,3 +122,22 @@ async def test_sound_that_nobody_could_hear_is_none(tmp_path: Path) -> None:
         conversation = (await session.report()).conversation
     assert conversation is not None
     assert (conversation.has_audio, conversation.first_sound_at) == (False, None)
+
+
+async def test_silent_bot_is_ended_when_its_caller_has_waited_long_enough(tmp_path: Path) -> None:
+    async with call(tmp_path, voice="none", model="dies") as session:
+        await session.until(lambda seen: bool(seen.conversation and seen.conversation.errors))
+        await session.patch(SessionPatch(limits=SessionLimits(first_sound_timeout_seconds=0.1)))
+        report = await session.report()
+    assert (report.reason, report.outcome) == (Reason.NO_SOUND, Outcome.DRAINED)
+    assert (report.message or "").startswith("FarModel: ConnectionRefusedError: cannot reach")
+    assert final_phase(report.reason, report.outcome) is Phase.FAILED
+
+
+async def test_bot_that_is_heard_is_not_ended_for_silence(tmp_path: Path) -> None:
+    async with call(tmp_path, greets=1) as session:
+        await session.until(lambda seen: bool(seen.conversation and seen.conversation.first_sound_at))
+        seen = await session.patch(SessionPatch(limits=SessionLimits(first_sound_timeout_seconds=0.001)))
+        assert seen.ending is None
+        await session.end(Mode.IMMEDIATE)
+        assert (await session.report()).reason is Reason.END_REQUESTED

@@ -108,6 +108,9 @@ PAYLOADS: dict[str, Any] = {
     "session-patch-smallest": SessionPatch(at(0)),
     "session-patch-full": SessionPatch(at(0), LIMITS, SHUTDOWN, OVERRIDES),
     "session-patch-no-overrides": SessionPatch(overrides=Overrides()),
+    "session-patch-first-sound": SessionPatch(
+        limits=SessionLimits(first_sound_timeout_seconds=20.0), overrides=Overrides(no_sound=SHUTDOWN)
+    ),
     "snapshot-starting": SessionSnapshot(BotState.STARTING, at(0)),
     "snapshot-called": SessionSnapshot(
         BotState.STARTING, at(4), bot_imported_at=at(1), listening_at=at(2), called_at=at(3)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from botsession_contract.control import LARGEST_BODY_BYTES, SessionPatch, SessionSnapshot
+from botsession_contract.conversation import Conversation
 from botsession_contract.jsonform import encode
 from botsession_contract.lifecycle import BotState, Mode
 from botsession_contract.limits import SessionLimits
@@ -14,6 +15,8 @@ from botsession_operator.core.limits import news_for_supervisor
 from tests.builders import observed, pod, session, snapshot, started
 
 PATIENT = Shutdown(grace_period_seconds=60.0)
+SILENT = {"firstSoundTimeout": "20s", "shutdown": {"overrides": {"noSound": {"mode": "Immediate"}}}}
+TELLING = snapshot(conversation=Conversation(has_audio=True))
 OLD = snapshot(limits=None, shutdown=None, overrides=None)
 
 
@@ -62,6 +65,17 @@ def news(spec: dict[str, Any], control: SessionSnapshot) -> SessionPatch | None:
             {"idleTimeout": "5m", "shutdown": {"mode": "Immediate"}}, OLD, None, id="a runtime that is too old for all"
         ),
         pytest.param({"shutdown": {"mode": "Immediate"}}, snapshot(BotState.ENDING), None, id="it ends already"),
+        pytest.param(
+            SILENT,
+            TELLING,
+            SessionPatch(
+                limits=SessionLimits(60.0, first_sound_timeout_seconds=20.0),
+                overrides=Overrides(no_sound=Shutdown(Mode.IMMEDIATE)),
+            ),
+            id="a limit of the first sound",
+        ),
+        pytest.param(SILENT, snapshot(), None, id="a runtime that is too old for it"),
+        pytest.param({"firstSoundTimeout": "0s"}, TELLING, None, id="zero is off"),
     ],
 )
 def test_supervisor_is_told_what_it_does_not_know(
@@ -72,8 +86,13 @@ def test_supervisor_is_told_what_it_does_not_know(
 
 def test_longest_patch_that_the_crd_allows_is_taken_by_the_endpoint() -> None:
     text = "\N{WAVING HAND SIGN}" * 1000
-    overrides = {cause: {"farewell": text} for cause in ("maxDuration", "idleTimeout", "noClient", "evicted")}
+    overrides = {
+        cause: {"farewell": text} for cause in ("maxDuration", "idleTimeout", "noClient", "noSound", "evicted")
+    }
     idle = {"frames": ["F" * 128] * 32, "prompt": {"after": "4m", "text": text}}
-    patch = news({"idle": idle, "shutdown": {"farewell": text, "overrides": overrides}}, snapshot())
+    patch = news({"idle": idle, "shutdown": {"farewell": text, "overrides": overrides}}, TELLING)
 
+    assert patch is not None
+    assert patch.overrides is not None
+    assert patch.overrides.no_sound is not None
     assert len(json.dumps(encode(patch))) <= LARGEST_BODY_BYTES

@@ -6,6 +6,7 @@ import pytest
 
 from botsession_contract.lifecycle import Cause, Mode
 from botsession_contract.limits import NO_LIMITS, IdlePrompt, SessionLimits
+from botsession_runtime.conversation import Conversation
 from botsession_runtime.facts import Exit, Facts, Finish, Request
 from botsession_runtime.limits import Due, next_due
 
@@ -84,3 +85,31 @@ def test_the_first_to_strike_gives_the_cause(backstop: float, cause: Cause) -> N
     due = next_due(ALONE, BOTH, backstop)
     assert due is not None
     assert due.cause is cause
+
+
+HEARING = replace(JOINED, conversation=Conversation(has_audio=True))
+SOUND = SessionLimits(first_sound_timeout_seconds=20.0)
+
+
+@pytest.mark.parametrize(
+    ("facts", "limits", "due"),
+    [
+        pytest.param(HEARING, SOUND, Due(35.0, Cause.NO_SOUND), id="a client that is there waits for a sound"),
+        pytest.param(
+            replace(HEARING, started_at=18.0), SOUND, Due(38.0, Cause.NO_SOUND), id="from the pipeline's start"
+        ),
+        pytest.param(HEARING, SessionLimits(), None, id="unless nobody limits that"),
+        pytest.param(replace(ALONE, conversation=HEARING.conversation), SOUND, None, id="nobody waits"),
+        pytest.param(replace(HEARING, left_at=16.0), SOUND, None, id="nobody waits any more"),
+        pytest.param(JOINED, SOUND, None, id="a bot that plays no audio is not silent"),
+        pytest.param(
+            replace(HEARING, conversation=Conversation(has_audio=True, first_sound_at=16.0)),
+            SOUND,
+            None,
+            id="it has been heard",
+        ),
+        pytest.param(replace(HEARING, request=REQUEST), SOUND, None, id="it ends already"),
+    ],
+)
+def test_the_limit_of_the_first_sound(facts: Facts, limits: SessionLimits, due: Due | None) -> None:
+    assert next_due(facts, limits, None) == due

@@ -152,6 +152,8 @@ class Spec:
     idle: Idle
     start_timeout: timedelta
     join_timeout: timedelta
+    #: None: a bot may be silent for as long as the other limits let it.
+    first_sound_timeout: timedelta | None
     shutdown: Shutdown
     #: None: the operator makes no Service.
     expose: Expose | None
@@ -173,6 +175,7 @@ def parse_spec(raw: Json) -> Spec:
             idle=_idle(raw.get("idle", {})),
             start_timeout=parse_duration(raw["startTimeout"]),
             join_timeout=parse_duration(raw["joinTimeout"]),
+            first_sound_timeout=parse_duration(raw["firstSoundTimeout"]) if "firstSoundTimeout" in raw else None,
             shutdown=_shutdown(raw["shutdown"]),
             expose=_expose(raw["expose"]) if "expose" in raw else None,
             end=EndNow(raw["end"]),

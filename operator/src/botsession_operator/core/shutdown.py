@@ -59,6 +59,7 @@ def told_overrides(shutdown: Shutdown) -> contract.Overrides:
         idle_timeout=merged(Cause.IDLE_TIMEOUT),
         no_client=merged(Cause.NO_CLIENT),
         evicted=merged(Cause.EVICTED),
+        no_sound=merged(Cause.NO_SOUND),
     )
 
 

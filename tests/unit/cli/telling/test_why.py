@@ -29,6 +29,7 @@ SEEN = {
     Reason.DELETED: ASKED,
     Reason.EVICTED: ASKED,
     Reason.START_TIMEOUT: ASKED,
+    Reason.NO_SOUND: ASKED - {Outcome.NEVER_STARTED},
     Reason.BOT_ERROR: {Outcome.NEVER_STARTED, Outcome.CANCELLED, Outcome.DRAINED, Outcome.LOST, Outcome.KILLED},
     Reason.BOT_EXITED: {Outcome.LOST, Outcome.NEVER_STARTED},
     Reason.OUT_OF_MEMORY: {Outcome.KILLED, Outcome.NEVER_STARTED},
@@ -51,6 +52,7 @@ NAMED = {
     Reason.DELETED: "was deleted",
     Reason.EVICTED: "its pod was told to go",
     Reason.START_TIMEOUT: "startTimeout of 2m",
+    Reason.NO_SOUND: "firstSoundTimeout of 20s",
     Reason.BOT_ERROR: "an error in its bot",
     Reason.BOT_EXITED: "process went away",
     Reason.OUT_OF_MEMORY: "its memory limit of 512Mi",
@@ -74,7 +76,7 @@ LIMITED = {"image": "registry.example/bot:1", "resources": {"limits": {"memory":
 
 
 def told(status: Status, **spec: object) -> str:
-    return why(record(status, **{"bot": LIMITED, "idleTimeout": "5m", **spec}), after(100))
+    return why(record(status, **{"bot": LIMITED, "idleTimeout": "5m", "firstSoundTimeout": "20s", **spec}), after(100))
 
 
 def test_every_reason_has_outcomes_to_be_tried_with() -> None:

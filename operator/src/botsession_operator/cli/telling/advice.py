@@ -29,6 +29,10 @@ ADVICE: Final[dict[Reason, str]] = {
         "Look at the part of the start that took longest, with `botsession describe {name}`: load less at import, use "
         "a smaller image, or raise startTimeout."
     ),
+    Reason.NO_SOUND: (
+        "Look at the errors that `botsession describe {name}` shows, for a service that cannot be reached or a key "
+        "that it refuses; if the bot waits for the caller to speak first, raise firstSoundTimeout."
+    ),
     Reason.BOT_ERROR: "Mend the line that the report names, or the service: its key, its quota.",
     Reason.BOT_EXITED: (
         "Look at the end of the bot's log, and for sys.exit() or a bot() that does not wait for its runner."

@@ -70,6 +70,7 @@ def _because(reason: Reason, record: Record) -> str:
     return _BECAUSE[reason].format(
         image=spec["bot"]["image"],
         join=spec.get("joinTimeout"),
+        sound=spec.get("firstSoundTimeout"),
         longest=spec.get("maxSessionDuration"),
         start=spec.get("startTimeout"),
         node=record.status.node_name or "its node",
@@ -209,6 +210,10 @@ _BECAUSE: Final[dict[Reason, str]] = {
         "ended because its pod was told to go: its node was drained, or it was evicted, preempted, or deleted by hand"
     ),
     Reason.START_TIMEOUT: "failed because its pipeline had not started when its startTimeout of {start} had passed",
+    Reason.NO_SOUND: (
+        "failed because a client was there, and its bot had made no sound when its firstSoundTimeout of {sound} had "
+        "passed"
+    ),
     Reason.BOT_ERROR: "failed because of an error in its bot",
     Reason.BOT_EXITED: "failed because its bot's process went away before its pipeline had finished",
     Reason.IMAGE_PULL: "failed because its image {image} could not be pulled within its startTimeout of {start}",
