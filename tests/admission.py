@@ -145,7 +145,10 @@ def _bounds() -> Iterator[Refusal]:
 
 
 _EITHER: Final = "write exactly one of target (a bot file or module:function) and command (a command line)"
-_TARGET: Final = "must be a file that ends in .py or a module:function, for example bot.py or bots.support:bot"
+_TARGET: Final = (
+    "must be a file that ends in .py, file.py:function or module:function, for example bot.py, "
+    "bots.py:support or bots.support:bot"
+)
 _QUANTITY: Final = "must be a quantity, for example 500m, 2 or 1Gi"
 _SOURCE: Final = "write exactly one of secretKeyRef, configMapKeyRef, fieldRef and resourceFieldRef"
 
@@ -161,7 +164,19 @@ def _bots() -> Iterator[Refusal]:
     yield Refusal("neither target nor command", session(spec__bot__target=...), bot, _EITHER)
     yield Refusal("both target and command", session(spec__bot__command=["sh"]), bot, _EITHER)
     yield Refusal("an empty command", session(spec__bot={"image": "a", "command": []}), bot, _EITHER)
-    for target in ["bot", "", ".py", "-m.py", "bot.py:bot", "bots:", "bots:bot()", "my bot", "bots/x:bot"]:
+    for target in [
+        "bot",
+        "",
+        ".py",
+        "-m.py",
+        "bot.py:",
+        "bot.py:a()",
+        "bot.py:a:b",
+        "bots:",
+        "bots:bot()",
+        "my bot",
+        "bots/x:bot",
+    ]:
         yield Refusal(f"target {target!r}", session(spec__bot__target=target), f"{bot}.target", _TARGET)
     yield Refusal("an empty python", session(spec__bot__python=""), f"{bot}.python", "should be at least 1 chars long")
     yield Refusal(
@@ -398,6 +413,7 @@ ADMITTED: Final = {
     "the smallest session": session(),
     "a command line": session(spec__bot={"image": "a", "command": ["python", "bot.py"]}),
     "a function": session(spec__bot__target="bots.support:bot"),
+    "a function in a file": session(spec__bot__target="bots.py:support"),
     "a file in a folder": session(spec__bot__target="/app/bots/support.py"),
     "a body of any form": session(spec__bot__body={"caller": "+1", "tags": [1, None, {"a": 2.5}], "n": 2**40}),
     "a body of 32 levels": session(spec__bot__body=nested(32)),

@@ -27,7 +27,7 @@ class Launch:
     name: str
     #: Hex SHA-256 of the bearer token that the control endpoint accepts.
     token_sha256: str
-    #: A file (`bot.py`) or `module:function` that offers Pipecat's `async bot(runner_args)`.
+    #: A file (`bot.py`, `bots.py:function`) or `module:function` that offers Pipecat's `async bot(runner_args)`.
     target: str | None = None
     #: A command line, run unchanged.
     command: tuple[str, ...] = ()

@@ -107,7 +107,7 @@ def environment_of(program: str) -> Path:
 def beside(orders: dict[str, Any]) -> Iterator[Path]:
     """Give the environments that would lie beside the bot: in the working directory, and in that of its file."""
     target = str(orders.get("target") or "")
-    folders = [Path.cwd(), *([Path(target).absolute().parent] if target.endswith(".py") else [])]
+    folders = [Path.cwd(), *([Path(target).absolute().parent] if target.partition(":")[0].endswith(".py") else [])]
     return (folder / name for folder in dict.fromkeys(folders) for name in BESIDE)
 
 

@@ -69,17 +69,35 @@ def die_with_supervisor() -> None:
 
 
 def find_bot(target: str) -> Bot:
-    """Load the target and give its bot function; raise BotUnusableError."""
+    """Load the target and return its bot; raise BotUnusableError.
+
+    As under Pipecat's runner it may be anything that can be called and returns what can be awaited: an async function,
+    also behind decorators, an object with an async `__call__`, a partial. That it does is seen when it is called.
+    """
     check_pipecat()
     where, colon, name = target.partition(":")
     module = _load_file(Path(where)) if where.endswith(".py") else _load_module(where, has_function=bool(colon))
     bot = getattr(module, name or "bot", None)
     if bot is None:
         raise BotUnusableError(f"{where} has no function {name or 'bot'}")
-    if not inspect.iscoroutinefunction(bot):
-        raise BotUnusableError(f"{name or 'bot'} in {where} must be an async function: async def bot(runner_args)")
-    found: Bot = bot
-    return found
+    if not callable(bot) or inspect.isasyncgenfunction(bot):
+        raise BotUnusableError(_no_bot(where, name, _kind(bot)))
+    return partial(_await, bot, where, name)
+
+
+async def _await(bot: Callable[[Any], Any], where: str, name: str, arguments: Any) -> None:
+    returned = bot(arguments)
+    if not inspect.isawaitable(returned):
+        raise BotUnusableError(_no_bot(where, name, f"it returned {type(returned).__name__}, which cannot be awaited"))
+    await returned
+
+
+def _kind(bot: Any) -> str:
+    return "it yields" if inspect.isasyncgenfunction(bot) else f"it is of the type {type(bot).__name__}"
+
+
+def _no_bot(where: str, name: str, what: str) -> str:
+    return f"{name or 'bot'} in {where} must be an async function: async def bot(runner_args); {what}"
 
 
 def check_pipecat() -> None:
@@ -117,6 +135,8 @@ async def _hold(bot: Bot, arguments: Any, wire: Wire) -> None:
     """
     try:
         await bot(arguments)
+    except BotUnusableError:
+        raise
     except Exception as exc:
         wire.tell("crashed", message=one_line(exc))
         raise

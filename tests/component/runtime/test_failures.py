@@ -29,7 +29,8 @@ async def report_of(session: Supervised) -> ExitReport:
         pytest.param("no_bot.py", "{bots}/no_bot.py has no function bot", id="no bot function"),
         pytest.param(
             "not_async.py",
-            "bot in {bots}/not_async.py must be an async function: async def bot(runner_args)",
+            "bot in {bots}/not_async.py must be an async function: async def bot(runner_args); "
+            "it returned NoneType, which cannot be awaited",
             id="a bot function that is not async",
         ),
         pytest.param(

@@ -106,7 +106,7 @@ def judge(seen: Json, target: str | None) -> Iterator[Finding]:
         yield Finding(
             Verdict.FAIL,
             f"There is no {target} in {seen['folder']}, the image's working directory.",
-            "spec.bot.target is a file there, or module:function.",
+            "spec.bot.target is a file there, file.py:function, or module:function.",
         )
     elif seen["target"]:
         yield Finding(Verdict.OK, f"{target} is in {seen['folder']}")

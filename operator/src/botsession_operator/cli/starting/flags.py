@@ -26,7 +26,7 @@ File = Annotated[
     Path | None, typer.Option("--filename", "-f", help="A BotSession manifest, or -, instead of the options below.")
 ]
 Image = Annotated[str | None, typer.Option(help="The image that holds the bot.")]
-Target = Annotated[str | None, typer.Option(help="The bot in it: bot.py or module:function.")]
+Target = Annotated[str | None, typer.Option(help="The bot in it: bot.py, bots.py:function or module:function.")]
 Command = Annotated[str | None, typer.Option(help="Instead of --target: a command line.")]
 Body = Annotated[str | None, typer.Option(help="JSON for runner_args.body, or @FILE.")]
 Transport = Annotated[
