@@ -149,6 +149,8 @@ class Facts:
     lost_at: float | None = None
     #: Why nobody watches the pipeline, where the hook was loaded in a process and could not reach the supervisor.
     unwatched: str | None = None
+    #: A process of the bot into which Pipecat cannot load the hook, in a sentence.
+    cleared: str | None = None
     #: The bot function has returned, in target mode.
     has_returned: bool = False
     #: When the last client left; not where the session was ending already, which closes connections too.
@@ -314,6 +316,10 @@ def _unwatched(facts: Facts, event: dict[str, Any], at: float) -> Facts:
     return replace(facts, unwatched=said, imported_at=facts.imported_at or at, started_at=facts.started_at or at)
 
 
+def _cleared(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
+    return replace(facts, cleared=event["message"])
+
+
 def _returned(facts: Facts, _event: dict[str, Any], _at: float) -> Facts:
     return replace(facts, has_returned=True)
 
@@ -363,6 +369,7 @@ _LEARNERS: Final = {
     "serving": _serving,
     "lost": _lost,
     "unwatched": _unwatched,
+    "cleared": _cleared,
     "returned": _returned,
     "dangling": _dangling,
 }

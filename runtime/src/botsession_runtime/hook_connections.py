@@ -19,7 +19,7 @@ from typing import Any, Final
 from loguru import logger
 
 from botsession_runtime import processes
-from botsession_runtime.bot_process import Bot, HookSocket
+from botsession_runtime.bot_process import SETUP_FILES_ENV, Bot, HookSocket
 from botsession_runtime.events import Event, NoEventError, read_event
 from botsession_runtime.facts import Dumpable
 from botsession_runtime.intake import Intake
@@ -40,6 +40,7 @@ PAUSE_SECONDS: Final = 1.0
 #: How often it is looked whether the hook has left its mark, in seconds, and how much is read of that.
 MARK_SECONDS: Final = 1.0
 MOST_OF_MARK: Final = 4096
+LONGEST_PROGRAM: Final = 40
 #: Processes whose stacks are asked for before a kill.
 MOST_DUMPS: Final = 4
 #: `struct ucred`: pid, uid, gid.
@@ -69,6 +70,7 @@ class HookConnections:
         self._is_closed = False
         self._began = began
         self._has_seen_mark = bot.mark < 0
+        self._has_seen_cleared = False
 
     def watch(self, loop: asyncio.AbstractEventLoop) -> None:
         """Listen to what comes, from now on."""
@@ -77,7 +79,7 @@ class HookConnections:
         if self._bot.hooks:
             self._bot.hooks.listener.settimeout(0.0)
             loop.add_reader(self._bot.hooks.listener, self._accept, self._bot.hooks)
-        self._look_for_mark()
+        loop.call_later(MARK_SECONDS, self._look_for_unwatched)
 
     def greet_with(self, order: dict[str, Any]) -> None:
         """Set the order that each new process gets first."""
@@ -120,14 +122,22 @@ class HookConnections:
 
     # Those who cannot come.
 
-    def _look_for_mark(self) -> None:
-        """Look now and then whether the hook was loaded in a process that cannot connect."""
-        if self._is_closed:
+    def _look_for_unwatched(self) -> None:
+        """Look now and then for a process in which the hook was loaded and cannot connect, or cannot be loaded."""
+        if self._is_closed or self._has_seen_mark or self._sources.is_hooked:
             return
-        if marks := self._mark():
-            self._heard(marks)
-        if not self._has_seen_mark:
-            self._loop.call_later(MARK_SECONDS, self._look_for_mark)
+        self._loop.call_later(MARK_SECONDS, self._look_for_unwatched)
+        found = self._mark() or self._cleared()
+        if found:
+            self._heard(found)
+
+    def _cleared(self) -> list[Event]:
+        if self._has_seen_cleared or (found := processes.python_without(SETUP_FILES_ENV)) is None:
+            return []
+        self._has_seen_cleared = True
+        said = f"process {found[0]} ({found[1][:LONGEST_PROGRAM]}) was started without {SETUP_FILES_ENV}"
+        logger.warning(said)
+        return [{"event": "cleared", "at": self._loop.time(), "message": said}]
 
     def _mark(self) -> list[Event]:
         try:

@@ -88,6 +88,23 @@ def is_there(pid: int) -> bool:
     return _parent_of(pid) is not None
 
 
+def python_without(variable: str) -> tuple[int, str] | None:
+    """Return the pid and the program of a Python process of the bot that was started without a variable."""
+    for pid in descendants():
+        program = _program_of(pid)
+        if program.startswith("python") and f"\0{variable}=".encode() not in b"\0" + _file(pid, "environ"):
+            return pid, program
+    return None
+
+
+def _program_of(pid: int) -> str:
+    """Return the name of a process's program; nothing for one that is gone, or that this one may not look into."""
+    try:
+        return Path(f"/proc/{pid}/exe").readlink().name
+    except OSError:
+        return ""
+
+
 def _pids() -> list[int]:
     return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
 

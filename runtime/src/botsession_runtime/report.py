@@ -326,10 +326,14 @@ def _never_hooked(facts: Facts) -> str:
     if facts.rungs and facts.is_target and not facts.imported_at:
         return "the bot was still being imported"
     if facts.rungs:
-        return NO_HOOK
+        return _no_hook(facts)
     if facts.listening_at is not None:
         return f"{_how_it_exited(facts)} before its pipeline had started; {_uncalled(facts)}"
-    return f"{_how_it_exited(facts)} and {NO_HOOK}"
+    return f"{_how_it_exited(facts)} and {_no_hook(facts)}"
+
+
+def _no_hook(facts: Facts) -> str:
+    return f"Pipecat never loaded the hook: {facts.cleared}" if facts.cleared else NO_HOOK
 
 
 def _uncalled(facts: Facts) -> str:

@@ -45,9 +45,12 @@ class Sources:
         self._sources: dict[int, Source] = {}
         #: The last end that was held back: what counts where the others never had a pipeline.
         self._held: Event | None = None
+        #: Whether the hook has been loaded in any process.
+        self.is_hooked = False
 
     def merge(self, number: int, event: Event) -> Iterator[Event]:
         """Return what an event of one process means for the session: itself, another one, or nothing."""
+        self.is_hooked = self.is_hooked or event["event"] == "hooked"
         source = self._sources.setdefault(number, Source())
         others = [each for key, each in self._sources.items() if key != number]
         if event["event"] in HELD | {LOST}:

@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from botsession_contract.lifecycle import BotState, Outcome, Reason, Step
 from botsession_contract.limits import SessionLimits
 from botsession_contract.report import ExitReport
+from tests.ports import free_port
 from tests.supervision import AMPLE, BOTS, PYTHON, QUICK, Supervised, supervised
 
 WAYS = ("fork", "spawn", "forkserver", "subprocess", "os.fork")
@@ -195,3 +197,27 @@ async def test_token_of_the_socket_is_redacted(tmp_path: Path) -> None:
     async with Supervised(tmp_path, str(bot)) as session:
         report = await session.report()
     assert report.message == "ValueError: [redacted] (bot.py:3 in bot)"
+
+
+async def test_process_whose_environment_was_cleared_is_named(tmp_path: Path) -> None:
+    command = ("env", "-i", PYTHON, str(BOTS / "script.py"))
+    async with Supervised(tmp_path, None, command=command) as session:
+        await session.logged("was started without PIPECAT_SETUP_FILES")
+        await session.end(cause="StartTimeout")
+        report = await session.report()
+    assert ended(report) == (Reason.START_TIMEOUT, Outcome.NEVER_STARTED)
+    assert report.message is not None
+    assert report.message.startswith("Pipecat never loaded the hook: process ")
+    assert "was started without PIPECAT_SETUP_FILES" in report.message
+
+
+async def test_pipeline_in_a_worker_of_a_server_is_ended(tmp_path: Path) -> None:
+    port = free_port()
+    program = (PYTHON, "-m", "uvicorn", "--app-dir", str(BOTS), "serves:app", "--port", str(port), "--workers", "2")
+    async with Supervised(tmp_path, None, command=program, shutdown=AMPLE, expose_port=port) as session:
+        await session.logged("Application startup complete", times=2)
+        async with aiohttp.ClientSession() as http, http.get(f"http://127.0.0.1:{port}/call") as response:
+            assert response.status == 200
+        report = await session.report()
+    assert ended(report) == (Reason.COMPLETED, Outcome.DRAINED)
+    assert report.message == "said all"

@@ -57,6 +57,7 @@ GOOD: Final[list[dict[str, Any]]] = [
     {"event": "turns", "bot": 3, "caller": 2},
     {"event": "errors", "kind": "TTS", "processor": "ToneTTS", "category": "quota", "count": 2, "message": "no quota"},
     {"event": "errors", "kind": "Other", "processor": None, "category": None, "count": 1, "message": "ValueError"},
+    {"event": "unwatched", "pid": 42},
     {"event": "over"},
     {"event": "serving"},
     {"event": "returned"},

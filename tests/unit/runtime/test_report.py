@@ -300,6 +300,12 @@ def test_why_and_how(facts: Facts, reason: Reason, outcome: Outcome) -> None:
     [
         pytest.param(UNWATCHED, UNSEEN, id="nobody saw the pipeline"),
         pytest.param(
+            replace(UNHOOKED, cleared="process 7 (python3) was started without PIPECAT_SETUP_FILES"),
+            "the bot exited with code 0 and Pipecat never loaded the hook: "
+            "process 7 (python3) was started without PIPECAT_SETUP_FILES",
+            id="something had cleared its environment",
+        ),
+        pytest.param(
             replace(UNWATCHED, exit=Exit(3, 200.0)), f"the bot exited with code 3; {UNSEEN}", id="nobody saw it fail"
         ),
         pytest.param(
