@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from botsession_contract.launch import Launch
-from botsession_contract.transports import LISTENING
+from botsession_contract.transports import CALL_PORT, LISTENING
 from botsession_runtime import processes
 from botsession_runtime.facts import Facts
 from botsession_runtime.tcp_sockets import Sockets, read_sockets
@@ -36,8 +36,12 @@ class Serving:
 
     def port_of(self, sockets: Sockets) -> int | None:
         """Return the port on which it waits; None while it does not listen."""
-        ports = (port for port, is_reachable in sockets.listening.items() if is_reachable or self.takes_loopback)
-        return min((port for port in ports if self.port in (None, port)), default=None)
+        ports = (port for port, is_reachable in sockets.listening.items() if self._counts(port, is_reachable))
+        return min(ports, default=None)
+
+    def _counts(self, port: int, is_reachable: bool) -> bool:  # noqa: FBT001  # as in `Sockets.listening`
+        # Pipecat's own servers listen on their port for this machine alone unless they are told otherwise.
+        return self.port in (None, port) and (is_reachable or self.takes_loopback or port == CALL_PORT)
 
 
 def serving(launch: Launch) -> Serving | None:

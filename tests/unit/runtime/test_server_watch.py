@@ -43,6 +43,7 @@ def test_what_is_looked_for(fields: dict[str, Any], wanted: Serving | None) -> N
         pytest.param(Serving(80, takes_loopback=True), {80: False, 8000: True}, 80, id="the one that was named"),
         pytest.param(Serving(80, takes_loopback=True), {8000: True}, None, id="and no other"),
         pytest.param(Serving(None, takes_loopback=False), {5678: False}, None, id="a debugger's is not a caller's"),
+        pytest.param(Serving(None, takes_loopback=False), {7860: False}, 7860, id="the port of Pipecat's servers is"),
         pytest.param(Serving(None, takes_loopback=False), {5678: False, 8000: True}, 8000, id="one that others reach"),
         pytest.param(Serving(None, takes_loopback=True), {5678: False}, 5678, id="any, where all are on this machine"),
         pytest.param(Serving(None, takes_loopback=True), {}, None, id="none"),
