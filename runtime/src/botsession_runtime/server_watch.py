@@ -34,14 +34,14 @@ class Serving:
     #: Whether one counts that only this machine can reach.
     takes_loopback: bool
 
-    def port_of(self, sockets: Sockets) -> int | None:
-        """Return the port on which it waits; None while it does not listen."""
-        ports = (port for port, is_reachable in sockets.listening.items() if self._counts(port, is_reachable))
-        return min(ports, default=None)
-
-    def _counts(self, port: int, is_reachable: bool) -> bool:  # noqa: FBT001  # as in `Sockets.listening`
-        # Pipecat's own servers listen on their port for this machine alone unless they are told otherwise.
-        return self.port in (None, port) and (is_reachable or self.takes_loopback or port == CALL_PORT)
+    def ports(self, sockets: Sockets) -> set[int]:
+        """Return the ports on which it may wait; none while it does not listen."""
+        return {
+            port
+            for port, is_reachable in sockets.listening.items()
+            # Pipecat's own servers listen on their port for this machine alone unless they are told otherwise.
+            if self.port in (None, port) and (is_reachable or self.takes_loopback or port == CALL_PORT)
+        }
 
 
 def serving(launch: Launch) -> Serving | None:
@@ -63,14 +63,15 @@ async def watch(launch: Launch, facts: Callable[[], Facts], note: Note) -> None:
     before: frozenset[tuple[int, str]] = frozenset()
     while wanted and _may_wait(facts()):
         sockets = read_sockets(processes.descendants())
-        port = wanted.port_of(sockets)
-        if facts().listening_at is None and port is not None:
+        ports = wanted.ports(sockets)
+        if facts().listening_at is None and ports:
+            port = min(ports)
             here_alone = launch.control_fd is None and not sockets.listening[port]
             earliest = _earliest(launch, facts())
             note(
                 {"event": "listening", "at": loop.time(), "port": port, "earliest": earliest, "here_alone": here_alone}
             )
-        callers = frozenset(each for each in sockets.connections if wanted.port in (None, each[0]))
+        callers = frozenset(each for each in sockets.connections if each[0] in ports)
         if facts().listening_at is not None and callers & before:
             note({"event": "called", "at": loop.time()})
         before = callers

@@ -38,16 +38,20 @@ def test_what_is_looked_for(fields: dict[str, Any], wanted: Serving | None) -> N
 
 
 @pytest.mark.parametrize(
-    ("wanted", "listening", "port"),
+    ("wanted", "listening", "ports"),
     [
-        pytest.param(Serving(80, takes_loopback=True), {80: False, 8000: True}, 80, id="the one that was named"),
-        pytest.param(Serving(80, takes_loopback=True), {8000: True}, None, id="and no other"),
-        pytest.param(Serving(None, takes_loopback=False), {5678: False}, None, id="a debugger's is not a caller's"),
-        pytest.param(Serving(None, takes_loopback=False), {7860: False}, 7860, id="the port of Pipecat's servers is"),
-        pytest.param(Serving(None, takes_loopback=False), {5678: False, 8000: True}, 8000, id="one that others reach"),
-        pytest.param(Serving(None, takes_loopback=True), {5678: False}, 5678, id="any, where all are on this machine"),
-        pytest.param(Serving(None, takes_loopback=True), {}, None, id="none"),
+        pytest.param(Serving(80, takes_loopback=True), {80: False, 8000: True}, {80}, id="the one that was named"),
+        pytest.param(Serving(80, takes_loopback=True), {8000: True}, set(), id="and no other"),
+        pytest.param(Serving(None, takes_loopback=False), {5678: False}, set(), id="a debugger's is not a caller's"),
+        pytest.param(Serving(None, takes_loopback=False), {7860: False}, {7860}, id="the port of Pipecat's servers is"),
+        pytest.param(
+            Serving(None, takes_loopback=False), {5678: False, 8000: True}, {8000}, id="those that others reach"
+        ),
+        pytest.param(
+            Serving(None, takes_loopback=True), {5678: False}, {5678}, id="any, where all are on this machine"
+        ),
+        pytest.param(Serving(None, takes_loopback=True), {}, set(), id="none"),
     ],
 )
-def test_where_a_bot_waits(wanted: Serving, listening: dict[int, bool], port: int | None) -> None:
-    assert wanted.port_of(Sockets(listening, frozenset())) == port
+def test_where_a_bot_may_wait(wanted: Serving, listening: dict[int, bool], ports: set[int]) -> None:
+    assert wanted.ports(Sockets(listening, frozenset())) == ports
