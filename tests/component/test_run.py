@@ -193,6 +193,33 @@ async def test_a_run_gives_a_bot_what_a_cluster_would(start: Start, manifest: Ma
     assert 'MADE Say "hello" for $5 $(NONE) "$(GREETING) $$5 $(NONE)"' in written
 
 
+async def test_variables_are_given_or_missed_at_once(start: Start, manifest: Manifest, tmp_path: Path) -> None:
+    (tmp_path / "shows.py").write_text("import os\nprint('GIVEN', os.environ['NAMESPACE'], os.environ['MEMORY'])\n")
+    session = yaml.safe_load(manifest("x.py").read_text())
+    memory = {"resource": "limits.memory", "divisor": "1Mi"}
+    session["spec"]["bot"] = {
+        "image": "unused",
+        "command": [sys.executable, "shows.py"],
+        "env": [
+            {"name": "NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}},
+            {"name": "MEMORY", "valueFrom": {"resourceFieldRef": memory}},
+            {"name": "NOT_HERE", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k", "optional": True}}},
+        ],
+        "resources": {"limits": {"memory": "1Gi"}},
+    }
+    file = tmp_path / "session.yaml"
+    file.write_text(yaml.safe_dump(session))
+    run = await start(file)
+    await run.exit_code()
+    assert "GIVEN default 1024" in (tmp_path / "output" / "bot.log").read_text()
+
+    session["spec"]["bot"]["env"][2]["valueFrom"]["secretKeyRef"]["optional"] = False
+    file.write_text(yaml.safe_dump(session))
+    run = await start(file)
+    assert await run.exit_code() == 2
+    assert "there are no Secrets here (Secret s, key k); set NOT_HERE in your environment instead" in run.output
+
+
 async def test_interrupt_ends_the_session_gracefully(start: Start, manifest: Manifest) -> None:
     run = await start(manifest(str(BOTS / "quiet.py")))
     await run.until("the pipeline runs")

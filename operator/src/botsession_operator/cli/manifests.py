@@ -74,17 +74,17 @@ def admitted(manifest: Json, namespace: str) -> Json:
     if not is_namespace(manifest["metadata"]["namespace"]):
         raise Problem(Exit.REFUSED, "metadata.namespace: must be a DNS-1123 label of at most 63 characters")
     try:
-        _check_pod(manifest)
+        pod_of(manifest)
     except SpecError as exc:
         raise Problem(Exit.REFUSED, str(exc)) from exc
     return manifest
 
 
-def _check_pod(manifest: Json) -> None:
-    """Raise SpecError where the operator could make no pod of an admitted manifest."""
+def pod_of(manifest: Json) -> Json:
+    """Return the pod that the operator would make of an admitted manifest; raise SpecError where it could make none."""
     from botsession_operator.core.parse import parse_session
     from botsession_operator.core.pods import Injection, PodSettings, build_pod
 
     stored = {"uid": "0", "resourceVersion": "0", "generation": 1, "creationTimestamp": "2026-01-01T00:00:00Z"}
     session = parse_session({**manifest, "metadata": {**manifest["metadata"], **stored}, "status": {}})
-    build_pod(session, "0" * 64, PodSettings("", Injection.IMAGE_VOLUME))
+    return build_pod(session, "0" * 64, PodSettings("", Injection.IMAGE_VOLUME))

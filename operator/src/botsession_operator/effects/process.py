@@ -13,12 +13,10 @@ from typing import IO
 
 from botsession_contract.jsonform import decode, encode
 from botsession_contract.launch import LAUNCH_ENV, Launch
-from botsession_contract.names import BOT_CONTAINER
 from botsession_contract.report import LARGEST_REPORT_BYTES
 from botsession_operator.api.spec import Json
-from botsession_operator.core.expansion import expand
 from botsession_operator.effects import leash
-from botsession_operator.errors import PodRefused
+from botsession_operator.effects.local_environment import environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +75,10 @@ class Supervisor:
 
 async def start_supervisor(manifest: Json, place: Place) -> Supervisor:
     """Start the supervisor that a pod manifest describes, listening on a free port of the loopback interface."""
-    (container,) = (each for each in manifest["spec"]["containers"] if each["name"] == BOT_CONTAINER)
-    environment = _environment(container["env"])
+    variables = environment(manifest, os.environ)
     report_path = place.scratch / f"{manifest['metadata']['name']}.report.json"
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        launch = decode(Launch, json.loads(environment[LAUNCH_ENV]))
+        launch = decode(Launch, json.loads(variables[LAUNCH_ENV]))
         launch = replace(
             launch,
             transport=replace(launch.transport, host="127.0.0.1") if launch.transport else None,
@@ -92,7 +89,7 @@ async def start_supervisor(manifest: Json, place: Place) -> Supervisor:
         process = await asyncio.create_subprocess_exec(
             *on_leash(place.python, "-m", "botsession_runtime"),
             cwd=place.folder,
-            env={**os.environ, **environment, LAUNCH_ENV: json.dumps(encode(launch))},
+            env={**os.environ, **variables, LAUNCH_ENV: json.dumps(encode(launch))},
             pass_fds=(listener.fileno(),),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=place.log,
@@ -105,19 +102,3 @@ async def start_supervisor(manifest: Json, place: Place) -> Supervisor:
 def on_leash(*command: str) -> tuple[str, ...]:
     """Give a command line that ends with a SIGTERM when this process is gone, so that nothing outlives a killed run."""
     return (sys.executable, "-I", "-S", leash.__file__, str(os.getpid()), *command)
-
-
-def _environment(variables: list[Json]) -> dict[str, str]:
-    """Return what a container is given: in a value, `$(NAME)` stands for a variable before it, as in a cluster."""
-    known: dict[str, str] = {}
-    for each in variables:
-        known[each["name"]] = _value(each) if "valueFrom" in each else expand(str(each.get("value", "")), known)
-    return known
-
-
-def _value(variable: Json) -> str:
-    """Return the value that a cluster would take from a Secret: here it comes from this shell's environment."""
-    name = variable["name"]
-    if name not in os.environ:
-        raise PodRefused("CreateContainerConfigError", f"no Secrets here: set {name} in your environment instead")
-    return os.environ[name]

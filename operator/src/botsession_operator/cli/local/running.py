@@ -1,6 +1,7 @@
 """Carry out `botsession run`: once, or anew whenever a file has changed."""
 
 import asyncio
+import os
 import re
 import secrets
 import subprocess
@@ -21,10 +22,12 @@ from botsession_operator.cli.local.rehearsal import Rehearsal
 from botsession_operator.cli.local.session import Run, run_session
 from botsession_operator.cli.local.terminal import Terminal
 from botsession_operator.cli.local.watching import Watched
-from botsession_operator.cli.manifests import admitted, read_manifest
+from botsession_operator.cli.manifests import Json, admitted, pod_of, read_manifest
 from botsession_operator.cli.output import console, say
 from botsession_operator.cli.telling.timeline import summary
+from botsession_operator.effects.local_environment import environment
 from botsession_operator.effects.process import Place
+from botsession_operator.errors import PodRefused
 
 #: How much of a failed bot's log is shown.
 MOST_LINES: Final = 15
@@ -85,6 +88,7 @@ def _again_and_again(order: Order, folder: Path, files: Watched) -> Exit:
 def run_once(order: Order, folder: Path) -> tuple[Exit, Run]:
     """Run a session and sum it up; raise Problem where the manifest is not acceptable."""
     manifest = admitted(read_manifest(order.file), "default")
+    _refuse_missing_values(manifest)
     # Only now, so that what is refused leaves nothing; and where all have their files, for nobody else.
     folder.mkdir(0o777 if order.output else 0o700, parents=True, exist_ok=True)
     key = manifest["metadata"]
@@ -104,6 +108,14 @@ def run_once(order: Order, folder: Path) -> tuple[Exit, Run]:
     terminal.sum_up([*summary(run_.status), *_kept(folder, run_.status, companion)])
     is_good = run_.status.phase is Phase.SUCCEEDED and not (companion and companion.has_failed)
     return Exit.OK if is_good else Exit.FAILED, run_
+
+
+def _refuse_missing_values(manifest: Json) -> None:
+    """Refuse at once what a cluster would wait for until startTimeout: a variable without a value."""
+    try:
+        environment(pod_of(manifest), os.environ)
+    except PodRefused as refusal:
+        raise Problem(Exit.REFUSED, refusal.message) from None
 
 
 def _is_located(status: Status) -> bool:

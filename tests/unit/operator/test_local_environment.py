@@ -1,0 +1,82 @@
+"""What a bot's variables hold on this machine, and what is said of those that hold nothing."""
+
+import os
+from typing import Any
+
+import pytest
+
+from botsession_operator.effects.local_environment import environment
+from botsession_operator.errors import PodRefused
+from tests.manifests import Json
+
+FIELDS: Json = {
+    "metadata": {"name": "a-1", "namespace": "bots", "labels": {"team": "x"}, "annotations": {"a/b": "c"}},
+    "spec": {"serviceAccountName": "voice"},
+}
+RESOURCES: Json = {"limits": {"memory": "1Gi", "cpu": "1500m"}, "requests": {"cpu": 0.5}}
+
+
+def value(source: Json, **shell: str) -> str | None:
+    env: list[Any] = [{"name": "X", "valueFrom": source}]
+    container = {"name": "bot", "env": env, "resources": RESOURCES}
+    pod = {**FIELDS, "spec": {**FIELDS["spec"], "containers": [{"name": "sidecar"}, container]}}
+    return environment(pod, shell).get("X")
+
+
+def field(path: str) -> str | None:
+    return value({"fieldRef": {"fieldPath": path}})
+
+
+@pytest.mark.parametrize(
+    ("path", "held"),
+    [
+        ("metadata.name", "a-1"),
+        ("metadata.namespace", "bots"),
+        ("metadata.labels['team']", "x"),
+        ("metadata.labels['none']", ""),
+        ("metadata.annotations['a/b']", "c"),
+        ("spec.nodeName", os.uname().nodename),
+        ("spec.serviceAccountName", "voice"),
+        ("status.podIP", "127.0.0.1"),
+        ("status.hostIPs", "127.0.0.1"),
+    ],
+)
+def test_field_of_the_pod_has_its_value(path: str, held: str) -> None:
+    assert field(path) == held
+
+
+def test_field_that_no_variable_can_have_is_refused() -> None:
+    with pytest.raises(PodRefused, match=r"env X: a pod has no field spec\.containers that a variable can have"):
+        field("spec.containers")
+
+
+@pytest.mark.parametrize(
+    ("resource", "divisor", "held"),
+    [
+        ("limits.memory", "1Mi", "1024"),
+        ("limits.memory", "1", str(2**30)),
+        ("limits.cpu", "1", "2"),
+        ("limits.cpu", "1m", "1500"),
+        ("requests.cpu", "1m", "500"),
+        ("requests.memory", "1Gi", "1"),
+        ("requests.ephemeral-storage", "1", "0"),
+    ],
+)
+def test_resource_has_its_amount(resource: str, divisor: str, held: str) -> None:
+    assert value({"resourceFieldRef": {"resource": resource, "divisor": divisor}}) == held
+
+
+def test_amount_without_a_limit_is_the_machines() -> None:
+    assert int(str(value({"resourceFieldRef": {"resource": "limits.ephemeral-storage"}}))) > 0
+
+
+@pytest.mark.parametrize(("kind", "name"), [("secretKeyRef", "Secret"), ("configMapKeyRef", "ConfigMap")])
+def test_value_of_a_secret_is_the_shells(kind: str, name: str) -> None:
+    ref = {"name": "crm", "key": "k"}
+    assert value({kind: ref}, X="here") == "here"
+    assert value({kind: {**ref, "optional": True}}) is None
+    with pytest.raises(PodRefused) as refused:
+        value({kind: ref})
+    assert refused.value.message == (
+        f"env X: there are no {name}s here ({name} crm, key k); set X in your environment instead"
+    )
