@@ -12,6 +12,7 @@ from botsession_contract.control import SessionPatch
 from botsession_contract.conversation import Conversation
 from botsession_contract.lifecycle import Mode, Outcome, Phase, ProcessorKind, Reason, final_phase
 from botsession_contract.limits import SessionLimits
+from tests.pipecats import every_pipecat, fact
 from tests.ports import free_port
 from tests.supervision import PATIENCE, Supervised, supervised
 
@@ -33,6 +34,8 @@ async def heard(session: Supervised) -> Conversation:
     return conversation
 
 
+@every_pipecat
+@fact("the first sound, and how often each side spoke, are recorded")
 async def test_the_first_sound_and_turns_are_recorded(tmp_path: Path) -> None:
     async with call(tmp_path, greets=1, caller_speaks=2, ends=True) as session:
         conversation = await heard(session)
@@ -53,6 +56,8 @@ async def test_what_is_heard_is_known_while_it_runs(tmp_path: Path) -> None:
         assert (await heard(session)).first_sound_at == seen.conversation.first_sound_at
 
 
+@every_pipecat
+@fact("an exception of a service's task, which Pipecat only logs, is recorded with its service")
 async def test_connection_task_that_dies_is_recorded(tmp_path: Path) -> None:
     async with call(tmp_path, model="dies", voice="none") as session:
         seen = await session.until(lambda seen: bool(seen.conversation and seen.conversation.errors))
@@ -69,6 +74,8 @@ async def test_connection_task_that_dies_is_recorded(tmp_path: Path) -> None:
     assert live == errors
 
 
+@every_pipecat
+@fact("an ErrorFrame that ends nothing is recorded with its processor, once, also where it is logged too")
 @pytest.mark.parametrize("model", ["fails", "both"])
 async def test_error_frames_are_recorded(tmp_path: Path, model: str) -> None:
     async with call(tmp_path, model=model, greets=1, ends=True) as session:
@@ -91,6 +98,8 @@ async def test_many_errors_are_counted_and_the_first_and_last_are_kept(tmp_path:
     assert (errors.count, errors.first_message, errors.last_message) == (500, "failure 0", "failure 499")
 
 
+@every_pipecat
+@fact("an exception of the bot's own tasks and event handlers is recorded")
 @pytest.mark.parametrize("where", ["stray", "handler"])
 async def test_exceptions_of_the_bots_own_code_are_recorded(tmp_path: Path, where: str) -> None:
     async with call(tmp_path, **{where: True}) as session:
