@@ -17,20 +17,36 @@ _MASK: Final = re.compile(MASK)
 _WORDS: Final = "api_?key|key|token|secret|passw(?:or)?d|credentials?|sig(?:nature)?"
 #: Names that are as often those of something else.
 _WEAK_NAMES: Final = frozenset({"key", "keys", "token", "tokens"})
+#: `api_key`, `apiKey2`, `PASSWORDS`.
+_ENDS_AS_SECRET: Final = re.compile(rf"(?:{_WORDS}|passphrase)s?[_-]?\d{{0,3}}$", re.IGNORECASE)
+#: The name of a variable is no secret.
+_VARIABLE: Final = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
 _NO_VALUES: Final = frozenset({"undefined", "missing", "required", "invalid", "unset"})
 
 
 def _is_key(body: str) -> bool:
     """Return whether what follows `sk-` is a key's, and no word's as in `sk-learn`."""
-    return bool(_MASK.search(body)) or (len(body) >= 8 and any(char.isdigit() for char in body))
+    return bool(_MASK.search(body)) or (len(body) >= 8 and _has_digit(body))
 
 
 def _is_value(found: re.Match[str]) -> bool:
-    """Return whether a value is a secret by the name before it."""
+    """Return whether a value is a secret by the name before it: `api_key`, and neither `token_type` nor `KeyError`."""
     name, value = found[1], found[2]
-    if not is_secret_name(name) or value.isdigit() or value.lower() in _NO_VALUES:
+    if not _ENDS_AS_SECRET.search(name) or not is_secret_name(name):
         return False
-    return name.lower() not in _WEAK_NAMES or (len(value) >= 12 and any(char.isdigit() for char in value))
+    if value.isdigit() or value.startswith("$") or value.lower() in _NO_VALUES or _VARIABLE.fullmatch(value):
+        return False
+    return name.lower() not in _WEAK_NAMES or (len(value) >= 12 and _has_digit(value))
+
+
+def _is_token(found: re.Match[str]) -> bool:
+    """Return whether what follows `Bearer` or `Authorization:` is no word, as in `Basic authentication`."""
+    value = found[1]
+    return len(value) > 15 or not value.isalpha() or not (value.islower() or value == value.capitalize())
+
+
+def _has_digit(text: str) -> bool:
+    return any(char.isdigit() for char in text)
 
 
 _AT: Final = r"(?<![A-Za-z0-9])"
@@ -49,7 +65,7 @@ _PATTERNS: Final[tuple[tuple[re.Pattern[str], int, Callable[[re.Match[str]], boo
     (re.compile(r"(?<![A-Za-z0-9_-])eyJ[\w-]{6,}+(?:\.[\w-]*+(?:\.[\w-]*+)?|…|$)"), 0, None),
     (re.compile(r"""(?<=://)[^/\s"'<>`]+(?=@)"""), 0, None),  # https://user:password@host
     (re.compile(rf"(?<=[?&])(?:[\w-]*[_-])?(?:{_WORDS})=([^&\s\"']+)", re.IGNORECASE), 1, None),
-    (re.compile(r"\b(?:Bearer|Basic)\s{1,5}([\w.~+/=-]{6,})", re.IGNORECASE), 1, None),
+    (re.compile(r"\b(?:Bearer|Basic)\s{1,5}([\w.~+/=-]{6,})", re.IGNORECASE), 1, _is_token),
     (
         re.compile(
             r"""(?<![\w-])(?:(?:proxy-)?authorization|x-[\w-]{0,30}(?:key|token)|api-key|(?:set-)?cookie)
@@ -57,7 +73,7 @@ _PATTERNS: Final[tuple[tuple[re.Pattern[str], int, Callable[[re.Match[str]], boo
             re.IGNORECASE | re.VERBOSE,
         ),
         1,
-        None,
+        _is_token,
     ),
     # api_key='…', "password": "…", secret=…
     (re.compile(r"""(?<![\w-])([\w-]{1,80})\\?["']?\s?[:=]\s?\\?["']([^"'\s\\]{6,})"""), 2, _is_value),
