@@ -19,7 +19,7 @@ from botsession_runtime import processes
 from botsession_runtime.facts import Facts
 from botsession_runtime.tcp_sockets import Sockets, read_sockets
 
-#: How long after one look the next is, in seconds. A connection that two looks see is a caller; a probe is shorter.
+#: How long after one look the next is, in seconds. What two looks see counts: a probe's connection is shorter.
 LOOK_SECONDS: Final = 1.0
 
 Note = Callable[[dict[str, Any]], None]
@@ -60,12 +60,15 @@ async def watch(launch: Launch, facts: Callable[[], Facts], note: Note) -> None:
     """Note when the bot waits for its caller, and when one has come, until its pipeline tells more."""
     wanted = serving(launch)
     loop = asyncio.get_running_loop()
+    # What one look has seen counts with the next: a look takes its time, in which the pipeline may have started, and
+    # the supervisor learns of that only between two.
+    seen: set[int] = set()
     before: frozenset[tuple[int, str]] = frozenset()
     while wanted and _may_wait(facts()):
         sockets = read_sockets(processes.descendants())
         ports = wanted.ports(sockets)
-        if facts().listening_at is None and ports:
-            port = min(ports)
+        if facts().listening_at is None and ports & seen:
+            port = min(ports & seen)
             here_alone = launch.control_fd is None and not sockets.listening[port]
             earliest = _earliest(launch, facts())
             note(
@@ -74,7 +77,7 @@ async def watch(launch: Launch, facts: Callable[[], Facts], note: Note) -> None:
         callers = frozenset(each for each in sockets.connections if each[0] in ports)
         if facts().listening_at is not None and callers & before:
             note({"event": "called", "at": loop.time()})
-        before = callers
+        seen, before = ports, callers
         await asyncio.sleep(LOOK_SECONDS)
 
 
