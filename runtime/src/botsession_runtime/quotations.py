@@ -26,7 +26,7 @@ _UPPER: Final = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 #: White space, also escaped, backslashes, and what stands between two halves of a string literal: `'ab' 'cd'`.
 _IGNORED: Final = re.compile(r"""(["'])\s+[bru]{0,2}\1|\s+|\\+[nrt]?""")
 #: A word as one finds it in texts is not longer than this.
-_WORDS: Final = re.compile(r"(?:[^\W\d_]{1,15}|\d{1,2})(?:[-_./:,@' ]{1,3}(?:[^\W\d_]{1,15}|\d{1,2}))*")
+_WORDS: Final = re.compile(r"(?:[^\W\d_]{1,15}|\d{1,2})(?:[-_./:,@' ]{1,3}(?:[^\W\d_]{1,15}|\d{1,2}))*[:,.;=]{0,2}")
 _LETTERS: Final = re.compile(r"[^\W\d_]+")
 _MARKER: Final = re.compile(r"-----(?:BEGIN|END)[^-]{0,60}-----")
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://(\S+)")

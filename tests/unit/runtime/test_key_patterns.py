@@ -72,6 +72,7 @@ def test_what_only_looks_like_a_key_stays(text: str) -> None:
         ("support-bot-production", "the bot in production", "the bot in production"),
         ("support-bot-production", "at support-bot-production", "at [redacted]"),
         ("postgresql-4711-abc", "postgresql is away", "postgresql is away"),
+        ("user: bot\ntoken_name: crm\nvalue: x9y8z7w6v5", "no token_name: x9y8z7w6v5", "no token_name: [redacted]"),
         ("pk-live-ALPHA0001BRAVO0002", "given pk-l…0002", "given [redacted]"),
         ("pk-live-ALPHA0001BRAVO0002", "given ****0002", "given [redacted]"),
         ("pk-live-ALPHA0001BRAVO0002", "given ... nothing", "given ... nothing"),
