@@ -369,3 +369,20 @@ async def test_bot_that_nobody_calls_has_succeeded(start: Start, manifest: Manif
     run = await start(file)
     assert await run.exit_code() == 0
     assert "NoClient / NeverStarted: nobody had called" in run.output
+
+
+async def test_silent_bot_is_ended_and_its_silence_explained(start: Start, manifest: Manifest) -> None:
+    body = {"port": free_port(), "calls": True, "voice": "none", "model": "dies"}
+    run = await start(manifest(str(BOTS / "heard.py"), bot={"body": body}, firstSoundTimeout="1s"))
+    assert await run.exit_code() == 1
+    assert "NoSound / Drained: FarModel: ConnectionRefusedError: cannot reach" in run.output
+    summary = dict(re.findall(r"^(heard|errors) +(.*)$", run.output, re.MULTILINE))
+    assert summary["heard"] == "nothing"
+    assert summary["errors"].startswith("1 of FarModel (connectivity): ConnectionRefusedError: ")
+
+
+async def test_the_summary_says_when_the_bot_was_heard(start: Start, manifest: Manifest) -> None:
+    body = {"port": free_port(), "calls": True, "greets": 1, "ends": True}
+    run = await start(manifest(str(BOTS / "heard.py"), bot={"body": body}))
+    assert await run.exit_code() == 0
+    assert re.search(r"^heard +the bot, first after [0-9.]+ m?s$", run.output, re.MULTILINE)

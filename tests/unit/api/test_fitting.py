@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from botsession_contract.conversation import Conversation, ProcessorErrors
 from botsession_contract.jsonform import decode, encode
-from botsession_contract.lifecycle import Cause, Mode, Outcome, Phase, Reason, ReportedBy, Step
+from botsession_contract.lifecycle import Cause, Mode, Outcome, Phase, ProcessorKind, Reason, ReportedBy, Step
 from botsession_contract.report import DanglingTasks, StepTaken
 from botsession_operator.api.fitting import LONGEST_TEXT, SCHEMA, fit_status, fitted
 from botsession_operator.api.spec import Json
@@ -25,6 +26,13 @@ from tests.builders import NOW, over, started
 from tests.crd import status_problems
 
 FINISH: Final = Finish(Reason.COMPLETED, Outcome.DRAINED, ReportedBy.RUNTIME)
+HEARD: Final = Conversation(
+    has_audio=True,
+    first_sound_at=NOW,
+    bot_turns=2,
+    caller_turns=1,
+    errors=(ProcessorErrors(ProcessorKind.STT, 3, "FarSTT", "connectivity", "refused", "timed out"),),
+)
 FINISHED: Final = replace(over(since=1), finish=FINISH)
 EXTREME: Final[st.SearchStrategy[Any]] = st.sampled_from(
     [
@@ -65,7 +73,7 @@ def test_whatever_is_in_a_status_the_api_server_takes_what_is_made_of_it(status:
     assert isinstance(decode(Status, fit), Status)
 
 
-@pytest.mark.parametrize("status", [started(), FINISHED, Status(Phase.PENDING, 1)])
+@pytest.mark.parametrize("status", [started(), started(conversation=HEARD), FINISHED, Status(Phase.PENDING, 1)])
 def test_a_status_that_fits_is_not_changed(status: Status) -> None:
     assert fitted(status) is status
 

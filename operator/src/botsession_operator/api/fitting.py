@@ -55,6 +55,8 @@ def _fit(schema: Json, value: Any) -> Any:
             return _whole(schema, value)
         case "number":
             return _number(value)
+        case "boolean":
+            return _flag(value)
     raise UnfitError(f"no rule for {schema['type']}")
 
 
@@ -127,6 +129,12 @@ def _number(value: Any) -> float:
     except (TypeError, OverflowError):
         pass
     raise UnfitError("not a finite number")
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise UnfitError("neither true nor false")
+    return value
 
 
 def _any(value: Any) -> Any:
