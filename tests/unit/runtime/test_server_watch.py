@@ -1,11 +1,13 @@
 """What counts as a bot that waits for its caller."""
 
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
 from botsession_contract.launch import Launch
 from botsession_contract.transports import Transport, TransportType
+from botsession_runtime import server_watch
+from botsession_runtime.facts import Facts, learn
 from botsession_runtime.server_watch import Serving, serving
 from botsession_runtime.tcp_sockets import Sockets
 
@@ -55,3 +57,53 @@ def test_what_is_looked_for(fields: dict[str, Any], wanted: Serving | None) -> N
 )
 def test_where_a_bot_may_wait(wanted: Serving, listening: dict[int, bool], ports: set[int]) -> None:
     assert wanted.ports(Sockets(listening, frozenset())) == ports
+
+
+LISTENS: Final = Sockets({80: True}, frozenset())
+CALLED: Final = Sockets({80: True}, frozenset({(80, "0100007F:D431")}))
+NOTHING: Final = Sockets({}, frozenset())
+EXPOSED: Final = Launch("bots", "support-42", "ab" * 32, expose_port=80, **COMMAND)
+
+
+async def noted(monkeypatch: pytest.MonkeyPatch, launch: Launch, looks: list[Sockets], end: Facts) -> list[str]:
+    """Give what is noted of these looks; after the last the facts are those that end it."""
+    facts, events = Facts(began=0.0), list[str]()
+    left = iter(looks)
+
+    def look(_: object) -> Sockets:
+        nonlocal facts
+        found = next(left, None)
+        if found is None:
+            facts = end
+        return found or NOTHING
+
+    def note(event: dict[str, Any]) -> None:
+        nonlocal facts
+        events.append(event["event"])
+        facts = learn(facts, event)
+
+    monkeypatch.setattr(server_watch, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(server_watch, "read_sockets", look)
+    await server_watch.watch(launch, lambda: facts, note)
+    return events
+
+
+@pytest.mark.parametrize(
+    ("looks", "events"),
+    [
+        pytest.param([LISTENS, LISTENS], ["listening"], id="two looks have seen it listen"),
+        pytest.param([LISTENS, NOTHING], [], id="one has, and the pipeline may have started meanwhile"),
+        pytest.param([NOTHING, LISTENS, NOTHING, LISTENS], [], id="now and then"),
+        pytest.param([LISTENS, LISTENS, CALLED, LISTENS], ["listening"], id="a probe is no caller"),
+        pytest.param([LISTENS, LISTENS, CALLED, CALLED], ["listening", "called"], id="who stays is"),
+    ],
+)
+async def test_what_two_looks_see_counts(
+    monkeypatch: pytest.MonkeyPatch, looks: list[Sockets], events: list[str]
+) -> None:
+    assert await noted(monkeypatch, EXPOSED, looks, Facts(began=0.0, hooked_at=9.0)) == events
+
+
+async def test_nothing_is_looked_for_where_the_launcher_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    launch = Launch("bots", "support-42", "ab" * 32, target="bot.py", transport=LISTENER)
+    assert await noted(monkeypatch, launch, [LISTENS, LISTENS], Facts(began=0.0, hooked_at=9.0)) == []
