@@ -31,7 +31,7 @@ _LETTERS: Final = re.compile(r"[^\W\d_]+")
 _MARKER: Final = re.compile(r"-----(?:BEGIN|END)[^-]{0,60}-----")
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://(\S+)")
 _PAIR: Final = re.compile(r"(?<![^;&\s,])[A-Za-z][\w.-]{0,63}=([^=;&\s][^;&\s]*)")
-_BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}")
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
 _HTML: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"})
 
 
