@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from botsession_contract.control import SessionSnapshot
-from botsession_contract.lifecycle import NEXT_PHASES
+from botsession_contract.lifecycle import BOT_CAUSES, NEXT_PHASES
 from botsession_operator.api.spec import EvictionPolicy
 from botsession_operator.api.status import Status
 from botsession_operator.core import endings
@@ -55,7 +55,7 @@ def check_status(before: Status | None, after: Status) -> None:
         assert after == before
     if before and before.phase is not after.phase:
         assert after.phase in NEXT_PHASES[before.phase]
-    if before and before.ending:
+    if before and before.ending and before.ending.cause not in BOT_CAUSES:
         assert after.ending
         assert after.ending.cause is before.ending.cause
         assert after.ending.mode is endings.raised(before.ending.mode, after.ending.mode)

@@ -21,6 +21,7 @@ from typing import Final
 import structlog
 
 from botsession_contract.control import EndRequest, SessionPatch, SessionSnapshot
+from botsession_contract.lifecycle import BOT_CAUSES
 from botsession_operator.core.backoff import Backoff
 from botsession_operator.core.clock import Clock
 from botsession_operator.core.key import Key
@@ -264,7 +265,8 @@ class SupervisorPoller:
         known.is_reply, known.sent = known.sent is not None, None
         if isinstance(answer, SessionSnapshot):
             known.answer, known.answered_at = answer, now
-            if answer.ending and known.ending_heard_at is None:
+            is_asked = answer.ending is not None and answer.ending.cause not in BOT_CAUSES
+            if is_asked and known.ending_heard_at is None:
                 known.ending_heard_at = self._clock.now()
             self._note_answer(known)
         else:

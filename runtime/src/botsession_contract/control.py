@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Final
 
 from botsession_contract.conversation import Conversation, check_conversation
-from botsession_contract.jsonform import decode_noting
+from botsession_contract.jsonform import PayloadError, decode_noting
 from botsession_contract.lifecycle import BotState, Cause, Mode
 from botsession_contract.limits import SessionLimits
 from botsession_contract.parsing import clean_texts, parse_json
-from botsession_contract.report import Ending, ExitReport, check_report
+from botsession_contract.report import LARGEST_COUNT, Ending, ExitReport, check_report
 from botsession_contract.shutdown import Overrides, Shutdown
 
 CONTROL_PORT: Final = 8474
@@ -80,6 +80,10 @@ class SessionSnapshot:
     unwatched: str | None = None
     #: What the caller got so far; None from a runtime that is too old to tell.
     conversation: Conversation | None = None
+    #: How many pipelines of the conversation have finished; None from a runtime too old to count them.
+    pipelines_finished: int | None = None
+    #: Until when the process may start its next pipeline; None while one runs, and once somebody has asked for an end.
+    next_pipeline_until: datetime | None = None
 
 
 def snapshot_from_bytes(raw: bytes) -> SessionSnapshot:
@@ -92,6 +96,8 @@ def snapshot_from_bytes(raw: bytes) -> SessionSnapshot:
     if snapshot.report:
         check_report(snapshot.report)
     check_conversation(snapshot.conversation)
+    if snapshot.pipelines_finished is not None and not 0 <= snapshot.pipelines_finished <= LARGEST_COUNT:
+        raise PayloadError(f"pipelinesFinished must be between 0 and {LARGEST_COUNT}")
     if words and snapshot.ending:
         note = f"the supervisor is of another version: {', '.join(words)}"
         return replace(snapshot, ending=replace(snapshot.ending, note=note))

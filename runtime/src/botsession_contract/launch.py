@@ -76,5 +76,7 @@ class Launch:
             Cause.NO_CLIENT: self.overrides.no_client,
             Cause.EVICTED: self.overrides.evicted,
             Cause.NO_SOUND: self.overrides.no_sound,
+            Cause.BOT_ENDED: self.overrides.bot_ended,
+            Cause.BOT_CANCELLED: self.overrides.bot_cancelled,
         }
         return known.get(cause) or self.shutdown

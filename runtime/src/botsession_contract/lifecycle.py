@@ -10,18 +10,19 @@ class Phase(StrEnum):
     PENDING = "Pending"  # no container of the session has started
     STARTING = "Starting"  # the supervisor runs, the pipeline has not started; a bot that listens waits for its caller
     RUNNING = "Running"  # the pipeline has started and nobody has asked it to end
-    ENDING = "Ending"  # somebody has asked the session to end, and it has not ended yet
+    ENDING = "Ending"  # the session was asked to end, or the bot ends its pipeline, and it has not ended yet
     SUCCEEDED = "Succeeded"  # over, for a reason that is no error, and the bot was not killed
     FAILED = "Failed"  # over, by an error, or killed, lost or never started
 
 
 FINISHED_PHASES: Final = frozenset({Phase.SUCCEEDED, Phase.FAILED})
-#: Where a session may go from each phase. Any may be passed over, none is gone back to, and a finish is for ever.
+#: Where a session may go from each phase. Any may be passed over, and a finish is for ever. One is gone back to: a bot
+#: that has ended its pipeline may begin another one.
 NEXT_PHASES: Final = {
     Phase.PENDING: frozenset({Phase.STARTING, Phase.RUNNING, Phase.ENDING, *FINISHED_PHASES}),
     Phase.STARTING: frozenset({Phase.RUNNING, Phase.ENDING, *FINISHED_PHASES}),
     Phase.RUNNING: frozenset({Phase.ENDING, *FINISHED_PHASES}),
-    Phase.ENDING: FINISHED_PHASES,
+    Phase.ENDING: frozenset({Phase.RUNNING, *FINISHED_PHASES}),
     Phase.SUCCEEDED: frozenset[Phase](),
     Phase.FAILED: frozenset[Phase](),
 }
@@ -35,7 +36,7 @@ class Mode(StrEnum):
 
 
 class Cause(StrEnum):
-    """Why a session was asked to end. Each is also a `Reason`."""
+    """Why a session ends: who asked, or the bot itself. `reason_for` says which `Reason` that is."""
 
     MAX_DURATION = "MaxDuration"  # maxSessionDuration has passed since the pipeline started
     IDLE_TIMEOUT = "IdleTimeout"  # nothing that counts as activity was seen for idleTimeout
@@ -45,7 +46,13 @@ class Cause(StrEnum):
     DELETED = "Deleted"  # the BotSession was deleted
     EVICTED = "Evicted"  # the pod got a SIGTERM that nobody here asked for: a drain, an eviction, a deleted pod
     START_TIMEOUT = "StartTimeout"  # the pipeline had not started when startTimeout had passed
+    BOT_ENDED = "BotEnded"  # nobody asked: the bot put an EndFrame or a StopFrame into its own pipeline
+    BOT_CANCELLED = "BotCancelled"  # nobody asked: the bot, or Pipecat for it, put a CancelFrame into the pipeline
     UNKNOWN = "Unknown"  # a word of another version, which the reader does not know; nobody asks for it
+
+
+#: The causes of ends that the bot began. Nobody may ask for them.
+BOT_CAUSES: Final = frozenset({Cause.BOT_ENDED, Cause.BOT_CANCELLED})
 
 
 class Reason(StrEnum):
@@ -109,8 +116,8 @@ FAILED_OUTCOMES: Final = frozenset({Outcome.KILLED, Outcome.LOST, Outcome.NEVER_
 class Step(StrEnum):
     """A rung of the shutdown ladder."""
 
-    END_FRAME = "EndFrame"  # the farewell and an EndFrame are queued
-    CANCEL_FRAME = "CancelFrame"  # worker.cancel() was called
+    END_FRAME = "EndFrame"  # the farewell and an EndFrame are queued, or the bot has put in one of its own
+    CANCEL_FRAME = "CancelFrame"  # worker.cancel() was called, by the supervisor's hook or by the bot
     FORCED_CANCEL_FRAME = "ForcedCancelFrame"  # a CancelFrame went straight into the pipeline, past a stuck EndFrame
     TERMINATE = "Terminate"  # SIGTERM to a bot whose pipeline has not started, or to a server that its bot has left
     KILL = "Kill"  # SIGKILL to the bot's processes
@@ -178,6 +185,11 @@ STAND_INS: Final[dict[type[StrEnum], StrEnum]] = {
 }
 #: Enums whose stand-in no supervisor writes and no request may hold: readers alone make it.
 WRITTEN_BY_READERS: Final[frozenset[type[StrEnum]]] = frozenset({Cause, Outcome, Step, BotState})
+
+
+def reason_for(cause: Cause) -> Reason:
+    """Return the reason that a session has which ended for this cause."""
+    return Reason.COMPLETED if cause is Cause.BOT_ENDED else Reason(cause)
 
 
 def final_phase(reason: Reason, outcome: Outcome) -> Phase:

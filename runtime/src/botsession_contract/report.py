@@ -20,6 +20,7 @@ from botsession_contract.result import to_json as check_result
 #: The kubelet's bound on a termination message (k8s.io/api/core/v1, TerminationMessagePath).
 LARGEST_REPORT_BYTES: Final = 4096
 MOST_TASK_NAMES: Final = 20
+MOST_STAGES: Final = 8
 LONGEST_TEXT: Final = 1024
 #: What is left of a text when even the bounded texts do not fit.
 SHORT_TEXT: Final = 160
@@ -85,6 +86,18 @@ class Timings:
 
 
 @dataclass(frozen=True, slots=True)
+class Stage:
+    """A pipeline of the session that had finished when the next one started."""
+
+    #: The name of its worker.
+    name: str
+    #: The frame that ended it, by its class name.
+    frame: str
+    seconds: float
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ExitReport:
     """Everything about a finished session that outlives its pod."""
 
@@ -112,15 +125,19 @@ class ExitReport:
     prompts: Prompts | None = None
     #: Absent in a report from a runtime that is too old to tell.
     conversation: Conversation | None = None
+    #: When the last pipeline had finished; absent where it never did. The process may go on after that.
+    conversation_ended_at: datetime | None = None
+    #: The pipelines before the last one, the last few of them; absent where there was one only.
+    stages: tuple[Stage, ...] | None = None
 
 
 def to_bytes(report: ExitReport) -> bytes:
     """Serialise a report into at most LARGEST_REPORT_BYTES of UTF-8.
 
-    Names of tasks are dropped first, then errors, then the ends of texts. What the bot handed over is kept whole: half
-    of it would be another result.
+    Names of tasks are dropped first, then stages, errors, the ends of texts. What the bot handed over is kept whole:
+    half of it would be another result.
     """
-    fitted = (_with(report, names, errors, longest) for names, errors, longest in _bounds(report))
+    fitted = (_with(report, *bounds) for bounds in _bounds(report))
     return next(each for each in fitted if len(each) <= LARGEST_REPORT_BYTES)
 
 
@@ -159,22 +176,39 @@ def check_report(report: ExitReport) -> None:
         seconds = getattr(report.timings, field.name)
         if seconds is not None and not abs(seconds) <= MOST_SECONDS:
             raise PayloadError(f"timings of more than {MOST_SECONDS:.0f} seconds are no session's")
+    if not all(0 <= stage.seconds <= MOST_SECONDS for stage in report.stages or ()):
+        raise PayloadError(f"stages of more than {MOST_SECONDS:.0f} seconds, or less than none, are no session's")
     check_conversation(report.conversation)
 
 
-def _bounds(report: ExitReport) -> Iterator[tuple[tuple[str, ...], int, int]]:
-    """Return which task names and errors are kept and how long a text may be, from all that is wanted to what fits.
+#: What is kept of a report: the names of tasks, the stages, how many errors, and how long a text may be.
+Kept = tuple[tuple[str, ...], tuple[Stage, ...], int, int]
 
-    Names of tasks go first, then errors, the first of which stays longest, then the length of texts.
+
+def _bounds(report: ExitReport) -> Iterator[Kept]:
+    """Return what is kept, from all that is wanted to what fits.
+
+    Names of tasks go first, then stages, then errors, the first of which stays longest, then the length of texts.
     """
     names = tuple(_clip(name, SHORT_TEXT) for name in report.dangling_tasks.names[:MOST_TASK_NAMES])
+    stages = tuple(_clip_stage(stage) for stage in (report.stages or ())[-MOST_STAGES:])
     errors = len(report.conversation.errors) if report.conversation else 0
-    yield from ((names[:count], errors, LONGEST_TEXT) for count in range(len(names), -1, -1))
-    yield from (((), count, LONGEST_TEXT) for count in range(errors - 1, 0, -1))
-    yield from (((), min(errors, count), longest) for longest, count in ((SHORT_TEXT, 1), (SHORTEST_TEXT, 0)))
+    yield from ((names[:count], stages, errors, LONGEST_TEXT) for count in range(len(names), -1, -1))
+    yield from (((), stages[first:], errors, LONGEST_TEXT) for first in range(1, len(stages) + 1))
+    yield from (((), (), count, LONGEST_TEXT) for count in range(errors - 1, 0, -1))
+    yield from (((), (), min(errors, count), longest) for longest, count in ((SHORT_TEXT, 1), (SHORTEST_TEXT, 0)))
 
 
-def _with(report: ExitReport, names: tuple[str, ...], errors: int, longest: int) -> bytes:
+def _clip_stage(stage: Stage) -> Stage:
+    return dataclasses.replace(
+        stage,
+        name=_clip(stage.name, SHORT_TEXT),
+        frame=_clip(stage.frame, SHORT_TEXT),
+        reason=_clip(stage.reason, SHORT_TEXT),
+    )
+
+
+def _with(report: ExitReport, names: tuple[str, ...], stages: tuple[Stage, ...], errors: int, longest: int) -> bytes:
     bounded = dataclasses.replace(
         report,
         frame=_clip(report.frame, min(longest, SHORT_TEXT)),
@@ -182,6 +216,7 @@ def _with(report: ExitReport, names: tuple[str, ...], errors: int, longest: int)
         stuck_at=_clip(report.stuck_at, longest),
         dangling_tasks=dataclasses.replace(report.dangling_tasks, names=names),
         conversation=_clipped(report.conversation, errors),
+        stages=stages or None,
     )
     return json.dumps(encode(bounded), ensure_ascii=False, separators=(",", ":")).encode()
 

@@ -28,6 +28,9 @@ class Overrides:
     no_client: Shutdown | None = None
     evicted: Shutdown | None = None
     no_sound: Shutdown | None = None
+    #: For ends that the bot began; only the periods count there.
+    bot_ended: Shutdown | None = None
+    bot_cancelled: Shutdown | None = None
 
 
 #: What a supervisor goes by whom nobody has told more.

@@ -23,6 +23,7 @@ from botsession_contract.control import (
 from botsession_contract.credentials import token_matches
 from botsession_contract.jsonform import PayloadError, Unknown, camel, decode, encode
 from botsession_contract.launch import LONGEST_SESSION_SECONDS
+from botsession_contract.lifecycle import BOT_CAUSES
 from botsession_contract.limits import SessionLimits
 from botsession_contract.parsing import parse_json
 from botsession_contract.server_log import server_logger
@@ -162,6 +163,8 @@ async def patch_session(request: web.Request) -> web.Response:
 async def end_session(request: web.Request) -> web.Response:
     """Ask the session to end. Returns at once; the ladder is walked afterwards."""
     wanted = await _body(request, EndRequest)
+    if wanted.cause in BOT_CAUSES:
+        raise PayloadError(f"cause must not be {wanted.cause}: nobody asks for an end that the bot began")
     check_seconds("gracePeriodSeconds", wanted.grace_period_seconds)
     check_seconds("cancelPeriodSeconds", wanted.cancel_period_seconds)
     request.app[SESSION].end(wanted)

@@ -4,10 +4,12 @@ from dataclasses import replace
 from typing import Final
 
 from botsession_contract.control import EndRequest
-from botsession_contract.lifecycle import Mode
+from botsession_contract.launch import Launch
+from botsession_contract.lifecycle import Cause, Mode, Step
 from botsession_contract.shutdown import Shutdown
 from botsession_runtime import ladder
-from botsession_runtime.facts import Facts, Request
+from botsession_runtime.facts import CANCEL_FRAME, Facts, Request, Rung
+from botsession_runtime.pipelines import OwnEnd
 
 #: What a SIGTERM's grace must leave for the stack dump, the SIGKILL and the report, in seconds.
 REPORT_SECONDS: Final = 2.0
@@ -23,6 +25,61 @@ def complete(asked: EndRequest, shutdown: Shutdown, now: float) -> Request:
         grace_seconds=shutdown.grace_period_seconds if grace is None else grace,
         cancel_seconds=shutdown.cancel_period_seconds if cancel is None else cancel,
         farewell=shutdown.farewell if asked.farewell is None else asked.farewell,
+    )
+
+
+def begun_by_bot(facts: Facts, launch: Launch) -> Facts:
+    """Return the facts with the ladder that the bot's own end begins, where it has begun one and nobody else has.
+
+    Its first step is the bot's own frame. Before the pipeline has started, nothing can hold it up.
+    """
+    own = _own_end(facts)
+    if facts.request or facts.started_at is None or own is None:
+        return facts
+    is_cancel = own.frame == CANCEL_FRAME
+    cause = Cause.BOT_CANCELLED if is_cancel else Cause.BOT_ENDED
+    shutdown = launch.shutdown_for(cause)
+    request = Request(
+        cause,
+        Mode.IMMEDIATE if is_cancel else Mode.GRACEFUL,
+        own.at,
+        shutdown.grace_period_seconds,
+        shutdown.cancel_period_seconds,
+    )
+    return replace(facts, request=request, rungs=(Rung(Step.CANCEL_FRAME if is_cancel else Step.END_FRAME, own.at),))
+
+
+def _own_end(facts: Facts) -> OwnEnd | None:
+    if facts.own_end or facts.finish is None or facts.finish.is_ours:
+        return facts.own_end
+    return OwnEnd(facts.finish.frame, facts.finish.reason, facts.finish.at)
+
+
+def taken_over(facts: Facts, current: Request, asked: Request) -> Request:
+    """Return the request of somebody who asks while the bot ends itself: it may only hurry what is under way.
+
+    From now on progress no longer counts: what was left is left, or as much as was asked for where that is less.
+    """
+    now, cancelled = asked.at, ladder.cancel_rung(facts)
+    mode = Mode.IMMEDIATE if Mode.IMMEDIATE in (current.mode, asked.mode) else Mode.GRACEFUL
+    if facts.finish:
+        wanted = asked.cancel_seconds + (asked.grace_seconds if asked.mode is Mode.GRACEFUL else 0.0)
+        left = max(min(ladder.end_of_ladder(facts, current) - now, wanted), 0.0)
+        if cancelled:  # the kill, the only step that is left, counts from it
+            return replace(asked, mode=mode, cancel_seconds=now + left - cancelled.at)
+        is_graceful = mode is Mode.GRACEFUL
+        grace, cancel = (left, 0.0) if is_graceful else (0.0, left)
+        return replace(asked, mode=mode, grace_seconds=grace, cancel_seconds=cancel)
+    if cancelled:
+        spent = now - cancelled.at
+        cancel = min(current.cancel_seconds, spent + asked.cancel_seconds)
+        return replace(asked, mode=mode, cancel_seconds=cancel)
+    left = max(ladder.asked_at(facts, current) + current.grace_seconds - now, 0.0)
+    return replace(
+        asked,
+        mode=mode,
+        grace_seconds=min(left, asked.grace_seconds),
+        cancel_seconds=min(current.cancel_seconds, asked.cancel_seconds),
     )
 
 

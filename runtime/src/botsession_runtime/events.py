@@ -100,6 +100,7 @@ def _names(value: Any) -> list[str]:
 _name: Final = _text(LONGEST_NAME)
 _message: Final = _text(LONGEST_TEXT)
 _count: Final = _whole(0, LARGEST_COUNT)
+_number: Final = _perhaps(_count)
 
 #: Each event with its fields, as the hook and the launcher write them.
 _FIELDS: Final[dict[str, dict[str, Check]]] = {
@@ -112,7 +113,8 @@ _FIELDS: Final[dict[str, dict[str, Check]]] = {
     },
     "listening": {"port": _perhaps(_whole(0, 65535))},
     "called": {},
-    "started": {"clients": _flag},
+    "setup": {"root": _number, "runner": _number, "name": _perhaps(_name), "transport": _flag},
+    "started": {"root": _number, "clients": _flag, "transport": _flag},
     "client": {},
     "left": {},
     "farewell": {"refused": _perhaps(_one_of(Farewell)), "state": _perhaps(_one_of(Speech))},
@@ -121,8 +123,15 @@ _FIELDS: Final[dict[str, dict[str, Check]]] = {
     "advice": {"message": _message},
     "idle": {},
     "timeout": {"what": _name},
-    "hop": {"frame": _name, "ours": _flag, "held_by": _perhaps(_name)},
-    "finished": {"frame": _name, "reason": _perhaps(_message), "ours": _flag},
+    "hop": {
+        "root": _number,
+        "frame": _name,
+        "reason": _perhaps(_message),
+        "ours": _flag,
+        "held_by": _perhaps(_name),
+    },
+    "progress": {},
+    "finished": {"root": _number, "frame": _name, "reason": _perhaps(_message), "ours": _flag},
     "took": {"step": _one_of(Step)},
     "failed": {"message": _message},
     "crashed": {"message": _message},

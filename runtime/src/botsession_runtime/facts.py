@@ -1,17 +1,18 @@
-"""What is known of a session, and how an event from the bot changes it. Pure: the ladder and the report read only this.
+"""What is known of a session. Pure: the ladder and the report read only this.
 
 All times are seconds of the monotonic clock, so that nothing here moves when somebody sets the wall clock.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
-from botsession_contract.lifecycle import Cause, Farewell, Mode, Step
+from botsession_contract.lifecycle import BOT_CAUSES, Cause, Farewell, Mode, Step
 from botsession_contract.report import DanglingTasks
-from botsession_runtime import conversation
+from botsession_runtime import conversation, pipelines
 from botsession_runtime.conversation import Conversation
 from botsession_runtime.memory import Memory
+from botsession_runtime.pipelines import Finish, OwnEnd, Pipelines, Stage
 from botsession_runtime.result import Result
 
 #: Names of the frames that end a pipeline.
@@ -34,13 +35,9 @@ class Speech(StrEnum):
     INTERRUPTED = "Interrupted"  # the caller spoke before it had been played
 
 
-#: Those in which a client that leaves has not heard all of it.
-UNHEARD: Final = frozenset({Speech.QUEUED, Speech.VOICED, Speech.SPEAKING})
-
-
 @dataclass(frozen=True, slots=True)
 class Request:
-    """How the session was asked to end."""
+    """How the session was asked to end, or how the bot ends it by itself."""
 
     cause: Cause
     mode: Mode
@@ -51,23 +48,17 @@ class Request:
     #: When Graceful was raised to Immediate.
     raised_at: float | None = None
 
+    @property
+    def is_bots(self) -> bool:
+        """Whether the bot ends the session by itself, and nobody else has asked for it."""
+        return self.cause in BOT_CAUSES
+
 
 @dataclass(frozen=True, slots=True)
 class Rung:
     """A step of the ladder and when it was taken."""
 
     step: Step
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Finish:
-    """The frame that ended the pipeline."""
-
-    frame: str
-    reason: str | None
-    #: Whether the frame was sent for the request, rather than by the bot.
-    is_ours: bool
     at: float
 
 
@@ -129,9 +120,23 @@ class Facts:
     #: The processor that holds the EndFrame, or the CancelFrame, now.
     end_held_by: str | None = None
     cancel_held_by: str | None = None
-    #: When the bot put its own frame to end the pipeline in.
-    own_end_at: float | None = None
+    #: The bot's own frame to end the conversation. With several pipelines: the frame that left none of them going on.
+    own_end: OwnEnd | None = None
+    #: The last time at which such a frame was seen to move.
+    hop_at: float | None = None
+    #: The last sign that the end gets on: that frame moved, or sound was made or went out.
+    progress_at: float | None = None
+    #: The end of the conversation; with several pipelines at once, that of the last one.
     finish: Finish | None = None
+    #: The pipelines that are followed, and the stages of the conversation that came before.
+    pipelines: Pipelines = pipelines.NONE
+    stages: tuple[Stage, ...] = ()
+    #: How many stages there were in all.
+    stage_count: int = 0
+    #: When the pipeline of this stage started; `started_at` is the first one's.
+    stage_at: float | None = None
+    #: When a pipeline was last being set up.
+    set_up_at: float | None = None
     #: What Pipecat gave up waiting for: `setup`, `StartFrame` or `CancelFrame`.
     timed_out: str | None = None
     #: Why the bot could not be run at all.
@@ -153,7 +158,7 @@ class Facts:
     cleared: str | None = None
     #: The bot function has returned, in target mode.
     has_returned: bool = False
-    #: When the last client left; not where the session was ending already, which closes connections too.
+    #: When the last client left; not where the end of the pipeline had closed its connection.
     left_at: float | None = None
     #: How far the farewell got, or why it was not given.
     farewell: Speech | Farewell | None = None
@@ -171,205 +176,11 @@ class Facts:
     result: Result = NO_RESULT
     conversation: Conversation = conversation.NOTHING
 
+    @property
+    def is_between(self) -> bool:
+        """Whether a pipeline has finished by the bot's own doing, and another one may follow."""
+        return self.finish is not None and (self.request is None or self.request.is_bots)
+
     def rung(self, step: Step) -> Rung | None:
         """Give the last time that a step was taken."""
         return next((rung for rung in reversed(self.rungs) if rung.step is step), None)
-
-
-def learn(facts: Facts, event: dict[str, Any]) -> Facts:
-    """Return the facts with what an event says, which has been through the gate (`events`)."""
-    learner = _LEARNERS.get(event.get("event", ""))
-    return learner(facts, event, float(event["at"])) if learner else facts
-
-
-def _hooked(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
-    # A program that serves callers loads Pipecat's hook when one has come.
-    called_at = facts.called_at if facts.listening_at is None else facts.called_at or max(at, facts.listening_at)
-    imported_at = facts.imported_at or at
-    # Where a process was lost, its parent has begun another.
-    return replace(facts, hooked_at=at, imported_at=imported_at, called_at=called_at, lost_at=None, unwatched=None)
-
-
-def _imported(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
-    return replace(facts, imported_at=facts.imported_at or at)
-
-
-def _dumpable(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
-    return replace(facts, dumpable=Dumpable(event["pid"], event["signal"], event["thread"]))
-
-
-def _listening(facts: Facts, event: dict[str, Any], at: float) -> Facts:
-    # The gate takes `earliest` and `here_alone` out of what the bot's side writes.
-    earliest = event.get("earliest")
-    guess = {} if earliest is None else {"guessed_port": event["port"], "join_earliest": earliest}
-    here = bool(event.get("here_alone"))
-    return replace(facts, listening_at=facts.listening_at or at, listens_here_alone=here, **guess)
-
-
-def _called(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
-    return replace(facts, called_at=facts.called_at or at)
-
-
-def _started(facts: Facts, event: dict[str, Any], at: float) -> Facts:
-    has_clients = facts.has_clients or bool(event.get("clients"))
-    return replace(facts, started_at=facts.started_at or at, has_clients=has_clients)
-
-
-def _client(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
-    return replace(facts, client_at=facts.client_at or at, left_at=None)
-
-
-def _left(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
-    """Note that the last client has left, unless it is the end of the pipeline that has closed its connection."""
-    if facts.own_end_at is not None or facts.finish or any(rung.step is not Step.END_FRAME for rung in facts.rungs):
-        return facts
-    if facts.farewell in UNHEARD:
-        return replace(facts, farewell=Farewell.CLIENT_GONE)
-    return facts if facts.request else replace(facts, left_at=at)
-
-
-def _farewell(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
-    if facts.farewell is Farewell.CLIENT_GONE:
-        return facts  # the transport plays on, and nobody listens
-    if event.get("refused"):
-        return replace(facts, farewell=Farewell(event["refused"]))
-    return replace(facts, farewell=Speech(event["state"])) if event.get("state") else facts
-
-
-def _active(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
-    return replace(facts, active_at=max(facts.active_at or at, at))
-
-
-def _prompted(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
-    return replace(facts, prompts=min(facts.prompts + 1, LARGEST_COUNT), asked_at=at)
-
-
-def _advice(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
-    return replace(facts, advice=event["message"])
-
-
-def _idle(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
-    return replace(facts, idle_at=at)
-
-
-def _timeout(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
-    return replace(facts, timed_out=event["what"])
-
-
-def _hop(facts: Facts, event: dict[str, Any], at: float) -> Facts:
-    own = facts.own_end_at if event["ours"] else facts.own_end_at or at
-    if event["frame"] == CANCEL_FRAME:
-        return replace(facts, cancel_held_by=event["held_by"], own_end_at=own)
-    return replace(facts, end_held_by=event["held_by"], own_end_at=own, has_end_in_flight=True)
-
-
-def _finished(facts: Facts, event: dict[str, Any], at: float) -> Facts:
-    # With several root workers the first to finish is the conversation; the rest only follow.
-    finish = Finish(event["frame"], event.get("reason"), bool(event["ours"]), at)
-    return replace(facts, finish=facts.finish or finish)
-
-
-def _took(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
-    """Correct the last rung by what the bot's side really did: it knows of its own EndFrame first."""
-    step = Step(event["step"])
-    in_flight = facts.has_end_in_flight or step in (Step.END_FRAME, Step.FORCED_CANCEL_FRAME)
-    if facts.rungs and step is Step.FORCED_CANCEL_FRAME and facts.rungs[-1].step is Step.CANCEL_FRAME:
-        last = replace(facts.rungs[-1], step=step)
-        return replace(facts, rungs=(*facts.rungs[:-1], last), has_end_in_flight=in_flight)
-    return replace(facts, has_end_in_flight=in_flight)
-
-
-def _failed(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
-    return replace(facts, failure=facts.failure or event["message"])
-
-
-def _crashed(facts: Facts, event: dict[str, Any], at: float) -> Facts:
-    return replace(facts, crash=facts.crash or event["message"], crashed_at=facts.crashed_at or at)
-
-
-def _error(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
-    return replace(facts, fatal_error=event["message"]) if event["fatal"] else facts
-
-
-def _conversation(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
-    return replace(facts, conversation=conversation.learn(facts.conversation, event))
-
-
-def _over(facts: Facts, _event: dict[str, Any], _at: float) -> Facts:
-    return replace(facts, is_over=True)
-
-
-def _serving(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
-    # Our own launcher may listen too, for its one caller, and leaves when the bot has.
-    return facts if facts.is_target else replace(facts, serving_at=facts.serving_at or at)
-
-
-def _lost(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
-    return replace(facts, lost_at=at)
-
-
-def _unwatched(facts: Facts, event: dict[str, Any], at: float) -> Facts:
-    """Take the pipeline for one that has started: Pipecat has loaded the hook into its worker."""
-    if facts.hooked_at is not None or facts.unwatched:
-        return facts
-    said = f"the hook was loaded in process {event['pid']} and could not reach the supervisor"
-    return replace(facts, unwatched=said, imported_at=facts.imported_at or at, started_at=facts.started_at or at)
-
-
-def _cleared(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
-    return replace(facts, cleared=event["message"])
-
-
-def _returned(facts: Facts, _event: dict[str, Any], _at: float) -> Facts:
-    return replace(facts, has_returned=True)
-
-
-def _dangling(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
-    """Put together what is told of tasks: the launcher knows how many there are, the hook which Pipecat manages.
-
-    Told twice, the longer list is kept.
-    """
-    count, managed = _larger(facts.tasks, event.get("count")), _larger(facts.managed_tasks, event.get("managed"))
-    names = max(facts.dangling.names, tuple(event["names"]), key=len)
-    unmanaged = None if count is None or managed is None else max(count - managed, 0)
-    dangling = DanglingTasks(max(count or 0, managed or 0), names, unmanaged)
-    return replace(facts, tasks=count, managed_tasks=managed, dangling=dangling)
-
-
-def _larger(one: int | None, other: int | None) -> int | None:
-    return max((number for number in (one, other) if number is not None), default=None)
-
-
-_LEARNERS: Final = {
-    "hooked": _hooked,
-    "imported": _imported,
-    "dumpable": _dumpable,
-    "listening": _listening,
-    "called": _called,
-    "started": _started,
-    "client": _client,
-    "left": _left,
-    "farewell": _farewell,
-    "active": _active,
-    "prompted": _prompted,
-    "advice": _advice,
-    "idle": _idle,
-    "timeout": _timeout,
-    "hop": _hop,
-    "finished": _finished,
-    "took": _took,
-    "failed": _failed,
-    "crashed": _crashed,
-    "error": _error,
-    "audio": _conversation,
-    "sounded": _conversation,
-    "turns": _conversation,
-    "errors": _conversation,
-    "over": _over,
-    "serving": _serving,
-    "lost": _lost,
-    "unwatched": _unwatched,
-    "cleared": _cleared,
-    "returned": _returned,
-    "dangling": _dangling,
-}

@@ -9,12 +9,21 @@
 
 A pipeline that has finished needs no more frames, but its process may hang still; it is killed when the ladder would
 have ended.
+
+Where the bot ends itself, its own frame is the first step, and no other is queued. Its gracePeriod counts from the last
+progress, since a goodbye may play for long, and once more when the pipeline has finished: for what the bot has to do,
+or for its next pipeline to be set up. Helpers that still run then are cancelled, and have cancelPeriod:
+
+    Bot:        EndFrame -> gracePeriod without progress -> ForcedCancelFrame -> cancelPeriod -> Kill
+                CancelFrame -> cancelPeriod -> Kill
+                finished -> gracePeriod -> (CancelFrame to helpers -> cancelPeriod ->) Kill
 """
 
 from typing import Final
 
 from botsession_contract.lifecycle import Mode, Step
 from botsession_runtime.facts import Facts, Request, Rung
+from botsession_runtime.pipelines import Finish
 
 #: How long a bot that has no pipeline, or has crashed, may take to leave, in seconds: nobody is being spoken to.
 TERMINATE_SECONDS: Final = 5.0
@@ -25,7 +34,7 @@ SERVER_SECONDS: Final = 2.0
 def next_rung(facts: Facts, own_grace_seconds: float) -> Rung | None:
     """Give the next step and when it is due; None while there is nothing to do.
 
-    `own_grace_seconds` is what a bot that ended its pipeline itself gets to leave.
+    `own_grace_seconds` is what a bot gets to leave that crashed, or whose server is over, without an end of its own.
     """
     if facts.exit or facts.rung(Step.KILL):
         return None
@@ -49,6 +58,8 @@ def _of_program(facts: Facts, own_grace_seconds: float) -> Rung | None:
     request = facts.request
     if request is None:
         return _without_request(facts, own_grace_seconds)
+    if request.is_bots:
+        return _by_bot(facts, request)
     terminated = facts.rung(Step.TERMINATE)
     if facts.unwatched:
         # No frame reaches it; a bot that handles SIGTERM may need all that time for its goodbye.
@@ -71,6 +82,41 @@ def _without_request(facts: Facts, own_grace_seconds: float) -> Rung | None:
     return None
 
 
+def _by_bot(facts: Facts, request: Request) -> Rung:
+    if facts.crashed_at is not None and facts.finish is None:
+        return Rung(Step.KILL, facts.crashed_at + min(request.grace_seconds, TERMINATE_SECONDS))
+    if facts.finish is None:
+        return _with_pipeline(facts, request)
+    leaves_at = _leaves_at(facts, facts.finish, request)
+    if (told := _told_helpers(facts, facts.finish)) is not None:
+        return Rung(Step.KILL, told.at + request.cancel_seconds)
+    return Rung(Step.CANCEL_FRAME if has_helpers(facts) else Step.KILL, leaves_at)
+
+
+def has_helpers(facts: Facts) -> bool:
+    """Tell whether pipelines run on that are no longer part of a conversation."""
+    return any(each.is_live for each in facts.pipelines)
+
+
+def _leaves_at(facts: Facts, finish: Finish, request: Request) -> float:
+    """Give until when a bot whose pipeline has finished may take to leave, or to start its next one."""
+    leaves_at = max(finish.at, facts.set_up_at or 0.0) + request.grace_seconds
+    forced = facts.rung(Step.FORCED_CANCEL_FRAME)
+    return max(leaves_at, forced.at + request.cancel_seconds) if forced and finish.is_ours else leaves_at
+
+
+def next_pipeline_until(facts: Facts) -> float | None:
+    """Return until when a bot whose pipeline has finished may start another one; None while nothing waits for that."""
+    if not facts.is_between or facts.exit or facts.finish is None or facts.request is None:
+        return None
+    return _leaves_at(facts, facts.finish, facts.request)
+
+
+def _told_helpers(facts: Facts, finish: Finish) -> Rung | None:
+    cancels = (Step.CANCEL_FRAME, Step.FORCED_CANCEL_FRAME)
+    return next((rung for rung in facts.rungs if rung.step in cancels and rung.at > finish.at), None)
+
+
 def _with_pipeline(facts: Facts, request: Request) -> Rung:
     cancelled = cancel_rung(facts)
     if cancelled:
@@ -85,6 +131,12 @@ def _with_pipeline(facts: Facts, request: Request) -> Rung:
 
 def end_of_ladder(facts: Facts, request: Request) -> float:
     """Give when the bot is killed if nothing else happens."""
+    if request.is_bots and facts.finish:
+        told = _told_helpers(facts, facts.finish)
+        if told:
+            return told.at + request.cancel_seconds
+        helping = request.cancel_seconds if has_helpers(facts) else 0.0
+        return _leaves_at(facts, facts.finish, request) + helping
     cancelled = cancel_rung(facts)
     if cancelled:
         return cancelled.at + request.cancel_seconds
@@ -94,9 +146,13 @@ def end_of_ladder(facts: Facts, request: Request) -> float:
 
 
 def asked_at(facts: Facts, request: Request) -> float:
-    """Give when the grace period began: with the EndFrame, once there is one."""
+    """Give when the grace period began: with the EndFrame, once there is one.
+
+    The bot's own counts from the last progress. A request that came after the bot's own frame counts from itself.
+    """
     asked = facts.rung(Step.END_FRAME)
-    return asked.at if asked else request.at
+    began = max(asked.at, request.at) if asked else request.at
+    return max(began, facts.progress_at or began) if request.is_bots else began
 
 
 def cancel_rung(facts: Facts) -> Rung | None:

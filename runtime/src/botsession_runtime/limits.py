@@ -6,7 +6,8 @@
     idleTimeout   from the last activity; while the join limit still waits for a client there is nobody to be quiet
     firstSound    from the first client until a sound that it can hear, while it is there and the pipeline plays audio
     prompt        once per quiet spell, before idleTimeout
-    backstop      the deadline, and some seconds for the operator, whose business it is, to be first
+    backstop      the deadline, and some seconds for the operator, whose business it is, to be first; also while the bot
+                  ends itself, or is between two pipelines
 
 A limit that is moved into the past strikes now.
 """
@@ -33,9 +34,11 @@ NOTHING: Final[tuple[Due, ...]] = ()
 
 def next_due(facts: Facts, limits: SessionLimits, backstop: float | None) -> Due | None:
     """Give the next limit to strike; None once the session ends, or while nothing bounds it."""
-    if facts.request or facts.exit or facts.finish:
+    if facts.exit or (facts.request and not facts.request.is_bots):
         return None
     last = NOTHING if backstop is None else (Due(backstop, Cause.MAX_DURATION),)
+    if facts.request or facts.finish:
+        return last[0] if last else None  # a bot that ends itself, or is between two pipelines
     return min(
         (*last, *_join(facts, limits), *_sound(facts, limits), *_idle(facts, limits)),
         key=lambda due: due.at,
@@ -52,7 +55,8 @@ def quiet_since(facts: Facts, limits: SessionLimits) -> float | None:
     """Give when the present quiet spell began; None while there is nobody who could be quiet."""
     if facts.started_at is None or awaits_client(facts, limits):
         return None
-    return max(facts.started_at, facts.client_at or 0.0, facts.active_at or 0.0)
+    began = facts.started_at if facts.stage_at is None else facts.stage_at
+    return max(began, facts.client_at or 0.0, facts.active_at or 0.0)
 
 
 def awaits_caller(facts: Facts) -> bool:
@@ -61,7 +65,8 @@ def awaits_caller(facts: Facts) -> bool:
 
 
 def _join(facts: Facts, limits: SessionLimits) -> tuple[Due, ...]:
-    since = facts.listening_at if awaits_caller(facts) else facts.started_at
+    started = facts.started_at if facts.stage_at is None else facts.stage_at
+    since = facts.listening_at if awaits_caller(facts) else started
     awaits = awaits_caller(facts) or awaits_client(facts, limits)
     if since is None or not awaits or not limits.join_timeout_seconds:
         return NOTHING

@@ -6,11 +6,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from botsession_contract.lifecycle import Farewell, Mode, Outcome, Phase, Reason, Step, final_phase
-from botsession_contract.report import Ending, ExitReport, Prompts, StepTaken, Timings
-from botsession_runtime import conversation
-from botsession_runtime.facts import CANCEL_FRAME, END_FRAMES, Facts, Finish, Speech
+from botsession_contract.lifecycle import Farewell, Mode, Outcome, Phase, Reason, Step, final_phase, reason_for
+from botsession_contract.report import Ending, ExitReport, Prompts, Stage, StepTaken, Timings
+from botsession_runtime import conversation, pipelines
+from botsession_runtime.facts import CANCEL_FRAME, END_FRAMES, Facts, Speech
 from botsession_runtime.memory import Memory
+from botsession_runtime.pipelines import Finish
 
 #: Reasons that Pipecat itself gives its CancelFrames (pipecat/pipeline/worker.py, pipecat/workers/runner.py).
 IDLE_REASON: Final = "idle timeout"
@@ -50,7 +51,13 @@ def conclude(facts: Facts, wall: Wall, now: float) -> ExitReport:
         result=facts.result.value,
         prompts=_prompts(facts, wall),
         conversation=conversation.to_contract(facts.conversation, wall),
+        conversation_ended_at=wall_time(facts.finish.at, wall) if facts.finish else None,
+        stages=tuple(map(_stage, facts.stages)) or None,
     )
+
+
+def _stage(stage: pipelines.Stage) -> Stage:
+    return Stage(stage.name, stage.frame, round(max(stage.finished_at - stage.started_at, 0.0), 3), stage.reason)
 
 
 def _prompts(facts: Facts, wall: Wall) -> Prompts | None:
@@ -62,12 +69,14 @@ def reason_of(facts: Facts) -> Reason:
     finish = facts.finish
     if finish and not finish.is_ours:
         return _own_reason(facts, finish)
+    if began := _begun_by_bot(facts):
+        return _unfinished_reason(facts, began)
     if facts.failure or (facts.crash and not finish) or _timed_out_starting(facts):
         return Reason.BOT_ERROR
     if ran_out_of_memory(facts):
         return Reason.OUT_OF_MEMORY
     if facts.request and (finish or facts.rungs):
-        return Reason(facts.request.cause)
+        return reason_for(facts.request.cause)
     if facts.fatal_error:
         return Reason.BOT_ERROR
     if facts.unwatched and facts.exit and facts.exit.code == 0:
@@ -77,6 +86,22 @@ def reason_of(facts: Facts) -> Reason:
     if not facts.is_over or facts.started_at is None:
         return Reason.BOT_EXITED
     return Reason.BOT_CANCELLED if facts.left_at is None else Reason.CLIENT_DISCONNECTED
+
+
+def _begun_by_bot(facts: Facts) -> Finish | None:
+    """Return the bot's own end, in the form of the finish that it did not become, where it had to be helped."""
+    own, request = facts.own_end, facts.request
+    is_first = own is not None and request is not None and (request.is_bots or own.at <= request.at)
+    was_helped = any(rung.step in (Step.FORCED_CANCEL_FRAME, Step.KILL) for rung in facts.rungs)
+    return Finish(own.frame, own.reason, is_ours=False, at=own.at) if own and is_first and was_helped else None
+
+
+def _unfinished_reason(facts: Facts, began: Finish) -> Reason:
+    """Answer why it ended where the bot's own frame never came out: nobody listens whose caller left meanwhile."""
+    if facts.crash and not facts.finish:
+        return Reason.BOT_ERROR
+    own = _own_reason(facts, began)
+    return Reason.CLIENT_DISCONNECTED if own is Reason.COMPLETED and facts.left_at is not None else own
 
 
 def outcome_of(facts: Facts) -> Outcome:
@@ -108,6 +133,7 @@ def message_of(facts: Facts) -> str | None:
     told = (
         _trouble(facts),
         _silence(facts),
+        _broken_exit(facts),
         _killed(facts),
         _out_of_memory(facts),
         _alone(facts),
@@ -140,7 +166,7 @@ def timings_of(facts: Facts) -> Timings:
 
 
 def ending_of(facts: Facts, wall: Wall) -> Ending | None:
-    """Tell how the session was asked to end; None where the bot ended itself."""
+    """Tell how the session was asked to end, or the bot began to end it by itself."""
     request = facts.request
     if request is None:
         return None
@@ -151,10 +177,12 @@ def ending_of(facts: Facts, wall: Wall) -> Ending | None:
 def farewell_of(facts: Facts) -> Farewell | None:
     """Tell what became of the farewell; None where nobody asked the session to end."""
     request = facts.request
-    if request is None:
+    if request is None or request.is_bots:
         return None
     if not request.farewell:
         return Farewell.NOT_CONFIGURED
+    if facts.own_end and facts.own_end.at <= request.at:
+        return Farewell.ALREADY_ENDING
     if facts.farewell in _SETTLED:
         return _SETTLED[facts.farewell]
     if facts.rung(Step.END_FRAME) is None:
@@ -202,7 +230,7 @@ def _own_reason(facts: Facts, finish: Finish) -> Reason:
     said = finish.reason or ""
     terminated = facts.rung(Step.TERMINATE)
     if terminated and terminated.at <= finish.at and facts.request:
-        return Reason(facts.request.cause)  # the bot handles SIGTERM itself
+        return reason_for(facts.request.cause)  # the bot handles SIGTERM itself
     if said.startswith(ERROR_REASONS) or UNUSABLE_REASON in said or _cancelled_by_error(facts, finish):
         return Reason.BOT_ERROR
     if said == RUNNER_REASON and _has_failed(facts):
@@ -224,18 +252,19 @@ def _has_failed(facts: Facts) -> bool:
 
 
 def _echoes_idle(facts: Facts) -> bool:
-    if facts.idle_at is None or facts.own_end_at is None:
+    if facts.idle_at is None or facts.own_end is None:
         return False
-    return 0 <= facts.own_end_at - facts.idle_at <= ECHO_SECONDS
+    return 0 <= facts.own_end.at - facts.idle_at <= ECHO_SECONDS
 
 
 def _follows_client(facts: Facts, finish: Finish) -> bool:
     """Tell an end for want of a client. A CancelFrame may come late: what the bot has to save first takes its time."""
     if facts.left_at is None:
         return False
+    began = facts.own_end.at if facts.own_end else finish.at
     if finish.frame == CANCEL_FRAME:
-        return True
-    return facts.own_end_at is not None and facts.own_end_at - facts.left_at <= ECHO_SECONDS
+        return facts.left_at <= began
+    return facts.own_end is not None and 0 <= began - facts.left_at <= ECHO_SECONDS
 
 
 def _was_left_while_starting(facts: Facts) -> bool:
@@ -246,8 +275,10 @@ def _was_left_while_starting(facts: Facts) -> bool:
 
 
 def _alone(facts: Facts) -> str | None:
-    is_said = facts.left_at is None or reason_of(facts) is Reason.CLIENT_DISCONNECTED
-    return None if is_said else "the client had left"
+    if facts.left_at is None or reason_of(facts) is Reason.CLIENT_DISCONNECTED:
+        return None
+    is_later = facts.own_end is not None and facts.own_end.at < facts.left_at
+    return "the client left meanwhile" if is_later else "the client had left"
 
 
 def _timed_out_starting(facts: Facts) -> bool:
@@ -276,6 +307,8 @@ def _trouble(facts: Facts) -> str | None:
         return _said(facts, facts.finish)
     if facts.fatal_error and not facts.rungs:
         return f"fatal error: {facts.fatal_error}"
+    if began := _begun_by_bot(facts):
+        return began.reason
     if facts.is_over and facts.started_at is not None:
         return None
     return _unwatched(facts) or _exit_without_finish(facts)
@@ -295,11 +328,20 @@ def _crashed_late(facts: Facts) -> bool:
 
 def _said(facts: Facts, finish: Finish) -> str | None:
     """Pass on what the bot, or Pipecat, said; what we said ourselves is in the reason."""
-    if facts.exit and facts.exit.code > 0 and not (facts.rung(Step.KILL) or facts.rung(Step.TERMINATE)):
-        return f"{_how_it_exited(facts)} after its pipeline had finished"
-    if not finish.is_ours and _cancelled_by_error(facts, finish):
+    if finish.is_ours:
+        began = _begun_by_bot(facts)
+        return began.reason if began else None
+    if _cancelled_by_error(facts, finish):
         return f"fatal error: {facts.fatal_error}"
-    return None if finish.is_ours or finish.reason == IDLE_REASON else finish.reason
+    return None if finish.reason == IDLE_REASON else finish.reason
+
+
+def _broken_exit(facts: Facts) -> str | None:
+    """Tell of a process that did not survive its own way out, after its pipeline had finished."""
+    if not facts.finish or facts.failure or facts.crash or facts.exit is None or facts.exit.code == 0:
+        return None
+    is_told = facts.rung(Step.KILL) or facts.rung(Step.TERMINATE) or _was_taken_by_kernel(facts)
+    return None if is_told else f"{_how_it_exited(facts)} after its pipeline had finished"
 
 
 def _exit_without_finish(facts: Facts) -> str | None:
@@ -366,6 +408,8 @@ def _killed(facts: Facts) -> str | None:
         return "the pipeline had finished, but the process did not exit and was killed"
     if facts.request is None:
         return "the process did not exit and was killed"
+    if facts.request.is_bots:
+        return "the bot began to end itself, did not come to the end and was killed"
     return "the bot did not end when it was asked to and was killed"
 
 

@@ -30,8 +30,9 @@ from botsession_runtime.concluding import conversation_of, final_report, redacto
 from botsession_runtime.control import WrongStateError, create_runner
 from botsession_runtime.dump import read_dump
 from botsession_runtime.events import Event
-from botsession_runtime.facts import Exit, Facts, Request, Rung, learn
+from botsession_runtime.facts import Exit, Facts, Request, Rung
 from botsession_runtime.hook_connections import HookConnections
+from botsession_runtime.learning import learn
 from botsession_runtime.log import configure_log
 from botsession_runtime.poke import Poker
 from botsession_runtime.report import ending_of, wall_time
@@ -132,6 +133,8 @@ class Supervisor:
             called_at=wall_time(facts.called_at, self.wall),
             unwatched=facts.unwatched,
             conversation=conversation_of(facts, self.launch, self.wall),
+            pipelines_finished=facts.stage_count + bool(facts.finish),
+            next_pipeline_until=wall_time(ladder.next_pipeline_until(facts), self.wall),
         )
 
     def end(self, request: EndRequest) -> None:
@@ -141,6 +144,8 @@ class Supervisor:
         current = self.facts.request
         if current is None:
             self._ask(self._request(request))
+        elif current.is_bots:
+            self._ask(ending.taken_over(self.facts, current, self._request(request)))
         elif current.mode is Mode.GRACEFUL and request.mode is Mode.IMMEDIATE:
             self._ask(ending.raised(current, request, self._loop.time()))
         elif current.mode is request.mode:
@@ -151,7 +156,7 @@ class Supervisor:
 
     def adjust(self, patch: SessionPatch) -> None:
         """Go by another deadline, by other limits, or end in another way: by whatever the patch says."""
-        if self.facts.request or self.facts.exit:
+        if self.facts.exit or (self.facts.request and not self.facts.request.is_bots):
             raise WrongStateError("the session is ending")
         if patch.deadline:
             self._deadline = (patch.deadline - self._zero).total_seconds()
@@ -199,7 +204,7 @@ class Supervisor:
         self._advance()
 
     def _learn(self, event: Event) -> None:
-        self.facts = learn(self.facts, event)
+        self.facts = ending.begun_by_bot(learn(self.facts, event), self.launch)
         if event["event"] in NEWS:
             self._poker.poke()
 
@@ -236,11 +241,14 @@ class Supervisor:
         """Answer a SIGTERM: whoever sends it kills the container when the grace is over, so all must fit in."""
         now = self._loop.time()
         budget = ending.sigterm_budget(self.launch.termination_grace_seconds)
-        if self.facts.request is None:
+        current = self.facts.request
+        if current is None or current.is_bots:
             logger.info("SIGTERM received")
-            self._ask(ending.squeeze(self._own_request(Cause.EVICTED), self.facts, now, budget))
+            evicted = self._own_request(Cause.EVICTED)
+            request = ending.taken_over(self.facts, current, evicted) if current else evicted
+            self._ask(ending.squeeze(request, self.facts, now, budget))
         else:
-            squeezed = ending.squeeze(self.facts.request, self.facts, now, budget)
+            squeezed = ending.squeeze(current, self.facts, now, budget)
             self.facts = replace(self.facts, request=squeezed)
             self._advance()
 
@@ -255,6 +263,8 @@ class Supervisor:
     def _ask(self, request: Request) -> None:
         logger.info("session asked to end: {} {}", request.cause, request.mode)
         self.facts = replace(self.facts, request=request)
+        if self.facts.finish:
+            self._hooks.send({"do": "close", "reason": request.cause})  # no other pipeline is to follow
         self._advance()
 
     def _advance(self) -> None:
@@ -264,10 +274,11 @@ class Supervisor:
             self._timer = None
         while (rung := self._next()) and rung.at <= self._loop.time():
             self._take(rung.step)
-        if rung:
-            self._timer = self._loop.call_at(rung.at, self._advance)
-        elif due := self._due():
+        due = self._due()
+        if due and (rung is None or due.at < rung.at):
             self._timer = self._loop.call_at(due.at, self._struck)
+        elif rung:
+            self._timer = self._loop.call_at(rung.at, self._advance)
 
     def _next(self) -> Rung | None:
         return ladder.next_rung(self.facts, self.launch.shutdown.grace_period_seconds)
@@ -290,6 +301,8 @@ class Supervisor:
             "do": verb,
             "reason": request.cause if request else "",
             "farewell": request.farewell if request else "",
+            # The bot's own end may leave pipelines that talk on, or be followed by another one.
+            "own": request is None or request.is_bots,
         }
         self._hooks.send(order)
 
@@ -324,7 +337,8 @@ class Supervisor:
             self._prompt()
         else:
             logger.warning("limit struck: {}", due.cause)
-            self._ask(self._own_request(due.cause))
+            current, wanted = self.facts.request, self._own_request(due.cause)
+            self._ask(ending.taken_over(self.facts, current, wanted) if current else wanted)
 
     def _prompt(self) -> None:
         """Ask a quiet caller whether they are still there."""

@@ -130,7 +130,8 @@ async def test_process_that_hangs_after_its_pipeline_is_killed_but_was_drained(t
         report = await session.report()
     assert (report.reason, report.outcome, report.exit_code) == (Reason.COMPLETED, Outcome.DRAINED, 137)
     assert report.message == "the pipeline had finished, but the process did not exit and was killed"
-    assert report.ending is None
+    assert report.conversation_ended_at is not None
+    assert report.conversation_ended_at < report.finished_at
 
 
 @every_pipecat
@@ -187,7 +188,9 @@ async def test_bot_ends_itself(tmp_path: Path, how: str, reason: Reason, outcome
     async with supervised(tmp_path, "completes.py", body={"how": how}) as session:
         report = await session.report()
     assert (report.reason, report.outcome, report.frame) == (reason, outcome, frame)
-    assert (report.ending, report.exit_code) == (None, 0)
+    assert report.ending is not None
+    own = (Cause.BOT_ENDED, Step.END_FRAME) if frame == "EndFrame" else (Cause.BOT_CANCELLED, Step.CANCEL_FRAME)
+    assert (report.ending.cause, steps_of(report), report.exit_code) == (own[0], [own[1]], 0)
 
 
 async def test_stop_frame_completes_it_too(tmp_path: Path) -> None:

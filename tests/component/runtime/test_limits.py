@@ -90,7 +90,9 @@ async def test_zero_switches_the_bots_own_idle_timeout_off(tmp_path: Path) -> No
 async def test_bots_own_idle_timeout_stays_where_the_spec_is_silent(tmp_path: Path) -> None:
     async with talks(tmp_path, idle(None), own_idle=1.0) as session:
         report = await session.report()
-    assert (report.reason, report.ending) == (Reason.IDLE_TIMEOUT, None)
+    assert report.reason is Reason.IDLE_TIMEOUT
+    assert report.ending is not None
+    assert report.ending.cause is Cause.BOT_CANCELLED
 
 
 async def test_idle_timeout_is_handed_to_the_bot_as_pipecat_does(tmp_path: Path) -> None:
@@ -209,7 +211,9 @@ async def test_limit_taken_out_gives_the_bot_its_own_back(tmp_path: Path) -> Non
         await session.running()
         await adjust(session, idle(None))
         report = await session.report()
-    assert (report.reason, report.ending) == (Reason.IDLE_TIMEOUT, None)
+    assert report.reason is Reason.IDLE_TIMEOUT
+    assert report.ending is not None
+    assert report.ending.cause is Cause.BOT_CANCELLED
 
 
 async def test_limit_put_in_holds_the_bots_own_back(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from botsession_contract.jsonform import decode, encode
 from botsession_contract.launch import Launch
 from botsession_contract.lifecycle import BotState, Cause, Farewell, Mode, Outcome, ProcessorKind, Reason, Step
 from botsession_contract.limits import IdlePrompt, SessionLimits
-from botsession_contract.report import DanglingTasks, Ending, ExitReport, Prompts, StepTaken, Timings
+from botsession_contract.report import DanglingTasks, Ending, ExitReport, Prompts, Stage, StepTaken, Timings
 from botsession_contract.shutdown import Overrides, Shutdown
 from botsession_contract.transports import IceServer, TelephonyProvider, Transport, TransportType
 
@@ -57,6 +57,8 @@ REPORT = ExitReport(
             ProcessorErrors(ProcessorKind.OTHER, 1),
         ),
     ),
+    conversation_ended_at=at(40),
+    stages=(Stage("who-is-there", "StopFrame", 2.5, "a person"), Stage("menu", "EndFrame", 0.0)),
 )
 LIMITS = SessionLimits(
     60.0, 300.0, ("BotSpeakingFrame", "UserSpeakingFrame"), IdlePrompt(240.0, "Are you still there?")
@@ -67,6 +69,8 @@ OVERRIDES = Overrides(
     idle_timeout=Shutdown(Mode.GRACEFUL, 20.0, 5.5, "Are you gone? Goodbye!"),
     no_client=Shutdown(Mode.IMMEDIATE, 0.0, 5.5, ""),
     evicted=Shutdown(Mode.IMMEDIATE, 20.0, 1.0, ""),
+    bot_ended=Shutdown(Mode.IMMEDIATE, 300.0, 5.5, "Goodbye!"),
+    bot_cancelled=Shutdown(Mode.IMMEDIATE, 20.0, 30.0, "Goodbye!"),
 )
 ROOM = Transport(TransportType.LIVEKIT, room_name="support-42", url="wss://rooms.example.com")
 WEBRTC = Transport(

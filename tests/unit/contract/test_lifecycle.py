@@ -10,12 +10,14 @@ from botsession_contract.lifecycle import (
     Phase,
     Reason,
     final_phase,
+    reason_for,
 )
 
 
 @pytest.mark.parametrize("cause", Cause)
-def test_every_cause_is_a_reason(cause: Cause) -> None:
-    assert Reason(cause).value == cause.value
+def test_every_cause_leads_to_a_reason(cause: Cause) -> None:
+    expected = Reason.COMPLETED if cause is Cause.BOT_ENDED else Reason(cause.value)
+    assert reason_for(cause) is expected
 
 
 @pytest.mark.parametrize("reason", Reason)

@@ -155,3 +155,11 @@ def test_what_is_not_said_again_is_kept_and_conditions_keep_their_order() -> Non
 
     assert [condition.type for condition in merged] == [CREATED, STARTED, FINISHED]
     assert merged[0] == OLD
+
+
+def test_a_bot_between_two_pipelines_says_until_when_it_may_start_the_next() -> None:
+    control = snapshot(BotState.ENDING, pipelines_finished=2, next_pipeline_until=NOW)
+    seen = observed(session(started()), pod(), control)
+    claim = next(claim for claim in claims(seen, None, None) if claim.type is STARTED)
+    assert (claim.status, claim.reason) == (TRUE, "BetweenPipelines")
+    assert claim.message == "2 pipelines have finished; the bot may start the next until 12:00:00Z"

@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from botsession_contract.lifecycle import Cause, Mode, Outcome, Reason, ReportedBy, Step
+from botsession_contract.lifecycle import BOT_CAUSES, Cause, Mode, Outcome, Reason, ReportedBy, Step
 from botsession_contract.report import DanglingTasks, ExitReport, Timings
 from botsession_operator.api.status import ConditionType
 from botsession_operator.core.endings import wanted_ending
@@ -96,7 +96,7 @@ def test_node_may_know_why_the_bot_was_killed(word: str, left: ExitReport, reaso
     assert (said.finish.reason, said.finish.outcome, said.finish.reported_by) == (reason, outcome, ReportedBy.RUNTIME)
 
 
-@pytest.mark.parametrize("cause", Cause)
+@pytest.mark.parametrize("cause", sorted(set(Cause) - BOT_CAUSES))
 def test_the_operators_own_sigterm_is_no_eviction(cause: Cause) -> None:
     seen = observed(session(started(ending=asked(cause))), ended(left=report(Reason.EVICTED)))
 

@@ -12,7 +12,8 @@ from botsession_contract.launch import Launch
 from botsession_contract.lifecycle import Outcome, Reason
 from botsession_contract.report import DanglingTasks, from_bytes
 from botsession_runtime.concluding import final_report, write_report
-from botsession_runtime.facts import Exit, Facts, Finish
+from botsession_runtime.facts import Exit, Facts
+from botsession_runtime.pipelines import Finish
 from botsession_runtime.result import Result, read
 
 ORDERS = Launch(namespace="tests", name="session", token_sha256="")

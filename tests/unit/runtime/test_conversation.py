@@ -12,7 +12,8 @@ from botsession_contract.launch import Launch
 from botsession_contract.lifecycle import ProcessorKind
 from botsession_runtime.concluding import conversation_of
 from botsession_runtime.conversation import Conversation
-from botsession_runtime.facts import Facts, learn
+from botsession_runtime.facts import Facts
+from botsession_runtime.learning import learn
 from botsession_runtime.report import conclude
 
 ZERO = datetime(2026, 1, 31, tzinfo=UTC)

@@ -19,9 +19,10 @@ from botsession_contract.report import LARGEST_REPORT_BYTES, ExitReport, from_by
 from botsession_contract.text import has_controls
 from botsession_runtime.concluding import final_report
 from botsession_runtime.events import LONGEST_NAME, LONGEST_TEXT, NoEventError, read_event
-from botsession_runtime.facts import Exit, Facts, Request, Rung, Speech, learn
+from botsession_runtime.facts import Exit, Facts, Request, Rung, Speech
 from botsession_runtime.hook.wire import DUMP_SIGNAL
 from botsession_runtime.ladder import next_rung
+from botsession_runtime.learning import learn
 
 BEGAN, NOW = 100.0, 200.0
 CRD: Final = yaml.safe_load((Path(__file__).parents[3] / "crds" / "botsession.yaml").read_text())

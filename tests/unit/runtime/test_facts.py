@@ -7,7 +7,9 @@ import pytest
 
 from botsession_contract.lifecycle import Cause, Farewell, Mode, Step
 from botsession_contract.report import DanglingTasks
-from botsession_runtime.facts import Facts, Finish, Request, Rung, Speech, learn
+from botsession_runtime.facts import Facts, Request, Rung, Speech
+from botsession_runtime.learning import learn
+from botsession_runtime.pipelines import Finish, OwnEnd
 
 FRESH = Facts(began=0.0)
 
@@ -69,7 +71,7 @@ def test_first_root_worker_to_finish_is_the_conversation() -> None:
 
 def test_end_frame_is_followed_to_who_holds_it() -> None:
     facts = told(hop("EndFrame", "A#0"), hop("EndFrame", "B#0"))
-    assert (facts.end_held_by, facts.has_end_in_flight, facts.own_end_at) == ("B#0", True, 1.0)
+    assert (facts.end_held_by, facts.has_end_in_flight, facts.own_end) == ("B#0", True, OwnEnd("EndFrame", None, 1.0))
 
 
 def test_end_frame_that_came_out_is_held_by_nobody() -> None:
@@ -77,7 +79,7 @@ def test_end_frame_that_came_out_is_held_by_nobody() -> None:
 
 
 def test_our_own_frame_is_no_end_of_the_bots() -> None:
-    assert told(hop("EndFrame", "A#0", ours=True)).own_end_at is None
+    assert told(hop("EndFrame", "A#0", ours=True)).own_end is None
 
 
 def test_cancel_that_had_to_be_forced_is_recorded_as_such() -> None:
@@ -144,7 +146,7 @@ def test_client_that_leaves_during_the_farewell_has_not_heard_it(state: str) -> 
     "facts",
     [
         pytest.param(replace(FRESH, rungs=(Rung(Step.FORCED_CANCEL_FRAME, 0.5),)), id="ours"),
-        pytest.param(replace(FRESH, own_end_at=0.5), id="the bot's"),
+        pytest.param(replace(FRESH, own_end=OwnEnd("CancelFrame", None, 1.5)), id="the bot's"),
     ],
 )
 def test_cancel_closes_connections_and_nobody_has_left(facts: Facts) -> None:

@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from botsession_contract.control import EndRequest
-from botsession_contract.lifecycle import Cause, Mode, Step
-from botsession_runtime.ending import shortened, sigterm_budget, squeeze
-from botsession_runtime.facts import Exit, Facts, Finish, Request, Rung
+from botsession_contract.lifecycle import BOT_CAUSES, Cause, Mode, Step
+from botsession_runtime.ending import shortened, sigterm_budget, squeeze, taken_over
+from botsession_runtime.facts import Exit, Facts, Request, Rung
 from botsession_runtime.ladder import end_of_ladder, next_rung
+from botsession_runtime.pipelines import Finish, Pipeline
 
 OWN_GRACE = 30.0
 FRESH = Facts(began=0.0)
@@ -163,7 +164,7 @@ def test_next_step(facts: Facts, expected: Rung | None) -> None:
 SECONDS = st.floats(0, 3600)
 REQUESTS = st.builds(
     Request,
-    cause=st.sampled_from(Cause),
+    cause=st.sampled_from([cause for cause in Cause if cause not in BOT_CAUSES]),
     mode=st.sampled_from(Mode),
     at=st.just(100.0),
     grace_seconds=SECONDS,
@@ -256,3 +257,77 @@ def test_an_ending_asked_for_again_is_shortened(
     asked = EndRequest(Mode.GRACEFUL, Cause.EVICTED, None, grace, cancel)
     request = shortened(GRACEFUL, asked, RUNNING, 100.0)
     assert (request.grace_seconds, request.cancel_seconds) == expected
+
+
+OWN = replace(GRACEFUL, cause=Cause.BOT_ENDED)
+OWN_CANCEL = replace(IMMEDIATE, cause=Cause.BOT_CANCELLED)
+ENDING = replace(after(RUNNING, ENDED, request=OWN), has_end_in_flight=True)
+CANCELLED = after(RUNNING, Rung(Step.CANCEL_FRAME, 100.0), request=OWN_CANCEL)
+ITS_OWN = replace(DRAINED, is_ours=False)
+HELPER = Pipeline(2, started_at=5.0)
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        pytest.param(ENDING, Rung(Step.FORCED_CANCEL_FRAME, 130), id="the bot's own EndFrame is forced too"),
+        pytest.param(
+            replace(ENDING, progress_at=125.0), Rung(Step.FORCED_CANCEL_FRAME, 155), id="but not while it gets on"
+        ),
+        pytest.param(after(ENDING, ENDED, FORCED), Rung(Step.KILL, 140), id="and killed where that does not help"),
+        pytest.param(CANCELLED, Rung(Step.KILL, 110), id="its own CancelFrame has the cancel period"),
+        pytest.param(
+            replace(ENDING, finish=ITS_OWN),
+            Rung(Step.KILL, 135),
+            id="one that has finished has the grace period to leave",
+        ),
+        pytest.param(
+            replace(CANCELLED, finish=ITS_OWN), Rung(Step.KILL, 135), id="a bot that has cancelled itself has it too"
+        ),
+        pytest.param(
+            replace(ENDING, finish=ITS_OWN, set_up_at=120.0),
+            Rung(Step.KILL, 150),
+            id="it counts anew while the next pipeline is set up",
+        ),
+        pytest.param(
+            replace(ENDING, finish=ITS_OWN, pipelines=(HELPER,)),
+            Rung(Step.CANCEL_FRAME, 135),
+            id="a helper that still runs is cancelled",
+        ),
+        pytest.param(
+            after(replace(ENDING, finish=ITS_OWN, pipelines=(HELPER,)), ENDED, Rung(Step.CANCEL_FRAME, 135)),
+            Rung(Step.KILL, 145),
+            id="and the bot has the cancel period to leave then",
+        ),
+        pytest.param(replace(ENDING, crashed_at=110.0), Rung(Step.KILL, 115), id="a crash leaves five seconds"),
+    ],
+)
+def test_next_step_where_the_bot_ends_itself(facts: Facts, expected: Rung) -> None:
+    assert next_rung(facts, OWN_GRACE) == expected
+
+
+BOTS_OWN = st.sampled_from([ENDING, CANCELLED, replace(ENDING, finish=ITS_OWN), replace(CANCELLED, finish=ITS_OWN)])
+
+
+@given(BOTS_OWN, REQUESTS, st.none() | st.floats(100, 120), st.floats(0, 40))
+def test_whoever_asks_while_the_bot_ends_itself_puts_nothing_off(
+    facts: Facts, asked: Request, progress_at: float | None, waited: float
+) -> None:
+    facts = replace(facts, progress_at=progress_at)
+    assert facts.request is not None
+    due = next_rung(facts, OWN_GRACE)
+    assert due is not None
+    now = min(105 + waited, due.at)
+    request = taken_over(facts, facts.request, replace(asked, at=now))
+    before, after_it = next_rung(facts, OWN_GRACE), next_rung(replace(facts, request=request), OWN_GRACE)
+    assert end_of_ladder(facts, request) <= end_of_ladder(facts, facts.request) + 1e-6
+    assert before is not None
+    assert after_it is not None
+    assert after_it.at <= max(before.at, now) + 1e-6
+
+
+def test_whoever_asks_while_the_bot_ends_itself_is_served_as_they_want() -> None:
+    asked = Request(Cause.DELETED, Mode.IMMEDIATE, 110.0, 30.0, 5.0)
+    request = taken_over(ENDING, OWN, asked)
+    assert (request.cause, request.mode, request.cancel_seconds) == (Cause.DELETED, Mode.IMMEDIATE, 5.0)
+    assert next_rung(replace(ENDING, request=request), OWN_GRACE) == Rung(Step.FORCED_CANCEL_FRAME, 110.0)

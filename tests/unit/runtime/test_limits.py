@@ -7,8 +7,9 @@ import pytest
 from botsession_contract.lifecycle import Cause, Mode
 from botsession_contract.limits import NO_LIMITS, IdlePrompt, SessionLimits
 from botsession_runtime.conversation import Conversation
-from botsession_runtime.facts import Exit, Facts, Finish, Request
+from botsession_runtime.facts import Exit, Facts, Request
 from botsession_runtime.limits import Due, next_due
+from botsession_runtime.pipelines import Finish
 
 STARTED = Facts(began=0.0, started_at=10.0)
 ALONE = replace(STARTED, has_clients=True)

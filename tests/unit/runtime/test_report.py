@@ -7,8 +7,9 @@ import pytest
 
 from botsession_contract.lifecycle import Cause, Farewell, Mode, Outcome, Reason, Step
 from botsession_contract.report import Timings
-from botsession_runtime.facts import Exit, Facts, Finish, Request, Rung, Speech
+from botsession_runtime.facts import Exit, Facts, Request, Rung, Speech
 from botsession_runtime.memory import Memory
+from botsession_runtime.pipelines import Finish, OwnEnd
 from botsession_runtime.report import conclude, farewell_of, message_of, outcome_of, reason_of, stuck_at
 from botsession_runtime.result import Result
 
@@ -75,13 +76,13 @@ def ended(facts: Facts, frame: str, reason: str | None = None, *, ours: bool = F
             ended(RUNNING, "CancelFrame", "idle timeout"), Reason.IDLE_TIMEOUT, Outcome.CANCELLED, id="it went idle"
         ),
         pytest.param(
-            replace(ended(RUNNING, "EndFrame"), idle_at=158.0, own_end_at=158.1),
+            replace(ended(RUNNING, "EndFrame"), idle_at=158.0, own_end=OwnEnd("EndFrame", None, 158.1)),
             Reason.IDLE_TIMEOUT,
             Outcome.DRAINED,
             id="the bot answered its idle timeout with an EndFrame",
         ),
         pytest.param(
-            replace(ended(RUNNING, "EndFrame"), idle_at=110.0, own_end_at=158.1),
+            replace(ended(RUNNING, "EndFrame"), idle_at=110.0, own_end=OwnEnd("EndFrame", None, 158.1)),
             Reason.COMPLETED,
             Outcome.DRAINED,
             id="an idle spell long ago is another story",
@@ -160,25 +161,25 @@ def ended(facts: Facts, frame: str, reason: str | None = None, *, ours: bool = F
             id="a fatal error while it was starting",
         ),
         pytest.param(
-            replace(ended(LEFT, "CancelFrame"), own_end_at=155.1),
+            replace(ended(LEFT, "CancelFrame"), own_end=OwnEnd("EndFrame", None, 155.1)),
             Reason.CLIENT_DISCONNECTED,
             Outcome.CANCELLED,
             id="the caller hung up and the bot cancelled",
         ),
         pytest.param(
-            replace(ended(LEFT, "CancelFrame"), own_end_at=199.0),
+            replace(ended(LEFT, "CancelFrame"), own_end=OwnEnd("EndFrame", None, 199.0)),
             Reason.CLIENT_DISCONNECTED,
             Outcome.CANCELLED,
             id="the caller hung up and the bot had something to save first",
         ),
         pytest.param(
-            replace(ended(LEFT, "EndFrame", "gone"), own_end_at=155.1),
+            replace(ended(LEFT, "EndFrame", "gone"), own_end=OwnEnd("EndFrame", None, 155.1)),
             Reason.CLIENT_DISCONNECTED,
             Outcome.DRAINED,
             id="the caller hung up and the bot ended gracefully",
         ),
         pytest.param(
-            replace(ended(LEFT, "EndFrame"), own_end_at=199.0),
+            replace(ended(LEFT, "EndFrame"), own_end=OwnEnd("EndFrame", None, 199.0)),
             Reason.COMPLETED,
             Outcome.DRAINED,
             id="the caller hung up long before the bot was done",

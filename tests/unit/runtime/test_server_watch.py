@@ -7,7 +7,8 @@ import pytest
 from botsession_contract.launch import Launch
 from botsession_contract.transports import Transport, TransportType
 from botsession_runtime import server_watch
-from botsession_runtime.facts import Facts, learn
+from botsession_runtime.facts import Facts
+from botsession_runtime.learning import learn
 from botsession_runtime.server_watch import Serving, serving
 from botsession_runtime.tcp_sockets import Sockets
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from botsession_contract.conversation import Conversation
 from botsession_contract.lifecycle import Cause, Farewell, Mode, Outcome, Phase, Reason, ReportedBy, Step
-from botsession_contract.report import DanglingTasks, Prompts, StepTaken
+from botsession_contract.report import DanglingTasks, Prompts, Stage, StepTaken
 
 
 class ConditionStatus(StrEnum):
@@ -122,8 +122,10 @@ class Status:
     client_disconnected_at: datetime | None = None
     deadline: datetime | None = None
     ending_at: datetime | None = None
+    #: When the last pipeline had finished.
+    conversation_ended_at: datetime | None = None
     finished_at: datetime | None = None
-    #: How long the conversation lasted, from pipeline start to finish, for the printer column.
+    #: How long the conversation lasted, from pipeline start to its end, for the printer column.
     duration: str | None = None
     ending: EndingStatus | None = None
     finish: Finish | None = None
@@ -135,6 +137,8 @@ class Status:
     prompts: Prompts | None = None
     #: What the caller got; absent until the pipeline has started, and from a supervisor that is too old to tell.
     conversation: Conversation | None = None
+    #: The pipelines before the last one; known when the session has ended, absent where there was one only.
+    stages: tuple[Stage, ...] | None = None
     webhook: WebhookStatus | None = None
 
 

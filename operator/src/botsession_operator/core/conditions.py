@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from botsession_contract.control import SessionSnapshot
@@ -63,7 +63,7 @@ def _created(refusal: Trouble | None) -> Claim:
 
 def _started(observed: Observed, refusal: Trouble | None) -> Claim | None:
     if endings.started_at(observed):
-        return Claim(ConditionType.STARTED, TRUE, "PipelineStarted")
+        return _between_pipelines(observed) or Claim(ConditionType.STARTED, TRUE, "PipelineStarted")
     if observed.session.status and observed.session.status.ending:
         return None  # what kept it from starting must stay readable while its pod goes
     known = find_condition(observed.session.status, ConditionType.STARTED, FALSE)
@@ -72,6 +72,17 @@ def _started(observed: Observed, refusal: Trouble | None) -> Claim | None:
     missing = observed.pod is None and refusal is not None
     trouble = POD_MISSING if missing else starting.waiting_for(observed)
     return Claim(ConditionType.STARTED, FALSE, trouble.reason, trouble.message)
+
+
+def _between_pipelines(observed: Observed) -> Claim | None:
+    """Say that the bot has ended a pipeline, and may start another one."""
+    control = observed.control
+    if not isinstance(control, SessionSnapshot) or control.next_pipeline_until is None:
+        return None
+    count = control.pipelines_finished or 1
+    done = "1 pipeline has finished" if count == 1 else f"{count} pipelines have finished"
+    until = control.next_pipeline_until.astimezone(UTC).strftime("%H:%M:%SZ")
+    return Claim(ConditionType.STARTED, TRUE, "BetweenPipelines", f"{done}; the bot may start the next until {until}")
 
 
 def _controlled(observed: Observed) -> Claim | None:

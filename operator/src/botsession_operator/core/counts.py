@@ -10,7 +10,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
-from botsession_contract.lifecycle import Cause, Farewell, Outcome, ReportedBy, Step
+from botsession_contract.lifecycle import BOT_CAUSES, Cause, Farewell, Outcome, ReportedBy, Step
 from botsession_contract.report import DanglingTasks
 from botsession_operator.api.status import EndingStatus, Finish, Status, TimingsStatus
 from botsession_operator.core import conversation
@@ -102,8 +102,9 @@ def _finish(namespace: str, status: Status, finish: Finish) -> Iterator[Count]:
         yield from _tasks(namespace, status.dangling_tasks)
         yield Count(Metric.WITH_DANGLING_TASKS, 1, (namespace,))
     yield from _heard(namespace, status)
-    if status.started_at and status.finished_at:
-        yield Count(Metric.DURATION, _seconds(status.finished_at - status.started_at))
+    ended_at = status.conversation_ended_at or status.finished_at
+    if status.started_at and ended_at:
+        yield Count(Metric.DURATION, _seconds(ended_at - status.started_at))
 
 
 def _heard(namespace: str, status: Status) -> Iterator[Count]:
@@ -125,7 +126,8 @@ def _tasks(namespace: str, left: DanglingTasks) -> Iterator[Count]:
 
 def _ending(namespace: str, ending: EndingStatus, finish: Finish, status: Status) -> Iterator[Count]:
     yield from (Count(Metric.LADDER_STEPS, 1, (namespace, taken.step)) for taken in ending.steps)
-    yield Count(Metric.FAREWELLS, 1, (namespace, ending.farewell or Farewell.UNKNOWN))
+    if ending.cause not in BOT_CAUSES:
+        yield Count(Metric.FAREWELLS, 1, (namespace, ending.farewell or Farewell.UNKNOWN))
     if status.finished_at:
         labels = (ending.mode, finish.outcome)
         yield Count(Metric.SHUTDOWN, _seconds(status.finished_at - ending.requested_at), labels)

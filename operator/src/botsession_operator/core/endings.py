@@ -2,6 +2,9 @@
 
 The first cause that was recorded stands; a mode may be raised from Graceful to Immediate and never falls back. So an
 ending is never un-requested, whatever is edited or restarted afterwards.
+
+An end that the bot began is another thing: nobody asked for it, its supervisor bounds it, and another pipeline may
+follow. Whoever asks while it is under way takes its place.
 """
 
 from dataclasses import dataclass
@@ -10,7 +13,7 @@ from typing import Final
 
 from botsession_contract.control import EndRequest, SessionSnapshot
 from botsession_contract.jsonform import LAST_DAY
-from botsession_contract.lifecycle import BotState, Cause, Mode
+from botsession_contract.lifecycle import BOT_CAUSES, BotState, Cause, Mode
 from botsession_operator.api.spec import EndNow
 from botsession_operator.core import skew, starting
 from botsession_operator.core.observe import Observed
@@ -28,6 +31,11 @@ class Wanted:
     requested_at: datetime
     #: Who wanted it, where the cause alone does not tell.
     message: str | None = None
+
+    @property
+    def is_bots(self) -> bool:
+        """Whether nobody wants it but the bot itself."""
+        return self.cause in BOT_CAUSES
 
 
 def started_at(observed: Observed) -> datetime | None:
@@ -72,6 +80,9 @@ def deadline_here(observed: Observed, now: datetime) -> datetime | None:
 def wanted_ending(observed: Observed, now: datetime) -> Wanted | None:
     """Decide whether the session is to end now, and for which cause."""
     recorded = _recorded(observed, now)
+    if recorded and recorded.is_bots:
+        asked = _cause(observed, now)
+        recorded = recorded if asked is None else None
     cause = recorded.cause if recorded else _cause(observed, now)
     if cause is None:
         return None
@@ -82,9 +93,10 @@ def wanted_ending(observed: Observed, now: datetime) -> Wanted | None:
 def end_request(observed: Observed, wanted: Wanted) -> EndRequest | None:
     """Give what the supervisor must be told, or None when it knows already."""
     control = observed.control
-    if not isinstance(control, SessionSnapshot) or control.state is BotState.FINISHED:
+    if wanted.is_bots or not isinstance(control, SessionSnapshot) or control.state is BotState.FINISHED:
         return None
-    if control.ending and (control.ending.mode is wanted.mode or control.ending.mode is Mode.IMMEDIATE):
+    is_asked = control.ending is not None and control.ending.cause not in BOT_CAUSES
+    if control.ending and is_asked and (control.ending.mode is wanted.mode or control.ending.mode is Mode.IMMEDIATE):
         return None
     shutdown = shutdown_for(observed.session.spec.shutdown, wanted.cause)
     return EndRequest(
@@ -107,9 +119,15 @@ def _recorded(observed: Observed, now: datetime) -> Wanted | None:
     status = observed.session.status
     asked = status.ending if status else None
     control = observed.control
+    if isinstance(control, SessionSnapshot) and control.ending is None and asked and asked.cause in BOT_CAUSES:
+        return None  # another pipeline has begun
     if not isinstance(control, SessionSnapshot) or control.ending is None:
         return Wanted(asked.cause, asked.mode, asked.requested_at, asked.message) if asked else None
     taken = control.ending
+    if asked and asked.cause in BOT_CAUSES and taken.cause is not asked.cause:
+        asked = None  # its supervisor knows better: somebody may have asked meanwhile
+    elif asked and taken.cause in BOT_CAUSES:
+        return Wanted(asked.cause, asked.mode, asked.requested_at, asked.message)  # and has not heard of it
     since = skew.requested_at(observed, asked.requested_at if asked else None, taken.requested_at, now)
     if asked is None:
         return Wanted(taken.cause, taken.mode, since, taken.note)

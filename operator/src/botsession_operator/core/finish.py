@@ -9,8 +9,18 @@ from datetime import datetime
 from typing import Any, Final
 
 from botsession_contract.conversation import Conversation
-from botsession_contract.lifecycle import Cause, Outcome, Phase, Reason, ReportedBy, Step, final_phase
-from botsession_contract.report import DanglingTasks, Ending, ExitReport, Prompts, Timings
+from botsession_contract.lifecycle import (
+    BOT_CAUSES,
+    Cause,
+    Outcome,
+    Phase,
+    Reason,
+    ReportedBy,
+    Step,
+    final_phase,
+    reason_for,
+)
+from botsession_contract.report import DanglingTasks, Ending, ExitReport, Prompts, Stage, Timings
 from botsession_operator.api.status import ConditionStatus, ConditionType, EndingStatus, Finish, Status, find_condition
 from botsession_operator.core import starting
 from botsession_operator.core.endings import Wanted
@@ -59,6 +69,8 @@ class Conclusion:
     result: Any = None
     prompts: Prompts | None = None
     conversation: Conversation | None = None
+    conversation_ended_at: datetime | None = None
+    stages: tuple[Stage, ...] | None = None
 
 
 def conclude(observed: Observed, wanted: Wanted | None, now: datetime) -> Conclusion | None:
@@ -96,9 +108,9 @@ def _witnessed(report: ExitReport, termination: Termination) -> ExitReport:
 
 def _from_report(report: ExitReport, observed: Observed) -> Conclusion:
     status, reason, message = observed.session.status, report.reason, report.message
-    if reason is Reason.EVICTED and status and status.ending:
+    if reason is Reason.EVICTED and status and status.ending and status.ending.cause not in BOT_CAUSES:
         # The SIGTERM was the operator's own, sent where the supervisor could not be asked.
-        reason = Reason(status.ending.cause)
+        reason = reason_for(status.ending.cause)
     if reason is Reason.START_TIMEOUT and report.started_at is None:
         spent = starting.timed_out(observed, report.timings.bot_imported)
         message = f"{spent}; {message}" if message else spent
@@ -124,6 +136,8 @@ def _from_report(report: ExitReport, observed: Observed) -> Conclusion:
         result=report.result,
         prompts=report.prompts,
         conversation=report.conversation,
+        conversation_ended_at=report.conversation_ended_at,
+        stages=report.stages,
     )
 
 
@@ -152,7 +166,7 @@ def _without_pod(observed: Observed, wanted: Wanted | None, now: datetime) -> Co
     if wanted is None:
         return None  # the pod is about to be created
     refusal = _condition_reason(status, ConditionType.POD_CREATED)
-    reason = Reason.POD_REJECTED if refusal and wanted.cause is Cause.START_TIMEOUT else Reason(wanted.cause)
+    reason = Reason.POD_REJECTED if refusal and wanted.cause is Cause.START_TIMEOUT else reason_for(wanted.cause)
     return _operators(reason, Outcome.NEVER_STARTED, None, observed, wanted, now)
 
 
@@ -177,10 +191,10 @@ def _reason_of(pod: Pod, observed: Observed, wanted: Wanted | None) -> Reason:
     termination = pod.termination or Termination("", None, None)
     if termination.reason == OUT_OF_MEMORY:
         return Reason.OUT_OF_MEMORY
-    if wanted and _was_acted_on(pod, observed):
+    if wanted and not wanted.is_bots and _was_acted_on(pod, observed):
         trouble = _condition_reason(observed.session.status, ConditionType.STARTED) or ""
         unstarted = start_trouble_reason(trouble) if wanted.cause is Cause.START_TIMEOUT else None
-        return unstarted or Reason(wanted.cause)
+        return unstarted or reason_for(wanted.cause)
     if pod.failure:
         return DISRUPTIONS.get(pod.failure.reason, Reason.POD_REJECTED)
     if pod.is_deleting:
@@ -197,7 +211,7 @@ def _was_acted_on(pod: Pod, observed: Observed) -> bool:
 
 
 def _unreported(wanted: Wanted | None) -> Reason:
-    return Reason(wanted.cause) if wanted else Reason.UNKNOWN
+    return reason_for(wanted.cause) if wanted and not wanted.is_bots else Reason.UNKNOWN
 
 
 def _outcome_of(pod: Pod | None, observed: Observed, wanted: Wanted | None) -> Outcome:

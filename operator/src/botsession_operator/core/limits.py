@@ -52,6 +52,8 @@ def _known_to(control: SessionSnapshot, wanted: SessionLimits) -> SessionLimits:
 
 
 def _overrides_known_to(control: SessionSnapshot, wanted: Overrides) -> Overrides:
+    if control.pipelines_finished is None:
+        wanted = replace(wanted, bot_ended=None, bot_cancelled=None)
     return wanted if control.conversation else replace(wanted, no_sound=None)
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from botsession_contract.lifecycle import Phase
+from botsession_contract.lifecycle import BOT_CAUSES, Phase
 from botsession_contract.parsing import clean_text, clip_text
 from botsession_operator.api.status import ConditionStatus, ConditionType, Status, find_condition
 from botsession_operator.core.delivery import Attempt, EventType
@@ -54,6 +54,8 @@ def _entered(status: Status) -> News | None:
     if status.phase is Phase.RUNNING:
         return News(Severity.NORMAL, "Started", "the pipeline has started")
     if status.phase is Phase.ENDING and status.ending:
+        if status.ending.cause in BOT_CAUSES:
+            return News(Severity.NORMAL, "Ending", f"the bot ends its pipeline: {status.ending.cause}")
         who = f", {status.ending.message}" if status.ending.message else ""
         return News(Severity.NORMAL, "Ending", f"{status.ending.mode} end asked for: {status.ending.cause}{who}")
     if status.finish:

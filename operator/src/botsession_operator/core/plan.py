@@ -110,6 +110,7 @@ def _plan(observed: Observed, now: datetime, limits: Limits) -> Plan:
         return Plan(conclusion=conclusion, wanted=wanted, recheck_at=now, **_removals(observed))
     # What a supervisor has just replied to is not said twice: its reply is recorded first.
     is_reply = observed.freshness is Freshness.REPLY
+    is_asked = wanted is not None and not wanted.is_bots
     end = (endings.end_request(observed, wanted) or notice.shortened_ending(observed, now)) if wanted else None
     return Plan(
         hold_session=not observed.session.is_held and not observed.session.is_deleting,
@@ -117,8 +118,8 @@ def _plan(observed: Observed, now: datetime, limits: Limits) -> Plan:
         adjust=None if is_reply else news_for_supervisor(observed),
         end=None if is_reply else end,
         delete_pod=_overdue(observed, wanted, now, limits),
-        budget=eviction.budget_removal(observed) if wanted else eviction.budget_change(observed),
-        exposure=None if wanted else exposure.exposure_change(observed),
+        budget=eviction.budget_removal(observed) if is_asked else eviction.budget_change(observed),
+        exposure=None if is_asked else exposure.exposure_change(observed),
         wanted=wanted,
         recheck_at=_next_look(observed, wanted, now, limits),
     )
@@ -174,7 +175,7 @@ def _overdue(observed: Observed, wanted: Wanted | None, now: datetime, limits: L
         return None
     if pod.deletion_requested_by is not None:
         return forced_deletion(pod.deletion_requested_by, now, limits)
-    if wanted is None:
+    if wanted is None or wanted.is_bots:
         return None
     if pod.state is PodState.WAITING:
         return PodDeletion.NORMAL
@@ -198,7 +199,7 @@ def _next_look(observed: Observed, wanted: Wanted | None, now: datetime, limits:
 def _looks(observed: Observed, wanted: Wanted | None, now: datetime, limits: Limits) -> Iterator[datetime]:
     is_silent = observed.control is Silence.UNREACHABLE and wanted is None
     yield now + (limits.silent_recheck if is_silent else limits.slow_recheck)
-    if wanted is None:
+    if wanted is None or wanted.is_bots:
         yield endings.deadline_here(observed, now) or endings.start_deadline(observed, now)
     if observed.pod:
         yield from _pod_looks(observed, observed.pod, wanted, now, limits)
@@ -209,5 +210,5 @@ def _pod_looks(
 ) -> Iterator[datetime]:
     if pod.deletion_requested_by is not None:
         yield max(pod.deletion_requested_by + limits.deletion_margin, now + limits.control_retry)
-    elif wanted:
+    elif wanted and not wanted.is_bots:
         yield max(_ladder_end(observed, wanted, limits), now + limits.control_retry)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from botsession_contract import shutdown as contract
-from botsession_contract.lifecycle import Cause
+from botsession_contract.lifecycle import BOT_CAUSES, Cause
 from botsession_operator.api.spec import Override, Shutdown
 
 T = TypeVar("T")
@@ -34,8 +34,11 @@ def ladder_length(shutdown: Shutdown, cause: Cause) -> timedelta:
 
 
 def longest_ladder(shutdown: Shutdown) -> timedelta:
-    """Give how long it may take whoever ends the session: a node may be drained while any of them is at it."""
-    return max(ladder_length(shutdown, cause) for cause in Cause)
+    """Give how long it may take whoever ends the session: a node may be drained while any of them is at it.
+
+    Not where the bot ends itself: a SIGTERM takes the place of that, with the periods of an eviction.
+    """
+    return max(ladder_length(shutdown, cause) for cause in Cause if cause not in BOT_CAUSES)
 
 
 def told(shutdown: Shutdown) -> contract.Shutdown:
@@ -60,6 +63,8 @@ def told_overrides(shutdown: Shutdown) -> contract.Overrides:
         no_client=merged(Cause.NO_CLIENT),
         evicted=merged(Cause.EVICTED),
         no_sound=merged(Cause.NO_SOUND),
+        bot_ended=merged(Cause.BOT_ENDED),
+        bot_cancelled=merged(Cause.BOT_CANCELLED),
     )
 
 

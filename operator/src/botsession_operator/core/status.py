@@ -7,7 +7,7 @@ from typing import Final
 
 from botsession_contract.control import SessionSnapshot
 from botsession_contract.jsonform import LAST_DAY
-from botsession_contract.lifecycle import Farewell, Outcome, Phase, ReportedBy, Step, final_phase
+from botsession_contract.lifecycle import BOT_CAUSES, Farewell, Outcome, Phase, ReportedBy, Step, final_phase
 from botsession_contract.report import StepTaken, Timings
 from botsession_operator.api.duration import format_duration
 from botsession_operator.api.status import EndingStatus, Status, TimingsStatus
@@ -49,7 +49,7 @@ def derive_status(observed: Observed, plan: Plan, applied: Applied, now: datetim
     draft = _finished(observed, done, plan.wanted) if done else _live(observed, plan, applied, now)
     said = (
         *claims(observed, applied.refusal, done),
-        *protection(observed, done or plan.wanted, applied.budget_refusal),
+        *protection(observed, done or _asked(plan.wanted), applied.budget_refusal),
         *exposure.claims(observed, exposure.FINISHED if done else applied.exposure_refusal),
     )
     conditions = merge(before, said, observed.session.generation, now)
@@ -95,8 +95,9 @@ def _finished(observed: Observed, conclusion: Conclusion, wanted: Wanted | None)
         client_disconnected_at=conclusion.client_disconnected_at,
         deadline=min(started + session.spec.max_session_duration, LAST_DAY) if started else None,
         ending_at=ending.requested_at if ending else None,
+        conversation_ended_at=conclusion.conversation_ended_at,
         finished_at=conclusion.finished_at,
-        duration=format_duration(conclusion.finished_at - started) if started else None,
+        duration=format_duration(_end_of_conversation(conclusion) - started) if started else None,
         ending=ending,
         finish=finish,
         dangling_tasks=conclusion.dangling_tasks,
@@ -104,13 +105,26 @@ def _finished(observed: Observed, conclusion: Conclusion, wanted: Wanted | None)
         result=conclusion.result,
         prompts=conclusion.prompts,
         conversation=conclusion.conversation or before.conversation,
+        stages=conclusion.stages,
     )
+
+
+def _end_of_conversation(conclusion: Conclusion) -> datetime:
+    return conclusion.conversation_ended_at or conclusion.finished_at
 
 
 def _final_ending(before: EndingStatus | None, conclusion: Conclusion, wanted: Wanted | None) -> EndingStatus | None:
     taken = conclusion.ending
+    if before and before.cause in BOT_CAUSES and conclusion.finish.reported_by is ReportedBy.RUNTIME:
+        before = None  # the report knows better: somebody has asked meanwhile, or another pipeline had begun
     if taken is None:
         return replace(before, farewell=_farewell(conclusion)) if before else None
+    if before is None and taken.cause in BOT_CAUSES:
+        return _with_steps(EndingStatus(taken.cause, taken.mode, taken.requested_at), taken.steps)
+    if before and taken.cause in BOT_CAUSES:
+        # It was asked for, and the supervisor had not heard of it when the bot was over by itself.
+        own = replace(before, farewell=_farewell(conclusion))
+        return _with_steps(own, (*taken.steps, *_operators_steps(before.steps)))
     asked = EndingStatus(taken.cause, taken.mode, taken.requested_at, farewell=_farewell(conclusion))
     cause = before.cause if before else taken.cause
     # An operator that is on its way out may have recorded the ending, without knowing who asked for it.
@@ -128,7 +142,8 @@ def _farewell(conclusion: Conclusion) -> Farewell:
         return conclusion.ending.farewell
     if conclusion.finish.outcome is Outcome.NEVER_STARTED:
         return Farewell.NOT_STARTED
-    if conclusion.ending is None and conclusion.finish.reported_by is ReportedBy.RUNTIME:
+    ended_itself = conclusion.ending is None or conclusion.ending.cause in BOT_CAUSES
+    if ended_itself and conclusion.finish.reported_by is ReportedBy.RUNTIME:
         return Farewell.ALREADY_ENDING  # the request did not reach it before the bot had ended by itself
     return Farewell.UNKNOWN
 
@@ -141,6 +156,11 @@ def _with_steps(ending: EndingStatus, steps: Iterable[StepTaken]) -> EndingStatu
 
 def _operators_steps(steps: tuple[StepTaken, ...]) -> tuple[StepTaken, ...]:
     return tuple(taken for taken in steps if taken.step is Step.POD_DELETE)
+
+
+def _asked(wanted: Wanted | None) -> Wanted | None:
+    """Return what somebody asked for: a bot that ends itself is kept from evictions like any other."""
+    return None if wanted and wanted.is_bots else wanted
 
 
 def _phase(observed: Observed, ending: EndingStatus | None) -> Phase:

@@ -68,6 +68,19 @@ def transports_of(pipeline: Any) -> list[Any]:
     return list({id(each): each for each in found if isinstance(each, base.BaseTransport)}.values())
 
 
+def has_transport(pipeline: Any) -> bool:
+    """Tell a pipeline that somebody may be connected to from one that only works for others."""
+    kinds = tuple(
+        getattr(sys.modules[module], name)
+        for module, name in (
+            ("pipecat.transports.base_input", "BaseInputTransport"),
+            ("pipecat.transports.base_output", "BaseOutputTransport"),
+        )
+        if module in sys.modules
+    )
+    return bool(transports_of(pipeline)) or any(isinstance(each, kinds) for each in processors_of(pipeline))
+
+
 def _owners_of(processor: Any) -> Iterable[Any]:
     yield getattr(processor, "_transport", None)
     client = getattr(processor, "_client", None)

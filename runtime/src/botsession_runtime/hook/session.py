@@ -4,7 +4,7 @@ import asyncio
 import os
 import time
 import weakref
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any
 
 from . import farewell
@@ -20,32 +20,16 @@ from .frames import (
     pipecat_version,
 )
 from .idle import Activity, IdleTimers
+from .progress import Progress
+from .progress import frames as signs_of_progress
+from .roots import Root, Runner, after_turns, run_in, running
 from .serving import is_serving
 from .tasks import tell_what_is_left
 from .wire import Wire, connect, leave_mark, register_dumps
-from .words import LONGEST_TEXT, one_line
+from .words import LONGEST_NAME, LONGEST_TEXT, one_line, said
 
 #: Turns of the event loop after which Pipecat has noted that a pipeline has started. It needs three.
 TURNS = 10
-
-
-class Root:
-    """A root worker: one that the runner started, rather than another worker."""
-
-    def __init__(self, worker: Any) -> None:
-        self.worker = worker
-        self.has_end_in_flight = False
-        self.has_finished = False
-        self.trails: dict[int, Trail] = {}
-        self.farewell: farewell.Farewell | None = None
-        #: Tells that the pipeline has started; None before it has, and once that is told.
-        self.untold_start: Callable[[], None] | None = None
-
-    def tell_start(self) -> None:
-        """Tell that the pipeline has started, if that is still to be told."""
-        tell, self.untold_start = self.untold_start, None
-        if tell:
-            tell()
 
 
 class Agent:
@@ -54,12 +38,18 @@ class Agent:
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self._roots: list[Root] = []
-        self._runner: Any = None
+        #: The last one. Bots that run a worker by itself have none.
+        self._runner: Runner | None = None
         #: All workers, helpers too: on 1.3 and 1.4 each manages its own tasks.
         self._workers: weakref.WeakSet[Any] = weakref.WeakSet()
         self.clients = Clients(wire)
-        self._was_asked = False
-        self._is_listening = False
+        #: What is left of a runner when its pipelines have been ended is ended too.
+        self._ends_runner = False
+        #: Somebody has asked the session to end: a pipeline that starts later is cancelled.
+        self._closing: Ours | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._progress = Progress(wire)
+        self._looks_for_progress = False
         self._limits: dict[str, Any] = {}
         self._idle_timers = IdleTimers()
         #: The frame classes that count as activity now; none while no limit needs to know.
@@ -70,13 +60,14 @@ class Agent:
         self.conversation = Conversation(
             wire, is_heard=self._is_heard, is_closing=self._is_closing, changed=self._watch_frames
         )
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[Any] = set()
 
     def watch_runner(self, runner: Any) -> None:
         """Learn when everything that the runner ran for is over: its own task's end is the only public sign."""
         self._listen()
-        self._runner = runner
-        task = asyncio.current_task()
+        self._runner = Runner(runner)
+        running.set(self._runner)
+        task = self._runner.task
         if task is not None:
             task.add_done_callback(self._over)
 
@@ -88,8 +79,11 @@ class Agent:
         if worker.parent is not None:
             self._idle_timers.switch(is_ours=bool(self._limits.get("takes_over")))
             return
-        root = Root(worker)
-        self._roots.append(root)
+        root = Root(worker, running.get() or self._runner or Runner())
+        root.is_unwanted = self._closing is not None
+        self._roots = [*self._live(), root]
+        name = str(getattr(worker, "name", ""))[:LONGEST_NAME]
+        self._wire.tell("setup", root=root.number, runner=root.runner.number, name=name, transport=root.has_transport)
         self.conversation.watch(worker.pipeline)
         self._apply_limits()
         self.clients.watch(worker.pipeline)
@@ -104,8 +98,14 @@ class Agent:
         root.has_end_in_flight = root.has_end_in_flight or kind != "CancelFrame"
         trail = root.trails.setdefault(frame.id, Trail())
         held = trail.hop(source.name, destination.name, can_hold=can_hold(destination))
-        self._wire.tell("hop", frame=kind, ours=isinstance(frame.reason, Ours), held_by=None if is_out else held)
-        if is_out and kind == "CancelFrame" and isinstance(frame.reason, Ours) and root.has_end_in_flight:
+        reason = getattr(frame, "reason", None)
+        is_ours = isinstance(reason, Ours)
+        told = {"frame": kind, "ours": is_ours, "reason": said(reason), "held_by": None if is_out else held}
+        self._wire.tell("hop", root=root.number, **told)
+        if not is_ours and not self._looks_for_progress:
+            self._looks_for_progress = True
+            self._watch_frames()
+        if is_out and kind == "CancelFrame" and is_ours and root.has_end_in_flight:
             # Pipecat is waiting for the EndFrame still, and tells nobody that the CancelFrame got through.
             self._finished(root, frame)
 
@@ -118,20 +118,26 @@ class Agent:
                 self._apply_limits()
             elif order["do"] == "say":
                 self._say(order["text"])
+            elif order["do"] == "close":
+                self._closing = Ours(order["reason"])
             else:
                 self._step_down(order)
         except Exception as exc:  # noqa: BLE001  # whatever it is must not reach the bot's event loop
             self._wire.tell("trouble", message=one_line(exc))
 
     def _step_down(self, order: dict[str, Any]) -> None:
-        self._was_asked = True
         reason = Ours(order["reason"])
+        self._ends_runner = True
+        if not order.get("own"):
+            self._closing = reason
         if order["do"] == "end":
             self._end(reason, order.get("farewell") or "")
         elif order["do"] == "cancel":
             self._cancel(reason)
         else:
-            self._force(reason, self._live())
+            # What ends by the bot's own doing may have others beside it that talk on.
+            stuck = [root for root in self._live() if root.has_end_in_flight or not order.get("own")]
+            self._force(reason, stuck)
             self._wire.tell("took", step="ForcedCancelFrame")
 
     def _apply_limits(self) -> None:
@@ -162,7 +168,7 @@ class Agent:
         if speaker:
             self.activity.prompted()
             self._wire.tell("prompted")
-            self._track(speaker.worker.queue_frame(TTSSpeakFrame(text)))
+            self._track(speaker, speaker.worker.queue_frame(TTSSpeakFrame(text)))
 
     def _speaker(self) -> tuple[Root | None, str]:
         """Choose the root worker that is to say something, or tell why there is none, in the contract's words."""
@@ -192,11 +198,13 @@ class Agent:
         self._wire.tell("trouble", message=one_line(exc))
 
     def _listen(self) -> None:
-        if not self._is_listening:
-            self._is_listening = True
+        if self._loop is None:
             register_dumps(self._wire)
             self._wire.tell("hooked", pipecat=pipecat_version())
-            self._wire.listen(asyncio.get_running_loop(), self.obey)
+        if self._loop is None or not self._loop.is_running():
+            # The first loop listens; where it is over, as after one of several asyncio.run(), the next one does.
+            self._loop = asyncio.get_running_loop()
+            self._wire.listen(self._loop, self.obey)
 
     def _handlers(self, root: Root) -> dict[str, Any]:
         """Give the handlers by event. Plain functions: each is one message, and there is nothing to await."""
@@ -220,9 +228,15 @@ class Agent:
         CancelFrame and without a finish (1.14).
         """
         facts = {"at": time.monotonic(), "clients": self.clients.are_told_of(root.worker.pipeline)}
+        facts |= {"root": root.number, "transport": root.has_transport}
         root.untold_start = lambda: self._wire.tell("started", **facts)
-        _after_turns(TURNS, root.tell_start)
+        after_turns(TURNS, lambda: self._has_started(root))
         self.conversation.started(root.worker.pipeline)
+
+    def _has_started(self, root: Root) -> None:
+        root.tell_start()
+        if root.is_unwanted and self._closing is not None and not root.has_finished:
+            self._track(root, root.worker.cancel(reason=self._closing))
 
     def _finished(self, root: Root, frame: Any) -> None:
         root.tell_start()
@@ -231,11 +245,11 @@ class Agent:
         root.has_finished = True
         self.conversation.flush()
         reason = getattr(frame, "reason", None)
-        said = None if reason is None else str(reason)[:LONGEST_TEXT]
-        self._wire.tell("finished", frame=type(frame).__name__, reason=said, ours=isinstance(reason, Ours))
-        if self._was_asked and not self._live() and hasattr(self._runner, "end"):
+        told = {"frame": type(frame).__name__, "reason": said(reason), "ours": isinstance(reason, Ours)}
+        self._wire.tell("finished", root=root.number, **told)
+        if self._ends_runner and not self._live() and hasattr(root.runner.runner, "end"):
             # Root workers that have no pipeline, and so no hook, would keep the runner for ever.
-            self._track(self._runner.end(reason=said))
+            self._track(root, root.runner.runner.end(reason=said(reason)))
 
     def _live(self) -> list[Root]:
         return [root for root in self._roots if not root.has_finished]
@@ -247,7 +261,7 @@ class Agent:
         for root in self._live():
             first = [self._farewell(root, text)] if text and root is speaker else []
             root.has_end_in_flight = True
-            self._track(_queue(root.worker, [*first, _end_frame(reason)]))
+            self._track(root, _queue(root.worker, [*first, _end_frame(reason)]))
         self._wire.tell("took", step="EndFrame")
 
     def _farewell(self, root: Root, text: str) -> Any:
@@ -264,13 +278,14 @@ class Agent:
 
         followed = farewell.frames() if any(root.farewell for root in self._roots) else ()
         heard = self.conversation.watched
-        self.watched = (*_enders(), ClientConnectedFrame, *self.counted, *followed, *heard)
+        signs = signs_of_progress() if self._looks_for_progress else ()
+        self.watched = (*_enders(), ClientConnectedFrame, *self.counted, *followed, *heard, *signs)
 
     def _cancel(self, reason: Ours) -> None:
         stuck = [root for root in self._live() if root.has_end_in_flight]
         for root in self._live():
             if root not in stuck:
-                self._track(root.worker.cancel(reason=reason))
+                self._track(root, root.worker.cancel(reason=reason))
         self._force(reason, stuck)
         self._wire.tell("took", step="ForcedCancelFrame" if stuck else "CancelFrame")
 
@@ -280,18 +295,23 @@ class Agent:
 
         for root in roots:
             root.has_end_in_flight = True
-            self._track(root.worker.pipeline.queue_frame(CancelFrame(reason=reason)))
+            self._track(root, root.worker.pipeline.queue_frame(CancelFrame(reason=reason)))
 
-    def _track(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run something without waiting for it; keep the task, since the loop holds tasks only weakly."""
-        task = asyncio.get_running_loop().create_task(work)
+    def _track(self, root: Root, work: Coroutine[Any, Any, None]) -> None:
+        """Run something in a worker's loop without waiting for it; keep it, since loops hold tasks only weakly."""
+        task = run_in(root.runner.loop, work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
 
-    def _done(self, task: "asyncio.Task[None]") -> None:
+    def _done(self, task: Any) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (exc := task.exception()):
             self.trouble(exc)
+
+    def saw(self, root: Root, frame: Any, source: Any) -> None:
+        """Note a frame while pipelines end: sound is progress."""
+        if self._looks_for_progress and root.has_end_in_flight:
+            self._progress.saw(frame, source)
 
     def _over(self, task: "asyncio.Task[Any]") -> None:
         """Report what the bot left behind. Called when the task that ran the runner is done."""
@@ -300,6 +320,10 @@ class Agent:
                 root.tell_start()
             self.conversation.flush()
             tell_what_is_left(task, (self._runner, *self._workers), set(self._tasks), self._wire.tell)
+            if any(root.runner.task is not task for root in self._live()):
+                return  # others run on, in tasks or threads of their own
+            runner = self._runner.runner if self._runner else None
+            tell_what_is_left(task, (runner, *self._workers), set(self._tasks), self._wire.tell)
             exc = None if task.cancelled() else task.exception()
             if exc:
                 self._wire.tell("crashed", message=one_line(exc))
@@ -309,14 +333,6 @@ class Agent:
                 self._wire.tell("serving")
         except Exception as exc:  # noqa: BLE001  # a done callback must not raise into the loop
             self.trouble(exc)
-
-
-def _after_turns(turns: int, call: Callable[[], None]) -> None:
-    """Call something when the event loop has turned so often: whatever was due by now has run then."""
-    if turns == 0:
-        call()
-    else:
-        asyncio.get_running_loop().call_soon(_after_turns, turns - 1, call)
 
 
 def _enders() -> tuple[type, ...]:
@@ -340,6 +356,7 @@ def _observer(agent: Agent, root: Root) -> Any:
                 return
             if isinstance(frame, agent.counted):
                 agent.activity.saw(frame)
+            agent.saw(root, frame, data.source)
             if root.farewell:
                 root.farewell.saw(frame, data.source, data.destination)
             if isinstance(frame, agent.conversation.watched):

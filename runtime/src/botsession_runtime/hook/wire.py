@@ -45,6 +45,8 @@ class Wire:
         self._is_taken = is_inherited
         self._unsent: deque[bytes] = deque(maxlen=LARGEST_BACKLOG)
         self._unread = b""
+        #: Pipelines may run in threads of their own, and each tells what it sees.
+        self._lock = threading.Lock()
         os.set_blocking(fd, False)
         os.set_inheritable(fd, False)  # noqa: FBT003  # it takes no keywords
         _wires.add(self)
@@ -56,8 +58,9 @@ class Wire:
     def tell(self, event: str, **facts: object) -> None:
         """Send an event. Its time is the system's monotonic clock, which the supervisor shares."""
         line = json.dumps({"event": event, "at": time.monotonic(), **facts}, default=str)
-        self._unsent.append(line.encode() + b"\n")
-        self._flush()
+        with self._lock:
+            self._unsent.append(line.encode() + b"\n")
+            self._flush()
 
     def listen(self, loop: asyncio.AbstractEventLoop, obey: Any) -> None:
         """Hand each order that arrives to `obey`, first those that are there already; None: the supervisor is gone."""
@@ -109,7 +112,8 @@ class Wire:
             if self._is_taken:
                 obey(None)
             return
-        self._flush()
+        with self._lock:
+            self._flush()
 
     def _receive(self) -> bytes:
         """Read what is there. The supervisor's first word comes with the pipe for stack dumps."""

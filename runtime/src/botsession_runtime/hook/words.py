@@ -26,6 +26,16 @@ def fold(text: str) -> str:
     return " ".join(text.split())[:LONGEST_TEXT]
 
 
+def said(reason: Any) -> str | None:
+    """Give the reason that a frame carries, which may be anything, as a text that is not too long; None for none."""
+    if reason is None:
+        return None
+    try:
+        return str(reason)[:LONGEST_TEXT]
+    except Exception as exc:  # noqa: BLE001  # it is the bot's own object, and its end must go on
+        return f"a reason that cannot be shown ({type(exc).__name__})"
+
+
 def names_of(tasks: Iterable["asyncio.Task[Any]"]) -> list[str]:
     """Name tasks for a person, the first so many by their names: one that was given none goes by its coroutine's."""
     names = [(task.get_name(), getattr(task.get_coro(), "__qualname__", "")) for task in tasks]

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from botsession_contract.lifecycle import Farewell, Phase
+from botsession_contract.lifecycle import BOT_CAUSES, Farewell, Phase
 from botsession_operator.api.status import ConditionStatus, ConditionType, Status, find_condition
 from botsession_operator.cli.telling.heard import wait
 from botsession_operator.cli.telling.moments import later, moment
@@ -68,7 +68,9 @@ def _ending(record: Record) -> Iterator[Entry]:
     if ending is None:
         return
     who = f", {ending.message}" if ending.message else ""
-    yield Entry(ending.requested_at, Phase.ENDING, f"{ending.mode} end asked for: {ending.cause}{who}")
+    is_bots = ending.cause in BOT_CAUSES
+    how = f"the bot ends it: {ending.cause}" if is_bots else f"{ending.mode} end asked for: {ending.cause}{who}"
+    yield Entry(ending.requested_at, Phase.ENDING, how)
     yield from (Entry(taken.at, "step", STEPS[taken.step]) for taken in ending.steps)
     drained = record.status.timings.drained if record.status.timings else None
     frame = record.status.finish.frame if record.status.finish else None

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from botsession_contract.lifecycle import FINISHED_PHASES, Farewell, Phase, Step
+from botsession_contract.lifecycle import BOT_CAUSES, FINISHED_PHASES, Farewell, Phase, Step
 from botsession_operator.api.duration import format_duration
 from botsession_operator.api.status import ConditionStatus, ConditionType, Status, awaits_caller
 from botsession_operator.cli.telling import heard
@@ -48,7 +48,8 @@ def _phase(status: Status, now: datetime) -> Iterator[Entry]:
         length = format_duration(status.deadline - status.started_at)
         yield Entry(status.started_at, status.phase, f"the pipeline runs; maxSessionDuration ends it in {length}")
     elif status.phase is Phase.ENDING and status.ending:
-        yield Entry(status.ending.requested_at, status.phase, f"{status.ending.mode} end: {status.ending.cause}")
+        who = "the bot ends it" if status.ending.cause in BOT_CAUSES else f"{status.ending.mode} end"
+        yield Entry(status.ending.requested_at, status.phase, f"{who}: {status.ending.cause}")
     elif status.finish and status.finished_at:
         if status.finish.frame:
             yield Entry(_frame_at(status, status.finished_at), "frame", f"{status.finish.frame} ended the pipeline")

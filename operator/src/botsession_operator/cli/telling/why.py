@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
-from botsession_contract.lifecycle import ERROR_REASONS, Farewell, Mode, Outcome, Phase, Reason, Step
+from botsession_contract.lifecycle import BOT_CAUSES, ERROR_REASONS, Farewell, Mode, Outcome, Phase, Reason, Step
 from botsession_operator.api.duration import format_duration, parse_duration
 from botsession_operator.api.status import (
     ConditionStatus,
@@ -104,7 +104,8 @@ def _how(finish: Finish, record: Record) -> str:
 
 def _drained(record: Record) -> str:
     timings = record.status.timings
-    if record.status.ending is None or timings is None or timings.drained is None:
+    ending = record.status.ending
+    if ending is None or ending.cause in BOT_CAUSES or timings is None or timings.drained is None:
         return ""
     if timings.drained < NOTICEABLE_SECONDS:
         return ", and it ended as soon as it was asked to"
@@ -172,7 +173,10 @@ def _alive(record: Record, now: datetime) -> Iterator[str]:
                 yield f"maxSessionDuration ends it in {format_duration(status.deadline - now)}, if nothing does before."
         case Phase.ENDING if status.ending:
             since = format_duration(now - status.ending.requested_at)
-            yield f"It was asked to end {since} ago: {status.ending.cause}, {status.ending.mode}."
+            if status.ending.cause in BOT_CAUSES:
+                yield f"Its bot began to end it {since} ago: {status.ending.cause}."
+            else:
+                yield f"It was asked to end {since} ago: {status.ending.cause}, {status.ending.mode}."
             if status.ending.step:
                 yield f"The last step taken was {status.ending.step}; each is bounded, so it will end."
         case _ if awaits_caller(status):

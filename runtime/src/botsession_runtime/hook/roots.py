@@ -1,0 +1,84 @@
+"""Root workers, the runners that run them, and how something is run in the event loop of each.
+
+A program may run several runners, one after the other or in threads of their own.
+"""
+
+import asyncio
+import contextvars
+import itertools
+import os
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from typing import Any
+
+from .clients import has_transport
+from .farewell import Farewell
+from .frames import Trail
+
+
+def numbered(count: int) -> int:
+    """Make a number of a count that no other process of the bot has."""
+    return os.getpid() * 256 + count % 256
+
+
+class Runner:
+    """A runner, and the task that runs it: workers are started below it, and so know which is theirs."""
+
+    _numbers = itertools.count(1)
+
+    def __init__(self, runner: Any = None) -> None:
+        self.number = numbered(next(self._numbers))
+        self.runner = runner
+        self.loop = asyncio.get_running_loop()
+        self.task = asyncio.current_task()
+
+
+#: The runner below which the code at hand runs.
+running: contextvars.ContextVar[Runner | None] = contextvars.ContextVar("running", default=None)
+
+
+class Root:
+    """A root worker: one that the runner started, rather than another worker."""
+
+    _numbers = itertools.count(1)
+
+    def __init__(self, worker: Any, runner: Runner) -> None:
+        self.number = numbered(next(self._numbers))
+        self.worker = worker
+        self.runner = runner
+        self.has_transport = has_transport(worker.pipeline)
+        self.has_end_in_flight = False
+        self.has_finished = False
+        #: It was set up when the session had been asked to end.
+        self.is_unwanted = False
+        self.trails: dict[int, Trail] = {}
+        self.farewell: Farewell | None = None
+        #: Tells that the pipeline has started; None before it has, and once that is told.
+        self.untold_start: Callable[[], None] | None = None
+
+    def tell_start(self) -> None:
+        """Tell that the pipeline has started, if that is still to be told."""
+        tell, self.untold_start = self.untold_start, None
+        if tell:
+            tell()
+
+
+def run_in(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None] | Future[None]":
+    """Run something in an event loop without waiting for it, in the one that runs here or in another thread's."""
+    if loop is asyncio.get_running_loop():
+        return loop.create_task(work)
+    try:
+        return asyncio.run_coroutine_threadsafe(work, loop)
+    except RuntimeError:  # that loop is closed, and so is all that ran in it
+        work.close()
+        done: Future[None] = Future()
+        done.set_result(None)
+        return done
+
+
+def after_turns(turns: int, call: Callable[[], None]) -> None:
+    """Call something when the event loop has turned so often: whatever was due by now has run then."""
+    if turns == 0:
+        call()
+    else:
+        asyncio.get_running_loop().call_soon(after_turns, turns - 1, call)

@@ -1,0 +1,124 @@
+"""Rule: which pipelines of a bot are its conversation, and when that is over. Pure.
+
+A bot may run several pipelines: helpers beside the conversation, two callers at once, one stage after the other.
+
+    With a transport   counts before one without: the conversation is over when all of those are
+    Without any        of each runner the first one to finish is the conversation, and the others help it
+"""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+#: Pipelines that are followed at the same time. A bot may say anything, and our memory is not its to fill.
+MOST_PIPELINES: Final = 32
+#: Finished stages whose names are kept, the last ones.
+MOST_STAGES: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The frame that ended a pipeline."""
+
+    frame: str
+    reason: str | None
+    #: Whether the frame was sent by the supervisor, rather than by the bot.
+    is_ours: bool
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class OwnEnd:
+    """A frame with which the bot began to end a pipeline."""
+
+    frame: str
+    reason: str | None
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """What is known of one root worker's pipeline."""
+
+    number: int
+    runner: int = 0
+    name: str = ""
+    has_transport: bool = False
+    #: When its worker was being set up: before its start.
+    set_up_at: float = 0.0
+    started_at: float | None = None
+    own_end: OwnEnd | None = None
+    end_held_by: str | None = None
+    cancel_held_by: str | None = None
+    finish: Finish | None = None
+    #: It belongs to a stage that is over.
+    is_past: bool = False
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it has started and not finished."""
+        return self.started_at is not None and self.finish is None
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A conversation's part that is over: another pipeline came after it."""
+
+    name: str
+    frame: str
+    reason: str | None
+    started_at: float
+    finished_at: float
+
+
+Pipelines = tuple[Pipeline, ...]
+NONE: Final[Pipelines] = ()
+
+
+def find(pipelines: Pipelines, number: int, at: float) -> Pipeline:
+    """Return a pipeline by its number; a new one where it has not been heard of."""
+    return next((each for each in pipelines if each.number == number), Pipeline(number, set_up_at=at))
+
+
+def put(pipelines: Pipelines, new: Pipeline) -> Pipelines:
+    """Return the pipelines with one of them in its new form; the oldest goes where there are too many."""
+    if any(each.number == new.number for each in pipelines):
+        return tuple(new if each.number == new.number else each for each in pipelines)
+    return (*pipelines, new)[-MOST_PIPELINES:]
+
+
+def next_stage(pipelines: Pipelines, finished_at: float) -> Pipelines:
+    """Return what is left of a stage that is over for the next: helpers that still run, and what was set up since."""
+    left = (each for each in pipelines if each.finish is None)
+    return tuple(each if each.set_up_at > finished_at else replace(each, is_past=True) for each in left)
+
+
+def is_over(pipelines: Pipelines) -> bool:
+    """Tell whether the conversation has finished."""
+    groups = _conversation(pipelines)
+    return bool(groups) and all(any(each.finish for each in group) for group in groups)
+
+
+def is_ending(pipelines: Pipelines) -> bool:
+    """Tell whether the bot has begun to end all of the conversation that has not finished."""
+    groups = _conversation(pipelines)
+    return bool(groups) and all(any(each.finish or each.own_end for each in group) for group in groups)
+
+
+def holder(pipelines: Pipelines, member: str) -> str | None:
+    """Return the processor that holds a frame in a pipeline that has not finished, those of the conversation first."""
+    ordered = sorted((each for each in pipelines if not each.finish), key=lambda each: not each.has_transport)
+    return next((held for each in ordered if (held := getattr(each, member))), None)
+
+
+def _conversation(pipelines: Pipelines) -> list[Pipelines]:
+    """Return the groups of pipelines of each of which one must be done."""
+    known = [each for each in pipelines if not each.is_past and (each.started_at is not None or _has_ended(each))]
+    with_transport = [each for each in known if each.has_transport]
+    if with_transport:
+        return [(each,) for each in with_transport]
+    runners = dict.fromkeys(each.runner for each in known)
+    return [tuple(each for each in known if each.runner == runner) for runner in runners]
+
+
+def _has_ended(pipeline: Pipeline) -> bool:
+    return pipeline.finish is not None or pipeline.own_end is not None

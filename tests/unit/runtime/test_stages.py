@@ -1,0 +1,153 @@
+"""Several pipelines: which of them are the conversation, when it is over, and what is kept of its stages."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from botsession_contract.launch import Launch
+from botsession_contract.lifecycle import Cause, Step
+from botsession_runtime.ending import begun_by_bot
+from botsession_runtime.facts import Exit, Facts
+from botsession_runtime.ladder import next_pipeline_until
+from botsession_runtime.learning import learn
+from botsession_runtime.pipelines import MOST_PIPELINES, MOST_STAGES
+
+LAUNCH = Launch("bots", "support-42", "ab" * 32, target="bot.py")
+Event = dict[str, Any]
+
+
+def told(*events: Event) -> Facts:
+    facts = Facts(began=0.0)
+    for number, event in enumerate(events):
+        facts = begun_by_bot(learn(facts, {"at": float(number + 1), **event}), LAUNCH)
+    return facts
+
+
+def set_up(root: int, *, runner: int = 1, transport: bool = False) -> Event:
+    return {"event": "setup", "root": root, "runner": runner, "name": f"worker-{root}", "transport": transport}
+
+
+def start(root: int) -> Event:
+    return {"event": "started", "root": root, "clients": False, "transport": False}
+
+
+def hop(root: int, frame: str = "EndFrame", *, ours: bool = False, held_by: str | None = "A#0") -> Event:
+    return {"event": "hop", "root": root, "frame": frame, "reason": "bye", "ours": ours, "held_by": held_by}
+
+
+def finish(root: int, frame: str = "EndFrame") -> Event:
+    return {"event": "finished", "root": root, "frame": frame, "reason": "bye", "ours": False}
+
+
+def up(root: int, *, runner: int = 1, transport: bool = False) -> tuple[Event, Event]:
+    return set_up(root, runner=runner, transport=transport), start(root)
+
+
+LINE, OTHER_LINE = up(1, transport=True), up(2, transport=True, runner=2)
+HELPER, APART = up(3), up(4, runner=2)
+
+
+@pytest.mark.parametrize(
+    ("events", "is_over"),
+    [
+        pytest.param([*LINE, *HELPER, finish(3)], False, id="a helper without a transport"),
+        pytest.param([*LINE, *HELPER, finish(1)], True, id="the one with a transport"),
+        pytest.param([*LINE, *OTHER_LINE, finish(1)], False, id="one of two with a transport"),
+        pytest.param([*LINE, *OTHER_LINE, finish(1), finish(2)], True, id="both of them"),
+        pytest.param([*up(5), *HELPER, finish(5)], True, id="the first of a runner where none has a transport"),
+        pytest.param([*up(5), *APART, finish(5)], False, id="the first of one of two runners"),
+        pytest.param([*up(5), *APART, finish(5), finish(4)], True, id="of both"),
+        pytest.param([*up(5), *APART, finish(5), finish(4), *LINE], False, id="another one has started"),
+    ],
+)
+def test_a_conversation_is_over_with_its_last_pipeline(events: list[Event], is_over: bool) -> None:
+    assert (told(*events).finish is not None) is is_over
+
+
+def test_an_own_end_is_the_sessions_when_no_pipeline_of_the_conversation_goes_on() -> None:
+    one = told(*LINE, *OTHER_LINE, hop(1))
+    both = learn(one, {"at": 9.0, **hop(2, "CancelFrame")})
+    assert (one.own_end, one.request) == (None, None)
+    assert both.own_end is not None
+    assert both.own_end.frame == "CancelFrame"
+
+
+def test_an_own_end_begins_the_ladder_with_the_bots_frame() -> None:
+    facts = told(*LINE, hop(1))
+    assert facts.request is not None
+    assert (facts.request.cause, facts.request.grace_seconds) == (Cause.BOT_ENDED, LAUNCH.shutdown.grace_period_seconds)
+    assert [(rung.step, rung.at) for rung in facts.rungs] == [(Step.END_FRAME, 3.0)]
+
+
+def test_a_finish_whose_frame_was_not_seen_is_an_own_end_too() -> None:
+    facts = told(*LINE, finish(1, "CancelFrame"))
+    assert facts.request is not None
+    assert facts.request.cause is Cause.BOT_CANCELLED
+
+
+def test_an_end_before_the_start_begins_nothing() -> None:
+    assert told(set_up(1), hop(1)).request is None
+    assert told(set_up(1), hop(1), start(1)).request is not None
+
+
+def test_the_next_pipeline_takes_all_of_an_ending_back_but_what_it_was() -> None:
+    facts = told(*up(1), hop(1), finish(1), *up(2))
+    assert (facts.request, facts.rungs, facts.finish, facts.own_end, facts.end_held_by) == (None, (), None, None, None)
+    (stage,) = facts.stages
+    assert (stage.name, stage.frame, stage.reason) == ("worker-1", "EndFrame", "bye")
+    assert (stage.started_at, stage.finished_at, facts.stage_count) == (2.0, 4.0, 1)
+    assert (facts.started_at, facts.stage_at) == (2.0, 6.0)
+
+
+def test_a_pipeline_that_was_set_up_with_the_first_is_no_next_stage() -> None:
+    facts = told(set_up(1), set_up(2), start(1), hop(1), finish(1), start(2))
+    assert facts.finish is not None
+    assert facts.stages == ()
+
+
+def test_a_helper_of_the_stage_before_does_not_end_the_next_one() -> None:
+    facts = told(*LINE, *HELPER, hop(1), finish(1), *OTHER_LINE, finish(3))
+    assert facts.finish is None
+
+
+def test_a_process_between_two_pipelines_waits_for_the_grace_period_and_anew_for_a_set_up() -> None:
+    grace = LAUNCH.shutdown.grace_period_seconds
+    between = told(*LINE, hop(1), finish(1))
+    assert next_pipeline_until(between) == 4.0 + grace
+    assert next_pipeline_until(learn(between, {"at": 20.0, **set_up(2)})) == 20.0 + grace
+    assert next_pipeline_until(told(*LINE)) is None
+
+
+def test_a_client_that_hangs_up_on_a_frame_that_stands_still_has_left() -> None:
+    facts = told(*LINE, {"event": "client"}, hop(1), {"event": "left", "at": 30.0})
+    assert facts.left_at == 30.0
+
+
+def test_a_client_whose_transport_closes_when_it_has_played_all_has_not() -> None:
+    closed = {"event": "left", "at": 30.0}
+    facts = told(*LINE, {"event": "client"}, hop(1), closed, {**hop(1, held_by=None), "at": 30.2})
+    assert facts.left_at is None
+
+
+def test_progress_is_noted_until_nobody_listens() -> None:
+    facts = told(*LINE, {"event": "client"}, hop(1), {"event": "progress", "at": 20.0})
+    assert facts.progress_at == 20.0
+    left = learn(facts, {"event": "left", "at": 30.0})
+    assert learn(left, {"event": "progress", "at": 40.0}).progress_at == 20.0
+
+
+def test_what_a_bot_says_of_pipelines_takes_no_memory() -> None:
+    events = [event for root in range(100) for event in (*up(root), finish(root))]
+    facts = told(*events)
+    assert len(facts.stages) == MOST_STAGES
+    assert facts.stage_count == 99
+    assert len(told(*(set_up(root) for root in range(100))).pipelines) == MOST_PIPELINES
+
+
+def test_stages_are_told_apart_that_are_read_only_when_the_process_is_gone() -> None:
+    facts = replace(told(*up(1), hop(1), finish(1)), exit=Exit(0, 9.0))
+    for event in (*up(2), hop(2), finish(2)):
+        facts = begun_by_bot(learn(facts, {"at": 8.0, **event}), LAUNCH)
+    assert (facts.stage_count, facts.finish is not None) == (1, True)
+    assert next_pipeline_until(facts) is None
