@@ -37,7 +37,7 @@ def begun_by_bot(facts: Facts, launch: Launch) -> Facts:
     if facts.request or facts.started_at is None or own is None:
         return facts
     is_cancel = own.frame == CANCEL_FRAME
-    cause = Cause.BOT_CANCELLED if is_cancel else Cause.BOT_ENDED
+    cause = Cause.BOT_CANCELLED if is_cancel and facts.runner_end is None else Cause.BOT_ENDED
     shutdown = launch.shutdown_for(cause)
     request = Request(
         cause,

@@ -122,12 +122,16 @@ class Facts:
     cancel_held_by: str | None = None
     #: The bot's own frame to end the conversation. With several pipelines: the frame that left none of them going on.
     own_end: OwnEnd | None = None
+    #: What the bot said when it ended its runner, which then cancels all workers in Pipecat's own words.
+    runner_end: OwnEnd | None = None
     #: The last time at which such a frame was seen to move.
     hop_at: float | None = None
     #: The last sign that the end gets on: that frame moved, or sound was made or went out.
     progress_at: float | None = None
     #: The end of the conversation; with several pipelines at once, that of the last one.
     finish: Finish | None = None
+    #: Its runner has workers without a pipeline, which may go on.
+    has_bare_helpers: bool = False
     #: The pipelines that are followed, and the stages of the conversation that came before.
     pipelines: Pipelines = pipelines.NONE
     stages: tuple[Stage, ...] = ()
@@ -139,6 +143,9 @@ class Facts:
     set_up_at: float | None = None
     #: What Pipecat gave up waiting for: `setup`, `StartFrame` or `CancelFrame`.
     timed_out: str | None = None
+    #: What a processor said of itself that can no longer do its job, and when.
+    unusable: str | None = None
+    unusable_at: float | None = None
     #: Why the bot could not be run at all.
     failure: str | None = None
     #: The exception that came out of the bot.

@@ -94,8 +94,8 @@ def _by_bot(facts: Facts, request: Request) -> Rung:
 
 
 def has_helpers(facts: Facts) -> bool:
-    """Tell whether pipelines run on that are no longer part of a conversation."""
-    return any(each.is_live for each in facts.pipelines)
+    """Tell whether workers run on that are no longer part of a conversation."""
+    return facts.has_bare_helpers or any(each.is_live for each in facts.pipelines)
 
 
 def _leaves_at(facts: Facts, finish: Finish, request: Request) -> float:

@@ -92,13 +92,17 @@ def _next_stage(facts: Facts, finish: Finish) -> Facts:
         end_held_by=None,
         cancel_held_by=None,
         own_end=None,
+        runner_end=None,
         hop_at=None,
         progress_at=None,
         finish=None,
+        has_bare_helpers=False,
         timed_out=None,
         crash=None,
         crashed_at=None,
         fatal_error=None,
+        unusable=None,
+        unusable_at=None,
         idle_at=None,
         is_over=False,
         serving_at=None,
@@ -201,7 +205,7 @@ def _finished(facts: Facts, event: dict[str, Any], at: float) -> Facts:
     every = pipelines.put(facts.pipelines, replace(known, finish=known.finish or finish))
     if facts.finish or known.is_past or not pipelines.is_over(every):
         return replace(facts, pipelines=every)
-    return replace(facts, pipelines=every, finish=finish)
+    return replace(facts, pipelines=every, finish=finish, has_bare_helpers=bool(event.get("helpers")))
 
 
 def _took(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
@@ -222,12 +226,18 @@ def _crashed(facts: Facts, event: dict[str, Any], at: float) -> Facts:
     return replace(facts, crash=facts.crash or event["message"], crashed_at=facts.crashed_at or at)
 
 
-def _error(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
+def _error(facts: Facts, event: dict[str, Any], at: float) -> Facts:
+    if event.get("unusable"):
+        facts = replace(facts, unusable=f"{event['unusable']}: {event['message']}", unusable_at=at)
     return replace(facts, fatal_error=event["message"]) if event["fatal"] else facts
 
 
 def _conversation(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
     return replace(facts, conversation=conversation.learn(facts.conversation, event))
+
+
+def _ended(facts: Facts, event: dict[str, Any], at: float) -> Facts:
+    return replace(facts, runner_end=facts.runner_end or OwnEnd(CANCEL_FRAME, event.get("reason"), at))
 
 
 def _over(facts: Facts, _event: dict[str, Any], _at: float) -> Facts:
@@ -302,6 +312,7 @@ _LEARNERS: Final = {
     "sounded": _conversation,
     "turns": _conversation,
     "errors": _conversation,
+    "ended": _ended,
     "over": _over,
     "serving": _serving,
     "lost": _lost,

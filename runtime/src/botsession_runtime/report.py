@@ -21,6 +21,8 @@ RUNNER_REASON: Final = "runner exiting"
 #: A bot that answers on_idle_timeout, or the leaving of its client, with an EndFrame of its own does so at once, in
 #: seconds. Later ones are another story.
 ECHO_SECONDS: Final = 5.0
+#: An error and the frame that it brings about may be told of in either order, so far apart.
+TURN_SECONDS: Final = 0.1
 
 NO_HOOK: Final = (
     "Pipecat never loaded the hook: does it run a Pipecat pipeline, and is PIPECAT_SETUP_FILES passed on to it?"
@@ -239,7 +241,10 @@ def _own_reason(facts: Facts, finish: Finish) -> Reason:
         return Reason.IDLE_TIMEOUT
     if _follows_client(facts, finish):
         return Reason.CLIENT_DISCONNECTED
-    return Reason.COMPLETED if finish.frame in END_FRAMES else Reason.BOT_CANCELLED
+    if _follows_unusable(facts, finish):
+        return Reason.BOT_ERROR
+    is_end = finish.frame in END_FRAMES or (said == RUNNER_REASON and facts.runner_end is not None)
+    return Reason.COMPLETED if is_end else Reason.BOT_CANCELLED
 
 
 def _cancelled_by_error(facts: Facts, finish: Finish) -> bool:
@@ -255,6 +260,17 @@ def _echoes_idle(facts: Facts) -> bool:
     if facts.idle_at is None or facts.own_end is None:
         return False
     return 0 <= facts.own_end.at - facts.idle_at <= ECHO_SECONDS
+
+
+def _follows_unusable(facts: Facts, finish: Finish) -> bool:
+    """Tell an end because of a processor that can no longer do its job: Pipecat's EndFrame for that has no reason.
+
+    The error and the frame are told of at about the same time, and so in either order.
+    """
+    if facts.unusable_at is None or finish.reason is not None or finish.frame not in END_FRAMES:
+        return False
+    began = facts.own_end.at if facts.own_end else finish.at
+    return -TURN_SECONDS <= began - facts.unusable_at <= ECHO_SECONDS
 
 
 def _follows_client(facts: Facts, finish: Finish) -> bool:
@@ -299,7 +315,7 @@ def _trouble(facts: Facts) -> str | None:
     if facts.failure:
         return facts.failure
     if facts.crash:
-        return f"{facts.crash}, after the pipeline had finished" if _crashed_late(facts) else facts.crash
+        return _late_crash(facts, facts.finish) if facts.finish and _crashed_late(facts) else facts.crash
     if _timed_out_starting(facts):
         what = "its processors were not set up" if facts.timed_out == "setup" else "its StartFrame did not get through"
         return f"the pipeline did not start: {what} within Pipecat's own timeout"
@@ -322,6 +338,11 @@ def _silence(facts: Facts) -> str | None:
     return f"{errors[0].processor or errors[0].kind}: {errors[0].first_message}"
 
 
+def _late_crash(facts: Facts, finish: Finish) -> str:
+    told = f"{facts.crash}, after the pipeline had finished"
+    return f"{own}; {told}" if (own := _said(facts, finish)) else told
+
+
 def _crashed_late(facts: Facts) -> bool:
     return facts.finish is not None and reason_of(facts) is not Reason.BOT_ERROR
 
@@ -333,6 +354,10 @@ def _said(facts: Facts, finish: Finish) -> str | None:
         return began.reason if began else None
     if _cancelled_by_error(facts, finish):
         return f"fatal error: {facts.fatal_error}"
+    if reason_of(facts) is Reason.BOT_ERROR and _follows_unusable(facts, finish):
+        return facts.unusable
+    if finish.reason == RUNNER_REASON:
+        return facts.runner_end.reason if facts.runner_end else None
     return None if finish.reason == IDLE_REASON else finish.reason
 
 

@@ -295,6 +295,11 @@ HELPER = Pipeline(2, started_at=5.0)
             id="a helper that still runs is cancelled",
         ),
         pytest.param(
+            replace(ENDING, finish=ITS_OWN, has_bare_helpers=True),
+            Rung(Step.CANCEL_FRAME, 135),
+            id="so is one without a pipeline",
+        ),
+        pytest.param(
             after(replace(ENDING, finish=ITS_OWN, pipelines=(HELPER,)), ENDED, Rung(Step.CANCEL_FRAME, 135)),
             Rung(Step.KILL, 145),
             id="and the bot has the cancel period to leave then",

@@ -21,5 +21,16 @@ NO_TABLES = "import pathlib; from botsession_runtime.hook import serving; servin
     ],
 )
 def test_only_a_program_that_waits_for_callers_is_a_server(program: str, is_server: bool) -> None:
-    told = subprocess.run([sys.executable, "-c", f"{program}; {TELL}"], capture_output=True, text=True, check=True)
-    assert told.stdout == f"{is_server}\n"
+    assert said_by(f"{program}; {TELL}") == f"{is_server}\n"
+
+
+def test_process_that_a_server_started_for_a_call_knows_of_the_server() -> None:
+    child = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {TELL!r}], check=True)"
+    assert said_by(f"{LISTEN}; {child}") == "True\n"
+    assert said_by(child) == "False\n"
+
+
+def said_by(program: str) -> str:
+    """Return what a program says that is started as a bot is, as the first of its session."""
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, capture_output=True, text=True, check=True, start_new_session=True).stdout

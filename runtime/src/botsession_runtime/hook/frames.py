@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from .words import fold
+from .words import LONGEST_NAME, fold
 
 #: What Pipecat itself counts as activity; 1.3 and 1.4 only the first two.
 ACTIVITY_FRAMES = (
@@ -41,9 +41,12 @@ class Trail:
 
 
 def error_facts(frame: Any) -> dict[str, Any]:
-    """Give what is told of an ErrorFrame."""
+    """Give what is told of an ErrorFrame. A processor that has become unusable (1.8) may be why a worker ends."""
+    processor = getattr(frame, "processor", None)
+    unusable = str(processor)[:LONGEST_NAME] if getattr(processor, "is_usable", True) is False else None
     # Frames lose `fatal` with Pipecat 2.0.
-    return {"message": fold(str(frame.error)), "fatal": bool(getattr(frame, "fatal", False))}
+    is_fatal = bool(getattr(frame, "fatal", False))
+    return {"message": fold(str(frame.error)), "fatal": is_fatal, "unusable": unusable}
 
 
 def frame_classes(names: Iterable[str]) -> tuple[tuple[type, ...], list[str]]:

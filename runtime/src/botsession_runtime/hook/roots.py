@@ -14,6 +14,7 @@ from typing import Any
 from .clients import has_transport
 from .farewell import Farewell
 from .frames import Trail
+from .words import said
 
 
 def numbered(count: int) -> int:
@@ -29,8 +30,31 @@ class Runner:
     def __init__(self, runner: Any = None) -> None:
         self.number = numbered(next(self._numbers))
         self.runner = runner
+        #: Ends all workers of the runner; None where it cannot.
+        self.end: Callable[..., Coroutine[Any, Any, None]] | None = getattr(runner, "end", None)
         self.loop = asyncio.get_running_loop()
         self.task = asyncio.current_task()
+
+    def tell_of_end(self, tell: Callable[..., None]) -> None:
+        """Tell when the bot ends the runner: by itself, or by a worker that ends the session over the bus.
+
+        The workers are cancelled then, as "runner exiting" whatever the bot's reason was, and there is no event.
+        """
+        if (end := self.end) is None:
+            return
+
+        async def end_and_tell(reason: Any = None) -> None:
+            tell("ended", reason=said(reason))
+            await end(reason)
+
+        self.runner.end = end_and_tell
+
+    def has_bare_workers(self) -> bool:
+        """Tell whether it has root workers without a pipeline, which no hook is called for: they may wait for ever."""
+        names = getattr(getattr(self.runner, "registry", None), "local_workers", ())
+        find = getattr(self.runner, "get_worker", None)
+        workers = [find(name) for name in names] if find else []
+        return any(each and each.parent is None and not hasattr(each, "pipeline") for each in workers)
 
 
 #: The runner below which the code at hand runs.

@@ -11,9 +11,16 @@ STATE, INODE = 3, 9
 
 
 def is_serving() -> bool:
-    """Tell whether this process waits for callers. Where the kernel does not say, it is taken for one that does not."""
+    """Tell whether this program waits for callers. Where the kernel does not say, it is taken for one that does not.
+
+    A server may start a process for each call, so the program's first process counts too.
+    """
+    return any(_is_serving(pid) for pid in {os.getpid(), os.getpgrp()})
+
+
+def _is_serving(pid: int) -> bool:
     try:
-        return not _listening().isdisjoint(_open_sockets())
+        return not _listening().isdisjoint(_open_sockets(pid))
     except OSError:
         return False
 
@@ -23,8 +30,8 @@ def _listening() -> set[str]:
     return {f"socket:[{row[INODE]}]" for row in rows if row[STATE] == LISTENING}
 
 
-def _open_sockets() -> set[str]:
-    return {name for entry in Path("/proc/self/fd").iterdir() if (name := _name(entry)).startswith("socket:")}
+def _open_sockets(pid: int) -> set[str]:
+    return {name for entry in Path(f"/proc/{pid}/fd").iterdir() if (name := _name(entry)).startswith("socket:")}
 
 
 def _name(entry: Path) -> str:

@@ -66,6 +66,7 @@ class Agent:
         """Learn when everything that the runner ran for is over: its own task's end is the only public sign."""
         self._listen()
         self._runner = Runner(runner)
+        self._runner.tell_of_end(self._wire.tell)
         running.set(self._runner)
         task = self._runner.task
         if task is not None:
@@ -246,10 +247,11 @@ class Agent:
         self.conversation.flush()
         reason = getattr(frame, "reason", None)
         told = {"frame": type(frame).__name__, "reason": said(reason), "ours": isinstance(reason, Ours)}
+        told["helpers"] = root.runner.has_bare_workers()
         self._wire.tell("finished", root=root.number, **told)
-        if self._ends_runner and not self._live() and hasattr(root.runner.runner, "end"):
+        if self._ends_runner and not self._live() and root.runner.end:
             # Root workers that have no pipeline, and so no hook, would keep the runner for ever.
-            self._track(root, root.runner.runner.end(reason=said(reason)))
+            self._track(root, root.runner.end(reason=said(reason)))
 
     def _live(self) -> list[Root]:
         return [root for root in self._roots if not root.has_finished]
@@ -287,6 +289,10 @@ class Agent:
             if root not in stuck:
                 self._track(root, root.worker.cancel(reason=reason))
         self._force(reason, stuck)
+        for root in () if self._live() else self._roots[-1:]:
+            if root.runner.end:
+                # What still keeps the runner has no pipeline that could be cancelled.
+                self._track(root, root.runner.end(reason=reason))
         self._wire.tell("took", step="ForcedCancelFrame" if stuck else "CancelFrame")
 
     def _force(self, reason: Ours, roots: list[Root]) -> None:
