@@ -3,7 +3,7 @@ PYTHON ?= python3
 export PYTHON
 python := .venv/bin/python
 
-.PHONY: help demo demo-kind test lint unit e2e bench images cluster cluster-down generate support picture docs lock sbom digests clean venv
+.PHONY: help demo demo-kind test lint unit e2e bench images cluster cluster-down generate support endings picture docs lock sbom digests clean venv
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,10 @@ generate: venv ## write the files that are made from others
 
 support: venv ## run what depends on Pipecat's version with each of them, and write the support table: docs/pipecat.md
 	$(python) -m pytest tests/facts tests/component -m 'fact or old_pipecat' --record-support docs/reference/pipecat-support.json $(ARGS)
+	$(python) hack/generate
+
+endings: venv ## run a bot for each way to end, and write what was recorded: docs/reference/ways-to-end.md
+	$(python) -m pytest tests/component/runtime/test_patterns.py --record-ways docs/reference/ways-to-end.json $(ARGS)
 	$(python) hack/generate
 
 picture: venv ## record docs/demo.svg, the picture in the README, from a run of make demo

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.patterns import recorded
 from tests.pipecats import VERSIONS, Fact
 from tests.support import COMMITTED, Table, version_of
 
@@ -15,10 +16,12 @@ COMMITTED_TABLE = Table.read(COMMITTED)
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--record-support", metavar="FILE", type=Path, help="write which facts held into FILE")
+    parser.addoption("--record-ways", metavar="FILE", type=Path, help="write what each way to end came to into FILE")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[FOUND] = Table()
+    config.stash[recorded.SEEN] = {}
 
 
 @pytest.fixture(scope="session")
@@ -73,6 +76,9 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     path = session.config.option.record_support
     if path and exitstatus == pytest.ExitCode.OK:
         session.config.stash[FOUND].write(path)
+    ways = session.config.option.record_ways
+    if ways and exitstatus == pytest.ExitCode.OK:
+        recorded.write(ways, session.config.stash[recorded.SEEN])
 
 
 def _turn(item: pytest.Item) -> tuple[bool, int]:
