@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 
 from botsession_contract.lifecycle import Cause, Mode, Outcome, Phase, Reason, ReportedBy, Step
-from botsession_contract.report import DanglingTasks, StepTaken
+from botsession_contract.report import DanglingTasks, Stage, StepTaken
 from botsession_operator.api.status import (
     Condition,
     ConditionStatus,
@@ -169,3 +169,10 @@ def test_summary_shows_the_result(result: object, shown: str) -> None:
 
 def test_summary_of_a_session_that_is_not_over_is_empty() -> None:
     assert list(summary(RUNNING)) == []
+
+
+def test_stages_of_a_conversation_are_listed_when_it_is_over() -> None:
+    stages = (Stage("who-is-there", "StopFrame", 2.5, "a person"), Stage("menu", "EndFrame", 0.25))
+    told = dict(summary(replace(DRAINED, stages=stages)))
+    assert told["stages before"] == "who-is-there (StopFrame, 2.50 s), menu (EndFrame, 250 ms)"
+    assert "stages before" not in dict(summary(DRAINED))

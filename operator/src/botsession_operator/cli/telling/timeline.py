@@ -105,6 +105,9 @@ def summary(status: Status) -> Iterator[tuple[str, str]]:
         yield "stuck at", finish.stuck_at
     if status.duration:
         yield "conversation", status.duration
+    if status.stages:
+        stages = (f"{stage.name} ({stage.frame}, {_seconds(stage.seconds)})" for stage in status.stages)
+        yield "stages before", ", ".join(stages)
     if timings and timings.pipeline_started is not None:
         yield "started in", _seconds(timings.pipeline_started)
     yield from ((label.lower(), value) for label, value in heard.facts(status))
