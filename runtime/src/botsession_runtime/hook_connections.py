@@ -24,7 +24,7 @@ from botsession_runtime.events import Event, NoEventError, read_event
 from botsession_runtime.facts import Dumpable
 from botsession_runtime.intake import Intake
 from botsession_runtime.line_reader import LineReader
-from botsession_runtime.sources import LOST, Sources
+from botsession_runtime.sources import Sources
 
 #: Processes of a bot that are listened to at once, and connections that have not said the token yet.
 MOST_PROCESSES: Final = 64
@@ -219,8 +219,7 @@ class HookConnections:
         self._ever += 1
         connection = _Connection(arrival.socket, arrival.pid, self._ever)
         self._connections.append(connection)
-        self._sources.replace(self._numbers.get(connection.pid), connection.number)
-        self._numbers[connection.pid] = connection.number
+        self._has_become(connection)
         logger.info("hook connected from process {}", connection.pid)
         # Closed already by a process that was quick: what it said is to be heard all the same.
         with contextlib.suppress(OSError):
@@ -246,7 +245,7 @@ class HookConnections:
     def _merged(self, connection: "_Connection", events: Iterator[Event]) -> Iterator[Event]:
         for event in events:
             own = {**event, "pid": connection.pid} if event["event"] == "dumpable" and connection.number else event
-            yield from self._sources.merge(connection.number, {**own, "source": connection.number})
+            yield from self._sources.merge(connection.number, own)
 
     def _ended(self, connection: "_Connection") -> None:
         """Follow a process whose connection has ended until it is gone: it may only have become another program.
@@ -273,10 +272,20 @@ class HookConnections:
 
     def _gone(self, connection: "_Connection") -> None:
         self._sources.forget_dumpable(connection.number)
-        if self._sources.is_live(connection.number) and not self._is_closed:
-            logger.warning("process {} is gone, and its pipeline had not finished", connection.pid)
-            lost = {"event": LOST, "at": self._loop.time(), "source": connection.number}
-            self._loop.call_soon(self._heard, list(self._sources.merge(connection.number, lost)))
+        self._lose(connection.number, connection.pid)
+
+    def _has_become(self, connection: "_Connection") -> None:
+        """Note that a process connects: one that has done so before has become another program since."""
+        earlier = self._numbers.get(connection.pid)
+        self._numbers[connection.pid] = connection.number
+        if earlier is not None:
+            self._lose(earlier, connection.pid)
+
+    def _lose(self, number: int, pid: int) -> None:
+        lost = self._sources.lost(number, self._loop.time())
+        if lost and not self._is_closed:
+            logger.warning("process {} is gone, and its pipeline had not finished", pid)
+            self._loop.call_soon(self._heard, [lost])
 
 
 class _Connection:

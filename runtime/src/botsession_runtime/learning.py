@@ -249,7 +249,21 @@ def _serving(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
     return facts if facts.is_target else replace(facts, serving_at=facts.serving_at or at)
 
 
-def _lost(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
+def _gone(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
+    """Leave out the pipelines of a process that is gone, while another one still has a pipeline."""
+    left = tuple(each for each in facts.pipelines if each.number not in frozenset(event["roots"]))
+    return replace(facts, pipelines=left)
+
+
+def _lost(facts: Facts, event: dict[str, Any], at: float) -> Facts:
+    """Note that the last process with a pipeline is gone. Where that had not begun, what the others did counts."""
+    had_started = any(each.started_at is not None for each in facts.pipelines if each.number in event["roots"])
+    facts = _gone(facts, event, at)
+    finishes = [each.finish for each in facts.pipelines if each.finish and not each.is_past]
+    if facts.finish:
+        return facts
+    if finishes and not had_started and pipelines.is_over(facts.pipelines):
+        return replace(facts, finish=max(finishes, key=lambda finish: finish.at))
     return replace(facts, lost_at=at)
 
 
@@ -315,6 +329,7 @@ _LEARNERS: Final = {
     "ended": _ended,
     "over": _over,
     "serving": _serving,
+    "gone": _gone,
     "lost": _lost,
     "unwatched": _unwatched,
     "cleared": _cleared,

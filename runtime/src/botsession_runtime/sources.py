@@ -1,41 +1,52 @@
 """Rule: how the events of several processes become the events of one session. Pure.
 
-A conversation may live in several processes at once. It is over when the last of them is: while another one still has
-a pipeline, an end is held back. The events of a single process pass unchanged.
+A conversation may live in several processes at once, and its facts follow the pipelines of all of them. What is said of
+a whole process (its runner is over, it crashed) is held back while another one still has a pipeline. The events of a
+single process pass unchanged, but for the numbers of its pipelines.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from botsession_contract.report import MOST_TASK_NAMES
 from botsession_runtime.events import Event
 from botsession_runtime.facts import LARGEST_COUNT, Dumpable
 
-#: Events by which a process has no pipeline any more.
-ENDS: Final = frozenset({"finished", "over", "crashed"})
-#: …and those that are held back while another process has one.
-HELD: Final = ENDS | {"serving"}
-#: The supervisor's own: a process that had a pipeline is gone.
+#: Events that are held back while another process has a pipeline.
+HELD: Final = frozenset({"over", "crashed", "serving"})
+#: The supervisor's own: a process that had a pipeline is gone, and the last that had one is.
+GONE: Final = "gone"
 LOST: Final = "lost"
+#: The members by which processes number their pipelines and runners, and how many numbers each process has here.
+NUMBERS: Final = ("root", "runner")
+MOST_NUMBERS: Final = 1 << 20
+#: Pipelines of one process that are followed.
+MOST_PIPELINES: Final = 64
 
 
 @dataclass(slots=True)
 class Source:
     """One process of the bot, as far as it matters to the others."""
 
-    #: The hook is loaded, and not all that it watches has ended.
-    is_live: bool = False
-    has_started: bool = False
+    #: The hook is loaded, and its runner is not over.
+    is_hooked: bool = False
+    #: Its pipelines that have been set up and have not finished, by their numbers in the session.
+    live: set[int] = field(default_factory=set)
+    has_finished: bool = False
     has_client: bool = False
     #: The supervisor has heard how far the farewell got there.
     gives_farewell: bool = False
-    #: The processor that holds each kind of frame which ends the pipeline.
-    held_by: dict[str, str | None] = field(default_factory=dict)
+    turns: dict[str, int] = field(default_factory=dict)
     tasks: int | None = None
     managed: int | None = None
     names: list[str] = field(default_factory=list)
     dumpable: Dumpable | None = None
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it has a pipeline, or is about to."""
+        return self.is_hooked and bool(self.live or not self.has_finished)
 
 
 class Sources:
@@ -43,69 +54,77 @@ class Sources:
 
     def __init__(self) -> None:
         self._sources: dict[int, Source] = {}
-        #: The last end that was held back: what counts where the others never had a pipeline.
-        self._held: Event | None = None
         #: Whether the hook has been loaded in any process.
         self.is_hooked = False
 
-    def merge(self, number: int, event: Event) -> Iterator[Event]:
+    def merge(self, number: int, told: Event) -> Iterator[Event]:
         """Return what an event of one process means for the session: itself, another one, or nothing."""
+        event = _numbered(number, told)
         self.is_hooked = self.is_hooked or event["event"] == "hooked"
         source = self._sources.setdefault(number, Source())
         others = [each for key, each in self._sources.items() if key != number]
-        if event["event"] in HELD | {LOST}:
-            yield from self._ended(source, others, event)
-            return
+        _follow(source, event)
         _note(source, event)
+        if event["event"] in HELD and any(other.is_live for other in others):
+            return
         merged = _beside(source, others, event) if others else event
         if merged is not None:
             yield merged
 
-    def is_live(self, number: int) -> bool:
-        """Return whether a process has a pipeline, or is about to."""
-        return number in self._sources and self._sources[number].is_live
+    def lost(self, number: int, at: float) -> Event | None:
+        """Return what it means that a process is gone; None where it had nothing to do any more."""
+        source = self._sources.get(number)
+        if source is None or not source.is_live:
+            return None
+        roots, source.is_hooked = sorted(source.live), False
+        others = any(each.is_live for each in self._sources.values())
+        return {"event": GONE if others else LOST, "at": at, "roots": roots}
 
     def dumpables(self) -> list[Dumpable]:
         """Return whose stacks may be asked for: first those of the processes that still have a pipeline."""
         ranked = sorted(self._sources.values(), key=lambda source: not source.is_live)
         return [source.dumpable for source in ranked if source.dumpable]
 
-    def replace(self, earlier: int | None, number: int) -> None:
-        """Note that a process goes on under another number: it has become another program."""
-        self._sources.pop(-1 if earlier is None else earlier, None)
-        self._sources.setdefault(number, Source())
-
     def forget_dumpable(self, number: int) -> None:
         """Note that a process is gone, or will not answer any more."""
         if number in self._sources:
             self._sources[number].dumpable = None
 
-    def _ended(self, source: Source, others: list[Source], event: Event) -> Iterator[Event]:
-        had_started = source.has_started
-        if event["event"] in ENDS | {LOST}:
-            source.is_live = False
-        if any(other.is_live for other in others):
-            self._held = event if event["event"] == "finished" else self._held
-        elif event["event"] == LOST and not had_started and self._held:
-            yield self._held
-        else:
-            yield event
+
+def _numbered(number: int, event: Event) -> Event:
+    """Return an event in which a pipeline has a number that no other process uses."""
+    told: dict[str, Any] = {name: event[name] for name in NUMBERS if event.get(name) is not None}
+    return {**event, **{name: number * MOST_NUMBERS + min(value, MOST_NUMBERS - 1) for name, value in told.items()}}
+
+
+def _follow(source: Source, event: Event) -> None:
+    """Note whether a process has a pipeline."""
+    root = event.get("root") or 0
+    match event["event"]:
+        case "hooked":
+            source.is_hooked = True
+        case "setup" | "started":
+            source.is_hooked = True
+            if len(source.live) < MOST_PIPELINES:
+                source.live.add(root)
+        case "finished":
+            source.live.discard(root)
+            source.has_finished = True
+        case "over" | "crashed":
+            source.is_hooked = False
+            source.live.clear()
 
 
 def _note(source: Source, event: Event) -> None:
     match event["event"]:
-        case "hooked":
-            source.is_live = True
-        case "started":
-            source.is_live = source.has_started = True
         case "client":
             source.has_client = True
         case "left":
             source.has_client = False
         case "farewell":
             source.gives_farewell = source.gives_farewell or not event["refused"]
-        case "hop":
-            source.held_by[event["frame"]] = event["held_by"]
+        case "turns":
+            source.turns = {"bot": event["bot"], "caller": event["caller"]}
         case "dumpable":
             source.dumpable = Dumpable(event["pid"], event["signal"], event["thread"])
         case "dangling":
@@ -121,9 +140,9 @@ def _beside(source: Source, others: list[Source], event: Event) -> Event | None:
             return None
         case "farewell" if event["refused"] and any(other.gives_farewell for other in others):
             return None
-        case "hop" if event["held_by"] is None:
-            holders = (other.held_by.get(event["frame"]) for other in others if other.is_live)
-            return {**event, "held_by": next((holder for holder in holders if holder), None)}
+        case "turns":
+            sums = {side: sum(each.turns.get(side, 0) for each in (source, *others)) for side in ("bot", "caller")}
+            return {**event, **{side: min(count, LARGEST_COUNT) for side, count in sums.items()}}
         case "dangling":
             return _all_tasks([source, *others], event)
     return event

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from botsession_runtime.sources import Sources
+from botsession_runtime.sources import MOST_NUMBERS, Sources
 
 Told = tuple[int, dict[str, Any]]
 
@@ -13,75 +13,76 @@ def event(name: str, **more: Any) -> dict[str, Any]:
     return {"event": name, "at": 1.0, **more}
 
 
-def finished(reason: str = "") -> dict[str, Any]:
-    return event("finished", frame="EndFrame", reason=reason, ours=False)
+def finished(root: int = 0, reason: str = "") -> dict[str, Any]:
+    return event("finished", root=root, frame="EndFrame", reason=reason, ours=False)
 
 
-def hop(held_by: str | None) -> dict[str, Any]:
-    return event("hop", frame="EndFrame", held_by=held_by, ours=True)
+def started(root: int = 0) -> dict[str, Any]:
+    return event("started", root=root, clients=False)
 
 
 def dangling(count: int | None, managed: int | None, *names: str) -> dict[str, Any]:
     return event("dangling", count=count, managed=managed, names=list(names))
 
 
-def merged(*told: Told) -> list[dict[str, Any]]:
-    sources = Sources()
+def merging(sources: Sources, *told: Told) -> list[dict[str, Any]]:
     return [each for number, one in told for each in sources.merge(number, one)]
 
 
+def merged(*told: Told) -> list[dict[str, Any]]:
+    return merging(Sources(), *told)
+
+
 def begun(*numbers: int) -> list[Told]:
-    return [(number, event(name)) for number in numbers for name in ("hooked", "started")]
+    return [told for number in numbers for told in ((number, HOOKED), (number, started()))]
 
 
-HOOKED, STARTED, OVER = event("hooked"), event("started"), event("over")
+HOOKED, OVER = event("hooked"), event("over")
 
 
-def test_events_of_one_process_pass_unchanged() -> None:
-    story = [
-        HOOKED,
-        STARTED,
-        event("client"),
-        hop("A"),
-        hop(None),
-        finished(),
-        OVER,
-        dangling(2, 1, "t"),
-        STARTED,
-        OVER,
-    ]
-    assert merged(*[(3, each) for each in story]) == story
+def test_events_of_the_first_process_pass_unchanged() -> None:
+    story = [HOOKED, started(3), event("client"), finished(3), OVER, dangling(2, 1, "t"), started(4), OVER]
+    assert merged(*[(0, each) for each in story]) == story
+
+
+def test_pipelines_of_two_processes_have_different_numbers() -> None:
+    told = merged((0, started(7)), (2, started(7)), (2, finished(10**9)), (2, event("setup", root=1, runner=5)))
+    assert [each["root"] for each in told] == [7, 2 * MOST_NUMBERS + 7, 3 * MOST_NUMBERS - 1, 2 * MOST_NUMBERS + 1]
+    assert told[-1]["runner"] == 2 * MOST_NUMBERS + 5
 
 
 def test_process_that_only_waits_holds_nothing_back() -> None:
-    assert merged((0, event("imported")), *begun(1), (1, finished("x")), (1, OVER))[-2:] == [finished("x"), OVER]
+    told = merged((0, event("imported")), *begun(1), (1, finished(reason="x")), (1, OVER))
+    assert [each["event"] for each in told[-2:]] == ["finished", "over"]
 
 
-def test_end_is_held_back_while_another_process_has_a_pipeline() -> None:
-    told = merged(*begun(1, 2), (1, finished("first")), (1, OVER), (2, finished("last")), (2, OVER))
-    assert told[4:] == [finished("last"), OVER]
+@pytest.mark.parametrize("end", [OVER, event("crashed", message="x"), event("serving")])
+def test_what_is_said_of_one_process_is_held_back_while_another_has_a_pipeline(end: dict[str, Any]) -> None:
+    assert end not in merged(*begun(1, 2), (1, finished()), (1, end))
+    assert end in merged(*begun(1, 2), (1, finished()), (2, finished()), (1, end))
 
 
-@pytest.mark.parametrize("end", [OVER, event("crashed", message="x")])
-def test_process_without_a_finish_event_is_over_too(end: dict[str, Any]) -> None:
-    assert merged(*begun(1, 2), (1, end), (2, finished("last")))[4:] == [finished("last")]
+def test_process_of_which_one_pipeline_goes_on_holds_the_others_back() -> None:
+    assert OVER not in merged(*begun(1, 2), (1, started(5)), (1, finished()), (2, OVER))
 
 
-def test_process_that_is_lost_is_told_where_it_was_the_last() -> None:
-    assert merged(*begun(1, 2), (1, event("lost")), (2, event("lost")))[4:] == [event("lost")]
+def test_process_that_starts_another_pipeline_later_has_one_again() -> None:
+    assert OVER not in merged(*begun(1, 2), (1, finished()), (1, OVER), (1, started(2)), (2, OVER))[5:]
 
 
-def test_process_that_is_lost_before_its_start_leaves_the_end_of_the_others() -> None:
-    assert merged(*begun(1), (2, HOOKED), (1, finished("x")), (2, event("lost")))[3:] == [finished("x")]
+def test_process_that_is_lost_takes_its_pipelines_along() -> None:
+    sources = Sources()
+    merging(sources, *begun(1, 2), (2, event("setup", root=1, runner=0)))
+    assert sources.lost(2, 9.0) == event("gone", roots=[2 * MOST_NUMBERS, 2 * MOST_NUMBERS + 1]) | {"at": 9.0}
+    assert sources.lost(1, 9.0) == event("lost", roots=[MOST_NUMBERS]) | {"at": 9.0}
+    assert sources.lost(1, 9.0) is None
 
 
-def test_pipeline_that_starts_after_another_keeps_its_process() -> None:
-    told = merged(*begun(1, 2), (1, finished()), (1, STARTED), (2, finished()), (1, finished("last")))
-    assert [each for each in told if each["event"] == "finished"] == [finished("last")]
-
-
-def test_what_holds_the_end_in_one_process_is_not_hidden_by_another() -> None:
-    assert merged(*begun(1, 2), (1, hop("A")), (2, hop(None)))[-1]["held_by"] == "A"
+def test_process_whose_pipelines_have_finished_is_not_lost() -> None:
+    sources = Sources()
+    merging(sources, *begun(1), (1, finished()))
+    assert sources.lost(1, 9.0) is None
+    assert sources.lost(7, 9.0) is None
 
 
 def test_client_of_one_process_stays_when_that_of_another_leaves() -> None:
@@ -94,6 +95,11 @@ def test_farewell_that_one_process_gives_is_not_refused_by_another() -> None:
     gives, refuses = event("farewell", state="Queued", refused=None), event("farewell", state=None, refused="NoTTS")
     assert refuses not in merged((1, gives), (2, refuses))
     assert refuses in merged((1, refuses), (2, gives))
+
+
+def test_turns_of_all_processes_are_added() -> None:
+    told = merged(*[(number, event("turns", bot=3, caller=number)) for number in (1, 2)])
+    assert (told[-1]["bot"], told[-1]["caller"]) == (6, 3)
 
 
 @pytest.mark.parametrize(
@@ -111,14 +117,6 @@ def test_tasks_of_all_processes_are_added(others: Any, own: Any, told: Any) -> N
 def test_live_process_is_asked_for_its_stacks_first() -> None:
     sources = Sources()
     for number, pid in ((0, 10), (1, 11)):
-        list(sources.merge(number, event("dumpable", pid=pid, signal=41, thread=1)))
-    list(sources.merge(1, HOOKED))
+        merging(sources, (number, event("dumpable", pid=pid, signal=41, thread=1)))
+    merging(sources, (1, HOOKED))
     assert [each.pid for each in sources.dumpables()] == [11, 10]
-
-
-def test_process_that_becomes_another_program_does_not_hold_its_own_end_back() -> None:
-    sources = Sources()
-    list(sources.merge(1, HOOKED))
-    sources.replace(1, 2)
-    assert list(sources.merge(2, HOOKED)) == [HOOKED]
-    assert list(sources.merge(2, finished())) == [finished()]

@@ -151,3 +151,22 @@ def test_stages_are_told_apart_that_are_read_only_when_the_process_is_gone() -> 
         facts = begun_by_bot(learn(facts, {"at": 8.0, **event}), LAUNCH)
     assert (facts.stage_count, facts.finish is not None) == (1, True)
     assert next_pipeline_until(facts) is None
+
+
+def lost(*roots: int, event: str = "lost") -> Event:
+    return {"event": event, "roots": list(roots)}
+
+
+def test_pipeline_of_a_process_that_is_gone_is_waited_for_no_more() -> None:
+    facts = told(*LINE, *OTHER_LINE, lost(1, event="gone"), finish(2))
+    assert (facts.finish is not None, facts.lost_at) == (True, None)
+
+
+def test_last_process_that_is_gone_in_mid_call_is_lost() -> None:
+    facts = told(*LINE, *OTHER_LINE, finish(1), lost(2))
+    assert (facts.finish, facts.lost_at) == (None, 6.0)
+
+
+def test_process_that_is_gone_before_its_start_leaves_the_end_of_the_others() -> None:
+    facts = told(*LINE, set_up(2, runner=2, transport=True), finish(1), lost(2))
+    assert (facts.finish is not None, facts.lost_at) == (True, None)
