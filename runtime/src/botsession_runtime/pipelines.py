@@ -112,13 +112,10 @@ def holder(pipelines: Pipelines, member: str) -> str | None:
 
 def _conversation(pipelines: Pipelines) -> list[Pipelines]:
     """Return the groups of pipelines of each of which one must be done."""
-    known = [each for each in pipelines if not each.is_past and (each.started_at is not None or _has_ended(each))]
+    # One that is being set up is among them: it may start when another one has finished.
+    known = [each for each in pipelines if not each.is_past]
     with_transport = [each for each in known if each.has_transport]
     if with_transport:
         return [(each,) for each in with_transport]
     runners = dict.fromkeys(each.runner for each in known)
     return [tuple(each for each in known if each.runner == runner) for runner in runners]
-
-
-def _has_ended(pipeline: Pipeline) -> bool:
-    return pipeline.finish is not None or pipeline.own_end is not None

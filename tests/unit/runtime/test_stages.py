@@ -170,3 +170,9 @@ def test_last_process_that_is_gone_in_mid_call_is_lost() -> None:
 def test_process_that_is_gone_before_its_start_leaves_the_end_of_the_others() -> None:
     facts = told(*LINE, set_up(2, runner=2, transport=True), finish(1), lost(2))
     assert (facts.finish is not None, facts.lost_at) == (True, None)
+
+
+def test_a_pipeline_that_is_being_set_up_elsewhere_keeps_the_session() -> None:
+    waiting = told(*up(1), set_up(2, runner=2), hop(1), finish(1))
+    assert (waiting.finish, waiting.request) == (None, None)
+    assert learn(learn(waiting, {"at": 8.0, **start(2)}), {"at": 9.0, **finish(2)}).finish is not None
