@@ -6,7 +6,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from botsession_contract.lifecycle import BotState, Outcome, Reason, Step
+from botsession_contract.lifecycle import BotState, Cause, Outcome, Reason, Step
 from botsession_contract.limits import SessionLimits
 from botsession_contract.report import ExitReport
 from tests.ports import free_port
@@ -149,11 +149,12 @@ async def test_child_that_crashes_is_told(tmp_path: Path) -> None:
     assert "ValueError: no more" in session.log
 
 
-async def test_parent_that_stays_when_its_child_is_over_is_told_to_leave(tmp_path: Path) -> None:
+async def test_parent_that_stays_when_its_child_is_over_is_killed(tmp_path: Path) -> None:
     async with elsewhere(tmp_path, "spawn", {"ends": 0.1}, stays=True, shutdown=QUICK) as session:
         report = await session.report()
     assert ended(report) == (Reason.COMPLETED, Outcome.DRAINED)
-    assert report.ending is None
+    assert report.ending is not None
+    assert (report.ending.cause, report.ending.steps[-1].step) == (Cause.BOT_ENDED, Step.KILL)
     assert report.message is not None
     assert "did not exit and was killed" in report.message
 
