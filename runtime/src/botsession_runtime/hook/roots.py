@@ -6,7 +6,6 @@ A program may run several runners, one after the other or in threads of their ow
 import asyncio
 import contextvars
 import itertools
-import os
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any
@@ -17,18 +16,13 @@ from .frames import Trail
 from .words import said
 
 
-def numbered(count: int) -> int:
-    """Make a number of a count that no other process of the bot has."""
-    return os.getpid() * 256 + count % 256
-
-
 class Runner:
     """A runner, and the task that runs it: workers are started below it, and so know which is theirs."""
 
     _numbers = itertools.count(1)
 
     def __init__(self, runner: Any = None) -> None:
-        self.number = numbered(next(self._numbers))
+        self.number = next(self._numbers)
         self.runner = runner
         #: Ends all workers of the runner; None where it cannot.
         self.end: Callable[..., Coroutine[Any, Any, None]] | None = getattr(runner, "end", None)
@@ -67,7 +61,7 @@ class Root:
     _numbers = itertools.count(1)
 
     def __init__(self, worker: Any, runner: Runner) -> None:
-        self.number = numbered(next(self._numbers))
+        self.number = next(self._numbers)
         self.worker = worker
         self.runner = runner
         self.has_transport = has_transport(worker.pipeline)
