@@ -231,7 +231,8 @@ async def test_farewell_of_a_bot_that_is_stuck_in_its_own_end(tmp_path: Path) ->
     body = {"own_end": True}
     goodbye = replace(STUCK, farewell="Goodbye!")
     async with supervised(tmp_path, "swallows_end.py", body=body, shutdown=goodbye) as session:
-        await (await session.running()).logged("swallowed EndFrame")
+        await session.logged("swallowed EndFrame")
+        await session.until(lambda snapshot: snapshot.ending is not None)
         await session.end()
         await session.hurry(PATIENCE)
         report = await session.report()
