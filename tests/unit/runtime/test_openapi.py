@@ -16,6 +16,7 @@ from botsession_contract.credentials import token_digest
 from botsession_contract.jsonform import LOCAL, camel
 from botsession_contract.launch import LONGEST_SESSION_SECONDS
 from botsession_contract.lifecycle import (
+    BOT_CAUSES,
     WRITTEN_BY_READERS,
     BotState,
     Cause,
@@ -170,3 +171,7 @@ async def test_every_answer_is_documented(path: str, method: str, token: str, bo
             jsonschema.validate(
                 await response.json(content_type=None), {**content, "components": DOCUMENT["components"]}
             )
+
+
+def test_request_may_have_the_causes_that_are_not_the_bots_own() -> None:
+    assert SCHEMAS["RequestCause"]["enum"] == [each for each in SCHEMAS["Cause"]["enum"] if each not in BOT_CAUSES]
