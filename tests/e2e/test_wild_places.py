@@ -161,7 +161,12 @@ EARLY: Final[dict[str, Json]] = {
     "while its image is pulled": {"bot": {"image": "registry.invalid/never:1", "target": "quiet.py"}},
     "while its volumes are prepared": {
         "bot": {"target": "quiet.py"},
-        "podTemplate": {"spec": {"volumes": [{"name": "late", "secret": {"secretName": "not-there"}}]}},
+        "podTemplate": {
+            "spec": {
+                "containers": [{"name": "bot", "volumeMounts": [{"name": "late", "mountPath": "/late"}]}],
+                "volumes": [{"name": "late", "secret": {"secretName": "not-there"}}],
+            }
+        },
     },
     "while an init container runs": {
         "bot": {"target": "quiet.py"},

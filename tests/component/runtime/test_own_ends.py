@@ -34,7 +34,7 @@ def steps_of(report: ExitReport) -> list[Step]:
         ("CancelWorkerFrame", Cause.BOT_CANCELLED, Reason.BOT_CANCELLED, Outcome.CANCELLED, "CancelFrame"),
         ("worker.cancel", Cause.BOT_CANCELLED, Reason.BOT_CANCELLED, Outcome.CANCELLED, "CancelFrame"),
         ("runner.cancel", Cause.BOT_CANCELLED, Reason.BOT_CANCELLED, Outcome.CANCELLED, "CancelFrame"),
-        ("runner.end", Cause.BOT_CANCELLED, Reason.BOT_CANCELLED, Outcome.CANCELLED, "CancelFrame"),
+        ("runner.end", Cause.BOT_ENDED, Reason.COMPLETED, Outcome.CANCELLED, "CancelFrame"),
     ],
 )
 async def test_an_end_that_the_bot_began_is_recorded_with_its_step(
@@ -43,7 +43,7 @@ async def test_an_end_that_the_bot_began_is_recorded_with_its_step(
     async with supervised(tmp_path, "ends_itself.py", body={"how": how}) as session:
         report = await session.report()
     assert (report.reason, report.outcome, report.frame, cause_of(report)) == (reason, outcome, frame, cause)
-    assert steps_of(report) == [Step.CANCEL_FRAME if cause is Cause.BOT_CANCELLED else Step.END_FRAME]
+    assert steps_of(report) == [Step.CANCEL_FRAME if frame == "CancelFrame" else Step.END_FRAME]
     assert report.ending is not None
     assert report.ending.farewell is None
     assert "work after the call" in session.log
