@@ -325,7 +325,6 @@ class Agent:
             for root in self._roots:
                 root.tell_start()
             self.conversation.flush()
-            tell_what_is_left(task, (self._runner, *self._workers), set(self._tasks), self._wire.tell)
             if any(root.runner.task is not task for root in self._live()):
                 return  # others run on, in tasks or threads of their own
             runner = self._runner.runner if self._runner else None
