@@ -51,6 +51,20 @@ def test_field_that_no_variable_can_have_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
+    ("variable", "sentence"),
+    [
+        ({"name": "A=B", "value": "x"}, r"env A=B: a variable's name has printable ASCII characters only, and no ="),
+        ({"name": "A\0", "value": "x"}, r"env A\\x00: a variable's name has printable"),
+        ({"name": "A", "value": "x\0y"}, r"env A: no variable can have a value with the character \\x00 in it"),
+    ],
+)
+def test_variable_that_no_process_can_have_is_refused(variable: Json, sentence: str) -> None:
+    pod = {**FIELDS, "spec": {"containers": [{"name": "bot", "env": [variable]}]}}
+    with pytest.raises(PodRefused, match=sentence):
+        environment(pod, {})
+
+
+@pytest.mark.parametrize(
     ("resource", "divisor", "held"),
     [
         ("limits.memory", "1Mi", "1024"),

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from botsession_contract.names import BOT_CONTAINER
+from botsession_contract.text import one_line
 from botsession_operator.api.spec import Json
 from botsession_operator.core.expansion import expand
 from botsession_operator.core.untyped import mapping, text
@@ -20,6 +21,8 @@ from botsession_operator.errors import PodRefused
 
 _KINDS: Final = {"secretKeyRef": "Secret", "configMapKeyRef": "ConfigMap"}
 _HERE: Final = "127.0.0.1"
+#: What a process may be given, and a kubelet takes.
+_NAME: Final = re.compile(r"[ -<>-~]+")
 _KEYED: Final = re.compile(r"metadata\.(labels|annotations)\['([^']+)'\]")
 _QUANTITY: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(?:([numkMGTPE]|[KMGTPE]i)|[eE]([-+]?\d{1,3}))?")
 _UNITS: Final = {"n": -9, "u": -6, "m": -3, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
@@ -27,7 +30,7 @@ _BINARY: Final = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 
 
 def environment(pod: Json, shell: Mapping[str, str]) -> dict[str, str]:
-    """Return what the bot's container is given; raise PodRefused with a sentence for each variable that has no value.
+    """Return what the bot's container is given; raise PodRefused with a sentence for each variable that cannot be.
 
     In a value, `$(NAME)` stands for a variable before it, as in a cluster.
     """
@@ -36,8 +39,13 @@ def environment(pod: Json, shell: Mapping[str, str]) -> dict[str, str]:
     lacking: list[str] = []
     for each in container["env"]:
         name = each["name"]
+        if not _NAME.fullmatch(name):
+            lacking.append(f"env {one_line(name)}: a variable's name has printable ASCII characters only, and no =")
+            continue
         if "valueFrom" not in each:
             known[name] = expand(str(each.get("value", "")), known)
+            if "\0" in known[name]:
+                lacking.append(f"env {name}: no variable can have a value with the character \\x00 in it")
             continue
         value, trouble = _value(name, each["valueFrom"], pod, container, shell)
         if value is not None:
