@@ -87,7 +87,8 @@ async def start_supervisor(manifest: Json, place: Place) -> Supervisor:
             control_fd=listener.fileno(),
         )
         process = await asyncio.create_subprocess_exec(
-            *on_leash(place.python, "-m", "botsession_runtime"),
+            # -P: a bot may have a json.py or calendar.py of its own beside it.
+            *on_leash(place.python, "-P", "-m", "botsession_runtime"),
             cwd=place.folder,
             env={**os.environ, **variables, LAUNCH_ENV: json.dumps(encode(launch))},
             pass_fds=(listener.fileno(),),
