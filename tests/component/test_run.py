@@ -141,6 +141,17 @@ async def test_output_folder_holds_the_log_and_the_report(start: Start, manifest
     assert str(report) in run.output
 
 
+async def test_module_of_the_bots_breaks_the_bot_and_not_its_supervisor(
+    start: Start, manifest: Manifest, tmp_path: Path
+) -> None:
+    (tmp_path / "calendar.py").write_text("raise RuntimeError('no dates here')\n")
+    (tmp_path / "dated.py").write_text("import calendar\n")
+    run = await start(manifest("dated.py"))
+    assert await run.exit_code() == 1
+    assert "the bot exited with code 1" in run.output
+    assert "RuntimeError: no dates here" in run.output
+
+
 async def test_bot_that_cannot_be_imported_fails_and_says_where(
     start: Start, manifest: Manifest, tmp_path: Path
 ) -> None:
@@ -171,6 +182,13 @@ async def test_unacceptable_manifest_is_refused_with_a_sentence(
     assert await run.exit_code() == 2
     assert sentence in run.output
     assert not (tmp_path / "output").exists()
+
+
+@pytest.mark.parametrize("option", [(), ("--watch",)])
+async def test_file_that_is_not_there_is_not_found(start: Start, tmp_path: Path, option: tuple[str, ...]) -> None:
+    run = await start(tmp_path / "nowhere" / "session.yaml", *option)
+    assert await run.exit_code() == 3
+    assert run.output.strip().endswith("nowhere/session.yaml cannot be read: No such file or directory")
 
 
 async def test_summary_shows_what_the_bot_handed_over(start: Start, manifest: Manifest) -> None:

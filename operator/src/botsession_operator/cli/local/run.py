@@ -36,7 +36,7 @@ def _length(given: str | None) -> timedelta | None:
 
 
 def run(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A BotSession manifest (YAML).")],
+    file: Annotated[Path, typer.Argument(help="A BotSession manifest (YAML).")],
     *,
     python: Annotated[
         str,
@@ -77,7 +77,8 @@ def run(
     image's WORKDIR. Ctrl-C ends the session gracefully, a second one at once. Exits with 0 when the session
     succeeded, 1 when it or the caller failed, 2 when the manifest or an option is not acceptable.
     """
-    watched = Watched(file.resolve().parent) if watch else None
+    # Of a file that is not there, reading it says so.
+    watched = Watched(file.resolve().parent) if watch and file.is_file() else None
     rehearsal = Rehearsal(_length(end_after), mode, kill, watched)
     words = _words(caller)
     from botsession_operator.cli.local.running import Order, run_all
