@@ -1,8 +1,10 @@
 """A bot whose conversations are held in other processes than the one that is started.
 
 `body`: {"how": "fork" | "spawn" | "forkserver" | "subprocess" | "os.fork", "bots": the conversations, one process each:
-[{"ends": seconds, "swallows": true, "blocks": true, "dies": seconds, "crashes": message, "deaf": true}],
-"also_here": a conversation that is held here meanwhile, "stays": true}
+[{"ends": seconds, "swallows": true, "blocks": true, "dies": seconds, "crashes": message, "deaf": true,
+"wakes": true}],
+"also_here": a conversation that is held here meanwhile, "breaks": message of an exception that is raised here once one
+with "wakes" has begun, "stays": true}
 """
 
 import asyncio
@@ -43,6 +45,8 @@ async def converse(body):
     async def started(worker, frame):
         await settle()
         print(f"talking in {os.getpid()}", flush=True)
+        if body.get("wakes"):
+            os.kill(os.getppid(), signal.SIGUSR1)
         if body.get("blocks"):
             block()
         if "dies" in body:
@@ -82,9 +86,14 @@ def start(how, body):
 async def bot(runner_args):
     """Hold all conversations, and leave when they are over."""
     body = runner_args.body
+    woken = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, woken.set)
     waits = [start(body["how"], each) for each in body["bots"]]
     if "also_here" in body:
         await converse(body["also_here"])
+    if "breaks" in body:
+        await woken.wait()
+        raise ValueError(body["breaks"])
     for wait in waits:
         await asyncio.to_thread(wait)
     if body.get("stays"):

@@ -99,6 +99,7 @@ class HookConnections:
             self._accept(self._bot.hooks)
         for connection in self._connections:
             yield from self._merged(connection, self._intake.read_rest(connection.reader, self._loop.time()))
+        yield from self._sources.held()
         yield from self._mark()
 
     def close(self) -> None:

@@ -15,6 +15,8 @@ from botsession_runtime.facts import LARGEST_COUNT, Dumpable
 
 #: Events that are held back while another process has a pipeline.
 HELD: Final = frozenset({"over", "crashed", "serving"})
+#: The number of the process that the supervisor started: with it the session ends.
+FIRST: Final = 0
 #: The supervisor's own: a process that had a pipeline is gone, and the last that had one is.
 GONE: Final = "gone"
 LOST: Final = "lost"
@@ -56,6 +58,8 @@ class Sources:
         self._sources: dict[int, Source] = {}
         #: Whether the hook has been loaded in any process.
         self.is_hooked = False
+        #: The crash of the first process, which was held back.
+        self._crash: Event | None = None
 
     def merge(self, number: int, told: Event) -> Iterator[Event]:
         """Return what an event of one process means for the session: itself, another one, or nothing."""
@@ -66,6 +70,8 @@ class Sources:
         _follow(source, event)
         _note(source, event)
         if event["event"] in HELD and any(other.is_live for other in others):
+            if number == FIRST and event["event"] == "crashed":
+                self._crash = event
             return
         merged = _beside(source, others, event) if others else event
         if merged is not None:
@@ -79,6 +85,14 @@ class Sources:
         roots, source.is_hooked = sorted(source.live), False
         others = any(each.is_live for each in self._sources.values())
         return {"event": GONE if others else LOST, "at": at, "roots": roots}
+
+    def held(self) -> Iterator[Event]:
+        """Return why the first process crashed, now that it is gone, where pipelines go with it that had not finished.
+
+        While it was there the crash meant nothing: as `multiprocessing` does, it may have waited for its children.
+        """
+        if self._crash and any(source.is_live for source in self._sources.values()):
+            yield self._crash
 
     def dumpables(self) -> list[Dumpable]:
         """Return whose stacks may be asked for: first those of the processes that still have a pipeline."""

@@ -149,6 +149,14 @@ async def test_child_that_crashes_is_told(tmp_path: Path) -> None:
     assert "ValueError: no more" in session.log
 
 
+async def test_parent_that_crashes_while_its_child_talks_is_told(tmp_path: Path) -> None:
+    async with elsewhere(tmp_path, "subprocess", {"wakes": True}, breaks="no more") as session:
+        report = await session.report()
+    assert ended(report) == (Reason.BOT_ERROR, Outcome.LOST)
+    assert report.message is not None
+    assert report.message.startswith("ValueError: no more (elsewhere.py:")
+
+
 async def test_parent_that_stays_when_its_child_is_over_is_killed(tmp_path: Path) -> None:
     async with elsewhere(tmp_path, "spawn", {"ends": 0.1}, stays=True, shutdown=QUICK) as session:
         report = await session.report()
