@@ -91,6 +91,12 @@ REFUSED = replace(
         ),
         pytest.param(
             ENDING,
+            replace(RUNNING, deadline=later(30)),
+            [(NOW, "Running", "the next pipeline runs; maxSessionDuration ends it in 30s")],
+            id="a next pipeline starts now, and has what is left of the session's time",
+        ),
+        pytest.param(
+            ENDING,
             KILLED,
             [
                 (ago(2), "step", "EndFrame queued: the bot finishes what it is saying"),

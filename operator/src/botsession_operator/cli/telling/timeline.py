@@ -34,13 +34,23 @@ def entries(before: Status | None, after: Status, now: datetime) -> Iterator[Ent
     if before is None or before.phase is not after.phase:
         if after.finish:
             yield from _steps(before, after)
-        yield from _phase(after, now)
+        yield from _next_pipeline(after, now) if _goes_on(before, after) else _phase(after, now)
     if not after.finish:
         yield from _steps(before, after)
 
 
 def _first_sound(status: Status | None) -> datetime | None:
     return status.conversation.first_sound_at if status and status.conversation else None
+
+
+def _goes_on(before: Status | None, after: Status) -> bool:
+    return before is not None and before.phase is Phase.ENDING and after.phase is Phase.RUNNING
+
+
+def _next_pipeline(status: Status, now: datetime) -> Iterator[Entry]:
+    """Tell that the bot goes on with another pipeline: `startedAt` is the first one's."""
+    left = f"; maxSessionDuration ends it in {format_duration(status.deadline - now)}" if status.deadline else ""
+    yield Entry(now, status.phase, f"the next pipeline runs{left}")
 
 
 def _phase(status: Status, now: datetime) -> Iterator[Entry]:
