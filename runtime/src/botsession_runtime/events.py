@@ -129,6 +129,7 @@ _FIELDS: Final[dict[str, dict[str, Check]]] = {
         "reason": _perhaps(_message),
         "ours": _flag,
         "held_by": _perhaps(_name),
+        "out": _flag,
     },
     "progress": {},
     "finished": {

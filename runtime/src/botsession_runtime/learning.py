@@ -21,6 +21,15 @@ def learn(facts: Facts, event: dict[str, Any]) -> Facts:
     return learner(facts, event, float(event["at"])) if learner else facts
 
 
+def settle(facts: Facts) -> Facts:
+    """Return the facts of a bot that is gone: a pipeline has finished whose frame came out, though it was not told."""
+    every = pipelines.settled(facts.pipelines)
+    if facts.finish or every == facts.pipelines or not pipelines.is_over(every):
+        return facts
+    finishes = [each.finish for each in every if each.finish and not each.is_past]
+    return replace(facts, pipelines=every, finish=max(finishes, key=lambda finish: finish.at))
+
+
 def _hooked(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
     # A program that serves callers loads Pipecat's hook when one has come.
     called_at = facts.called_at if facts.listening_at is None else facts.called_at or max(at, facts.listening_at)
@@ -179,7 +188,10 @@ def _hop(facts: Facts, event: dict[str, Any], at: float) -> Facts:
     if not event["ours"]:
         own_end = own_end or OwnEnd(event["frame"], event.get("reason"), at)
     held = {"cancel_held_by" if is_cancel else "end_held_by": event["held_by"]}
-    facts = _with_ends(facts, replace(known, own_end=own_end, **held))
+    came_out = known.came_out
+    if event.get("out"):
+        came_out = came_out or Finish(event["frame"], event.get("reason"), bool(event["ours"]), at)
+    facts = _with_ends(facts, replace(known, own_end=own_end, came_out=came_out, **held))
     if own_end and not facts.finish and pipelines.is_ending(facts.pipelines):
         facts = replace(facts, own_end=facts.own_end or own_end)
     in_flight = facts.has_end_in_flight or not is_cancel
@@ -258,7 +270,7 @@ def _gone(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
 def _lost(facts: Facts, event: dict[str, Any], at: float) -> Facts:
     """Note that the last process with a pipeline is gone. Where that had not begun, what the others did counts."""
     had_started = any(each.started_at is not None for each in facts.pipelines if each.number in event["roots"])
-    facts = _gone(facts, event, at)
+    facts = _gone(settle(facts), event, at)
     finishes = [each.finish for each in facts.pipelines if each.finish and not each.is_past]
     if facts.finish:
         return facts

@@ -49,6 +49,9 @@ class Pipeline:
     own_end: OwnEnd | None = None
     end_held_by: str | None = None
     cancel_held_by: str | None = None
+    #: The frame has got to the end of the pipeline. That it has finished is told after the bot's own handlers, which
+    #: may not let anybody tell it.
+    came_out: Finish | None = None
     finish: Finish | None = None
     #: It belongs to a stage that is over.
     is_past: bool = False
@@ -84,6 +87,11 @@ def put(pipelines: Pipelines, new: Pipeline) -> Pipelines:
     if any(each.number == new.number for each in pipelines):
         return tuple(new if each.number == new.number else each for each in pipelines)
     return (*pipelines, new)[-MOST_PIPELINES:]
+
+
+def settled(pipelines: Pipelines) -> Pipelines:
+    """Return the pipelines where nobody is left to tell of their finish: those whose frame came out have finished."""
+    return tuple(replace(each, finish=each.finish or each.came_out) for each in pipelines)
 
 
 def next_stage(pipelines: Pipelines, finished_at: float) -> Pipelines:

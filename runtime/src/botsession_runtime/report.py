@@ -77,7 +77,7 @@ def reason_of(facts: Facts) -> Reason:
         return Reason.BOT_ERROR
     if ran_out_of_memory(facts):
         return Reason.OUT_OF_MEMORY
-    if facts.request and (finish or facts.rungs):
+    if facts.request and (finish or facts.rungs) and not _died_while_ending(facts):
         return reason_for(facts.request.cause)
     if facts.fatal_error:
         return Reason.BOT_ERROR
@@ -96,6 +96,12 @@ def _begun_by_bot(facts: Facts) -> Finish | None:
     is_first = own is not None and request is not None and (request.is_bots or own.at <= request.at)
     was_helped = any(rung.step in (Step.FORCED_CANCEL_FRAME, Step.KILL) for rung in facts.rungs)
     return Finish(own.frame, own.reason, is_ours=False, at=own.at) if own and is_first and was_helped else None
+
+
+def _died_while_ending(facts: Facts) -> bool:
+    """Tell a process that went away before the frame came out with which the bot had begun to end by itself."""
+    is_bots = facts.request is not None and facts.request.is_bots
+    return is_bots and facts.finish is None and not facts.is_over
 
 
 def _unfinished_reason(facts: Facts, began: Finish) -> Reason:
@@ -375,10 +381,13 @@ def _exit_without_finish(facts: Facts) -> str | None:
     if facts.lost_at is not None:
         when = "started" if facts.started_at is None else "finished"
         return f"the process that ran the pipeline ended before that had {when}"
-    if facts.rungs:
-        return None if facts.started_at is not None else "the pipeline had not started"
+    if facts.rungs and facts.started_at is None:
+        return "the pipeline had not started"
+    if facts.rung(Step.TERMINATE) or facts.rung(Step.KILL):
+        return None
     when = "before its pipeline had started" if facts.started_at is None else "before its pipeline had finished"
-    return f"{_how_it_exited(facts)} {when}"
+    told = f"{_how_it_exited(facts)} {when}"
+    return f"{own.reason}; {told}" if (own := facts.own_end) and own.reason else told
 
 
 def _never_hooked(facts: Facts) -> str:

@@ -32,7 +32,7 @@ from botsession_runtime.dump import read_dump
 from botsession_runtime.events import Event
 from botsession_runtime.facts import Exit, Facts, Request, Rung
 from botsession_runtime.hook_connections import HookConnections
-from botsession_runtime.learning import learn
+from botsession_runtime.learning import learn, settle
 from botsession_runtime.log import configure_log
 from botsession_runtime.poke import Poker
 from botsession_runtime.report import ending_of, wall_time
@@ -233,6 +233,7 @@ class Supervisor:
         self._gone.set()
         for event in self._hooks.rest():  # what it said last, and nobody has read yet
             self._learn(event)
+        self.facts = settle(self.facts)
         self.facts = replace(self.facts, memory=memory.since(self.bot.memory_before, memory.read()))
         logger.info("bot exited with code {}", code)
         self._advance()

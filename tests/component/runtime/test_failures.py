@@ -130,6 +130,23 @@ async def test_process_that_goes_away_in_the_middle(tmp_path: Path, how: str, co
     assert (report.exit_code, report.message) == (code, message)
 
 
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ("exit", "the bot exited with code 3 after its pipeline had finished"),
+        ("segv", "the bot was ended by SIGSEGV after its pipeline had finished"),
+        ("block", "the pipeline had finished, but the process did not exit and was killed"),
+    ],
+)
+async def test_bot_whose_own_handler_of_the_end_never_returns_had_ended_well(
+    tmp_path: Path, how: str, message: str
+) -> None:
+    report = await report_of(supervised(tmp_path, "dies_finishing.py", body={"how": how}, shutdown=QUICK))
+    assert (report.reason, report.outcome, report.frame) == (Reason.COMPLETED, Outcome.DRAINED, "EndFrame")
+    assert report.message == f"survey complete; {message}"
+    assert report.conversation_ended_at is not None
+
+
 @every_pipecat
 @fact("an exception in the middle is a `BotError`, and the bot does not hang")
 async def test_exception_in_the_middle_ends_a_bot_that_pipecat_would_hang(tmp_path: Path) -> None:

@@ -35,6 +35,15 @@ LEFT = replace(RUNNING, client_at=103.0, left_at=155.0)
 LEFT_EARLY = replace(LEFT, started_at=None, is_over=True)
 SAID = replace(ASKED, request=replace(REQUEST, farewell="Goodbye!"))
 
+#: It had begun to end by itself at 150 s, and crashed.
+OWN_END = replace(
+    RUNNING,
+    request=Request(Cause.BOT_ENDED, Mode.GRACEFUL, 150.0, 30.0, 10.0),
+    rungs=(Rung(Step.END_FRAME, 150.0),),
+    own_end=OwnEnd("EndFrame", "evaluation complete", 150.0),
+    exit=Exit(-11, 155.0),
+)
+
 
 def wall(moment: float) -> datetime:
     return datetime(2026, 1, 31, tzinfo=UTC) + timedelta(seconds=moment)
@@ -219,6 +228,10 @@ def ended(facts: Facts, frame: str, reason: str | None = None, *, ours: bool = F
         ),
         pytest.param(replace(RUNNING, is_over=True), Reason.BOT_CANCELLED, Outcome.CANCELLED, id="cancelled at start"),
         pytest.param(RUNNING, Reason.BOT_EXITED, Outcome.LOST, id="gone in the middle"),
+        pytest.param(OWN_END, Reason.BOT_EXITED, Outcome.LOST, id="gone while it ended by itself"),
+        pytest.param(
+            replace(ASKED, exit=Exit(-11, 155.0)), Reason.MAX_DURATION, Outcome.LOST, id="gone when it was asked to end"
+        ),
         pytest.param(STARTING, Reason.BOT_EXITED, Outcome.NEVER_STARTED, id="gone before the start"),
         pytest.param(
             LEFT_EARLY, Reason.CLIENT_DISCONNECTED, Outcome.NEVER_STARTED, id="its client left while it started"
@@ -345,6 +358,16 @@ def test_why_and_how(facts: Facts, reason: Reason, outcome: Outcome) -> None:
             id="a hang after the end",
         ),
         pytest.param(KILLED, "the bot did not end when it was asked to and was killed", id="a kill"),
+        pytest.param(
+            OWN_END,
+            "evaluation complete; the bot was ended by SIGSEGV before its pipeline had finished",
+            id="it crashed while it ended by itself",
+        ),
+        pytest.param(
+            replace(ASKED, exit=Exit(1, 155.0)),
+            "the bot exited with code 1 before its pipeline had finished",
+            id="it crashed when it was asked to end",
+        ),
         pytest.param(
             replace(RUNNING, exit=Exit(-11, 170.0)),
             "the bot was ended by SIGSEGV before its pipeline had finished",

@@ -10,7 +10,7 @@ from botsession_contract.lifecycle import Cause, Step
 from botsession_runtime.ending import begun_by_bot
 from botsession_runtime.facts import Exit, Facts
 from botsession_runtime.ladder import next_pipeline_until
-from botsession_runtime.learning import learn
+from botsession_runtime.learning import learn, settle
 from botsession_runtime.pipelines import MOST_PIPELINES, MOST_STAGES
 
 LAUNCH = Launch("bots", "support-42", "ab" * 32, target="bot.py")
@@ -34,6 +34,10 @@ def start(root: int) -> Event:
 
 def hop(root: int, frame: str = "EndFrame", *, ours: bool = False, held_by: str | None = "A#0") -> Event:
     return {"event": "hop", "root": root, "frame": frame, "reason": "bye", "ours": ours, "held_by": held_by}
+
+
+def out(root: int, frame: str = "EndFrame") -> Event:
+    return {**hop(root, frame, held_by=None), "out": True}
 
 
 def finish(root: int, frame: str = "EndFrame") -> Event:
@@ -63,6 +67,29 @@ HELPER, APART = up(3), up(4, runner=2)
 )
 def test_a_conversation_is_over_with_its_last_pipeline(events: list[Event], is_over: bool) -> None:
     assert (told(*events).finish is not None) is is_over
+
+
+@pytest.mark.parametrize(
+    ("events", "frame"),
+    [
+        pytest.param([*LINE, out(1)], "EndFrame", id="its frame came out, and nobody could tell"),
+        pytest.param([*LINE, out(1, "CancelFrame")], "CancelFrame", id="a CancelFrame"),
+        pytest.param([*LINE, hop(1)], None, id="its frame was on its way"),
+        pytest.param([*LINE, *OTHER_LINE, out(1)], None, id="another one was there"),
+        pytest.param([*LINE, *OTHER_LINE, finish(1), out(2, "CancelFrame")], "CancelFrame", id="the last of two"),
+        pytest.param([*LINE, out(1), finish(1, "StopFrame")], "StopFrame", id="what was told goes first"),
+        pytest.param([*LINE, out(1), {"event": "lost", "roots": [1]}], "EndFrame", id="with its process"),
+    ],
+)
+def test_a_pipeline_whose_frame_came_out_has_finished_when_its_process_is_gone(
+    events: list[Event], frame: str | None
+) -> None:
+    finish = settle(told(*events)).finish
+    assert (finish.frame if finish else None) == frame
+
+
+def test_a_pipeline_whose_frame_came_out_has_not_finished_while_its_process_is_there() -> None:
+    assert told(*LINE, out(1)).finish is None
 
 
 def test_an_own_end_is_the_sessions_when_no_pipeline_of_the_conversation_goes_on() -> None:

@@ -102,7 +102,7 @@ class Agent:
         reason = getattr(frame, "reason", None)
         is_ours = isinstance(reason, Ours)
         told = {"frame": kind, "ours": is_ours, "reason": said(reason), "held_by": None if is_out else held}
-        self._wire.tell("hop", root=root.number, **told)
+        self._wire.tell("hop", root=root.number, out=is_out, **told)
         if not is_ours and not self._looks_for_progress:
             self._looks_for_progress = True
             self._watch_frames()
