@@ -19,7 +19,7 @@ from botsession_contract.control import END_PATH, SESSION_PATH, SessionPatch, Se
 from botsession_contract.credentials import token_digest
 from botsession_contract.jsonform import decode, encode
 from botsession_contract.launch import LAUNCH_ENV, Launch
-from botsession_contract.lifecycle import BotState, Mode
+from botsession_contract.lifecycle import Mode
 from botsession_contract.report import ExitReport, from_bytes
 from botsession_contract.shutdown import Shutdown
 
@@ -111,12 +111,13 @@ class Supervised:
 
     async def running(self) -> Self:
         """Wait until the pipeline has started."""
-        await self.until(lambda snapshot: snapshot.state is BotState.RUNNING)
+        # One that ends itself at once is no longer `Running` when it is asked.
+        await self.until(lambda snapshot: snapshot.started_at is not None)
         return self
 
     async def in_call(self) -> Self:
         """Wait until the pipeline has started and a client is there, which may be known before."""
-        await self.until(lambda seen: seen.state is BotState.RUNNING and seen.client_connected_at is not None)
+        await self.until(lambda seen: seen.started_at is not None and seen.client_connected_at is not None)
         return self
 
     async def end(self, mode: Mode = Mode.GRACEFUL, **more: Any) -> int:

@@ -37,7 +37,7 @@ def test_caller_who_hangs_up_is_not_taken_for_a_bot_that_cancels(world: World, t
     assert (finish["reason"], finish["outcome"], finish["frame"]) == ("ClientDisconnected", "Cancelled", "CancelFrame")
     assert session.status["phase"] == "Succeeded"
     assert session.status["clientConnectedAt"] < session.status["clientDisconnectedAt"] <= session.status["finishedAt"]
-    assert "ending" not in session.status
+    assert session.status["ending"]["cause"] == "BotCancelled"
     world.nothing_is_left(session)
 
 
