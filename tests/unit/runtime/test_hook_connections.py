@@ -25,7 +25,8 @@ opened = []
 for _ in range(int(times)):
     opened.append(socket.socket(socket.AF_UNIX))
     opened[-1].connect("\\0" + address)
-    opened[-1].sendall(said.encode())
+    if said:  # one that is turned away may be closed already, where even nothing cannot be sent
+        opened[-1].sendall(said.encode())
 print("connected", flush=True)
 try:
     for line in then:
