@@ -395,9 +395,9 @@ def _never_hooked(facts: Facts) -> str:
         return _uncalled(facts) if facts.called_at is None else "the pipeline had not started"
     if _was_taken_by_kernel(facts):
         return f"{_how_it_exited(facts)} before its pipeline had started"
-    if facts.has_returned:
+    if facts.has_returned and not facts.cleared:
         return "the bot returned without running a Pipecat worker"
-    if facts.imported_at and not facts.rungs:
+    if facts.imported_at and not facts.rungs and not facts.cleared:
         return f"{_how_it_exited(facts)} without running a Pipecat worker"
     if facts.rungs and facts.is_target and not facts.imported_at:
         return "the bot was still being imported"

@@ -320,6 +320,11 @@ def test_why_and_how(facts: Facts, reason: Reason, outcome: Outcome) -> None:
             id="something had cleared its environment",
         ),
         pytest.param(
+            replace(UNHOOKED, has_returned=True, cleared="process 7 (python3) was started without X"),
+            "the bot exited with code 0 and Pipecat never loaded the hook: process 7 (python3) was started without X",
+            id="its child's environment was cleared",
+        ),
+        pytest.param(
             replace(UNWATCHED, exit=Exit(3, 200.0)), f"the bot exited with code 3; {UNSEEN}", id="nobody saw it fail"
         ),
         pytest.param(
