@@ -145,3 +145,16 @@ async def test_server_that_leaves_before_anybody_called(tmp_path: Path) -> None:
         await session.end(cause=Cause.DELETED)
         report = await session.report()
     assert (report.reason, report.message) == (Reason.DELETED, "nobody had called")
+
+
+async def test_caller_who_leaves_a_server_whose_pipeline_starts_has_hung_up(tmp_path: Path) -> None:
+    port = free_port()
+    command = (sys.executable, str(BOTS / "serves_calls.py"), str(port))
+    async with Supervised(tmp_path, None, command=command, shutdown=AMPLE, expose_port=port) as session:
+        await session.logged("serving.")
+        await session.until(is_listening)
+        async with connect(f"ws://127.0.0.1:{port}/ws", proxy=None, open_timeout=PATIENCE):
+            await session.logged("connecting.")
+        report = await session.report()
+    assert (report.reason, report.outcome) == (Reason.CLIENT_DISCONNECTED, Outcome.NEVER_STARTED)
+    assert report.message == "the client left before the pipeline had started"

@@ -29,6 +29,10 @@ class Runner:
         self.loop = asyncio.get_running_loop()
         self.task = asyncio.current_task()
 
+    def is_over(self) -> bool:
+        """Return whether the task that ran the runner is done."""
+        return self.task is not None and self.task.done()
+
     def tell_of_end(self, tell: Callable[..., None]) -> None:
         """Tell when the bot ends the runner: by itself, or by a worker that ends the session over the bus.
 

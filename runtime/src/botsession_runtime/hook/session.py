@@ -325,7 +325,7 @@ class Agent:
             for root in self._roots:
                 root.tell_start()
             self.conversation.flush()
-            if any(root.runner.task is not task for root in self._live()):
+            if not all(root.runner.is_over() for root in self._live()):
                 return  # others run on, in tasks or threads of their own
             runner = self._runner.runner if self._runner else None
             tell_what_is_left(task, (runner, *self._workers), set(self._tasks), self._wire.tell)
@@ -334,7 +334,8 @@ class Agent:
                 self._wire.tell("crashed", message=one_line(exc))
             else:
                 self._wire.tell("over")
-            if not self._live() and is_serving():
+            # A pipeline that never started has no finish either, and is over with its runner.
+            if is_serving():
                 self._wire.tell("serving")
         except Exception as exc:  # noqa: BLE001  # a done callback must not raise into the loop
             self.trouble(exc)
