@@ -72,16 +72,6 @@ class Exit:
 
 
 @dataclass(frozen=True, slots=True)
-class Dumpable:
-    """The process that answers a signal with its stacks."""
-
-    pid: int
-    signal: int
-    #: The thread that runs the event loop.
-    thread: int
-
-
-@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything known of one session. Absent members have not happened, as far as is known."""
 
@@ -173,7 +163,6 @@ class Facts:
     #: How many tasks had been left in all, and how many Pipecat's task manager knew of.
     tasks: int | None = None
     managed_tasks: int | None = None
-    dumpable: Dumpable | None = None
     #: The line that the bot's event loop was blocked in when it was killed.
     blocked_at: str | None = None
     exit: Exit | None = None

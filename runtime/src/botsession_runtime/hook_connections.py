@@ -21,10 +21,9 @@ from loguru import logger
 from botsession_runtime import processes
 from botsession_runtime.bot_process import SETUP_FILES_ENV, Bot, HookSocket
 from botsession_runtime.events import Event, NoEventError, read_event
-from botsession_runtime.facts import Dumpable
 from botsession_runtime.intake import Intake
 from botsession_runtime.line_reader import LineReader
-from botsession_runtime.sources import Sources
+from botsession_runtime.sources import Dumpable, Sources
 
 #: Processes of a bot that are listened to at once, and connections that have not said the token yet.
 MOST_PROCESSES: Final = 64

@@ -6,7 +6,7 @@ from typing import Any, Final
 from botsession_contract.lifecycle import Farewell, Step
 from botsession_contract.report import DanglingTasks
 from botsession_runtime import conversation, pipelines
-from botsession_runtime.facts import CANCEL_FRAME, LARGEST_COUNT, Dumpable, Facts, Speech
+from botsession_runtime.facts import CANCEL_FRAME, LARGEST_COUNT, Facts, Speech
 from botsession_runtime.pipelines import Finish, OwnEnd, Pipeline, Stage
 
 #: Those in which a client that leaves has not heard all of a farewell.
@@ -40,10 +40,6 @@ def _hooked(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
 
 def _imported(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
     return replace(facts, imported_at=facts.imported_at or at)
-
-
-def _dumpable(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
-    return replace(facts, dumpable=Dumpable(event["pid"], event["signal"], event["thread"]))
 
 
 def _listening(facts: Facts, event: dict[str, Any], at: float) -> Facts:
@@ -300,21 +296,21 @@ def _dangling(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
 
     Told twice, the longer list is kept.
     """
-    count, managed = _larger(facts.tasks, event.get("count")), _larger(facts.managed_tasks, event.get("managed"))
+    count, managed = larger(facts.tasks, event.get("count")), larger(facts.managed_tasks, event.get("managed"))
     names = max(facts.dangling.names, tuple(event["names"]), key=len)
     unmanaged = None if count is None or managed is None else max(count - managed, 0)
     dangling = DanglingTasks(max(count or 0, managed or 0), names, unmanaged)
     return replace(facts, tasks=count, managed_tasks=managed, dangling=dangling)
 
 
-def _larger(one: int | None, other: int | None) -> int | None:
+def larger(one: int | None, other: int | None) -> int | None:
+    """Return the larger of two numbers of which any may be unknown."""
     return max((number for number in (one, other) if number is not None), default=None)
 
 
 _LEARNERS: Final = {
     "hooked": _hooked,
     "imported": _imported,
-    "dumpable": _dumpable,
     "listening": _listening,
     "called": _called,
     "setup": _set_up,

@@ -275,18 +275,22 @@ def _follows_unusable(facts: Facts, finish: Finish) -> bool:
     """
     if facts.unusable_at is None or finish.reason is not None or finish.frame not in END_FRAMES:
         return False
-    began = facts.own_end.at if facts.own_end else finish.at
-    return -TURN_SECONDS <= began - facts.unusable_at <= ECHO_SECONDS
+    return -TURN_SECONDS <= _began_at(facts, finish) - facts.unusable_at <= ECHO_SECONDS
 
 
 def _follows_client(facts: Facts, finish: Finish) -> bool:
     """Tell an end for want of a client. A CancelFrame may come late: what the bot has to save first takes its time."""
     if facts.left_at is None:
         return False
-    began = facts.own_end.at if facts.own_end else finish.at
+    began = _began_at(facts, finish)
     if finish.frame == CANCEL_FRAME:
         return facts.left_at <= began
     return facts.own_end is not None and 0 <= began - facts.left_at <= ECHO_SECONDS
+
+
+def _began_at(facts: Facts, finish: Finish) -> float:
+    """Return when the frame was put in that ended the pipeline; when it came out, where nobody saw it before."""
+    return facts.own_end.at if facts.own_end else finish.at
 
 
 def _was_left_while_starting(facts: Facts) -> bool:

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from botsession_contract.report import MOST_TASK_NAMES
 from botsession_runtime.events import Event
-from botsession_runtime.facts import LARGEST_COUNT, Dumpable
+from botsession_runtime.facts import LARGEST_COUNT
+from botsession_runtime.learning import larger
 
 #: Events that are held back while another process has a pipeline.
 HELD: Final = frozenset({"over", "crashed", "serving"})
@@ -25,6 +26,16 @@ NUMBERS: Final = ("root", "runner")
 MOST_NUMBERS: Final = 1 << 20
 #: Pipelines of one process that are followed.
 MOST_PIPELINES: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Dumpable:
+    """The process that answers a signal with its stacks."""
+
+    pid: int
+    signal: int
+    #: The thread that runs the event loop.
+    thread: int
 
 
 @dataclass(slots=True)
@@ -142,8 +153,8 @@ def _note(source: Source, event: Event) -> None:
         case "dumpable":
             source.dumpable = Dumpable(event["pid"], event["signal"], event["thread"])
         case "dangling":
-            source.tasks = _larger(source.tasks, event["count"])
-            source.managed = _larger(source.managed, event["managed"])
+            source.tasks = larger(source.tasks, event["count"])
+            source.managed = larger(source.managed, event["managed"])
             source.names = max(source.names, event["names"], key=len)
 
 
@@ -174,7 +185,3 @@ def _all_tasks(sources: list[Source], event: Event) -> Event:
 def _sum(numbers: Iterator[int | None]) -> int | None:
     known = [number for number in numbers if number is not None]
     return min(sum(known), LARGEST_COUNT) if known else None
-
-
-def _larger(one: int | None, other: int | None) -> int | None:
-    return max((number for number in (one, other) if number is not None), default=None)

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from .frames import processors_of
+from .frames import is_a, processors_of
 from .wire import Wire
 
 #: A transport's events of a client that comes and one that leaves. LiveKit's transport has the second pair only up to
@@ -106,9 +106,7 @@ def _key(client: Any) -> Any:
 
 def _imports_the_frame(pipeline: Any) -> bool:
     """Tell whether a transport pushes the frame that says so: it has to import it into a module of its own."""
-    base = sys.modules.get("pipecat.transports.base_input")
-    if base is None:
-        return False
-    inputs = (type(each) for each in processors_of(pipeline) if isinstance(each, base.BaseInputTransport))
+    known = ("pipecat.transports.base_input", "BaseInputTransport")
+    inputs = (type(each) for each in processors_of(pipeline) if is_a(each, *known))
     modules = (sys.modules.get(cls.__module__) for kind in inputs for cls in kind.__mro__)
     return any(hasattr(module, "ClientConnectedFrame") for module in modules)

@@ -1,13 +1,12 @@
 """What the caller gets: when the bot makes its first sound, how often each side speaks, and which processors fail."""
 
 import asyncio
-import sys
 import weakref
 from collections.abc import Callable
 from typing import Any
 
 from .errors import Errors
-from .frames import processors_of
+from .frames import is_output, processors_of
 from .wire import Wire
 
 #: The supervisor is told of turns at most this often, in seconds: so much of them is lost with a bot that is killed.
@@ -96,7 +95,7 @@ class Conversation:
 
     def _maybe_sounded(self, frame: Any, destination: Any, *, is_audio: bool) -> None:
         """Note a sound that a client may hear. An output that was given nothing but silence speaks in vain."""
-        if not self._is_heard() or (is_audio and not _is_output(destination)):
+        if not self._is_heard() or (is_audio and not is_output(destination)):
             return
         if is_audio:
             self._is_silence = _is_silence(frame.audio)
@@ -139,15 +138,10 @@ _TURNS = {
 }
 
 
-def _is_output(processor: Any) -> bool:
-    base = sys.modules.get("pipecat.transports.base_output")
-    return base is not None and isinstance(processor, base.BaseOutputTransport)
-
-
 def _plays_audio(processor: Any) -> bool:
     """Tell an output that plays audio. Its parameters are not public; one that has none there is taken to play."""
     params = getattr(processor, "_params", None)
-    return _is_output(processor) and bool(getattr(params, "audio_out_enabled", True))
+    return is_output(processor) and bool(getattr(params, "audio_out_enabled", True))
 
 
 def _is_silence(audio: bytes) -> bool:

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from .frames import processors_of
+from .frames import is_a, processors_of
 from .wire import Wire
 from .words import LONGEST_NAME, fold, one_line
 
@@ -195,11 +195,7 @@ def _word(category: Any) -> str | None:
 
 def _kind(processor: Any) -> str:
     """Return what a processor does, by its base class; a class that was never imported is no processor's."""
-    for module, name, kind in KINDS:
-        base = getattr(sys.modules.get(module), name, None)
-        if base is not None and isinstance(processor, base):
-            return kind
-    return OTHER
+    return next((kind for module, name, kind in KINDS if is_a(processor, module, name)), OTHER)
 
 
 def _chain_exceptions(loop: asyncio.AbstractEventLoop, heard: Callable[[dict[str, Any]], None]) -> None:

@@ -1,9 +1,8 @@
 """Whether a pipeline can speak on demand, and how far the speaking of a farewell has got."""
 
-import sys
 from typing import Any
 
-from .frames import processors_of
+from .frames import is_a, is_output, processors_of
 from .wire import Wire
 
 #: What is true of the farewell while it is played, by the frame that the output pushes.
@@ -15,7 +14,7 @@ def can_speak(pipeline: Any) -> bool:
 
     In Pipecat, from 1.3 to 1.14, that is a TTSService. A speech-to-speech service passes the frame on and says nothing.
     """
-    return any(_is(each, "pipecat.services.tts_service", "TTSService") for each in processors_of(pipeline))
+    return any(_is_tts(each) for each in processors_of(pipeline))
 
 
 def frames() -> tuple[type, ...]:
@@ -78,7 +77,7 @@ class Farewell:
     def _began(self, frame: Any, source: Any) -> None:
         if self._is_taken and _is_tts(source):
             self._begun = frame.id
-        elif frame.id == self._begun and _is(source, "pipecat.transports.base_output", "BaseOutputTransport"):
+        elif frame.id == self._begun and is_output(source):
             self._is_playing = True
 
     def _reach(self, state: str) -> None:
@@ -88,10 +87,4 @@ class Farewell:
 
 
 def _is_tts(processor: Any) -> bool:
-    return _is(processor, "pipecat.services.tts_service", "TTSService")
-
-
-def _is(processor: Any, module: str, name: str) -> bool:
-    """Tell an instance of a class that may not have been imported: then there is none, and it is not to be."""
-    cls = getattr(sys.modules.get(module), name, None)
-    return cls is not None and isinstance(processor, cls)
+    return is_a(processor, "pipecat.services.tts_service", "TTSService")

@@ -84,6 +84,17 @@ def processors_of(processor: Any) -> Iterable[Any]:
         yield from processors_of(each)
 
 
+def is_a(processor: Any, module: str, name: str) -> bool:
+    """Return whether something is an instance of a class; one that was never imported has none, and is not to be."""
+    cls = getattr(sys.modules.get(module), name, None)
+    return cls is not None and isinstance(processor, cls)
+
+
+def is_output(processor: Any) -> bool:
+    """Return whether a processor is a transport's output."""
+    return is_a(processor, "pipecat.transports.base_output", "BaseOutputTransport")
+
+
 def pipecat_version() -> str:
     """Give the version of the Pipecat that has been imported."""
     return str(getattr(sys.modules.get("pipecat"), "__version__", "unknown"))

@@ -1,9 +1,9 @@
 """Notices that a pipeline which ends gets on with it: that sound is made, or goes out."""
 
-import sys
 import time
 from typing import Any
 
+from .frames import is_output
 from .wire import Wire
 
 #: The supervisor is told of progress at most this often, in seconds.
@@ -37,10 +37,5 @@ def _is_sound(frame: Any, source: Any) -> bool:
     audio = getattr(frame, "audio", None)
     if audio is None:
         return type(frame).__name__ == "BotSpeakingFrame"
-    is_mixed = getattr(getattr(source, "_params", None), "audio_out_mixer", None) and _is_output(source)
+    is_mixed = getattr(getattr(source, "_params", None), "audio_out_mixer", None) and is_output(source)
     return not is_mixed and any(audio)
-
-
-def _is_output(processor: Any) -> bool:
-    base = sys.modules.get("pipecat.transports.base_output")
-    return base is not None and isinstance(processor, base.BaseOutputTransport)
