@@ -68,7 +68,7 @@ class Redactor:
                 yield compact.origin(start, end)
         for start, end in _runs(compact.text, index.runs):
             span = compact.origin(start, end)
-            if not _is_common_word(text, *span):
+            if compact.text[start:end] in index.entire or not _is_common_word(text, *span):
                 yield span
 
     def _ends(self, text: str, spans: list[Span]) -> Iterator[Span]:
@@ -119,6 +119,8 @@ class _Index:
         self.runs: set[str] = set()
         #: Texts that are found as a whole, since parts of them are words, or because there are too many runs.
         self.whole: set[str] = set()
+        #: Parts of secrets from end to end: such as `/transport`, of which the word alone is common.
+        self.entire: set[str] = set()
         #: Secrets that are too short to be found but as they are.
         self.short: set[str] = set()
         self.heads: set[str] = set()
@@ -130,6 +132,7 @@ class _Index:
 
     def _add(self, part: str) -> None:
         pieces, text = tuple(fragments(part)), Compact(part).text
+        self.entire.add(text)
         if pieces != (part,) or len(text) < LONGEST_RUN:
             for form in forms(part):
                 self._add_whole(form, Compact(form).text)

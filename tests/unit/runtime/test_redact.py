@@ -45,6 +45,10 @@ def test_without_a_whole_secret_an_unknown_variable_is_none() -> None:
     assert find_secrets({**SECRET_REF, **BY_CUSTOM}, None, ()) == ()
 
 
+def test_a_secret_that_is_a_common_word_but_for_its_signs_is_found_from_end_to_end() -> None:
+    assert redact("bad '/TRANSPORT' of the transport", ["/TRANSPORT"]) == "bad '[redacted]' of the transport"
+
+
 @pytest.mark.parametrize("value", ["true", "8080", "info", "english", "1234567", "production", "Localhost", "a-1", ""])
 def test_a_common_word_of_a_whole_secret_does_not_eat_messages(value: str) -> None:
     assert find_secrets({"SETTING": value}, None, (), []) == ()
