@@ -212,15 +212,19 @@ async def test_a_run_gives_a_bot_what_a_cluster_would(start: Start, manifest: Ma
 
 
 async def test_variables_are_given_or_missed_at_once(start: Start, manifest: Manifest, tmp_path: Path) -> None:
-    (tmp_path / "shows.py").write_text("import os\nprint('GIVEN', os.environ['NAMESPACE'], os.environ['MEMORY'])\n")
+    names = "'NAMESPACE', 'MEMORY', 'SIDECAR'"
+    (tmp_path / "shows.py").write_text(f"import os\nprint('GIVEN', *(os.environ[name] for name in ({names})))\n")
     session = yaml.safe_load(manifest("x.py").read_text())
     memory = {"resource": "limits.memory", "divisor": "1Mi"}
+    sidecar = {"name": "recorder", "image": "recorder:1", "resources": {"limits": {"memory": "64Mi"}}}
+    session["spec"]["podTemplate"] = {"spec": {"containers": [sidecar]}}
     session["spec"]["bot"] = {
         "image": "unused",
         "command": [sys.executable, "shows.py"],
         "env": [
             {"name": "NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}},
             {"name": "MEMORY", "valueFrom": {"resourceFieldRef": memory}},
+            {"name": "SIDECAR", "valueFrom": {"resourceFieldRef": {**memory, "containerName": "recorder"}}},
             {"name": "NOT_HERE", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k", "optional": True}}},
         ],
         "resources": {"limits": {"memory": "1Gi"}},
@@ -229,9 +233,9 @@ async def test_variables_are_given_or_missed_at_once(start: Start, manifest: Man
     file.write_text(yaml.safe_dump(session))
     run = await start(file)
     await run.exit_code()
-    assert "GIVEN default 1024" in (tmp_path / "output" / "bot.log").read_text()
+    assert "GIVEN default 1024 64" in (tmp_path / "output" / "bot.log").read_text()
 
-    session["spec"]["bot"]["env"][2]["valueFrom"]["secretKeyRef"]["optional"] = False
+    session["spec"]["bot"]["env"][-1]["valueFrom"]["secretKeyRef"]["optional"] = False
     file.write_text(yaml.safe_dump(session))
     run = await start(file)
     assert await run.exit_code() == 2

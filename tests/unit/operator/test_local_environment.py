@@ -13,13 +13,15 @@ FIELDS: Json = {
     "metadata": {"name": "a-1", "namespace": "bots", "labels": {"team": "x"}, "annotations": {"a/b": "c"}},
     "spec": {"serviceAccountName": "voice"},
 }
+SIDECAR: Json = {"name": "recorder", "resources": {"limits": {"memory": "64Mi", "hugepages-2Mi": "4Mi"}}}
+NATIVE: Json = {"name": "proxy", "restartPolicy": "Always", "resources": {"requests": {"cpu": "250m"}}}
 RESOURCES: Json = {"limits": {"memory": "1Gi", "cpu": "1500m"}, "requests": {"cpu": 0.5}}
 
 
 def value(source: Json, **shell: str) -> str | None:
     env: list[Any] = [{"name": "X", "valueFrom": source}]
     container = {"name": "bot", "env": env, "resources": RESOURCES}
-    pod = {**FIELDS, "spec": {**FIELDS["spec"], "containers": [{"name": "sidecar"}, container]}}
+    pod = {**FIELDS, "spec": {**FIELDS["spec"], "containers": [SIDECAR, container], "initContainers": [NATIVE]}}
     return environment(pod, shell).get("X")
 
 
@@ -36,6 +38,7 @@ def field(path: str) -> str | None:
         ("metadata.labels['none']", ""),
         ("metadata.annotations['a/b']", "c"),
         ("spec.nodeName", os.uname().nodename),
+        ("spec.host", os.uname().nodename),
         ("spec.serviceAccountName", "voice"),
         ("status.podIP", "127.0.0.1"),
         ("status.hostIPs", "127.0.0.1"),
@@ -82,6 +85,38 @@ def test_resource_has_its_amount(resource: str, divisor: str, held: str) -> None
 
 def test_amount_without_a_limit_is_the_machines() -> None:
     assert int(str(value({"resourceFieldRef": {"resource": "limits.ephemeral-storage"}}))) > 0
+
+
+@pytest.mark.parametrize(
+    ("container", "resource", "held"),
+    [
+        pytest.param("recorder", "limits.memory", "64", id="a sidecar's limit"),
+        pytest.param("recorder", "requests.memory", "64", id="a sidecar's request, which is its limit"),
+        pytest.param("recorder", "limits.hugepages-2Mi", "4", id="a sidecar's huge pages"),
+        pytest.param("bot", "limits.memory", "1024", id="the bot's own"),
+        pytest.param("", "limits.memory", "1024", id="no name"),
+        pytest.param("bot", "limits.hugepages-2Mi", "0", id="huge pages of a bot that has none"),
+        pytest.param("proxy", "limits.memory", "0", id="no limit of an init container"),
+    ],
+)
+def test_resource_is_that_of_the_named_container(container: str, resource: str, held: str) -> None:
+    ref = {"containerName": container, "resource": resource, "divisor": "1Mi"}
+    assert value({"resourceFieldRef": ref}) == held
+
+
+def test_request_is_that_of_the_named_init_container() -> None:
+    ref = {"containerName": "proxy", "resource": "requests.cpu", "divisor": "1m"}
+    assert value({"resourceFieldRef": ref}) == "250"
+
+
+def test_limit_that_a_sidecar_has_not_is_the_machines() -> None:
+    ref = {"containerName": "recorder", "resource": "limits.cpu"}
+    assert value({"resourceFieldRef": ref}) == str(os.cpu_count())
+
+
+def test_resource_of_a_container_that_is_not_there_is_refused() -> None:
+    with pytest.raises(PodRefused, match="^env X: container nobody not found$"):
+        value({"resourceFieldRef": {"containerName": "nobody", "resource": "limits.cpu"}})
 
 
 @pytest.mark.parametrize(("kind", "name"), [("secretKeyRef", "Secret"), ("configMapKeyRef", "ConfigMap")])

@@ -60,6 +60,11 @@ def admitted(manifest: Json, namespace: str) -> Json:
     One that names no namespace is taken for one of this. What only the operator would refuse, such as a `podTemplate`
     of which no pod can be made, is refused too.
     """
+    return admitted_with_pod(manifest, namespace)[0]
+
+
+def admitted_with_pod(manifest: Json, namespace: str) -> tuple[Json, Json]:
+    """Return a manifest as `admitted` does, and the pod that the operator would make of it."""
     from botsession_operator.api.admission import admit
     from botsession_operator.api.spec import SpecError
     from botsession_operator.core.key import is_namespace
@@ -74,13 +79,12 @@ def admitted(manifest: Json, namespace: str) -> Json:
     if not is_namespace(manifest["metadata"]["namespace"]):
         raise Problem(Exit.REFUSED, "metadata.namespace: must be a DNS-1123 label of at most 63 characters")
     try:
-        pod_of(manifest)
+        return manifest, _pod_of(manifest)
     except SpecError as exc:
         raise Problem(Exit.REFUSED, str(exc)) from exc
-    return manifest
 
 
-def pod_of(manifest: Json) -> Json:
+def _pod_of(manifest: Json) -> Json:
     """Return the pod that the operator would make of an admitted manifest; raise SpecError where it could make none."""
     from botsession_operator.core.parse import parse_session
     from botsession_operator.core.pods import Injection, PodSettings, build_pod

@@ -16,11 +16,12 @@ from botsession_contract.names import BOT_CONTAINER
 from botsession_contract.text import one_line
 from botsession_operator.api.spec import Json
 from botsession_operator.core.expansion import expand
-from botsession_operator.core.untyped import mapping, text
+from botsession_operator.core.untyped import mapping, mappings, text
 from botsession_operator.errors import PodRefused
 
 _KINDS: Final = {"secretKeyRef": "Secret", "configMapKeyRef": "ConfigMap"}
 _HERE: Final = "127.0.0.1"
+_HUGE_PAGES: Final = "hugepages-"
 #: What a process may be given, and a kubelet takes.
 _NAME: Final = re.compile(r"[ -<>-~]+")
 _KEYED: Final = re.compile(r"metadata\.(labels|annotations)\['([^']+)'\]")
@@ -66,7 +67,7 @@ def _value(
         value = _field(path, pod)
         return value, None if value is not None else f"env {name}: a pod has no field {path} that a variable can have"
     if "resourceFieldRef" in source:
-        return _resource(name, mapping(source["resourceFieldRef"]), container)
+        return _resource(name, mapping(source["resourceFieldRef"]), pod, container)
     kind = next(kind for kind in _KINDS if kind in source)
     ref = mapping(source[kind])
     if name in shell:
@@ -88,24 +89,56 @@ def _field(path: str, pod: Json) -> str | None:
         "metadata.namespace": text(metadata.get("namespace")),
         "metadata.uid": str(uuid.uuid5(uuid.NAMESPACE_DNS, name)),
         "spec.nodeName": os.uname().nodename,
+        "spec.host": os.uname().nodename,  # its name in the first versions of Kubernetes, which is still taken
         "spec.serviceAccountName": text(spec.get("serviceAccountName")) or "default",
     }
     addresses = dict.fromkeys(("status.podIP", "status.podIPs", "status.hostIP", "status.hostIPs"), _HERE)
     return (fields | addresses).get(path)
 
 
-def _resource(name: str, ref: Json, container: Json) -> tuple[str | None, str | None]:
-    """Return an amount in units of the divisor, rounded up. Where there is no limit, it is all that the machine has."""
-    asked, divisor = text(ref.get("resource")), _quantity(ref.get("divisor", "1")) or Decimal(1)
+def _resource(name: str, ref: Json, pod: Json, bot: Json) -> tuple[str | None, str | None]:
+    """Return an amount of the bot's container, or of the one that the reference names."""
+    asked = text(ref.get("containerName"))
+    container = _container(pod, asked) if asked else bot
+    if container is None:
+        return None, f"env {name}: container {one_line(asked)} not found"
+    amount = _amount(container, text(ref.get("resource")), has_machine=not _is_init(pod, container))
+    if amount is None:
+        return None, f"env {name}: the amount of {ref.get('resource')} is not known here"
+    return str(math.ceil(amount / (_quantity(ref.get("divisor", "1")) or Decimal(1)))), None
+
+
+def _container(pod: Json, name: str) -> Json | None:
+    """Return a container of the pod, or an init container, as the kubelet looks for it."""
+    containers = (*mappings(mapping(pod.get("spec")).get("containers")), *_init_containers(pod))
+    return next((each for each in containers if each.get("name") == name), None)
+
+
+def _init_containers(pod: Json) -> list[Json]:
+    return mappings(mapping(pod.get("spec")).get("initContainers"))
+
+
+def _is_init(pod: Json, container: Json) -> bool:
+    return any(each is container for each in _init_containers(pod))
+
+
+def _amount(container: Json, asked: str, *, has_machine: bool) -> Decimal | None:
+    """Return a limit or a request. Where there is no request, it is the limit.
+
+    Where there is no limit, it is all that the machine has; of an init container, to the kubelet, it is 0.
+    """
     which, _, resource = asked.partition(".")
+    if which not in ("limits", "requests"):
+        return None
     resources = mapping(container.get("resources"))
-    given = mapping(resources.get(which)).get(resource, mapping(resources.get("limits")).get(resource))
-    amount = _machine(resource) if given is None else _quantity(given)
-    if which not in ("limits", "requests") or amount is None:
-        return None, f"env {name}: the amount of {asked} is not known here"
-    if given is None and which == "requests":
-        amount = Decimal(0)
-    return str(math.ceil(amount / divisor)), None
+    limit = mapping(resources.get("limits")).get(resource)
+    given = limit if which == "limits" else mapping(resources.get("requests")).get(resource, limit)
+    if given is not None:
+        return _quantity(given)
+    if resource.startswith(_HUGE_PAGES):
+        return Decimal(0)
+    machine = _machine(resource)
+    return machine if machine is None or (which == "limits" and has_machine) else Decimal(0)
 
 
 def _machine(resource: str) -> Decimal | None:

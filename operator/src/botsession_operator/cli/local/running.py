@@ -22,7 +22,7 @@ from botsession_operator.cli.local.rehearsal import Rehearsal
 from botsession_operator.cli.local.session import Run, run_session
 from botsession_operator.cli.local.terminal import Terminal
 from botsession_operator.cli.local.watching import Watched
-from botsession_operator.cli.manifests import Json, admitted, pod_of, read_manifest
+from botsession_operator.cli.manifests import Json, admitted_with_pod, read_manifest
 from botsession_operator.cli.output import console, say
 from botsession_operator.cli.telling.timeline import summary
 from botsession_operator.effects.local_environment import environment
@@ -87,8 +87,8 @@ def _again_and_again(order: Order, folder: Path, files: Watched) -> Exit:
 
 def run_once(order: Order, folder: Path) -> tuple[Exit, Run]:
     """Run a session and sum it up; raise Problem where the manifest is not acceptable."""
-    manifest = admitted(read_manifest(order.file), "default")
-    _refuse_missing_values(manifest)
+    manifest, pod = admitted_with_pod(read_manifest(order.file), "default")
+    _refuse_missing_values(pod)
     # Only now, so that what is refused leaves nothing; and where all have their files, for nobody else.
     folder.mkdir(0o777 if order.output else 0o700, parents=True, exist_ok=True)
     key = manifest["metadata"]
@@ -110,10 +110,10 @@ def run_once(order: Order, folder: Path) -> tuple[Exit, Run]:
     return Exit.OK if is_good else Exit.FAILED, run_
 
 
-def _refuse_missing_values(manifest: Json) -> None:
+def _refuse_missing_values(pod: Json) -> None:
     """Refuse at once what a cluster would wait for until startTimeout: a variable without a value."""
     try:
-        environment(pod_of(manifest), os.environ)
+        environment(pod, os.environ)
     except PodRefused as refusal:
         raise Problem(Exit.REFUSED, refusal.message) from None
 
