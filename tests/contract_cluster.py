@@ -15,7 +15,7 @@ from botsession_operator.api.fitting import fit_status
 from botsession_operator.api.spec import Expose, Json
 from botsession_operator.api.status import Finish, Status
 from botsession_operator.core.budgets import build_budget
-from botsession_operator.core.exposure import build_service
+from botsession_operator.core.exposure_objects import build_service
 from botsession_operator.core.news import News, Severity
 from botsession_operator.core.observe import Key, Pod, PodState, Session
 from botsession_operator.core.parse import parse_pod, parse_session

@@ -22,10 +22,11 @@ from botsession_operator.api.status import Status
 from botsession_operator.core import ownership
 from botsession_operator.core.control_keys import ControlKeys
 from botsession_operator.core.delivery import Answer, EventType, Reply
+from botsession_operator.core.names import ENDED_SECONDS
 from botsession_operator.core.news import News
 from botsession_operator.core.observe import Key, Pod, Session, SessionMetadata, Silence
 from botsession_operator.core.plan import Limits, PodDeletion
-from botsession_operator.core.pods import ENDED_SECONDS, Injection, PodSettings
+from botsession_operator.core.pods import Injection, PodSettings
 from botsession_operator.deliveries import Deliveries
 from botsession_operator.effects.objects import Objects, check_owner, create_owned, delete_owned
 from botsession_operator.errors import BudgetRefused, ExposureRefused, PodRefused, StatusRefused

@@ -12,13 +12,25 @@ from botsession_contract.lifecycle import Phase
 from botsession_operator.api.fitting import fitted
 from botsession_operator.api.spec import Json, SpecError
 from botsession_operator.api.status import Status
-from botsession_operator.core import earlier_answers, eviction, exposure, leftovers, ownership, pace, parse, unreadable
+from botsession_operator.core import (
+    earlier_answers,
+    eviction,
+    exposure,
+    exposure_objects,
+    leftovers,
+    ownership,
+    pace,
+    parse,
+    unreadable,
+)
 from botsession_operator.core.budgets import build_budget
 from botsession_operator.core.clock import Clock
 from botsession_operator.core.control_keys import ControlKeys
 from botsession_operator.core.eviction import BudgetChange
-from botsession_operator.core.exposure import Exposure, ExposureChange
+from botsession_operator.core.exposure import ExposureChange
+from botsession_operator.core.exposure_objects import Exposure
 from botsession_operator.core.key import SessionIdentity
+from botsession_operator.core.names import pod_name
 from botsession_operator.core.news import undelivered
 from botsession_operator.core.observe import (
     Freshness,
@@ -34,7 +46,7 @@ from botsession_operator.core.observe import (
 )
 from botsession_operator.core.plan import Limits, Plan, make_plan
 from botsession_operator.core.pod_security import as_non_root
-from botsession_operator.core.pods import PodSettings, build_pod, pod_name
+from botsession_operator.core.pods import PodSettings, build_pod
 from botsession_operator.core.status import Applied, derive_status
 from botsession_operator.deliveries import Deliveries
 from botsession_operator.errors import (
@@ -191,7 +203,7 @@ async def gather(key: Key, deps: Deps) -> Observed | None:
         control=reading.control,
         has_budget=await _has_budget(session, deps),
         is_exposed=await _is_exposed(session, deps),
-        url=exposure.url(session, deps.exposure),
+        url=exposure_objects.url(session, deps.exposure),
         is_uninstalling=deps.is_uninstalling,
         deliveries=deps.deliveries.attempts(session) if deps.deliveries else {},
         freshness=reading.freshness,
@@ -262,7 +274,7 @@ async def _has_budget(session: Session, deps: Deps) -> bool:
 
 async def _is_exposed(session: Session, deps: Deps) -> bool:
     expose = session.spec.expose
-    return expose is not None and await deps.cluster.has_object(exposure.build_service(session, expose))
+    return expose is not None and await deps.cluster.has_object(exposure_objects.build_service(session, expose))
 
 
 def _read_supervisor(session: Session, pod: Pod | None, deps: Deps) -> Reading:
@@ -412,7 +424,7 @@ async def _change_exposure(change: ExposureChange, session: Session, deps: Deps)
         return Applied(exposure_refusal=standing)
     do = deps.cluster.create_object if change is ExposureChange.CREATE else deps.cluster.delete_object
     try:
-        for manifest in exposure.manifests(session, deps.exposure):
+        for manifest in exposure_objects.manifests(session, deps.exposure):
             await do(manifest)
     except ExposureRefused as refusal:
         return Applied(exposure_refusal=_refused(session, Creation.EXPOSURE, refusal, deps))

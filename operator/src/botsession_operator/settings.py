@@ -11,7 +11,7 @@ from string import Template
 from botsession_operator.api.spec import Json
 from botsession_operator.core.control_keys import ControlKeys
 from botsession_operator.core.delivery import EventType
-from botsession_operator.core.exposure import CLUSTER_URL, ROUTE_KINDS, VARIABLES, Exposure
+from botsession_operator.core.exposure_objects import CLUSTER_URL, ROUTE_KINDS, VARIABLES, Exposure
 from botsession_operator.core.host_network import CONTROL_PORTS
 from botsession_operator.core.plan import Limits
 from botsession_operator.core.pods import Injection

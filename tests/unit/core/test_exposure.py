@@ -7,8 +7,9 @@ import pytest
 
 from botsession_operator.api.spec import Json
 from botsession_operator.api.status import ConditionStatus, ConditionType
-from botsession_operator.core import exposure
-from botsession_operator.core.exposure import Exposure, ExposureChange
+from botsession_operator.core import exposed_condition, exposure, exposure_objects
+from botsession_operator.core.exposure import ExposureChange
+from botsession_operator.core.exposure_objects import Exposure
 from botsession_operator.core.observe import Key, Session, Trouble
 from tests.builders import UID, observed, pod, raw_spec, session
 
@@ -42,41 +43,41 @@ def exposed(transport: str | None = None, expose: Json = PORT, **changes: Any) -
 )
 def test_address_inside_the_cluster(transport: str | None, expose: Json, url: str) -> None:
     given = exposed(transport, expose)
-    assert exposure.url(given, Exposure()) == url.format(exposure.service_name(given))
+    assert exposure_objects.url(given, Exposure()) == url.format(exposure_objects.service_name(given))
 
 
 def test_address_by_the_operators_own_template() -> None:
     public = Exposure("${scheme}s://bots.example.com/${namespace}/${name}${path}")
-    assert exposure.url(exposed("websocket"), public) == "wss://bots.example.com/bots/support-42/ws"
+    assert exposure_objects.url(exposed("websocket"), public) == "wss://bots.example.com/bots/support-42/ws"
 
 
 def test_session_that_is_not_exposed_has_no_address_and_no_objects() -> None:
-    assert exposure.url(session(), Exposure()) is None
-    assert exposure.manifests(session(), Exposure(route=INGRESS)) == ()
+    assert exposure_objects.url(session(), Exposure()) is None
+    assert exposure_objects.manifests(session(), Exposure(route=INGRESS)) == ()
 
 
 def test_service_selects_the_sessions_own_pod() -> None:
-    (service,) = exposure.manifests(exposed("websocket"), Exposure())
+    (service,) = exposure_objects.manifests(exposed("websocket"), Exposure())
     assert service["spec"]["selector"] == {"botsession.dev/session": "support-42", "botsession.dev/session-uid": UID}
     assert service["metadata"]["ownerReferences"][0]["uid"] == UID
 
 
 @pytest.mark.parametrize(("transport", "protocol"), [("websocket", "kubernetes.io/ws"), ("smallwebrtc", "http")])
 def test_service_says_what_its_port_speaks(transport: str, protocol: str) -> None:
-    (service,) = exposure.manifests(exposed(transport), Exposure())
+    (service,) = exposure_objects.manifests(exposed(transport), Exposure())
     assert service["spec"]["ports"] == [{"name": "call", "port": 7860, "targetPort": 7860, "appProtocol": protocol}]
 
 
 def test_service_leads_to_the_port_that_a_pod_says_which_shares_its_nodes() -> None:
     on_node = session(expose={"port": 7860}, podTemplate={"spec": {"hostNetwork": True}})
-    (service,) = exposure.manifests(on_node, Exposure())
+    (service,) = exposure_objects.manifests(on_node, Exposure())
     assert [(each["port"], each["targetPort"]) for each in service["spec"]["ports"]] == [(7860, "call")]
 
 
 @pytest.mark.parametrize("name", ["support-42", "a.b", "42", "x" * 63, "9.x-y"])
 def test_service_has_a_name_that_the_api_server_takes(name: str) -> None:
     given = replace(exposed(), key=Key("bots", name))
-    label = exposure.service_name(given)
+    label = exposure_objects.service_name(given)
     assert len(label) <= 63
     assert label[0].isalpha()
     assert label.replace("-", "").isalnum()
@@ -84,20 +85,20 @@ def test_service_has_a_name_that_the_api_server_takes(name: str) -> None:
 
 def test_services_of_two_sessions_of_one_name_differ() -> None:
     given = exposed()
-    assert exposure.service_name(given) != exposure.service_name(replace(given, uid="another"))
+    assert exposure_objects.service_name(given) != exposure_objects.service_name(replace(given, uid="another"))
 
 
 def test_route_is_filled_in_and_comes_before_the_service() -> None:
     given = exposed()
-    route, service = exposure.manifests(given, Exposure(route=INGRESS))
+    route, service = exposure_objects.manifests(given, Exposure(route=INGRESS))
     (rule,) = route["spec"]["rules"]
     assert rule == {"host": "support-42.bots.example.com", "port": {"number": 7860}, "to": service["metadata"]["name"]}
 
 
 def test_route_belongs_to_its_session_and_keeps_what_it_was_given() -> None:
-    route, _ = exposure.manifests(exposed(), Exposure(route=INGRESS))
+    route, _ = exposure_objects.manifests(exposed(), Exposure(route=INGRESS))
     metadata = route["metadata"]
-    assert (metadata["name"], metadata["namespace"]) == (exposure.service_name(exposed()), "bots")
+    assert (metadata["name"], metadata["namespace"]) == (exposure_objects.service_name(exposed()), "bots")
     assert metadata["ownerReferences"][0]["uid"] == UID
     assert (metadata["annotations"], metadata["labels"]["team"]) == ({"rewrite": "/$2"}, "voice")
 
@@ -131,12 +132,14 @@ def test_what_a_session_needs_that_is_over(is_exposed: bool, change: ExposureCha
             [(ConditionStatus.FALSE, "QuotaExceeded")],
             id="it was refused",
         ),
-        pytest.param(exposed(), False, exposure.FINISHED, [(ConditionStatus.FALSE, "Finished")], id="it is over"),
+        pytest.param(
+            exposed(), False, exposed_condition.FINISHED, [(ConditionStatus.FALSE, "Finished")], id="it is over"
+        ),
     ],
 )
 def test_what_the_condition_says(
     given: Session, is_exposed: bool, refusal: Trouble | None, said: list[tuple[ConditionStatus, str]]
 ) -> None:
-    found = list(exposure.claims(replace(observed(given, pod()), is_exposed=is_exposed), refusal))
+    found = list(exposed_condition.claims(replace(observed(given, pod()), is_exposed=is_exposed), refusal))
     assert [(claim.status, claim.reason) for claim in found] == said
     assert all(claim.type is ConditionType.EXPOSED for claim in found)

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from botsession_contract.control import CONTROL_PORT
 from botsession_operator.api.spec import Json
-from botsession_operator.core.host_network import CONTROL_PORTS, choose_port, host_port, port_of
+from botsession_operator.core.host_network import CONTROL_PORTS, choose_port, port_of
+from botsession_operator.core.parse import host_port
 from tests.builders import pod, spec
 
 HOST: Final = {"podTemplate": {"spec": {"hostNetwork": True}}}

@@ -16,12 +16,12 @@ from botsession_contract.shutdown import Overrides, Shutdown
 from botsession_contract.transports import TelephonyProvider, Transport, TransportType
 from botsession_operator.api.spec import Json, SpecError
 from botsession_operator.core.host_network import NodePorts
+from botsession_operator.core.names import pod_name
 from botsession_operator.core.pods import (
     RUNTIME_VOLUME,
     Injection,
     PodSettings,
     build_pod,
-    pod_name,
     termination_grace_seconds,
 )
 from tests.builders import KEY, UID, raw_spec, session, spec

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from botsession_operator.api.spec import Json, SpecError
-from botsession_operator.core import eviction, exposure
+from botsession_operator.core import eviction, exposure, exposure_objects
 from botsession_operator.core.budgets import build_budget
-from botsession_operator.core.exposure import Exposure
+from botsession_operator.core.exposure_objects import Exposure
 from botsession_operator.core.observe import Observed, Session, Silence
 from botsession_operator.core.parse import parse_session
 from botsession_operator.core.plan import Limits, make_plan
@@ -55,8 +55,8 @@ def test_a_session_that_the_crd_accepts_is_planned_or_refused_with_a_sentence(sp
         carried_out = eviction.after(exposure.after(observed, plan.exposure), plan.budget)
         derive_status(carried_out, plan, Applied(), NOW)
         build_budget(session)
-        exposure.manifests(session, Exposure())
-        exposure.url(session, Exposure())
+        exposure_objects.manifests(session, Exposure())
+        exposure_objects.url(session, Exposure())
 
 
 @ANY

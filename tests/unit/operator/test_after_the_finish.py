@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from botsession_contract.lifecycle import Phase, Reason
-from botsession_operator.core.pods import ENDED_SECONDS
+from botsession_operator.core.names import ENDED_SECONDS
 from botsession_operator.errors import Conflict
 from botsession_operator.reconcile import gather, reconcile
 from tests.builders import KEY

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from botsession_operator.core.delivery import EventType
-from botsession_operator.core.exposure import Exposure
+from botsession_operator.core.exposure_objects import Exposure
 from botsession_operator.core.pods import Injection
 from botsession_operator.settings import SettingsError, WebhookSettings, check_signing, read_settings
 

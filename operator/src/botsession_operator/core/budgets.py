@@ -2,8 +2,9 @@
 
 from botsession_contract.names import SESSION_LABEL, SESSION_UID_LABEL
 from botsession_operator.api.spec import Json
+from botsession_operator.core.names import pod_name
 from botsession_operator.core.observe import Session
-from botsession_operator.core.pods import owner_reference, pod_name
+from botsession_operator.core.ownership import owner_reference
 
 
 def build_budget(session: Session) -> Json:

@@ -11,18 +11,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from botsession_contract.control import CONTROL_PORT
-from botsession_contract.names import BOT_CONTAINER
 from botsession_contract.transports import CALL_PORT, LISTENING
-from botsession_operator.api.spec import Json, Spec
+from botsession_operator.api.spec import Spec
 from botsession_operator.core.observe import Pod
-from botsession_operator.core.overlay import CONTROL_PORT_NAME
 from botsession_operator.core.untyped import mappings
 
 #: Below NodePorts and below what Linux gives to outgoing connections.
 CONTROL_PORTS: Final = range(20000, 30000)
-LARGEST_PORT: Final = 65535
-#: The name of the port that callers use.
-CALL_PORT_NAME: Final = "call"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +50,6 @@ def choose_port(uid: str, spec: Spec, ports: range, taken: Collection[int]) -> i
     declared = set(_declared(spec))
     order = (ports[(first + step) % len(ports)] for step in range(len(ports)))
     return next((port for port in order if port not in taken and port not in declared), ports[first])
-
-
-def host_port(pod_spec: Json, name: str = CONTROL_PORT_NAME) -> int | None:
-    """Return a port of the bot on the node, as the pod's spec has it; None for a pod with its own network."""
-    if pod_spec.get("hostNetwork") is not True:
-        return None
-    bots = (each for each in mappings(pod_spec.get("containers")) if each.get("name") == BOT_CONTAINER)
-    ports = (port for each in bots for port in mappings(each.get("ports")) if port.get("name") == name)
-    found = next((port.get("containerPort") for port in ports), None)
-    return found if type(found) is int and 0 < found <= LARGEST_PORT else None
 
 
 def port_of(pod: Pod, ports: range) -> int:

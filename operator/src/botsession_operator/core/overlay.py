@@ -12,10 +12,10 @@ from botsession_contract.control import CONTROL_PORT
 from botsession_contract.launch import RUNTIME_PATH
 from botsession_contract.names import BOT_CONTAINER, GROUP
 from botsession_operator.api.spec import Json, PodTemplate, SpecError
+from botsession_operator.core.names import CONTROL_PORT_NAME
 
 #: What the operator's own containers, volumes and mounts are called.
 OWN_PREFIX: Final = "botsession-"
-CONTROL_PORT_NAME: Final = "control"
 #: What the bot's container has besides: the supervisor, which a mount must not hide, and the place of its report.
 OWN_PATHS: Final = (RUNTIME_PATH, "/dev/termination-log")
 

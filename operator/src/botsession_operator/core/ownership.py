@@ -6,10 +6,11 @@ decides, which is derived from the session's UID. A pod's labels must agree with
 
 from typing import Final
 
-from botsession_contract.names import GROUP, KIND, SESSION_LABEL, SESSION_UID_LABEL
+from botsession_contract.names import API_VERSION, GROUP, KIND, SESSION_LABEL, SESSION_UID_LABEL
 from botsession_operator.api.spec import Json
 from botsession_operator.core.key import SessionIdentity, parse_key
-from botsession_operator.core.pods import pod_name
+from botsession_operator.core.names import pod_name
+from botsession_operator.core.observe import Session
 from botsession_operator.core.untyped import mapping, mappings, text
 
 #: The reason for which an object is refused whose name another owner's object has.
@@ -30,6 +31,18 @@ def pod_owner(metadata: Json) -> SessionIdentity | None:
         return owner if metadata.get("name") == pod_name(key.name, uid) else None
     named = (controller.get("name"), controller.get("uid"))
     return owner if _is_session(controller) and named == (key.name, uid) else None
+
+
+def owner_reference(session: Session) -> Json:
+    """Return the reference that names the session as the owner of what is made for it: it goes with its session."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "name": session.key.name,
+        "uid": session.uid,
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
 
 
 def is_owned_alike(stored: Json, manifest: Json) -> bool:

@@ -16,13 +16,13 @@ from botsession_contract.parsing import clean_text
 from botsession_operator.api.bounded_json import LARGEST_PART_BYTES, LEVELS, MOST_VALUES
 from botsession_operator.api.spec import Json, SpecError, parse_spec
 from botsession_operator.api.status import Status
-from botsession_operator.core.host_network import CALL_PORT_NAME, host_port
 from botsession_operator.core.launch_digest import launch_digest
+from botsession_operator.core.names import CALL_PORT_NAME, CONTROL_PORT_NAME, ENDED_SECONDS
 from botsession_operator.core.observe import Key, Pod, PodState, Session, SessionMetadata, Termination, Trouble
 from botsession_operator.core.ownership import pod_owner
-from botsession_operator.core.pods import ENDED_SECONDS
 from botsession_operator.core.untyped import mapping, mappings, moment, number, text, texts
 
+LARGEST_PORT: Final = 65535
 #: What is said of a session whose spec or status `api/bounded_json.py` did not read.
 TOO_LARGE_TO_READ: Final = (
     f"the session is nested deeper than {LEVELS} levels, or larger than {LARGEST_PART_BYTES // 1024} KiB or "
@@ -212,3 +212,13 @@ def _report(message: str) -> tuple[report.ExitReport | None, str]:
 def _condition(status: Json, kind: str, value: str) -> Json:
     conditions = mappings(status.get("conditions"))
     return next((each for each in conditions if (each.get("type"), each.get("status")) == (kind, value)), {})
+
+
+def host_port(pod_spec: Json, name: str = CONTROL_PORT_NAME) -> int | None:
+    """Return a port of the bot on the node, as the pod's spec has it; None for a pod with its own network."""
+    if pod_spec.get("hostNetwork") is not True:
+        return None
+    bots = (each for each in mappings(pod_spec.get("containers")) if each.get("name") == BOT_CONTAINER)
+    ports = (port for each in bots for port in mappings(each.get("ports")) if port.get("name") == name)
+    found = next((port.get("containerPort") for port in ports), None)
+    return found if type(found) is int and 0 < found <= LARGEST_PORT else None

@@ -1,6 +1,5 @@
 """Build the pod of a session: what the operator owns, with the user's template laid over the rest."""
 
-import hashlib
 import json
 import math
 from dataclasses import dataclass, replace
@@ -11,9 +10,7 @@ from botsession_contract.control import CONTROL_PORT, LIVEZ_PATH, POKE_PATH, REA
 from botsession_contract.jsonform import encode
 from botsession_contract.launch import LAUNCH_ENV, LONGEST_SESSION_SECONDS, RUNTIME_PATH, Launch
 from botsession_contract.names import (
-    API_VERSION,
     BOT_CONTAINER,
-    KIND,
     REPORT_FINALIZER,
     SESSION_LABEL,
     SESSION_UID_LABEL,
@@ -23,10 +20,12 @@ from botsession_operator.api.spec import Json, RuntimeSource, Spec, SpecError
 from botsession_operator.api.spec_bounds import BODY_BYTES
 from botsession_operator.core import eviction
 from botsession_operator.core.expansion import literal, literal_env
-from botsession_operator.core.host_network import CALL_PORT_NAME, NodePorts, has_host_network
+from botsession_operator.core.host_network import NodePorts, has_host_network
 from botsession_operator.core.limits import session_limits
+from botsession_operator.core.names import CALL_PORT_NAME, CONTROL_PORT_NAME, pod_name
 from botsession_operator.core.observe import Session
-from botsession_operator.core.overlay import CONTROL_PORT_NAME, check_template, overlay
+from botsession_operator.core.overlay import check_template, overlay
+from botsession_operator.core.ownership import owner_reference
 from botsession_operator.core.pod_security import copier_context, secured
 from botsession_operator.core.secret_env import open_names, secret_names
 from botsession_operator.core.shutdown import longest_ladder, told, told_overrides
@@ -39,8 +38,6 @@ TERMINATION_SLACK_SECONDS: Final = 5
 #: activeDeadlineSeconds counts from the pod's start and can never be raised on a live pod, so it cannot carry the
 #: editable limit: it is the last line, at the largest duration plus the longest start and ladder that the CRD allows.
 LAST_LINE_SECONDS: Final = LONGEST_SESSION_SECONDS + 2 * 3600
-#: …and lowered to this where the bot of a pod that is kept is over: the kubelet ends what else runs; the object stays.
-ENDED_SECONDS: Final = 1
 
 #: Linux takes 128 KiB for one environment variable (MAX_ARG_STRLEN), and the body travels in one.
 LARGEST_LAUNCH_BYTES: Final = BODY_BYTES
@@ -61,14 +58,6 @@ class PodSettings:
     injection: Injection
     #: Where supervisors reach the operator, without a trailing slash; None where they cannot.
     poke_base_url: str | None = None
-
-
-def pod_name(name: str, uid: str) -> str:
-    """Derive the pod's name from the session, so that no crash and no twin can make a second pod.
-
-    The UID tells a session from an earlier one of the same name, whose pod may still be leaving.
-    """
-    return f"{name[:50].rstrip('.-')}-{hashlib.sha256(uid.encode()).hexdigest()[:8]}"
 
 
 def build_pod(
@@ -112,18 +101,6 @@ def termination_grace_seconds(spec: Spec) -> int:
 def _labels(session: Session) -> dict[str, str]:
     ours = {SESSION_LABEL: session.key.name, SESSION_UID_LABEL: session.uid}
     return {**ours, "app.kubernetes.io/managed-by": "botsession"}
-
-
-def owner_reference(session: Session) -> Json:
-    """Name the session as the owner of what is made for it: it goes with its session."""
-    return {
-        "apiVersion": API_VERSION,
-        "kind": KIND,
-        "name": session.key.name,
-        "uid": session.uid,
-        "controller": True,
-        "blockOwnerDeletion": True,
-    }
 
 
 def _launch(session: Session, token_sha256: str, settings: PodSettings, node_ports: NodePorts | None) -> Launch:

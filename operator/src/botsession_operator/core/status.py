@@ -11,7 +11,7 @@ from botsession_contract.lifecycle import BOT_CAUSES, Farewell, Outcome, Phase, 
 from botsession_contract.report import StepTaken, Timings
 from botsession_operator.api.duration import format_duration
 from botsession_operator.api.status import EndingStatus, Status, TimingsStatus
-from botsession_operator.core import conversation, endings, exposure, notify
+from botsession_operator.core import conversation, endings, exposed_condition, notify
 from botsession_operator.core.conditions import claims, merge
 from botsession_operator.core.endings import Wanted
 from botsession_operator.core.finish import Conclusion
@@ -50,7 +50,7 @@ def derive_status(observed: Observed, plan: Plan, applied: Applied, now: datetim
     said = (
         *claims(observed, applied.refusal, done),
         *protection(observed, done or _asked(plan.wanted), applied.budget_refusal),
-        *exposure.claims(observed, exposure.FINISHED if done else applied.exposure_refusal),
+        *exposed_condition.claims(observed, exposed_condition.FINISHED if done else applied.exposure_refusal),
     )
     conditions = merge(before, said, observed.session.generation, now)
     return conversation.settled(before, replace(draft, conditions=conditions, webhook=notify.after(observed, draft)))

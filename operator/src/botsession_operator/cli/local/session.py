@@ -25,7 +25,7 @@ from botsession_operator.cli.telling.timeline import Entry, entries
 from botsession_operator.clock import SystemClock
 from botsession_operator.controller import Controller
 from botsession_operator.core.control_keys import ControlKeys
-from botsession_operator.core.exposure import Exposure
+from botsession_operator.core.exposure_objects import Exposure
 from botsession_operator.core.key import Key
 from botsession_operator.core.plan import Limits
 from botsession_operator.core.pods import Injection, PodSettings
