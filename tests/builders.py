@@ -20,9 +20,7 @@ from botsession_operator.api.status import (
     EndingStatus,
     Status,
 )
-from botsession_operator.core.counts import Count, Metric, Stage, TaskKind
-from botsession_operator.core.key import Key, SessionIdentity
-from botsession_operator.core.observe import (
+from botsession_operator.core.observe.observed import (
     Observed,
     Pod,
     PodState,
@@ -31,6 +29,8 @@ from botsession_operator.core.observe import (
     Termination,
     Trouble,
 )
+from botsession_operator.core.session_key import Key, SessionIdentity
+from botsession_operator.core.status.metric_samples import Count, Metric, Stage, TaskKind
 
 #: The clock of all tests stands here.
 NOW: Final = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)

@@ -14,13 +14,13 @@ from botsession_contract.names import SESSION_LABEL
 from botsession_operator.api.fitting import fit_status
 from botsession_operator.api.spec import Expose, Json
 from botsession_operator.api.status import Finish, Status
-from botsession_operator.core.budgets import build_budget
-from botsession_operator.core.exposure_objects import build_service
-from botsession_operator.core.news import News, Severity
-from botsession_operator.core.observe import Key, Pod, PodState, Session
-from botsession_operator.core.parse import parse_pod, parse_session
-from botsession_operator.core.plan import PodDeletion
-from botsession_operator.core.pods import Injection, PodSettings, build_pod
+from botsession_operator.core.decide.plan import PodDeletion
+from botsession_operator.core.manifests.disruption_budget import build_budget
+from botsession_operator.core.manifests.pod import Injection, PodSettings, build_pod
+from botsession_operator.core.manifests.service_and_route import build_service
+from botsession_operator.core.observe.observed import Key, Pod, PodState, Session
+from botsession_operator.core.observe.parse import parse_pod, parse_session
+from botsession_operator.core.status.k8s_events import News, Severity
 from botsession_operator.errors import BudgetRefused, Conflict, ExposureRefused, PodRefused, StatusRefused
 from botsession_operator.ports import Cluster
 from tests.supervision import PATIENCE

@@ -19,14 +19,14 @@ from botsession_contract.names import BOT_CONTAINER, SESSION_LABEL
 from botsession_contract.report import Ending, ExitReport, StepTaken, to_bytes
 from botsession_operator.api.spec import Json
 from botsession_operator.api.status import Status
-from botsession_operator.core import ownership
 from botsession_operator.core.control_keys import ControlKeys
-from botsession_operator.core.delivery import Answer, EventType, Reply
+from botsession_operator.core.decide.plan import Limits, PodDeletion
+from botsession_operator.core.manifests.pod import Injection, PodSettings
 from botsession_operator.core.names import ENDED_SECONDS
-from botsession_operator.core.news import News
-from botsession_operator.core.observe import Key, Pod, Session, SessionMetadata, Silence
-from botsession_operator.core.plan import Limits, PodDeletion
-from botsession_operator.core.pods import Injection, PodSettings
+from botsession_operator.core.observe import ownership
+from botsession_operator.core.observe.observed import Key, Pod, Session, SessionMetadata, Silence
+from botsession_operator.core.observe.webhook_delivery import Answer, EventType, Reply
+from botsession_operator.core.status.k8s_events import News
 from botsession_operator.deliveries import Deliveries
 from botsession_operator.effects.objects import Objects, check_owner, create_owned, delete_owned
 from botsession_operator.errors import BudgetRefused, ExposureRefused, PodRefused, StatusRefused

@@ -18,7 +18,7 @@ from botsession_contract.control import EndRequest, SessionPatch, SessionSnapsho
 from botsession_contract.jsonform import PayloadError, encode
 from botsession_contract.lifecycle import BotState, Cause, Farewell, Mode, Outcome, Reason, Step
 from botsession_contract.report import DanglingTasks, Ending, ExitReport, Prompts, StepTaken, Timings
-from botsession_operator.core.observe import Pod, Silence
+from botsession_operator.core.observe.observed import Pod, Silence
 from tests.builders import NOW, snapshot
 from tests.fakes import FakeControl, World
 from tests.manifests import Json

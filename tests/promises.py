@@ -6,11 +6,11 @@ from botsession_contract.control import SessionSnapshot
 from botsession_contract.lifecycle import BOT_CAUSES, NEXT_PHASES
 from botsession_operator.api.spec import EvictionPolicy
 from botsession_operator.api.status import Status
-from botsession_operator.core import endings
-from botsession_operator.core.eviction import BudgetChange
-from botsession_operator.core.exposure import ExposureChange
-from botsession_operator.core.observe import Observed
-from botsession_operator.core.plan import Plan
+from botsession_operator.core.decide import termination
+from botsession_operator.core.decide.eviction import BudgetChange
+from botsession_operator.core.decide.exposure import ExposureChange
+from botsession_operator.core.decide.plan import Plan
+from botsession_operator.core.observe.observed import Observed
 
 
 def check_plan(seen: Observed, plan: Plan, now: datetime) -> None:
@@ -39,7 +39,7 @@ def check_plan(seen: Observed, plan: Plan, now: datetime) -> None:
         assert now >= recorded.finished_at + ttl
         assert seen.pod is None or not seen.pod.is_held
     assert plan.recheck_at is None or plan.recheck_at >= now
-    limit = endings.deadline(seen) or endings.start_deadline(seen, now)
+    limit = termination.deadline(seen) or termination.start_deadline(seen, now)
     if not is_finished and now >= limit:
         assert plan.wanted or plan.conclusion, "a deadline is missed"
     if not is_finished and isinstance(seen.control, SessionSnapshot) and plan.wanted:
@@ -58,6 +58,6 @@ def check_status(before: Status | None, after: Status) -> None:
     if before and before.ending and before.ending.cause not in BOT_CAUSES:
         assert after.ending
         assert after.ending.cause is before.ending.cause
-        assert after.ending.mode is endings.raised(before.ending.mode, after.ending.mode)
+        assert after.ending.mode is termination.raised(before.ending.mode, after.ending.mode)
     if before and before.started_at:
         assert after.started_at == before.started_at

@@ -12,8 +12,8 @@ import yaml
 from botsession_contract.control import LIVEZ_PATH, READYZ_PATH
 from botsession_contract.names import PLURAL, SESSION_FINALIZER
 from botsession_operator.api.admission import admit
-from botsession_operator.core.delivery import EventType
-from botsession_operator.core.host_network import CONTROL_PORTS
+from botsession_operator.core.decide.host_network import CONTROL_PORTS
+from botsession_operator.core.observe.webhook_delivery import EventType
 from botsession_operator.server import METRICS_PATH
 from botsession_operator.settings import read_settings
 from tests import kubelet

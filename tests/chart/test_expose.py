@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pytest
 
-from botsession_operator.core.exposure_objects import Exposure
+from botsession_operator.core.manifests.service_and_route import Exposure
 from botsession_operator.settings import read_settings
 from tests import kubelet
 from tests.chart.conftest import CHART, Helm, Render, Rendered

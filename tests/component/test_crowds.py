@@ -21,8 +21,8 @@ from botsession_contract.names import BOT_CONTAINER, SESSION_LABEL
 from botsession_contract.report import Ending
 from botsession_operator.api.spec import Json
 from botsession_operator.controller import Controller
-from botsession_operator.core.key import Key
-from botsession_operator.core.plan import Limits
+from botsession_operator.core.decide.plan import Limits
+from botsession_operator.core.session_key import Key
 from botsession_operator.effects.control import HttpControl
 from botsession_operator.fair_queue import Priority
 from botsession_operator.metrics import Metrics

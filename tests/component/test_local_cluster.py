@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from botsession_operator.api.spec import Json
-from botsession_operator.core.observe import Key, PodState
-from botsession_operator.core.plan import PodDeletion
+from botsession_operator.core.decide.plan import PodDeletion
+from botsession_operator.core.observe.observed import Key, PodState
 from botsession_operator.effects.local import LocalCluster
 from botsession_operator.effects.process import Place
 from botsession_operator.errors import PodRefused

@@ -11,8 +11,8 @@ from kubernetes.aio import client
 
 from botsession_contract.names import SESSION_FINALIZER
 from botsession_operator.core.control_keys import ControlKeys
-from botsession_operator.core.parse import TOO_LARGE_TO_READ
-from botsession_operator.core.pods import Injection
+from botsession_operator.core.manifests.pod import Injection
+from botsession_operator.core.observe.parse import TOO_LARGE_TO_READ
 from botsession_operator.operate import operate
 from botsession_operator.settings import Settings
 from tests.apiserver import kubeconfig

@@ -8,8 +8,8 @@ import pytest
 from kubernetes.aio import client
 
 from botsession_operator.api.spec import Json
-from botsession_operator.core.key import Key
-from botsession_operator.core.pods import Injection
+from botsession_operator.core.manifests.pod import Injection
+from botsession_operator.core.session_key import Key
 from botsession_operator.effects import api
 from botsession_operator.effects.kubernetes import KubernetesCluster
 from botsession_operator.effects.paths import ApiPath

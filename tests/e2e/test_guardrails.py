@@ -10,8 +10,8 @@ from kubernetes import client, config
 
 from botsession_contract.names import GROUP, PLURAL, VERSION
 from botsession_operator.api.admission import admit
-from botsession_operator.core import parse
-from botsession_operator.core.pods import Injection, PodSettings, build_pod
+from botsession_operator.core.manifests.pod import Injection, PodSettings, build_pod
+from botsession_operator.core.observe import parse
 from tests.e2e.conftest import install_operator
 from tests.e2e.world import PATIENCE, SYSTEM_NAMESPACE, World, kubectl, make_namespace, wait_until
 from tests.guardrails import IMAGE, LET_THROUGH, REFUSED, RULES, Guarded, guarded, rules

@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from botsession_operator.core.parse import TOO_LARGE_TO_READ
+from botsession_operator.core.observe.parse import TOO_LARGE_TO_READ
 from tests.e2e.conftest import install_operator
 from tests.e2e.world import PATIENCE, World, kill_operator, kubectl, wait_until
 

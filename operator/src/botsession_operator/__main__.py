@@ -13,7 +13,7 @@ from dataclasses import replace
 import structlog
 
 from botsession_contract.text import escape_controls
-from botsession_operator.core.uninstall import NO_EVENTS
+from botsession_operator.core.decide.uninstall import NO_EVENTS
 from botsession_operator.effects import api
 from botsession_operator.effects.estate import KubernetesEstate
 from botsession_operator.effects.kubernetes import KubernetesCluster

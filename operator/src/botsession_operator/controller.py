@@ -3,8 +3,8 @@
 import asyncio
 
 from botsession_operator.core.clock import Clock
-from botsession_operator.core.key import Key
-from botsession_operator.core.plan import Limits
+from botsession_operator.core.decide.plan import Limits
+from botsession_operator.core.session_key import Key
 from botsession_operator.fair_queue import Priority
 from botsession_operator.ports import Control
 from botsession_operator.queue import Pass, WorkQueue

@@ -14,10 +14,10 @@ import structlog
 
 from botsession_operator.api.status import Delivery
 from botsession_operator.core.clock import Clock
-from botsession_operator.core.cloudevent import cloud_event, event_id
-from botsession_operator.core.delivery import Answer, Attempt, Attempts, EventType, Reply
-from botsession_operator.core.observe import Key, Session
-from botsession_operator.core.retry import wait_before_retry
+from botsession_operator.core.observe.observed import Key, Session
+from botsession_operator.core.observe.webhook_delivery import Answer, Attempt, Attempts, EventType, Reply
+from botsession_operator.core.webhook.backoff import wait_before_retry
+from botsession_operator.core.webhook.cloudevent import cloud_event, event_id
 from botsession_operator.metrics import Metrics
 from botsession_operator.ports import Webhook
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable
 from enum import StrEnum
 from typing import Final, Generic, TypeVar
 
-from botsession_operator.core.key import Key
+from botsession_operator.core.session_key import Key
 
 T = TypeVar("T", bound=Hashable)
 

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass, field
 
-from botsession_operator.core.host_network import (
+from botsession_operator.core.decide.host_network import (
     CONTROL_PORTS,
     NodePorts,
     choose_port,
     has_host_network,
     has_own_call_port,
 )
-from botsession_operator.core.observe import Key, Pod, PodState, Session
+from botsession_operator.core.observe.observed import Key, Pod, PodState, Session
 
 
 @dataclass(slots=True)

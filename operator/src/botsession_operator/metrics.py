@@ -20,9 +20,9 @@ from prometheus_client.registry import Collector
 from botsession_contract.lifecycle import Farewell, Mode, Outcome, Phase, ProcessorKind, Reason, Step
 from botsession_operator.api.spec import SpecError
 from botsession_operator.api.status import Delivery
-from botsession_operator.core.counts import Count, Metric, Stage, TaskKind
-from botsession_operator.core.delivery import Answer, EventType
-from botsession_operator.core.key import Key
+from botsession_operator.core.observe.webhook_delivery import Answer, EventType
+from botsession_operator.core.session_key import Key
+from botsession_operator.core.status.metric_samples import Count, Metric, Stage, TaskKind
 from botsession_operator.door import Admission
 from botsession_operator.errors import Conflict, RequestRefused, TransientError
 from botsession_operator.fair_queue import Priority

@@ -14,9 +14,9 @@ from prometheus_client import CollectorRegistry, disable_created_metrics
 from botsession_contract.connections import ConnectionGuard
 from botsession_operator.clock import SystemClock
 from botsession_operator.controller import Controller
-from botsession_operator.core.host_network import port_of
-from botsession_operator.core.key import Key
-from botsession_operator.core.pods import PodSettings
+from botsession_operator.core.decide.host_network import port_of
+from botsession_operator.core.manifests.pod import PodSettings
+from botsession_operator.core.session_key import Key
 from botsession_operator.deliveries import Deliveries
 from botsession_operator.door import Door, KnownSessions
 from botsession_operator.effects.control import HttpControl, make_session

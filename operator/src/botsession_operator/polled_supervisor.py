@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from botsession_contract.control import EndRequest, SessionPatch, SessionSnapshot
-from botsession_operator.core.key import Key
-from botsession_operator.core.observe import Pod, Silence
+from botsession_operator.core.observe.observed import Pod, Silence
+from botsession_operator.core.session_key import Key
 from botsession_operator.fair_queue import Priority
 from botsession_operator.silent_nodes import Node
 

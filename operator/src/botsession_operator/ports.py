@@ -11,10 +11,10 @@ from typing import Protocol
 
 from botsession_contract.control import EndRequest, SessionPatch, SessionSnapshot
 from botsession_operator.api.spec import Json
-from botsession_operator.core.delivery import Reply
-from botsession_operator.core.news import News
-from botsession_operator.core.observe import Key, Pod, Reading, Session, SessionMetadata, Silence
-from botsession_operator.core.plan import PodDeletion
+from botsession_operator.core.decide.plan import PodDeletion
+from botsession_operator.core.observe.observed import Key, Pod, Reading, Session, SessionMetadata, Silence
+from botsession_operator.core.observe.webhook_delivery import Reply
+from botsession_operator.core.status.k8s_events import News
 
 
 class Cluster(Protocol):

@@ -17,7 +17,7 @@ import structlog
 from botsession_operator.api.spec import SpecError
 from botsession_operator.core.backoff import Backoff
 from botsession_operator.core.clock import Clock
-from botsession_operator.core.key import Key
+from botsession_operator.core.session_key import Key
 from botsession_operator.errors import RequestRefused, TransientError
 from botsession_operator.fair_queue import FairQueue, Priority
 from botsession_operator.schedule import Schedule

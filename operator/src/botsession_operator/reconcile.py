@@ -12,27 +12,20 @@ from botsession_contract.lifecycle import Phase
 from botsession_operator.api.fitting import fitted
 from botsession_operator.api.spec import Json, SpecError
 from botsession_operator.api.status import Status
-from botsession_operator.core import (
-    earlier_answers,
-    eviction,
-    exposure,
-    exposure_objects,
-    leftovers,
-    ownership,
-    pace,
-    parse,
-    unreadable,
-)
-from botsession_operator.core.budgets import build_budget
 from botsession_operator.core.clock import Clock
 from botsession_operator.core.control_keys import ControlKeys
-from botsession_operator.core.eviction import BudgetChange
-from botsession_operator.core.exposure import ExposureChange
-from botsession_operator.core.exposure_objects import Exposure
-from botsession_operator.core.key import SessionIdentity
+from botsession_operator.core.decide import earlier_answers, eviction, exposure, orphans
+from botsession_operator.core.decide.eviction import BudgetChange
+from botsession_operator.core.decide.exposure import ExposureChange
+from botsession_operator.core.decide.plan import Limits, Plan, make_plan
+from botsession_operator.core.manifests import service_and_route
+from botsession_operator.core.manifests.disruption_budget import build_budget
+from botsession_operator.core.manifests.pod import PodSettings, build_pod
+from botsession_operator.core.manifests.security_context import as_non_root
+from botsession_operator.core.manifests.service_and_route import Exposure
 from botsession_operator.core.names import pod_name
-from botsession_operator.core.news import undelivered
-from botsession_operator.core.observe import (
+from botsession_operator.core.observe import ownership, parse
+from botsession_operator.core.observe.observed import (
     Freshness,
     Key,
     Observed,
@@ -44,10 +37,10 @@ from botsession_operator.core.observe import (
     Silence,
     Trouble,
 )
-from botsession_operator.core.plan import Limits, Plan, make_plan
-from botsession_operator.core.pod_security import as_non_root
-from botsession_operator.core.pods import PodSettings, build_pod
-from botsession_operator.core.status import Applied, derive_status
+from botsession_operator.core.session_key import SessionIdentity
+from botsession_operator.core.status import coalescing, unreadable_session
+from botsession_operator.core.status.derive import Applied, derive_status
+from botsession_operator.core.status.k8s_events import undelivered
 from botsession_operator.deliveries import Deliveries
 from botsession_operator.errors import (
     BudgetRefused,
@@ -149,7 +142,7 @@ async def _record(observed: Observed, status: Status, deps: Deps) -> datetime | 
     if fit == observed.session.status:
         return None
     now = deps.clock.now()
-    due = deps.writes.due(observed.session, fit, pace.write_at(observed, fit, deps.limits))
+    due = deps.writes.due(observed.session, fit, coalescing.write_at(observed, fit, deps.limits))
     if due > now:
         return due
     await _recorder(deps).record(observed.session, fit, now)
@@ -169,7 +162,7 @@ async def _end_unrecorded(observed: Observed, plan: Plan, deps: Deps) -> datetim
     if session.is_deleting or deps.is_uninstalling:
         return await _clear_out(session, "its status is refused", deps) or now + deps.limits.slow_recheck
     if plan.wanted and pod and pod.state is not PodState.TERMINATED:
-        parting = replace(leftovers.clear_out(pod, now, deps.limits), release_pod=False)
+        parting = replace(orphans.clear_out(pod, now, deps.limits), release_pod=False)
         await _let_go(parting, pod, session.identity, deps)
     return now + deps.limits.slow_recheck
 
@@ -203,7 +196,7 @@ async def gather(key: Key, deps: Deps) -> Observed | None:
         control=reading.control,
         has_budget=await _has_budget(session, deps),
         is_exposed=await _is_exposed(session, deps),
-        url=exposure_objects.url(session, deps.exposure),
+        url=service_and_route.url(session, deps.exposure),
         is_uninstalling=deps.is_uninstalling,
         deliveries=deps.deliveries.attempts(session) if deps.deliveries else {},
         freshness=reading.freshness,
@@ -274,7 +267,7 @@ async def _has_budget(session: Session, deps: Deps) -> bool:
 
 async def _is_exposed(session: Session, deps: Deps) -> bool:
     expose = session.spec.expose
-    return expose is not None and await deps.cluster.has_object(exposure_objects.build_service(session, expose))
+    return expose is not None and await deps.cluster.has_object(service_and_route.build_service(session, expose))
 
 
 def _read_supervisor(session: Session, pod: Pod | None, deps: Deps) -> Reading:
@@ -336,7 +329,7 @@ async def _clear_out(known: SessionMetadata, why: str, deps: Deps) -> datetime |
     """Let a session go of which nothing can be recorded, and before it its pods; give the time of the next look."""
     pods = await _pods_of(known.key, deps)
     for pod, owner in pods:
-        await _let_go(leftovers.clear_out(pod, deps.clock.now(), deps.limits), pod, owner, deps)
+        await _let_go(orphans.clear_out(pod, deps.clock.now(), deps.limits), pod, owner, deps)
     if pods:
         return deps.clock.now() + deps.limits.create_retry
     if known.is_held:
@@ -347,9 +340,9 @@ async def _clear_out(known: SessionMetadata, why: str, deps: Deps) -> datetime |
 
 async def _tell_unreadable(known: SessionMetadata, raw: Json, why: SpecError, deps: Deps) -> None:
     generation = raw["metadata"].get("generation", 1)
-    status = unreadable.refused_status(raw.get("status"), generation, str(why), deps.clock.now())
+    status = unreadable_session.refused_status(raw.get("status"), generation, str(why), deps.clock.now())
     if status and await _may_write(known, status, deps):
-        await deps.cluster.tell(known, unreadable.refusal(str(why)))
+        await deps.cluster.tell(known, unreadable_session.refusal(str(why)))
 
 
 async def _may_write(known: SessionMetadata, status: Json, deps: Deps) -> bool:
@@ -399,7 +392,7 @@ async def _create_pod(session: Session, observed: Observed, applied: Applied, de
             raise PodRefused(ownership.NAME_TAKEN, ownership.name_taken(manifest))  # noqa: TRY301  # one way to refuse
         await _create_as_allowed(manifest, deps)
     except SpecError as exc:  # not tried again: neither the bot nor its pod's template can change
-        return replace(applied, refusal=Trouble(unreadable.REASON, str(exc)))
+        return replace(applied, refusal=Trouble(unreadable_session.REASON, str(exc)))
     except PodRefused as refusal:
         return replace(applied, refusal=_refused(session, Creation.POD, refusal, deps))
     deps.refusals.note_success(session, Creation.POD)
@@ -424,7 +417,7 @@ async def _change_exposure(change: ExposureChange, session: Session, deps: Deps)
         return Applied(exposure_refusal=standing)
     do = deps.cluster.create_object if change is ExposureChange.CREATE else deps.cluster.delete_object
     try:
-        for manifest in exposure_objects.manifests(session, deps.exposure):
+        for manifest in service_and_route.manifests(session, deps.exposure):
             await do(manifest)
     except ExposureRefused as refusal:
         return Applied(exposure_refusal=_refused(session, Creation.EXPOSURE, refusal, deps))

@@ -11,11 +11,11 @@ import structlog
 
 from botsession_contract.jsonform import encode
 from botsession_operator.api.status import ConditionStatus, ConditionType, Status, find_condition
-from botsession_operator.core import least_status
-from botsession_operator.core.counts import counts
-from botsession_operator.core.key import Key
-from botsession_operator.core.news import news
-from botsession_operator.core.observe import Session
+from botsession_operator.core.observe.observed import Session
+from botsession_operator.core.session_key import Key
+from botsession_operator.core.status import minimal_status
+from botsession_operator.core.status.k8s_events import news
+from botsession_operator.core.status.metric_samples import counts
 from botsession_operator.errors import ClusterUnavailable, StatusRefused
 from botsession_operator.metrics import Metrics
 from botsession_operator.ports import Cluster
@@ -115,7 +115,7 @@ class Recorder:
     async def record(self, session: Session, status: Status, now: datetime) -> None:
         """Write a status, or its bare facts where it is refused for good; raise StatusRefused where those are too."""
         self.writes.written(session.key, now)
-        if least_status.is_same_but_for_time(self.writes.refused.get(session.key), status):
+        if minimal_status.is_same_but_for_time(self.writes.refused.get(session.key), status):
             await self._record_least(session, status, now)
             return
         try:
@@ -130,15 +130,15 @@ class Recorder:
             self.writes.refused.pop(session.key, None)
 
     async def _record_least(self, session: Session, status: Status, now: datetime) -> None:
-        least = least_status.least_status(status, now)
-        if not least_status.is_same_but_for_time(session.status, least):
+        least = minimal_status.least_status(status, now)
+        if not minimal_status.is_same_but_for_time(session.status, least):
             await self._write(session, least)
 
     async def _tell_refusal(self, session: Session, why: str) -> None:
         """Tell once of a session that its status is refused; what is recorded of it says so too, if it can be."""
         is_known = find_condition(session.status, ConditionType.RECORDED, ConditionStatus.FALSE)
         if not is_known and session.key not in self.writes.told:
-            await self.cluster.tell(session, least_status.refusal(why))
+            await self.cluster.tell(session, minimal_status.refusal(why))
         self.writes.told.add(session.key)
 
     async def _write(self, session: Session, status: Status) -> None:

@@ -20,9 +20,9 @@ from typing import Final
 
 from botsession_operator.core.backoff import Backoff
 from botsession_operator.core.clock import Clock
-from botsession_operator.core.key import Key
-from botsession_operator.core.observe import Session, Trouble
-from botsession_operator.core.plan import Limits
+from botsession_operator.core.decide.plan import Limits
+from botsession_operator.core.observe.observed import Session, Trouble
+from botsession_operator.core.session_key import Key
 from botsession_operator.door import TokenBuckets
 
 #: How many sessions one pod that ends may wake. Each of them that gets its object wakes another one.

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from botsession_operator.core.clock import Clock
-from botsession_operator.core.key import Key
+from botsession_operator.core.session_key import Key
 
 #: How far the two clocks drift apart before it is a jump, in seconds. They are slewed alike, so that only a step, a
 #: suspended machine, or a thread that was stopped between two readings can do it; then a look is a little early.

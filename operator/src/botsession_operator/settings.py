@@ -10,12 +10,12 @@ from string import Template
 
 from botsession_operator.api.spec import Json
 from botsession_operator.core.control_keys import ControlKeys
-from botsession_operator.core.delivery import EventType
-from botsession_operator.core.exposure_objects import CLUSTER_URL, ROUTE_KINDS, VARIABLES, Exposure
-from botsession_operator.core.host_network import CONTROL_PORTS
-from botsession_operator.core.plan import Limits
-from botsession_operator.core.pods import Injection
-from botsession_operator.core.signing import SigningError, signing_secrets
+from botsession_operator.core.decide.host_network import CONTROL_PORTS
+from botsession_operator.core.decide.plan import Limits
+from botsession_operator.core.manifests.pod import Injection
+from botsession_operator.core.manifests.service_and_route import CLUSTER_URL, ROUTE_KINDS, VARIABLES, Exposure
+from botsession_operator.core.observe.webhook_delivery import EventType
+from botsession_operator.core.webhook.signing import SigningError, signing_secrets
 
 LARGEST_PORT = 65535
 #: Below it ports need a right that the supervisor has not got.

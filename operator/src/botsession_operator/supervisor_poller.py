@@ -24,9 +24,9 @@ from botsession_contract.control import EndRequest, SessionPatch, SessionSnapsho
 from botsession_contract.lifecycle import BOT_CAUSES
 from botsession_operator.core.backoff import Backoff
 from botsession_operator.core.clock import Clock
-from botsession_operator.core.key import Key
-from botsession_operator.core.observe import Freshness, Pod, Reading, Silence
-from botsession_operator.core.plan import Limits
+from botsession_operator.core.decide.plan import Limits
+from botsession_operator.core.observe.observed import Freshness, Pod, Reading, Silence
+from botsession_operator.core.session_key import Key
 from botsession_operator.fair_queue import FairQueue, Priority
 from botsession_operator.polled_supervisor import PolledSupervisor, Request
 from botsession_operator.ports import Control

@@ -11,11 +11,11 @@ from datetime import timedelta
 
 import structlog
 
-from botsession_operator.core.delivery import EventType
-from botsession_operator.core.observe import Pod, SessionMetadata
-from botsession_operator.core.parse import parse_metadata, parse_pod
-from botsession_operator.core.plan import PodDeletion
-from botsession_operator.core.uninstall import NO_EVENTS, Left, together, what_is_left
+from botsession_operator.core.decide.plan import PodDeletion
+from botsession_operator.core.decide.uninstall import NO_EVENTS, Left, together, what_is_left
+from botsession_operator.core.observe.observed import Pod, SessionMetadata
+from botsession_operator.core.observe.parse import parse_metadata, parse_pod
+from botsession_operator.core.observe.webhook_delivery import EventType
 from botsession_operator.errors import ClusterUnavailable, RequestRefused, TransientError
 from botsession_operator.ports import Cluster, Estate
 

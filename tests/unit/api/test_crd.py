@@ -20,7 +20,14 @@ from botsession_contract.names import BOT_CONTAINER, GROUP, KIND, PLURAL, SESSIO
 from botsession_operator.api.admission import admit, session_schema
 from botsession_operator.api.spec import Bot, Idle, IdlePrompt, Override, Shutdown, Spec, parse_spec
 from botsession_operator.api.status import ConditionType, Status
-from botsession_operator.core.overlay import BOT_FIELDS, MOUNT_NAME, MOUNT_PATH, POD_FIELDS, PORT_NAME, PORT_NUMBER
+from botsession_operator.core.manifests.template_overlay import (
+    BOT_FIELDS,
+    MOUNT_NAME,
+    MOUNT_PATH,
+    POD_FIELDS,
+    PORT_NAME,
+    PORT_NUMBER,
+)
 from tests.manifests import Json, session
 
 ROOT = Path(__file__).parents[3]

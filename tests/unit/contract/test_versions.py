@@ -15,7 +15,7 @@ from botsession_contract.jsonform import PayloadError, Unknown, decode, encode
 from botsession_contract.lifecycle import BotState, Cause, Farewell, Mode, Outcome, Reason, Step
 from botsession_contract.report import from_bytes, to_bytes
 from botsession_operator.api.status import ConditionType
-from botsession_operator.core.parse import parse_session
+from botsession_operator.core.observe.parse import parse_session
 from tests.builders import raw_session
 from tests.crd import status_problems
 

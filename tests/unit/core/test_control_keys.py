@@ -6,8 +6,8 @@ import pytest
 
 from botsession_contract.credentials import session_token, token_digest
 from botsession_operator.core.control_keys import ControlKeys
-from botsession_operator.core.launch_digest import launch_digest
-from botsession_operator.core.pods import Injection, PodSettings, build_pod
+from botsession_operator.core.manifests.pod import Injection, PodSettings, build_pod
+from botsession_operator.core.observe.launch_digest import launch_digest
 from tests.builders import raw_spec, session
 from tests.manifests import Json
 

@@ -21,14 +21,14 @@ from botsession_contract.names import SESSION_FINALIZER
 from botsession_contract.report import Ending
 from botsession_operator.api.spec import EndNow, EvictionPolicy, PodRetention
 from botsession_operator.api.status import Status
-from botsession_operator.core import earlier_answers, endings, eviction, exposure
-from botsession_operator.core.eviction import BudgetChange
-from botsession_operator.core.exposure import ExposureChange
-from botsession_operator.core.limits import session_limits
-from botsession_operator.core.observe import Freshness, Observed, Pod, PodState, Silence, Termination, Trouble
-from botsession_operator.core.pace import write_at
-from botsession_operator.core.plan import Limits, Plan, PodDeletion, make_plan
-from botsession_operator.core.status import Applied, derive_status
+from botsession_operator.core.decide import earlier_answers, eviction, exposure, termination
+from botsession_operator.core.decide.eviction import BudgetChange
+from botsession_operator.core.decide.exposure import ExposureChange
+from botsession_operator.core.decide.plan import Limits, Plan, PodDeletion, make_plan
+from botsession_operator.core.decide.supervisor_limits import session_limits
+from botsession_operator.core.observe.observed import Freshness, Observed, Pod, PodState, Silence, Termination, Trouble
+from botsession_operator.core.status.coalescing import write_at
+from botsession_operator.core.status.derive import Applied, derive_status
 from tests.builders import NOW, POD_NAME, adjusted, report, session, waiting
 from tests.promises import check_plan, check_status
 
@@ -215,7 +215,7 @@ class Sessions(RuleBasedStateMachine):
 
     def _last_deadline(self) -> datetime:
         seen = Observed(self.session, self.pod, self._ask())
-        return endings.deadline(seen) or endings.start_deadline(seen, self.now)
+        return termination.deadline(seen) or termination.start_deadline(seen, self.now)
 
     # What always holds.
 

@@ -7,14 +7,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from botsession_operator.api.spec import Json, SpecError
-from botsession_operator.core import eviction, exposure, exposure_objects
-from botsession_operator.core.budgets import build_budget
-from botsession_operator.core.exposure_objects import Exposure
-from botsession_operator.core.observe import Observed, Session, Silence
-from botsession_operator.core.parse import parse_session
-from botsession_operator.core.plan import Limits, make_plan
-from botsession_operator.core.pods import Injection, PodSettings, build_pod
-from botsession_operator.core.status import Applied, derive_status
+from botsession_operator.core.decide import eviction, exposure
+from botsession_operator.core.decide.plan import Limits, make_plan
+from botsession_operator.core.manifests import service_and_route
+from botsession_operator.core.manifests.disruption_budget import build_budget
+from botsession_operator.core.manifests.pod import Injection, PodSettings, build_pod
+from botsession_operator.core.manifests.service_and_route import Exposure
+from botsession_operator.core.observe.observed import Observed, Session, Silence
+from botsession_operator.core.observe.parse import parse_session
+from botsession_operator.core.status.derive import Applied, derive_status
 from tests.builders import NOW, raw_session
 from tests.crd_values import specs
 
@@ -55,8 +56,8 @@ def test_a_session_that_the_crd_accepts_is_planned_or_refused_with_a_sentence(sp
         carried_out = eviction.after(exposure.after(observed, plan.exposure), plan.budget)
         derive_status(carried_out, plan, Applied(), NOW)
         build_budget(session)
-        exposure_objects.manifests(session, Exposure())
-        exposure_objects.url(session, Exposure())
+        service_and_route.manifests(session, Exposure())
+        service_and_route.url(session, Exposure())
 
 
 @ANY

@@ -14,7 +14,7 @@ from botsession_contract.lifecycle import ERROR_REASONS, FAILED_OUTCOMES, Farewe
 from botsession_contract.names import KIND
 from botsession_operator.api.admission import admit
 from botsession_operator.api.status import ConditionStatus, ConditionType
-from botsession_operator.core.finish import CONFIG_TROUBLES, IMAGE_TROUBLES, UNSCHEDULABLE_TROUBLES
+from botsession_operator.core.decide.finish import CONFIG_TROUBLES, IMAGE_TROUBLES, UNSCHEDULABLE_TROUBLES
 
 ROOT = Path(__file__).parents[3]
 DOCS = sorted(
@@ -24,7 +24,7 @@ FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 REASONS = (ROOT / "docs" / "reasons.md").read_text()
 CORE = ROOT / "operator/src/botsession_operator/core"
 #: Where the reasons of conditions are written.
-CONDITIONS = [CORE / f"{module}.py" for module in ("conditions", "protection", "starting")]
+CONDITIONS = [CORE / f"{module}.py" for module in ("status/conditions", "status/protected_condition", "observe/startup")]
 
 
 def at(path: Path) -> str:

@@ -12,12 +12,12 @@ import pytest
 from aiohttp.test_utils import TestServer
 
 from botsession_operator.clock import SystemClock
-from botsession_operator.core.cloudevent import cloud_event
-from botsession_operator.core.delivery import Answer, EventType
+from botsession_operator.core.observe.webhook_delivery import Answer, EventType
+from botsession_operator.core.webhook.cloudevent import cloud_event
 from botsession_operator.effects.webhook import HttpWebhook
 from botsession_runtime.result import create_file, path_of, read
 from tests.builders import UID
-from tests.unit.core.test_cloudevent import FINISHED, of
+from tests.unit.core.webhook.test_cloudevent import FINISHED, of
 
 PAGE = (Path(__file__).parents[3] / "docs" / "results.md").read_text()
 SECRET = "whsec_" + "A" * 32

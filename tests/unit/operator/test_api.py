@@ -9,7 +9,7 @@ from aiohttp.test_utils import TestServer
 from kubernetes.aio import client
 from structlog.typing import EventDict
 
-from botsession_operator.core.news import News, Severity
+from botsession_operator.core.status.k8s_events import News, Severity
 from botsession_operator.effects import api
 from botsession_operator.effects.estate import KubernetesEstate
 from botsession_operator.effects.kubernetes import KubernetesCluster

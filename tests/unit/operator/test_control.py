@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from botsession_contract.control import EndRequest, SessionPatch
 from botsession_contract.jsonform import encode
 from botsession_contract.lifecycle import Cause, Mode
-from botsession_operator.core.observe import Pod, Silence
+from botsession_operator.core.observe.observed import Pod, Silence
 from botsession_operator.effects import control as control_module
 from botsession_operator.effects.control import HttpControl, make_session
 from botsession_operator.metrics import Metrics

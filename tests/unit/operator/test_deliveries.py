@@ -9,9 +9,9 @@ from structlog.typing import EventDict
 
 from botsession_contract.lifecycle import Phase, Reason
 from botsession_operator.api.status import Delivery, WebhookStatus
-from botsession_operator.core.delivery import Answer, EventType, Reply
-from botsession_operator.core.observe import Observed
-from botsession_operator.core.plan import Limits
+from botsession_operator.core.decide.plan import Limits
+from botsession_operator.core.observe.observed import Observed
+from botsession_operator.core.observe.webhook_delivery import Answer, EventType, Reply
 from botsession_operator.deliveries import Deliveries
 from botsession_operator.reconcile import gather, reconcile
 from tests.builders import KEY, samples

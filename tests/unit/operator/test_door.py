@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 
 from botsession_operator.clock import SystemClock
-from botsession_operator.core.key import Key, parse_key
+from botsession_operator.core.session_key import Key, parse_key
 from botsession_operator.door import (
     ADDRESS_BURST,
     MOST_ADDRESSES,

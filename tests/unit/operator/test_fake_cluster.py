@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from botsession_operator.api.spec import Json
-from botsession_operator.core.key import Key
+from botsession_operator.core.session_key import Key
 from tests.contract_cluster import ClusterContract
 from tests.fakes import FakeClock, FakeCluster
 

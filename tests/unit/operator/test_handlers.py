@@ -11,7 +11,7 @@ import yaml
 from kopf import Resource
 
 from botsession_contract.names import GROUP, PLURAL, SESSION_LABEL, VERSION
-from botsession_operator.core.key import Key
+from botsession_operator.core.session_key import Key
 from botsession_operator.door import KnownSessions
 from botsession_operator.fair_queue import Priority
 from botsession_operator.handlers import Memo, has_ended, make_registry, make_settings, session_priority

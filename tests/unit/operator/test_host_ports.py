@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Final
 
 from botsession_contract.launch import LAUNCH_ENV
-from botsession_operator.core.host_network import NodePorts
-from botsession_operator.core.observe import Key, PodState
+from botsession_operator.core.decide.host_network import NodePorts
+from botsession_operator.core.observe.observed import Key, PodState
 from botsession_operator.host_ports import HostPorts
 from tests.builders import KEY, pod, raw_spec, session
 from tests.fakes import World

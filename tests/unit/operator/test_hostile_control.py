@@ -20,7 +20,7 @@ from botsession_contract.control import (
 )
 from botsession_contract.jsonform import PayloadError, encode
 from botsession_contract.lifecycle import BotState, Cause, Mode, Step
-from botsession_operator.core.observe import Silence
+from botsession_operator.core.observe.observed import Silence
 from botsession_operator.effects import control as control_module
 from botsession_operator.effects.control import LARGEST_RESPONSE_BYTES, HttpControl, make_session
 from botsession_operator.metrics import Metrics

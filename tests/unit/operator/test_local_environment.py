@@ -115,7 +115,7 @@ def test_limit_that_a_sidecar_has_not_is_the_machines() -> None:
 
 
 def test_resource_of_a_container_that_is_not_there_is_refused() -> None:
-    with pytest.raises(PodRefused, match="^env X: container nobody not found$"):
+    with pytest.raises(PodRefused, match=r"^env X: container nobody not found$"):
         value({"resourceFieldRef": {"containerName": "nobody", "resource": "limits.cpu"}})
 
 

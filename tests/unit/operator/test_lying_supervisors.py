@@ -11,7 +11,7 @@ from botsession_contract.control import SessionSnapshot
 from botsession_contract.jsonform import LAST_DAY
 from botsession_contract.lifecycle import BotState, Cause, Mode
 from botsession_contract.report import Ending
-from botsession_operator.core.observe import Pod
+from botsession_operator.core.observe.observed import Pod
 from tests.fakes import World
 from tests.unit.operator.lives import begin, talk
 

@@ -11,8 +11,8 @@ from prometheus_client import CollectorRegistry
 
 from botsession_contract.lifecycle import Cause, Mode, Outcome, Phase, Reason
 from botsession_operator.api.spec import SpecError
-from botsession_operator.core.counts import Metric, Stage
-from botsession_operator.core.key import Key
+from botsession_operator.core.session_key import Key
+from botsession_operator.core.status.metric_samples import Metric, Stage
 from botsession_operator.door import Admission
 from botsession_operator.errors import ClusterUnavailable, Conflict, RequestRefused
 from botsession_operator.fair_queue import Priority

@@ -7,7 +7,7 @@ import pytest
 from structlog.typing import EventDict
 
 from botsession_operator.clock import SystemClock
-from botsession_operator.core.key import Key
+from botsession_operator.core.session_key import Key
 from botsession_operator.operate import WorkersDied, until_stopped
 from botsession_operator.queue import WorkQueue
 

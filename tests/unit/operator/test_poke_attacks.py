@@ -14,7 +14,7 @@ from kubernetes.aio import client
 from yarl import URL
 
 from botsession_operator.clock import SystemClock
-from botsession_operator.core.key import Key
+from botsession_operator.core.session_key import Key
 from botsession_operator.door import Door, KnownSessions
 from botsession_operator.effects.kubernetes import KubernetesCluster
 from botsession_operator.fair_queue import Priority

@@ -2,7 +2,7 @@
 
 from botsession_contract.lifecycle import Phase
 from botsession_operator.api.status import ConditionType
-from botsession_operator.core.plan import Limits
+from botsession_operator.core.decide.plan import Limits
 from botsession_operator.errors import BudgetRefused
 from tests.fakes import World
 from tests.unit.operator.lives import finish, talk

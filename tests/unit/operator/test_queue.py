@@ -10,7 +10,7 @@ import pytest
 
 from botsession_operator import queue as queue_module
 from botsession_operator.api.spec import SpecError
-from botsession_operator.core.key import Key
+from botsession_operator.core.session_key import Key
 from botsession_operator.errors import ClusterUnavailable, RequestRefused
 from botsession_operator.fair_queue import Priority
 from botsession_operator.queue import WorkQueue

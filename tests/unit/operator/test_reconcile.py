@@ -10,7 +10,7 @@ from botsession_contract.limits import SessionLimits
 from botsession_contract.names import REPORT_FINALIZER, SESSION_FINALIZER
 from botsession_operator.api.status import ConditionType
 from botsession_operator.core.control_keys import ControlKeys
-from botsession_operator.core.plan import Limits
+from botsession_operator.core.decide.plan import Limits
 from botsession_operator.errors import PodRefused
 from botsession_operator.reconcile import reconcile
 from tests.builders import KEY

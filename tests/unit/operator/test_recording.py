@@ -9,7 +9,7 @@ import pytest
 from botsession_contract.lifecycle import Outcome, Phase, Reason, ReportedBy
 from botsession_operator.api.spec import Json
 from botsession_operator.api.status import ConditionStatus, ConditionType, find_condition
-from botsession_operator.core.observe import Key
+from botsession_operator.core.observe.observed import Key
 from botsession_operator.errors import ClusterUnavailable, PodRefused, StatusRefused
 from botsession_operator.reconcile import Deps
 from botsession_operator.recording import MOST_LOST

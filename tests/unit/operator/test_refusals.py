@@ -7,9 +7,9 @@ from typing import Final
 import pytest
 from structlog.typing import EventDict
 
-from botsession_operator.core.key import Key
-from botsession_operator.core.observe import Session, Trouble
-from botsession_operator.core.plan import Limits
+from botsession_operator.core.decide.plan import Limits
+from botsession_operator.core.observe.observed import Session, Trouble
+from botsession_operator.core.session_key import Key
 from botsession_operator.errors import PodRefused
 from botsession_operator.refusals import ENDS_BURST, ENDS_PER_SECOND, WOKEN_AT_ONCE, Creation, Refusals
 from tests.builders import session

@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from botsession_operator.core.key import Key
+from botsession_operator.core.session_key import Key
 from botsession_operator.schedule import SPARE, Schedule
 from tests.builders import NOW
 from tests.fakes import FakeClock

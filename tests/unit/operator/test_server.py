@@ -17,7 +17,7 @@ from yarl import URL
 
 from botsession_contract.connections import ConnectionGuard
 from botsession_contract.lifecycle import Phase
-from botsession_operator.core.key import Key
+from botsession_operator.core.session_key import Key
 from botsession_operator.metrics import Metrics
 from botsession_operator.server import SCRAPE_BURST, create_app, metrics, serving
 from tests.malformed import MALFORMED, send

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from botsession_operator.core.delivery import EventType
-from botsession_operator.core.exposure_objects import Exposure
-from botsession_operator.core.pods import Injection
+from botsession_operator.core.manifests.pod import Injection
+from botsession_operator.core.manifests.service_and_route import Exposure
+from botsession_operator.core.observe.webhook_delivery import EventType
 from botsession_operator.settings import SettingsError, WebhookSettings, check_signing, read_settings
 
 

@@ -9,11 +9,11 @@ from botsession_contract.lifecycle import Outcome, Phase, Reason
 from botsession_contract.names import REPORT_FINALIZER
 from botsession_operator.api.spec import Json
 from botsession_operator.api.status import ConditionStatus, ConditionType, find_condition
-from botsession_operator.core.key import SessionIdentity
+from botsession_operator.core.decide.plan import Plan, PodDeletion
 from botsession_operator.core.names import pod_name
-from botsession_operator.core.observe import SessionMetadata
-from botsession_operator.core.parse import parse_pod
-from botsession_operator.core.plan import Plan, PodDeletion
+from botsession_operator.core.observe.observed import SessionMetadata
+from botsession_operator.core.observe.parse import parse_pod
+from botsession_operator.core.session_key import SessionIdentity
 from botsession_operator.errors import Conflict, NotOurs
 from botsession_operator.reconcile import _let_go, _release, reconcile
 from tests.builders import KEY

@@ -10,9 +10,9 @@ import pytest
 
 from botsession_contract.control import EndRequest, SessionPatch, SessionSnapshot
 from botsession_contract.lifecycle import BotState, Cause, Mode
-from botsession_operator.core.key import Key
-from botsession_operator.core.observe import Freshness, Pod, Reading, Silence
-from botsession_operator.core.plan import Limits
+from botsession_operator.core.decide.plan import Limits
+from botsession_operator.core.observe.observed import Freshness, Pod, Reading, Silence
+from botsession_operator.core.session_key import Key
 from botsession_operator.fair_queue import Priority
 from botsession_operator.silent_nodes import SILENT_PODS
 from botsession_operator.supervisor_poller import CEILINGS, NEWS_WAIT, SHELF_LIFE, SLOTS, SupervisorPoller

@@ -12,7 +12,7 @@ from botsession_contract.lifecycle import Cause, Phase, Reason
 from botsession_contract.names import REPORT_FINALIZER, SESSION_UID_LABEL
 from botsession_operator.api.spec import Json
 from botsession_operator.api.status import Delivery, WebhookStatus
-from botsession_operator.core.delivery import Answer, EventType, Reply
+from botsession_operator.core.observe.webhook_delivery import Answer, EventType, Reply
 from botsession_operator.errors import ClusterUnavailable, Conflict, RequestRefused
 from botsession_operator.uninstall import let_all_go, wait_for_ends
 from tests.builders import KEY

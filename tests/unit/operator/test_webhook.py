@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from botsession_operator.clock import SystemClock
-from botsession_operator.core.delivery import Answer, Reply
+from botsession_operator.core.observe.webhook_delivery import Answer, Reply
 from botsession_operator.effects import webhook as webhook_module
 from botsession_operator.effects.webhook import HttpWebhook
 from tests.ports import free_port

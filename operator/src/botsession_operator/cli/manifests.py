@@ -67,7 +67,7 @@ def admitted_with_pod(manifest: Json, namespace: str) -> tuple[Json, Json]:
     """Return a manifest as `admitted` does, and the pod that the operator would make of it."""
     from botsession_operator.api.admission import admit
     from botsession_operator.api.spec import SpecError
-    from botsession_operator.core.key import is_namespace
+    from botsession_operator.core.session_key import is_namespace
 
     metadata = manifest.get("metadata")
     if isinstance(metadata, dict):
@@ -86,8 +86,8 @@ def admitted_with_pod(manifest: Json, namespace: str) -> tuple[Json, Json]:
 
 def _pod_of(manifest: Json) -> Json:
     """Return the pod that the operator would make of an admitted manifest; raise SpecError where it could make none."""
-    from botsession_operator.core.parse import parse_session
-    from botsession_operator.core.pods import Injection, PodSettings, build_pod
+    from botsession_operator.core.manifests.pod import Injection, PodSettings, build_pod
+    from botsession_operator.core.observe.parse import parse_session
 
     stored = {"uid": "0", "resourceVersion": "0", "generation": 1, "creationTimestamp": "2026-01-01T00:00:00Z"}
     session = parse_session({**manifest, "metadata": {**manifest["metadata"], **stored}, "status": {}})

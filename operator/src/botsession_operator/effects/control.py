@@ -24,7 +24,7 @@ from botsession_contract.control import (
     snapshot_from_bytes,
 )
 from botsession_contract.jsonform import PayloadError, encode
-from botsession_operator.core.observe import Pod, Silence
+from botsession_operator.core.observe.observed import Pod, Silence
 from botsession_operator.metrics import Action, Metrics, NoCode
 
 log = structlog.get_logger("botsession")

@@ -10,12 +10,12 @@ from kubernetes.aio import client
 from botsession_contract.jsonform import format_time
 from botsession_contract.names import API_VERSION, GROUP, KIND, SESSION_LABEL
 from botsession_operator.api.spec import Json
-from botsession_operator.core import ownership
+from botsession_operator.core.decide.plan import PodDeletion
+from botsession_operator.core.manifests.pod import Injection
 from botsession_operator.core.names import ENDED_SECONDS
-from botsession_operator.core.news import News
-from botsession_operator.core.observe import Key, Pod, Session, SessionMetadata
-from botsession_operator.core.plan import PodDeletion
-from botsession_operator.core.pods import Injection
+from botsession_operator.core.observe import ownership
+from botsession_operator.core.observe.observed import Key, Pod, Session, SessionMetadata
+from botsession_operator.core.status.k8s_events import News
 from botsession_operator.effects import answers, api
 from botsession_operator.effects.resources import (
     BUDGETS,

@@ -16,10 +16,10 @@ from botsession_contract.jsonform import format_time
 from botsession_contract.names import BOT_CONTAINER, SESSION_LABEL
 from botsession_operator.api.fitting import fit_status
 from botsession_operator.api.spec import Json
-from botsession_operator.core import ownership
-from botsession_operator.core.news import News
-from botsession_operator.core.observe import Key, Pod, Session, SessionMetadata
-from botsession_operator.core.plan import PodDeletion
+from botsession_operator.core.decide.plan import PodDeletion
+from botsession_operator.core.observe import ownership
+from botsession_operator.core.observe.observed import Key, Pod, Session, SessionMetadata
+from botsession_operator.core.status.k8s_events import News
 from botsession_operator.effects.objects import Objects, check_owner, create_owned, delete_owned
 from botsession_operator.effects.process import Place, Supervisor, start_supervisor
 from botsession_operator.errors import BudgetRefused, ExposureRefused, PodRefused, StatusRefused

@@ -15,8 +15,8 @@ from typing import Any, Final
 from botsession_contract.names import BOT_CONTAINER
 from botsession_contract.text import one_line
 from botsession_operator.api.spec import Json
-from botsession_operator.core.expansion import expand
-from botsession_operator.core.untyped import mapping, mappings, text
+from botsession_operator.core.manifests.kubelet_expansion import expand
+from botsession_operator.core.observe.untyped import mapping, mappings, text
 from botsession_operator.errors import PodRefused
 
 _KINDS: Final = {"secretKeyRef": "Secret", "configMapKeyRef": "ConfigMap"}

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from botsession_contract.jsonform import format_time
 from botsession_operator.api.spec import Json
-from botsession_operator.core import ownership
+from botsession_operator.core.observe import ownership
 from botsession_operator.errors import Conflict, Refused
 
 

@@ -14,10 +14,10 @@ import aiohttp
 import standardwebhooks
 
 from botsession_operator.core.clock import Clock
-from botsession_operator.core.cloudevent import CONTENT_TYPE
-from botsession_operator.core.delivery import Answer, Reply
-from botsession_operator.core.retry import asked_wait
-from botsession_operator.core.signing import SigningError, signing_secrets
+from botsession_operator.core.observe.webhook_delivery import Answer, Reply
+from botsession_operator.core.webhook.backoff import asked_wait
+from botsession_operator.core.webhook.cloudevent import CONTENT_TYPE
+from botsession_operator.core.webhook.signing import SigningError, signing_secrets
 
 #: A receiver should take a message and work on it afterwards; 15 to 30 s is what Standard Webhooks asks for.
 TIMEOUT: Final = aiohttp.ClientTimeout(total=15.0)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from botsession_operator.clock import SystemClock
 from botsession_operator.controller import Controller
-from botsession_operator.core.key import Key
-from botsession_operator.core.plan import Limits
+from botsession_operator.core.decide.plan import Limits
+from botsession_operator.core.session_key import Key
 from botsession_operator.fair_queue import Priority
 from botsession_operator.ports import Control
 from botsession_operator.queue import Pass

@@ -25,10 +25,10 @@ from botsession_operator.cli.telling.timeline import Entry, entries
 from botsession_operator.clock import SystemClock
 from botsession_operator.controller import Controller
 from botsession_operator.core.control_keys import ControlKeys
-from botsession_operator.core.exposure_objects import Exposure
-from botsession_operator.core.key import Key
-from botsession_operator.core.plan import Limits
-from botsession_operator.core.pods import Injection, PodSettings
+from botsession_operator.core.decide.plan import Limits
+from botsession_operator.core.manifests.pod import Injection, PodSettings
+from botsession_operator.core.manifests.service_and_route import Exposure
+from botsession_operator.core.session_key import Key
 from botsession_operator.door import Door
 from botsession_operator.effects.control import HttpControl, make_session
 from botsession_operator.effects.local import LocalCluster

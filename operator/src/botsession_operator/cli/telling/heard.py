@@ -6,7 +6,7 @@ from typing import Final
 from botsession_contract.conversation import Conversation, ProcessorErrors
 from botsession_contract.lifecycle import ProcessorKind
 from botsession_operator.api.status import Status
-from botsession_operator.core.conversation import is_silent, seconds_to_first_sound
+from botsession_operator.core.status.conversation import is_silent, seconds_to_first_sound
 
 
 def heard(status: Status) -> Iterator[str]:

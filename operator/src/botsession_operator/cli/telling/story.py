@@ -10,7 +10,7 @@ from botsession_operator.cli.telling.heard import wait
 from botsession_operator.cli.telling.moments import later, moment
 from botsession_operator.cli.telling.record import Record
 from botsession_operator.cli.telling.timeline import STEPS, Entry
-from botsession_operator.core.conversation import seconds_to_first_sound
+from botsession_operator.core.status.conversation import seconds_to_first_sound
 
 Json = dict[str, Any]
 #: What the kubelet and the scheduler tell of a pod, and nobody else: the image, and what went wrong.

@@ -1,0 +1,4 @@
+"""What a pass does: whether a session ends and why, what is created and deleted, and when to look again.
+
+`plan.py` puts the rules together. They read `observe` and `webhook`, and never how a manifest or a status looks.
+"""

@@ -1,0 +1,44 @@
+"""Rule: what a supervisor must hear of the time that its pod has left.
+
+A SIGTERM does not say how long until the SIGKILL. The supervisor goes by the grace that its pod was made with; whoever
+evicts it may give less, as `kubectl drain --grace-period=30` does, and what empties a spot node. The pod's own deletion
+time says so, and only the operator sees it.
+"""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from botsession_contract.control import EndRequest, SessionSnapshot
+from botsession_contract.lifecycle import BotState, Mode
+from botsession_contract.report import Ending
+from botsession_operator.core.decide.shutdown import shutdown_for
+from botsession_operator.core.observe.observed import Observed
+
+#: What the time left must leave for the stack dump, the SIGKILL and the report; API servers cut times to the second.
+REPORT_TIME: Final = timedelta(seconds=3)
+
+
+def shortened_ending(observed: Observed, now: datetime) -> EndRequest | None:
+    """Give the ending that goes on, with the periods that the rest of it must fit into; None where it fits."""
+    pod, ending = observed.pod, _ending(observed)
+    if ending is None or pod is None or pod.deletion_requested_by is None:
+        return None
+    shutdown = shutdown_for(observed.session.spec.shutdown, ending.cause)
+    grace = shutdown.grace_period if ending.mode is Mode.GRACEFUL else timedelta(0)
+    ladder, killed_at = grace + shutdown.cancel_period, pod.deletion_requested_by - REPORT_TIME
+    if ending.requested_at + ladder <= killed_at:
+        return None
+    share = max(killed_at - now, timedelta(0)) / ladder
+    return EndRequest(
+        mode=ending.mode,
+        cause=ending.cause,
+        grace_period_seconds=round(grace.total_seconds() * share, 3),
+        cancel_period_seconds=round(shutdown.cancel_period.total_seconds() * share, 3),
+    )
+
+
+def _ending(observed: Observed) -> Ending | None:
+    control = observed.control
+    if not isinstance(control, SessionSnapshot) or control.state is BotState.FINISHED:
+        return None
+    return control.ending

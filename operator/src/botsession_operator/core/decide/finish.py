@@ -1,0 +1,269 @@
+"""Rule: when a session is over, and what is recorded of it.
+
+The supervisor's report is believed. Where there is none, the operator says what the pod's own state shows and that it
+was the operator who said so.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+from botsession_contract.conversation import Conversation
+from botsession_contract.lifecycle import (
+    BOT_CAUSES,
+    Cause,
+    Outcome,
+    Phase,
+    Reason,
+    ReportedBy,
+    Step,
+    final_phase,
+    reason_for,
+)
+from botsession_contract.report import DanglingTasks, Ending, ExitReport, Prompts, Stage, Timings
+from botsession_operator.api.status import ConditionStatus, ConditionType, EndingStatus, Finish, Status, find_condition
+from botsession_operator.core.decide.termination import Wanted
+from botsession_operator.core.observe import startup
+from botsession_operator.core.observe.observed import Observed, Pod, PodState, Termination, Trouble
+
+#: The kubelet's words for an image that does not come (kubernetes/pkg/kubelet/images/types.go).
+IMAGE_TROUBLES: Final = frozenset(
+    {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
+)
+#: …and for a container that cannot be made, say for a missing Secret.
+CONFIG_TROUBLES: Final = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
+NO_TIMINGS: Final = Timings()
+#: The container runtime's words for a command that is not in the image, or cannot be run.
+START_TROUBLES: Final = frozenset({"StartError", "ContainerCannotRun"})
+#: What ends a pod that itself was in order: pod.status.reason, or the reason of its condition DisruptionTarget.
+DISRUPTIONS: Final = {
+    "Evicted": Reason.EVICTED,
+    "Preempting": Reason.EVICTED,
+    "Terminated": Reason.EVICTED,  # the kubelet's word when its node shuts down
+    "EvictionByEvictionAPI": Reason.EVICTED,
+    "PreemptionByScheduler": Reason.EVICTED,
+    "TerminationByKubelet": Reason.EVICTED,
+    "NodeLost": Reason.NODE_LOST,
+    "DeletionByTaintManager": Reason.NODE_LOST,
+    "DeletionByPodGC": Reason.NODE_LOST,
+}
+#: The container runtime's word for a container in which the kernel killed something for its memory.
+OUT_OF_MEMORY: Final = "OOMKilled"
+#: The exit code of a process that a SIGKILL ended.
+SIGKILLED: Final = 137
+UNSCHEDULABLE_TROUBLES: Final = frozenset({"Unschedulable", "SchedulerError", "SchedulingGated"})
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """All that is recorded, once, of a finished session."""
+
+    finish: Finish
+    finished_at: datetime
+    started_at: datetime | None = None
+    client_connected_at: datetime | None = None
+    client_disconnected_at: datetime | None = None
+    ending: Ending | None = None
+    dangling_tasks: DanglingTasks | None = None
+    timings: Timings = NO_TIMINGS
+    result: Any = None
+    prompts: Prompts | None = None
+    conversation: Conversation | None = None
+    conversation_ended_at: datetime | None = None
+    stages: tuple[Stage, ...] | None = None
+
+
+def conclude(observed: Observed, wanted: Wanted | None, now: datetime) -> Conclusion | None:
+    """Tell how the session finished, or None while it has not."""
+    pod = observed.pod
+    if pod is None:
+        return _without_pod(observed, wanted, now)
+    if pod.state is not PodState.TERMINATED:
+        return None
+    if pod.termination and pod.termination.report:
+        return _from_report(_witnessed(pod.termination.report, pod.termination), observed)
+    return _operators(_reason_of(pod, observed, wanted), _outcome_of(pod, observed, wanted), pod, observed, wanted, now)
+
+
+def start_trouble_reason(trouble: str) -> Reason | None:
+    """Name the reason for a session that did not start, from the word that the cluster has for its pod's trouble."""
+    if trouble in IMAGE_TROUBLES:
+        return Reason.IMAGE_PULL
+    if trouble in UNSCHEDULABLE_TROUBLES:
+        return Reason.UNSCHEDULABLE
+    return Reason.POD_REJECTED if trouble in CONFIG_TROUBLES else None
+
+
+def _witnessed(report: ExitReport, termination: Termination) -> ExitReport:
+    """Add what only the node saw: a SIGKILL that the supervisor cannot explain, in a container that ran out of memory.
+
+    The container runtime notes that even where the container goes on; not every supervisor may read the counters.
+    """
+    is_explained = termination.reason != OUT_OF_MEMORY or report.reason is not Reason.BOT_EXITED
+    if is_explained or report.exit_code != SIGKILLED:
+        return report
+    outcome = Outcome.KILLED if report.outcome is Outcome.LOST else report.outcome
+    return replace(report, reason=Reason.OUT_OF_MEMORY, outcome=outcome)
+
+
+def _from_report(report: ExitReport, observed: Observed) -> Conclusion:
+    status, reason, message = observed.session.status, report.reason, report.message
+    if reason is Reason.EVICTED and status and status.ending and status.ending.cause not in BOT_CAUSES:
+        # The SIGTERM was the operator's own, sent where the supervisor could not be asked.
+        reason = reason_for(status.ending.cause)
+    if reason is Reason.START_TIMEOUT and report.started_at is None:
+        spent = startup.timed_out(observed, report.timings.bot_imported)
+        message = f"{spent}; {message}" if message else spent
+    message = _with_kubelets_words(report, reason, message, observed.pod)
+    finish = Finish(
+        reason=reason,
+        outcome=report.outcome,
+        reported_by=ReportedBy.RUNTIME,
+        frame=report.frame,
+        message=message,
+        exit_code=report.exit_code,
+        stuck_at=report.stuck_at,
+    )
+    return Conclusion(
+        finish,
+        finished_at=report.finished_at,
+        started_at=report.started_at,
+        client_connected_at=report.client_connected_at,
+        client_disconnected_at=report.client_disconnected_at,
+        ending=report.ending,
+        dangling_tasks=report.dangling_tasks,
+        timings=report.timings,
+        result=report.result,
+        prompts=report.prompts,
+        conversation=report.conversation,
+        conversation_ended_at=report.conversation_ended_at,
+        stages=report.stages,
+    )
+
+
+def _with_kubelets_words(report: ExitReport, reason: Reason, message: str | None, pod: Pod | None) -> str | None:
+    """Put before a message why the pod failed, in the cluster's words: the supervisor only knows of a SIGTERM.
+
+    A bot may fail before that comes, of the full disk for which its pod is evicted.
+    """
+    has_failed = final_phase(reason, report.outcome) is Phase.FAILED
+    if pod is None or pod.failure is None or pod.failure.reason not in DISRUPTIONS:
+        return message
+    if reason is not Reason.EVICTED and not has_failed:
+        return message
+    words = _failure(pod.failure)
+    return f"{words}; {message}" if message else words
+
+
+def _failure(failure: Trouble) -> str:
+    return f"{failure.reason}: {failure.message}" if failure.message else failure.reason
+
+
+def _without_pod(observed: Observed, wanted: Wanted | None, now: datetime) -> Conclusion | None:
+    status = observed.session.status
+    if status and status.pod_name:
+        return _operators(_unreported(wanted), _outcome_of(None, observed, wanted), None, observed, wanted, now)
+    if wanted is None:
+        return None  # the pod is about to be created
+    refusal = _condition_reason(status, ConditionType.POD_CREATED)
+    reason = Reason.POD_REJECTED if refusal and wanted.cause is Cause.START_TIMEOUT else reason_for(wanted.cause)
+    return _operators(reason, Outcome.NEVER_STARTED, None, observed, wanted, now)
+
+
+def _operators(
+    reason: Reason, outcome: Outcome, pod: Pod | None, observed: Observed, wanted: Wanted | None, now: datetime
+) -> Conclusion:
+    # The kubelet gives a code, 137, to a container that never ran too.
+    termination = pod.termination if pod and pod.started_at else None
+    finish = Finish(
+        reason=reason,
+        outcome=outcome,
+        reported_by=ReportedBy.OPERATOR,
+        message=_timed(_message(reason, pod, observed.session.status), reason, observed, wanted),
+        exit_code=termination.exit_code if termination else None,
+    )
+    status = observed.session.status
+    conclusion = Conclusion(finish, finished_at=now)
+    return replace(conclusion, started_at=status.started_at) if status else conclusion
+
+
+def _reason_of(pod: Pod, observed: Observed, wanted: Wanted | None) -> Reason:
+    termination = pod.termination or Termination("", None, None)
+    if termination.reason == OUT_OF_MEMORY:
+        return Reason.OUT_OF_MEMORY
+    if wanted and not wanted.is_bots and _was_acted_on(pod, observed):
+        trouble = _condition_reason(observed.session.status, ConditionType.STARTED) or ""
+        unstarted = start_trouble_reason(trouble) if wanted.cause is Cause.START_TIMEOUT else None
+        return unstarted or reason_for(wanted.cause)
+    if pod.failure:
+        return DISRUPTIONS.get(pod.failure.reason, Reason.POD_REJECTED)
+    if pod.is_deleting:
+        return Reason.EVICTED
+    if termination.reason in START_TROUBLES:
+        return Reason.POD_REJECTED
+    return Reason.BOT_EXITED if pod.termination else Reason.UNKNOWN
+
+
+def _was_acted_on(pod: Pod, observed: Observed) -> bool:
+    """Tell an ending that was acted on from one that is only wanted now that the pod has already ended by itself."""
+    status = observed.session.status
+    return pod.is_deleting or bool(status and status.ending)
+
+
+def _unreported(wanted: Wanted | None) -> Reason:
+    return reason_for(wanted.cause) if wanted and not wanted.is_bots else Reason.UNKNOWN
+
+
+def _outcome_of(pod: Pod | None, observed: Observed, wanted: Wanted | None) -> Outcome:
+    status = observed.session.status
+    has_run = bool(pod and pod.started_at) or bool(status and status.started_at)
+    if not has_run:
+        return Outcome.NEVER_STARTED
+    was_killed = bool(pod and pod.termination and pod.termination.reason == OUT_OF_MEMORY)
+    ending = status.ending if status else None
+    # An ending of the last seconds may not be in the status yet.
+    was_ended = bool(ending and _was_deleted(ending)) or bool(wanted and pod and pod.is_deleting)
+    return Outcome.KILLED if was_killed or was_ended else Outcome.LOST
+
+
+def _was_deleted(ending: EndingStatus) -> bool:
+    return any(taken.step is Step.POD_DELETE for taken in ending.steps)
+
+
+def _message(reason: Reason, pod: Pod | None, status: Status | None) -> str:
+    refused = _unmet(status, ConditionType.POD_CREATED) if reason is Reason.POD_REJECTED else ""
+    trouble = _unmet(status, ConditionType.STARTED)
+    if pod and pod.failure:
+        return _failure(pod.failure)
+    if refused or (trouble and reason in (Reason.IMAGE_PULL, Reason.UNSCHEDULABLE, Reason.POD_REJECTED)):
+        return refused or trouble
+    if pod is None:
+        return "the pod is gone and left no report" if status and status.pod_name else "no pod was started"
+    if pod.started_at is None:
+        detail = trouble or (pod.termination.message if pod.termination else "")
+        return f"the bot's container never started: {detail}" if detail else "the bot's container never started"
+    if pod.termination is None:
+        return "the pod was taken away while its container ran, and left no report"
+    ended = f"its container ended with {pod.termination.reason or 'no reason given'}"
+    if pod.termination.unreadable:
+        return f"the exit report could not be read, {pod.termination.unreadable}; {ended}"
+    return f"the supervisor left no report; {ended}"
+
+
+def _timed(message: str, reason: Reason, observed: Observed, wanted: Wanted | None) -> str:
+    """Put before a message how the startTimeout was spent, where that is what ended the session."""
+    status = observed.session.status
+    has_struck = wanted is not None and wanted.cause is Cause.START_TIMEOUT and not (status and status.started_at)
+    is_slow = reason in (Reason.START_TIMEOUT, Reason.IMAGE_PULL, Reason.UNSCHEDULABLE, Reason.POD_REJECTED)
+    return f"{startup.timed_out(observed, None)}; {message}" if has_struck and is_slow else message
+
+
+def _condition_reason(status: Status | None, kind: ConditionType) -> str | None:
+    """Give a condition's reason where the condition is known not to hold."""
+    found = find_condition(status, kind, ConditionStatus.FALSE)
+    return found.reason if found else None
+
+
+def _unmet(status: Status | None, kind: ConditionType) -> str:
+    found = find_condition(status, kind, ConditionStatus.FALSE)
+    return found.message if found else ""

@@ -1,0 +1,21 @@
+"""Rule: what becomes of a pod whose session is being deleted and cannot be read.
+
+Nothing can be recorded of such a session, and nothing of it is wanted any more: its pod ends by itself on the SIGTERM,
+as its supervisor was told when it was started.
+"""
+
+from datetime import datetime
+
+from botsession_operator.core.decide.plan import Limits, Plan, PodDeletion, forced_deletion
+from botsession_operator.core.observe.observed import Pod
+
+
+def clear_out(pod: Pod, now: datetime, limits: Limits) -> Plan:
+    """Decide how the pod goes: gracefully, and by force where no kubelet sees to it. Its report is for nobody."""
+    return Plan(delete_pod=_deletion(pod, now, limits), release_pod=pod.is_held)
+
+
+def _deletion(pod: Pod, now: datetime, limits: Limits) -> PodDeletion | None:
+    if pod.deletion_requested_by is None:
+        return PodDeletion.NORMAL
+    return forced_deletion(pod.deletion_requested_by, now, limits)

@@ -1,0 +1,61 @@
+"""Rule: what bounds a conversation, and how it ends, as its supervisor is to know it whenever the spec is edited."""
+
+from dataclasses import replace
+from typing import TypeVar
+
+from botsession_contract.control import SessionPatch, SessionSnapshot
+from botsession_contract.lifecycle import BotState
+from botsession_contract.limits import IdlePrompt, SessionLimits
+from botsession_contract.shutdown import Overrides
+from botsession_operator.api.spec import Spec
+from botsession_operator.core.decide import termination
+from botsession_operator.core.decide.shutdown import told, told_overrides
+from botsession_operator.core.observe.observed import Observed
+
+T = TypeVar("T")
+
+
+def session_limits(spec: Spec) -> SessionLimits:
+    """Give the limits that only the pod can judge, and so strikes itself."""
+    prompt = spec.idle.prompt
+    return SessionLimits(
+        join_timeout_seconds=spec.join_timeout.total_seconds(),
+        idle_timeout_seconds=None if spec.idle_timeout is None else spec.idle_timeout.total_seconds(),
+        idle_frames=spec.idle.frames,
+        # Zero is off too, and an older runtime refuses what it does not know.
+        first_sound_timeout_seconds=spec.first_sound_timeout.total_seconds() if spec.first_sound_timeout else None,
+        idle_prompt=IdlePrompt(prompt.after.total_seconds(), prompt.text) if prompt else None,
+    )
+
+
+def news_for_supervisor(observed: Observed) -> SessionPatch | None:
+    """Give what the spec has moved and the supervisor does not know yet.
+
+    What a runtime does not tell of, it is too old to be told: it would refuse the whole request.
+    """
+    control, deadline = observed.control, termination.deadline(observed)
+    if not isinstance(control, SessionSnapshot) or control.state is not BotState.RUNNING:
+        return None
+    spec = observed.session.spec
+    patch = SessionPatch(
+        deadline=deadline if deadline != control.deadline else None,
+        limits=_news(control.limits, _known_to(control, session_limits(spec))),
+        shutdown=_news(control.shutdown, told(spec.shutdown)),
+        overrides=_news(control.overrides, _overrides_known_to(control, told_overrides(spec.shutdown))),
+    )
+    return patch if patch != SessionPatch() else None
+
+
+def _known_to(control: SessionSnapshot, wanted: SessionLimits) -> SessionLimits:
+    """Return the limits that a runtime knows: one that runs and tells nothing of the conversation is too old."""
+    return wanted if control.conversation else replace(wanted, first_sound_timeout_seconds=None)
+
+
+def _overrides_known_to(control: SessionSnapshot, wanted: Overrides) -> Overrides:
+    if control.pipelines_finished is None:
+        wanted = replace(wanted, bot_ended=None, bot_cancelled=None)
+    return wanted if control.conversation else replace(wanted, no_sound=None)
+
+
+def _news(known: T | None, wanted: T) -> T | None:
+    return wanted if known not in (None, wanted) else None

@@ -1,0 +1,161 @@
+"""Rule: who wants a session over, how, and by when.
+
+The first cause that was recorded stands; a mode may be raised from Graceful to Immediate and never falls back. So an
+ending is never un-requested, whatever is edited or restarted afterwards.
+
+An end that the bot began is another thing: nobody asked for it, its supervisor bounds it, and another pipeline may
+follow. Whoever asks while it is under way takes its place.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from botsession_contract.control import EndRequest, SessionSnapshot
+from botsession_contract.jsonform import LAST_DAY
+from botsession_contract.lifecycle import BOT_CAUSES, BotState, Cause, Mode
+from botsession_operator.api.spec import EndNow
+from botsession_operator.core.decide.shutdown import shutdown_for
+from botsession_operator.core.observe import clock_skew, startup
+from botsession_operator.core.observe.observed import Observed
+
+UNINSTALLED: Final = "the operator was being uninstalled"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An ending that somebody wants, and since when the operator has known."""
+
+    cause: Cause
+    mode: Mode
+    requested_at: datetime
+    #: Who wanted it, where the cause alone does not tell.
+    message: str | None = None
+
+    @property
+    def is_bots(self) -> bool:
+        """Whether nobody wants it but the bot itself."""
+        return self.cause in BOT_CAUSES
+
+
+def started_at(observed: Observed) -> datetime | None:
+    """Give the time at which the pipeline started, from the supervisor or as recorded before."""
+    if isinstance(observed.control, SessionSnapshot) and observed.control.started_at:
+        return observed.control.started_at
+    status = observed.session.status
+    return status.started_at if status else None
+
+
+def start_deadline(observed: Observed, now: datetime) -> datetime:
+    """Give the time by which the pipeline must have started.
+
+    A bot that listens has this time until it does, joinTimeout for its caller to come, which its supervisor counts, and
+    this time again from then on. Where nobody tells when it was called, it gets all of these.
+    """
+    control, spec = observed.control, observed.session.spec
+    by_itself = observed.session.created_at + spec.start_timeout
+    if isinstance(control, SessionSnapshot) and control.called_at:
+        # Nobody waits for a caller longer than this, whatever the supervisor says of the time.
+        latest = by_itself + spec.join_timeout
+        return min(clock_skew.started_at(observed, control.called_at, now), latest) + spec.start_timeout
+    if spec.join_timeout and startup.has_listened(observed):
+        return by_itself + spec.join_timeout + spec.start_timeout
+    return by_itself
+
+
+def deadline(observed: Observed) -> datetime | None:
+    """Give when maxSessionDuration has passed, by the supervisor's clock; None before the pipeline has started."""
+    started = started_at(observed)
+    return min(started + observed.session.spec.max_session_duration, LAST_DAY) if started else None
+
+
+def deadline_here(observed: Observed, now: datetime) -> datetime | None:
+    """Give the deadline by the operator's own clock."""
+    started = started_at(observed)
+    if started is None:
+        return None
+    return clock_skew.started_at(observed, started, now) + observed.session.spec.max_session_duration
+
+
+def wanted_ending(observed: Observed, now: datetime) -> Wanted | None:
+    """Decide whether the session is to end now, and for which cause."""
+    recorded = _recorded(observed, now)
+    if recorded and recorded.is_bots:
+        asked = _cause(observed, now)
+        recorded = recorded if asked is None else None
+    cause = recorded.cause if recorded else _cause(observed, now)
+    if cause is None:
+        return None
+    mode = _mode(observed, cause, recorded)
+    return Wanted(cause, mode, recorded.requested_at if recorded else now, _message(observed, cause, recorded))
+
+
+def end_request(observed: Observed, wanted: Wanted) -> EndRequest | None:
+    """Give what the supervisor must be told, or None when it knows already."""
+    control = observed.control
+    if wanted.is_bots or not isinstance(control, SessionSnapshot) or control.state is BotState.FINISHED:
+        return None
+    is_asked = control.ending is not None and control.ending.cause not in BOT_CAUSES
+    if control.ending and is_asked and (control.ending.mode is wanted.mode or control.ending.mode is Mode.IMMEDIATE):
+        return None
+    shutdown = shutdown_for(observed.session.spec.shutdown, wanted.cause)
+    return EndRequest(
+        mode=wanted.mode,
+        # A cause that only another version knows can be asked of neither.
+        cause=Cause.END_REQUESTED if wanted.cause is Cause.UNKNOWN else wanted.cause,
+        farewell=shutdown.farewell,
+        grace_period_seconds=shutdown.grace_period.total_seconds(),
+        cancel_period_seconds=shutdown.cancel_period.total_seconds(),
+    )
+
+
+def raised(one: Mode, other: Mode) -> Mode:
+    """Give the more urgent of two modes."""
+    return Mode.IMMEDIATE if Mode.IMMEDIATE in (one, other) else Mode.GRACEFUL
+
+
+def _recorded(observed: Observed, now: datetime) -> Wanted | None:
+    """Give the ending that is known of: the first cause, the more urgent mode, and since when the ladder is walked."""
+    status = observed.session.status
+    asked = status.ending if status else None
+    control = observed.control
+    if isinstance(control, SessionSnapshot) and control.ending is None and asked and asked.cause in BOT_CAUSES:
+        return None  # another pipeline has begun
+    if not isinstance(control, SessionSnapshot) or control.ending is None:
+        return Wanted(asked.cause, asked.mode, asked.requested_at, asked.message) if asked else None
+    taken = control.ending
+    if asked and asked.cause in BOT_CAUSES and taken.cause is not asked.cause:
+        asked = None  # its supervisor knows better: somebody may have asked meanwhile
+    elif asked and taken.cause in BOT_CAUSES:
+        return Wanted(asked.cause, asked.mode, asked.requested_at, asked.message)  # and has not heard of it
+    since = clock_skew.requested_at(observed, asked.requested_at if asked else None, taken.requested_at, now)
+    if asked is None:
+        return Wanted(taken.cause, taken.mode, since, taken.note)
+    return Wanted(asked.cause, raised(asked.mode, taken.mode), since, asked.message)
+
+
+def _cause(observed: Observed, now: datetime) -> Cause | None:
+    if observed.session.is_deleting:
+        return Cause.DELETED
+    if observed.session.spec.end is not EndNow.NO or observed.is_uninstalling:
+        return Cause.END_REQUESTED
+    limit = deadline_here(observed, now)
+    if limit is None:
+        return Cause.START_TIMEOUT if now >= start_deadline(observed, now) else None
+    return Cause.MAX_DURATION if now >= limit else None
+
+
+def _message(observed: Observed, cause: Cause, recorded: Wanted | None) -> str | None:
+    if recorded and recorded.message:
+        return recorded.message
+    by_user = observed.session.spec.end is not EndNow.NO
+    return UNINSTALLED if observed.is_uninstalling and cause is Cause.END_REQUESTED and not by_user else None
+
+
+def _mode(observed: Observed, cause: Cause, recorded: Wanted | None) -> Mode:
+    spec = observed.session.spec
+    if cause is Cause.START_TIMEOUT or spec.end is EndNow.IMMEDIATE:
+        return Mode.IMMEDIATE
+    if recorded:
+        return recorded.mode
+    return Mode.GRACEFUL if spec.end is EndNow.GRACEFUL else shutdown_for(spec.shutdown, cause).mode

@@ -1,0 +1,71 @@
+"""Rule: what an uninstallation waits for."""
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from botsession_operator.api.spec import Json, SpecError
+from botsession_operator.core.observe.observed import Pod, Session
+from botsession_operator.core.observe.parse import parse_metadata, parse_pod, parse_session
+from botsession_operator.core.observe.webhook_delivery import EventType
+from botsession_operator.core.webhook import events_due
+
+NO_EVENTS: Final[frozenset[EventType]] = frozenset()
+
+
+class Left(NamedTuple):
+    """What is still to happen, by name."""
+
+    #: Sessions that are not over, and pods that are held or leave.
+    to_end: tuple[str, ...] = ()
+    #: Sessions that are over, and of which the webhook has not heard.
+    to_tell: tuple[str, ...] = ()
+
+
+def what_is_left(sessions: list[Json], pods: list[Json], events: frozenset[EventType] = NO_EVENTS) -> Left:
+    """Name what an uninstallation waits for. `events` are those that the webhook wants."""
+    to_end, to_tell = [], []
+    for raw in sessions:
+        session = _understood(raw)
+        if _is_untold(session, events):
+            to_tell.append(f"session {_place(raw)}")
+        elif _is_live(raw, session):
+            to_end.append(f"session {_place(raw)}")
+    leaving = (each for each in pods if _is_leaving(parse_pod(each)))
+    return Left((*to_end, *(f"pod {_place(each)}" for each in leaving)), tuple(to_tell))
+
+
+def together(parts: Iterable[Left]) -> Left:
+    """Return what several looks have found left."""
+    to_end, to_tell = list[str](), list[str]()
+    for part in parts:
+        to_end += part.to_end
+        to_tell += part.to_tell
+    return Left(tuple(to_end), tuple(to_tell))
+
+
+def _is_untold(session: Session | None, events: frozenset[EventType]) -> bool:
+    if session is None or not session.is_finished:
+        return False
+    return not events.isdisjoint(events_due.recorded_as_pending(session.status))
+
+
+def _is_live(raw: Json, session: Session | None) -> bool:
+    known = parse_metadata(raw)
+    if session is None:
+        return known.is_held  # nothing can be recorded of it: it is over when it is let go
+    return not session.is_finished or (known.is_deleting and known.is_held)
+
+
+def _understood(raw: Json) -> Session | None:
+    try:
+        return parse_session(raw)
+    except SpecError:
+        return None
+
+
+def _is_leaving(pod: Pod) -> bool:
+    return pod.is_held or pod.is_deleting
+
+
+def _place(raw: Json) -> str:
+    return f"{raw['metadata']['namespace']}/{raw['metadata']['name']}"

@@ -1,0 +1,132 @@
+"""Build what callers reach a session by: a Service, a route, and a URL.
+
+The operator's configuration may have a route into the cluster, say an Ingress. The names of both objects follow from
+the session.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from string import Template
+from typing import Any, Final
+
+from botsession_contract.names import SESSION_LABEL, SESSION_UID_LABEL
+from botsession_contract.transports import TransportType
+from botsession_operator.api.spec import Expose, ExposeProtocol, Json
+from botsession_operator.core.decide.host_network import has_host_network
+from botsession_operator.core.names import CALL_PORT_NAME, pod_name
+from botsession_operator.core.observe.observed import Session
+from botsession_operator.core.observe.ownership import owner_reference
+
+#: What may be written into the templates of the operator's configuration, as ${name}.
+VARIABLES: Final = ("name", "namespace", "service", "port", "scheme", "path")
+CLUSTER_URL: Final = "${scheme}://${service}.${namespace}.svc:${port}${path}"
+#: What may lead callers into the cluster; the chart gives the operator no right to anything else.
+ROUTE_KINDS: Final = ("Ingress", "HTTPRoute")
+#: The names that Kubernetes has for what a port speaks, so that proxies know; and the address's.
+APP_PROTOCOLS: Final = {ExposeProtocol.WEBSOCKET: "kubernetes.io/ws", ExposeProtocol.HTTP: "http"}
+SCHEMES: Final = {ExposeProtocol.WEBSOCKET: "ws", ExposeProtocol.HTTP: "http"}
+#: What follows from a transport that listens.
+KNOWN: Final = {
+    TransportType.WEBSOCKET: (ExposeProtocol.WEBSOCKET, "/ws"),
+    TransportType.SMALLWEBRTC: (ExposeProtocol.HTTP, ""),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """What the operator's own configuration says of how sessions are reached."""
+
+    #: A template of `status.url`.
+    url: str = CLUSTER_URL
+    #: A template of the object that leads callers into the cluster, say an Ingress; None makes none.
+    route: Json | None = None
+
+
+def url(session: Session, exposure: Exposure) -> str | None:
+    """Give the address at which callers reach the session; None where nobody is to."""
+    expose = session.spec.expose
+    return Template(exposure.url).safe_substitute(_variables(session, expose)) if expose else None
+
+
+def manifests(session: Session, exposure: Exposure) -> tuple[Json, ...]:
+    """Give what is made for a session, the Service last: where that is, all is."""
+    expose = session.spec.expose
+    if expose is None:
+        return ()
+    return (*_routes(session, expose, exposure.route), build_service(session, expose))
+
+
+def build_service(session: Session, expose: Expose) -> Json:
+    """Build the Service."""
+    # On a node's network the pod says which port it is.
+    target = CALL_PORT_NAME if has_host_network(session.spec) else expose.port
+    port = {"name": CALL_PORT_NAME, "port": expose.port, "targetPort": target}
+    spec = {
+        "selector": {SESSION_LABEL: session.key.name, SESSION_UID_LABEL: session.uid},
+        "ports": [{**port, "appProtocol": APP_PROTOCOLS[_protocol(session, expose)]}],
+        # The address is told of when the bot listens; the kubelet's next look at the pod may come seconds later.
+        "publishNotReadyAddresses": True,
+    }
+    return {"apiVersion": "v1", "kind": "Service", "metadata": _metadata(session), "spec": spec}
+
+
+def service_name(session: Session) -> str:
+    """Derive the Service's name, which is a DNS label that begins with a letter."""
+    label = pod_name(session.key.name, session.uid).replace(".", "-")
+    return label if label[0].isalpha() else f"s-{label}"
+
+
+def _routes(session: Session, expose: Expose, template: Json | None) -> Iterator[Json]:
+    if template is not None:
+        route = _filled(template, _variables(session, expose))
+        metadata = _metadata(session)
+        given = route.get("metadata", {})
+        labels = {**given.get("labels", {}), **metadata["labels"]}
+        yield {**route, "metadata": {**given, **metadata, "labels": labels}}
+
+
+def _filled(template: Any, variables: dict[str, str]) -> Any:
+    """Put variables into all texts of a manifest; a text that is only the port becomes the number."""
+    if isinstance(template, dict):
+        return {key: _filled(value, variables) for key, value in template.items()}
+    if isinstance(template, list):
+        return [_filled(value, variables) for value in template]
+    if template == "${port}":
+        return int(variables["port"])
+    return Template(template).safe_substitute(variables) if isinstance(template, str) else template
+
+
+def _variables(session: Session, expose: Expose) -> dict[str, str]:
+    values = (
+        session.key.name,
+        session.key.namespace,
+        service_name(session),
+        str(expose.port),
+        SCHEMES[_protocol(session, expose)],
+        _path(session, expose),
+    )
+    return dict(zip(VARIABLES, values, strict=True))
+
+
+def _protocol(session: Session, expose: Expose) -> ExposeProtocol:
+    known, _ = _known(session)
+    return known or expose.protocol or ExposeProtocol.HTTP
+
+
+def _path(session: Session, expose: Expose) -> str:
+    _, known = _known(session)
+    return expose.path or "" if known is None else known
+
+
+def _known(session: Session) -> tuple[ExposeProtocol | None, str | None]:
+    transport = session.spec.bot.transport
+    return KNOWN.get(transport.launch.type, (None, None)) if transport else (None, None)
+
+
+def _metadata(session: Session) -> Json:
+    return {
+        "name": service_name(session),
+        "namespace": session.key.namespace,
+        "labels": {SESSION_LABEL: session.key.name, "app.kubernetes.io/managed-by": "botsession"},
+        "ownerReferences": [owner_reference(session)],
+    }

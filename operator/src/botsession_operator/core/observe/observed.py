@@ -1,0 +1,198 @@
+"""What a pass has seen: the session, its pod, and what the pod's supervisor said.
+
+Raw API objects end here. Everything that decides reads these types.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum, StrEnum, auto
+
+from botsession_contract.control import SessionSnapshot
+from botsession_contract.lifecycle import FINISHED_PHASES
+from botsession_contract.names import REPORT_FINALIZER, SESSION_FINALIZER
+from botsession_contract.report import ExitReport
+from botsession_operator.api.spec import Spec
+from botsession_operator.api.status import Status
+from botsession_operator.core.observe.webhook_delivery import Attempts
+from botsession_operator.core.session_key import Key as Key  # most of what reads a session names it too
+from botsession_operator.core.session_key import SessionIdentity
+
+
+@dataclass(frozen=True, slots=True)
+class SessionMetadata:
+    """What a BotSession has like every object, whatever else can be read of it: enough to let it go."""
+
+    key: Key
+    uid: str
+    resource_version: str
+    is_deleting: bool
+    finalizers: tuple[str, ...]
+
+    @property
+    def identity(self) -> SessionIdentity:
+        """Return what tells this session from another of its name."""
+        return SessionIdentity(self.key, self.uid)
+
+    @property
+    def is_held(self) -> bool:
+        """Tell whether our finalizer makes a deletion wait for the clean-up."""
+        return SESSION_FINALIZER in self.finalizers
+
+    @property
+    def held(self) -> tuple[str, ...]:
+        """Give its finalizers, and ours with them."""
+        return (*self.released, SESSION_FINALIZER)
+
+    @property
+    def released(self) -> tuple[str, ...]:
+        """Give the finalizers of others."""
+        return _without(SESSION_FINALIZER, self.finalizers)
+
+
+@dataclass(frozen=True, slots=True)
+class Session(SessionMetadata):
+    """A BotSession as it stood when it was read."""
+
+    generation: int
+    created_at: datetime
+    spec: Spec
+    status: Status | None
+    labels: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_finished(self) -> bool:
+        """Tell whether the finish is recorded; from then on there is only cleaning up."""
+        return self.status is not None and self.status.phase in FINISHED_PHASES
+
+
+class PodState(StrEnum):
+    """The bucket a pod falls into, by its bot container. A pod that does not exist is None instead."""
+
+    WAITING = "Waiting"  # the container has not started
+    RUNNING = "Running"  # the supervisor runs
+    TERMINATED = "Terminated"  # the container is over, or never will start: nothing more will happen in this pod
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why a container waits, in the kubelet's or the scheduler's words."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Termination:
+    """What a container left behind."""
+
+    reason: str  # Completed, Error, OOMKilled, …; empty when the kubelet never said
+    exit_code: int | None
+    report: ExitReport | None
+    #: What is not a report: the container runtime's words on a command that it could not start.
+    message: str = ""
+    #: Why what looks like a report is none: the bot, or whoever else could write it, has written it.
+    unreadable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A session's pod."""
+
+    namespace: str
+    name: str
+    uid: str
+    resource_version: str
+    finalizers: tuple[str, ...]
+    state: PodState
+    #: The session that its labels and its controller name; None where they do not agree.
+    owner: SessionIdentity | None = None
+    #: When the API server was asked to delete it, and by when the kubelet was to be done.
+    deletion_requested_by: datetime | None = None
+    node_name: str | None = None
+    address: str | None = None
+    scheduled_at: datetime | None = None
+    #: Its volumes and its network are there: what is left is the image and the container.
+    is_prepared: bool = False
+    started_at: datetime | None = None
+    trouble: Trouble | None = None
+    termination: Termination | None = None
+    #: pod.status.reason (Evicted, DeadlineExceeded, …) or, where there is none, why the pod was disrupted
+    #: (DeletionByTaintManager, EvictionByEvictionAPI, …).
+    failure: Trouble | None = None
+    #: Whether containers besides the bot's run, or wait to run, and have not been told to end.
+    has_sidecars: bool = False
+    #: Whether init containers run beside the bot, which the kubelet ends after it.
+    has_native_sidecars: bool = False
+    #: The SHA-256 of the token that its supervisor takes; empty where the pod does not say.
+    token_sha256: str = ""
+    #: Its supervisor's port on the node, as its spec has it; None where the pod has a network of its own.
+    host_port: int | None = None
+    #: …and its callers'.
+    call_port: int | None = None
+
+    @property
+    def is_held(self) -> bool:
+        """Tell whether our finalizer keeps the object until its report is copied."""
+        return REPORT_FINALIZER in self.finalizers
+
+    @property
+    def released(self) -> tuple[str, ...]:
+        """Give the finalizers of others."""
+        return _without(REPORT_FINALIZER, self.finalizers)
+
+    @property
+    def is_deleting(self) -> bool:
+        """Tell whether somebody, maybe the operator, has deleted the pod."""
+        return self.deletion_requested_by is not None
+
+
+class Silence(Enum):
+    """Why there is no snapshot."""
+
+    NOT_ASKED = auto()  # the supervisor does not run, or the session is finished
+    UNREACHABLE = auto()  # it was asked and did not answer
+
+
+class Freshness(Enum):
+    """When the supervisor gave the answer that a pass goes by, or was silent."""
+
+    EARLIER = auto()  # before this pass was wanted; it is being asked anew, and another pass comes with the answer
+    CURRENT = auto()  # since then
+    REPLY = auto()  # since then, and to a request that an earlier pass has sent
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a pass learns of a supervisor."""
+
+    control: SessionSnapshot | Silence
+    freshness: Freshness
+    ending_heard_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """One look at the world, taken by `gather`."""
+
+    session: Session
+    pod: Pod | None
+    control: SessionSnapshot | Silence
+    #: A PodDisruptionBudget keeps the pod from being evicted. Not looked for where there cannot be one.
+    has_budget: bool = False
+    #: The session's Service is there. Not looked for where there cannot be one.
+    is_exposed: bool = False
+    #: Where callers reach the session while that is so; None for one that nobody is to reach.
+    url: str | None = None
+    #: Whether the operator is being uninstalled: nobody will look after the session any more.
+    is_uninstalling: bool = False
+    #: The events that a webhook wants to be sent, and how far each has got.
+    deliveries: Attempts = field(default_factory=dict)
+    #: A pod that belongs to another owner has the name of the session's pod.
+    is_pod_name_taken: bool = False
+    freshness: Freshness = Freshness.CURRENT
+    #: When this operator first heard from the supervisor that it had been asked to end, by the operator's clock.
+    ending_heard_at: datetime | None = None
+
+
+def _without(ours: str, finalizers: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(each for each in finalizers if each != ours)

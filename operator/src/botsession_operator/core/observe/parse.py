@@ -1,0 +1,224 @@
+"""Read raw API objects into what the core decides on.
+
+A pod's object is written by many: kubelets, schedulers, webhooks, and whoever may patch pods. `parse_pod` never raises.
+"""
+
+import ipaddress
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from botsession_contract import report
+from botsession_contract.jsonform import PayloadError, decode, parse_time
+from botsession_contract.lifecycle import FINISHED_PHASES, final_phase
+from botsession_contract.names import BOT_CONTAINER
+from botsession_contract.parsing import clean_text
+from botsession_operator.api.bounded_json import LARGEST_PART_BYTES, LEVELS, MOST_VALUES
+from botsession_operator.api.spec import Json, SpecError, parse_spec
+from botsession_operator.api.status import Status
+from botsession_operator.core.names import CALL_PORT_NAME, CONTROL_PORT_NAME, ENDED_SECONDS
+from botsession_operator.core.observe.launch_digest import launch_digest
+from botsession_operator.core.observe.observed import Key, Pod, PodState, Session, SessionMetadata, Termination, Trouble
+from botsession_operator.core.observe.ownership import pod_owner
+from botsession_operator.core.observe.untyped import mapping, mappings, moment, number, text, texts
+
+LARGEST_PORT: Final = 65535
+#: What is said of a session whose spec or status `api/bounded_json.py` did not read.
+TOO_LARGE_TO_READ: Final = (
+    f"the session is nested deeper than {LEVELS} levels, or larger than {LARGEST_PART_BYTES // 1024} KiB or "
+    f"{MOST_VALUES} values; "
+    "delete it and create it with a smaller spec.bot.body and spec.podTemplate"
+)
+#: Phases of a pod in which nothing runs any more.
+_OVER = ("Succeeded", "Failed")
+#: The kubelet's words for a container on its way.
+_NO_TROUBLES = ("ContainerCreating", "PodInitializing")
+#: Stands for a deletion time that cannot be read: the deletion was asked for, and is overdue.
+_LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def parse_metadata(raw: Json) -> SessionMetadata:
+    """Read what every BotSession has, whatever version of the CRD it was written by."""
+    return SessionMetadata(**_metadata(raw))
+
+
+def parse_session(raw: Json) -> Session:
+    """Return a BotSession; raise SpecError where it is not what the CRD promises, but of another version."""
+    metadata = raw["metadata"]
+    if raw["spec"] is None or raw.get("status", {}) is None:
+        raise SpecError(TOO_LARGE_TO_READ)
+    return Session(
+        **_metadata(raw),
+        generation=metadata.get("generation", 1),
+        created_at=_created_at(metadata),
+        spec=parse_spec(raw["spec"]),
+        status=_status(mapping(raw.get("status"))),
+        labels=metadata.get("labels", {}),
+    )
+
+
+def _created_at(metadata: Json) -> datetime:
+    try:
+        return parse_time(text(metadata.get("creationTimestamp")))
+    except ValueError as exc:
+        raise SpecError(f"metadata.creationTimestamp: {exc}") from exc
+
+
+def _metadata(raw: Json) -> dict[str, Any]:
+    metadata = raw["metadata"]
+    return {
+        "key": Key(metadata["namespace"], metadata["name"]),
+        "uid": metadata["uid"],
+        "resource_version": metadata["resourceVersion"],
+        "is_deleting": "deletionTimestamp" in metadata,
+        "finalizers": tuple(metadata.get("finalizers", ())),
+    }
+
+
+def _status(raw: Json) -> Status | None:
+    """Return a recorded status; one that has seen no generation is the CRD's default, which nobody has written.
+
+    A newer operator may have written it, before it was rolled back. What has finished stays finished, whatever word the
+    newer one had for the phase.
+    """
+    try:
+        status = decode(Status, raw) if raw.get("observedGeneration") else None
+    except PayloadError as exc:
+        raise SpecError(f"the status was written by an operator of another version: {exc}") from exc
+    if status and status.finish and status.phase not in FINISHED_PHASES:
+        return replace(status, phase=final_phase(status.finish.reason, status.finish.outcome))
+    return status
+
+
+def parse_pod(raw: Json) -> Pod:
+    """Return a session's pod, in its bucket. What cannot be read of it counts as absent."""
+    metadata, spec, status = mapping(raw.get("metadata")), mapping(raw.get("spec")), mapping(raw.get("status"))
+    state = mapping(_bot_status(status).get("state"))
+    terminated = mapping(state.get("terminated"))
+    return Pod(
+        namespace=text(metadata.get("namespace")),
+        name=text(metadata.get("name")),
+        uid=text(metadata.get("uid")),
+        resource_version=text(metadata.get("resourceVersion")),
+        finalizers=texts(metadata.get("finalizers")),
+        owner=pod_owner(metadata),
+        state=_state(metadata, spec, status, state),
+        deletion_requested_by=_deletion_requested_by(metadata),
+        node_name=text(spec.get("nodeName")) or None,
+        address=_address(status.get("podIP")),
+        scheduled_at=moment(_condition(status, "PodScheduled", "True").get("lastTransitionTime")),
+        is_prepared=bool(_condition(status, "PodReadyToStartContainers", "True")),
+        started_at=_started_at(mapping(state.get("running")) or terminated),
+        trouble=_trouble(status, state),
+        termination=_termination(terminated) if "terminated" in state else None,
+        failure=_failure(status),
+        has_sidecars=_has_sidecars(spec, status),
+        has_native_sidecars=any("running" in each for each in _init_states(status)),
+        token_sha256=launch_digest(raw.get("spec")),
+        host_port=host_port(spec),
+        call_port=host_port(spec, CALL_PORT_NAME),
+    )
+
+
+def _deletion_requested_by(metadata: Json) -> datetime | None:
+    if "deletionTimestamp" not in metadata:
+        return None
+    return moment(metadata["deletionTimestamp"]) or _LONG_AGO
+
+
+def _address(raw: Any) -> str | None:
+    """Return an IP address; None for a host's name, since nobody but the kubelet says where a request goes."""
+    try:
+        return str(ipaddress.ip_address(text(raw)))
+    except ValueError:
+        return None
+
+
+def _bot_status(status: Json) -> Json:
+    statuses = mappings(status.get("containerStatuses"))
+    return next((each for each in statuses if each.get("name") == BOT_CONTAINER), {})
+
+
+def _state(metadata: Json, spec: Json, status: Json, container: Json) -> PodState:
+    if "terminated" in container or status.get("phase") in _OVER:
+        return PodState.TERMINATED
+    if "deletionTimestamp" in metadata and _is_abandoned(metadata, spec):
+        return PodState.TERMINATED
+    return PodState.RUNNING if "running" in container else PodState.WAITING
+
+
+def _is_abandoned(metadata: Json, spec: Json) -> bool:
+    """Tell whether no kubelet will touch a deleted pod again: none ever had it, or it was deleted without grace."""
+    return "nodeName" not in spec or metadata.get("deletionGracePeriodSeconds") == 0
+
+
+def _init_states(status: Json) -> list[Json]:
+    return [mapping(each.get("state")) for each in mappings(status.get("initContainerStatuses"))]
+
+
+def _has_sidecars(spec: Json, status: Json) -> bool:
+    if status.get("phase") in _OVER or spec.get("activeDeadlineSeconds") == ENDED_SECONDS:
+        return False
+    others = (each for each in mappings(status.get("containerStatuses")) if each.get("name") != BOT_CONTAINER)
+    return any("terminated" not in mapping(each.get("state")) for each in others)
+
+
+def _trouble(status: Json, state: Json) -> Trouble | None:
+    unscheduled = _condition(status, "PodScheduled", "False")
+    if unscheduled:
+        return _said(unscheduled, "Unschedulable")
+    for waiting in (mapping(each.get("waiting")) for each in (state, *_init_states(status))):
+        if text(waiting.get("reason")) not in ("", *_NO_TROUBLES):
+            return _said(waiting, "")
+    return None
+
+
+def _failure(status: Json) -> Trouble | None:
+    disrupted = _condition(status, "DisruptionTarget", "True")
+    said = status if text(status.get("reason")) else disrupted
+    return _said(said, "") if said else None
+
+
+def _said(by: Json, usual: str) -> Trouble:
+    return Trouble(text(by.get("reason")) or usual, text(by.get("message")).strip())
+
+
+def _started_at(container: Json) -> datetime | None:
+    """Give when the container started; the epoch stands for one whose command could not be run at all."""
+    started = moment(container.get("startedAt"))
+    return started if started and started.timestamp() > 0 else None
+
+
+def _termination(terminated: Json) -> Termination:
+    message = text(terminated.get("message"))
+    left, unreadable = _report(message)
+    return Termination(
+        reason=text(terminated.get("reason")),
+        exit_code=number(terminated.get("exitCode")),
+        report=left,
+        message="" if left else clean_text(message),
+        unreadable=unreadable,
+    )
+
+
+def _report(message: str) -> tuple[report.ExitReport | None, str]:
+    """Return the report, or why what looks like one is none; a supervisor that was killed, or never ran, left none."""
+    try:
+        return report.from_bytes(message), ""
+    except PayloadError as exc:
+        return None, clean_text(str(exc)) if message.lstrip().startswith("{") else ""
+
+
+def _condition(status: Json, kind: str, value: str) -> Json:
+    conditions = mappings(status.get("conditions"))
+    return next((each for each in conditions if (each.get("type"), each.get("status")) == (kind, value)), {})
+
+
+def host_port(pod_spec: Json, name: str = CONTROL_PORT_NAME) -> int | None:
+    """Return a port of the bot on the node, as the pod's spec has it; None for a pod with its own network."""
+    if pod_spec.get("hostNetwork") is not True:
+        return None
+    bots = (each for each in mappings(pod_spec.get("containers")) if each.get("name") == BOT_CONTAINER)
+    ports = (port for each in bots for port in mappings(each.get("ports")) if port.get("name") == name)
+    found = next((port.get("containerPort") for port in ports), None)
+    return found if type(found) is int and 0 < found <= LARGEST_PORT else None

@@ -1,0 +1,138 @@
+"""Rule: which part of its start a session is at, and how long each part took.
+
+startTimeout covers all of them, so whoever meets it must see which one was too slow.
+"""
+
+from enum import StrEnum
+from typing import Final
+
+from botsession_contract.control import SessionSnapshot
+from botsession_operator.api.duration import format_duration
+from botsession_operator.api.status import (
+    WAITING_FOR_CALLER,
+    ConditionStatus,
+    ConditionType,
+    Status,
+    TimingsStatus,
+    find_condition,
+)
+from botsession_operator.core.observe.observed import Observed, Pod, PodState, Trouble
+
+
+class Part(StrEnum):
+    """A part of a start, as people are told of it; its comment says what is true while it lasts."""
+
+    POD = "creation of the pod"  # the API server has not taken the pod
+    NODE = "node"  # no node has the pod
+    SANDBOX = "volumes and network"  # a node has the pod, and makes ready what its containers will share
+    CONTAINER = "image and container"  # the image is pulled, or the container created
+    IMPORT = "import of the bot"  # the supervisor runs, and the bot's module has not been imported
+    PIPELINE = "start of the pipeline"  # the bot runs, and its pipeline has not started
+
+
+WAITING_FOR_NODE: Final = Trouble("WaitingForNode", "no node has the pod yet")
+PREPARING_POD: Final = Trouble("PreparingPod", "the node prepares the pod's volumes and its network")
+CREATING_CONTAINER: Final = Trouble("ContainerCreating", "the image is being pulled, or the container created")
+IMPORTING_BOT: Final = Trouble("ImportingBot", "the bot is being imported")
+STARTING_PIPELINE: Final = Trouble("StartingPipeline", "the bot runs and has not started its pipeline")
+LISTENING: Final = Trouble(WAITING_FOR_CALLER, "the bot listens, and nobody has called")
+CALLER_CONNECTED: Final = Trouble("CallerConnected", "a caller has come, and the pipeline has not started")
+#: Reasons for which a pipeline has not started where all goes well so far, and nobody is told to do anything.
+QUIET: Final = frozenset(
+    each.reason
+    for each in (
+        WAITING_FOR_NODE,
+        PREPARING_POD,
+        CREATING_CONTAINER,
+        IMPORTING_BOT,
+        STARTING_PIPELINE,
+        CALLER_CONNECTED,
+    )
+)
+#: Those of a bot that had been imported, and so will stay.
+IMPORTED: Final = frozenset(each.reason for each in (STARTING_PIPELINE, LISTENING, CALLER_CONNECTED))
+
+
+def waiting_for(observed: Observed) -> Trouble:
+    """Name what keeps a session from having started. A pod that is not there is being created by this very pass."""
+    pod = observed.pod
+    if pod is None:
+        return WAITING_FOR_NODE
+    if pod.trouble:
+        return pod.trouble
+    if pod.state is PodState.RUNNING:
+        return _in_the_pod(observed, pod)
+    if pod.node_name is None:
+        return WAITING_FOR_NODE
+    return CREATING_CONTAINER if pod.is_prepared else PREPARING_POD
+
+
+def has_listened(observed: Observed) -> bool:
+    """Tell whether the bot listens for its caller, or did; while the supervisor is silent, what was known stands."""
+    if isinstance(observed.control, SessionSnapshot):
+        return observed.control.listening_at is not None
+    known = find_condition(observed.session.status, ConditionType.STARTED, ConditionStatus.FALSE)
+    return known is not None and known.reason in (LISTENING.reason, CALLER_CONNECTED.reason)
+
+
+def timed_out(observed: Observed, bot_imported: float | None) -> str:
+    """Tell how a startTimeout was spent, the part last that was not done.
+
+    `bot_imported` are seconds from the supervisor's start, as its report has them.
+    """
+    status, pod, limit = observed.session.status, observed.pod, observed.session.spec.start_timeout
+    if has_listened(observed):
+        return f"startTimeout {format_duration(limit)}: the bot had listened, and its pipeline did not start"
+    took = _took(observed, pod, bot_imported)
+    rest = max(0.0, limit.total_seconds() - sum(took.values()))
+    parts = [f"{part} {_seconds(took[part])}" for part in took]
+    unfinished = _unfinished(took, status, pod)
+    return (
+        f"startTimeout {format_duration(limit)}: {', '.join([*parts, f'{unfinished} {_seconds(rest)} and not done'])}"
+    )
+
+
+def _in_the_pod(observed: Observed, pod: Pod) -> Trouble:
+    control = observed.control
+    if isinstance(control, SessionSnapshot) and control.listening_at:
+        return LISTENING if control.called_at is None else CALLER_CONNECTED
+    imported_at = control.bot_imported_at if isinstance(control, SessionSnapshot) else None
+    # The kubelet and the supervisor are on one machine, so on one clock.
+    imported = (imported_at - pod.started_at).total_seconds() if imported_at and pod.started_at else None
+    took = _took(observed, pod, imported)
+    trouble = IMPORTING_BOT if imported_at is None else STARTING_PIPELINE
+    before = ", ".join(f"{part} {_seconds(took[part])}" for part in took)
+    return Trouble(trouble.reason, f"{trouble.message}; before that: {before}" if before else trouble.message)
+
+
+def _took(observed: Observed, pod: Pod | None, imported: float | None) -> dict[Part, float]:
+    """Give the seconds of each part that is known to be over, in their order. The cluster tells whole seconds."""
+    recorded = (observed.session.status.timings if observed.session.status else None) or TimingsStatus()
+    created = observed.session.created_at
+    scheduled = (pod.scheduled_at - created).total_seconds() if pod and pod.scheduled_at else recorded.scheduled
+    started = (pod.started_at - created).total_seconds() if pod and pod.started_at else recorded.pod_started
+    took = {}
+    if scheduled is not None:
+        took[Part.NODE] = scheduled
+    if started is not None:
+        took[Part.CONTAINER] = started - (scheduled or 0.0)
+        if imported is not None:
+            took[Part.IMPORT] = imported
+    return {part: max(0.0, seconds) for part, seconds in took.items()}
+
+
+def _unfinished(took: dict[Part, float], status: Status | None, pod: Pod | None) -> Part:
+    if pod is None and not (status and status.pod_name):
+        return Part.POD
+    # What was seen when the time was over: a pod that goes has no network any more, and a lost supervisor no report.
+    condition = find_condition(status, ConditionType.STARTED, ConditionStatus.FALSE)
+    said = condition.reason if condition else ""
+    if Part.CONTAINER in took:
+        return Part.PIPELINE if Part.IMPORT in took or said == STARTING_PIPELINE.reason else Part.IMPORT
+    if not (pod and pod.node_name) and not (status and status.node_name):
+        return Part.NODE
+    return Part.SANDBOX if said == PREPARING_POD.reason else Part.CONTAINER
+
+
+def _seconds(length: float) -> str:
+    return f"{round(length, 1):g} s"

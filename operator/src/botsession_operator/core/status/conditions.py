@@ -1,0 +1,124 @@
+"""Rule: what the conditions of a session say."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from botsession_contract.control import SessionSnapshot
+from botsession_operator.api.status import (
+    Condition,
+    ConditionStatus,
+    ConditionType,
+    Status,
+    find_condition,
+    has_condition,
+)
+from botsession_operator.core.decide import termination
+from botsession_operator.core.decide.finish import Conclusion
+from botsession_operator.core.observe import startup
+from botsession_operator.core.observe.observed import Observed, PodState, Silence, Trouble
+
+TRUE, FALSE, UNKNOWN = ConditionStatus.TRUE, ConditionStatus.FALSE, ConditionStatus.UNKNOWN
+
+POD_MISSING: Final = Trouble("PodMissing", "the pod has not been created")
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A condition before it has a time."""
+
+    type: ConditionType
+    status: ConditionStatus
+    reason: str
+    message: str = ""
+
+
+def claims(observed: Observed, refusal: Trouble | None, conclusion: Conclusion | None) -> tuple[Claim, ...]:
+    """Say what holds now. A condition that is not claimed keeps what was last said of it."""
+    if conclusion:
+        started = (Claim(ConditionType.STARTED, TRUE, "PipelineStarted"),) if conclusion.started_at else ()
+        return (*started, *_uncontrolled(observed), _finished(conclusion), *_recorded(observed))
+    said = [_created(refusal), _started(observed, refusal), Claim(ConditionType.FINISHED, FALSE, "NotFinished")]
+    said.extend(_recorded(observed))
+    if observed.pod and observed.pod.state is PodState.RUNNING:
+        said.extend((_controlled(observed), _watched(observed)))
+    return tuple(claim for claim in said if claim)
+
+
+def merge(before: Status | None, said: tuple[Claim, ...], generation: int, now: datetime) -> tuple[Condition, ...]:
+    """Give the conditions with transition times: a condition's time moves only when its status does."""
+    known = {condition.type: condition for condition in before.conditions} if before else {}
+    for claim in said:
+        old = known.get(claim.type)
+        since = old.last_transition_time if old and old.status is claim.status else now
+        known[claim.type] = Condition(claim.type, claim.status, claim.reason, claim.message, since, generation)
+    return tuple(known[kind] for kind in ConditionType if kind in known)
+
+
+def _created(refusal: Trouble | None) -> Claim:
+    if refusal:
+        return Claim(ConditionType.POD_CREATED, FALSE, refusal.reason, refusal.message)
+    return Claim(ConditionType.POD_CREATED, TRUE, "Created")
+
+
+def _started(observed: Observed, refusal: Trouble | None) -> Claim | None:
+    if termination.started_at(observed):
+        return _between_pipelines(observed) or Claim(ConditionType.STARTED, TRUE, "PipelineStarted")
+    if observed.session.status and observed.session.status.ending:
+        return None  # what kept it from starting must stay readable while its pod goes
+    known = find_condition(observed.session.status, ConditionType.STARTED, FALSE)
+    if known and known.reason in startup.IMPORTED and isinstance(observed.control, Silence):
+        return None  # a bot that was imported stays so, also where its supervisor does not answer
+    missing = observed.pod is None and refusal is not None
+    trouble = POD_MISSING if missing else startup.waiting_for(observed)
+    return Claim(ConditionType.STARTED, FALSE, trouble.reason, trouble.message)
+
+
+def _between_pipelines(observed: Observed) -> Claim | None:
+    """Say that the bot has ended a pipeline, and may start another one."""
+    control = observed.control
+    if not isinstance(control, SessionSnapshot) or control.next_pipeline_until is None:
+        return None
+    count = control.pipelines_finished or 1
+    done = "1 pipeline has finished" if count == 1 else f"{count} pipelines have finished"
+    until = control.next_pipeline_until.astimezone(UTC).strftime("%H:%M:%SZ")
+    return Claim(ConditionType.STARTED, TRUE, "BetweenPipelines", f"{done}; the bot may start the next until {until}")
+
+
+def _controlled(observed: Observed) -> Claim | None:
+    if isinstance(observed.control, SessionSnapshot):
+        return Claim(ConditionType.CONTROLLED, TRUE, "Answers")
+    if observed.session.status and observed.session.status.ending:
+        return None  # a supervisor that is leaving is silent for a second; one that hangs is told by the ending's step
+    asked = observed.control is Silence.UNREACHABLE
+    message = "the supervisor's control endpoint did not answer" if asked else "the supervisor was not asked"
+    return Claim(ConditionType.CONTROLLED, UNKNOWN, "NoAnswer", message)
+
+
+def _watched(observed: Observed) -> Claim | None:
+    """Say that nobody watches the pipeline, and where that was said, that somebody does."""
+    if not isinstance(observed.control, SessionSnapshot):
+        return None
+    if observed.control.unwatched:
+        return Claim(ConditionType.WATCHED, FALSE, "HookCannotConnect", observed.control.unwatched)
+    if has_condition(observed.session.status, ConditionType.WATCHED):
+        return Claim(ConditionType.WATCHED, TRUE, "HookConnected")
+    return None
+
+
+def _uncontrolled(observed: Observed) -> Iterator[Claim]:
+    if has_condition(observed.session.status, ConditionType.CONTROLLED):
+        yield Claim(ConditionType.CONTROLLED, FALSE, "Finished", "the supervisor has ended with its session")
+
+
+def _recorded(observed: Observed) -> Iterator[Claim]:
+    """Say that the whole status is recorded, where once the API server did not take it: this is part of it."""
+    if has_condition(observed.session.status, ConditionType.RECORDED):
+        yield Claim(ConditionType.RECORDED, TRUE, "Recorded")
+
+
+def _finished(conclusion: Conclusion) -> Claim:
+    finish = conclusion.finish
+    told = f"{finish.outcome}: {finish.message}" if finish.message else str(finish.outcome)
+    return Claim(ConditionType.FINISHED, TRUE, finish.reason, told)

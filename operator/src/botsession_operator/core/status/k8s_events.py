@@ -1,0 +1,76 @@
+"""Rule: what a change of status is worth telling as an Event."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from botsession_contract.lifecycle import BOT_CAUSES, Phase
+from botsession_contract.parsing import clean_text, clip_text
+from botsession_operator.api.status import ConditionStatus, ConditionType, Status, find_condition
+from botsession_operator.core.observe.webhook_delivery import Attempt, EventType
+
+#: The API server's bounds on an Event, in bytes (kubernetes/pkg/apis/core/validation/events.go).
+LONGEST_NOTE: Final = 1024
+LONGEST_REASON: Final = 128
+
+
+class Severity(StrEnum):
+    """An Event's type, in Kubernetes' words."""
+
+    NORMAL = "Normal"
+    WARNING = "Warning"
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """One Event."""
+
+    severity: Severity
+    reason: str
+    note: str
+
+    def __post_init__(self) -> None:
+        """Bring the texts to the API server's bounds: what they say comes from pods and policies too."""
+        reason = clip_text(clean_text(self.reason), LONGEST_REASON)
+        object.__setattr__(self, "reason", reason or "Unknown")
+        object.__setattr__(self, "note", clip_text(clean_text(self.note), LONGEST_NOTE))
+
+
+def news(before: Status | None, after: Status) -> tuple[News, ...]:
+    """Give the Events for a status that was just written; a phase is told once, when it is entered."""
+    told = [_refusal(before, after)]
+    if before is None or before.phase is not after.phase:
+        told.append(_entered(after))
+    return tuple(item for item in told if item)
+
+
+def undelivered(event: EventType, attempt: Attempt) -> News:
+    """Give the Event for what the webhook will never be sent."""
+    note = f"nobody took {event} in {attempt.failures} tries; the last one: {attempt.trouble}"
+    return News(Severity.WARNING, "WebhookGaveUp", note)
+
+
+def _entered(status: Status) -> News | None:
+    if status.phase is Phase.RUNNING:
+        return News(Severity.NORMAL, "Started", "the pipeline has started")
+    if status.phase is Phase.ENDING and status.ending:
+        if status.ending.cause in BOT_CAUSES:
+            return News(Severity.NORMAL, "Ending", f"the bot ends its pipeline: {status.ending.cause}")
+        who = f", {status.ending.message}" if status.ending.message else ""
+        return News(Severity.NORMAL, "Ending", f"{status.ending.mode} end asked for: {status.ending.cause}{who}")
+    if status.finish:
+        severity = Severity.NORMAL if status.phase is Phase.SUCCEEDED else Severity.WARNING
+        detail = f": {status.finish.message}" if status.finish.message else ""
+        return News(severity, status.finish.reason, f"{status.finish.outcome}{detail}")
+    return None
+
+
+def _refusal(before: Status | None, after: Status) -> News | None:
+    known = _uncreated(before)
+    refused = _uncreated(after)
+    return refused if refused != known else None
+
+
+def _uncreated(status: Status | None) -> News | None:
+    refused = find_condition(status, ConditionType.POD_CREATED, ConditionStatus.FALSE)
+    return News(Severity.WARNING, refused.reason, refused.message) if refused else None

@@ -1,0 +1,154 @@
+"""Rule: what a change of status is worth counting.
+
+Data only: `metrics` makes counters of it, after the write of the status has gone through. A status is written with a
+resourceVersion precondition and a finish only once, so what is counted by the change is counted once.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final
+
+from botsession_contract.lifecycle import BOT_CAUSES, Cause, Farewell, Outcome, ReportedBy, Step
+from botsession_contract.report import DanglingTasks
+from botsession_operator.api.status import EndingStatus, Finish, Status, TimingsStatus
+from botsession_operator.core.status import conversation
+
+#: Twice as long as any session lasts. A report may say anything.
+MOST_SECONDS: Final = 2 * 24 * 3600.0
+#: More errors than this, of one processor in one session, are not counted: a report may say anything here too.
+MOST_ERRORS: Final = 100_000
+
+
+class Metric(StrEnum):
+    """What is counted of sessions, by the name that a scrape shows."""
+
+    FINISHED = "botsession_finished_total"
+    DANGLING_TASKS = "botsession_dangling_tasks_total"
+    WITH_DANGLING_TASKS = "botsession_sessions_with_dangling_tasks_total"
+    REPORTS_MISSING = "botsession_reports_missing_total"
+    LADDER_STEPS = "botsession_ladder_steps_total"
+    FAREWELLS = "botsession_farewells_total"
+    DURATION = "botsession_duration_seconds"
+    START = "botsession_start_seconds"
+    SHUTDOWN = "botsession_shutdown_seconds"
+    LATENESS = "botsession_deadline_lateness_seconds"
+    FIRST_SOUND = "botsession_first_sound_seconds"
+    SILENT = "botsession_silent_sessions_total"
+    BOT_ERRORS = "botsession_bot_errors_total"
+
+
+class Stage(StrEnum):
+    """A stage of a session's start, by its name in status.timings."""
+
+    SCHEDULED = "scheduled"
+    POD_STARTED = "podStarted"
+    BOT_IMPORTED = "botImported"
+    PIPELINE_STARTED = "pipelineStarted"
+    #: In its place where a bot waits for its caller, whose patience is no start-up time.
+    LISTENING = "listening"
+
+
+class TaskKind(StrEnum):
+    """Who knew of a task that was left behind."""
+
+    MANAGED = "managed"  # Pipecat's task manager, or it is not known that it did not
+    UNMANAGED = "unmanaged"  # nobody: a bare asyncio.create_task
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """One thing to count: how often, or how many seconds."""
+
+    metric: Metric
+    value: float = 1
+    labels: tuple[str, ...] = ()
+
+
+def counts(namespace: str, before: Status | None, after: Status) -> tuple[Count, ...]:
+    """Give what is counted for a status that was just written in place of another; a finish, once: when it is new."""
+    found = list(_starts(before, after))
+    if after.finish and not (before and before.finish):
+        found += _finish(namespace, after, after.finish)
+        found += _ending(namespace, after.ending, after.finish, after) if after.ending else ()
+    return tuple(found)
+
+
+def _starts(before: Status | None, after: Status) -> Iterator[Count]:
+    known, now_known = _stages(before), _stages(after)
+    for stage, seconds in now_known.items():
+        if stage not in known:
+            yield Count(Metric.START, _fit(seconds), (stage,))
+
+
+def _stages(status: Status | None) -> dict[Stage, float]:
+    timings = (status.timings if status else None) or TimingsStatus()
+    stages = {
+        Stage.SCHEDULED: timings.scheduled,
+        Stage.POD_STARTED: timings.pod_started,
+        Stage.BOT_IMPORTED: timings.bot_imported,
+        Stage.PIPELINE_STARTED: timings.pipeline_started if timings.listening is None else None,
+        Stage.LISTENING: timings.listening,
+    }
+    return {stage: seconds for stage, seconds in stages.items() if seconds is not None}
+
+
+def _finish(namespace: str, status: Status, finish: Finish) -> Iterator[Count]:
+    yield Count(Metric.FINISHED, 1, (namespace, finish.reason, finish.outcome))
+    if finish.reported_by is ReportedBy.OPERATOR and _has_run(status, finish):
+        yield Count(Metric.REPORTS_MISSING, 1, (namespace,))
+    if status.dangling_tasks and status.dangling_tasks.count:
+        yield from _tasks(namespace, status.dangling_tasks)
+        yield Count(Metric.WITH_DANGLING_TASKS, 1, (namespace,))
+    yield from _heard(namespace, status)
+    ended_at = status.conversation_ended_at or status.finished_at
+    if status.started_at and ended_at:
+        yield Count(Metric.DURATION, _seconds(ended_at - status.started_at))
+
+
+def _heard(namespace: str, status: Status) -> Iterator[Count]:
+    seconds = conversation.seconds_to_first_sound(status)
+    if seconds is not None:
+        yield Count(Metric.FIRST_SOUND, _fit(seconds))
+    if conversation.is_silent(status):
+        yield Count(Metric.SILENT, 1, (namespace,))
+    for errors in status.conversation.errors if status.conversation else ():
+        yield Count(Metric.BOT_ERRORS, min(errors.count, MOST_ERRORS), (namespace, errors.kind))
+
+
+def _tasks(namespace: str, left: DanglingTasks) -> Iterator[Count]:
+    unmanaged = left.unmanaged or 0
+    for kind, count in ((TaskKind.MANAGED, left.count - unmanaged), (TaskKind.UNMANAGED, unmanaged)):
+        if count:
+            yield Count(Metric.DANGLING_TASKS, count, (namespace, kind))
+
+
+def _ending(namespace: str, ending: EndingStatus, finish: Finish, status: Status) -> Iterator[Count]:
+    yield from (Count(Metric.LADDER_STEPS, 1, (namespace, taken.step)) for taken in ending.steps)
+    if ending.cause not in BOT_CAUSES:
+        yield Count(Metric.FAREWELLS, 1, (namespace, ending.farewell or Farewell.UNKNOWN))
+    if status.finished_at:
+        labels = (ending.mode, finish.outcome)
+        yield Count(Metric.SHUTDOWN, _seconds(status.finished_at - ending.requested_at), labels)
+    # The supervisor's own steps: they and the deadline are by one clock.
+    first = next((taken for taken in ending.steps if taken.step is not Step.POD_DELETE), None)
+    if ending.cause is Cause.MAX_DURATION and status.deadline and first:
+        yield Count(Metric.LATENESS, _seconds(first.at - status.deadline))
+
+
+def _has_run(status: Status, finish: Finish) -> bool:
+    """Tell a report that is missing from one that nobody could write, since no supervisor ever ran."""
+    return Stage.POD_STARTED in _stages(status) or finish.outcome is not Outcome.NEVER_STARTED
+
+
+def _seconds(length: timedelta) -> float:
+    return _fit(length.total_seconds())
+
+
+def _fit(seconds: float) -> float:
+    """Give seconds that are fit for a histogram, whose sum all sessions share.
+
+    It may not fall, which clocks that differ would make it do, nor rise by what no session takes.
+    """
+    return min(max(0.0, seconds), MOST_SECONDS)

@@ -1,0 +1,77 @@
+"""Rule: what is recorded of a session whose whole status the API server refuses for good.
+
+No text in it comes from a pod or a policy, so that nothing in a pod can keep its session from being recorded as over.
+"""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final
+
+from botsession_contract.lifecycle import ReportedBy
+from botsession_operator.api.status import Condition, ConditionStatus, ConditionType, EndingStatus, Finish, Status
+from botsession_operator.core.status.k8s_events import News, Severity
+
+REASON: Final = "StatusRefused"
+FINISHED_MESSAGE: Final = "the API server refused the whole status; this is what is certain of it"
+MESSAGE: Final = (
+    "the API server refused the whole status, so only its bare facts are recorded; the operator's log says why"
+)
+
+
+def least_status(status: Status, now: datetime) -> Status:
+    """Return the bare facts of a status, and the condition that says that there are no more."""
+    return Status(
+        phase=status.phase,
+        observed_generation=status.observed_generation,
+        conditions=_conditions(status, now),
+        pod_name=status.pod_name,
+        started_at=status.started_at,
+        deadline=status.deadline,
+        ending_at=status.ending_at,
+        finished_at=status.finished_at,
+        ending=_ending(status.ending) if status.ending else None,
+        finish=_finish(status.finish) if status.finish else None,
+        webhook=status.webhook,
+    )
+
+
+def is_same_but_for_time(one: Status | None, other: Status) -> bool:
+    """Tell whether two statuses say the same. When a condition began to hold does not count."""
+    return one is not None and _timeless(one) == _timeless(other)
+
+
+def refusal(why: str) -> News:
+    """Return the Event for a status that was refused."""
+    return News(Severity.WARNING, REASON, f"{MESSAGE}: {why}")
+
+
+def _conditions(status: Status, now: datetime) -> tuple[Condition, ...]:
+    kept = (each for each in status.conditions if each.type is not ConditionType.RECORDED)
+    bare = tuple(replace(each, reason=_reason(status, each), message="") for each in kept)
+    refused = Condition(ConditionType.RECORDED, ConditionStatus.FALSE, REASON, MESSAGE, now, status.observed_generation)
+    return (*bare, refused)
+
+
+def _reason(status: Status, condition: Condition) -> str:
+    """Keep the operator's own words. What a kubelet, a policy or a webhook calls its trouble is none of them."""
+    if condition.type is ConditionType.FINISHED and status.finish:
+        return status.finish.reason
+    return condition.reason if condition.reason in _OWN else REASON
+
+
+def _ending(ending: EndingStatus) -> EndingStatus:
+    return EndingStatus(ending.cause, ending.mode, ending.requested_at, ending.step, ending.steps)
+
+
+def _finish(finish: Finish) -> Finish:
+    return Finish(finish.reason, finish.outcome, ReportedBy.OPERATOR, message=FINISHED_MESSAGE)
+
+
+def _timeless(status: Status) -> Status:
+    conditions = (replace(each, last_transition_time=_NEVER) for each in status.conditions)
+    return replace(status, conditions=tuple(conditions))
+
+
+_NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+#: Reasons that the operator gives by itself, of conditions that a live session has.
+_OWN: Final = frozenset({"Created", "PipelineStarted", "Answers", "NoAnswer", "NotFinished", "Finished"})

@@ -1,0 +1,41 @@
+"""Rule: what is said of a session that this operator cannot read.
+
+It is another version's, or too large to be read. The operator leaves it alone until its user deletes it; so a condition
+says why nothing happens. All else in the status stays as it is, for nothing here understands it.
+"""
+
+from datetime import datetime
+from typing import Final
+
+from botsession_contract.jsonform import encode
+from botsession_operator.api.spec import Json
+from botsession_operator.api.status import Condition, ConditionStatus, ConditionType
+from botsession_operator.core.status.k8s_events import News, Severity
+
+REASON: Final = "SpecRefused"
+#: Of what is wrong, so many characters; the note of an Event takes no more.
+LONGEST_MESSAGE: Final = 1024
+
+
+def refusal(why: str) -> News:
+    """Return the Event for a session that cannot be read."""
+    return News(Severity.WARNING, REASON, why[:LONGEST_MESSAGE])
+
+
+def refused_status(status: Json | None, generation: int, why: str, now: datetime) -> Json | None:
+    """Return the status with the condition that says why; None where it says so already, or the session is over."""
+    known = status or {"phase": "Pending"}
+    if known.get("finish"):
+        return None
+    kind = ConditionType.CONTROLLED if known.get("podName") else ConditionType.POD_CREATED
+    said = Condition(kind, ConditionStatus.FALSE, REASON, why[:LONGEST_MESSAGE], now, generation)
+    before = known.get("conditions") or []
+    if any(_says_the_same(each, said) for each in before):
+        return None
+    others = [each for each in before if each.get("type") != kind]
+    return {**known, "observedGeneration": generation, "conditions": [*others, encode(said)]}
+
+
+def _says_the_same(condition: Json, said: Condition) -> bool:
+    known = (condition.get("type"), condition.get("status"), condition.get("reason"), condition.get("message"))
+    return known == (said.type, said.status, said.reason, said.message)

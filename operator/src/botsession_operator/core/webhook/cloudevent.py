@@ -1,0 +1,77 @@
+"""Build the events that a webhook is sent: CloudEvents 1.0, whose JSON form says what it is by itself."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from botsession_contract.jsonform import encode
+from botsession_contract.lifecycle import Phase
+from botsession_contract.names import GROUP
+from botsession_operator.api.spec import Json
+from botsession_operator.api.status import Finish, Status
+from botsession_operator.core.observe.observed import Session
+from botsession_operator.core.observe.webhook_delivery import EventType
+
+#: The media type of an event as one JSON document (CloudEvents' structured mode).
+CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
+TYPE_PREFIX: Final = ".".join((*reversed(GROUP.split(".")), "session"))
+
+
+def event_id(session: Session, event: EventType) -> str:
+    """Name an event for ever: whoever sends it again sends it under this name."""
+    return f"{session.uid}.{event}"
+
+
+def cloud_event(session: Session, event: EventType, source: str) -> Json:
+    """Build an event; the same one each time, from what is recorded. It holds nothing that the session was given."""
+    status = session.status
+    if status is None:
+        raise ValueError(f"{session.key} has no status, so nothing has happened in it")
+    is_start = event is EventType.STARTED
+    return {
+        "specversion": "1.0",
+        "id": event_id(session, event),
+        "source": source,
+        "type": f"{TYPE_PREFIX}.{event}",
+        "subject": str(session.key),
+        "time": _text(status.started_at if is_start else status.finished_at),
+        "datacontenttype": "application/json",
+        "data": _present({**_who(session), **(_start(status) if is_start else _finish(status, status.finish))}),
+    }
+
+
+def _who(session: Session) -> Json:
+    key = session.key
+    created = _text(session.created_at)
+    return {
+        "namespace": key.namespace,
+        "name": key.name,
+        "uid": session.uid,
+        "labels": session.labels,
+        "createdAt": created,
+    }
+
+
+def _start(status: Status) -> Json:
+    return {"phase": Phase.RUNNING.value, "startedAt": _text(status.started_at)}
+
+
+def _finish(status: Status, finish: Finish | None) -> Json:
+    known = encode(status)
+    times = ("startedAt", "clientConnectedAt", "clientDisconnectedAt", "endingAt", "finishedAt", "duration")
+    told = ("reason", "outcome", "message", "frame", "exitCode", "stuckAt", "reportedBy")
+    said = encode(finish) if finish else {}
+    return {
+        "phase": status.phase.value,
+        **{name: said.get(name) for name in told},
+        **{name: known.get(name) for name in times},
+        "danglingTasks": status.dangling_tasks.count if status.dangling_tasks else None,
+        "result": status.result,
+    }
+
+
+def _text(moment: datetime | None) -> str | None:
+    return encode(moment) if moment else None
+
+
+def _present(members: dict[str, Any]) -> Json:
+    return {name: value for name, value in members.items() if value is not None}
