@@ -24,7 +24,7 @@ FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 REASONS = (ROOT / "docs" / "reasons.md").read_text()
 CORE = ROOT / "operator/src/botsession_operator/core"
 #: Where the reasons of conditions are written.
-CONDITIONS = [CORE / f"{module}.py" for module in ("status/conditions", "status/protected_condition", "observe/startup")]
+CONDITIONS = [CORE / path for path in ("status/conditions.py", "status/protected_condition.py", "observe/startup.py")]
 
 
 def at(path: Path) -> str:
