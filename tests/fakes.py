@@ -28,8 +28,8 @@ from botsession_operator.core.observe.observed import Key, Pod, Session, Session
 from botsession_operator.core.observe.webhook_delivery import Answer, EventType, Reply
 from botsession_operator.core.status.k8s_events import News
 from botsession_operator.deliveries import Deliveries
-from botsession_operator.effects.objects import Objects, check_owner, create_owned, delete_owned
 from botsession_operator.errors import BudgetRefused, ExposureRefused, PodRefused, StatusRefused
+from botsession_operator.local.object_store import Objects, check_owner, create_owned, delete_owned
 from botsession_operator.metrics import Metrics
 from botsession_operator.reconcile import Deps, reconcile
 from botsession_operator.refusals import Refusals

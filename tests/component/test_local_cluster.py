@@ -8,9 +8,9 @@ import pytest
 from botsession_operator.api.spec import Json
 from botsession_operator.core.decide.plan import PodDeletion
 from botsession_operator.core.observe.observed import Key, PodState
-from botsession_operator.effects.local import LocalCluster
-from botsession_operator.effects.process import Place
 from botsession_operator.errors import PodRefused
+from botsession_operator.local.cluster import LocalCluster
+from botsession_operator.local.supervisor_process import Place
 from tests.contract_cluster import ClusterContract, eventually, manifest, read, read_pod, session_manifest
 
 STAND_IN = "#!/bin/sh\nexec sleep 600\n"

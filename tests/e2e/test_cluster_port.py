@@ -8,12 +8,12 @@ import pytest
 from kubernetes.aio import client
 
 from botsession_operator.api.spec import Json
+from botsession_operator.core.api_paths import ApiPath
+from botsession_operator.core.api_resources import PODS, SESSIONS, Resource, Target, session_target
 from botsession_operator.core.manifests.pod import Injection
 from botsession_operator.core.session_key import Key
 from botsession_operator.effects import api
 from botsession_operator.effects.kubernetes import KubernetesCluster
-from botsession_operator.effects.paths import ApiPath
-from botsession_operator.effects.resources import PODS, SESSIONS, Resource, Target, session_target
 from botsession_operator.errors import PodRefused
 from tests.contract_cluster import ClusterContract, eventually, manifest, read, session_manifest
 

@@ -5,9 +5,7 @@ from typing import Any
 import pytest
 
 from botsession_operator.api.spec import Json
-from botsession_operator.effects import answers
-from botsession_operator.effects.api import Answer
-from botsession_operator.effects.resources import (
+from botsession_operator.core.api_resources import (
     BUDGETS,
     DEPLOYMENTS,
     PODS,
@@ -16,6 +14,8 @@ from botsession_operator.effects.resources import (
     Target,
     session_target,
 )
+from botsession_operator.effects import answers
+from botsession_operator.effects.api import Answer
 from botsession_operator.errors import ClusterUnavailable, RequestRefused, WrongAnswer
 from tests.apiserver import missing
 from tests.builders import KEY, raw_session

@@ -9,12 +9,12 @@ from aiohttp.test_utils import TestServer
 from kubernetes.aio import client
 from structlog.typing import EventDict
 
+from botsession_operator.core.api_paths import ApiPath
+from botsession_operator.core.api_resources import PODS, Target
 from botsession_operator.core.status.k8s_events import News, Severity
 from botsession_operator.effects import api
 from botsession_operator.effects.estate import KubernetesEstate
 from botsession_operator.effects.kubernetes import KubernetesCluster
-from botsession_operator.effects.paths import ApiPath
-from botsession_operator.effects.resources import PODS, Target
 from botsession_operator.errors import ClusterUnavailable, PodRefused
 from tests.apiserver import missing
 from tests.builders import KEY, raw_session, session

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from botsession_operator.effects.local_environment import environment
 from botsession_operator.errors import PodRefused
+from botsession_operator.local.environment import environment
 from tests.manifests import Json
 
 FIELDS: Json = {

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kubernetes.aio import client
 
+from botsession_operator.core.api_paths import ApiPath, InvalidPathError
+from botsession_operator.core.api_resources import BUDGETS, PODS, Target, target_of
 from botsession_operator.effects import api
-from botsession_operator.effects.paths import ApiPath, InvalidPathError
-from botsession_operator.effects.resources import BUDGETS, PODS, Target, target_of
 
 SOURCES = Path(__file__).parents[3] / "operator" / "src" / "botsession_operator"
 #: Texts of all kinds, and often those that mean something in a URL.
@@ -121,7 +121,7 @@ def test_no_other_place_builds_a_path() -> None:
         f"{source.relative_to(SOURCES)}:{number}"
         for source in SOURCES.rglob("*.py")
         for number, line in enumerate(source.read_text(encoding="utf-8").splitlines(), 1)
-        if source.name != "paths.py" and _BUILT_BY_HAND.search(line)
+        if source.name != "api_paths.py" and _BUILT_BY_HAND.search(line)
     }
 
     assert found == set()

@@ -28,7 +28,7 @@ COMMANDS: Final = {
     "logs": "logs:logs",
     "extend": "ending:extend",
     "end": "ending:end",
-    "run": "local.run:run",
+    "run": "run.command:run",
     "check": "checking.check:check",
     "doctor": "checking.doctor:doctor",
     "completion": "completion:completion",

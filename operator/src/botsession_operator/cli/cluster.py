@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 from botsession_contract.names import API_VERSION, BOT_CONTAINER
 from botsession_operator.api import bounded_json
 from botsession_operator.cli.exits import Conflict, Exit, Problem
+from botsession_operator.core.api_paths import ApiPath, InvalidPathError
+from botsession_operator.core.api_resources import PODS, SESSIONS, Resource, Target
 from botsession_operator.core.session_key import is_namespace, is_session_name
-from botsession_operator.effects.paths import ApiPath, InvalidPathError
-from botsession_operator.effects.resources import PODS, SESSIONS, Resource, Target
 
 Json = dict[str, Any]
 CORE_EVENTS: Final = Resource("", "v1", "Event", "events")

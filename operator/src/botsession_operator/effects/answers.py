@@ -7,8 +7,8 @@ from typing import Final
 import structlog
 
 from botsession_operator.api.spec import Json
+from botsession_operator.core.api_resources import Resource, Target
 from botsession_operator.effects.api import Answer
-from botsession_operator.effects.resources import Resource, Target
 from botsession_operator.errors import ClusterUnavailable, RequestRefused, WrongAnswer
 
 log = structlog.get_logger("botsession")

@@ -15,7 +15,7 @@ from kubernetes.aio import client, config
 
 from botsession_operator.api import bounded_json
 from botsession_operator.api.spec import Json
-from botsession_operator.effects.paths import ApiPath
+from botsession_operator.core.api_paths import ApiPath
 from botsession_operator.errors import ClusterUnavailable
 
 REQUEST_TIMEOUT_SECONDS = 10.0

@@ -8,10 +8,10 @@ from kubernetes.aio import client
 
 from botsession_contract.names import SESSION_LABEL
 from botsession_operator.api.spec import Json
+from botsession_operator.core.api_resources import DEPLOYMENTS, PODS, POLICY_BINDINGS, SESSIONS, Resource, Target
 from botsession_operator.core.session_key import parse_key
 from botsession_operator.effects import answers, api
 from botsession_operator.effects.kubernetes import MERGE_PATCH
-from botsession_operator.effects.resources import DEPLOYMENTS, PODS, POLICY_BINDINGS, SESSIONS, Resource, Target
 
 log = structlog.get_logger("botsession")
 

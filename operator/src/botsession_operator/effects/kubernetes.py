@@ -10,14 +10,7 @@ from kubernetes.aio import client
 from botsession_contract.jsonform import format_time
 from botsession_contract.names import API_VERSION, GROUP, KIND, SESSION_LABEL
 from botsession_operator.api.spec import Json
-from botsession_operator.core.decide.plan import PodDeletion
-from botsession_operator.core.manifests.pod import Injection
-from botsession_operator.core.names import ENDED_SECONDS
-from botsession_operator.core.observe import ownership
-from botsession_operator.core.observe.observed import Key, Pod, Session, SessionMetadata
-from botsession_operator.core.status.k8s_events import News
-from botsession_operator.effects import answers, api
-from botsession_operator.effects.resources import (
+from botsession_operator.core.api_resources import (
     BUDGETS,
     EVENTS,
     PODS,
@@ -26,6 +19,13 @@ from botsession_operator.effects.resources import (
     session_target,
     target_of,
 )
+from botsession_operator.core.decide.plan import PodDeletion
+from botsession_operator.core.manifests.pod import Injection
+from botsession_operator.core.names import ENDED_SECONDS
+from botsession_operator.core.observe import ownership
+from botsession_operator.core.observe.observed import Key, Pod, Session, SessionMetadata
+from botsession_operator.core.status.k8s_events import News
+from botsession_operator.effects import answers, api
 from botsession_operator.errors import (
     BudgetRefused,
     Conflict,

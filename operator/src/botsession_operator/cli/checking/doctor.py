@@ -10,8 +10,8 @@ from botsession_operator.cli import options
 from botsession_operator.cli.checking.findings import Finding, Verdict, show
 from botsession_operator.cli.cluster import Cluster, Where
 from botsession_operator.cli.exits import Exit, Problem
-from botsession_operator.effects.paths import ApiPath
-from botsession_operator.effects.resources import DEPLOYMENTS, SERVER_VERSION
+from botsession_operator.core.api_paths import ApiPath
+from botsession_operator.core.api_resources import DEPLOYMENTS, SERVER_VERSION
 
 Json = dict[str, Any]
 OLDEST_KUBERNETES: Final = (1, 31)

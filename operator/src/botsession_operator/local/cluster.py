@@ -20,9 +20,9 @@ from botsession_operator.core.decide.plan import PodDeletion
 from botsession_operator.core.observe import ownership
 from botsession_operator.core.observe.observed import Key, Pod, Session, SessionMetadata
 from botsession_operator.core.status.k8s_events import News
-from botsession_operator.effects.objects import Objects, check_owner, create_owned, delete_owned
-from botsession_operator.effects.process import Place, Supervisor, start_supervisor
 from botsession_operator.errors import BudgetRefused, ExposureRefused, PodRefused, StatusRefused
+from botsession_operator.local.object_store import Objects, check_owner, create_owned, delete_owned
+from botsession_operator.local.supervisor_process import Place, Supervisor, start_supervisor
 
 log = structlog.get_logger("botsession")
 

@@ -11,8 +11,8 @@ import typer
 
 from botsession_contract.lifecycle import Mode
 from botsession_operator.api.duration import parse_duration
-from botsession_operator.cli.local.rehearsal import Rehearsal, Victim
-from botsession_operator.cli.local.watching import Watched
+from botsession_operator.cli.run.fault_injection import Rehearsal, Victim
+from botsession_operator.cli.run.file_watch import Watched
 
 
 def _interpreter(given: str) -> str:
@@ -81,6 +81,6 @@ def run(
     watched = Watched(file.resolve().parent) if watch and file.is_file() else None
     rehearsal = Rehearsal(_length(end_after), mode, kill, watched)
     words = _words(caller)
-    from botsession_operator.cli.local.running import Order, run_all
+    from botsession_operator.cli.run.runner import Order, run_all
 
     raise typer.Exit(run_all(Order(file, python, words, output, rehearsal)))

@@ -15,8 +15,8 @@ from botsession_contract.jsonform import decode, encode
 from botsession_contract.launch import LAUNCH_ENV, Launch
 from botsession_contract.report import LARGEST_REPORT_BYTES
 from botsession_operator.api.spec import Json
-from botsession_operator.effects import leash
-from botsession_operator.effects.local_environment import environment
+from botsession_operator.local import pdeathsig
+from botsession_operator.local.environment import environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,4 +102,4 @@ async def start_supervisor(manifest: Json, place: Place) -> Supervisor:
 
 def on_leash(*command: str) -> tuple[str, ...]:
     """Give a command line that ends with a SIGTERM when this process is gone, so that nothing outlives a killed run."""
-    return (sys.executable, "-I", "-S", leash.__file__, str(os.getpid()), *command)
+    return (sys.executable, "-I", "-S", pdeathsig.__file__, str(os.getpid()), *command)

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from botsession_operator.cli.local.companion import Companion
+from botsession_operator.cli.run.caller_process import Companion
 from botsession_operator.cli.telling.timeline import Entry
 from tests.builders import NOW, later
 

@@ -6,8 +6,8 @@ from typing import Final
 
 from botsession_contract.names import GROUP, KIND, PLURAL, VERSION
 from botsession_operator.api.spec import Json
+from botsession_operator.core.api_paths import ApiPath
 from botsession_operator.core.session_key import Key
-from botsession_operator.effects.paths import ApiPath
 
 #: The API groups, of those that the operator works with, that each cluster serves. All others may be missing: those of
 #: CRDs, and that of MutatingAdmissionPolicies, which not all versions of Kubernetes have.

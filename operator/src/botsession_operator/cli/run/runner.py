@@ -17,17 +17,17 @@ import structlog
 from botsession_contract.lifecycle import Phase
 from botsession_operator.api.status import Status
 from botsession_operator.cli.exits import Exit, Problem
-from botsession_operator.cli.local.companion import Companion
-from botsession_operator.cli.local.rehearsal import Rehearsal
-from botsession_operator.cli.local.session import Run, run_session
-from botsession_operator.cli.local.terminal import Terminal
-from botsession_operator.cli.local.watching import Watched
 from botsession_operator.cli.manifests import Json, admitted_with_pod, read_manifest
 from botsession_operator.cli.output import console, say
+from botsession_operator.cli.run.caller_process import Companion
+from botsession_operator.cli.run.fault_injection import Rehearsal
+from botsession_operator.cli.run.file_watch import Watched
+from botsession_operator.cli.run.session import Run, run_session
+from botsession_operator.cli.run.terminal import Terminal
 from botsession_operator.cli.telling.timeline import summary
-from botsession_operator.effects.local_environment import environment
-from botsession_operator.effects.process import Place
 from botsession_operator.errors import PodRefused
+from botsession_operator.local.environment import environment
+from botsession_operator.local.supervisor_process import Place
 
 #: How much of a failed bot's log is shown.
 MOST_LINES: Final = 15

@@ -5,7 +5,7 @@ from typer.testing import CliRunner
 
 from botsession_operator.cli.app import app
 from botsession_operator.cli.exits import Exit
-from botsession_operator.cli.local.running import MOST_LINES, telling_lines
+from botsession_operator.cli.run.runner import MOST_LINES, telling_lines
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from botsession_contract.lifecycle import Mode
-from botsession_operator.cli.local.watching import Watched
+from botsession_operator.cli.run.file_watch import Watched
 
 
 class Victim(StrEnum):

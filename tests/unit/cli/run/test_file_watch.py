@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from botsession_operator.cli.local.watching import Watched
+from botsession_operator.cli.run.file_watch import Watched
 
 
 @pytest.fixture

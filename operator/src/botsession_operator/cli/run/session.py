@@ -1,0 +1,147 @@
+"""`botsession run`: one session on this machine, with the operator's own passes over the local backend."""
+
+import asyncio
+import signal
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from botsession_operator.api.duration import format_duration
+from botsession_operator.api.spec import EndNow, Json
+from botsession_operator.api.status import Status, awaits_caller
+from botsession_operator.cli.run.caller_process import PATIENCE_SECONDS, Companion
+from botsession_operator.cli.run.fault_injection import AS_IT_IS, Rehearsal
+from botsession_operator.cli.run.file_watch import Watched
+from botsession_operator.cli.run.terminal import Terminal
+from botsession_operator.cli.telling.timeline import Entry, entries
+from botsession_operator.local.local_session import ABSENCE_SECONDS, LocalSession, local_session
+from botsession_operator.local.supervisor_process import Place
+
+
+@dataclass(slots=True)
+class Run:
+    """What a run in progress is made of."""
+
+    session: LocalSession
+    terminal: Terminal
+    #: Starts with the pipeline, or when the bot waits for its caller.
+    companion: Companion | None
+    rehearsal: Rehearsal
+    status: Status | None = None
+    interrupts: int = 0
+    #: The watched files have changed.
+    is_outdated: bool = False
+    call: asyncio.Task[None] | None = None
+    #: What is going on beside the session, until it is over.
+    background: set[asyncio.Task[None]] = field(default_factory=set)
+
+
+async def run_session(
+    manifest: Json, place: Place, terminal: Terminal, companion: Companion | None, rehearsal: Rehearsal = AS_IT_IS
+) -> Run:
+    """Run an admitted manifest to its end; the run has the final status. Ctrl-C ends it gracefully, twice at once."""
+    async with local_session(manifest, place) as session:
+        run = Run(session, terminal, companion, rehearsal)
+        await _follow(run)
+        return run
+
+
+async def _follow(run: Run) -> None:
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGINT, _interrupt, run)
+    loop.add_signal_handler(signal.SIGTERM, _interrupt, run)
+    _begin(run, _count(run))
+    if run.rehearsal.watched:
+        _begin(run, _watch(run, run.rehearsal.watched))
+    try:
+        while not _is_over(run):
+            await run.session.changed.wait()
+            run.session.changed.clear()
+            _tell(run)
+        await _end_call(run)
+    finally:
+        for task in run.background:
+            task.cancel()
+        await asyncio.gather(*run.background, return_exceptions=True)
+
+
+def _tell(run: Run) -> None:
+    status, before = run.session.status(), run.status
+    if status is None:
+        return
+    for entry in entries(before, status, datetime.now(UTC)):
+        run.terminal.show(entry)
+    run.status = status
+    if run.companion and run.call is None and (status.started_at or awaits_caller(status)):
+        run.call = asyncio.create_task(run.companion.run())
+    if run.rehearsal.end_after is not None and status.started_at and not (before and before.started_at):
+        _begin(run, _end_after(run, run.rehearsal.end_after))
+    if run.rehearsal.victim and not (before and before.phase is status.phase) and not status.finish:
+        _begin(run, _kill_operator(run))
+
+
+def _begin(run: Run, what: Coroutine[Any, Any, None]) -> None:
+    run.background.add(asyncio.create_task(what))
+
+
+async def _end_after(run: Run, length: timedelta) -> None:
+    await asyncio.sleep(length.total_seconds())
+    run.terminal.show(
+        Entry(datetime.now(UTC), "rehearsal", f"{run.rehearsal.mode} end, after {format_duration(length)}")
+    )
+    _ask(run, EndNow(run.rehearsal.mode))
+
+
+async def _kill_operator(run: Run) -> None:
+    """Kill the operator, and bring another one to life a second later, which hears of every session, as from a list."""
+    await run.session.kill_operator()
+    run.terminal.show(Entry(datetime.now(UTC), "rehearsal", "the operator is killed"))
+    await asyncio.sleep(ABSENCE_SECONDS)
+    run.terminal.show(Entry(datetime.now(UTC), "rehearsal", "an operator starts"))
+    run.session.start_operator()
+
+
+async def _watch(run: Run, files: Watched) -> None:
+    names = await files.change()
+    run.is_outdated = True
+    run.terminal.show(Entry(datetime.now(UTC), "changed", f"{', '.join(names)}: starting anew"))
+    _ask(run, EndNow.IMMEDIATE)
+
+
+async def _end_call(run: Run) -> None:
+    """Let the caller say what it has to say after the bot hung up; not for ever, and Ctrl-C cuts it short."""
+    if run.call:
+        await asyncio.wait({run.call}, timeout=PATIENCE_SECONDS)
+        run.call.cancel()
+        await asyncio.gather(run.call, return_exceptions=True)
+
+
+def _is_over(run: Run) -> bool:
+    return bool(run.status and run.status.finish) and not run.session.has_pod()
+
+
+def _interrupt(run: Run) -> None:
+    run.interrupts += 1
+    if _is_over(run):
+        if run.call:
+            run.call.cancel()
+        return
+    run.terminal.show(Entry(datetime.now(UTC), "trouble", _INTERRUPTED[min(run.interrupts, 2)]))
+    end = EndNow.GRACEFUL if run.interrupts == 1 else EndNow.IMMEDIATE
+    _ask(run, end)
+
+
+def _ask(run: Run, end: EndNow) -> None:
+    """Ask for the end; a session that is over is left alone."""
+    if not _is_over(run):
+        run.session.end(end)
+
+
+async def _count(run: Run) -> None:
+    while True:
+        run.terminal.count(run.status, datetime.now(UTC))
+        await asyncio.sleep(0.25)
+
+
+_INTERRUPTED = {1: "interrupted: asking for a graceful end; once more ends it at once", 2: "ending at once"}
