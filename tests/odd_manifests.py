@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from botsession_contract.text import has_controls
 from botsession_operator.cli.app import app
-from botsession_operator.cli.exits import Exit
+from botsession_operator.cli.cli_error import Exit
 from tests.manifests import session
 
 #: What somebody may write in any place: each type of YAML, numbers that were names, and what no JSON has.

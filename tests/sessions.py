@@ -7,7 +7,7 @@ from botsession_contract.jsonform import encode, format_time
 from botsession_contract.lifecycle import Cause, Mode, Outcome, Phase, Reason, ReportedBy, Step, final_phase
 from botsession_contract.report import StepTaken
 from botsession_operator.api.status import EndingStatus, Finish, Status, TimingsStatus
-from botsession_operator.cli.telling.record import Record, read
+from botsession_operator.cli.render.session_view import Record, read
 from tests.builders import NOW, raw_session, raw_spec
 
 Json = dict[str, Any]

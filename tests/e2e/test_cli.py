@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from botsession_operator.cli.exits import Exit
+from botsession_operator.cli.cli_error import Exit
 from tests.e2e.world import KUBECTL, PATIENCE, ROOT, World, wait_until
 
 pytestmark = pytest.mark.cluster

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from botsession_operator.cli.app import COMMANDS, app
-from botsession_operator.cli.exits import Exit, Problem
+from botsession_operator.cli.cli_error import Exit, Problem
 from botsession_operator.cli.manifests import admitted, read_manifest
 
 SESSION = (

@@ -12,8 +12,8 @@ import yaml
 from botsession_contract.jsonform import format_time
 from botsession_contract.lifecycle import Cause, Outcome, Phase, Reason
 from botsession_operator.api.status import WAITING_FOR_CALLER, ConditionType, Status
+from botsession_operator.cli.cli_error import Exit
 from botsession_operator.cli.completion import VARIABLE, complete_for_kubectl
-from botsession_operator.cli.exits import Exit
 from tests.apiserver import ApiServer
 from tests.builders import UID, unmet
 from tests.sessions import asked, finished, running, stored

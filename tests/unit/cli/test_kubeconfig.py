@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from botsession_operator.cli.cli_error import Exit, Problem
 from botsession_operator.cli.cluster import Cluster, Where
-from botsession_operator.cli.exits import Exit, Problem
 from botsession_operator.cli.kubeconfig import choose
 from tests.apiserver import ApiServer, kubeconfig
 

@@ -8,8 +8,8 @@ from typing import Any, Final
 import pytest
 
 from botsession_contract.lifecycle import Cause, Outcome, Reason
-from botsession_operator.cli.exits import Exit
-from botsession_operator.cli.pausing import LONGEST_SECONDS, Pauses
+from botsession_operator.cli.cli_error import Exit
+from botsession_operator.cli.retry_delay import LONGEST_SECONDS, Pauses
 from tests.apiserver import ApiServer
 from tests.sessions import asked, finished, running, stored
 from tests.unit.cli.conftest import Botsession

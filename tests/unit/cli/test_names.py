@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from botsession_operator.cli.exits import Exit
+from botsession_operator.cli.cli_error import Exit
 from tests.apiserver import ApiServer
 from tests.sessions import running, stored
 from tests.unit.cli.conftest import Botsession

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from botsession_operator.cli.exits import Exit
+from botsession_operator.cli.cli_error import Exit
 from botsession_operator.cli.manifests import LARGEST_BYTES, read_manifest
 from botsession_operator.cli.yaml_values import YamlError, read_documents
 from tests.odd_manifests import shown, try_manifests

@@ -17,7 +17,7 @@ from botsession_contract.report import DanglingTasks
 from botsession_contract.text import has_controls
 from botsession_operator.api.status import Condition, ConditionStatus, ConditionType
 from botsession_operator.cli import output
-from botsession_operator.cli.exits import Exit
+from botsession_operator.cli.cli_error import Exit
 from tests.apiserver import ApiServer
 from tests.sessions import after, finished, running, stored
 from tests.unit.cli.conftest import Botsession

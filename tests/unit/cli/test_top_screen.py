@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pytest
 
-from botsession_operator.cli.exits import Exit
+from botsession_operator.cli.cli_error import Exit
 from tests.apiserver import ApiServer
 from tests.sessions import running, stored
 from tests.terminals import LINES, PROMPT, Terminal, terminal

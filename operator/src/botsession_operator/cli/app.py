@@ -13,24 +13,24 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from botsession_operator.cli.exits import Exit, Problem
+from botsession_operator.cli.cli_error import Exit, Problem
 from botsession_operator.cli.output import guard, guarded, say
 
 _PACKAGE: Final = "botsession_operator.cli"
 #: Each command, in the order of the help, with the function that is it.
 COMMANDS: Final = {
-    "start": "starting.start:start",
-    "list": "listing:list_sessions",
-    "get": "listing:get",
+    "start": "start.command:start",
+    "list": "list_sessions:list_sessions",
+    "get": "list_sessions:get",
     "describe": "describe:describe",
-    "why": "explain:why",
+    "why": "why:why",
     "top": "top:top",
     "logs": "logs:logs",
-    "extend": "ending:extend",
-    "end": "ending:end",
+    "extend": "end_sessions:extend",
+    "end": "end_sessions:end",
     "run": "run.command:run",
-    "check": "checking.check:check",
-    "doctor": "checking.doctor:doctor",
+    "check": "check.command:check",
+    "doctor": "check.doctor:doctor",
     "completion": "completion:completion",
 }
 #: Arguments that begin with a minus: `extend NAME -5m`.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 from botsession_contract.names import API_VERSION, BOT_CONTAINER
 from botsession_operator.api import bounded_json
-from botsession_operator.cli.exits import Conflict, Exit, Problem
+from botsession_operator.cli.cli_error import Conflict, Exit, Problem
 from botsession_operator.core.api_paths import ApiPath, InvalidPathError
 from botsession_operator.core.api_resources import PODS, SESSIONS, Resource, Target
 from botsession_operator.core.session_key import is_namespace, is_session_name

@@ -8,14 +8,14 @@ from rich.text import Text
 
 from botsession_operator.api.duration import format_duration
 from botsession_operator.cli import options
+from botsession_operator.cli.cli_error import Exit, Problem
 from botsession_operator.cli.cluster import Cluster, Where
-from botsession_operator.cli.exits import Exit, Problem
 from botsession_operator.cli.output import console
-from botsession_operator.cli.telling import heard, picture
-from botsession_operator.cli.telling.record import Record, read
-from botsession_operator.cli.telling.story import story
-from botsession_operator.cli.telling.styles import STYLES
-from botsession_operator.cli.telling.timeline import Entry
+from botsession_operator.cli.render import conversation, gantt
+from botsession_operator.cli.render.history import story
+from botsession_operator.cli.render.session_view import Record, read
+from botsession_operator.cli.render.styles import STYLES
+from botsession_operator.cli.render.timeline import Entry
 
 
 def describe(
@@ -39,7 +39,7 @@ def describe(
     for label, value in facts(record, now):
         out.print(Text.assemble((f"{label + ':':<12}", "dim"), value), soft_wrap=True)
     out.print()
-    for line, style in picture.draw(picture.bars(record, now), out.width):
+    for line, style in gantt.draw(gantt.bars(record, now), out.width):
         out.print(Text(line, STYLES.get(style, style)), soft_wrap=True)
     out.print()
     for entry in story(record, events):
@@ -63,7 +63,7 @@ def facts(record: Record, now: datetime) -> Iterator[tuple[str, str]]:
         yield "Deadline", f"{moment}, in {format_duration(status.deadline - now)}"
     if status.duration:
         yield "Lasted", status.duration
-    yield from heard.facts(status)
+    yield from conversation.facts(status)
     if status.result is not None:
         yield "Result", json.dumps(status.result, ensure_ascii=False)
 

@@ -17,7 +17,7 @@ from lightkube.config.kubeconfig import SERVICE_ACCOUNT, KubeConfig, SingleConfi
 from lightkube.config.models import User
 from lightkube.core.exceptions import ConfigError
 
-from botsession_operator.cli.exits import Exit, Problem
+from botsession_operator.cli.cli_error import Exit, Problem
 
 DEFAULT_FILE: Final = Path("~/.kube/config")
 #: What the credential plugins' versions have in common is all that lightkube reads, and it knows this name for it.

@@ -6,8 +6,8 @@ import typer
 
 from botsession_operator.api.duration import parse_duration
 from botsession_operator.cli import options
+from botsession_operator.cli.cli_error import Exit, Problem
 from botsession_operator.cli.cluster import Cluster, Where
-from botsession_operator.cli.exits import Exit, Problem
 from botsession_operator.cli.output import say_log
 
 Json = dict[str, Any]

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from botsession_operator.cli.exits import Exit, Problem
+from botsession_operator.cli.cli_error import Exit, Problem
 
 Json = dict[str, Any]
 STDIN: Final = Path("-")

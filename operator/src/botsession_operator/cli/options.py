@@ -21,8 +21,8 @@ class Output(StrEnum):
 
 def names(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete the names of sessions. What goes wrong here must not disturb who is typing."""
+    from botsession_operator.cli.cli_error import Problem
     from botsession_operator.cli.cluster import Cluster, Where
-    from botsession_operator.cli.exits import Problem
 
     given: dict[str, Any] = ctx.params
     where = Where(given.get("kubeconfig"), given.get("context"), given.get("namespace"))

@@ -11,7 +11,7 @@ from botsession_contract.text import escape_in_json, has_controls
 from botsession_operator.cli.options import Output
 from botsession_operator.cli.output import console
 from botsession_operator.cli.output import say as say_line
-from botsession_operator.cli.telling.columns import Layout, lines, row, widths
+from botsession_operator.cli.render.columns import Layout, lines, row, widths
 
 Json = dict[str, Any]
 
@@ -80,7 +80,7 @@ def say(text: str, colours: dict[str, str] | None = None) -> None:
 
 
 def _colours(cells: Sequence[str]) -> dict[str, str]:
-    from botsession_operator.cli.telling.styles import STYLES
+    from botsession_operator.cli.render.styles import STYLES
 
     return {cell: STYLES[cell] for cell in cells if cell in {*Phase}}
 

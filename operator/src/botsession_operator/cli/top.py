@@ -13,9 +13,9 @@ from botsession_operator.cli import options
 from botsession_operator.cli.cluster import Cluster, Where
 from botsession_operator.cli.keys import Wait, pressed
 from botsession_operator.cli.output import console, say
-from botsession_operator.cli.telling.columns import aged, duration, left, lines, widths
-from botsession_operator.cli.telling.moments import moment
-from botsession_operator.cli.telling.styles import STYLES
+from botsession_operator.cli.render.columns import aged, duration, left, lines, widths
+from botsession_operator.cli.render.styles import STYLES
+from botsession_operator.cli.render.times import moment
 
 Json = dict[str, Any]
 #: How often the cluster is asked, and how often the countdowns are renewed in between, in seconds.

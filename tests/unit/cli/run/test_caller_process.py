@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from botsession_operator.cli.render.timeline import Entry
 from botsession_operator.cli.run.caller_process import Companion
-from botsession_operator.cli.telling.timeline import Entry
 from tests.builders import NOW, later
 
 

@@ -4,7 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from botsession_operator.cli.app import app
-from botsession_operator.cli.exits import Exit
+from botsession_operator.cli.cli_error import Exit
 from botsession_operator.cli.run.runner import MOST_LINES, telling_lines
 
 

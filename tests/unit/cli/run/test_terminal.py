@@ -3,8 +3,8 @@ from datetime import timedelta
 
 from rich.console import Console
 
+from botsession_operator.cli.render.timeline import Entry
 from botsession_operator.cli.run.terminal import Terminal
-from botsession_operator.cli.telling.timeline import Entry
 from tests.builders import NOW
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from botsession_operator.cli.telling.timeline import Entry
+from botsession_operator.cli.render.timeline import Entry
 from botsession_operator.local.supervisor_process import on_leash
 
 #: How long a companion may take when the session is over, in seconds: a caller still has its recording to listen to.

@@ -16,15 +16,15 @@ import structlog
 
 from botsession_contract.lifecycle import Phase
 from botsession_operator.api.status import Status
-from botsession_operator.cli.exits import Exit, Problem
+from botsession_operator.cli.cli_error import Exit, Problem
 from botsession_operator.cli.manifests import Json, admitted_with_pod, read_manifest
 from botsession_operator.cli.output import console, say
+from botsession_operator.cli.render.timeline import summary
 from botsession_operator.cli.run.caller_process import Companion
 from botsession_operator.cli.run.fault_injection import Rehearsal
 from botsession_operator.cli.run.file_watch import Watched
 from botsession_operator.cli.run.session import Run, run_session
 from botsession_operator.cli.run.terminal import Terminal
-from botsession_operator.cli.telling.timeline import summary
 from botsession_operator.errors import PodRefused
 from botsession_operator.local.environment import environment
 from botsession_operator.local.supervisor_process import Place

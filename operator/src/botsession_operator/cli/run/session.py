@@ -10,11 +10,11 @@ from typing import Any
 from botsession_operator.api.duration import format_duration
 from botsession_operator.api.spec import EndNow, Json
 from botsession_operator.api.status import Status, awaits_caller
+from botsession_operator.cli.render.timeline import Entry, entries
 from botsession_operator.cli.run.caller_process import PATIENCE_SECONDS, Companion
 from botsession_operator.cli.run.fault_injection import AS_IT_IS, Rehearsal
 from botsession_operator.cli.run.file_watch import Watched
 from botsession_operator.cli.run.terminal import Terminal
-from botsession_operator.cli.telling.timeline import Entry, entries
 from botsession_operator.local.local_session import ABSENCE_SECONDS, LocalSession, local_session
 from botsession_operator.local.supervisor_process import Place
 

@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from botsession_operator.api.status import Status
-from botsession_operator.cli.telling.styles import STYLES
-from botsession_operator.cli.telling.timeline import Entry, countdown
+from botsession_operator.cli.render.styles import STYLES
+from botsession_operator.cli.render.timeline import Entry, countdown
 
 TIME_WIDTH: Final = 9
 SUBJECT_WIDTH: Final = 10

@@ -1,0 +1,75 @@
+"""`botsession check`: would this manifest be accepted, and has this image what a bot needs?"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from botsession_operator.cli import options
+from botsession_operator.cli.check.findings import Finding, Verdict, show
+from botsession_operator.cli.cli_error import Exit, Problem
+from botsession_operator.cli.cluster import Cluster, Where
+
+Json = dict[str, Any]
+MANIFESTS = (".yaml", ".yml", ".json")
+
+
+def check(
+    subject: Annotated[str, typer.Argument(metavar="FILE|IMAGE", help="A manifest, - for one on stdin, or an image.")],
+    *,
+    target: Annotated[str | None, typer.Option(help="For an image: the bot that should be in it.")] = None,
+    python: Annotated[str, typer.Option(help="For an image: its interpreter that has Pipecat.")] = "python3",
+    offline: Annotated[bool, typer.Option("--offline", help="Do not ask a cluster.")] = False,
+    namespace: options.Namespace = None,
+    context: options.Context = None,
+    kubeconfig: options.Kubeconfig = None,
+) -> None:
+    """Check a manifest or an image before it is needed.
+
+    Would it be accepted, and is in the image what a bot needs? A manifest is checked here and, where a cluster can be
+    reached, by its API server, without starting anything. The image is looked into with this machine's docker or
+    podman; what cannot be looked at is said.
+    """
+    from botsession_operator.cli.check.engine import look
+
+    file = Path(subject)
+    if not is_manifest(file):
+        raise typer.Exit(show(look(subject, target, python)))
+    where = None if offline else Where(kubeconfig, context, namespace)
+    raise typer.Exit(show(_manifest(file, where, namespace)))
+
+
+def is_manifest(file: Path) -> bool:
+    """Tell a file from an image, which is named like a path too."""
+    return str(file) == "-" or file.exists() or file.suffix in MANIFESTS
+
+
+def _manifest(file: Path, where: Where | None, namespace: str | None) -> Iterator[Finding]:
+    from botsession_operator.cli.check.engine import look
+    from botsession_operator.cli.manifests import admitted, read_manifest
+
+    manifest = read_manifest(file)
+    try:
+        bot = admitted(manifest, namespace or "default")["spec"]["bot"]
+    except Problem as problem:
+        yield from (Finding(Verdict.FAIL, line) for line in str(problem).splitlines())
+        return
+    yield Finding(Verdict.OK, "The manifest keeps all rules of a BotSession.")
+    if where is None:
+        yield Finding(Verdict.WARN, "No cluster was asked: --offline.")
+    else:
+        yield _asked(manifest, where)
+    yield from look(bot["image"], bot.get("target"), bot["python"])
+
+
+def _asked(manifest: Json, where: Where) -> Finding:
+    """Have the API server say whether it would take the manifest; its own policies may have more to say."""
+    try:
+        cluster = Cluster(where)
+        cluster.create(manifest, is_dry=True)
+    except Problem as problem:
+        if problem.code is Exit.REFUSED:
+            return Finding(Verdict.FAIL, f"The API server refuses it: {problem}")
+        return Finding(Verdict.WARN, f"No API server said whether it would take it: {problem}")
+    return Finding(Verdict.OK, f"The API server of {cluster.context} would take it.")

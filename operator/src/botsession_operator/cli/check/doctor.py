@@ -1,0 +1,172 @@
+"""`botsession doctor`: is everything there that a session needs, and may you use it?"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import typer
+
+from botsession_contract.names import GROUP, PLURAL, VERSION
+from botsession_operator.cli import options
+from botsession_operator.cli.check.findings import Finding, Verdict, show
+from botsession_operator.cli.cli_error import Exit, Problem
+from botsession_operator.cli.cluster import Cluster, Where
+from botsession_operator.core.api_paths import ApiPath
+from botsession_operator.core.api_resources import DEPLOYMENTS, SERVER_VERSION
+
+Json = dict[str, Any]
+OLDEST_KUBERNETES: Final = (1, 31)
+#: The first with image volumes on by default, as in effects/kubernetes.py; a test holds the two together.
+IMAGE_VOLUMES_SINCE: Final = (1, 35)
+CRD: Final = ApiPath("apis", "apiextensions.k8s.io", "v1", "customresourcedefinitions", f"{PLURAL}.{GROUP}")
+_OURS: Final = {"labelSelector": "app.kubernetes.io/name=botsession-operator"}
+OPERATORS: Final = DEPLOYMENTS.collection(None, _OURS)
+POLICIES: Final = ApiPath("apis", "admissionregistration.k8s.io", "v1", "mutatingadmissionpolicies", query=_OURS)
+#: What the commands need, and which cannot do without.
+RIGHTS: Final = (
+    ("get", GROUP, PLURAL, "", "get, describe, why"),
+    ("list", GROUP, PLURAL, "", "list, top"),
+    ("watch", GROUP, PLURAL, "", "--watch, --wait"),
+    ("create", GROUP, PLURAL, "", "start, check"),
+    ("patch", GROUP, PLURAL, "", "end, extend"),
+    ("get", "", "pods", "log", "logs"),
+    ("list", "", "events", "", "describe"),
+)
+
+
+def doctor(
+    *,
+    namespace: options.Namespace = None,
+    context: options.Context = None,
+    kubeconfig: options.Kubeconfig = None,
+) -> None:
+    """Look whether cluster, operator and your rights are in order.
+
+    Says what to do where they are not. Exits with 1 where something would keep sessions from working.
+    """
+    raise typer.Exit(show(examine(Where(kubeconfig, context, namespace))))
+
+
+def examine(where: Where) -> Iterator[Finding]:
+    """Look at one thing after the other; nothing else can be looked at where the cluster does not answer."""
+    try:
+        cluster = Cluster(where)
+        version = cluster.get(SERVER_VERSION)
+    except Problem as problem:
+        remedy = "Name another --context or --kubeconfig, or mend the one you have."
+        yield Finding(Verdict.FAIL, f"No cluster: {problem}", remedy)
+        return
+    yield from versions(version, cluster)
+    for look in (_definition, _operator, _policy):
+        yield from _where_allowed(look, cluster)
+    yield from _rights(cluster)
+
+
+def versions(version: Json, cluster: Cluster) -> Iterator[Finding]:
+    """Judge the server's version."""
+    known, text = number(version), version.get("gitVersion", "?")
+    if known < OLDEST_KUBERNETES:
+        yield Finding(
+            Verdict.FAIL, f"Kubernetes {text} at {cluster.server} is too old.", "Sessions need 1.31 or newer."
+        )
+        return
+    yield Finding(Verdict.OK, f"Kubernetes {text} at {cluster.server}")
+    if known >= IMAGE_VOLUMES_SINCE:
+        yield Finding(Verdict.OK, "Image volumes bring the runtime into a bot's image without a copy.")
+    else:
+        yield Finding(Verdict.OK, "An init container copies the runtime; from Kubernetes 1.35 on a volume does.")
+
+
+def number(version: Json) -> tuple[int, int]:
+    """Read a server's version; some write a plus behind the minor one."""
+    return int(version["major"]), int(version["minor"].rstrip("+"))
+
+
+def _definition(cluster: Cluster) -> Iterator[Finding]:
+    remedy = "helm install the operator's chart: docs/install.md."
+    try:
+        crd = cluster.get(CRD)
+    except Problem as problem:
+        if problem.code is Exit.FORBIDDEN:
+            raise
+        yield Finding(Verdict.FAIL, "The cluster does not know BotSessions.", remedy)
+        return
+    served = [each["name"] for each in crd["spec"]["versions"] if each["served"]]
+    if VERSION not in served:
+        yield Finding(Verdict.FAIL, f"The cluster serves BotSession {', '.join(served)}, not {VERSION}.", remedy)
+    elif fields(crd) != own_fields():
+        told = "The cluster's BotSession has other fields than this botsession knows."
+        yield Finding(Verdict.WARN, told, "Bring the chart and this program to one version.")
+    else:
+        yield Finding(Verdict.OK, f"BotSession {VERSION}, with the fields that this botsession knows")
+
+
+def fields(crd: Json) -> set[str]:
+    """Name all fields of a CRD by their paths."""
+    (schema,) = (each["schema"]["openAPIV3Schema"] for each in crd["spec"]["versions"] if each["name"] == VERSION)
+    return set(_paths(schema, ""))
+
+
+def own_fields() -> set[str]:
+    """Name all fields that this version has."""
+    from botsession_operator.api.admission import session_schema
+
+    return set(_paths(session_schema(), ""))
+
+
+def _paths(schema: Json, path: str) -> Iterator[str]:
+    for name, member in schema.get("properties", {}).items():
+        yield f"{path}.{name}"
+        yield from _paths(member.get("items", member), f"{path}.{name}")
+
+
+def _operator(cluster: Cluster) -> Iterator[Finding]:
+    found = cluster.get(OPERATORS)["items"]
+    if not found:
+        remedy = "helm install the operator's chart; sessions wait until it runs."
+        yield Finding(Verdict.FAIL, "No operator is installed.", remedy)
+    for deployment in found:
+        yield judge_operator(deployment)
+
+
+def judge_operator(deployment: Json) -> Finding:
+    """Say how it is with an operator."""
+    metadata = deployment["metadata"]
+    place = f"{metadata['namespace']}/{metadata['name']}"
+    version = metadata.get("labels", {}).get("app.kubernetes.io/version", "of unknown version")
+    if deployment.get("status", {}).get("readyReplicas"):
+        return Finding(Verdict.OK, f"The operator {version} is ready: {place}")
+    if deployment["spec"].get("replicas") == 0:
+        remedy = f"kubectl scale deployment {metadata['name']} -n {metadata['namespace']} --replicas=1"
+        return Finding(Verdict.FAIL, f"The operator {place} is scaled to nothing.", remedy)
+    remedy = f"kubectl logs deployment/{metadata['name']} -n {metadata['namespace']} says why."
+    return Finding(Verdict.FAIL, f"The operator {place} is not ready.", remedy)
+
+
+def _policy(cluster: Cluster) -> Iterator[Finding]:
+    try:
+        found = cluster.get(POLICIES)["items"]
+    except Problem as problem:
+        if problem.code is Exit.FORBIDDEN:
+            raise
+        found = []
+    how = "an admission policy" if found else "the operator, which costs a write each"
+    yield Finding(Verdict.OK, f"New sessions get their finalizer from {how}.")
+
+
+def _rights(cluster: Cluster) -> Iterator[Finding]:
+    for verb, group, resource, subresource, needed_by in RIGHTS:
+        what = f"{verb} {resource}{'/' if subresource else ''}{subresource} in {cluster.namespace}"
+        if cluster.may(verb, group, resource, subresource):
+            yield Finding(Verdict.OK, f"You may {what}.")
+        else:
+            yield Finding(Verdict.WARN, f"You may not {what}, which {needed_by} needs.", "Ask who gives rights there.")
+
+
+def _where_allowed(look: Callable[[Cluster], Iterator[Finding]], cluster: Cluster) -> Iterator[Finding]:
+    """Look where the user may; not everybody may read what belongs to the whole cluster, and need not."""
+    try:
+        yield from look(cluster)
+    except Problem as problem:
+        if problem.code is not Exit.FORBIDDEN:
+            raise
+        yield Finding(Verdict.WARN, f"This could not be looked at: {problem}", "Ask somebody who may to run this.")

@@ -1,0 +1,136 @@
+"""Look into a bot's image with the container engine of this machine, if there is one."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from importlib import resources
+from typing import Any, Final
+
+from botsession_operator.cli.check.findings import Finding, Verdict
+
+Json = dict[str, Any]
+ENGINES: Final = ("docker", "podman")
+#: What a bot's image must have: see docs/bots.md.
+OLDEST_PYTHON: Final = (3, 11)
+OLDEST_PIPECAT: Final = (1, 3)
+#: Exit codes by which an engine says that it could not start a program. Its first line says why; a program's last does.
+ENGINES_OWN: Final = (125, 126, 127)
+#: How long looking may take, in seconds; nothing is pulled meanwhile.
+PATIENCE_SECONDS: Final = 120
+#: Runs in the image behind the supervisor's own search for the interpreter, without a network. Imports nothing of the
+#: bot's, which might do anything.
+PROBE: Final = """
+def look(target):
+    import importlib.metadata
+    def version(name):
+        try:
+            return importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            return None
+    def found(target):
+        module = target.partition(":")[0]
+        if module.endswith(".py"):
+            return os.path.exists(module)
+        sys.path.insert(0, os.getcwd())
+        try:
+            return importlib.util.find_spec(module) is not None
+        except ImportError:
+            return False
+    packages = {name: version(name) for name in ("pipecat-ai", "aiohttp", "loguru")}
+    facts = {"interpreter": sys.executable, "python": list(sys.version_info[:3]), "packages": packages}
+    return {**facts, "folder": os.getcwd(), "target": found(target) if target else None}
+orders = json.loads(sys.argv[1])
+try:
+    chosen = choose(orders)
+except NoInterpreterError as exc:
+    print(json.dumps({"lacks": str(exc)}))
+else:
+    if chosen != Path(sys.executable):
+        code = sys.argv[2]
+        os.execv(str(chosen), [str(chosen), "-c", code, json.dumps({**orders, "python": str(chosen)}), code])
+    print(json.dumps(look(orders.get("target"))))
+"""
+
+
+_MEND: Final = "pip install pipecat-ai in the image, or name its interpreter in spec.bot.python."
+
+
+def look(image: str, target: str | None, python: str) -> Iterator[Finding]:
+    """Tell whether an image has what a bot needs; where nobody can look, say so."""
+    engine = next((found for found in ENGINES if shutil.which(found)), None)
+    if engine is None:
+        yield Finding(Verdict.WARN, f"The image {image} was not looked at: there is neither docker nor podman here.")
+        return
+    known = _run(engine, "image", "inspect", "--", image)  # no name of an image is an option
+    if known.returncode:
+        yield Finding(
+            Verdict.WARN,
+            f"The image {image} was not looked at: {engine} does not have it here, or does not run.",
+            f"{engine} pull {image} brings it here.",
+        )
+        return
+    code, orders = probe(), json.dumps({"python": python, "target": target})
+    looked = _run(
+        engine, "run", "--rm", "--network=none", f"--entrypoint={python}", "--", image, "-c", code, orders, code
+    )
+    if looked.returncode:
+        lines = looked.stderr.strip().splitlines() or ["it said nothing"]
+        said = lines[0] if looked.returncode in ENGINES_OWN else lines[-1]
+        yield Finding(
+            Verdict.FAIL, f"{python} does not run in {image}: {said}", "spec.bot.python names the image's interpreter."
+        )
+        return
+    yield from judge(json.loads(looked.stdout), target)
+
+
+def probe() -> str:
+    """Give what runs in the image: the very search that the supervisor makes there, and the probe."""
+    search = resources.files("botsession_runtime") / "interpreter.py"
+    return f"{search.read_text(encoding='utf-8')}\n{PROBE}"
+
+
+def judge(seen: Json, target: str | None) -> Iterator[Finding]:
+    """Say of what was seen in an image whether it is enough."""
+    if "lacks" in seen:
+        yield Finding(Verdict.FAIL, f"No interpreter of the image can run the bot: {seen['lacks']}.", _MEND)
+        return
+    yield _python(tuple(seen["python"]), seen["interpreter"])
+    yield _pipecat(seen["packages"]["pipecat-ai"])
+    for name in ("aiohttp", "loguru"):
+        if seen["packages"][name] is None:
+            yield Finding(Verdict.FAIL, f"There is no {name} in the image.", "pip install pipecat-ai brings it along.")
+        else:
+            yield Finding(Verdict.OK, f"{name} {seen['packages'][name]}")
+    if seen["target"] is False:
+        yield Finding(
+            Verdict.FAIL,
+            f"There is no {target} in {seen['folder']}, the image's working directory.",
+            "spec.bot.target is a file there, file.py:function, or module:function.",
+        )
+    elif seen["target"]:
+        yield Finding(Verdict.OK, f"{target} is in {seen['folder']}")
+
+
+def _python(version: tuple[int, ...], interpreter: str) -> Finding:
+    text = ".".join(map(str, version))
+    if version[:2] < OLDEST_PYTHON:
+        return Finding(Verdict.FAIL, f"Python {text} is too old.", "A bot needs Python 3.11 or newer.")
+    return Finding(Verdict.OK, f"Python {text}: {interpreter}")
+
+
+def _pipecat(version: str | None) -> Finding:
+    if version is None:
+        return Finding(
+            Verdict.FAIL, "There is no pipecat-ai for this interpreter.", "spec.bot.python names the one that has it."
+        )
+    if tuple(int(part) for part in version.split(".")[:2] if part.isdigit()) < OLDEST_PIPECAT:
+        return Finding(Verdict.FAIL, f"pipecat-ai {version} is too old.", "A bot needs pipecat-ai 1.3 or newer.")
+    return Finding(Verdict.OK, f"pipecat-ai {version}")
+
+
+def _run(*command: str) -> "subprocess.CompletedProcess[str]":
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(command, 1, "", f"it took longer than {PATIENCE_SECONDS} s")

@@ -1,0 +1,113 @@
+"""Sessions as rows of a table, the way kubectl shows them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from botsession_contract.lifecycle import Phase
+from botsession_operator.api.duration import format_duration
+from botsession_operator.cli.render.conversation import wait
+from botsession_operator.cli.render.times import moment, told
+
+Json = dict[str, Any]
+NARROW: Final = ("NAME", "PHASE", "REASON", "OUTCOME", "DURATION", "LEFT", "AGE")
+WIDE: Final = ("FIRST SOUND", "POD", "NODE", "DEADLINE", "URL")
+#: Between two columns, in characters, as kubectl has it.
+GAP: Final = 3
+_NEVER: Final = "<none>"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Which columns a table has."""
+
+    is_wide: bool = False
+    has_namespaces: bool = False
+
+    @property
+    def head(self) -> tuple[str, ...]:
+        """Name the columns."""
+        first = ("NAMESPACE",) if self.has_namespaces else ()
+        return (*first, *NARROW, *(WIDE if self.is_wide else ()))
+
+
+def row(session: Json, layout: Layout, now: datetime) -> tuple[str, ...]:
+    """Give the cells of a session. A status that another version has written is shown as far as it is understood."""
+    metadata, status = session["metadata"], session.get("status") or {}
+    finish = status.get("finish") or {}
+    cells = [
+        *([metadata.get("namespace", "")] if layout.has_namespaces else []),
+        metadata["name"],
+        status.get("phase", Phase.PENDING),
+        finish.get("reason", ""),
+        finish.get("outcome", ""),
+        duration(status, now),
+        left(status, now),
+        aged(metadata, now),
+    ]
+    if layout.is_wide:
+        cells.append(first_sound(status))
+        cells += [status.get(name, _NEVER) for name in ("podName", "nodeName", "deadline", "url")]
+    return tuple(str(cell) for cell in cells)
+
+
+def duration(status: Json, now: datetime) -> str:
+    """Tell how long the conversation lasted, or has lasted by now."""
+    if "duration" in status or "startedAt" not in status:
+        return str(status.get("duration", ""))
+    return told(status["startedAt"], lambda started: format_duration(now - started))
+
+
+def left(status: Json, now: datetime) -> str:
+    """Tell how long a conversation may still last."""
+    if status.get("phase") != Phase.RUNNING or "deadline" not in status:
+        return ""
+    return told(status["deadline"], lambda deadline: format_duration(deadline - now))
+
+
+def first_sound(status: Json) -> str:
+    """Return how long the caller waited for the bot's first sound; `none` where there was one to wait, and no sound."""
+    heard, came = status.get("conversation"), moment(status.get("clientConnectedAt"))
+    if not isinstance(heard, dict) or came is None:
+        return _NEVER
+    sounded = moment(heard.get("firstSoundAt"))
+    if sounded is not None:
+        return wait(max(0.0, (sounded - came).total_seconds()))
+    return "none" if heard.get("hasAudio") is True else _NEVER
+
+
+def aged(metadata: Json, now: datetime) -> str:
+    """Return how long ago an object was created."""
+    if "creationTimestamp" not in metadata:
+        return ""
+    return told(metadata["creationTimestamp"], lambda created: age(created, now))
+
+
+def age(since: datetime, now: datetime) -> str:
+    """Tell an age as kubectl does: the older, the coarser (k8s.io/apimachinery, duration.HumanDuration)."""
+    seconds = max(0, int((now - since).total_seconds()))
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
+    if seconds < 120:
+        return f"{seconds}s"
+    if minutes < 180:
+        return _two(minutes, "m", seconds % 60, "s") if minutes < 10 else f"{minutes}m"
+    if hours < 48:
+        return _two(hours, "h", minutes % 60, "m") if hours < 8 else f"{hours}h"
+    return _two(days, "d", hours % 24, "h") if days < 8 else f"{days}d"
+
+
+def lines(rows: Iterable[Sequence[str]], widths: Sequence[int]) -> list[str]:
+    """Set rows at the given widths; a cell that is wider pushes the others on."""
+    return [
+        "".join(f"{cell:<{width + GAP}}" for cell, width in zip(each, widths, strict=True)).rstrip() for each in rows
+    ]
+
+
+def widths(rows: Sequence[Sequence[str]]) -> list[int]:
+    """Give the width of each column."""
+    return [max(map(len, column)) for column in zip(*rows, strict=True)]
+
+
+def _two(large: int, unit: str, small: int, smaller: str) -> str:
+    return f"{large}{unit}" + (f"{small}{smaller}" if small else "")

@@ -1,0 +1,109 @@
+"""The moments of a session's life, from its status and its Events, in their order."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from botsession_contract.lifecycle import BOT_CAUSES, Farewell, Phase
+from botsession_operator.api.status import ConditionStatus, ConditionType, Status, find_condition
+from botsession_operator.cli.render.conversation import wait
+from botsession_operator.cli.render.session_view import Record
+from botsession_operator.cli.render.timeline import STEPS, Entry
+from botsession_operator.cli.render.times import later, moment
+from botsession_operator.core.status.conversation import seconds_to_first_sound
+
+Json = dict[str, Any]
+#: What the kubelet and the scheduler tell of a pod, and nobody else: the image, and what went wrong.
+TELLING: Final = frozenset({"Pulling", "Pulled", "Failed", "BackOff", "FailedScheduling", "FailedMount"})
+
+
+def story(record: Record, events: Sequence[Json]) -> list[Entry]:
+    """Tell a session's life so far. Where two moments are one to the second, the cause stands before its effect."""
+    told = [*_start(record), *_pod(events), *_call(record), *_ending(record), *_finish(record), *_waiting(record)]
+    return sorted(told, key=lambda entry: entry.at)
+
+
+def _start(record: Record) -> Iterator[Entry]:
+    status, timings = record.status, record.status.timings
+    yield Entry(record.created_at, Phase.PENDING, "the session is created")
+    if timings:
+        node = f"the pod is placed on {status.node_name}" if status.node_name else "the pod is placed on a node"
+        moments = ((timings.scheduled, node), (timings.pod_started, "the supervisor starts"))
+        for seconds, text in (*moments, (timings.bot_imported, "the bot is imported")):
+            if at := record.since_creation(seconds):
+                yield Entry(at, Phase.STARTING, text)
+    if status.started_at:
+        yield Entry(status.started_at, Phase.RUNNING, "the pipeline runs")
+
+
+def _pod(events: Sequence[Json]) -> Iterator[Entry]:
+    for event in events:
+        is_of_pod = event.get("involvedObject", {}).get("kind") == "Pod"
+        if is_of_pod and event.get("reason") in TELLING and (at := _seen(event)):
+            subject = "image" if event["reason"] in ("Pulling", "Pulled") else "trouble"
+            often = f" ({event['count']} times)" if event.get("count", 1) > 1 and subject == "trouble" else ""
+            yield Entry(at, subject, f"{event.get('message', event['reason'])}{often}")
+
+
+def _call(record: Record) -> Iterator[Entry]:
+    status = record.status
+    if status.client_connected_at:
+        yield Entry(status.client_connected_at, "client", "the first client connects")
+    if status.conversation and status.conversation.first_sound_at:
+        yield Entry(status.conversation.first_sound_at, "sound", f"the bot makes its first sound{_waited(status)}")
+    if status.prompts:
+        often = f"; {status.prompts.count} times in all" if status.prompts.count > 1 else ""
+        yield Entry(status.prompts.last_at, "prompt", f"the caller has gone quiet and is asked{often}")
+    if status.client_disconnected_at:
+        yield Entry(status.client_disconnected_at, "client", "the last client leaves")
+
+
+def _waited(status: Status) -> str:
+    seconds = seconds_to_first_sound(status)
+    return "" if seconds is None else f", {wait(seconds)} after the client came"
+
+
+def _ending(record: Record) -> Iterator[Entry]:
+    ending = record.status.ending
+    if ending is None:
+        return
+    who = f", {ending.message}" if ending.message else ""
+    is_bots = ending.cause in BOT_CAUSES
+    how = f"the bot ends it: {ending.cause}" if is_bots else f"{ending.mode} end asked for: {ending.cause}{who}"
+    yield Entry(ending.requested_at, Phase.ENDING, how)
+    yield from (Entry(taken.at, "step", STEPS[taken.step]) for taken in ending.steps)
+    drained = record.status.timings.drained if record.status.timings else None
+    frame = record.status.finish.frame if record.status.finish else None
+    if drained is not None and frame and (at := later(ending.requested_at, drained)):
+        yield Entry(at, "frame", f"{frame} came out of the pipeline")
+
+
+def _finish(record: Record) -> Iterator[Entry]:
+    status, finish = record.status, record.status.finish
+    if finish is None or status.finished_at is None:
+        return
+    at, tasks = status.finished_at, status.dangling_tasks
+    if status.ending and status.ending.farewell not in (None, Farewell.NOT_CONFIGURED):
+        yield Entry(at, "farewell", str(status.ending.farewell))
+    if finish.stuck_at:
+        yield Entry(at, "trouble", f"it was stuck at {finish.stuck_at}")
+    if tasks and tasks.count:
+        names = f": {', '.join(tasks.names)}" if tasks.names else ""
+        yield Entry(at, "tasks", f"{tasks.count} left behind{names}")
+    detail = f": {finish.message}" if finish.message else ""
+    yield Entry(at, status.phase, f"{finish.reason} / {finish.outcome}{detail}")
+
+
+def _waiting(record: Record) -> Iterator[Entry]:
+    """Tell what a session that has not started waits for."""
+    if record.status.finish:
+        return
+    for kind in (ConditionType.POD_CREATED, ConditionType.STARTED):
+        unmet = find_condition(record.status, kind, ConditionStatus.FALSE)
+        if unmet:
+            yield Entry(unmet.last_transition_time, "waiting", f"{unmet.reason}: {unmet.message}")
+
+
+def _seen(event: Json) -> datetime | None:
+    """Give when an Event was first seen; which field says so depends on who wrote it."""
+    return moment(event.get("firstTimestamp") or event.get("eventTime") or event.get("lastTimestamp"))

@@ -1,0 +1,53 @@
+"""A session as the API server gives it, read for a person."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from botsession_contract.jsonform import PayloadError, decode_noting
+from botsession_operator.api.status import Status
+from botsession_operator.cli.cli_error import Exit, Problem
+from botsession_operator.cli.render.times import later, moment
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One session."""
+
+    name: str
+    namespace: str
+    created_at: datetime
+    spec: Json
+    status: Status
+
+    def since_creation(self, seconds: float | None) -> datetime | None:
+        """Give the moment that lies so many seconds after the creation."""
+        return None if seconds is None else later(self.created_at, seconds)
+
+
+def read(session: Json) -> Record:
+    """Read a session; raise Problem where a newer operator has written what this version does not understand."""
+    metadata, raw = session["metadata"], session.get("status") or {}
+    try:
+        status, words = decode_noting(Status, {"phase": "Pending", "observedGeneration": 0, **raw})
+    except PayloadError as exc:
+        raise _older(str(exc)) from exc
+    if words:
+        raise _older(", ".join(words))
+    created_at = moment(metadata["creationTimestamp"])
+    if created_at is None:
+        raise Problem(Exit.REFUSED, f"{metadata['name']} has no creationTimestamp that can be read")
+    return Record(
+        name=metadata["name"],
+        namespace=metadata.get("namespace", ""),
+        created_at=created_at,
+        spec=session["spec"],
+        status=status,
+    )
+
+
+def _older(unknown: str) -> Problem:
+    text = f"this botsession is older than the cluster's operator: {unknown}; botsession get -o yaml shows all"
+    return Problem(Exit.REFUSED, text)

@@ -1,0 +1,243 @@
+"""Say in one paragraph why a session ended, how, and what to look at next. Pure: a record in, sentences out.
+
+Each reason and each outcome has sentences of its own, and a test holds that; there is no sentence for the rest.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final
+
+from botsession_contract.lifecycle import BOT_CAUSES, ERROR_REASONS, Farewell, Mode, Outcome, Phase, Reason, Step
+from botsession_operator.api.duration import format_duration, parse_duration
+from botsession_operator.api.status import (
+    ConditionStatus,
+    ConditionType,
+    EndingStatus,
+    Finish,
+    awaits_caller,
+    find_condition,
+)
+from botsession_operator.cli.render.conversation import heard
+from botsession_operator.cli.render.hints import ADVICE, EXIT_CODES, MISHAPS, OTHER_EXIT_CODES
+from botsession_operator.cli.render.session_view import Json, Record
+
+#: Task names that are worth a sentence.
+MOST_NAMES: Final = 5
+#: An end that took less long is one at once.
+NOTICEABLE_SECONDS: Final = 0.1
+
+
+def why(record: Record, now: datetime) -> str:
+    """Tell why a session ended; for one that has not, where it stands and what will end it."""
+    finish = record.status.finish
+    told = _over(record, finish) if finish else _alive(record, now)
+    return " ".join(told)
+
+
+def _over(record: Record, finish: Finish) -> Iterator[str]:
+    yield f"{record.name} {_because(finish.reason, record)}."
+    is_only_badly_down = record.status.phase is Phase.FAILED and finish.reason not in ERROR_REASONS
+    yield f"{_how(finish, record)}{', which makes it Failed' if is_only_badly_down else ''}."
+    yield from heard(record.status)
+    if farewell := _farewell(record):
+        yield farewell
+    if finish.message:
+        yield f"The report says: {finish.message.rstrip('.')}."
+    if tasks := _tasks(record):
+        yield tasks
+    if record.status.result is not None:
+        yield "The bot handed over a result, which `botsession describe` shows."
+    yield _next(finish, record)
+    if record.status.phase is Phase.FAILED and finish.outcome is not Outcome.NEVER_STARTED:
+        yield _log(record)
+
+
+def _because(reason: Reason, record: Record) -> str:
+    spec, ending = record.spec, record.status.ending
+    match reason:
+        case Reason.END_REQUESTED if ending and ending.message:
+            return f"ended because it was asked to: {ending.message}"
+        case Reason.CLIENT_DISCONNECTED if record.status.started_at is None:
+            return "ended because the last client left while its pipeline was still starting"
+        case Reason.IDLE_TIMEOUT if "idleTimeout" in spec:
+            return f"ended because it had been quiet for its idleTimeout of {spec['idleTimeout']}"
+        case Reason.OUT_OF_MEMORY:
+            limit = spec["bot"].get("resources", {}).get("limits", {}).get("memory")
+            bound = f"its memory limit of {limit}" if limit else "its node could give; it has no limit of its own"
+            return f"failed because it used more memory than {bound}"
+        case Reason.START_TIMEOUT if record.status.started_at:
+            return f"failed because its pipeline started only after its startTimeout of {spec['startTimeout']}"
+    return _BECAUSE[reason].format(
+        image=spec["bot"]["image"],
+        join=spec.get("joinTimeout"),
+        sound=spec.get("firstSoundTimeout"),
+        longest=spec.get("maxSessionDuration"),
+        start=spec.get("startTimeout"),
+        node=record.status.node_name or "its node",
+    )
+
+
+def _how(finish: Finish, record: Record) -> str:
+    ending = record.status.ending
+    match finish.outcome:
+        case Outcome.DRAINED if finish.reason is Reason.NO_CLIENT:
+            return "It was drained, with nobody there to hear anything"
+        case Outcome.DRAINED:
+            return f"It was drained: all that the bot had queued was said to the end{_drained(record)}"
+        case Outcome.CANCELLED:
+            return _cancelled(finish, ending)
+        case Outcome.FORCED:
+            stuck = f" in {finish.stuck_at}" if finish.stuck_at else ""
+            return f"Its EndFrame got stuck{stuck}, and only a CancelFrame past all that was stuck ended the pipeline"
+        case Outcome.KILLED:
+            return _killed(finish, ending)
+        case Outcome.LOST:
+            gone = "It" if finish.reason in (Reason.BOT_EXITED, Reason.UNKNOWN) else "Its process went away and"
+            return f"{gone} left no word about how{_exit_code(finish)}"
+        case Outcome.UNWATCHED:
+            return f"How its pipeline went was not seen: its hook could not reach its supervisor{_exit_code(finish)}"
+        case Outcome.NEVER_STARTED:
+            return "Its pipeline never started, so no caller was ever heard"
+        case Outcome.UNKNOWN:
+            return "How it went, its supervisor said in the words of another version"
+
+
+def _drained(record: Record) -> str:
+    timings = record.status.timings
+    ending = record.status.ending
+    if ending is None or ending.cause in BOT_CAUSES or timings is None or timings.drained is None:
+        return ""
+    if timings.drained < NOTICEABLE_SECONDS:
+        return ", and it ended as soon as it was asked to"
+    return f", {timings.drained:.1f} s after it was asked to end"
+
+
+def _cancelled(finish: Finish, ending: EndingStatus | None) -> str:
+    if finish.reason in (Reason.BOT_CANCELLED, Reason.CLIENT_DISCONNECTED):
+        return "The bot cancelled its pipeline, so it fell silent at once"
+    if ending and ending.mode is Mode.IMMEDIATE:
+        return "A CancelFrame ended its pipeline, as it does in mode Immediate, so the bot fell silent at once"
+    return "A CancelFrame ended its pipeline, so the bot fell silent at once"
+
+
+def _killed(finish: Finish, ending: EndingStatus | None) -> str:
+    if finish.reason is Reason.OUT_OF_MEMORY:
+        return "The kernel killed it in the middle, so no caller heard a goodbye"
+    if ending and any(taken.step is Step.POD_DELETE for taken in ending.steps):
+        return "No report came in time, so the operator deleted its pod"
+    stuck = f": it was stuck at {finish.stuck_at}" if finish.stuck_at else ""
+    return f"It did not end by a frame, so its process was killed{stuck}"
+
+
+def _exit_code(finish: Finish) -> str:
+    if finish.exit_code is None:
+        return ""
+    return f", with exit code {finish.exit_code}: {EXIT_CODES.get(finish.exit_code, OTHER_EXIT_CODES)}"
+
+
+def _farewell(record: Record) -> str | None:
+    ending = record.status.ending
+    return _FAREWELLS[ending.farewell] if ending and ending.farewell else None
+
+
+def _tasks(record: Record) -> str | None:
+    tasks = record.status.dangling_tasks
+    if not tasks or not tasks.count:
+        return None
+    names = f" ({', '.join(tasks.names[:MOST_NAMES])})" if tasks.names else ""
+    many = "1 asyncio task was" if tasks.count == 1 else f"{tasks.count} asyncio tasks were"
+    return f"{many} still alive at the end{names}: the bot should cancel what it starts."
+
+
+def _next(finish: Finish, record: Record) -> str:
+    """Say what to look at: where the way down was bad, at that, unless the reason explains that too."""
+    if finish.outcome in MISHAPS and finish.reason not in ERROR_REASONS:
+        return MISHAPS[finish.outcome].format(name=record.name)
+    return ADVICE[finish.reason].format(name=record.name)
+
+
+def _log(record: Record) -> str:
+    if record.spec.get("podRetention") in ("OnFailure", "Always"):
+        return f"Its log is kept: botsession logs {record.name}."
+    return "Its log went with its pod; podRetention: OnFailure keeps the pods of sessions that fail."
+
+
+def _alive(record: Record, now: datetime) -> Iterator[str]:
+    status = record.status
+    yield f"{record.name} has not ended."
+    match status.phase:
+        case Phase.RUNNING:
+            yield "Its pipeline runs" + (", and a client has connected." if status.client_connected_at else ".")
+            yield from heard(status)
+            if status.deadline:
+                yield f"maxSessionDuration ends it in {format_duration(status.deadline - now)}, if nothing does before."
+        case Phase.ENDING if status.ending:
+            since = format_duration(now - status.ending.requested_at)
+            if status.ending.cause in BOT_CAUSES:
+                yield f"Its bot began to end it {since} ago: {status.ending.cause}."
+            else:
+                yield f"It was asked to end {since} ago: {status.ending.cause}, {status.ending.mode}."
+            if status.ending.step:
+                yield f"The last step taken was {status.ending.step}; each is bounded, so it will end."
+        case _ if awaits_caller(status):
+            yield f"Its bot waits for its caller{f' at {status.url}' if status.url else ''}."
+            yield f"{_patience(record.spec)} ends it if nobody calls."
+        case _:
+            limit = record.spec.get("startTimeout")
+            yield f"Its pipeline has not started; its startTimeout of {limit} ends it if it does not."
+            yield from _unmet(record)
+
+
+def _patience(spec: Json) -> str:
+    """Name the limit that a caller has to come within; where joinTimeout is off, it is that of the start."""
+    name = "joinTimeout" if parse_duration(spec["joinTimeout"]) else "startTimeout"
+    return f"Its {name} of {spec[name]}"
+
+
+def _unmet(record: Record) -> Iterator[str]:
+    for kind in (ConditionType.POD_CREATED, ConditionType.STARTED):
+        unmet = find_condition(record.status, kind, ConditionStatus.FALSE)
+        if unmet:
+            yield f"It waits for this: {unmet.reason}: {unmet.message.rstrip('.')}."
+
+
+_BECAUSE: Final[dict[Reason, str]] = {
+    Reason.COMPLETED: "ended because its bot ended itself",
+    Reason.BOT_CANCELLED: "ended because its bot cancelled itself; no client had left before",
+    Reason.CLIENT_DISCONNECTED: "ended because the last client left, and its bot then ended itself",
+    Reason.IDLE_TIMEOUT: "ended because it had been quiet for as long as its bot allows (the spec has no idleTimeout)",
+    Reason.NO_CLIENT: "ended because no client had ever connected when its joinTimeout of {join} had passed",
+    Reason.MAX_DURATION: "ended because its maxSessionDuration of {longest} had passed",
+    Reason.END_REQUESTED: "ended because somebody asked for it by spec.end, as `botsession end` does",
+    Reason.DELETED: "ended because the BotSession was deleted, by itself or with its namespace",
+    Reason.EVICTED: (
+        "ended because its pod was told to go: its node was drained, or it was evicted, preempted, or deleted by hand"
+    ),
+    Reason.START_TIMEOUT: "failed because its pipeline had not started when its startTimeout of {start} had passed",
+    Reason.NO_SOUND: (
+        "failed because a client was there, and its bot had made no sound when its firstSoundTimeout of {sound} had "
+        "passed"
+    ),
+    Reason.BOT_ERROR: "failed because of an error in its bot",
+    Reason.BOT_EXITED: "failed because its bot's process went away before its pipeline had finished",
+    Reason.IMAGE_PULL: "failed because its image {image} could not be pulled within its startTimeout of {start}",
+    Reason.UNSCHEDULABLE: "failed because no node took its pod within its startTimeout of {start}",
+    Reason.POD_REJECTED: "failed because its pod was refused, by the API server, a quota or the node's kubelet",
+    Reason.NODE_LOST: "failed because {node}, and its pod with it, is gone",
+    Reason.UNKNOWN: "failed, and nothing that is left tells why: its pod was taken away with its report",
+}
+_FAREWELLS: Final[dict[Farewell, str | None]] = {
+    Farewell.SPOKEN: "The farewell was spoken to the end.",
+    Farewell.SYNTHESIZED: "The farewell was made into sound, but no transport was seen to play it.",
+    Farewell.CUT_SHORT: "The farewell was cut short: a longer gracePeriod may help.",
+    Farewell.INTERRUPTED: "The caller spoke into the farewell, which made the bot stop.",
+    Farewell.NO_SOUND: "The farewell was queued, and no TTS made sound of it: its provider may have failed.",
+    Farewell.NO_CLIENT: "There was nobody to say the farewell to.",
+    Farewell.CLIENT_GONE: "The client had gone before the farewell was over.",
+    Farewell.NO_TTS: "The farewell could not be said: nothing in the pipeline speaks on demand.",
+    Farewell.ALREADY_ENDING: "The farewell was not given, for the bot was ending itself already.",
+    Farewell.IMMEDIATE: "The farewell was not given, for the end was to be immediate.",
+    Farewell.NOT_STARTED: None,  # that the pipeline never started is said already
+    Farewell.NOT_CONFIGURED: None,
+    Farewell.UNKNOWN: "Whether the farewell was heard, no report tells.",
+}

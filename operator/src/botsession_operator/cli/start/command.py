@@ -1,0 +1,171 @@
+"""`botsession start`: a new session, from options or from a file."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from botsession_operator.cli import options
+from botsession_operator.cli.cli_error import Exit, Problem
+from botsession_operator.cli.cluster import Cluster, Where
+from botsession_operator.cli.options import Output
+from botsession_operator.cli.output import say
+from botsession_operator.cli.printing import show_objects
+from botsession_operator.cli.render.columns import Layout
+from botsession_operator.cli.render.session_view import read
+from botsession_operator.cli.render.why import why
+from botsession_operator.cli.start import flags
+from botsession_operator.cli.start.flags import DryRun
+from botsession_operator.cli.start.manifest_builder import Wishes, compose, pairs
+from botsession_operator.cli.start.transport_options import Meeting
+from botsession_operator.cli.wait import has_started, is_over, until
+
+Json = dict[str, Any]
+
+
+def start(
+    name: flags.Name = None,
+    *,
+    file: flags.File = None,
+    image: flags.Image = None,
+    target: flags.Target = None,
+    command: flags.Command = None,
+    body: flags.Body = None,
+    transport: flags.Transport = None,
+    room_url: flags.RoomUrl = None,
+    url: flags.Url = None,
+    room_name: flags.RoomName = None,
+    application_id: flags.ApplicationId = None,
+    vonage_session_id: flags.VonageSessionId = None,
+    token_secret: flags.TokenSecret = None,
+    provider: flags.Provider = None,
+    ice_server: flags.IceServer = None,
+    expose: flags.Expose = False,
+    port: flags.Port = None,
+    protocol: flags.Protocol = None,
+    path: flags.ServerPath = None,
+    env: flags.Env = None,
+    env_from_secret: flags.EnvFromSecret = None,
+    max_duration: flags.MaxDuration = None,
+    idle_timeout: flags.IdleTimeout = None,
+    farewell: flags.Farewell = None,
+    python: flags.Python = None,
+    label: flags.Labels = None,
+    wait: flags.Wait = False,
+    dry_run: flags.Dry = None,
+    output: options.Form = None,
+    namespace: options.Namespace = None,
+    context: options.Context = None,
+    kubeconfig: options.Kubeconfig = None,
+) -> None:
+    """Start a session, from options or from a manifest.
+
+    For example: `botsession start --image my-bot:1 --target bot.py --max-duration 15m`.
+
+    With --wait the exit code is 1 where the pipeline never started, and the reason is told. `--dry-run client -o yaml`
+    prints the manifest that the options make.
+    """
+    meeting = Meeting(
+        transport=transport,
+        room_url=room_url,
+        url=url,
+        room_name=room_name,
+        application_id=application_id,
+        vonage_session_id=vonage_session_id,
+        token_secret=token_secret,
+        provider=provider,
+        ice_server=tuple(ice_server or ()),
+        expose=expose,
+        port=port,
+        protocol=protocol,
+        path=path,
+    )
+    wishes = Wishes(
+        image=image,
+        target=target,
+        command=command,
+        body=body,
+        env=tuple(env or ()),
+        env_from_secret=tuple(env_from_secret or ()),
+        max_duration=max_duration,
+        idle_timeout=idle_timeout,
+        farewell=farewell,
+        python=python,
+        meeting=meeting,
+    )
+    manifest = _labelled(_from_file(file, name, wishes) if file else compose(name, wishes), tuple(label or ()))
+    if dry_run is DryRun.CLIENT:
+        _check(manifest, namespace, output)
+        return
+    cluster = Cluster(Where(kubeconfig, context, namespace or manifest["metadata"].get("namespace")))
+    _agree(manifest, cluster.namespace)
+    session = cluster.create(manifest, is_dry=dry_run is DryRun.SERVER)
+    if dry_run:
+        _show(session, output, "would be started, says the server")
+        return
+    session = _started(cluster, session) if wait else session
+    _show(session, output, _stands(session) if wait else "is started")
+
+
+def _from_file(file: Path, name: str | None, wishes: Wishes) -> Json:
+    from botsession_operator.api.admission import check_head
+    from botsession_operator.api.spec import SpecError
+    from botsession_operator.cli.manifests import read_manifest
+
+    if superfluous := wishes.options():
+        raise Problem(Exit.REFUSED, f"with -f the manifest says it all; leave out {', '.join(superfluous)}")
+    manifest = read_manifest(file)
+    metadata = manifest["metadata"] = manifest.get("metadata") or {}
+    if name and isinstance(metadata, dict):
+        metadata["name"] = name
+        metadata.pop("generateName", None)
+    try:
+        check_head(manifest)
+    except SpecError as exc:
+        raise Problem(Exit.REFUSED, str(exc)) from exc
+    return manifest
+
+
+def _labelled(manifest: Json, given: tuple[str, ...]) -> Json:
+    if labels := pairs(given, "--label"):
+        manifest["metadata"]["labels"] = {**(manifest["metadata"].get("labels") or {}), **labels}
+    return manifest
+
+
+def _agree(manifest: Json, namespace: str) -> None:
+    """Refuse a manifest for another namespace than the one that was named, as kubectl does."""
+    own = manifest["metadata"]["namespace"] = manifest["metadata"].get("namespace") or namespace
+    if own != namespace:
+        raise Problem(Exit.REFUSED, f"the manifest is for the namespace {own}, and --namespace says {namespace}")
+
+
+def _check(manifest: Json, namespace: str | None, form: Output | None) -> None:
+    """Hold a manifest against the rules; print it as it would be sent, without what the server fills in."""
+    from botsession_operator.cli.manifests import admitted
+
+    if namespace:
+        _agree(manifest, namespace)
+    session = admitted(manifest, "default")
+    is_whole = form in (Output.JSON, Output.YAML)
+    _show(manifest if is_whole else session, form, "would be started, as far as can be said here")
+
+
+def _started(cluster: Cluster, session: Json) -> Json:
+    session = until(cluster, session, has_started)
+    if is_over(session) and "startedAt" not in session["status"]:
+        raise Problem(Exit.FAILED, why(read(session), datetime.now(UTC)))
+    return session
+
+
+def _stands(session: Json) -> str:
+    """Say where a session stands whose start was waited for."""
+    status = session["status"]
+    if "startedAt" in status:
+        return "runs"
+    return f"waits for its caller at {status['url']}" if "url" in status else "waits for its caller"
+
+
+def _show(session: Json, form: Output | None, what: str) -> None:
+    if form:
+        show_objects([session], form, Layout(is_wide=form is Output.WIDE), is_list=False)
+        return
+    say(f"{session['metadata']['name']} {what}.")

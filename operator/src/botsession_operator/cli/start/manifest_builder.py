@@ -1,0 +1,116 @@
+"""Make a manifest of options. Pure, but for a body that stands in a file."""
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Final
+
+from botsession_contract.names import API_VERSION, KIND
+from botsession_operator.cli.cli_error import Exit, Problem
+from botsession_operator.cli.start.transport_options import BY_ITSELF, Meeting, expose, flag, transport, written
+
+Json = dict[str, Any]
+_LAST_PART: Final = re.compile(r"(?:.*/)?([^:@/]+)")
+#: What of an image's name becomes the beginning of a session's: 63 characters are allowed, and the server adds some.
+LONGEST_STEM: Final = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the options of `botsession start` say of a session."""
+
+    image: str | None = None
+    target: str | None = None
+    command: str | None = None
+    body: str | None = None
+    env: tuple[str, ...] = ()
+    env_from_secret: tuple[str, ...] = ()
+    max_duration: str | None = None
+    idle_timeout: str | None = None
+    farewell: str | None = None
+    python: str | None = None
+    meeting: Meeting = BY_ITSELF
+
+    def options(self) -> list[str]:
+        """Name the options that were given."""
+        return list(_options(self))
+
+
+def compose(name: str | None, wishes: Wishes) -> Json:
+    """Give a manifest; raise Problem where an option makes no sense."""
+    if not wishes.image:
+        raise Problem(Exit.REFUSED, "name the bot's --image, or a manifest with -f FILE")
+    if bool(wishes.target) == bool(wishes.command):
+        raise Problem(Exit.REFUSED, "name either the bot's --target or a --command")
+    if wishes.command and wishes.meeting.transport:
+        raise Problem(Exit.REFUSED, "--transport needs a --target, because a --command gets no runner arguments")
+    spec = written(
+        bot=_bot(wishes),
+        expose=expose(wishes.meeting),
+        maxSessionDuration=wishes.max_duration,
+        idleTimeout=wishes.idle_timeout,
+        shutdown={"farewell": wishes.farewell} if wishes.farewell else None,
+    )
+    named = {"name": name} if name else {"generateName": f"{stem(wishes.image)}-"}
+    return {"apiVersion": API_VERSION, "kind": KIND, "metadata": named, "spec": spec}
+
+
+def pairs(given: tuple[str, ...], option: str) -> dict[str, str]:
+    """Read NAME=VALUE of an option that may be given several times."""
+    for each in given:
+        if not each.partition("=")[0] or "=" not in each:
+            raise Problem(Exit.REFUSED, f"{option} {each} is no NAME=VALUE")
+    return dict(each.split("=", 1) for each in given)
+
+
+def stem(image: str) -> str:
+    """Give the image's own name, as far as a session's name may begin with it."""
+    found = _LAST_PART.match(image)
+    plain = re.sub(r"[^a-z0-9-]+", "-", (found[1] if found else image).lower())
+    return plain[:LONGEST_STEM].strip("-") or "bot"
+
+
+def _options(wishes: Wishes | Meeting) -> Iterator[str]:
+    for each in fields(wishes):
+        value = getattr(wishes, each.name)
+        if isinstance(value, Meeting):
+            yield from _options(value)
+        elif value:
+            yield flag(each.name)
+
+
+def _bot(wishes: Wishes) -> Json:
+    env = [{"name": key, "value": value} for key, value in pairs(wishes.env, "--env").items()]
+    return written(
+        image=wishes.image,
+        target=wishes.target,
+        command=_words(wishes.command),
+        python=wishes.python,
+        body=_body(wishes.body),
+        transport=transport(wishes.meeting),
+        env=env,
+        envFrom=[{"secretRef": {"name": secret}} for secret in wishes.env_from_secret],
+    )
+
+
+def _body(text: str | None) -> Any:
+    if text is None:
+        return None
+    try:
+        return json.loads(Path(text[1:]).read_text(encoding="utf-8") if text.startswith("@") else text)
+    except OSError as exc:
+        raise Problem(Exit.NOT_FOUND, f"--body {text}: {exc.strerror}") from exc
+    except ValueError as exc:
+        raise Problem(Exit.REFUSED, f"--body is no JSON: {exc}") from exc
+    except RecursionError:
+        raise Problem(Exit.REFUSED, "--body is nested too deep") from None
+
+
+def _words(command: str | None) -> list[str]:
+    try:
+        return shlex.split(command or "")
+    except ValueError as exc:
+        raise Problem(Exit.REFUSED, f"--command {command!r} is not a command line: {exc}") from exc

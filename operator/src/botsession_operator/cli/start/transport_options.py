@@ -1,0 +1,118 @@
+"""How caller and bot are to meet: options become `spec.bot.transport` and `spec.expose`. Pure.
+
+What does not fit together is refused here, in the words of the options and before anything is sent; a test holds that
+to the CRD's rules.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from botsession_contract.transports import LISTENING, TelephonyProvider, TransportType
+from botsession_operator.api.spec import ExposeProtocol
+from botsession_operator.cli.cli_error import Exit, Problem
+
+Json = dict[str, Any]
+#: The key in a room's Secret, where none is named.
+TOKEN_KEY: Final = "token"  # noqa: S105  # its name, not a token
+#: The options that say more of a transport, and of which ones.
+BELONGS: Final = {
+    "room_url": (TransportType.DAILY,),
+    "url": (TransportType.LIVEKIT,),
+    "room_name": (TransportType.LIVEKIT,),
+    "application_id": (TransportType.VONAGE,),
+    "vonage_session_id": (TransportType.VONAGE,),
+    "token_secret": (TransportType.DAILY, TransportType.LIVEKIT, TransportType.VONAGE),
+    "provider": (TransportType.WEBSOCKET,),
+    "ice_server": (TransportType.SMALLWEBRTC,),
+}
+#: …and those that a transport cannot do without.
+NEEDS: Final[dict[TransportType, tuple[str, ...]]] = {
+    TransportType.DAILY: ("room_url",),
+    TransportType.LIVEKIT: ("url", "room_name", "token_secret"),
+    TransportType.VONAGE: ("application_id", "vonage_session_id", "token_secret"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """What the options of `botsession start` say of how caller and bot meet."""
+
+    transport: TransportType | None = None
+    room_url: str | None = None
+    url: str | None = None
+    room_name: str | None = None
+    application_id: str | None = None
+    vonage_session_id: str | None = None
+    #: SECRET, or SECRET/KEY.
+    token_secret: str | None = None
+    provider: TelephonyProvider | None = None
+    ice_server: tuple[str, ...] = ()
+    expose: bool = False
+    port: int | None = None
+    protocol: ExposeProtocol | None = None
+    path: str | None = None
+
+
+BY_ITSELF: Final = Meeting()
+
+
+def transport(meeting: Meeting) -> Json | None:
+    """Give `spec.bot.transport`; raise Problem where its options do not fit together."""
+    for name in _given(meeting, BELONGS):
+        if meeting.transport not in BELONGS[name]:
+            raise Problem(Exit.REFUSED, f"{flag(name)} belongs to --transport {_listed(BELONGS[name], 'or')}")
+    if meeting.transport is None:
+        return None
+    if missing := [flag(name) for name in NEEDS.get(meeting.transport, ()) if not getattr(meeting, name)]:
+        raise Problem(Exit.REFUSED, f"--transport {meeting.transport} needs {_listed(missing, 'and')} too")
+    return written(
+        type=str(meeting.transport),
+        roomUrl=meeting.room_url,
+        url=meeting.url,
+        roomName=meeting.room_name,
+        applicationId=meeting.application_id,
+        vonageSessionId=meeting.vonage_session_id,
+        token=_token(meeting.token_secret),
+        provider=meeting.provider and str(meeting.provider),
+        iceServers=[{"urls": [url]} for url in meeting.ice_server],
+    )
+
+
+def expose(meeting: Meeting) -> Json | None:
+    """Give `spec.expose`; raise Problem where its options do not fit together."""
+    said = list(_given(meeting, ("port", "protocol", "path")))
+    if said and not meeting.expose:
+        raise Problem(Exit.REFUSED, f"{flag(said[0])} belongs to --expose")
+    if not meeting.expose:
+        return None
+    if meeting.transport in LISTENING and said not in ([], ["port"]):
+        raise Problem(Exit.REFUSED, f"leave out {flag(said[-1])}, which follows from --transport {meeting.transport}")
+    return written(port=meeting.port, protocol=meeting.protocol and str(meeting.protocol), path=meeting.path)
+
+
+def written(**members: Any) -> Json:
+    """Leave out what was not given."""
+    return {key: value for key, value in members.items() if value not in (None, [])}
+
+
+def flag(name: str) -> str:
+    """Name the option of a member."""
+    return f"--{name.replace('_', '-')}"
+
+
+def _given(meeting: Meeting, names: Sequence[str] | dict[str, Any]) -> Iterator[str]:
+    return (name for name in names if getattr(meeting, name))
+
+
+def _token(named: str | None) -> Json | None:
+    if named is None:
+        return None
+    name, slash, key = named.partition("/")
+    if not name or (slash and not key):
+        raise Problem(Exit.REFUSED, f"--token-secret {named} is no SECRET or SECRET/KEY")
+    return {"secretKeyRef": {"name": name, "key": key or TOKEN_KEY}}
+
+
+def _listed(names: Sequence[str], last: str) -> str:
+    return f" {last} ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

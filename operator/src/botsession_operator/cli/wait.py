@@ -1,0 +1,40 @@
+"""Wait until something holds of a session, as `--wait` does."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from botsession_operator.api.status import awaits_caller
+from botsession_operator.cli.cli_error import Exit, Problem
+from botsession_operator.cli.cluster import Cluster
+from botsession_operator.cli.list_sessions import changes
+from botsession_operator.cli.render.session_view import read
+
+Json = dict[str, Any]
+
+
+def until(cluster: Cluster, session: Json, holds: Callable[[Json], bool]) -> Json:
+    """Give the first version of which it holds; raise Problem where the session goes before."""
+    for version in _versions(cluster, session):
+        if holds(version):
+            return version
+    raise Problem(Exit.NOT_FOUND, f"{session['metadata']['name']} is gone")
+
+
+def has_started(session: Json) -> bool:
+    """Tell whether its pipeline runs, or has run, or never will; or waits for a caller, who must be told first."""
+    return "startedAt" in session.get("status", {}) or is_over(session) or awaits_caller(read(session).status)
+
+
+def is_over(session: Json) -> bool:
+    """Tell whether its finish is recorded."""
+    return "finish" in session.get("status", {})
+
+
+def _versions(cluster: Cluster, session: Json) -> Iterator[Json]:
+    yield session
+    uid = session["metadata"]["uid"]
+    for version, is_gone in changes(cluster, session, name=session["metadata"]["name"]):
+        if version["metadata"]["uid"] == uid:
+            yield version
+        if is_gone or version["metadata"]["uid"] != uid:
+            return
