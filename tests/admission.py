@@ -150,6 +150,12 @@ _TARGET: Final = (
     "bots.py:support or bots.support:bot"
 )
 _QUANTITY: Final = "must be a quantity, for example 500m, 2 or 1Gi"
+_NAME: Final = "must have printable ASCII characters only, and no ="
+_NO_NUL: Final = "leave the NUL character (U+0000) out, because no process can be given it"
+_FIELD: Final = (
+    "must be a field that a variable can have, for example metadata.name, status.podIP or metadata.labels['app']"
+)
+_DIVISOR: Final = "must be 1, or 1 with one of the units k, M, G, T, P, E, Ki, Mi, Gi, Ti, Pi and Ei"
 _SOURCE: Final = "write exactly one of secretKeyRef, configMapKeyRef, fieldRef and resourceFieldRef"
 
 
@@ -220,6 +226,15 @@ def _environments() -> Iterator[Refusal]:
         "spec.bot.envFrom[0]",
         "write exactly one of secretRef and configMapRef",
     )
+    for name in ["A=B", "CAFÉ", "A\nB", "A\0B"]:
+        yield Refusal(f"a variable named {name!r}", env({"name": name, "value": "x"}), f"{at}.name", _NAME)
+    yield Refusal(
+        "a prefix with a sign that no name has",
+        session(spec__bot__envFrom=[{"prefix": "A=", "secretRef": {"name": "a"}}]),
+        "spec.bot.envFrom[0].prefix",
+        _NAME,
+    )
+    yield Refusal("a value with NUL", env({"name": "A", "value": "a\0b"}), f"{at}.value", r"should match '^[^\x00]*$'")
     for quantity in ["1Gb", "lots", "-1"]:
         yield Refusal(
             f"memory of {quantity!r}",
@@ -227,6 +242,64 @@ def _environments() -> Iterator[Refusal]:
             "spec.bot.resources.limits[memory]",
             _QUANTITY,
         )
+
+
+def _pod_fields() -> Iterator[Refusal]:
+    def source(**ref: Any) -> Json:
+        return session(spec__bot__env=[{"name": "A", "valueFrom": ref}])
+
+    at = "spec.bot.env[0].valueFrom"
+    for path in [
+        "metadata.nam",
+        "metadata.labels",
+        "metadata.labels['']",
+        "metadata.labels['a b']",
+        "metadata.labels['/a']",
+        "metadata.labels['A/b']",
+        "metadata.labels['a..b/c']",
+        "metadata.annotations['a-/c']",
+        f"metadata.labels['{'x' * 64}']",
+        "metadata.name['a']",
+        "spec.containers",
+        "status.phase",
+        "metadata.name\n",
+    ]:
+        yield Refusal(f"the field {path!r}", source(fieldRef={"fieldPath": path}), f"{at}.fieldRef.fieldPath", _FIELD)
+    yield Refusal(
+        "a field of another version",
+        source(fieldRef={"fieldPath": "metadata.name", "apiVersion": "v2"}),
+        f"{at}.fieldRef.apiVersion",
+        "must be v1",
+    )
+    for resource in ["limits.gpu", "cpu", "limits", "limits.cpus", "request.cpu", "limits.nvidia.com/gpu"]:
+        yield Refusal(
+            f"the resource {resource!r}",
+            source(resourceFieldRef={"resource": resource}),
+            f"{at}.resourceFieldRef.resource",
+            "must be limits or requests of cpu, memory, ephemeral-storage or hugepages-..., for example limits.memory",
+        )
+    for resource, divisors, sentence in [
+        ("limits.cpu", ["1Ki", "10m", 2, "lots", "-1"], "must be 1 or 1m for a CPU"),
+        ("requests.memory", ["1m", "2Mi", 1024, "1KB", "0.5Gi"], _DIVISOR),
+        ("limits.hugepages-2Mi", ["1m"], _DIVISOR),
+    ]:
+        for divisor in divisors:
+            yield Refusal(
+                f"{resource} by {divisor!r}",
+                source(resourceFieldRef={"resource": resource, "divisor": divisor}),
+                f"{at}.resourceFieldRef.divisor",
+                sentence,
+            )
+
+
+def _nul() -> Iterator[Refusal]:
+    for field, path, value in [
+        ("target", "target", "a\0.py"),
+        ("python", "python", "python\0"),
+    ]:
+        yield Refusal(f"a {field} with NUL", session(**{f"spec__bot__{field}": value}), f"spec.bot.{path}", _NO_NUL)
+    command = session(spec__bot={"image": "a", "command": ["python", "a\0b"]})
+    yield Refusal("a command with NUL", command, "spec.bot.command[1]", _NO_NUL)
 
 
 def _rest() -> Iterator[Refusal]:
@@ -394,6 +467,8 @@ def _by_cause() -> Iterator[Refusal]:
 REFUSALS: Final = [
     *_bots(),
     *_environments(),
+    *_pod_fields(),
+    *_nul(),
     *_templates(),
     *_owned(),
     *_mounts_and_ports(),
@@ -407,6 +482,22 @@ REFUSALS: Final = [
 ]
 
 _SECRET: Final = {"name": "A", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "a", "optional": True}}}
+_FIELDS: Final = [
+    *("metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.host", "spec.serviceAccountName"),
+    *("status.podIP", "status.podIPs", "status.hostIP", "status.hostIPs"),
+    *(
+        "metadata.labels['app']",
+        "metadata.labels['app.kubernetes.io/name']",
+        "metadata.annotations['Team.example/A_b']",
+    ),
+]
+_AMOUNTS: Final[list[tuple[str, int | str]]] = [
+    *(("limits.cpu", divisor) for divisor in (0, "0m", 1, "1.0", "1m", "1000m", "0.001")),
+    *(("requests.memory", divisor) for divisor in (0, 1, "1k", "1000", "1000k", "1Mi", "1024Ki", "1Ei", "1E")),
+    ("limits.ephemeral-storage", "1Gi"),
+    ("requests.hugepages-2Mi", "1Mi"),
+    ("limits.hugepages-1Gi", 1),
+]
 _SIDECAR: Final = {"name": "recorder", "image": "recorder:1", "restartPolicy": "Always"}
 #: What admission takes, by what is remarkable about it.
 ADMITTED: Final = {
@@ -422,6 +513,20 @@ ADMITTED: Final = {
     "a body of text": session(spec__bot__body="hello"),
     "a file for Pipecat to load": session(spec__bot__env=[{"name": "PIPECAT_SETUP_FILES", "value": "/a.py"}]),
     "a secret": session(spec__bot__env=[_SECRET], spec__bot__envFrom=[{"prefix": "P_", "secretRef": {"name": "a"}}]),
+    "variables with odd names": session(spec__bot__env=[{"name": name} for name in ("a b", "1", "..", "A-B.c", "{}")]),
+    "NUL in a body": session(spec__bot__body={"a\0": "b\0"}),
+    "fields of the pod": session(
+        spec__bot__env=[
+            {"name": f"A{number}", "valueFrom": {"fieldRef": {"fieldPath": path, "apiVersion": "v1"}}}
+            for number, path in enumerate(_FIELDS)
+        ]
+    ),
+    "resources of the pod": session(
+        spec__bot__env=[
+            {"name": f"A{number}", "valueFrom": {"resourceFieldRef": {"resource": resource, "divisor": divisor}}}
+            for number, (resource, divisor) in enumerate(_AMOUNTS)
+        ]
+    ),
     "quantities": session(spec__bot__resources={"limits": {"cpu": 2, "memory": "1.5Gi"}, "requests": {"cpu": "500m"}}),
     "nulls for what is left out": session(spec__bot__command=None, spec__end=None, spec__shutdown=None),
     "the longest durations": session(

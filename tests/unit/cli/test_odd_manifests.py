@@ -59,6 +59,13 @@ def bot(written: str) -> str:
         ),
         pytest.param(bot("<<: 5, image: b"), "spec.bot merges (<<) what is no map (line 5)", id="a merge of a number"),
         pytest.param(bot('image: "\\ud800"'), "spec.bot.image has half of a pair of escapes", id="half a character"),
+        pytest.param(
+            bot('image: b, python: "a\\0"'), "spec.bot.python: leave the NUL character", id="NUL in a program"
+        ),
+        pytest.param(
+            bot('image: b, env: [{name: A, value: "\\0"}]'), "spec.bot.env[0].value: should", id="NUL in a value"
+        ),
+        pytest.param(bot("image: b, env: [{name: A=B}]"), "spec.bot.env[0].name: must have", id="a name with ="),
         pytest.param(bot("image: b, podTemplate: 5"), 'unknown field "spec.bot.podTemplate"', id="a misplaced field"),
         pytest.param(
             GOOD + "  podTemplate: {spec: {volumes: [5]}}", "spec.podTemplate.spec.volumes[0]: must", id="a volume"

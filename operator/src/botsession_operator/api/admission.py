@@ -190,6 +190,8 @@ def _sentences(error: jsonschema.ValidationError) -> Iterator[tuple[str, str]]:
             yield "", f"should be at least {bound} chars long"
         case "maxLength":
             yield "", f"Too long: may not be more than {bound} bytes"
+        case "pattern":
+            yield "", f"should match '{bound}'"
         case "maxItems" | "maxProperties":
             yield "", f"Too many: {len(value)}: must have at most {bound} items"
         case _:
