@@ -48,7 +48,7 @@ cluster-down: ## delete the kind cluster
 generate: venv ## write the files that are made from others
 	$(python) hack/generate
 
-support: venv ## run what depends on Pipecat's version with each of them, and write the support table: docs/pipecat.md
+support: venv ## run what depends on Pipecat's version with each of them, and write the support table: docs/reference/pipecat-versions.md
 	$(python) -m pytest tests/facts tests/component -m 'fact or old_pipecat' --record-support docs/reference/pipecat-support.json $(ARGS)
 	$(python) hack/generate
 

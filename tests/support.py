@@ -1,6 +1,7 @@
 """The support table: which facts hold with which Pipecat, as the last full run found it, and held to by every run.
 
-It is docs/reference/pipecat-support.json; `make support` writes it, and hack/generate makes docs/pipecat.md of it.
+It is docs/reference/pipecat-support.json; `make support` writes it, and hack/generate makes
+docs/reference/pipecat-versions.md of it.
 """
 
 import json

@@ -15,8 +15,9 @@ def page(document: Schema) -> Iterator[str]:
     yield "# Control API\n"
     yield f"{document['info']['summary']}\n"
     yield f"{prose(document['info'])}\n"
-    yield "How to get the token, and when to use this at all: [The control endpoint](../control.md)."
-    yield "For programs: [openapi.yaml](../openapi.yaml).\n"
+    how = "[The control endpoint](../operations/control-endpoint.md)"
+    yield f"How to get the token, and when to use this at all: {how}."
+    yield "For programs: [openapi.yaml](openapi.yaml).\n"
     yield "## Requests\n"
     for path, methods in document["paths"].items():
         for method, operation in methods.items():

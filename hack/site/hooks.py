@@ -1,7 +1,7 @@
 """What MkDocs does otherwise for this site: pages keep the paths that they have in the repository.
 
-A link then leads to the same place on a code host and on the site: from README.md to docs/endings.md, and from there to
-../examples. What pages link to outside docs/ becomes part of the site, as a page or as a file.
+A link then leads to the same place on a code host and on the site: from README.md to docs/how-to/bots.md, and
+from there to ../../examples. What pages link to outside docs/ becomes part of the site, as a page or as a file.
 """
 
 import re
@@ -20,7 +20,7 @@ import diagrams  # beside this file, which MkDocs loads by its path
 ROOT = Path(__file__).resolve().parents[2]
 START = "README.md"
 #: Who searches for a reason wants to read what it means before where it occurs.
-FOUND_FIRST = "docs/reasons.md"
+FOUND_FIRST = "docs/reference/reasons.md"
 FENCE = re.compile(r"^( *)```.*?^\1```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(?<=\]\()[^)\s#]+")
 #: A link with its text.

@@ -9,7 +9,7 @@ from tests.docs.blocks import ROOT, blocks_of
 from tests.guardrails import REFUSED
 from tests.manifests import Json
 
-PAGE: Final = ROOT / "docs/how-to/tenants.md"
+PAGE: Final = ROOT / "docs/operations/tenants.md"
 
 
 def manifests() -> list[Json]:

@@ -16,7 +16,7 @@ from tests.builders import EVERY_COUNT, KEY
 
 ROOT = Path(__file__).parents[2]
 ALERTS = ROOT / "charts/botsession-operator/files/alerts.yaml"
-PAGE = (ROOT / "docs/metrics.md").read_text()
+PAGE = (ROOT / "docs/reference/metrics.md").read_text()
 QUERIES = re.findall(r"^```promql\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 

@@ -61,7 +61,7 @@ TAKEN_ON_TRUST: Final = {
     "echo": "the shell's own",
     "git": "brings a checkout, which this is",
     "kill": "the shell's own",
-    "openssl": "one command, which docs/control.md explains",
+    "openssl": "one command, which docs/operations/control-endpoint.md explains",
     "pip": "would install; its paths are checked",
     "printf": "the shell's own",
 }

@@ -14,7 +14,7 @@ def test_every_diagram_has_its_drawing_and_no_other_is_kept() -> None:
 
 
 def test_drawing_takes_the_place_of_its_diagram() -> None:
-    page = (diagrams.ROOT / "docs/explanation/ending.md").read_text("utf-8")
+    page = (diagrams.ROOT / "docs/concepts/ending.md").read_text("utf-8")
     assert diagrams.drawn(page).count("<svg ") == page.count("```mermaid")
 
 

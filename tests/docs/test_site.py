@@ -148,7 +148,7 @@ def test_page_that_is_in_no_menu_fails_the_build(tmp_path: Path) -> None:
     (tmp_path / "mkdocs.yml").write_text(json.dumps(config | {"hooks": [str(ROOT / "hack/site/hooks.py")]}))
     built = build(tmp_path / "site", tmp_path / "mkdocs.yml")
     assert built.returncode
-    assert "docs/endings.md" in built.stderr
+    assert "docs/reference/endings.md" in built.stderr
 
 
 def test_no_page_needs_anything_from_elsewhere_or_complains(walk: Visitor) -> None:
@@ -183,11 +183,11 @@ def test_diagram_stands_out_from_the_page(
     browser: Browser, address: str, scheme: Literal["light", "dark"], size: tuple[int, int]
 ) -> None:
     page = new_page(browser, size, scheme)
-    for path in ("", "tutorial/", "explanation/ending/", "reasons/"):
+    for path in ("", "tutorial/", "concepts/ending/", "reference/reasons/"):
         page.goto(address + path)
         name = f"{path.strip('/').replace('/', '-') or 'home'}-{scheme}-{size[0]}.png"
         page.screenshot(path=SCREENSHOTS / name)
-    page.goto(address + "explanation/ending/")
+    page.goto(address + "concepts/ending/")
     text = page.locator(".diagram text").first
     assert text.evaluate("node => getComputedStyle(node).fill") != background(page)
     page.close()

@@ -8,7 +8,7 @@ import pytest
 
 from tests.docs.blocks import ROOT
 
-PAGE: Final = ROOT / "docs/explanation/threat-model.md"
+PAGE: Final = ROOT / "docs/concepts/threat-model.md"
 _NAMED: Final = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 #: Who needs a row at all: the headings of the tables.
 THREATS: Final = PAGE.read_text().partition("## Who could do what")[2].partition("## What is not defended")[0]

@@ -1,4 +1,4 @@
-"""The control key is replaced, step by step as docs/how-to/rotate-control-key.md says, while a session runs."""
+"""The control key is replaced, step by step as docs/operations/rotate-control-key.md says, while a session runs."""
 
 import base64
 import json

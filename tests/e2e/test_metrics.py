@@ -13,7 +13,9 @@ from tests.e2e.world import FORCED, PATIENCE, ROOT, Json, World, kill_operator, 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 QUIET = {"target": "quiet.py"}
-QUERIES = re.findall(r"^```promql\n(.*?)^```", (ROOT / "docs/metrics.md").read_text(), re.MULTILINE | re.DOTALL)
+QUERIES = re.findall(
+    r"^```promql\n(.*?)^```", (ROOT / "docs/reference/metrics.md").read_text(), re.MULTILINE | re.DOTALL
+)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Play the fault table on the test cluster: `python -m tests.faults [--install] [--only PATTERN] [--keep]`.
 
 `--install` first installs the chart with the images of this checkout, as the e2e tests do.
-`--keep` writes tests/faults/results.json, from which `make generate` makes docs/faults.md.
+`--keep` writes tests/faults/results.json, from which `make generate` makes docs/operations/faults.md.
 """
 
 import argparse

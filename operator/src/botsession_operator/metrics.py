@@ -1,4 +1,4 @@
-"""The operator's numbers, for Prometheus. docs/metrics.md says what each means; a test holds that page to this module.
+"""The operator's numbers, for Prometheus. docs/reference/metrics.md says what each means, and a test compares the two.
 
 A scrape reads in a thread of its own while the loop counts, so what is collected is copied first, in one go.
 Labels come from enums, but for the namespace: a number of series that grows with the sessions would be a leak.

@@ -1,4 +1,4 @@
-"""The numbers of what is asked of supervisors now. docs/metrics.md says what each means."""
+"""The numbers of what is asked of supervisors now. docs/reference/metrics.md says what each means."""
 
 from collections.abc import Callable, Iterator, Mapping, Set
 from typing import Protocol

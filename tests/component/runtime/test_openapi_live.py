@@ -15,7 +15,7 @@ EXAMPLES = 50
 async def schemathesis(session: Supervised, folder: Path) -> tuple[int | None, str]:
     """Run all its checks, the same requests each time; return the exit code and what it says."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "schemathesis.cli", "run", str(ROOT / "docs" / "openapi.yaml")),
+        *(sys.executable, "-m", "schemathesis.cli", "run", str(ROOT / "docs/reference/openapi.yaml")),
         *("--url", f"http://127.0.0.1:{session.port}", "--header", f"Authorization: Bearer {TOKEN}"),
         *("--checks", "all", "--max-examples", str(EXAMPLES), "--generation-deterministic", "--no-color"),
         env=os.environ | {"SCHEMATHESIS_HOOKS": "tests.schemathesis_hooks", "PYTHONPATH": str(ROOT)},

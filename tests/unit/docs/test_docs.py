@@ -21,7 +21,7 @@ DOCS = sorted(
     [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md"), *ROOT.glob("hack/**/*.md")]
 )
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
-REASONS = (ROOT / "docs" / "reasons.md").read_text()
+REASONS = (ROOT / "docs/reference/reasons.md").read_text()
 CORE = ROOT / "operator/src/botsession_operator/core"
 #: Where the reasons of conditions are written.
 CONDITIONS = [CORE / path for path in ("status/conditions.py", "status/protected_condition.py", "observe/startup.py")]
@@ -111,7 +111,7 @@ def test_every_outcome_has_a_row_that_says_its_phase() -> None:
 
 
 def test_everything_that_becomes_of_a_farewell_has_a_row() -> None:
-    about = (ROOT / "docs" / "endings.md").read_text().partition("\n## The farewell\n")[2].partition("\n## ")[0]
+    about = (ROOT / "docs/reference/endings.md").read_text().partition("\n## The farewell\n")[2].partition("\n## ")[0]
     assert re.findall(r"^\| `([A-Z]\w+)` \|", about, re.MULTILINE) == [*Farewell]
 
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
-INDEX = EXAMPLES.parent / "docs" / "examples.md"
+INDEX = EXAMPLES.parent / "docs/how-to/examples.md"
 PAGES = sorted(EXAMPLES.glob("*/README.md"))
 QUOTE = re.compile(r"^```(?:python|yaml)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
@@ -35,7 +35,7 @@ def test_every_example_has_a_page_and_a_manifest_and_is_listed() -> None:
     folders = {bot.parent.name for bot in EXAMPLES.glob("*/bot.py")}
     assert {page.parent.name for page in PAGES} == folders
     assert {manifest.parent.name for manifest in EXAMPLES.glob("*/session.yaml")} == folders
-    assert set(re.findall(r"^\|.*\(\.\./examples/(\w+)/README\.md\)", INDEX.read_text(), re.MULTILINE)) == folders
+    assert set(re.findall(r"^\|.*\((?:\.\./)+examples/(\w+)/README\.md\)", INDEX.read_text(), re.MULTILINE)) == folders
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.parent.name)

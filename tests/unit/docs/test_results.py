@@ -19,7 +19,7 @@ from botsession_runtime.result import create_file, path_of, read
 from tests.builders import UID
 from tests.unit.core.webhook.test_cloudevent import FINISHED, of
 
-PAGE = (Path(__file__).parents[3] / "docs" / "results.md").read_text()
+PAGE = (Path(__file__).parents[3] / "docs/how-to/results.md").read_text()
 SECRET = "whsec_" + "A" * 32
 
 

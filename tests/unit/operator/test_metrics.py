@@ -21,7 +21,7 @@ from botsession_operator.reconcile import reconcile
 from tests.builders import EVERY_COUNT, KEY, samples
 from tests.fakes import World
 
-PAGE = (Path(__file__).parents[3] / "docs/metrics.md").read_text()
+PAGE = (Path(__file__).parents[3] / "docs/reference/metrics.md").read_text()
 
 
 class Stopwatch:

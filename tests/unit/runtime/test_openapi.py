@@ -30,7 +30,7 @@ from botsession_runtime.control import OPEN_PATHS, create_app
 from tests.endpoint import TOKEN, FakeSession
 
 ROOT = Path(__file__).parents[3]
-DOCUMENT = yaml.safe_load((ROOT / "docs" / "openapi.yaml").read_text())
+DOCUMENT = yaml.safe_load((ROOT / "docs/reference/openapi.yaml").read_text())
 SCHEMAS = DOCUMENT["components"]["schemas"]
 GOLDEN = ROOT / "tests" / "unit" / "contract" / "golden"
 OPERATIONS = [(path, method) for path, methods in DOCUMENT["paths"].items() for method in methods]

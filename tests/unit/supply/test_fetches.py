@@ -12,11 +12,17 @@ from tests.unit.supply.fetches import Place, files, found_in, images, places
 DIGEST = re.compile(r"[\w./-]+:[\w.-]+@sha256:[0-9a-f]{64}")
 #: What fetches something that is not pinned where it stands, or only looks so: file, text, and why that is right.
 ALLOWED = {
-    ("docs/bots.md", "pip install --no-deps"): "a sentence",
-    ("docs/bots.md", "pip install /path/to/checkout"): "the reader's image: it resolves against the reader's Pipecat",
-    ("docs/cli.md", "pip install /path/to/checkout"): "the reader's environment has other packages to agree with",
-    ("docs/control.md", "curl "): "asks the session's own pod",
-    ("docs/metrics.md", "curl "): "asks this machine",
+    ("docs/how-to/bots.md", "pip install --no-deps"): "a sentence",
+    (
+        "docs/how-to/bots.md",
+        "pip install /path/to/checkout",
+    ): "the reader's image: it resolves against the reader's Pipecat",
+    (
+        "docs/how-to/cli.md",
+        "pip install /path/to/checkout",
+    ): "the reader's environment has other packages to agree with",
+    ("docs/operations/control-endpoint.md", "curl "): "asks the session's own pod",
+    ("docs/reference/metrics.md", "curl "): "asks this machine",
     ("examples/transcript", "curl "): "asks this machine",
     ("hack/diagrams", "npm pack"): "checks the archive by the hash that stands there",
     ("hack/tools", "go install"): "a table there has the versions, and a test; Go's checksum database has the hashes",

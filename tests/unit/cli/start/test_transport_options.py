@@ -1,4 +1,4 @@
-"""The options about transport and address make what docs/transports.md shows, and refuse what the CRD would."""
+"""The options about transport and address make what docs/how-to/transports.md shows, and refuse what the CRD would."""
 
 from collections.abc import Callable, Iterator
 from enum import StrEnum
@@ -20,7 +20,7 @@ from tests.manifests import session
 from tests.unit.cli.conftest import Botsession
 
 Json = dict[str, Any]
-PAGE: Final = [*blocks_of(ROOT / "docs/transports.md")]
+PAGE: Final = [*blocks_of(ROOT / "docs/how-to/transports.md")]
 #: The sessions that the page shows, and what it has its reader type to start one, by their names.
 SHOWN: Final = {
     manifest["metadata"]["name"]: manifest

@@ -82,7 +82,7 @@ def number(version: Json) -> tuple[int, int]:
 
 
 def _definition(cluster: Cluster) -> Iterator[Finding]:
-    remedy = "helm install the operator's chart: docs/install.md."
+    remedy = "helm install the operator's chart: docs/operations/install.md."
     try:
         crd = cluster.get(CRD)
     except Problem as problem:

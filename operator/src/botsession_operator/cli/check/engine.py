@@ -11,7 +11,7 @@ from botsession_operator.cli.check.findings import Finding, Verdict
 
 Json = dict[str, Any]
 ENGINES: Final = ("docker", "podman")
-#: What a bot's image must have: see docs/bots.md.
+#: What a bot's image must have: see docs/how-to/bots.md.
 OLDEST_PYTHON: Final = (3, 11)
 OLDEST_PIPECAT: Final = (1, 3)
 #: Exit codes by which an engine says that it could not start a program. Its first line says why; a program's last does.

@@ -1,4 +1,4 @@
-"""What to look at next: for each reason, each bad way down and exit codes. The long form is docs/reasons.md."""
+"""What to look at next: for each reason, each bad way down and exit codes. docs/reference/reasons.md says more."""
 
 from typing import Final
 
