@@ -278,11 +278,12 @@ def _pod_fields() -> Iterator[Refusal]:
             f"{at}.resourceFieldRef.resource",
             "must be limits or requests of cpu, memory, ephemeral-storage or hugepages-..., for example limits.memory",
         )
-    for resource, divisors, sentence in [
+    wrong: list[tuple[str, list[str | int], str]] = [
         ("limits.cpu", ["1Ki", "10m", 2, "lots", "-1"], "must be 1 or 1m for a CPU"),
         ("requests.memory", ["1m", "2Mi", 1024, "1KB", "0.5Gi"], _DIVISOR),
         ("limits.hugepages-2Mi", ["1m"], _DIVISOR),
-    ]:
+    ]
+    for resource, divisors, sentence in wrong:
         for divisor in divisors:
             yield Refusal(
                 f"{resource} by {divisor!r}",
