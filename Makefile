@@ -3,7 +3,7 @@ PYTHON ?= python3
 export PYTHON
 python := .venv/bin/python
 
-.PHONY: help demo demo-kind test lint unit e2e bench images cluster cluster-down generate support endings picture docs lock sbom digests clean venv
+.PHONY: help demo demo-kind test lint unit mutate e2e bench images cluster cluster-down generate support endings picture docs lock sbom digests clean venv
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ lint: venv ## ruff, mypy, import-linter, and that generated files are up to date
 
 unit: venv ## the tests that need no cluster and no other Pipecat than the newest
 	$(python) -m pytest tests/unit tests/facts tests/component -m 'not old_pipecat' $(ARGS)
+
+mutate: venv ## break things on purpose, each in a copy of this tree, and see that the unit tests notice
+	$(python) hack/mutate $(ARGS)
 
 e2e: venv ## the tests on a kind cluster, which they bring up themselves
 	$(python) -m pytest tests/e2e $(ARGS)
