@@ -21,16 +21,16 @@ from botsession_operator.api.status import (
     Status,
 )
 from botsession_operator.core.observe.observed import (
+    NoSnapshot,
     Observed,
     Pod,
     PodState,
     Session,
-    Silence,
     Termination,
-    Trouble,
+    WaitingReason,
 )
 from botsession_operator.core.session_key import Key, SessionIdentity
-from botsession_operator.core.status.metric_samples import Count, Metric, Stage, TaskKind
+from botsession_operator.core.status.metric_samples import Metric, MetricSample, Stage, TaskKind
 
 #: The clock of all tests stands here.
 NOW: Final = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
@@ -39,19 +39,19 @@ UID: Final = "5b8f3c1e-0000-4000-8000-000000000042"
 POD_NAME: Final = "support-42-pod"
 #: One of each thing that is counted of sessions.
 EVERY_COUNT: Final = (
-    Count(Metric.FINISHED, 1, ("bots", Reason.COMPLETED, Outcome.DRAINED)),
-    Count(Metric.DANGLING_TASKS, 3, ("bots", TaskKind.UNMANAGED)),
-    Count(Metric.WITH_DANGLING_TASKS, 1, ("bots",)),
-    Count(Metric.REPORTS_MISSING, 1, ("bots",)),
-    Count(Metric.LADDER_STEPS, 1, ("bots", Step.END_FRAME)),
-    Count(Metric.FAREWELLS, 1, ("bots", Farewell.SPOKEN)),
-    Count(Metric.DURATION, 50),
-    Count(Metric.START, 1.5, (Stage.SCHEDULED,)),
-    Count(Metric.SHUTDOWN, 2, (Mode.GRACEFUL, Outcome.DRAINED)),
-    Count(Metric.LATENESS, 0.1),
-    Count(Metric.FIRST_SOUND, 0.8),
-    Count(Metric.SILENT, 1, ("bots",)),
-    Count(Metric.BOT_ERRORS, 4, ("bots", ProcessorKind.STT)),
+    MetricSample(Metric.FINISHED, 1, ("bots", Reason.COMPLETED, Outcome.DRAINED)),
+    MetricSample(Metric.DANGLING_TASKS, 3, ("bots", TaskKind.UNMANAGED)),
+    MetricSample(Metric.WITH_DANGLING_TASKS, 1, ("bots",)),
+    MetricSample(Metric.REPORTS_MISSING, 1, ("bots",)),
+    MetricSample(Metric.LADDER_STEPS, 1, ("bots", Step.END_FRAME)),
+    MetricSample(Metric.FAREWELLS, 1, ("bots", Farewell.SPOKEN)),
+    MetricSample(Metric.DURATION, 50),
+    MetricSample(Metric.START, 1.5, (Stage.SCHEDULED,)),
+    MetricSample(Metric.SHUTDOWN, 2, (Mode.GRACEFUL, Outcome.DRAINED)),
+    MetricSample(Metric.LATENESS, 0.1),
+    MetricSample(Metric.FIRST_SOUND, 0.8),
+    MetricSample(Metric.SILENT, 1, ("bots",)),
+    MetricSample(Metric.BOT_ERRORS, 4, ("bots", ProcessorKind.STT)),
 )
 
 
@@ -143,7 +143,7 @@ def pod(state: PodState = PodState.RUNNING, **members: Any) -> Pod:
 
 def waiting(reason: str = "", message: str = "", **members: Any) -> Pod:
     """Give a pod whose container has not started."""
-    return pod(PodState.WAITING, trouble=Trouble(reason, message) if reason else None, **members)
+    return pod(PodState.WAITING, trouble=WaitingReason(reason, message) if reason else None, **members)
 
 
 def ended(reason: str = "Completed", left: ExitReport | None = None, **members: Any) -> Pod:
@@ -184,7 +184,7 @@ def samples(registry: CollectorRegistry, name: str) -> list[tuple[dict[str, str]
     return [(sample.labels, sample.value) for sample in found]
 
 
-def observed(of: Session, its_pod: Pod | None, control: SessionSnapshot | Silence | None = None) -> Observed:
+def observed(of: Session, its_pod: Pod | None, control: SessionSnapshot | NoSnapshot | None = None) -> Observed:
     """Give one look at the world; a pod that runs answers unless told otherwise."""
     runs = its_pod is not None and its_pod.state is PodState.RUNNING
-    return Observed(of, its_pod, control or (snapshot() if runs else Silence.NOT_ASKED))
+    return Observed(of, its_pod, control or (snapshot() if runs else NoSnapshot.NOT_ASKED))

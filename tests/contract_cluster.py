@@ -20,7 +20,7 @@ from botsession_operator.core.manifests.pod import Injection, PodSettings, build
 from botsession_operator.core.manifests.service_and_route import build_service
 from botsession_operator.core.observe.observed import Key, Pod, PodState, Session
 from botsession_operator.core.observe.parse import parse_pod, parse_session
-from botsession_operator.core.status.k8s_events import News, Severity
+from botsession_operator.core.status.k8s_events import KubernetesEvent, Severity
 from botsession_operator.errors import BudgetRefused, Conflict, ExposureRefused, PodRefused, StatusRefused
 from botsession_operator.ports import Cluster
 from tests.supervision import PATIENCE
@@ -376,7 +376,9 @@ class ClusterContract:
         assert (await read_pod(backend, session)).uid == pod.uid
 
     async def test_news_of_a_session_that_is_gone_is_no_trouble(self, backend: Backend, session: Session) -> None:
-        await backend.cluster.tell(_gone(session), News(Severity.NORMAL, "Started", "the pipeline has started"))
+        await backend.cluster.record_event(
+            _gone(session), KubernetesEvent(Severity.NORMAL, "Started", "the pipeline has started")
+        )
 
     async def test_a_service_is_there_from_its_creation_to_its_deletion(
         self, backend: Backend, session: Session

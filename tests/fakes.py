@@ -20,20 +20,20 @@ from botsession_contract.report import Ending, ExitReport, StepTaken, to_bytes
 from botsession_operator.api.spec import Json
 from botsession_operator.api.status import Status
 from botsession_operator.core.control_keys import ControlKeys
-from botsession_operator.core.decide.plan import Limits, PodDeletion
+from botsession_operator.core.decide.plan import ControllerTimeouts, PodDeletion
 from botsession_operator.core.manifests.pod import Injection, PodSettings
 from botsession_operator.core.names import ENDED_SECONDS
 from botsession_operator.core.observe import ownership
-from botsession_operator.core.observe.observed import Key, Pod, Session, SessionMetadata, Silence
+from botsession_operator.core.observe.observed import Key, NoSnapshot, Pod, Session, SessionMetadata
 from botsession_operator.core.observe.webhook_delivery import Answer, EventType, Reply
-from botsession_operator.core.status.k8s_events import News
-from botsession_operator.deliveries import Deliveries
+from botsession_operator.core.status.k8s_events import KubernetesEvent
 from botsession_operator.errors import BudgetRefused, ExposureRefused, PodRefused, StatusRefused
-from botsession_operator.local.object_store import Objects, check_owner, create_owned, delete_owned
+from botsession_operator.local.object_store import InMemoryObjectStore, check_owner, create_owned, delete_owned
 from botsession_operator.metrics import Metrics
 from botsession_operator.reconcile import Deps, reconcile
 from botsession_operator.refusals import Refusals
 from botsession_operator.supervisor_poller import SupervisorPoller
+from botsession_operator.webhook_dispatcher import WebhookDispatcher
 from tests.builders import KEY, NOW, adjusted, raw_spec
 from tests.crd import spec_problems, status_problems
 
@@ -63,15 +63,15 @@ class FakeCluster:
     """The Cluster port over two dictionaries."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
-        self.sessions = Objects(self._changed, now)
-        self.pods = Objects(self._changed, now)
+        self.sessions = InMemoryObjectStore(self._changed, now)
+        self.pods = InMemoryObjectStore(self._changed, now)
         #: No watch brings news of these.
-        self.budgets = Objects(lambda _: None, now)
+        self.budgets = InMemoryObjectStore(lambda _: None, now)
         #: Whether a watch has brought an event that no pass has answered.
         self.is_dirty = False
         self.created: list[str] = []
         self.written: list[Status] = []
-        self.told: list[News] = []
+        self.told: list[KubernetesEvent] = []
         #: What the API server says of every status, whatever is in it; empty: what the CRD says of it.
         self.status_refusal = ""
         self.refused_statuses: list[Json] = []
@@ -186,7 +186,7 @@ class FakeCluster:
         self.budget_calls.append("delete")
         delete_owned(self.budgets, manifest)
 
-    async def tell(self, session: SessionMetadata, news: News) -> None:
+    async def record_event(self, session: SessionMetadata, news: KubernetesEvent) -> None:
         assert 0 < len(news.note.encode()) <= 1024, "the API server refuses the note of an Event"
         assert 0 < len(news.reason) <= 128, "the API server refuses the reason of an Event"
         self.told.append(news)
@@ -224,16 +224,16 @@ class FakeControl:
         #: What has been asked of any of them, in order.
         self.asked: list[str] = []
 
-    async def snapshot(self, pod: Pod, token: str) -> SessionSnapshot | Silence:
+    async def snapshot(self, pod: Pod, token: str) -> SessionSnapshot | NoSnapshot:
         self.asked.append("snapshot")
         supervisor = self._reach(pod, token)
-        return replace(supervisor.snapshot, now=self._now()) if supervisor else Silence.UNREACHABLE
+        return replace(supervisor.snapshot, now=self._now()) if supervisor else NoSnapshot.UNREACHABLE
 
-    async def end(self, pod: Pod, token: str, request: EndRequest) -> SessionSnapshot | Silence:
+    async def end(self, pod: Pod, token: str, request: EndRequest) -> SessionSnapshot | NoSnapshot:
         self.asked.append("end")
         supervisor = self._reach(pod, token)
         if supervisor is None or supervisor.breaks_on_request:
-            return Silence.UNREACHABLE
+            return NoSnapshot.UNREACHABLE
         supervisor.requests.append(request)
         before = supervisor.snapshot.ending
         if before is None or (before.mode, request.mode) == (Mode.GRACEFUL, Mode.IMMEDIATE):
@@ -242,11 +242,11 @@ class FakeControl:
             supervisor.snapshot = replace(supervisor.snapshot, state=BotState.ENDING, ending=ending)
         return replace(supervisor.snapshot, now=self._now())
 
-    async def adjust(self, pod: Pod, token: str, patch: SessionPatch) -> SessionSnapshot | Silence:
+    async def adjust(self, pod: Pod, token: str, patch: SessionPatch) -> SessionSnapshot | NoSnapshot:
         self.asked.append("adjust")
         supervisor = self._reach(pod, token)
         if supervisor is None:
-            return Silence.UNREACHABLE
+            return NoSnapshot.UNREACHABLE
         supervisor.snapshot = adjusted(supervisor.snapshot, patch)
         return replace(supervisor.snapshot, now=self._now())
 
@@ -294,13 +294,20 @@ class World:
         self.metrics = Metrics(CollectorRegistry())
         refusals = Refusals(
             self.clock,
-            Limits(),
+            ControllerTimeouts(),
             lambda _: self.cluster.touch(),
-            luck=lambda: 1.0,
+            jitter=lambda: 1.0,
             monotonic=lambda: self.clock.now().timestamp(),
         )
         deps = Deps(
-            self.cluster, self.poller(), self.clock, self.metrics, Limits(), refusals, POD_SETTINGS, CONTROL_KEYS
+            self.cluster,
+            self.poller(),
+            self.clock,
+            self.metrics,
+            ControllerTimeouts(),
+            refusals,
+            POD_SETTINGS,
+            CONTROL_KEYS,
         )
         return replace(deps, deliveries=self._deliveries(self.webhook)) if self.webhook else deps
 
@@ -308,7 +315,12 @@ class World:
         """Give an operator that knows nothing of any supervisor yet what it asks them by."""
         clock = self.clock
         return SupervisorPoller(
-            self.control, clock, Limits(), self._answered, lambda: clock.now().timestamp(), luck=lambda: 1.0
+            self.control,
+            clock,
+            ControllerTimeouts(),
+            self._answered,
+            lambda: clock.now().timestamp(),
+            jitter=lambda: 1.0,
         )
 
     async def settle(self, deps: Deps | None = None) -> None:
@@ -334,14 +346,14 @@ class World:
     def _answered(self, _: Key) -> None:
         self._is_answered = True
 
-    def _deliveries(self, webhook: FakeWebhook) -> Deliveries:
+    def _deliveries(self, webhook: FakeWebhook) -> WebhookDispatcher:
         events = frozenset(EventType)
-        return Deliveries(webhook, events, "tests", self.clock, lambda _: self.cluster.touch(), self.metrics)
+        return WebhookDispatcher(webhook, events, "tests", self.clock, lambda _: self.cluster.touch(), self.metrics)
 
     async def rest(self) -> None:
         """Settle, and let what is written only after a while be written too."""
         await self.settle()
-        self.clock.pass_(Limits().status_settle.total_seconds())
+        self.clock.pass_(ControllerTimeouts().status_settle.total_seconds())
         await self.settle()
 
     # What the user does.
@@ -426,7 +438,7 @@ class World:
     # What there is.
 
     @property
-    def sessions(self) -> Objects:
+    def sessions(self) -> InMemoryObjectStore:
         return self.cluster.sessions
 
     @property

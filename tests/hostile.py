@@ -18,7 +18,7 @@ from botsession_contract.control import EndRequest, SessionPatch, SessionSnapsho
 from botsession_contract.jsonform import PayloadError, encode
 from botsession_contract.lifecycle import BotState, Cause, Farewell, Mode, Outcome, Reason, Step
 from botsession_contract.report import DanglingTasks, Ending, ExitReport, Prompts, StepTaken, Timings
-from botsession_operator.core.observe.observed import Pod, Silence
+from botsession_operator.core.observe.observed import NoSnapshot, Pod
 from tests.builders import NOW, snapshot
 from tests.fakes import FakeControl, World
 from tests.manifests import Json
@@ -134,20 +134,20 @@ class Liar(FakeControl):
         super().__init__(now)
         self._answers: Iterator[bytes] = itertools.cycle(answers or (b"",))
 
-    async def snapshot(self, pod: Pod, token: str) -> SessionSnapshot | Silence:
+    async def snapshot(self, pod: Pod, token: str) -> SessionSnapshot | NoSnapshot:
         return self._say()
 
-    async def end(self, pod: Pod, token: str, request: EndRequest) -> SessionSnapshot | Silence:
+    async def end(self, pod: Pod, token: str, request: EndRequest) -> SessionSnapshot | NoSnapshot:
         return self._say()
 
-    async def adjust(self, pod: Pod, token: str, patch: SessionPatch) -> SessionSnapshot | Silence:
+    async def adjust(self, pod: Pod, token: str, patch: SessionPatch) -> SessionSnapshot | NoSnapshot:
         return self._say()
 
-    def _say(self) -> SessionSnapshot | Silence:
+    def _say(self) -> SessionSnapshot | NoSnapshot:
         try:
             return snapshot_from_bytes(next(self._answers))
         except PayloadError:
-            return Silence.UNREACHABLE
+            return NoSnapshot.UNREACHABLE
 
 
 async def live(story: Story) -> World:

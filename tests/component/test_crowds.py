@@ -21,7 +21,7 @@ from botsession_contract.names import BOT_CONTAINER, SESSION_LABEL
 from botsession_contract.report import Ending
 from botsession_operator.api.spec import Json
 from botsession_operator.controller import Controller
-from botsession_operator.core.decide.plan import Limits
+from botsession_operator.core.decide.plan import ControllerTimeouts
 from botsession_operator.core.session_key import Key
 from botsession_operator.effects.control import HttpControl
 from botsession_operator.fair_queue import Priority
@@ -144,10 +144,10 @@ async def crowd(*, answers: bool = True) -> AsyncIterator[Crowd]:
         ports |= {"bots": server.port, "crowd": silent.sockets[0].getsockname()[1]}
         if not answers:
             silent.close()
-        controller = Controller(at_ports(http, ports), clock, Limits(), workers=4)
+        controller = Controller(at_ports(http, ports), clock, ControllerTimeouts(), workers=4)
         cluster, metrics = Watched(controller.mark), Metrics(CollectorRegistry())
         control, refusals = controller.poller, controller.refusals
-        deps = Deps(cluster, control, clock, metrics, Limits(), refusals, POD_SETTINGS, CONTROL_KEYS)
+        deps = Deps(cluster, control, clock, metrics, ControllerTimeouts(), refusals, POD_SETTINGS, CONTROL_KEYS)
         made = Crowd(cluster, controller, supervisor, mute)
         work = asyncio.create_task(controller.work(lambda key: made.give(key, deps)))
         try:
@@ -162,7 +162,7 @@ async def a_good_life(of: Crowd) -> list[str]:
     async with asyncio.timeout(PATIENCE):
         while not of.supervisor.asked:
             await asyncio.sleep(0)
-        of.cluster.sessions.delete(GOOD.namespace, GOOD.name, Limits().slow_recheck)
+        of.cluster.sessions.delete(GOOD.namespace, GOOD.name, ControllerTimeouts().slow_requeue)
         await of.supervisor.has_been_asked_to_end.wait()
     return of.supervisor.asked
 

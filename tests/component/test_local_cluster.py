@@ -10,7 +10,7 @@ from botsession_operator.core.decide.plan import PodDeletion
 from botsession_operator.core.observe.observed import Key, PodState
 from botsession_operator.errors import PodRefused
 from botsession_operator.local.cluster import LocalCluster
-from botsession_operator.local.supervisor_process import Place
+from botsession_operator.local.supervisor_process import RunFiles
 from tests.contract_cluster import ClusterContract, eventually, manifest, read, read_pod, session_manifest
 
 STAND_IN = "#!/bin/sh\nexec sleep 600\n"
@@ -24,7 +24,7 @@ class LocalBackend:
         python.write_text(stand_in)
         python.chmod(0o755)
         self.changed: list[Key] = []
-        self.cluster = LocalCluster(Place(folder, folder, str(python)), self.changed.append)
+        self.cluster = LocalCluster(RunFiles(folder, folder, str(python)), self.changed.append)
 
     async def create_session(self, manifest: Json) -> Key:
         manifest["metadata"]["namespace"] = "local"
@@ -58,7 +58,7 @@ async def test_a_running_pod_without_finalizers_stays_until_its_process_is_gone(
 
 async def test_what_cannot_be_started_is_refused(backend: LocalBackend, tmp_path: Path) -> None:
     session = await read(backend, await backend.create_session(session_manifest()))
-    backend.cluster.place = Place(tmp_path / "nowhere", tmp_path)
+    backend.cluster.place = RunFiles(tmp_path / "nowhere", tmp_path)
 
     with pytest.raises(PodRefused, match="nowhere"):
         await backend.cluster.create_pod(manifest(session))

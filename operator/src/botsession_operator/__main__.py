@@ -15,11 +15,11 @@ import structlog
 from botsession_contract.text import escape_controls
 from botsession_operator.core.decide.uninstall import NO_EVENTS
 from botsession_operator.effects import api
-from botsession_operator.effects.estate import KubernetesEstate
 from botsession_operator.effects.kubernetes import KubernetesCluster
+from botsession_operator.effects.uninstall_client import KubernetesUninstallClient
 from botsession_operator.operate import operate
 from botsession_operator.settings import Settings, SettingsError, check_signing, read_settings
-from botsession_operator.uninstall import let_all_go, wait_for_ends
+from botsession_operator.uninstall import release_all_finalizers, wait_for_ends
 
 log = structlog.get_logger("botsession")
 #: Tracebacks have lines, and code in them may be indented by tabs.
@@ -53,7 +53,9 @@ async def uninstall(settings: Settings) -> None:
     """Stop the operator, end all sessions in its place, and let everything go; exit with 1 when interrupted."""
     stop = _stopped_by_signals()
     async with await api.connect(settings.kubeconfig) as connected:
-        estate = KubernetesEstate(connected, settings.namespaces, settings.deployment, settings.finalizer_policy)
+        estate = KubernetesUninstallClient(
+            connected, settings.namespaces, settings.deployment, settings.finalizer_policy
+        )
         await estate.stop_operator()
         operating = asyncio.create_task(operate(connected, replace(settings, is_uninstalling=True), stop))
         events = settings.webhook.events if settings.webhook else NO_EVENTS
@@ -65,7 +67,7 @@ async def uninstall(settings: Settings) -> None:
             waiting.cancel()
             sys.exit("botsession-operator: interrupted; uninstall again")
         await waiting
-        await let_all_go(estate, KubernetesCluster(connected, settings.identity))
+        await release_all_finalizers(estate, KubernetesCluster(connected, settings.identity))
     log.info("all let go")
 
 

@@ -3,7 +3,7 @@
 import asyncio
 
 from botsession_operator.core.clock import Clock
-from botsession_operator.core.decide.plan import Limits
+from botsession_operator.core.decide.plan import ControllerTimeouts
 from botsession_operator.core.session_key import Key
 from botsession_operator.fair_queue import Priority
 from botsession_operator.ports import Control
@@ -15,7 +15,7 @@ from botsession_operator.supervisor_poller import SupervisorPoller
 class Controller:
     """Gives sessions their passes."""
 
-    def __init__(self, control: Control, clock: Clock, limits: Limits, workers: int = 1) -> None:
+    def __init__(self, control: Control, clock: Clock, limits: ControllerTimeouts, workers: int = 1) -> None:
         self._queue = WorkQueue(clock, workers, on_due=lambda key: self.poller.prefetch(key))
         self.poller = SupervisorPoller(control, clock, limits, self._queue.add)
         self.refusals = Refusals(clock, limits, self._queue.add)

@@ -9,9 +9,9 @@ import kopf
 
 from botsession_contract.names import GROUP, PLURAL, SESSION_LABEL, VERSION
 from botsession_operator.core.session_key import Key, parse_key
-from botsession_operator.door import KnownSessions
 from botsession_operator.effects.watching import tolerant
 from botsession_operator.fair_queue import Priority
+from botsession_operator.poke_gate import KnownSessions
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,10 +22,10 @@ from botsession_operator.api.spec import SpecError
 from botsession_operator.api.status import Delivery
 from botsession_operator.core.observe.webhook_delivery import Answer, EventType
 from botsession_operator.core.session_key import Key
-from botsession_operator.core.status.metric_samples import Count, Metric, Stage, TaskKind
-from botsession_operator.door import Admission
+from botsession_operator.core.status.metric_samples import Metric, MetricSample, Stage, TaskKind
 from botsession_operator.errors import Conflict, RequestRefused, TransientError
 from botsession_operator.fair_queue import Priority
+from botsession_operator.poke_gate import Admission
 from botsession_operator.polling_metrics import Polled, Polling
 
 #: One look at a session; gives the time of the next.
@@ -70,7 +70,7 @@ class NoCode(StrEnum):
     OTHER = "Other"  # a status that HTTP does not know: pods run users' images, whose answers must not make series
 
 
-class Trouble(StrEnum):
+class ReconcileErrorKind(StrEnum):
     """Why a pass was broken off."""
 
     CONFLICT = "Conflict"  # somebody wrote the object since it was read
@@ -119,7 +119,7 @@ class Metrics:
             registry=registry,
         )
         self._pokes = Counter("botsession_pokes", "Pokes, by what became of them", ("result",), registry=registry)
-        for trouble in Trouble:
+        for trouble in ReconcileErrorKind:
             self._troubles.labels(trouble)
         for admission in Admission:
             self._pokes.labels(admission)
@@ -128,7 +128,7 @@ class Metrics:
         for event, result in itertools.product(EventType, (*Answer, Delivery.GAVE_UP)):
             self._delivered.labels(event, result)
 
-    def count(self, counts: tuple[Count, ...]) -> None:
+    def count(self, counts: tuple[MetricSample, ...]) -> None:
         """Count what a status tells that has been written."""
         for each in counts:
             if each.metric in BY_NAMESPACE:
@@ -242,7 +242,7 @@ class Tallies(Collector):
         self._namespaces = namespaces
         registry.register(self)
 
-    def add(self, count: Count) -> None:
+    def add(self, count: MetricSample) -> None:
         """Count."""
         counted = self._counted[count.metric]
         counted[count.labels] = counted.get(count.labels, 0) + int(count.value)
@@ -282,18 +282,18 @@ def _label(code: int | NoCode) -> str:
     return str(code) if code in _STATUSES else NoCode.OTHER
 
 
-def _trouble(exc: Exception) -> Trouble:
+def _trouble(exc: Exception) -> ReconcileErrorKind:
     match exc:
         case Conflict():
-            return Trouble.CONFLICT
+            return ReconcileErrorKind.CONFLICT
         case TransientError():
-            return Trouble.TRANSIENT
+            return ReconcileErrorKind.TRANSIENT
         case SpecError():
-            return Trouble.SPEC
+            return ReconcileErrorKind.SPEC
         case RequestRefused():
-            return Trouble.REFUSED
+            return ReconcileErrorKind.REFUSED
         case _:
-            return Trouble.BUG
+            return ReconcileErrorKind.BUG
 
 
 _STATUSES: Final = frozenset(HTTPStatus)

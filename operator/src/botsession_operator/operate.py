@@ -17,8 +17,6 @@ from botsession_operator.controller import Controller
 from botsession_operator.core.decide.host_network import port_of
 from botsession_operator.core.manifests.pod import PodSettings
 from botsession_operator.core.session_key import Key
-from botsession_operator.deliveries import Deliveries
-from botsession_operator.door import Door, KnownSessions
 from botsession_operator.effects.control import HttpControl, make_session
 from botsession_operator.effects.kubernetes import KubernetesCluster
 from botsession_operator.effects.webhook import HttpWebhook
@@ -26,9 +24,11 @@ from botsession_operator.fair_queue import Priority
 from botsession_operator.handlers import Memo, make_registry, make_settings
 from botsession_operator.host_ports import HostPorts
 from botsession_operator.metrics import Metrics
+from botsession_operator.poke_gate import KnownSessions, PokeGate
 from botsession_operator.reconcile import Deps, reconcile
 from botsession_operator.server import LIFETIME_SECONDS, create_app, serving
 from botsession_operator.settings import Settings, WebhookSettings
+from botsession_operator.webhook_dispatcher import WebhookDispatcher
 
 log = structlog.get_logger("botsession")
 
@@ -106,9 +106,9 @@ async def _deps(
 
 def _deliveries(
     wanted: WebhookSettings, clock: SystemClock, controller: Controller, metrics: Metrics, http: aiohttp.ClientSession
-) -> Deliveries:
+) -> WebhookDispatcher:
     webhook = HttpWebhook(http, wanted.url, wanted.secret_file, clock)
-    return Deliveries(webhook, wanted.events, wanted.source, clock, controller.mark, metrics)
+    return WebhookDispatcher(webhook, wanted.events, wanted.source, clock, controller.mark, metrics)
 
 
 async def _serve(
@@ -119,7 +119,7 @@ async def _serve(
     ready: asyncio.Event,
     known: KnownSessions,
 ) -> None:
-    door = Door(known.__contains__, lambda key: controller.mark_news(key, Priority.LOW))
+    door = PokeGate(known.__contains__, lambda key: controller.mark_news(key, Priority.LOW))
     app = create_app(lambda address, key: metrics.poked(door.poke(address, key)), ready.is_set, metrics.registry)
     guard = ConnectionGuard(lifetime_seconds=LIFETIME_SECONDS)
     await stack.enter_async_context(serving(app, settings.host, settings.port, guard))

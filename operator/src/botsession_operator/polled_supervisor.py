@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from botsession_contract.control import EndRequest, SessionPatch, SessionSnapshot
-from botsession_operator.core.observe.observed import Pod, Silence
+from botsession_operator.core.observe.observed import NoSnapshot, Pod
 from botsession_operator.core.session_key import Key
 from botsession_operator.fair_queue import Priority
 from botsession_operator.silent_nodes import Node
@@ -76,12 +76,12 @@ class PolledSupervisor:
         """Return whether this is the supervisor of this very pod, reached where it was asked."""
         return _place(self.pod) == _place(pod)
 
-    def state(self, now: float) -> SessionSnapshot | Silence:
+    def state(self, now: float) -> SessionSnapshot | NoSnapshot:
         """Return the last answer as if it were given now: the supervisor's clock has gone on."""
         if self.is_silent:
-            return Silence.UNREACHABLE
+            return NoSnapshot.UNREACHABLE
         if self.answer is None:
-            return Silence.NOT_ASKED
+            return NoSnapshot.NOT_ASKED
         try:
             return replace(self.answer, now=self.answer.now + timedelta(seconds=max(0.0, now - self.answered_at)))
         except OverflowError:  # a clock at the end of the calendar

@@ -12,9 +12,9 @@ from typing import Protocol
 from botsession_contract.control import EndRequest, SessionPatch, SessionSnapshot
 from botsession_operator.api.spec import Json
 from botsession_operator.core.decide.plan import PodDeletion
-from botsession_operator.core.observe.observed import Key, Pod, Reading, Session, SessionMetadata, Silence
+from botsession_operator.core.observe.observed import Key, NoSnapshot, Pod, Reading, Session, SessionMetadata
 from botsession_operator.core.observe.webhook_delivery import Reply
-from botsession_operator.core.status.k8s_events import News
+from botsession_operator.core.status.k8s_events import KubernetesEvent
 
 
 class Cluster(Protocol):
@@ -90,12 +90,12 @@ class Cluster(Protocol):
         """Delete the Service or the route that a manifest describes; a missing or another owner's one stays."""
         ...
 
-    async def tell(self, session: SessionMetadata, news: News) -> None:
+    async def record_event(self, session: SessionMetadata, news: KubernetesEvent) -> None:
         """Record an Event on the session. Best effort: an Event that is lost is not tried again."""
         ...
 
 
-class Estate(Protocol):
+class UninstallClient(Protocol):
     """All that an operator leaves behind. Any call may raise ClusterUnavailable."""
 
     def sessions(self) -> AsyncIterator[Json]:
@@ -121,15 +121,15 @@ class Estate(Protocol):
 class Control(Protocol):
     """A supervisor's control endpoint. Nothing is raised: what does not answer is Silence, and is asked again."""
 
-    async def snapshot(self, pod: Pod, token: str) -> SessionSnapshot | Silence:
+    async def snapshot(self, pod: Pod, token: str) -> SessionSnapshot | NoSnapshot:
         """Ask what the supervisor knows."""
         ...
 
-    async def end(self, pod: Pod, token: str, request: EndRequest) -> SessionSnapshot | Silence:
+    async def end(self, pod: Pod, token: str, request: EndRequest) -> SessionSnapshot | NoSnapshot:
         """Ask for the end; asking twice is harmless."""
         ...
 
-    async def adjust(self, pod: Pod, token: str, patch: SessionPatch) -> SessionSnapshot | Silence:
+    async def adjust(self, pod: Pod, token: str, patch: SessionPatch) -> SessionSnapshot | NoSnapshot:
         """Tell the limits that have moved."""
         ...
 

@@ -17,7 +17,7 @@ from botsession_operator.core.control_keys import ControlKeys
 from botsession_operator.core.decide import earlier_answers, eviction, exposure, orphans
 from botsession_operator.core.decide.eviction import BudgetChange
 from botsession_operator.core.decide.exposure import ExposureChange
-from botsession_operator.core.decide.plan import Limits, Plan, make_plan
+from botsession_operator.core.decide.plan import ControllerTimeouts, Plan, make_plan
 from botsession_operator.core.manifests import service_and_route
 from botsession_operator.core.manifests.disruption_budget import build_budget
 from botsession_operator.core.manifests.pod import PodSettings, build_pod
@@ -28,20 +28,19 @@ from botsession_operator.core.observe import ownership, parse
 from botsession_operator.core.observe.observed import (
     Freshness,
     Key,
+    NoSnapshot,
     Observed,
     Pod,
     PodState,
     Reading,
     Session,
     SessionMetadata,
-    Silence,
-    Trouble,
+    WaitingReason,
 )
 from botsession_operator.core.session_key import SessionIdentity
 from botsession_operator.core.status import coalescing, unreadable_session
 from botsession_operator.core.status.derive import Applied, derive_status
 from botsession_operator.core.status.k8s_events import undelivered
-from botsession_operator.deliveries import Deliveries
 from botsession_operator.errors import (
     BudgetRefused,
     Conflict,
@@ -55,8 +54,9 @@ from botsession_operator.errors import (
 from botsession_operator.host_ports import HostPorts
 from botsession_operator.metrics import Metrics
 from botsession_operator.ports import Cluster, Supervisors
-from botsession_operator.recording import Recorder, StatusWrites
 from botsession_operator.refusals import Creation, Refusals
+from botsession_operator.status_recorder import Recorder, StatusWrites
+from botsession_operator.webhook_dispatcher import WebhookDispatcher
 
 log = structlog.get_logger("botsession")
 
@@ -64,7 +64,7 @@ log = structlog.get_logger("botsession")
 #: Sessions are reached inside the cluster, and no route leads there from outside.
 IN_THE_CLUSTER: Final = Exposure()
 #: The supervisor does not run, or nobody needs it any more.
-NO_SUPERVISOR: Final = Reading(Silence.NOT_ASKED, Freshness.CURRENT)
+NO_SUPERVISOR: Final = Reading(NoSnapshot.NOT_ASKED, Freshness.CURRENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Deps:
     control: Supervisors
     clock: Clock
     metrics: Metrics
-    limits: Limits
+    limits: ControllerTimeouts
     refusals: Refusals
     pods: PodSettings
     #: The operator's keys, from which each session's token is derived.
@@ -84,7 +84,7 @@ class Deps:
     #: The operator is being uninstalled: every session is to end.
     is_uninstalling: bool = False
     #: None where nobody wants to hear of sessions.
-    deliveries: Deliveries | None = None
+    deliveries: WebhookDispatcher | None = None
     #: What this operator remembers of the statuses that it has written.
     writes: StatusWrites = field(default_factory=StatusWrites)
     #: What this operator knows of the ports of nodes.
@@ -107,7 +107,7 @@ async def reconcile(key: Key, deps: Deps) -> datetime | None:
     if not earlier_answers.is_enough(observed, plan):
         return await _wait_for_answer(plan, observed, deps)
     observed, applied = await apply(plan, observed, deps)
-    if plan.wanted and observed.control is Silence.UNREACHABLE:
+    if plan.wanted and observed.control is NoSnapshot.UNREACHABLE:
         deps.control.hurry(key)
     if plan.end or plan.adjust:  # the status is written with the answer
         return _next_look(plan, observed, applied, None, deps)
@@ -133,7 +133,7 @@ async def _wait_for_answer(plan: Plan, observed: Observed, deps: Deps) -> dateti
         deps.control.insist(session.key)
     elif plan.wanted:
         deps.control.hurry(session.key)
-    return plan.recheck_at
+    return plan.requeue_at
 
 
 async def _record(observed: Observed, status: Status, deps: Deps) -> datetime | None:
@@ -142,7 +142,7 @@ async def _record(observed: Observed, status: Status, deps: Deps) -> datetime | 
     if fit == observed.session.status:
         return None
     now = deps.clock.now()
-    due = deps.writes.due(observed.session, fit, coalescing.write_at(observed, fit, deps.limits))
+    due = deps.writes.due(observed.session, fit, coalescing.write_due_at(observed, fit, deps.limits))
     if due > now:
         return due
     await _recorder(deps).record(observed.session, fit, now)
@@ -160,18 +160,18 @@ async def _end_unrecorded(observed: Observed, plan: Plan, deps: Deps) -> datetim
     """
     session, pod, now = observed.session, observed.pod, deps.clock.now()
     if session.is_deleting or deps.is_uninstalling:
-        return await _clear_out(session, "its status is refused", deps) or now + deps.limits.slow_recheck
+        return await _clear_out(session, "its status is refused", deps) or now + deps.limits.slow_requeue
     if plan.wanted and pod and pod.state is not PodState.TERMINATED:
-        parting = replace(orphans.clear_out(pod, now, deps.limits), release_pod=False)
-        await _let_go(parting, pod, session.identity, deps)
-    return now + deps.limits.slow_recheck
+        parting = replace(orphans.plan_orphan(pod, now, deps.limits), release_pod=False)
+        await _release_finalizer(parting, pod, session.identity, deps)
+    return now + deps.limits.slow_requeue
 
 
 def _next_look(
     plan: Plan, observed: Observed, applied: Applied, waits_until: datetime | None, deps: Deps
 ) -> datetime | None:
     """Give the plan's next look, or an earlier one where something waits or did not go through."""
-    looks = [plan.recheck_at, waits_until]
+    looks = [plan.requeue_at, waits_until]
     if applied.refusal or applied.budget_refusal or applied.exposure_refusal:
         looks.append(deps.refusals.retry_at(observed.session.key))
     looks.append(deps.control.retry_at(observed.session.key))
@@ -184,7 +184,7 @@ async def gather(key: Key, deps: Deps) -> Observed | None:
     session = parse.parse_session(raw) if raw else None
     found = await _pod(session, deps) if session else None
     if session is None or (session.status is None and found is None):
-        await _let_orphans_go(key, session, deps)
+        await _release_orphans(key, session, deps)
     if session is None:
         return None
     pod = found if found and found.owner == session.identity else None
@@ -217,14 +217,14 @@ async def apply(plan: Plan, observed: Observed, deps: Deps) -> tuple[Observed, A
         applied = await _create_pod(session, observed, applied, deps)
     if pod:
         await _send_requests(plan, pod, session, deps)
-        await _let_go(plan, pod, session.identity, deps)
+        await _release_finalizer(plan, pod, session.identity, deps)
     if plan.budget:
         applied = await _change_budget(plan.budget, session, applied, deps)
     if pod and plan.end_sidecars:
         await deps.cluster.end_sidecars(pod)
         log.info("sidecars ended", pod=f"{pod.namespace}/{pod.name}")
     if plan.release_session:
-        await deps.cluster.set_session_finalizers(session, session.released)
+        await deps.cluster.set_session_finalizers(session, session.without_finalizer)
     if plan.delete_session:
         await deps.cluster.delete_session(session)
         log.info("finished session deleted", session=str(session.key))
@@ -236,13 +236,13 @@ async def apply(plan: Plan, observed: Observed, deps: Deps) -> tuple[Observed, A
     return eviction.after(known, made), applied
 
 
-async def _notify(plan: Plan, observed: Observed, deliveries: Deliveries, deps: Deps) -> None:
+async def _notify(plan: Plan, observed: Observed, deliveries: WebhookDispatcher, deps: Deps) -> None:
     """Begin to send what is due, and tell of what will never be sent. What became of it is for another pass."""
     for event in plan.deliver:
         deliveries.send(observed.session, event)
     for event in plan.give_up:
         deliveries.give_up(observed.session, event)
-        await deps.cluster.tell(observed.session, undelivered(event, observed.deliveries[event]))
+        await deps.cluster.record_event(observed.session, undelivered(event, observed.deliveries[event]))
 
 
 def _forget(key: Key, deps: Deps) -> None:
@@ -288,7 +288,7 @@ async def _send_requests(plan: Plan, pod: Pod, session: Session, deps: Deps) -> 
         await deps.control.adjust(session.key, pod, _token(session, pod, deps), plan.adjust)
 
 
-async def _let_go(plan: Plan, pod: Pod, owner: SessionIdentity, deps: Deps) -> None:
+async def _release_finalizer(plan: Plan, pod: Pod, owner: SessionIdentity, deps: Deps) -> None:
     """Delete and release a pod of this session; raise NotOurs for any other."""
     if pod.owner != owner:
         raise NotOurs(f"pod {pod.namespace}/{pod.name} does not belong to session {owner.key}")
@@ -301,13 +301,13 @@ async def _let_go(plan: Plan, pod: Pod, owner: SessionIdentity, deps: Deps) -> N
             await _release(fresh, owner, deps)
 
 
-async def _let_orphans_go(key: Key, session: Session | None, deps: Deps) -> None:
+async def _release_orphans(key: Key, session: Session | None, deps: Deps) -> None:
     """Let pods go whose session went without us, its finalizer taken off by hand: nobody is left to report to.
 
     Looked for where a session is gone or new, so that a new one of the same name does not hide them.
     """
     for pod, owner in await _pods_of(key, deps):
-        if pod.is_held and not (session and owner == session.identity):
+        if pod.has_finalizer and not (session and owner == session.identity):
             await _release(pod, owner, deps)
             log.warning("orphaned pod released", pod=f"{pod.namespace}/{pod.name}")
 
@@ -329,11 +329,11 @@ async def _clear_out(known: SessionMetadata, why: str, deps: Deps) -> datetime |
     """Let a session go of which nothing can be recorded, and before it its pods; give the time of the next look."""
     pods = await _pods_of(known.key, deps)
     for pod, owner in pods:
-        await _let_go(orphans.clear_out(pod, deps.clock.now(), deps.limits), pod, owner, deps)
+        await _release_finalizer(orphans.plan_orphan(pod, deps.clock.now(), deps.limits), pod, owner, deps)
     if pods:
         return deps.clock.now() + deps.limits.create_retry
-    if known.is_held:
-        await deps.cluster.set_session_finalizers(known, known.released)
+    if known.has_finalizer:
+        await deps.cluster.set_session_finalizers(known, known.without_finalizer)
         log.warning("session let go without a record", session=str(known.key), why=why)
     return None
 
@@ -342,7 +342,7 @@ async def _tell_unreadable(known: SessionMetadata, raw: Json, why: SpecError, de
     generation = raw["metadata"].get("generation", 1)
     status = unreadable_session.refused_status(raw.get("status"), generation, str(why), deps.clock.now())
     if status and await _may_write(known, status, deps):
-        await deps.cluster.tell(known, unreadable_session.refusal(str(why)))
+        await deps.cluster.record_event(known, unreadable_session.refusal(str(why)))
 
 
 async def _may_write(known: SessionMetadata, status: Json, deps: Deps) -> bool:
@@ -364,7 +364,7 @@ async def _pods_of(key: Key, deps: Deps) -> list[tuple[Pod, SessionIdentity]]:
     """Read the pods that belong to this session, or to an earlier one of its name; a label alone is no proof."""
     pods = [parse.parse_pod(each) for each in await deps.cluster.pods_labelled(key)]
     for pod in pods:
-        if pod.owner is None and pod.is_held:
+        if pod.owner is None and pod.has_finalizer:
             log.warning("pod of unclear owner left alone", pod=f"{pod.namespace}/{pod.name}")
     return [(pod, pod.owner) for pod in pods if pod.owner and pod.owner.key == key]
 
@@ -373,7 +373,7 @@ async def _release(pod: Pod, owner: SessionIdentity, deps: Deps) -> None:
     """Take our finalizer off a pod of this session: the one place that does. Raise NotOurs for any other pod."""
     if pod.owner != owner:
         raise NotOurs(f"pod {pod.namespace}/{pod.name} does not belong to session {owner.key}")
-    await deps.cluster.set_pod_finalizers(pod, pod.released)
+    await deps.cluster.set_pod_finalizers(pod, pod.without_finalizer)
 
 
 async def _fresh(pod: Pod, deps: Deps) -> Pod | None:
@@ -392,7 +392,7 @@ async def _create_pod(session: Session, observed: Observed, applied: Applied, de
             raise PodRefused(ownership.NAME_TAKEN, ownership.name_taken(manifest))  # noqa: TRY301  # one way to refuse
         await _create_as_allowed(manifest, deps)
     except SpecError as exc:  # not tried again: neither the bot nor its pod's template can change
-        return replace(applied, refusal=Trouble(unreadable_session.REASON, str(exc)))
+        return replace(applied, refusal=WaitingReason(unreadable_session.REASON, str(exc)))
     except PodRefused as refusal:
         return replace(applied, refusal=_refused(session, Creation.POD, refusal, deps))
     deps.refusals.note_success(session, Creation.POD)
@@ -443,18 +443,18 @@ async def _change_budget(change: BudgetChange, session: Session, applied: Applie
     return applied
 
 
-def _refused(session: Session, what: Creation, refusal: Refused, deps: Deps) -> Trouble:
+def _refused(session: Session, what: Creation, refusal: Refused, deps: Deps) -> WaitingReason:
     """Remember a refusal, so that the object is tried again with back-off; return it for the status."""
     log.warning(what.value, session=str(session.key), reason=refusal.reason, message=str(refusal))
-    return deps.refusals.note(session, what, Trouble(refusal.reason, refusal.message))
+    return deps.refusals.note(session, what, WaitingReason(refusal.reason, refusal.message))
 
 
 async def _hold(session: Session, deps: Deps) -> Session:
     """Put our finalizer on the session; raise Conflict where it is gone, so that no bot starts for it."""
-    version = await deps.cluster.set_session_finalizers(session, session.held)
+    version = await deps.cluster.set_session_finalizers(session, session.with_finalizer)
     if version is None:
         raise Conflict(f"{session.key} was deleted after it was read")
-    return replace(session, finalizers=session.held, resource_version=version)
+    return replace(session, finalizers=session.with_finalizer, resource_version=version)
 
 
 def _token(session: Session, pod: Pod, deps: Deps) -> str:

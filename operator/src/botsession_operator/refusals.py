@@ -20,10 +20,10 @@ from typing import Final
 
 from botsession_operator.core.backoff import Backoff
 from botsession_operator.core.clock import Clock
-from botsession_operator.core.decide.plan import Limits
-from botsession_operator.core.observe.observed import Session, Trouble
+from botsession_operator.core.decide.plan import ControllerTimeouts
+from botsession_operator.core.observe.observed import Session, WaitingReason
 from botsession_operator.core.session_key import Key
-from botsession_operator.door import TokenBuckets
+from botsession_operator.poke_gate import TokenBuckets
 
 #: How many sessions one pod that ends may wake. Each of them that gets its object wakes another one.
 WOKEN_AT_ONCE: Final = 4
@@ -47,7 +47,7 @@ class Refusal:
 
     uid: str
     generation: int
-    why: Trouble
+    why: WaitingReason
     retry_at: datetime
     failures: int = 1
 
@@ -58,16 +58,16 @@ class Refusals:
     def __init__(
         self,
         clock: Clock,
-        limits: Limits,
+        limits: ControllerTimeouts,
         wake: Callable[[Key], None] = lambda _: None,
-        luck: Callable[[], float] = random.random,
+        jitter: Callable[[], float] = random.random,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock = clock
         self._backoff = Backoff(limits.create_retry, limits.create_retry_longest)
         #: Marks a session dirty.
         self._wake = wake
-        self._luck = luck
+        self._luck = jitter
         self._refused: dict[str, dict[Key, dict[Creation, Refusal]]] = defaultdict(dict)
         self._ends = TokenBuckets[str](ENDS_BURST, ENDS_PER_SECOND, MOST_NAMESPACES, monotonic)
 
@@ -75,12 +75,12 @@ class Refusals:
         """Return how many sessions were refused something."""
         return sum(len(sessions) for sessions in self._refused.values())
 
-    def standing(self, session: Session, what: Creation) -> Trouble | None:
+    def standing(self, session: Session, what: Creation) -> WaitingReason | None:
         """Return why an object was refused that is not to be tried yet; None for one that is to be tried."""
         known = self._find(session, what)
         return known.why if known and self._clock.now() < known.retry_at else None
 
-    def note(self, session: Session, what: Creation, why: Trouble) -> Trouble:
+    def note(self, session: Session, what: Creation, why: WaitingReason) -> WaitingReason:
         """Remember a refusal, and return it."""
         known = self._find(session, what)
         failures = known.failures + 1 if known else 1

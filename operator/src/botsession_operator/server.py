@@ -17,7 +17,7 @@ from botsession_contract.control import LIVEZ_PATH, POKE_PATH, READYZ_PATH
 from botsession_contract.listening import WILDCARDS, listen, plain_address
 from botsession_contract.server_log import server_logger
 from botsession_operator.core.session_key import Key, parse_key
-from botsession_operator.door import TokenBuckets
+from botsession_operator.poke_gate import TokenBuckets
 
 #: Takes the address that a poke came from, and the key that it names, None where it names none.
 Poke = Callable[[str, Key | None], object]

@@ -11,7 +11,7 @@ from string import Template
 from botsession_operator.api.spec import Json
 from botsession_operator.core.control_keys import ControlKeys
 from botsession_operator.core.decide.host_network import CONTROL_PORTS
-from botsession_operator.core.decide.plan import Limits
+from botsession_operator.core.decide.plan import ControllerTimeouts
 from botsession_operator.core.manifests.pod import Injection
 from botsession_operator.core.manifests.service_and_route import CLUSTER_URL, ROUTE_KINDS, VARIABLES, Exposure
 from botsession_operator.core.observe.webhook_delivery import EventType
@@ -68,7 +68,7 @@ class Settings:
     kubeconfig: Path | None = None
     #: HOSTNAME: who Events are from.
     identity: str = "botsession-operator"
-    limits: Limits = field(default_factory=Limits)
+    limits: ControllerTimeouts = field(default_factory=ControllerTimeouts)
     #: None: nobody.
     webhook: WebhookSettings | None = None
     #: BOTSESSION_DEPLOYMENT, as namespace/name: the operator's own, which `uninstall` stops; None stops nothing.
@@ -105,7 +105,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         log_format=_choice(environ, "BOTSESSION_LOG_FORMAT", ("json", "console")),
         log_level=_choice(environ, "BOTSESSION_LOG_LEVEL", ("info", "debug", "warning", "error")),
         kubeconfig=Path(environ["KUBECONFIG"]) if environ.get("KUBECONFIG") else None,
-        limits=Limits(webhook_patience=_seconds(environ, "BOTSESSION_WEBHOOK_PATIENCE_SECONDS", "3600")),
+        limits=ControllerTimeouts(webhook_patience=_seconds(environ, "BOTSESSION_WEBHOOK_PATIENCE_SECONDS", "3600")),
         webhook=_webhook(environ) if environ.get("BOTSESSION_WEBHOOK_URL") else None,
         identity=environ.get("HOSTNAME", "botsession-operator"),
         finalizer_policy=environ.get("BOTSESSION_FINALIZER_POLICY") or None,

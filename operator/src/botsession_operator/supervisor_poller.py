@@ -24,8 +24,8 @@ from botsession_contract.control import EndRequest, SessionPatch, SessionSnapsho
 from botsession_contract.lifecycle import BOT_CAUSES
 from botsession_operator.core.backoff import Backoff
 from botsession_operator.core.clock import Clock
-from botsession_operator.core.decide.plan import Limits
-from botsession_operator.core.observe.observed import Freshness, Pod, Reading, Silence
+from botsession_operator.core.decide.plan import ControllerTimeouts
+from botsession_operator.core.observe.observed import Freshness, NoSnapshot, Pod, Reading
 from botsession_operator.core.session_key import Key
 from botsession_operator.fair_queue import FairQueue, Priority
 from botsession_operator.polled_supervisor import PolledSupervisor, Request
@@ -53,10 +53,10 @@ class SupervisorPoller:
         self,
         control: Control,
         clock: Clock,
-        limits: Limits,
+        limits: ControllerTimeouts,
         answered: Callable[[Key], None],
         monotonic: Callable[[], float] = time.monotonic,
-        luck: Callable[[], float] = random.random,
+        jitter: Callable[[], float] = random.random,
     ) -> None:
         self._control = control
         self._clock = clock
@@ -64,7 +64,7 @@ class SupervisorPoller:
         #: Marks a session dirty.
         self._answered = answered
         self._monotonic = monotonic
-        self._luck = luck
+        self._luck = jitter
         self._known: dict[Key, PolledSupervisor] = {}
         self._nodes: SilentNodes[PolledSupervisor] = SilentNodes()
         self._turns: FairQueue[PolledSupervisor] = FairQueue(SLOTS, CEILINGS)
@@ -242,7 +242,7 @@ class SupervisorPoller:
             answer = await self._send(known)
         except Exception:  # a bug must not keep a session waiting for ever
             log.exception("supervisor not asked", session=str(known.key))
-            answer = Silence.UNREACHABLE
+            answer = NoSnapshot.UNREACHABLE
         finally:
             known.is_in_flight = False
             self._turns.done(known)
@@ -250,7 +250,7 @@ class SupervisorPoller:
             self._take_in(known, answer)
         self._pump()
 
-    async def _send(self, known: PolledSupervisor) -> SessionSnapshot | Silence:
+    async def _send(self, known: PolledSupervisor) -> SessionSnapshot | NoSnapshot:
         match known.sent:
             case EndRequest():
                 return await self._control.end(known.pod, known.token, known.sent)
@@ -259,7 +259,7 @@ class SupervisorPoller:
             case _:
                 return await self._control.snapshot(known.pod, known.token)
 
-    def _take_in(self, known: PolledSupervisor, answer: SessionSnapshot | Silence) -> None:
+    def _take_in(self, known: PolledSupervisor, answer: SessionSnapshot | NoSnapshot) -> None:
         """Remember an answer, or a silence, and have a pass come where that is news."""
         was_silent, now = known.is_silent, self._monotonic()
         known.is_reply, known.sent = known.sent is not None, None

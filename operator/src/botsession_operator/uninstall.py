@@ -17,7 +17,7 @@ from botsession_operator.core.observe.observed import Pod, SessionMetadata
 from botsession_operator.core.observe.parse import parse_metadata, parse_pod
 from botsession_operator.core.observe.webhook_delivery import EventType
 from botsession_operator.errors import ClusterUnavailable, RequestRefused, TransientError
-from botsession_operator.ports import Cluster, Estate
+from botsession_operator.ports import Cluster, UninstallClient
 
 log = structlog.get_logger("botsession")
 
@@ -39,7 +39,7 @@ NAMED = 10
 
 
 async def wait_for_ends(
-    estate: Estate,
+    estate: UninstallClient,
     timeout: timedelta,
     look_every: timedelta = LOOK_EVERY,
     events: frozenset[EventType] = NO_EVENTS,
@@ -64,15 +64,15 @@ async def wait_for_ends(
         log.warning("events not delivered before the operator goes", left=left.to_tell)
 
 
-async def let_all_go(estate: Estate, cluster: Cluster, wait: timedelta = LOOK_EVERY) -> None:
+async def release_all_finalizers(estate: UninstallClient, cluster: Cluster, wait: timedelta = LOOK_EVERY) -> None:
     """Take our finalizers off everything, so that nothing waits for an operator that never comes.
 
     A pod that is still there is deleted with all the grace it was made with: its supervisor walks the ladder to its
     end, and only nobody is left to record that.
     """
     for _ in range(ATTEMPTS):
-        pods = [pod async for pod in _pods(estate) if pod.is_held]
-        sessions = [session async for session in _sessions(estate) if session.is_held]
+        pods = [pod async for pod in _pods(estate) if pod.has_finalizer]
+        sessions = [session async for session in _sessions(estate) if session.has_finalizer]
         tasks = [_let_pod_go(each, cluster) for each in pods]
         tasks += [_let_session_go(each, cluster) for each in sessions]
         if not tasks:
@@ -83,7 +83,7 @@ async def let_all_go(estate: Estate, cluster: Cluster, wait: timedelta = LOOK_EV
     raise ClusterUnavailable("finalizers could not be taken off")
 
 
-async def _look(estate: Estate, before: Left, events: frozenset[EventType]) -> Left:
+async def _look(estate: UninstallClient, before: Left, events: frozenset[EventType]) -> Left:
     try:
         parts = [what_is_left([each], [], events) async for each in estate.sessions()]
         parts += [what_is_left([], [each], events) async for each in estate.pod_metadata()]
@@ -97,12 +97,12 @@ async def _look(estate: Estate, before: Left, events: frozenset[EventType]) -> L
     return left
 
 
-async def _pods(estate: Estate) -> AsyncIterator[Pod]:
+async def _pods(estate: UninstallClient) -> AsyncIterator[Pod]:
     async for each in estate.pod_metadata():
         yield parse_pod(each)
 
 
-async def _sessions(estate: Estate) -> AsyncIterator[SessionMetadata]:
+async def _sessions(estate: UninstallClient) -> AsyncIterator[SessionMetadata]:
     async for each in estate.session_metadata():
         yield parse_metadata(each)
 
@@ -114,13 +114,13 @@ async def _let_pod_go(pod: Pod, cluster: Cluster) -> None:
             await cluster.delete_pod(pod, PodDeletion.NORMAL)
             log.warning("pod deleted before its report came", pod=f"{pod.namespace}/{pod.name}")
         else:
-            await cluster.set_pod_finalizers(pod, pod.released)
+            await cluster.set_pod_finalizers(pod, pod.without_finalizer)
     except _NOT_NOW as exc:
         log.debug("pod not let go yet", pod=f"{pod.namespace}/{pod.name}", error=str(exc))
 
 
 async def _let_session_go(known: SessionMetadata, cluster: Cluster) -> None:
     try:
-        await cluster.set_session_finalizers(known, known.released)
+        await cluster.set_session_finalizers(known, known.without_finalizer)
     except _NOT_NOW as exc:
         log.debug("session not let go yet", session=str(known.key), error=str(exc))

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from botsession_operator.cli.app import COMMANDS, app
-from botsession_operator.cli.cli_error import Exit, Problem
+from botsession_operator.cli.cli_error import CliError, Exit
 from botsession_operator.cli.manifests import admitted, read_manifest
 
 SESSION = (
@@ -47,7 +47,7 @@ def test_empty_documents_do_not_count(tmp_path: Path) -> None:
     ],
 )
 def test_file_that_is_no_manifest_is_refused(text: str | bytes, sentence: str, tmp_path: Path) -> None:
-    with pytest.raises(Problem, match=sentence):
+    with pytest.raises(CliError, match=sentence):
         read_manifest(manifest(tmp_path, text))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from botsession_operator.cli.cli_error import Exit, Problem
+from botsession_operator.cli.cli_error import CliError, Exit
 from botsession_operator.cli.cluster import Cluster, Where
 from botsession_operator.cli.kubeconfig import choose
 from tests.apiserver import ApiServer, kubeconfig
@@ -60,18 +60,18 @@ def test_paths_are_relative_to_the_file_that_they_stand_in(tmp_path: Path) -> No
 )
 def test_kubeconfig_that_cannot_be_used_is_refused_with_a_sentence(text: str, sentence: str, tmp_path: Path) -> None:
     (tmp_path / "config").write_text(text)
-    with pytest.raises(Problem, match=sentence):
+    with pytest.raises(CliError, match=sentence):
         choose(tmp_path / "config", None)
 
 
 def test_missing_kubeconfig_is_named(tmp_path: Path) -> None:
-    with pytest.raises(Problem, match=f"there is no kubeconfig {tmp_path}/none") as raised:
+    with pytest.raises(CliError, match=f"there is no kubeconfig {tmp_path}/none") as raised:
         choose(tmp_path / "none", None)
     assert raised.value.code is Exit.NOT_FOUND
 
 
 def test_unknown_context_is_refused_with_those_that_there_are(tmp_path: Path) -> None:
-    with pytest.raises(Problem, match="there is no context green; known: blue"):
+    with pytest.raises(CliError, match="there is no context green; known: blue"):
         choose(write(tmp_path / "blue", "blue"), "green")
 
 
@@ -107,13 +107,13 @@ def test_credential_plugin_gives_the_token(version: str, tmp_path: Path, server:
 def test_credential_plugin_that_fails_is_told_in_a_sentence(script: str, sentence: str, tmp_path: Path) -> None:
     plugin = {"apiVersion": "client.authentication.k8s.io/v1", "command": sys.executable, "args": ["-c", script]}
     where = Where(kubeconfig(tmp_path, NOWHERE, token=None, exec=plugin))
-    with pytest.raises(Problem, match=sentence) as raised:
+    with pytest.raises(CliError, match=sentence) as raised:
         Cluster(where).sessions()
     assert raised.value.code is Exit.FORBIDDEN
 
 
 def test_cluster_that_does_not_answer_is_named(tmp_path: Path) -> None:
-    with pytest.raises(Problem, match=f"the cluster at {NOWHERE} cannot be reached") as raised:
+    with pytest.raises(CliError, match=f"the cluster at {NOWHERE} cannot be reached") as raised:
         Cluster(Where(kubeconfig(tmp_path, NOWHERE))).sessions()
     assert raised.value.code is Exit.UNREACHABLE
 

@@ -24,15 +24,23 @@ from botsession_operator.api.status import Status
 from botsession_operator.core.decide import earlier_answers, eviction, exposure, termination
 from botsession_operator.core.decide.eviction import BudgetChange
 from botsession_operator.core.decide.exposure import ExposureChange
-from botsession_operator.core.decide.plan import Limits, Plan, PodDeletion, make_plan
+from botsession_operator.core.decide.plan import ControllerTimeouts, Plan, PodDeletion, make_plan
 from botsession_operator.core.decide.supervisor_limits import session_limits
-from botsession_operator.core.observe.observed import Freshness, Observed, Pod, PodState, Silence, Termination, Trouble
-from botsession_operator.core.status.coalescing import write_at
+from botsession_operator.core.observe.observed import (
+    Freshness,
+    NoSnapshot,
+    Observed,
+    Pod,
+    PodState,
+    Termination,
+    WaitingReason,
+)
+from botsession_operator.core.status.coalescing import write_due_at
 from botsession_operator.core.status.derive import Applied, derive_status
 from tests.builders import NOW, POD_NAME, adjusted, report, session, waiting
-from tests.promises import check_plan, check_status
+from tests.invariants import check_plan, check_status
 
-LIMITS: Final = Limits()
+LIMITS: Final = ControllerTimeouts()
 GRACE: Final = {
     PodDeletion.NORMAL: timedelta(seconds=45),
     PodDeletion.OVER: timedelta(seconds=30),
@@ -60,7 +68,7 @@ class Sessions(RuleBasedStateMachine):
         self.pod: Pod | None = None
         self.supervisor: SessionSnapshot | None = None
         #: What the operator was last answered.
-        self.known: SessionSnapshot | Silence = Silence.NOT_ASKED
+        self.known: SessionSnapshot | NoSnapshot = NoSnapshot.NOT_ASKED
         self.answers = self.is_working = True
         self.is_gone = self.has_budget = self.is_exposed = False
         self.created = self.finishes = 0
@@ -115,7 +123,7 @@ class Sessions(RuleBasedStateMachine):
     @precondition(lambda self: self.pod and self.pod.state is PodState.WAITING)
     @rule(trouble=st.sampled_from(["ImagePullBackOff", "Unschedulable"]))
     def the_container_cannot_start(self, trouble: str) -> None:
-        self._change(trouble=Trouble(trouble, "for a reason"))
+        self._change(trouble=WaitingReason(trouble, "for a reason"))
 
     @precondition(lambda self: self.pod and self.pod.state is PodState.WAITING)
     @rule()
@@ -275,13 +283,13 @@ class Sessions(RuleBasedStateMachine):
         check_status(seen.session.status, status)
         waits_until = self._record(self._see(), status)
         self._check_rest(plan, applied)
-        return min((look for look in (plan.recheck_at, waits_until) if look), default=None)
+        return min((look for look in (plan.requeue_at, waits_until) if look), default=None)
 
     def _record(self, seen: Observed, status: Status) -> datetime | None:
         before = self.session.status
         if status == before:
             return None
-        due = write_at(seen, status, LIMITS)
+        due = write_due_at(seen, status, LIMITS)
         if due > self.now:
             assert status.finish is None, "a finish has waited"
             return due
@@ -354,18 +362,18 @@ class Sessions(RuleBasedStateMachine):
             return
         seen = self._see()
         again = make_plan(seen, self.now, LIMITS)
-        assert replace(again, wanted=None, recheck_at=None) == Plan()
+        assert replace(again, wanted=None, requeue_at=None) == Plan()
         status = derive_status(seen, again, Applied(), self.now)
-        assert status == self.session.status or write_at(seen, status, LIMITS) > self.now
+        assert status == self.session.status or write_due_at(seen, status, LIMITS) > self.now
 
     def _see(self) -> Observed:
         has_budget = eviction.may_have_budget(self.session) and self.has_budget
         return Observed(self.session, self.pod, self._ask(), has_budget, self.is_exposed, "ws://here")
 
-    def _ask(self) -> SessionSnapshot | Silence:
+    def _ask(self) -> SessionSnapshot | NoSnapshot:
         if self.supervisor is None or self.session.is_finished:
-            return Silence.NOT_ASKED
-        return replace(self.supervisor, now=self.now) if self.answers else Silence.UNREACHABLE
+            return NoSnapshot.NOT_ASKED
+        return replace(self.supervisor, now=self.now) if self.answers else NoSnapshot.UNREACHABLE
 
     def _delete(self, how: PodDeletion | None) -> None:
         assert self.pod
@@ -378,7 +386,7 @@ class Sessions(RuleBasedStateMachine):
         self._collect_pod()
 
     def _collect_pod(self) -> None:
-        if self.pod and self.pod.state is PodState.TERMINATED and self.pod.is_deleting and not self.pod.is_held:
+        if self.pod and self.pod.state is PodState.TERMINATED and self.pod.is_deleting and not self.pod.has_finalizer:
             self.pod = None
 
     def _end(self, termination: Termination | None) -> None:

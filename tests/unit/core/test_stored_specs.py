@@ -8,12 +8,12 @@ from hypothesis import HealthCheck, given, settings
 
 from botsession_operator.api.spec import Json, SpecError
 from botsession_operator.core.decide import eviction, exposure
-from botsession_operator.core.decide.plan import Limits, make_plan
+from botsession_operator.core.decide.plan import ControllerTimeouts, make_plan
 from botsession_operator.core.manifests import service_and_route
 from botsession_operator.core.manifests.disruption_budget import build_budget
 from botsession_operator.core.manifests.pod import Injection, PodSettings, build_pod
 from botsession_operator.core.manifests.service_and_route import Exposure
-from botsession_operator.core.observe.observed import Observed, Session, Silence
+from botsession_operator.core.observe.observed import NoSnapshot, Observed, Session
 from botsession_operator.core.observe.parse import parse_session
 from botsession_operator.core.status.derive import Applied, derive_status
 from tests.builders import NOW, raw_session
@@ -51,8 +51,8 @@ def check(why: SpecError) -> None:
 @given(specs())
 def test_a_session_that_the_crd_accepts_is_planned_or_refused_with_a_sentence(spec: Json) -> None:
     if session := parsed(spec):
-        observed = Observed(session, None, Silence.NOT_ASKED)
-        plan = make_plan(observed, NOW, Limits())
+        observed = Observed(session, None, NoSnapshot.NOT_ASKED)
+        plan = make_plan(observed, NOW, ControllerTimeouts())
         carried_out = eviction.after(exposure.after(observed, plan.exposure), plan.budget)
         derive_status(carried_out, plan, Applied(), NOW)
         build_budget(session)

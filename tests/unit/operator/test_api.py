@@ -11,10 +11,10 @@ from structlog.typing import EventDict
 
 from botsession_operator.core.api_paths import ApiPath
 from botsession_operator.core.api_resources import PODS, Target
-from botsession_operator.core.status.k8s_events import News, Severity
+from botsession_operator.core.status.k8s_events import KubernetesEvent, Severity
 from botsession_operator.effects import api
-from botsession_operator.effects.estate import KubernetesEstate
 from botsession_operator.effects.kubernetes import KubernetesCluster
+from botsession_operator.effects.uninstall_client import KubernetesUninstallClient
 from botsession_operator.errors import ClusterUnavailable, PodRefused
 from tests.apiserver import missing
 from tests.builders import KEY, raw_session, session
@@ -141,7 +141,9 @@ async def test_an_event_that_is_refused_is_complained_of_where_somebody_can_act(
 ) -> None:
     server.status, server.body = 403, body
 
-    await KubernetesCluster(connected, "operator-0").tell(session(), News(Severity.NORMAL, "Started", "it has"))
+    await KubernetesCluster(connected, "operator-0").record_event(
+        session(), KubernetesEvent(Severity.NORMAL, "Started", "it has")
+    )
 
     assert any(line["log_level"] == "warning" for line in logs) is loudly
 
@@ -150,11 +152,11 @@ async def test_the_estate_is_looked_for_in_all_namespaces_or_in_those_that_are_n
     connected: client.ApiClient, server: Server
 ) -> None:
     server.body = json.dumps({"kind": "BotSessionList", "items": [raw_session()]})
-    assert [each["metadata"]["name"] async for each in KubernetesEstate(connected).sessions()] == [KEY.name]
+    assert [each["metadata"]["name"] async for each in KubernetesUninstallClient(connected).sessions()] == [KEY.name]
     assert server.last["path"] == "/apis/botsession.dev/v1alpha1/botsessions?limit=50"
 
     server.body = '{"kind": "PodList", "items": []}'
-    assert [each async for each in KubernetesEstate(connected, ("a", "b")).pod_metadata()] == []
+    assert [each async for each in KubernetesUninstallClient(connected, ("a", "b")).pod_metadata()] == []
     asked = "/api/v1/namespaces/b/pods?labelSelector=botsession.dev/session&limit=500"
     assert server.last["path"] == asked
     assert "as=PartialObjectMetadataList" in server.last["accept"]
@@ -163,7 +165,7 @@ async def test_the_estate_is_looked_for_in_all_namespaces_or_in_those_that_are_n
 async def test_a_crd_that_is_gone_has_taken_its_sessions_along(connected: client.ApiClient, server: Server) -> None:
     server.status, server.body = 404, "404 page not found"
 
-    assert [each async for each in KubernetesEstate(connected).sessions()] == []
+    assert [each async for each in KubernetesUninstallClient(connected).sessions()] == []
 
 
 @pytest.mark.parametrize(
@@ -176,7 +178,7 @@ async def test_what_a_proxy_answers_does_not_make_pods_gone(
     server.status, server.body = status, body
 
     with pytest.raises(ClusterUnavailable):
-        _ = [each async for each in KubernetesEstate(connected).pod_metadata()]
+        _ = [each async for each in KubernetesUninstallClient(connected).pod_metadata()]
     with pytest.raises(ClusterUnavailable):
         await KubernetesCluster(connected, "operator-0").pods_labelled(KEY)
 
@@ -187,25 +189,25 @@ async def test_an_estate_that_cannot_be_read_is_not_taken_for_empty(
     server.status, server.body = 403, '{"message": "no right"}'
 
     with pytest.raises(ClusterUnavailable, match="no right"):
-        await anext(KubernetesEstate(connected).sessions())
+        await anext(KubernetesUninstallClient(connected).sessions())
 
 
 async def test_the_operator_is_stopped_by_its_scale(connected: client.ApiClient, server: Server) -> None:
-    await KubernetesEstate(connected, (), ("system", "operator")).stop_operator()
+    await KubernetesUninstallClient(connected, (), ("system", "operator")).stop_operator()
 
     assert (server.last["method"], server.last["body"]) == ("PATCH", '{"spec": {"replicas": 0}}')
     assert server.last["path"] == "/apis/apps/v1/namespaces/system/deployments/operator/scale"
 
 
 async def test_an_operator_that_is_not_there_needs_no_stopping(connected: client.ApiClient, server: Server) -> None:
-    await KubernetesEstate(connected).stop_operator()
+    await KubernetesUninstallClient(connected).stop_operator()
     assert server.last == {}
 
     server.status, server.body = 404, json.dumps(missing("operator", "deployments", "apps"))
-    await KubernetesEstate(connected, (), ("system", "operator")).stop_operator()
+    await KubernetesUninstallClient(connected, (), ("system", "operator")).stop_operator()
 
     server.body = "404 page not found\n"  # of a version of Kubernetes that has no such policies
-    await KubernetesEstate(connected, policy="finalizer").stop_operator()
+    await KubernetesUninstallClient(connected, policy="finalizer").stop_operator()
 
 
 async def test_what_a_proxy_answers_does_not_make_an_operator_stopped(
@@ -214,11 +216,11 @@ async def test_what_a_proxy_answers_does_not_make_an_operator_stopped(
     server.status, server.body = 404, "404 page not found"
 
     with pytest.raises(ClusterUnavailable):
-        await KubernetesEstate(connected, (), ("system", "operator")).stop_operator()
+        await KubernetesUninstallClient(connected, (), ("system", "operator")).stop_operator()
 
 
 async def test_no_new_session_is_held_once_the_operator_is_stopped(connected: client.ApiClient, server: Server) -> None:
-    await KubernetesEstate(connected, policy="finalizer").stop_operator()
+    await KubernetesUninstallClient(connected, policy="finalizer").stop_operator()
 
     policies = "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicybindings"
     assert (server.last["method"], server.last["path"]) == ("DELETE", f"{policies}/finalizer")
@@ -230,4 +232,4 @@ async def test_an_operator_that_cannot_be_stopped_is_no_silent_matter(
     server.status, server.body = 403, '{"message": "no right"}'
 
     with pytest.raises(ClusterUnavailable, match="no right"):
-        await KubernetesEstate(connected, (), ("system", "operator")).stop_operator()
+        await KubernetesUninstallClient(connected, (), ("system", "operator")).stop_operator()

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from botsession_contract.control import EndRequest, SessionPatch
 from botsession_contract.jsonform import encode
 from botsession_contract.lifecycle import Cause, Mode
-from botsession_operator.core.observe.observed import Pod, Silence
+from botsession_operator.core.observe.observed import NoSnapshot, Pod
 from botsession_operator.effects import control as control_module
 from botsession_operator.effects.control import HttpControl, make_session
 from botsession_operator.metrics import Metrics
@@ -171,7 +171,7 @@ async def test_any_other_answer_is_silence_and_counted(
 ) -> None:
     supervisor.answer = answer
 
-    assert await control.snapshot(its_pod, "token") is Silence.UNREACHABLE
+    assert await control.snapshot(its_pod, "token") is NoSnapshot.UNREACHABLE
     assert requests(registry) == {("snapshot", code): 1}
 
 
@@ -185,7 +185,7 @@ async def test_answer_that_does_not_come_is_silence_and_counted(
     monkeypatch.setattr(control_module, "TIMEOUT", aiohttp.ClientTimeout(total=0.1))
     supervisor.answer = _hang
 
-    assert await control.snapshot(its_pod, "token") is Silence.UNREACHABLE
+    assert await control.snapshot(its_pod, "token") is NoSnapshot.UNREACHABLE
     assert requests(registry) == {("snapshot", "NoAnswer"): 1}
 
 
@@ -204,4 +204,4 @@ async def test_requests_are_counted_by_what_was_asked(
 async def test_nobody_there_is_silence(registry: CollectorRegistry, address: str | None) -> None:
     async with make_session() as session:
         control = HttpControl(session, Metrics(registry), lambda _: 1)
-        assert await control.snapshot(pod(address=address), "token") is Silence.UNREACHABLE
+        assert await control.snapshot(pod(address=address), "token") is NoSnapshot.UNREACHABLE

@@ -12,9 +12,9 @@ from kopf import Resource
 
 from botsession_contract.names import GROUP, PLURAL, SESSION_LABEL, VERSION
 from botsession_operator.core.session_key import Key
-from botsession_operator.door import KnownSessions
 from botsession_operator.fair_queue import Priority
 from botsession_operator.handlers import Memo, has_ended, make_registry, make_settings, session_priority
+from botsession_operator.poke_gate import KnownSessions
 
 SERVER = "https://10.96.0.1:443"
 

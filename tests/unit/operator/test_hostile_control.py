@@ -20,7 +20,7 @@ from botsession_contract.control import (
 )
 from botsession_contract.jsonform import PayloadError, encode
 from botsession_contract.lifecycle import BotState, Cause, Mode, Step
-from botsession_operator.core.observe.observed import Silence
+from botsession_operator.core.observe.observed import NoSnapshot
 from botsession_operator.effects import control as control_module
 from botsession_operator.effects.control import LARGEST_RESPONSE_BYTES, HttpControl, make_session
 from botsession_operator.metrics import Metrics
@@ -104,7 +104,7 @@ async def control(listener: Listener, registry: CollectorRegistry) -> AsyncItera
         yield HttpControl(session, Metrics(registry), lambda _: listener.port)
 
 
-async def asked(control: HttpControl) -> SessionSnapshot | Silence:
+async def asked(control: HttpControl) -> SessionSnapshot | NoSnapshot:
     return await control.snapshot(pod(address="127.0.0.1"), "token")
 
 
@@ -141,7 +141,7 @@ async def test_an_answer_without_an_end_is_cut(
 ) -> None:
     listener.flood(head, part)
 
-    assert await asked(control) is Silence.UNREACHABLE
+    assert await asked(control) is NoSnapshot.UNREACHABLE
     assert listener.sent < ENDLESS
 
 
@@ -157,7 +157,7 @@ async def test_no_more_of_an_answer_is_kept_than_a_bound(listener: Listener, con
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(control_module._BoundedHandler, "data_received", count)
-        assert await asked(control) is Silence.UNREACHABLE
+        assert await asked(control) is NoSnapshot.UNREACHABLE
     # What was handed on, and the one piece that the socket had read when the bound was passed.
     assert 0 < received < LARGEST_RESPONSE_BYTES + 2**20
 
@@ -170,7 +170,7 @@ async def test_an_answer_is_read_up_to_the_bound(
     body = GOOD + b" " * (size - len(GOOD))
     listener.answer = says(whole(body) if head else OK + b"\r\n" + body)
 
-    expected = snapshot() if size == LARGEST_ANSWER_BYTES else Silence.UNREACHABLE
+    expected = snapshot() if size == LARGEST_ANSWER_BYTES else NoSnapshot.UNREACHABLE
     assert await asked(control) == expected
 
 
@@ -184,7 +184,7 @@ async def test_an_answer_that_trickles_is_cut_by_the_time_out(
     monkeypatch.setattr(control_module, "TIMEOUT", aiohttp.ClientTimeout(total=0.3))
     listener.answer = begin
 
-    assert await asked(control) is Silence.UNREACHABLE
+    assert await asked(control) is NoSnapshot.UNREACHABLE
     assert codes(registry) == {"snapshot 200": 1}
 
 
@@ -208,7 +208,7 @@ async def test_no_redirect_is_followed(
         "adjust": lambda: control.adjust(its_pod, "token", SessionPatch(later(60))),
     }
 
-    assert await calls[action]() is Silence.UNREACHABLE
+    assert await calls[action]() is NoSnapshot.UNREACHABLE
     assert len(listener.requests) == 1
     assert codes(registry) == {f"{action} {status}": 1}
 
@@ -217,7 +217,7 @@ async def test_no_redirect_is_followed(
 async def test_no_answer_is_decompressed(listener: Listener, control: HttpControl, encoding: str) -> None:
     listener.answer = says(whole(GOOD, OK + f"Content-Encoding: {encoding}\r\n".encode()))
 
-    assert await asked(control) is Silence.UNREACHABLE
+    assert await asked(control) is NoSnapshot.UNREACHABLE
     assert b"Accept-Encoding: identity\r\n" in listener.requests[0]
 
 
@@ -226,7 +226,7 @@ async def test_a_supervisor_that_always_refuses_is_asked_twice_and_no_more(
 ) -> None:
     listener.answer = says(whole(b"{}", b"HTTP/1.1 409 Conflict\r\n"))
 
-    assert await control.end(pod(address="127.0.0.1"), "token", EndRequest(Mode.GRACEFUL)) is Silence.UNREACHABLE
+    assert await control.end(pod(address="127.0.0.1"), "token", EndRequest(Mode.GRACEFUL)) is NoSnapshot.UNREACHABLE
     assert codes(registry) == {"end 409": 1, "snapshot 409": 1}
 
 
@@ -261,7 +261,7 @@ async def test_poison_is_unreadable_and_counted(
 ) -> None:
     listener.answer = says(whole(body))
 
-    assert await asked(control) is Silence.UNREACHABLE
+    assert await asked(control) is NoSnapshot.UNREACHABLE
     assert codes(registry) == {"snapshot Unreadable": 1}
 
 
@@ -292,7 +292,7 @@ def test_no_bytes_make_a_snapshot_raise_anything_but_a_payload_error(raw: bytes)
 async def test_what_is_no_http_is_silence(listener: Listener, control: HttpControl, raw: bytes) -> None:
     listener.answer = says(raw)
 
-    assert await asked(control) is Silence.UNREACHABLE
+    assert await asked(control) is NoSnapshot.UNREACHABLE
 
 
 def words(**members: Any) -> bytes:

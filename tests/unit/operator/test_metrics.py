@@ -13,10 +13,10 @@ from botsession_contract.lifecycle import Cause, Mode, Outcome, Phase, Reason
 from botsession_operator.api.spec import SpecError
 from botsession_operator.core.session_key import Key
 from botsession_operator.core.status.metric_samples import Metric, Stage
-from botsession_operator.door import Admission
 from botsession_operator.errors import ClusterUnavailable, Conflict, RequestRefused
 from botsession_operator.fair_queue import Priority
-from botsession_operator.metrics import BY_NAMESPACE, Action, Metrics, NoCode, Trouble
+from botsession_operator.metrics import BY_NAMESPACE, Action, Metrics, NoCode, ReconcileErrorKind
+from botsession_operator.poke_gate import Admission
 from botsession_operator.reconcile import reconcile
 from tests.builders import EVERY_COUNT, KEY, samples
 from tests.fakes import World
@@ -111,7 +111,7 @@ def test_a_namespace_whose_sessions_are_gone_keeps_what_it_has_counted(metrics: 
         ("botsession_start_seconds_count", {"stage": Stage}),
         ("botsession_shutdown_seconds_count", {"mode": Mode, "outcome": Outcome}),
         ("botsession_control_requests_total", {"action": Action, "code": NoCode}),
-        ("botsession_reconcile_errors_total", {"error": Trouble}),
+        ("botsession_reconcile_errors_total", {"error": ReconcileErrorKind}),
         ("botsession_pokes_total", {"result": Admission}),
     ],
 )

@@ -15,9 +15,9 @@ from yarl import URL
 
 from botsession_operator.clock import SystemClock
 from botsession_operator.core.session_key import Key
-from botsession_operator.door import Door, KnownSessions
 from botsession_operator.effects.kubernetes import KubernetesCluster
 from botsession_operator.fair_queue import Priority
+from botsession_operator.poke_gate import KnownSessions, PokeGate
 from botsession_operator.queue import WorkQueue
 from botsession_operator.reconcile import reconcile
 from botsession_operator.server import create_app
@@ -75,7 +75,7 @@ class Operator:
 async def operator(world: World) -> AsyncIterator[Operator]:
     api, queue, known, passes = Api(), WorkQueue(SystemClock()), KnownSessions(), list[Key]()
     known.add(LIVE)
-    door = Door(known.__contains__, lambda key: queue.add(key, Priority.LOW))
+    door = PokeGate(known.__contains__, lambda key: queue.add(key, Priority.LOW))
     app = create_app(door.poke, lambda: True, world.metrics.registry)
     async with RawTestServer(api.answer) as server, TestClient(TestServer(app)) as pokes:
         configuration = client.Configuration(host=str(server.make_url("")).rstrip("/"))

@@ -2,7 +2,7 @@
 
 from botsession_contract.lifecycle import Phase
 from botsession_operator.api.status import ConditionType
-from botsession_operator.core.decide.plan import Limits
+from botsession_operator.core.decide.plan import ControllerTimeouts
 from botsession_operator.errors import BudgetRefused
 from tests.fakes import World
 from tests.unit.operator.lives import finish, talk
@@ -75,7 +75,7 @@ async def test_a_refused_budget_is_told_and_tried_again_while_the_call_goes_on(w
     await talk(world, eviction="Never")
     assert world.status.phase is Phase.RUNNING
     assert protected(world) == ("False", "QuotaExceeded")
-    assert await world.look() == world.clock.now() + Limits().create_retry
+    assert await world.look() == world.clock.now() + ControllerTimeouts().create_retry
 
     world.cluster.budget_refusal = None
     await world.rest()

@@ -10,14 +10,14 @@ from botsession_contract.limits import SessionLimits
 from botsession_contract.names import REPORT_FINALIZER, SESSION_FINALIZER
 from botsession_operator.api.status import ConditionType
 from botsession_operator.core.control_keys import ControlKeys
-from botsession_operator.core.decide.plan import Limits
+from botsession_operator.core.decide.plan import ControllerTimeouts
 from botsession_operator.errors import PodRefused
 from botsession_operator.reconcile import reconcile
 from tests.builders import KEY
 from tests.fakes import CONTROL_KEYS, World
 from tests.unit.operator.lives import names, talk
 
-RETRY_SECONDS = Limits().control_retry.total_seconds()
+RETRY_SECONDS = ControllerTimeouts().control_retry.total_seconds()
 
 
 async def test_a_new_session_is_held_and_gets_a_pod(world: World) -> None:
@@ -245,7 +245,7 @@ async def test_a_spec_of_which_no_pod_can_be_made_is_not_tried_again(world: Worl
 
     next_look = await reconcile(KEY, world.deps())
 
-    assert next_look == world.clock.now() + world.deps().limits.slow_recheck
+    assert next_look == world.clock.now() + world.deps().limits.slow_requeue
     assert [news.reason for news in world.cluster.told] == ["SpecRefused"]
 
 

@@ -7,8 +7,8 @@ from typing import Final
 import pytest
 from structlog.typing import EventDict
 
-from botsession_operator.core.decide.plan import Limits
-from botsession_operator.core.observe.observed import Session, Trouble
+from botsession_operator.core.decide.plan import ControllerTimeouts
+from botsession_operator.core.observe.observed import Session, WaitingReason
 from botsession_operator.core.session_key import Key
 from botsession_operator.errors import PodRefused
 from botsession_operator.refusals import ENDS_BURST, ENDS_PER_SECOND, WOKEN_AT_ONCE, Creation, Refusals
@@ -16,16 +16,16 @@ from tests.builders import session
 from tests.fakes import FakeClock, World
 
 POD: Final = Creation.POD
-WHY: Final = Trouble("QuotaExceeded", "exceeded quota: bots")
-LONGEST: Final = Limits().create_retry_longest
+WHY: Final = WaitingReason("QuotaExceeded", "exceeded quota: bots")
+LONGEST: Final = ControllerTimeouts().create_retry_longest
 
 
 class Refusing:
     """Refusals on a clock that the test moves, and the sessions that they have woken."""
 
-    def __init__(self, luck: float = 1.0) -> None:
+    def __init__(self, jitter: float = 1.0) -> None:
         self.clock, self.woken = FakeClock(), list[Key]()
-        self.refusals = Refusals(self.clock, Limits(), self.woken.append, lambda: luck, self._monotonic)
+        self.refusals = Refusals(self.clock, ControllerTimeouts(), self.woken.append, lambda: jitter, self._monotonic)
 
     def _monotonic(self) -> float:
         return self.clock.now().timestamp()
@@ -56,7 +56,7 @@ def test_a_refused_object_is_tried_after_ever_longer_waits(refusing: Refusing) -
 
 
 def test_jitter_keeps_many_from_coming_at_once() -> None:
-    assert Refusing(luck=0.0).refuse(named("a"), 2) == [2.5, 5]
+    assert Refusing(jitter=0.0).refuse(named("a"), 2) == [2.5, 5]
 
 
 def test_a_refusal_stands_until_its_time(refusing: Refusing) -> None:
@@ -170,7 +170,7 @@ def test_a_refusal_whose_time_has_come_asks_for_no_look(refusing: Refusing) -> N
     refusing.clock.pass_(60)
     refusing.refusals.note(named("a"), POD, WHY)
 
-    assert refusing.refusals.retry_at(named("a").key) == refusing.clock.now() + Limits().create_retry
+    assert refusing.refusals.retry_at(named("a").key) == refusing.clock.now() + ControllerTimeouts().create_retry
 
 
 def test_memory_goes_with_the_session(refusing: Refusing) -> None:

@@ -15,7 +15,7 @@ from botsession_operator.core.observe.observed import SessionMetadata
 from botsession_operator.core.observe.parse import parse_pod
 from botsession_operator.core.session_key import SessionIdentity
 from botsession_operator.errors import Conflict, NotOurs
-from botsession_operator.reconcile import _let_go, _release, reconcile
+from botsession_operator.reconcile import _release, _release_finalizer, reconcile
 from tests.builders import KEY
 from tests.fakes import FakeCluster, World
 from tests.unit.operator.lives import names, talk
@@ -97,7 +97,7 @@ async def test_only_its_own_session_deletes_and_releases_a_pod(world: World) -> 
     other, deps = SessionIdentity(pod.owner.key, "another"), world.deps()
 
     with pytest.raises(NotOurs):
-        await _let_go(Plan(delete_pod=PodDeletion.FORCED), pod, other, deps)
+        await _release_finalizer(Plan(delete_pod=PodDeletion.FORCED), pod, other, deps)
     with pytest.raises(NotOurs):
         await _release(pod, other, deps)
 

@@ -10,8 +10,8 @@ import pytest
 
 from botsession_contract.control import EndRequest, SessionPatch, SessionSnapshot
 from botsession_contract.lifecycle import BotState, Cause, Mode
-from botsession_operator.core.decide.plan import Limits
-from botsession_operator.core.observe.observed import Freshness, Pod, Reading, Silence
+from botsession_operator.core.decide.plan import ControllerTimeouts
+from botsession_operator.core.observe.observed import Freshness, NoSnapshot, Pod, Reading
 from botsession_operator.core.session_key import Key
 from botsession_operator.fair_queue import Priority
 from botsession_operator.silent_nodes import SILENT_PODS
@@ -20,17 +20,17 @@ from tests.builders import KEY, pod, snapshot
 from tests.fakes import FakeClock
 
 GOOD: Final = Key("bots", "good")
-LIMITS: Final = Limits()
+LIMITS: Final = ControllerTimeouts()
 FIRST_WAIT: Final = LIMITS.control_retry.total_seconds()
 GRACEFUL: Final = EndRequest(Mode.GRACEFUL, Cause.END_REQUESTED)
 IMMEDIATE: Final = EndRequest(Mode.IMMEDIATE, Cause.END_REQUESTED)
 PATCH: Final = SessionPatch(deadline=None)
 CROWD: Final = 300
-UNKNOWN: Final = Reading(Silence.NOT_ASKED, Freshness.EARLIER)
-SILENT: Final = Reading(Silence.UNREACHABLE, Freshness.CURRENT)
-STILL_SILENT: Final = Reading(Silence.UNREACHABLE, Freshness.EARLIER)
+UNKNOWN: Final = Reading(NoSnapshot.NOT_ASKED, Freshness.EARLIER)
+SILENT: Final = Reading(NoSnapshot.UNREACHABLE, Freshness.CURRENT)
+STILL_SILENT: Final = Reading(NoSnapshot.UNREACHABLE, Freshness.EARLIER)
 
-Answer = SessionSnapshot | Silence
+Answer = SessionSnapshot | NoSnapshot
 
 
 @dataclass
@@ -97,7 +97,7 @@ class Polling:
         await turn()
 
     async def be_silent(self, *names: str) -> None:
-        await self.answer(*names, with_=Silence.UNREACHABLE)
+        await self.answer(*names, with_=NoSnapshot.UNREACHABLE)
 
     async def be_silent_to_the_end(self) -> None:
         """Have nobody answer who is asked, or has waited for a turn."""
@@ -308,7 +308,7 @@ async def test_silence_to_a_request_is_told(polling: Polling) -> None:
     await polling.be_silent()
 
     assert polling.dirty == [KEY]
-    assert (await polling.read()).control is Silence.UNREACHABLE
+    assert (await polling.read()).control is NoSnapshot.UNREACHABLE
 
 
 async def test_requests_go_before_a_thousand_silent_others(polling: Polling) -> None:

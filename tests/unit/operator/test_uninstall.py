@@ -14,7 +14,7 @@ from botsession_operator.api.spec import Json
 from botsession_operator.api.status import Delivery, WebhookStatus
 from botsession_operator.core.observe.webhook_delivery import Answer, EventType, Reply
 from botsession_operator.errors import ClusterUnavailable, Conflict, RequestRefused
-from botsession_operator.uninstall import let_all_go, wait_for_ends
+from botsession_operator.uninstall import release_all_finalizers, wait_for_ends
 from tests.builders import KEY
 from tests.fakes import FakeCluster, FakeWebhook, World
 
@@ -24,7 +24,7 @@ LONG = timedelta(hours=1)
 FAILED = Reply(Answer.FAILED, "503")
 
 
-class FakeEstate:
+class FakeUninstallClient:
     """The Estate port over the same dictionaries."""
 
     def __init__(self, cluster: FakeCluster) -> None:
@@ -56,8 +56,8 @@ def metadata_only(stored: Json) -> Json:
 
 
 @pytest.fixture
-def estate(world: World) -> FakeEstate:
-    return FakeEstate(world.cluster)
+def estate(world: World) -> FakeUninstallClient:
+    return FakeUninstallClient(world.cluster)
 
 
 async def talk(world: World, **spec: object) -> None:
@@ -112,7 +112,7 @@ async def test_finished_sessions_are_left_as_they_are(world: World) -> None:
     assert world.cluster.pods.names()
 
 
-async def test_a_session_of_another_version_ends_too(world: World, estate: FakeEstate) -> None:
+async def test_a_session_of_another_version_ends_too(world: World, estate: FakeUninstallClient) -> None:
     await talk(world)
     world.edit(podRetention="Sometimes")
 
@@ -124,7 +124,7 @@ async def test_a_session_of_another_version_ends_too(world: World, estate: FakeE
     assert finalizers(world) == []
 
 
-async def test_it_waits_until_sessions_are_over_and_pods_are_gone(world: World, estate: FakeEstate) -> None:
+async def test_it_waits_until_sessions_are_over_and_pods_are_gone(world: World, estate: FakeUninstallClient) -> None:
     await talk(world)
     moments = itertools.count()
 
@@ -140,7 +140,7 @@ async def test_it_waits_until_sessions_are_over_and_pods_are_gone(world: World, 
     assert not world.cluster.pods.names()
 
 
-async def test_it_waits_no_longer_than_it_may(world: World, estate: FakeEstate, logs: list[EventDict]) -> None:
+async def test_it_waits_no_longer_than_it_may(world: World, estate: FakeUninstallClient, logs: list[EventDict]) -> None:
     await talk(world)
 
     await wait_for_ends(estate, AT_ONCE, AT_ONCE)
@@ -149,7 +149,7 @@ async def test_it_waits_no_longer_than_it_may(world: World, estate: FakeEstate, 
     assert f"session {KEY}" in said["left"]
 
 
-async def test_an_api_server_that_is_away_is_waited_for(world: World, estate: FakeEstate) -> None:
+async def test_an_api_server_that_is_away_is_waited_for(world: World, estate: FakeUninstallClient) -> None:
     happens: Iterator[bool] = iter([True, False])
 
     async def meanwhile() -> None:
@@ -185,7 +185,7 @@ async def passing(world: World) -> None:
 
 
 async def test_it_waits_until_the_webhook_has_heard_of_each_end(
-    world: World, estate: FakeEstate, webhook: FakeWebhook
+    world: World, estate: FakeUninstallClient, webhook: FakeWebhook
 ) -> None:
     await talk(world)
     webhook.replies = [FAILED] * 4
@@ -198,7 +198,7 @@ async def test_it_waits_until_the_webhook_has_heard_of_each_end(
 
 
 async def test_it_does_not_wait_for_a_receiver_that_takes_nothing(
-    world: World, estate: FakeEstate, webhook: FakeWebhook, logs: list[EventDict]
+    world: World, estate: FakeUninstallClient, webhook: FakeWebhook, logs: list[EventDict]
 ) -> None:
     await talk(world)
     webhook.replies = [FAILED] * 100
@@ -215,12 +215,12 @@ async def test_it_does_not_wait_for_a_receiver_that_takes_nothing(
 
 
 async def test_what_the_webhook_has_not_heard_of_is_told_by_the_next_operator(
-    world: World, estate: FakeEstate, webhook: FakeWebhook
+    world: World, estate: FakeUninstallClient, webhook: FakeWebhook
 ) -> None:
     await talk(world)
     webhook.replies = [FAILED] * 100
     await end_by_the_last(world)
-    await let_all_go(estate, world.cluster, AT_ONCE)
+    await release_all_finalizers(estate, world.cluster, AT_ONCE)
     webhook.replies = []
 
     world.operator = world.deps()
@@ -229,43 +229,43 @@ async def test_what_the_webhook_has_not_heard_of_is_told_by_the_next_operator(
     assert world.status.webhook == WebhookStatus(Delivery.DELIVERED, Delivery.DELIVERED)
 
 
-async def test_a_finished_session_is_let_go_and_stays(world: World, estate: FakeEstate) -> None:
+async def test_a_finished_session_is_let_go_and_stays(world: World, estate: FakeUninstallClient) -> None:
     await talk(world)
     world.report(Reason.COMPLETED)
     await world.settle()
 
-    await let_all_go(estate, world.cluster, AT_ONCE)
+    await release_all_finalizers(estate, world.cluster, AT_ONCE)
 
     assert world.status.phase is Phase.SUCCEEDED
     assert finalizers(world) == []
 
 
-async def test_finalizers_of_others_stay(world: World, estate: FakeEstate) -> None:
+async def test_finalizers_of_others_stay(world: World, estate: FakeUninstallClient) -> None:
     await talk(world)
     place = (KEY.namespace, KEY.name)
     world.sessions.change(*place, lambda stored: stored["metadata"]["finalizers"].append("other"))
 
-    await let_all_go(estate, world.cluster, AT_ONCE)
+    await release_all_finalizers(estate, world.cluster, AT_ONCE)
 
     assert finalizers(world) == ["other"]
 
 
-async def test_a_session_that_did_not_end_in_time_keeps_its_grace(world: World, estate: FakeEstate) -> None:
+async def test_a_session_that_did_not_end_in_time_keeps_its_grace(world: World, estate: FakeUninstallClient) -> None:
     await talk(world)
 
-    await let_all_go(estate, world.cluster, AT_ONCE)
+    await release_all_finalizers(estate, world.cluster, AT_ONCE)
 
     assert world.stored_pod["metadata"]["deletionGracePeriodSeconds"] == 45
     assert world.stored_pod["metadata"]["finalizers"] == []
     assert finalizers(world) == []
 
 
-async def test_what_was_let_go_is_concluded_by_the_next_operator(world: World, estate: FakeEstate) -> None:
+async def test_what_was_let_go_is_concluded_by_the_next_operator(world: World, estate: FakeUninstallClient) -> None:
     await talk(world)
     await settle_last(world)
     world.clock.pass_(5)
     await settle_last(world)
-    await let_all_go(estate, world.cluster, AT_ONCE)
+    await release_all_finalizers(estate, world.cluster, AT_ONCE)
     world.end_container()
 
     await world.settle()
@@ -297,23 +297,25 @@ class Busy(FakeCluster):
             raise Conflict("changed")
 
 
-async def test_what_somebody_else_writes_is_let_go_from_a_fresh_look(world: World, estate: FakeEstate) -> None:
+async def test_what_somebody_else_writes_is_let_go_from_a_fresh_look(world: World, estate: FakeUninstallClient) -> None:
     await talk(world)
 
-    await let_all_go(estate, Busy(world, times=5), AT_ONCE)
+    await release_all_finalizers(estate, Busy(world, times=5), AT_ONCE)
 
     assert finalizers(world) == []
     assert REPORT_FINALIZER not in world.stored_pod["metadata"]["finalizers"]
 
 
-async def test_what_cannot_be_let_go_is_not_passed_over(world: World, estate: FakeEstate) -> None:
+async def test_what_cannot_be_let_go_is_not_passed_over(world: World, estate: FakeUninstallClient) -> None:
     await talk(world)
 
     with pytest.raises(ClusterUnavailable, match="finalizers could not be taken off"):
-        await let_all_go(estate, Busy(world, times=1000), AT_ONCE)
+        await release_all_finalizers(estate, Busy(world, times=1000), AT_ONCE)
 
 
-async def test_a_session_that_cannot_be_let_go_does_not_keep_the_others(world: World, estate: FakeEstate) -> None:
+async def test_a_session_that_cannot_be_let_go_does_not_keep_the_others(
+    world: World, estate: FakeUninstallClient
+) -> None:
     await talk(world)
 
     class Refusing(Busy):
@@ -321,17 +323,19 @@ async def test_a_session_that_cannot_be_let_go_does_not_keep_the_others(world: W
             raise RequestRefused("422: the stored session is invalid")
 
     with pytest.raises(ClusterUnavailable, match="finalizers could not be taken off"):
-        await let_all_go(estate, Refusing(world, times=0), AT_ONCE)
+        await release_all_finalizers(estate, Refusing(world, times=0), AT_ONCE)
 
     assert world.stored_pod["metadata"]["finalizers"] == []
 
 
-async def test_a_pod_that_is_no_sessions_is_only_rid_of_our_finalizer(world: World, estate: FakeEstate) -> None:
+async def test_a_pod_that_is_no_sessions_is_only_rid_of_our_finalizer(
+    world: World, estate: FakeUninstallClient
+) -> None:
     await talk(world)
     place = (KEY.namespace, world.pod_name)
     world.cluster.pods.change(*place, lambda pod: pod["metadata"]["labels"].update({SESSION_UID_LABEL: "another"}))
 
-    await let_all_go(estate, world.cluster, AT_ONCE)
+    await release_all_finalizers(estate, world.cluster, AT_ONCE)
 
     assert world.stored_pod["metadata"]["finalizers"] == []
     assert "deletionTimestamp" not in world.stored_pod["metadata"]

@@ -46,7 +46,7 @@ connection.sendall(sys.argv[2].encode())
 """
 
 
-class Door:
+class PokeGate:
     """The connections of a supervisor that has no bot, and what has been heard of them."""
 
     def __init__(self) -> None:
@@ -96,14 +96,14 @@ async def end(*children: asyncio.subprocess.Process) -> None:
 
 
 @pytest.fixture
-async def door(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Door]:
+async def door(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[PokeGate]:
     monkeypatch.setattr(hook_connections, "TOKEN_SECONDS", 0.5)
-    opened = Door()
+    opened = PokeGate()
     yield opened
     opened.close()
 
 
-async def test_process_of_the_bot_is_heard_and_gets_its_orders(door: Door) -> None:
+async def test_process_of_the_bot_is_heard_and_gets_its_orders(door: PokeGate) -> None:
     child = await door.child(f"{door.hooks.token}\n", '{"event": "hooked", "at": 1}')
     assert await answer(child) == '{"do": "limit"} 1'
     async with asyncio.timeout(PATIENCE):
@@ -112,7 +112,7 @@ async def test_process_of_the_bot_is_heard_and_gets_its_orders(door: Door) -> No
         assert await door.events.get() == "lost"
 
 
-async def test_process_that_is_gone_by_the_time_it_is_accepted_is_heard(door: Door) -> None:
+async def test_process_that_is_gone_by_the_time_it_is_accepted_is_heard(door: PokeGate) -> None:
     told = f"{door.hooks.token}\n" + '{"event": "failed", "at": 1, "message": "no key"}\n'
     subprocess.run([sys.executable, "-c", HASTY, door.hooks.address, told], check=True)  # nobody accepts meanwhile
     async with asyncio.timeout(PATIENCE):
@@ -120,7 +120,7 @@ async def test_process_that_is_gone_by_the_time_it_is_accepted_is_heard(door: Do
 
 
 @pytest.mark.parametrize("said", ["", "x", "\n", "{token}x", "x{token}\n", "GET / HTTP/1.1\r\n\r\n" * 50])
-async def test_process_without_the_token_hears_nothing(door: Door, said: str) -> None:
+async def test_process_without_the_token_hears_nothing(door: PokeGate, said: str) -> None:
     words = said.format(token=door.hooks.token) if "token" in said else said
     child = await door.child(words, '{"event": "hooked", "at": 1}')
     assert await answer(child) == "0"
@@ -128,7 +128,7 @@ async def test_process_without_the_token_hears_nothing(door: Door, said: str) ->
     assert door.events.empty()
 
 
-async def test_stranger_with_the_token_hears_nothing(door: Door) -> None:
+async def test_stranger_with_the_token_hears_nothing(door: PokeGate) -> None:
     with socket.socket(socket.AF_UNIX) as stranger:  # this process descends from no supervisor
         stranger.connect(f"\0{door.hooks.address}")
         stranger.sendall(f"{door.hooks.token}\n".encode())
@@ -138,7 +138,7 @@ async def test_stranger_with_the_token_hears_nothing(door: Door) -> None:
     assert door.events.empty()
 
 
-async def test_flood_of_half_open_connections_does_not_keep_others_out(door: Door) -> None:
+async def test_flood_of_half_open_connections_does_not_keep_others_out(door: PokeGate) -> None:
     flood = await door.child("", times=3 * MOST_SILENT)
     assert await answer(flood) == "0"  # their time was over
     child = await door.child(f"{door.hooks.token}\n")
@@ -146,7 +146,7 @@ async def test_flood_of_half_open_connections_does_not_keep_others_out(door: Doo
     await end(flood, child)
 
 
-async def test_flood_of_processes_is_bounded(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_flood_of_processes_is_bounded(door: PokeGate, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hook_connections, "MOST_PROCESSES", 3)
     children = [await door.child(f"{door.hooks.token}\n") for _ in range(3)]
     assert [await answer(child) for child in children] == ['{"do": "limit"} 1'] * 2 + ["0"]

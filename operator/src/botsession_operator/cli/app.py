@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from botsession_operator.cli.cli_error import Exit, Problem
+from botsession_operator.cli.cli_error import CliError, Exit
 from botsession_operator.cli.output import guard, guarded, say
 
 _PACKAGE: Final = "botsession_operator.cli"
@@ -66,7 +66,7 @@ class Commands(TyperGroup):
         """Run a command; a problem becomes one sentence on standard error and an exit code."""
         try:
             return super().invoke(ctx)
-        except Problem as problem:
+        except CliError as problem:
             say(f"botsession: {problem}", err=True)
             raise typer.Exit(problem.code) from None
         except KeyboardInterrupt:

@@ -15,7 +15,7 @@ class Exit(IntEnum):
     INTERRUPTED = 130  # Ctrl-C, as shells have it
 
 
-class Problem(Exception):
+class CliError(Exception):
     """Something that ends the command; the message is a sentence for its user."""
 
     def __init__(self, code: Exit, sentence: str) -> None:
@@ -23,5 +23,5 @@ class Problem(Exception):
         self.code = code
 
 
-class Conflict(Problem):
+class Conflict(CliError):
     """The object is no longer as it was read: read it again, and decide anew."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 from botsession_contract.names import API_VERSION, BOT_CONTAINER
 from botsession_operator.api import bounded_json
-from botsession_operator.cli.cli_error import Conflict, Exit, Problem
+from botsession_operator.cli.cli_error import CliError, Conflict, Exit
 from botsession_operator.core.api_paths import ApiPath, InvalidPathError
 from botsession_operator.core.api_resources import PODS, SESSIONS, Resource, Target
 from botsession_operator.core.session_key import is_namespace, is_session_name
@@ -62,7 +62,7 @@ class Cluster:
         self.context = config.context_name
         self.namespace = where.namespace or config.namespace
         if not is_namespace(self.namespace):
-            raise Problem(Exit.REFUSED, f"{self.namespace!r} is not a namespace: it must be a DNS-1123 label")
+            raise CliError(Exit.REFUSED, f"{self.namespace!r} is not a namespace: it must be a DNS-1123 label")
         with _in_a_sentence(self.server):
             self._http = Client(config, ConnectionParams(timeout=httpx2.Timeout(PATIENCE)))
 
@@ -142,27 +142,27 @@ class Cluster:
 
     def _session(self, name: str) -> ApiPath:
         if not is_session_name(name):
-            raise Problem(Exit.NOT_FOUND, f"no session can be named {name!r:.100}: a name is a DNS-1123 subdomain")
+            raise CliError(Exit.NOT_FOUND, f"no session can be named {name!r:.100}: a name is a DNS-1123 subdomain")
         return Target(SESSIONS, self.namespace, name).path()
 
 
-def refusal(code: int, said: str) -> Problem:
+def refusal(code: int, said: str) -> CliError:
     """Put what the API server refused into a sentence and an exit code."""
     match code:
         case HTTPStatus.NOT_FOUND if not said or "requested resource" in said or "page not found" in said:
-            return Problem(Exit.UNREACHABLE, f"the cluster knows no {API_VERSION}: is the operator installed there?")
+            return CliError(Exit.UNREACHABLE, f"the cluster knows no {API_VERSION}: is the operator installed there?")
         case HTTPStatus.NOT_FOUND:
-            return Problem(Exit.NOT_FOUND, said)
+            return CliError(Exit.NOT_FOUND, said)
         case HTTPStatus.UNAUTHORIZED:
-            return Problem(Exit.FORBIDDEN, "the cluster does not know you: log in anew, or choose another --context")
+            return CliError(Exit.FORBIDDEN, "the cluster does not know you: log in anew, or choose another --context")
         case HTTPStatus.FORBIDDEN:
-            return Problem(Exit.FORBIDDEN, said)
+            return CliError(Exit.FORBIDDEN, said)
         case HTTPStatus.CONFLICT:
             return Conflict(Exit.REFUSED, said)
         case _ if code < HTTPStatus.INTERNAL_SERVER_ERROR:
-            return Problem(Exit.REFUSED, said)
+            return CliError(Exit.REFUSED, said)
         case _:
-            return Problem(Exit.UNREACHABLE, f"the cluster could not answer: {said or code}")
+            return CliError(Exit.UNREACHABLE, f"the cluster could not answer: {said or code}")
 
 
 def _said(answer: "httpx2.Response") -> str:
@@ -183,18 +183,18 @@ def _in_a_sentence(server: str) -> Iterator[None]:
     try:
         yield
     except httpx2.TimeoutException as exc:
-        raise Problem(Exit.UNREACHABLE, f"the cluster at {server} did not answer in time") from exc
+        raise CliError(Exit.UNREACHABLE, f"the cluster at {server} did not answer in time") from exc
     except httpx2.HTTPError as exc:
-        raise Problem(Exit.UNREACHABLE, f"the cluster at {server} cannot be reached: {exc}") from exc
+        raise CliError(Exit.UNREACHABLE, f"the cluster at {server} cannot be reached: {exc}") from exc
     except KeyError as exc:
         # lightkube reads nothing else from a plugin.
-        raise Problem(
+        raise CliError(
             Exit.FORBIDDEN, "the credential plugin of the kubeconfig gave no token, which is all that is supported"
         ) from exc
     except ConfigError as exc:
-        raise Problem(Exit.FORBIDDEN, f"the kubeconfig's credentials cannot be used: {exc}") from exc
+        raise CliError(Exit.FORBIDDEN, f"the kubeconfig's credentials cannot be used: {exc}") from exc
     except (FileNotFoundError, ssl.SSLError, ValueError) as exc:
-        raise Problem(Exit.FORBIDDEN, f"the kubeconfig's credentials cannot be used: {exc}") from exc
+        raise CliError(Exit.FORBIDDEN, f"the kubeconfig's credentials cannot be used: {exc}") from exc
 
 
 def _listed(resource: Resource, namespace: str | None, **query: str | None) -> ApiPath:
@@ -206,4 +206,4 @@ def _path(*segments: str, query: Mapping[str, str | None]) -> ApiPath:
     try:
         return ApiPath(*segments, query=query)
     except InvalidPathError as exc:
-        raise Problem(Exit.REFUSED, str(exc)) from exc
+        raise CliError(Exit.REFUSED, str(exc)) from exc

@@ -8,11 +8,11 @@ from rich.text import Text
 
 from botsession_operator.api.duration import format_duration
 from botsession_operator.cli import options
-from botsession_operator.cli.cli_error import Exit, Problem
+from botsession_operator.cli.cli_error import CliError, Exit
 from botsession_operator.cli.cluster import Cluster, Where
 from botsession_operator.cli.output import console
 from botsession_operator.cli.render import conversation, gantt
-from botsession_operator.cli.render.history import story
+from botsession_operator.cli.render.history import history
 from botsession_operator.cli.render.session_view import Record, read
 from botsession_operator.cli.render.styles import STYLES
 from botsession_operator.cli.render.timeline import Entry
@@ -31,7 +31,7 @@ def describe(
     record, now = read(session), datetime.now(UTC)
     try:
         events = cluster.events(session)
-    except Problem as problem:
+    except CliError as problem:
         if problem.code is not Exit.FORBIDDEN:
             raise
         events = []  # what the pod's Events would add is left out where they may not be read
@@ -42,7 +42,7 @@ def describe(
     for line, style in gantt.draw(gantt.bars(record, now), out.width):
         out.print(Text(line, STYLES.get(style, style)), soft_wrap=True)
     out.print()
-    for entry in story(record, events):
+    for entry in history(record, events):
         out.print(moment(entry, record.created_at), soft_wrap=True)
 
 

@@ -9,7 +9,7 @@ from botsession_contract.lifecycle import FINISHED_PHASES, Phase
 from botsession_operator.api.duration import format_duration, parse_duration
 from botsession_operator.api.spec import EndNow
 from botsession_operator.cli import options
-from botsession_operator.cli.cli_error import Exit, Problem
+from botsession_operator.cli.cli_error import CliError, Exit
 from botsession_operator.cli.cluster import Cluster, Where
 from botsession_operator.cli.output import say
 from botsession_operator.cli.patch import change
@@ -37,7 +37,7 @@ def end(
     ttlAfterFinished has passed. With --wait the exit code is 1 where it Failed.
     """
     if now and farewell is not None:
-        raise Problem(Exit.REFUSED, "what ends --now says no --farewell")
+        raise CliError(Exit.REFUSED, "what ends --now says no --farewell")
     cluster = Cluster(Where(kubeconfig, context, namespace))
     session = cluster.session(name)
     if not is_over(session):
@@ -80,7 +80,7 @@ def extending(session: Json, by: str) -> Json:
     """Return the patch that changes a session's length; raise Problem where it is too late for that."""
     name, phase = session["metadata"]["name"], session.get("status", {}).get("phase")
     if phase in FINISHED_PHASES or phase == Phase.ENDING:
-        raise Problem(Exit.REFUSED, f"{name} {'has ended' if phase in FINISHED_PHASES else 'is ending'}: too late")
+        raise CliError(Exit.REFUSED, f"{name} {'has ended' if phase in FINISHED_PHASES else 'is ending'}: too late")
     length = format_duration(changed(session["spec"]["maxSessionDuration"], by))
     # The version makes sure that two people who each add ten minutes add twenty.
     return {
@@ -95,10 +95,10 @@ def changed(current: str, change: str) -> timedelta:
     try:
         given = parse_duration(change.removeprefix(sign))
     except ValueError as exc:
-        raise Problem(Exit.REFUSED, f"{change!r} is no change of a duration; write +10m, -5m or 30m") from exc
+        raise CliError(Exit.REFUSED, f"{change!r} is no change of a duration; write +10m, -5m or 30m") from exc
     length = {"+": known + given, "-": known - given, "": given}[sign]
     if length <= timedelta(0):
-        raise Problem(Exit.REFUSED, f"{change} leaves nothing of {current}; botsession end ends a session")
+        raise CliError(Exit.REFUSED, f"{change} leaves nothing of {current}; botsession end ends a session")
     return length
 
 

@@ -17,7 +17,7 @@ from lightkube.config.kubeconfig import SERVICE_ACCOUNT, KubeConfig, SingleConfi
 from lightkube.config.models import User
 from lightkube.core.exceptions import ConfigError
 
-from botsession_operator.cli.cli_error import Exit, Problem
+from botsession_operator.cli.cli_error import CliError, Exit
 
 DEFAULT_FILE: Final = Path("~/.kube/config")
 #: What the credential plugins' versions have in common is all that lightkube reads, and it knows this name for it.
@@ -35,14 +35,14 @@ def choose(kubeconfig: Path | None, context: str | None) -> SingleConfig:
         return _chosen(KubeConfig.from_service_account(), None)
     if not files:
         where = kubeconfig or os.environ.get("KUBECONFIG") or DEFAULT_FILE
-        raise Problem(Exit.NOT_FOUND, f"there is no kubeconfig {where}; name one with --kubeconfig or in $KUBECONFIG")
+        raise CliError(Exit.NOT_FOUND, f"there is no kubeconfig {where}; name one with --kubeconfig or in $KUBECONFIG")
     merged = merge(_read(file) for file in files)
     if context is None and not merged["current-context"]:
-        raise Problem(Exit.NOT_FOUND, "the kubeconfig has no current context; name one with --context")
+        raise CliError(Exit.NOT_FOUND, "the kubeconfig has no current context; name one with --context")
     try:
         config = KubeConfig.from_dict(merged)
     except (KeyError, TypeError, ValueError) as exc:
-        raise Problem(Exit.REFUSED, f"the kubeconfig is not understood: {exc}") from exc
+        raise CliError(Exit.REFUSED, f"the kubeconfig is not understood: {exc}") from exc
     return _chosen(config, context)
 
 
@@ -68,9 +68,9 @@ def _read(file: Path) -> Json:
     try:
         config = yaml.load(file.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506  # both are safe loaders
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
-        raise Problem(Exit.REFUSED, f"the kubeconfig {file} cannot be read: {exc}") from exc
+        raise CliError(Exit.REFUSED, f"the kubeconfig {file} cannot be read: {exc}") from exc
     if not isinstance(config, dict):
-        raise Problem(Exit.REFUSED, f"the kubeconfig {file} is empty or no kubeconfig")
+        raise CliError(Exit.REFUSED, f"the kubeconfig {file} is empty or no kubeconfig")
     for entry in config.get("clusters") or ():
         _locate(entry.get("cluster"), file)
     for entry in config.get("users") or ():
@@ -101,11 +101,11 @@ def _chosen(config: KubeConfig, context: str | None) -> SingleConfig:
         chosen = config.get(context)
     except ConfigError as exc:
         known = ", ".join(sorted(config.contexts)) or "none"
-        raise Problem(
+        raise CliError(
             Exit.NOT_FOUND, f"there is no context {context or config.current_context}; known: {known}"
         ) from exc
     except KeyError as exc:
-        raise Problem(Exit.NOT_FOUND, f"the kubeconfig has no cluster or user {exc} that its context names") from exc
+        raise CliError(Exit.NOT_FOUND, f"the kubeconfig has no cluster or user {exc} that its context names") from exc
     assert chosen is not None  # noqa: S101  # only where neither a context nor a default is given
     return chosen if chosen.user else chosen._replace(user=User())
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from botsession_operator.cli import options
-from botsession_operator.cli.cli_error import Exit, Problem
+from botsession_operator.cli.cli_error import CliError, Exit
 from botsession_operator.cli.cluster import Cluster, Expired, Where
 from botsession_operator.cli.options import Output
 from botsession_operator.cli.output import say
@@ -61,12 +61,12 @@ def get(
         )
         return
     if selector:
-        raise Problem(Exit.REFUSED, "give either names or a --selector")
+        raise CliError(Exit.REFUSED, "give either names or a --selector")
     cluster = Cluster(Where(kubeconfig, context, namespace))
     layout = Layout(is_wide=output is Output.WIDE)
     if watch:
         if len(name) > 1:
-            raise Problem(Exit.REFUSED, "one session at a time can be watched by name; use --selector for several")
+            raise CliError(Exit.REFUSED, "one session at a time can be watched by name; use --selector for several")
         session = cluster.session(name[0])
         follow(cluster, session, [session], _table(output, layout), name=name[0])
     show_objects([cluster.session(each) for each in name], output, layout, is_list=len(name) > 1)
@@ -106,7 +106,7 @@ def changes(cluster: Cluster, listed: Json, **about: Any) -> Iterator[tuple[Json
 
 def _table(output: Output | None, layout: Layout) -> Table | None:
     if output in (Output.JSON, Output.YAML):
-        raise Problem(Exit.REFUSED, "--watch shows a table or names; leave out -o, or take -o wide or -o name")
+        raise CliError(Exit.REFUSED, "--watch shows a table or names; leave out -o, or take -o wide or -o name")
     return None if output is Output.NAME else Table(layout)
 
 

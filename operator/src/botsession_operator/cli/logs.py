@@ -6,7 +6,7 @@ import typer
 
 from botsession_operator.api.duration import parse_duration
 from botsession_operator.cli import options
-from botsession_operator.cli.cli_error import Exit, Problem
+from botsession_operator.cli.cli_error import CliError, Exit
 from botsession_operator.cli.cluster import Cluster, Where
 from botsession_operator.cli.output import say_log
 
@@ -39,7 +39,7 @@ def logs(
     }
     try:
         say_log(cluster.log(pod_of(session), **options_))
-    except Problem as problem:
+    except CliError as problem:
         raise _explained(problem, session) from None
 
 
@@ -47,18 +47,18 @@ def pod_of(session: Json) -> str:
     """Name a session's pod; raise Problem where none was made yet."""
     name, pod = session["metadata"]["name"], session.get("status", {}).get("podName")
     if not pod:
-        raise Problem(Exit.NOT_FOUND, f"{name} has no pod yet; botsession why {name} says what it waits for")
+        raise CliError(Exit.NOT_FOUND, f"{name} has no pod yet; botsession why {name} says what it waits for")
     return str(pod)
 
 
-def _explained(problem: Problem, session: Json) -> Problem:
+def _explained(problem: CliError, session: Json) -> CliError:
     """Say why a log is not there, where that is known."""
     name, retention = session["metadata"]["name"], session["spec"].get("podRetention")
     if problem.code is Exit.NOT_FOUND and "finish" in session.get("status", {}):
         kept = f"podRetention is {retention}; OnFailure or Always would have kept it"
-        return Problem(Exit.NOT_FOUND, f"{name} has ended, and its pod is gone with its log: {kept}")
+        return CliError(Exit.NOT_FOUND, f"{name} has ended, and its pod is gone with its log: {kept}")
     if problem.code is Exit.REFUSED:
-        return Problem(Exit.NOT_FOUND, f"{name} has no log yet: {problem}")
+        return CliError(Exit.NOT_FOUND, f"{name} has no log yet: {problem}")
     return problem
 
 
@@ -68,4 +68,4 @@ def _seconds(since: str | None) -> int | None:
     try:
         return max(1, round(parse_duration(since).total_seconds()))
     except ValueError as exc:
-        raise Problem(Exit.REFUSED, str(exc)) from exc
+        raise CliError(Exit.REFUSED, str(exc)) from exc

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from botsession_operator.cli.cli_error import Exit, Problem
+from botsession_operator.cli.cli_error import CliError, Exit
 
 Json = dict[str, Any]
 STDIN: Final = Path("-")
@@ -19,12 +19,12 @@ def read_manifest(file: Path) -> Json:
     try:
         documents = read_documents(_text(file))
     except YamlError as exc:
-        raise Problem(Exit.REFUSED, f"{file} {exc}") from exc
+        raise CliError(Exit.REFUSED, f"{file} {exc}") from exc
     if len(documents) != 1:
-        raise Problem(Exit.REFUSED, f"{file} must hold one BotSession, it holds {len(documents)} documents")
+        raise CliError(Exit.REFUSED, f"{file} must hold one BotSession, it holds {len(documents)} documents")
     manifest = documents[0]
     if not isinstance(manifest, dict):
-        raise Problem(Exit.REFUSED, f"{file} must hold one BotSession, it holds {_kind(manifest)}")
+        raise CliError(Exit.REFUSED, f"{file} must hold one BotSession, it holds {_kind(manifest)}")
     return manifest
 
 
@@ -32,15 +32,15 @@ def _text(file: Path) -> str:
     try:
         raw = _bytes(file)
     except IsADirectoryError:
-        raise Problem(Exit.REFUSED, f"{file} is a folder, not a manifest") from None
+        raise CliError(Exit.REFUSED, f"{file} is a folder, not a manifest") from None
     except (OSError, ValueError) as exc:
-        raise Problem(Exit.NOT_FOUND, f"{file} cannot be read: {getattr(exc, 'strerror', None) or exc}") from exc
+        raise CliError(Exit.NOT_FOUND, f"{file} cannot be read: {getattr(exc, 'strerror', None) or exc}") from exc
     if len(raw) > LARGEST_BYTES:
-        raise Problem(Exit.REFUSED, f"{file} has more than {LARGEST_BYTES // 1024} KiB")
+        raise CliError(Exit.REFUSED, f"{file} has more than {LARGEST_BYTES // 1024} KiB")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
-        raise Problem(Exit.REFUSED, f"{file} is not YAML: its byte {exc.start} is not UTF-8") from exc
+        raise CliError(Exit.REFUSED, f"{file} is not YAML: its byte {exc.start} is not UTF-8") from exc
 
 
 def _bytes(file: Path) -> bytes:
@@ -75,13 +75,13 @@ def admitted_with_pod(manifest: Json, namespace: str) -> tuple[Json, Json]:
     try:
         manifest = admit(manifest)
     except SpecError as exc:
-        raise Problem(Exit.REFUSED, str(exc)) from exc
+        raise CliError(Exit.REFUSED, str(exc)) from exc
     if not is_namespace(manifest["metadata"]["namespace"]):
-        raise Problem(Exit.REFUSED, "metadata.namespace: must be a DNS-1123 label of at most 63 characters")
+        raise CliError(Exit.REFUSED, "metadata.namespace: must be a DNS-1123 label of at most 63 characters")
     try:
         return manifest, _pod_of(manifest)
     except SpecError as exc:
-        raise Problem(Exit.REFUSED, str(exc)) from exc
+        raise CliError(Exit.REFUSED, str(exc)) from exc
 
 
 def _pod_of(manifest: Json) -> Json:

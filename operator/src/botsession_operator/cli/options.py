@@ -21,14 +21,14 @@ class Output(StrEnum):
 
 def names(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete the names of sessions. What goes wrong here must not disturb who is typing."""
-    from botsession_operator.cli.cli_error import Problem
+    from botsession_operator.cli.cli_error import CliError
     from botsession_operator.cli.cluster import Cluster, Where
 
     given: dict[str, Any] = ctx.params
     where = Where(given.get("kubeconfig"), given.get("context"), given.get("namespace"))
     try:
         listed = Cluster(where).sessions()["items"]
-    except Problem:
+    except CliError:
         return []
     found = (str(session["metadata"]["name"]) for session in listed)
     # A shell reads these: what is no name of an object is none of a session.

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from botsession_operator.cli.cli_error import Conflict, Exit, Problem
+from botsession_operator.cli.cli_error import CliError, Conflict, Exit
 from botsession_operator.cli.cluster import Cluster
 
 Json = dict[str, Any]
@@ -23,8 +23,8 @@ def change(cluster: Cluster, session: Json, patch_of: Callable[[Json], Json]) ->
         except Conflict:
             session = cluster.session(name)
             if session["metadata"]["uid"] != uid:
-                raise Problem(Exit.NOT_FOUND, f"{name} is gone; another session has its name now") from None
-    raise Problem(Exit.REFUSED, f"{name} changes all the time; try again")
+                raise CliError(Exit.NOT_FOUND, f"{name} is gone; another session has its name now") from None
+    raise CliError(Exit.REFUSED, f"{name} changes all the time; try again")
 
 
 def _with_uid(patch: Json, uid: str) -> Json:

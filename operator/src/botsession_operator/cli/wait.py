@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from botsession_operator.api.status import awaits_caller
-from botsession_operator.cli.cli_error import Exit, Problem
+from botsession_operator.cli.cli_error import CliError, Exit
 from botsession_operator.cli.cluster import Cluster
 from botsession_operator.cli.list_sessions import changes
 from botsession_operator.cli.render.session_view import read
@@ -17,7 +17,7 @@ def until(cluster: Cluster, session: Json, holds: Callable[[Json], bool]) -> Jso
     for version in _versions(cluster, session):
         if holds(version):
             return version
-    raise Problem(Exit.NOT_FOUND, f"{session['metadata']['name']} is gone")
+    raise CliError(Exit.NOT_FOUND, f"{session['metadata']['name']} is gone")
 
 
 def has_started(session: Json) -> bool:

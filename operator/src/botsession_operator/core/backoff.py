@@ -15,10 +15,10 @@ class Backoff:
     first: timedelta
     longest: timedelta
 
-    def wait(self, failures: int, luck: float) -> timedelta:
+    def wait(self, failures: int, jitter: float) -> timedelta:
         """Return the wait after the last of so many failures.
 
-        `luck`, of 0 to 1, spreads the retries of many over the second half of the wait.
+        `jitter`, of 0 to 1, spreads the retries of many over the second half of the wait.
         """
         ceiling = min(self.longest, self.first * 2.0 ** min(max(failures, 1) - 1, MOST_DOUBLINGS))
-        return ceiling * (1 + luck) / 2
+        return ceiling * (1 + jitter) / 2

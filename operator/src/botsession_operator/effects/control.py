@@ -24,7 +24,7 @@ from botsession_contract.control import (
     snapshot_from_bytes,
 )
 from botsession_contract.jsonform import PayloadError, encode
-from botsession_operator.core.observe.observed import Pod, Silence
+from botsession_operator.core.observe.observed import NoSnapshot, Pod
 from botsession_operator.metrics import Action, Metrics, NoCode
 
 log = structlog.get_logger("botsession")
@@ -57,21 +57,21 @@ class HttpControl:
         self._metrics = metrics
         self._port_of = port_of
 
-    async def snapshot(self, pod: Pod, token: str) -> SessionSnapshot | Silence:
+    async def snapshot(self, pod: Pod, token: str) -> SessionSnapshot | NoSnapshot:
         """Ask what the supervisor knows."""
         return await self._call(Action.SNAPSHOT, "GET", SESSION_PATH, pod, token)
 
-    async def end(self, pod: Pod, token: str, request: EndRequest) -> SessionSnapshot | Silence:
+    async def end(self, pod: Pod, token: str, request: EndRequest) -> SessionSnapshot | NoSnapshot:
         """Ask for the end; asking twice is harmless."""
         return await self._call(Action.END, "POST", END_PATH, pod, token, request)
 
-    async def adjust(self, pod: Pod, token: str, patch: SessionPatch) -> SessionSnapshot | Silence:
+    async def adjust(self, pod: Pod, token: str, patch: SessionPatch) -> SessionSnapshot | NoSnapshot:
         """Tell the limits that have moved."""
         return await self._call(Action.ADJUST, "PATCH", SESSION_PATH, pod, token, patch)
 
     async def _call(
         self, action: Action, method: str, path: str, pod: Pod, token: str, body: Any = None
-    ) -> SessionSnapshot | Silence:
+    ) -> SessionSnapshot | NoSnapshot:
         url = f"http://{_host(pod)}:{self._port_of(pod)}{path}"
         code: int | NoCode = NoCode.NO_ANSWER
         try:
@@ -81,18 +81,18 @@ class HttpControl:
                     return snapshot_from_bytes(await _read(response))
         except (TimeoutError, aiohttp.ClientError, OSError) as exc:
             log.debug("supervisor silent", method=method, url=url, error=repr(exc))
-            return Silence.UNREACHABLE
+            return NoSnapshot.UNREACHABLE
         except ValueError as exc:  # PayloadError is one; aiohttp has others for what is no HTTP
             code = NoCode.UNREADABLE
             log.debug("supervisor not understood", method=method, url=url, error=repr(exc))
-            return Silence.UNREACHABLE
+            return NoSnapshot.UNREACHABLE
         finally:
             self._metrics.asked(action, code)
         if code == HTTPStatus.CONFLICT and action is not Action.SNAPSHOT:
             # The session has gone on since it was looked at, so the change came too late: how far is it now?
             return await self.snapshot(pod, token)
         log.debug("supervisor refuses", method=method, url=url, status=code)
-        return Silence.UNREACHABLE
+        return NoSnapshot.UNREACHABLE
 
     def _request(self, method: str, url: str, token: str, body: Any) -> "aiohttp.client._RequestContextManager":
         # With `identity` nobody may compress, and what claims to be compressed is refused in `_read`.

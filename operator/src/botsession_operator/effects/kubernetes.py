@@ -24,8 +24,8 @@ from botsession_operator.core.manifests.pod import Injection
 from botsession_operator.core.names import ENDED_SECONDS
 from botsession_operator.core.observe import ownership
 from botsession_operator.core.observe.observed import Key, Pod, Session, SessionMetadata
-from botsession_operator.core.status.k8s_events import News
-from botsession_operator.effects import answers, api
+from botsession_operator.core.status.k8s_events import KubernetesEvent
+from botsession_operator.effects import api, api_responses
 from botsession_operator.errors import (
     BudgetRefused,
     Conflict,
@@ -70,7 +70,7 @@ class KubernetesCluster:
         """Read all pods that carry the session's label: its own, and those of earlier sessions of its name."""
         path = PODS.collection(key.namespace, {"labelSelector": f"{SESSION_LABEL}={key.name}"})
         answer = await api.request(self._client, "GET", path)
-        return list(answers.items_of(answer, PODS, key.namespace, {SESSION_LABEL: key.name}))
+        return list(api_responses.items_of(answer, PODS, key.namespace, {SESSION_LABEL: key.name}))
 
     async def set_session_finalizers(self, session: SessionMetadata, finalizers: tuple[str, ...]) -> str | None:
         """Replace the finalizers, give the new resourceVersion; None when the session is gone.
@@ -147,7 +147,7 @@ class KubernetesCluster:
         """Delete the Service or the route that a manifest describes; a missing or another owner's one stays."""
         await self._delete_own(manifest)
 
-    async def tell(self, session: SessionMetadata, news: News) -> None:
+    async def record_event(self, session: SessionMetadata, news: KubernetesEvent) -> None:
         """Record an Event on the session. Best effort: an Event that is lost is not tried again."""
         path = EVENTS.collection(session.key.namespace)
         try:
@@ -167,13 +167,13 @@ class KubernetesCluster:
         return Injection.IMAGE_VOLUME if version >= IMAGE_VOLUMES_SINCE else Injection.INIT_CONTAINER
 
     async def _read(self, target: Target) -> Json | None:
-        return answers.object_of(await api.request(self._client, "GET", target.path()), target)
+        return api_responses.object_of(await api.request(self._client, "GET", target.path()), target)
 
     async def _create(self, manifest: Json, refused: type[Refused]) -> None:
         target = target_of(manifest)
         path = target.resource.collection(target.namespace, STRICT)
         answer = await api.request(self._client, "POST", path, manifest)
-        if answers.is_status(answer, "AlreadyExists"):
+        if api_responses.is_status(answer, "AlreadyExists"):
             found = await self._read(target)
             if found is not None and not ownership.is_owned_alike(found, manifest):
                 raise refused(ownership.NAME_TAKEN, ownership.name_taken(manifest))
@@ -187,7 +187,7 @@ class KubernetesCluster:
         answer = await api.request(self._client, "PATCH", target.path(*subresource), patch, content_type)
         if answer.status == HTTPStatus.CONFLICT:
             raise Conflict(f"{target}: {answer.message}")
-        return answers.object_of(answer, target)
+        return api_responses.object_of(answer, target)
 
     async def _delete(self, target: Target, preconditions: Json, grace_seconds: int | None = None) -> api.Answer:
         """Delete the object for which the preconditions hold; a missing one, or another of its name, is no error."""
@@ -195,16 +195,16 @@ class KubernetesCluster:
         if grace_seconds is not None:
             options["gracePeriodSeconds"] = grace_seconds
         answer = await api.request(self._client, "DELETE", target.path(), options)
-        if not answers.is_missing(answer, target):
-            answers.expect(answer, HTTPStatus.CONFLICT)
+        if not api_responses.is_missing(answer, target):
+            api_responses.expect(answer, HTTPStatus.CONFLICT)
         return answer
 
     async def _delete_own(self, manifest: Json) -> None:
         target = target_of(manifest)
         answer = await api.request(self._client, "GET", target.path())
-        if answers.is_unserved(answer, target.resource):
+        if api_responses.is_unserved(answer, target.resource):
             return  # a CRD, say of a route, that is gone has taken its objects along
-        found = answers.object_of(answer, target)
+        found = api_responses.object_of(answer, target)
         if found is None:
             return
         if ownership.is_owned_alike(found, manifest):
@@ -212,7 +212,7 @@ class KubernetesCluster:
         else:
             log.warning("object of another owner left alone", kind=target.resource.kind, object=str(target))
 
-    def _event(self, session: SessionMetadata, news: News) -> Json:
+    def _event(self, session: SessionMetadata, news: KubernetesEvent) -> Json:
         regarding = {
             "apiVersion": API_VERSION,
             "kind": KIND,

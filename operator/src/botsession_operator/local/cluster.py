@@ -19,10 +19,10 @@ from botsession_operator.api.spec import Json
 from botsession_operator.core.decide.plan import PodDeletion
 from botsession_operator.core.observe import ownership
 from botsession_operator.core.observe.observed import Key, Pod, Session, SessionMetadata
-from botsession_operator.core.status.k8s_events import News
+from botsession_operator.core.status.k8s_events import KubernetesEvent
 from botsession_operator.errors import BudgetRefused, ExposureRefused, PodRefused, StatusRefused
-from botsession_operator.local.object_store import Objects, check_owner, create_owned, delete_owned
-from botsession_operator.local.supervisor_process import Place, Supervisor, start_supervisor
+from botsession_operator.local.object_store import InMemoryObjectStore, check_owner, create_owned, delete_owned
+from botsession_operator.local.supervisor_process import RunFiles, Supervisor, start_supervisor
 
 log = structlog.get_logger("botsession")
 
@@ -33,23 +33,23 @@ SHORT_GRACE: Final = timedelta(seconds=5)
 class LocalCluster:
     """Sessions and pods of one `botsession run`."""
 
-    place: Place
+    place: RunFiles
     #: Called when a session or its pod has changed: marks the key dirty, as a watch does.
     changed: Callable[[Key], None]
-    told: Callable[[News], None] = lambda _: None
-    sessions: Objects = field(init=False)
-    pods: Objects = field(init=False)
+    told: Callable[[KubernetesEvent], None] = lambda _: None
+    sessions: InMemoryObjectStore = field(init=False)
+    pods: InMemoryObjectStore = field(init=False)
     #: Kept as they are written, to no effect: nothing on this machine evicts a process.
-    budgets: Objects = field(init=False)
+    budgets: InMemoryObjectStore = field(init=False)
     #: Services, by kind, namespace and name: kept to no effect, since callers on this machine need none.
     objects: dict[tuple[str, str, str], Json] = field(init=False, default_factory=dict)
     _supervisors: dict[str, Supervisor] = field(init=False, default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(init=False, default_factory=set)
 
     def __post_init__(self) -> None:
-        self.sessions = Objects(lambda stored: self.changed(_key(stored)))
-        self.pods = Objects(lambda stored: self.changed(_session_key(stored)))
-        self.budgets = Objects(lambda _: None)
+        self.sessions = InMemoryObjectStore(lambda stored: self.changed(_key(stored)))
+        self.pods = InMemoryObjectStore(lambda stored: self.changed(_session_key(stored)))
+        self.budgets = InMemoryObjectStore(lambda _: None)
 
     async def session(self, key: Key) -> Json | None:
         """Read a BotSession; None when there is none."""
@@ -156,7 +156,7 @@ class LocalCluster:
         if await self.has_object(manifest):
             del self.objects[_place(manifest)]
 
-    async def tell(self, session: SessionMetadata, news: News) -> None:
+    async def record_event(self, session: SessionMetadata, news: KubernetesEvent) -> None:
         """Hand the news to whoever runs this."""
         log.debug("event", session=str(session.key), reason=news.reason)
         self.told(news)

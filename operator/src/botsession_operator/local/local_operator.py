@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from botsession_operator.clock import SystemClock
 from botsession_operator.controller import Controller
-from botsession_operator.core.decide.plan import Limits
+from botsession_operator.core.decide.plan import ControllerTimeouts
 from botsession_operator.core.session_key import Key
 from botsession_operator.fair_queue import Priority
 from botsession_operator.ports import Control
@@ -24,7 +24,7 @@ class _Life:
 class LocalOperator:
     """One operator, from start to stop. All that it must not lose is in the backend, as it is in a cluster."""
 
-    def __init__(self, control: Control, limits: Limits, passes: Callable[[Controller], Pass]) -> None:
+    def __init__(self, control: Control, limits: ControllerTimeouts, passes: Callable[[Controller], Pass]) -> None:
         self._control = control
         self._limits = limits
         self._passes = passes

@@ -16,23 +16,23 @@ from botsession_operator.api.status import Status
 from botsession_operator.clock import SystemClock
 from botsession_operator.controller import Controller
 from botsession_operator.core.control_keys import ControlKeys
-from botsession_operator.core.decide.plan import Limits
+from botsession_operator.core.decide.plan import ControllerTimeouts
 from botsession_operator.core.manifests.pod import Injection, PodSettings
 from botsession_operator.core.manifests.service_and_route import Exposure
 from botsession_operator.core.session_key import Key
-from botsession_operator.door import Door
 from botsession_operator.effects.control import HttpControl, make_session
 from botsession_operator.host_ports import HostPorts
 from botsession_operator.local.cluster import LocalCluster
 from botsession_operator.local.local_operator import LocalOperator
-from botsession_operator.local.supervisor_process import Place
+from botsession_operator.local.supervisor_process import RunFiles
 from botsession_operator.metrics import Metrics
+from botsession_operator.poke_gate import PokeGate
 from botsession_operator.queue import Pass
 from botsession_operator.reconcile import Deps, reconcile
 from botsession_operator.server import create_app, serving
 
 #: A person watches, and a write to a dictionary costs nothing: each change is shown as it comes.
-LIMITS: Final = Limits(status_settle=timedelta(0), ending_settle=timedelta(0))
+LIMITS: Final = ControllerTimeouts(status_settle=timedelta(0), ending_settle=timedelta(0))
 #: Bots listen on this machine, whatever Service the operator would make.
 HERE: Final = Exposure("${scheme}://127.0.0.1:${port}${path}")
 #: How long a killed operator stays away, in seconds: long enough to miss something.
@@ -82,7 +82,7 @@ class LocalSession:
 
 
 @asynccontextmanager
-async def local_session(manifest: Json, place: Place) -> AsyncIterator[LocalSession]:
+async def local_session(manifest: Json, place: RunFiles) -> AsyncIterator[LocalSession]:
     """Start an admitted manifest and an operator for it; on leaving, stop the operator and whatever runs."""
     changed, clock = asyncio.Event(), SystemClock()
 
@@ -95,7 +95,7 @@ async def local_session(manifest: Json, place: Place) -> AsyncIterator[LocalSess
         stack.push_async_callback(cluster.close)
         http = await stack.enter_async_context(make_session())
         metrics = Metrics(CollectorRegistry(), lambda: operator.depths())
-        door = Door(lambda key: cluster.sessions.get(key.namespace, key.name) is not None, mark)
+        door = PokeGate(lambda key: cluster.sessions.get(key.namespace, key.name) is not None, mark)
         url = await stack.enter_async_context(_pokes(door, metrics))
         # Nobody pulls the runtime here: it is imported from where this command runs.
         pods = PodSettings("", Injection.IMAGE_VOLUME, url)
@@ -124,7 +124,7 @@ def _for_one_run(manifest: Json) -> Json:
 
 
 @asynccontextmanager
-async def _pokes(door: Door, metrics: Metrics) -> AsyncIterator[str]:
+async def _pokes(door: PokeGate, metrics: Metrics) -> AsyncIterator[str]:
     """Serve the poke endpoint on a free port of the loopback interface; give its base URL."""
     app = create_app(door.poke, lambda: True, metrics.registry)
     async with serving(app, "127.0.0.1", 0, ConnectionGuard()) as (host, port):

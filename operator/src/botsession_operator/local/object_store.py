@@ -15,7 +15,7 @@ from botsession_operator.core.observe import ownership
 from botsession_operator.errors import Conflict, Refused
 
 
-class Objects:
+class InMemoryObjectStore:
     """Objects of one kind, by namespace and name. `changed` is called after each change, with the object."""
 
     def __init__(
@@ -106,13 +106,13 @@ def check_owner(found: Json, manifest: Json, refused: type[Refused]) -> None:
         raise refused(ownership.NAME_TAKEN, ownership.name_taken(manifest))
 
 
-def create_owned(objects: Objects, manifest: Json, refused: type[Refused]) -> None:
+def create_owned(objects: InMemoryObjectStore, manifest: Json, refused: type[Refused]) -> None:
     """Store an object; its owner's own of this name is success. Raise a refusal where it is another owner's."""
     if not objects.create(manifest):
         check_owner(objects.get(*_place(manifest)) or manifest, manifest, refused)
 
 
-def delete_owned(objects: Objects, manifest: Json) -> None:
+def delete_owned(objects: InMemoryObjectStore, manifest: Json) -> None:
     """Delete the object that a manifest describes at once; a missing or another owner's one stays."""
     found, place = objects.get(*_place(manifest)), _place(manifest)
     if found and ownership.is_owned_alike(found, manifest):

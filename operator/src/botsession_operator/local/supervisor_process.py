@@ -20,7 +20,7 @@ from botsession_operator.local.environment import environment
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RunFiles:
     """Where local bots run."""
 
     #: The bot's working directory, as WORKDIR is in an image.
@@ -73,7 +73,7 @@ class Supervisor:
             self.process.kill()
 
 
-async def start_supervisor(manifest: Json, place: Place) -> Supervisor:
+async def start_supervisor(manifest: Json, place: RunFiles) -> Supervisor:
     """Start the supervisor that a pod manifest describes, listening on a free port of the loopback interface."""
     variables = environment(manifest, os.environ)
     report_path = place.scratch / f"{manifest['metadata']['name']}.report.json"
@@ -88,7 +88,7 @@ async def start_supervisor(manifest: Json, place: Place) -> Supervisor:
         )
         process = await asyncio.create_subprocess_exec(
             # -P: a bot may have a json.py or calendar.py of its own beside it.
-            *on_leash(place.python, "-P", "-m", "botsession_runtime"),
+            *die_with_parent(place.python, "-P", "-m", "botsession_runtime"),
             cwd=place.folder,
             env={**os.environ, **variables, LAUNCH_ENV: json.dumps(encode(launch))},
             pass_fds=(listener.fileno(),),
@@ -100,6 +100,6 @@ async def start_supervisor(manifest: Json, place: Place) -> Supervisor:
         return Supervisor(process, listener.getsockname()[1], report_path)
 
 
-def on_leash(*command: str) -> tuple[str, ...]:
+def die_with_parent(*command: str) -> tuple[str, ...]:
     """Give a command line that ends with a SIGTERM when this process is gone, so that nothing outlives a killed run."""
     return (sys.executable, "-I", "-S", pdeathsig.__file__, str(os.getpid()), *command)

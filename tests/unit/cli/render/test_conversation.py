@@ -7,7 +7,7 @@ from botsession_contract.lifecycle import ProcessorKind
 from botsession_operator.api.status import Status
 from botsession_operator.cli.describe import facts
 from botsession_operator.cli.render.columns import Layout, row
-from botsession_operator.cli.render.history import story
+from botsession_operator.cli.render.history import history
 from botsession_operator.cli.render.timeline import entries, summary
 from botsession_operator.cli.render.why import why
 from tests.sessions import after, finished, record, running, stored
@@ -88,7 +88,7 @@ def test_the_summary_says_what_was_heard(conversation: Conversation, heard: str)
 
 
 def test_the_first_sound_is_a_moment() -> None:
-    moments = [(each.subject, each.text) for each in story(record(seen(SPOKEN)), [])]
+    moments = [(each.subject, each.text) for each in history(record(seen(SPOKEN)), [])]
     assert ("sound", "the bot makes its first sound, 800 ms after the client came") in moments
     silent, spoken = seen(Conversation(has_audio=True), is_over=False), seen(SPOKEN, is_over=False)
     assert [each.text for each in entries(silent, spoken, after(6))] == ["the bot makes its first sound"]

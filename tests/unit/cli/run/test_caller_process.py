@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from botsession_operator.cli.render.timeline import Entry
-from botsession_operator.cli.run.caller_process import Companion
+from botsession_operator.cli.run.caller_process import CallerProcess
 from tests.builders import NOW, later
 
 
@@ -13,7 +13,7 @@ class Heard:
 
     def __init__(self) -> None:
         self.shown: list[Entry] = []
-        self.companion = Companion((), Path("unused"), self.shown.append)
+        self.companion = CallerProcess((), Path("unused"), self.shown.append)
 
     def hear(self, **line: object) -> None:
         self.companion.hear(json.dumps(line), NOW)
@@ -61,7 +61,7 @@ def test_result_without_a_recording_names_none(heard: Heard) -> None:
 
 async def test_companion_that_cannot_be_started_has_failed(tmp_path: Path) -> None:
     shown: list[Entry] = []
-    companion = Companion(("true",), tmp_path / "no folder" / "log", shown.append)
+    companion = CallerProcess(("true",), tmp_path / "no folder" / "log", shown.append)
     await companion.run()
     assert companion.has_failed
     assert "could not be started" in shown[0].text

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from botsession_operator.api.admission import admit
-from botsession_operator.cli.cli_error import Exit, Problem
-from botsession_operator.cli.start.manifest_builder import Wishes, compose, stem
+from botsession_operator.cli.cli_error import CliError, Exit
+from botsession_operator.cli.start.manifest_builder import StartOptions, compose, stem
 
-BOT = Wishes(image="registry.example/support-bot:1", target="bot.py")
+BOT = StartOptions(image="registry.example/support-bot:1", target="bot.py")
 
 
-def wishes(**more: Any) -> Wishes:
-    return Wishes(**{"image": "bot:1", "target": "bot.py", **more})
+def wishes(**more: Any) -> StartOptions:
+    return StartOptions(**{"image": "bot:1", "target": "bot.py", **more})
 
 
 def test_least_that_is_needed_is_an_image_and_a_target() -> None:
@@ -70,8 +70,8 @@ def test_body_may_stand_in_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("wrong", "code", "sentence"),
     [
-        pytest.param(Wishes(), Exit.REFUSED, "name the bot's --image", id="nothing"),
-        pytest.param(Wishes(image="bot"), Exit.REFUSED, "either the bot's --target", id="no target"),
+        pytest.param(StartOptions(), Exit.REFUSED, "name the bot's --image", id="nothing"),
+        pytest.param(StartOptions(image="bot"), Exit.REFUSED, "either the bot's --target", id="no target"),
         pytest.param(wishes(command="run"), Exit.REFUSED, "either the bot's --target", id="target and command"),
         pytest.param(wishes(body="{"), Exit.REFUSED, "--body is no JSON", id="a broken body"),
         pytest.param(wishes(body="@/nowhere"), Exit.NOT_FOUND, "No such file", id="no such file"),
@@ -80,7 +80,7 @@ def test_body_may_stand_in_a_file(tmp_path: Path) -> None:
         pytest.param(wishes(target=None, command="'"), Exit.REFUSED, "no", id="a quote that never ends"),
     ],
 )
-def test_option_that_makes_no_sense_is_refused(wrong: Wishes, code: Exit, sentence: str) -> None:
-    with pytest.raises(Problem, match=sentence) as raised:
+def test_option_that_makes_no_sense_is_refused(wrong: StartOptions, code: Exit, sentence: str) -> None:
+    with pytest.raises(CliError, match=sentence) as raised:
         compose(None, wrong)
     assert raised.value.code is code

@@ -10,9 +10,9 @@ import yaml
 from botsession_contract.transports import TelephonyProvider, TransportType
 from botsession_operator.api.admission import admit, session_schema
 from botsession_operator.api.spec import ExposeProtocol, SpecError
-from botsession_operator.cli.cli_error import Exit, Problem
-from botsession_operator.cli.start.manifest_builder import Wishes, compose
-from botsession_operator.cli.start.transport_options import BELONGS, NEEDS, Meeting, expose, transport
+from botsession_operator.cli.cli_error import CliError, Exit
+from botsession_operator.cli.start.manifest_builder import StartOptions, compose
+from botsession_operator.cli.start.transport_options import BELONGS, NEEDS, TransportOptions, expose, transport
 from tests.apiserver import ApiServer
 from tests.docs.blocks import ROOT, blocks_of
 from tests.docs.shell import commands
@@ -74,7 +74,7 @@ def members(values: dict[str, tuple[Any, Json]], names: frozenset[str]) -> Json:
 def is_refused(act: Callable[[], Any]) -> bool:
     try:
         act()
-    except (Problem, SpecError):
+    except (CliError, SpecError):
         return True
     return False
 
@@ -86,17 +86,17 @@ def test_commands_of_the_page_make_its_manifests(name: str, botsession: Botsessi
 
 
 def test_telephone_calls_name_their_provider() -> None:
-    call = Meeting(TransportType.WEBSOCKET, provider=TelephonyProvider.TWILIO)
+    call = TransportOptions(TransportType.WEBSOCKET, provider=TelephonyProvider.TWILIO)
     assert transport(call) == SHOWN["call-46"]["spec"]["bot"]["transport"]
 
 
 def test_each_stun_server_is_one_of_the_list() -> None:
-    made = transport(Meeting(TransportType.SMALLWEBRTC, ice_server=("stun:a.example", "stun:b.example")))
+    made = transport(TransportOptions(TransportType.SMALLWEBRTC, ice_server=("stun:a.example", "stun:b.example")))
     assert made == {"type": "smallwebrtc", "iceServers": [{"urls": ["stun:a.example"]}, {"urls": ["stun:b.example"]}]}
 
 
 def test_what_is_not_asked_for_is_left_to_the_defaults() -> None:
-    assert (transport(Meeting()), expose(Meeting())) == (None, None)
+    assert (transport(TransportOptions()), expose(TransportOptions())) == (None, None)
 
 
 def test_every_field_of_the_crd_has_its_option() -> None:
@@ -111,7 +111,7 @@ def test_options_of_a_transport_are_refused_just_where_the_crd_refuses_its_field
 ) -> None:
     written = {"type": str(kind), **merged(VALUES, names)}
     theirs = is_refused(lambda: admit(session(spec__bot__transport=written)))
-    ours = is_refused(lambda: transport(Meeting(kind, **members(VALUES, names))))
+    ours = is_refused(lambda: transport(TransportOptions(kind, **members(VALUES, names))))
     assert ours == theirs
 
 
@@ -122,7 +122,7 @@ def test_options_of_the_address_are_refused_just_where_the_crd_refuses_its_field
 ) -> None:
     written = {"type": str(kind or "none")}
     theirs = is_refused(lambda: admit(session(spec__bot__transport=written, spec__expose=merged(ADDRESS, names))))
-    ours = is_refused(lambda: expose(Meeting(kind, expose=True, **members(ADDRESS, names))))
+    ours = is_refused(lambda: expose(TransportOptions(kind, expose=True, **members(ADDRESS, names))))
     assert ours == theirs
 
 
@@ -163,8 +163,8 @@ def test_options_that_do_not_fit_together_are_refused_before_anything_is_sent(
 
 
 def test_command_line_takes_no_transport() -> None:
-    wishes = Wishes(image="b", command="c", meeting=Meeting(TransportType.WEBSOCKET))
-    with pytest.raises(Problem, match="--transport needs a --target"):
+    wishes = StartOptions(image="b", command="c", meeting=TransportOptions(TransportType.WEBSOCKET))
+    with pytest.raises(CliError, match="--transport needs a --target"):
         compose("a", wishes)
 
 

@@ -7,12 +7,12 @@ import pytest
 
 from botsession_contract.lifecycle import BotState, Cause
 from botsession_operator.core.decide.earlier_answers import concludes_from_silence, is_enough, may_send
-from botsession_operator.core.decide.plan import Limits, make_plan
-from botsession_operator.core.observe.observed import Freshness, Observed, Silence
+from botsession_operator.core.decide.plan import ControllerTimeouts, make_plan
+from botsession_operator.core.observe.observed import Freshness, NoSnapshot, Observed
 from tests.builders import NOW, asked, later, observed, pod, session, snapshot, started, waiting
 
-SILENT: Final = Silence.UNREACHABLE
-UNKNOWN: Final = Silence.NOT_ASKED
+SILENT: Final = NoSnapshot.UNREACHABLE
+UNKNOWN: Final = NoSnapshot.NOT_ASKED
 TOO_LATE: Final = "30s"
 STARTING: Final = snapshot(BotState.STARTING)
 OVERDUE: Final = started(ending=asked(Cause.DELETED, since=50))
@@ -27,7 +27,7 @@ def earlier(seen: Observed) -> Observed:
 def test_a_pass_with_an_answer_is_whole(freshness: Freshness, control: object) -> None:
     seen = replace(observed(session(started()), pod(), control), freshness=freshness)  # type: ignore[arg-type]
 
-    assert is_enough(seen, make_plan(seen, NOW, Limits()))
+    assert is_enough(seen, make_plan(seen, NOW, ControllerTimeouts()))
 
 
 @pytest.mark.parametrize(
@@ -68,22 +68,22 @@ def test_a_pass_with_an_answer_is_whole(freshness: Freshness, control: object) -
     ],
 )
 def test_a_pass_without_an_answer(seen: Observed, whole: bool, sends: bool, concludes: bool) -> None:
-    plan = make_plan(earlier(seen), NOW, Limits())
+    plan = make_plan(earlier(seen), NOW, ControllerTimeouts())
 
-    told = is_enough(earlier(seen), plan), may_send(plan), concludes_from_silence(seen, plan)
-    assert told == (whole, sends, concludes)
+    to_contract = is_enough(earlier(seen), plan), may_send(plan), concludes_from_silence(seen, plan)
+    assert to_contract == (whole, sends, concludes)
 
 
 def test_what_a_supervisor_has_just_replied_to_is_not_said_again() -> None:
     seen = observed(session(started(), is_deleting=True, idleTimeout="5m"), pod())
 
-    plan = make_plan(replace(seen, freshness=Freshness.REPLY), NOW, Limits())
+    plan = make_plan(replace(seen, freshness=Freshness.REPLY), NOW, ControllerTimeouts())
 
     assert (plan.end, plan.adjust) == (None, None)
     assert plan.wanted
 
 
 def test_a_pod_that_has_not_started_needs_no_answer() -> None:
-    plan = make_plan(observed(session(is_deleting=True), waiting()), NOW, Limits())
+    plan = make_plan(observed(session(is_deleting=True), waiting()), NOW, ControllerTimeouts())
 
     assert plan.delete_pod

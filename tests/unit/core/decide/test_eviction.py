@@ -9,8 +9,8 @@ from botsession_contract.lifecycle import BotState, Cause, Phase
 from botsession_operator.api.spec import EvictionPolicy
 from botsession_operator.core.decide import eviction
 from botsession_operator.core.decide.eviction import BudgetChange
-from botsession_operator.core.decide.plan import Limits, make_plan
-from botsession_operator.core.observe.observed import Pod, Session, Silence
+from botsession_operator.core.decide.plan import ControllerTimeouts, make_plan
+from botsession_operator.core.observe.observed import NoSnapshot, Pod, Session
 from tests.builders import NOW, ago, asked, ended, observed, pod, report, session, snapshot, started, status, waiting
 
 QUIET = snapshot(tells_of_clients=True)
@@ -29,7 +29,7 @@ OVER = status(Phase.SUCCEEDED)
     [
         pytest.param(ALLOW, pod(), IN_CALL, False, id="Allow: not even a call"),
         pytest.param(NEVER, pod(), QUIET, True, id="Never: nobody has come yet"),
-        pytest.param(NEVER, pod(), Silence.UNREACHABLE, True, id="Never: silent"),
+        pytest.param(NEVER, pod(), NoSnapshot.UNREACHABLE, True, id="Never: silent"),
         pytest.param(session(eviction="Never"), None, None, True, id="Never: from the start"),
         pytest.param(session(eviction="WhenIdle"), None, None, False, id="WhenIdle: it has no pod"),
         pytest.param(session(eviction="WhenIdle"), waiting(), None, False, id="WhenIdle: its pod waits"),
@@ -41,14 +41,14 @@ OVER = status(Phase.SUCCEEDED)
     ],
 )
 def test_who_is_protected(
-    of: Session, its_pod: Pod | None, control: SessionSnapshot | Silence, protected: bool
+    of: Session, its_pod: Pod | None, control: SessionSnapshot | NoSnapshot, protected: bool
 ) -> None:
     assert eviction.is_protected(observed(of, its_pod, control)) is protected
 
 
 @pytest.mark.parametrize("has_budget", [False, True])
 def test_while_the_supervisor_is_silent_what_there_is_stays(has_budget: bool) -> None:
-    seen = replace(observed(WHEN_IDLE, pod(), Silence.UNREACHABLE), has_budget=has_budget)
+    seen = replace(observed(WHEN_IDLE, pod(), NoSnapshot.UNREACHABLE), has_budget=has_budget)
 
     assert eviction.budget_change(seen) is None
 
@@ -74,7 +74,7 @@ def test_a_pass_makes_and_removes_the_budget(
 ) -> None:
     seen = replace(observed(of, its_pod), has_budget=has_budget)
 
-    assert make_plan(seen, NOW, Limits()).budget is change
+    assert make_plan(seen, NOW, ControllerTimeouts()).budget is change
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ import pytest
 from botsession_contract.control import EndRequest
 from botsession_contract.lifecycle import BotState, Cause, Mode
 from botsession_contract.report import Ending
-from botsession_operator.core.decide.eviction_grace import shortened_ending
-from botsession_operator.core.decide.plan import Limits, make_plan
-from botsession_operator.core.observe.observed import Observed, Pod, Silence
+from botsession_operator.core.decide.eviction_grace import fit_into_grace
+from botsession_operator.core.decide.plan import ControllerTimeouts, make_plan
+from botsession_operator.core.observe.observed import NoSnapshot, Observed, Pod
 from tests.builders import NOW, ago, later, observed, pod, session, snapshot, started, taken
 
 #: Graceful 30 s, cancel 10 s.
@@ -27,29 +27,29 @@ def ending(of: Pod, said: Ending = EVICTED, state: BotState = BotState.ENDING) -
         pytest.param(ending(pod(deletion_requested_by=later(9)), state=BotState.FINISHED), id="it has finished"),
         pytest.param(observed(session(started()), pod(deletion_requested_by=later(9))), id="the SIGTERM comes yet"),
         pytest.param(
-            observed(session(started()), pod(deletion_requested_by=later(9)), Silence.UNREACHABLE), id="it is silent"
+            observed(session(started()), pod(deletion_requested_by=later(9)), NoSnapshot.UNREACHABLE), id="it is silent"
         ),
         pytest.param(observed(session(started()), None), id="its pod is gone"),
     ],
 )
 def test_a_ladder_that_fits_is_left_alone(seen: Observed) -> None:
-    assert shortened_ending(seen, NOW) is None
+    assert fit_into_grace(seen, NOW) is None
 
 
 def test_both_periods_are_cut_to_the_time_left() -> None:
     seen = ending(pod(deletion_requested_by=later(23)))
 
-    assert shortened_ending(seen, NOW) == EndRequest(Mode.GRACEFUL, Cause.EVICTED, None, 15.0, 5.0)
+    assert fit_into_grace(seen, NOW) == EndRequest(Mode.GRACEFUL, Cause.EVICTED, None, 15.0, 5.0)
 
 
 def test_an_immediate_ending_has_one_period() -> None:
     seen = ending(pod(deletion_requested_by=later(5)), taken(Cause.DELETED, Mode.IMMEDIATE, since=1))
 
-    assert shortened_ending(seen, NOW) == EndRequest(Mode.IMMEDIATE, Cause.DELETED, None, 0.0, 2.0)
+    assert fit_into_grace(seen, NOW) == EndRequest(Mode.IMMEDIATE, Cause.DELETED, None, 0.0, 2.0)
 
 
 def test_no_time_left_is_none() -> None:
-    asked = shortened_ending(ending(pod(deletion_requested_by=ago(1))), NOW)
+    asked = fit_into_grace(ending(pod(deletion_requested_by=ago(1))), NOW)
 
     assert asked
     assert (asked.grace_period_seconds, asked.cancel_period_seconds) == (0.0, 0.0)
@@ -58,4 +58,4 @@ def test_no_time_left_is_none() -> None:
 def test_the_supervisor_is_told_by_the_next_pass() -> None:
     seen = ending(pod(deletion_requested_by=later(23)))
 
-    assert make_plan(seen, NOW, Limits()).end == shortened_ending(seen, NOW)
+    assert make_plan(seen, NOW, ControllerTimeouts()).end == fit_into_grace(seen, NOW)

@@ -8,9 +8,9 @@ import pytest
 from botsession_contract.lifecycle import BOT_CAUSES, Cause, Mode, Outcome, Reason, ReportedBy, Step
 from botsession_contract.report import DanglingTasks, ExitReport, Timings
 from botsession_operator.api.status import ConditionType
-from botsession_operator.core.decide.finish import Conclusion, conclude, start_trouble_reason
-from botsession_operator.core.decide.termination import wanted_ending
-from botsession_operator.core.observe.observed import Observed, PodState, Trouble
+from botsession_operator.core.decide.finish import FinalResult, conclude, start_trouble_reason
+from botsession_operator.core.decide.termination import end_intent
+from botsession_operator.core.observe.observed import Observed, PodState, WaitingReason
 from tests.builders import (
     NOW,
     POD_NAME,
@@ -36,8 +36,8 @@ SHOT: Final = report(Reason.BOT_EXITED, LOST, exit_code=137)
 NO_CONTAINER: Final = ended("ContainerStatusUnknown", started_at=None)
 
 
-def conclusion(seen: Observed) -> Conclusion | None:
-    return conclude(seen, wanted_ending(seen, NOW), NOW)
+def conclusion(seen: Observed) -> FinalResult | None:
+    return conclude(seen, end_intent(seen, NOW), NOW)
 
 
 @pytest.mark.parametrize(
@@ -119,14 +119,14 @@ KUBELETS_WORDS: Final = (
 @pytest.mark.parametrize("word", ["Evicted", "TerminationByKubelet"])
 @pytest.mark.parametrize("left", [None, report(Reason.EVICTED, Outcome.DRAINED)])
 def test_an_evictions_cause_is_told_in_the_kubelets_words(left: ExitReport | None, word: str, words: str) -> None:
-    said = conclusion(observed(session(started()), ended("Error", left, failure=Trouble(word, words))))
+    said = conclusion(observed(session(started()), ended("Error", left, failure=WaitingReason(word, words))))
 
     assert said
     assert (said.finish.reason, said.finish.message) == (Reason.EVICTED, f"{word}: {words}")
 
 
 def test_what_the_supervisor_knows_comes_after_the_kubelets_words() -> None:
-    failure = Trouble("Evicted", "disk")
+    failure = WaitingReason("Evicted", "disk")
     left = replace(report(Reason.EVICTED, Outcome.DRAINED), message="the client had left")
     said = conclusion(observed(session(started()), ended(left=left, failure=failure)))
 
@@ -136,7 +136,7 @@ def test_what_the_supervisor_knows_comes_after_the_kubelets_words() -> None:
 
 def test_a_bot_that_fails_of_what_its_pod_is_evicted_for_keeps_its_reason() -> None:
     left = replace(report(Reason.BOT_ERROR), message="OSError: [Errno 28] No space left on device")
-    said = conclusion(observed(session(started()), ended(left=left, failure=Trouble("Evicted", "disk"))))
+    said = conclusion(observed(session(started()), ended(left=left, failure=WaitingReason("Evicted", "disk"))))
 
     assert said
     assert said.finish.reason is Reason.BOT_ERROR
@@ -145,7 +145,7 @@ def test_a_bot_that_fails_of_what_its_pod_is_evicted_for_keeps_its_reason() -> N
 
 def test_a_good_end_has_nothing_to_do_with_the_node() -> None:
     said = conclusion(
-        observed(session(started()), ended(left=report(Reason.COMPLETED), failure=Trouble("Evicted", "disk")))
+        observed(session(started()), ended(left=report(Reason.COMPLETED), failure=WaitingReason("Evicted", "disk")))
     )
 
     assert said
@@ -227,13 +227,13 @@ ENDED_BY_DELETION: Final = started(ending=asked(Cause.DELETED, step=Step.POD_DEL
             id="it crashed before anybody noticed that its time was up",
         ),
         pytest.param(
-            observed(session(started()), ended("Error", failure=Trouble("Evicted", "disk"))),
+            observed(session(started()), ended("Error", failure=WaitingReason("Evicted", "disk"))),
             Reason.EVICTED,
             LOST,
             id="evicted by the kubelet",
         ),
         pytest.param(
-            observed(session(started()), pod(PodState.TERMINATED, failure=Trouble("DeletionByTaintManager", ""))),
+            observed(session(started()), pod(PodState.TERMINATED, failure=WaitingReason("DeletionByTaintManager", ""))),
             Reason.NODE_LOST,
             LOST,
             id="the node is gone",
@@ -242,7 +242,9 @@ ENDED_BY_DELETION: Final = started(ending=asked(Cause.DELETED, step=Step.POD_DEL
             observed(session(status()), NO_CONTAINER), Reason.BOT_EXITED, NEVER, id="the container was never found"
         ),
         pytest.param(
-            observed(session(status()), pod(PodState.TERMINATED, started_at=None, failure=Trouble("OutOfcpu", ""))),
+            observed(
+                session(status()), pod(PodState.TERMINATED, started_at=None, failure=WaitingReason("OutOfcpu", ""))
+            ),
             Reason.POD_REJECTED,
             NEVER,
             id="the kubelet did not take the pod",
@@ -310,7 +312,7 @@ def test_without_a_report_the_operator_says_what_it_saw(seen: Observed, reason: 
             id="nothing more is known",
         ),
         pytest.param(
-            observed(session(), pod(PodState.TERMINATED, failure=Trouble("Evicted", "disk"))),
+            observed(session(), pod(PodState.TERMINATED, failure=WaitingReason("Evicted", "disk"))),
             "Evicted: disk",
             id="the pod's own failure",
         ),

@@ -2,8 +2,8 @@
 
 import pytest
 
-from botsession_operator.core.decide.orphans import clear_out
-from botsession_operator.core.decide.plan import Limits, Plan, PodDeletion
+from botsession_operator.core.decide.orphans import plan_orphan
+from botsession_operator.core.decide.plan import ControllerTimeouts, Plan, PodDeletion
 from botsession_operator.core.observe.observed import Pod
 from tests.builders import NOW, ago, ended, pod
 
@@ -23,4 +23,4 @@ from tests.builders import NOW, ago, ended, pod
     ],
 )
 def test_how_the_pod_goes(seen: Pod, made: Plan) -> None:
-    assert clear_out(seen, NOW, Limits()) == made
+    assert plan_orphan(seen, NOW, ControllerTimeouts()) == made

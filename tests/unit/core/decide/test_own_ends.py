@@ -11,17 +11,17 @@ from botsession_contract.report import Ending, StepTaken
 from botsession_contract.shutdown import Overrides
 from botsession_operator.core.decide import termination
 from botsession_operator.core.decide.finish import conclude
-from botsession_operator.core.decide.plan import Limits, make_plan
-from botsession_operator.core.decide.shutdown import longest_ladder, told_overrides
-from botsession_operator.core.decide.supervisor_limits import news_for_supervisor
-from botsession_operator.core.decide.termination import Wanted
-from botsession_operator.core.observe.observed import Observed, Silence
+from botsession_operator.core.decide.plan import ControllerTimeouts, make_plan
+from botsession_operator.core.decide.shutdown import longest_ladder, overrides_to_contract
+from botsession_operator.core.decide.supervisor_limits import patch_for_supervisor
+from botsession_operator.core.decide.termination import EndIntent
+from botsession_operator.core.observe.observed import NoSnapshot, Observed
 from botsession_operator.core.status.derive import Applied, derive_status
 from tests.builders import NOW, ago, asked, ended, observed, pod, report, session, snapshot, spec, started
 
 OWN: Final = Ending(Cause.BOT_ENDED, Mode.GRACEFUL, ago(20), (StepTaken(Step.END_FRAME, ago(20)),))
 ENDING: Final = snapshot(BotState.ENDING, ending=OWN)
-LIMITS: Final = Limits()
+LIMITS: Final = ControllerTimeouts()
 
 
 @pytest.mark.parametrize(
@@ -29,12 +29,12 @@ LIMITS: Final = Limits()
     [
         pytest.param(
             observed(session(started()), pod(), ENDING),
-            Wanted(Cause.BOT_ENDED, Mode.GRACEFUL, ago(20)),
+            EndIntent(Cause.BOT_ENDED, Mode.GRACEFUL, ago(20)),
             id="the supervisor tells of it",
         ),
         pytest.param(
-            observed(session(started(ending=asked(Cause.BOT_ENDED, since=20))), pod(), Silence.UNREACHABLE),
-            Wanted(Cause.BOT_ENDED, Mode.GRACEFUL, ago(20)),
+            observed(session(started(ending=asked(Cause.BOT_ENDED, since=20))), pod(), NoSnapshot.UNREACHABLE),
+            EndIntent(Cause.BOT_ENDED, Mode.GRACEFUL, ago(20)),
             id="it is recorded, and the supervisor is silent",
         ),
         pytest.param(
@@ -44,23 +44,23 @@ LIMITS: Final = Limits()
         ),
         pytest.param(
             observed(session(started(), is_deleting=True), pod(), ENDING),
-            Wanted(Cause.DELETED, Mode.GRACEFUL, NOW),
+            EndIntent(Cause.DELETED, Mode.GRACEFUL, NOW),
             id="who asks meanwhile takes its place",
         ),
         pytest.param(
             observed(session(started(), maxSessionDuration="50s"), pod(), ENDING),
-            Wanted(Cause.MAX_DURATION, Mode.GRACEFUL, NOW),
+            EndIntent(Cause.MAX_DURATION, Mode.GRACEFUL, NOW),
             id="and so does the limit",
         ),
         pytest.param(
             observed(session(started(ending=asked(Cause.DELETED, since=5))), pod(), ENDING),
-            Wanted(Cause.DELETED, Mode.GRACEFUL, ago(5)),
+            EndIntent(Cause.DELETED, Mode.GRACEFUL, ago(5)),
             id="the supervisor has not heard of it yet",
         ),
     ],
 )
-def test_who_wants_it_over(seen: Observed, wanted: Wanted | None) -> None:
-    assert termination.wanted_ending(seen, NOW) == wanted
+def test_who_wants_it_over(seen: Observed, wanted: EndIntent | None) -> None:
+    assert termination.end_intent(seen, NOW) == wanted
 
 
 def test_a_supervisor_whose_bot_ends_itself_is_told_of_whoever_asks() -> None:
@@ -75,8 +75,8 @@ def test_nobody_is_told_of_an_end_that_the_bot_began_and_no_pod_is_deleted_for_i
     seen = observed(session(started()), pod(), snapshot(BotState.ENDING, ending=long_ago))
     plan = make_plan(seen, NOW, LIMITS)
     assert (plan.end, plan.delete_pod) == (None, None)
-    assert plan.recheck_at is not None
-    assert plan.recheck_at <= ago(50) + timedelta(minutes=30)
+    assert plan.requeue_at is not None
+    assert plan.requeue_at <= ago(50) + timedelta(minutes=30)
 
 
 def test_a_session_goes_back_to_running_with_the_next_pipeline() -> None:
@@ -105,7 +105,7 @@ def test_a_request_that_came_too_late_says_so_of_its_farewell() -> None:
 
 def test_a_pod_that_went_while_its_bot_ended_itself_was_not_asked_to_end() -> None:
     seen = observed(session(started(ending=asked(Cause.BOT_ENDED))), ended("Error"))
-    assert conclude(seen, termination.wanted_ending(seen, NOW), NOW) is not None
+    assert conclude(seen, termination.end_intent(seen, NOW), NOW) is not None
 
 
 def test_periods_of_own_ends_are_told_and_lengthen_no_pods_grace() -> None:
@@ -119,7 +119,7 @@ def test_periods_of_own_ends_are_told_and_lengthen_no_pods_grace() -> None:
             "overrides": {"botEnded": {"gracePeriod": "5m"}},
         }
     ).shutdown
-    said = told_overrides(longer).bot_ended
+    said = overrides_to_contract(longer).bot_ended
     assert said is not None
     assert (said.grace_period_seconds, said.cancel_period_seconds) == (300, 10)
     assert longest_ladder(longer) == longest_ladder(shutdown)
@@ -128,5 +128,5 @@ def test_periods_of_own_ends_are_told_and_lengthen_no_pods_grace() -> None:
 @pytest.mark.parametrize(("count", "is_told"), [(None, False), (0, True)])
 def test_only_a_runtime_that_knows_of_own_ends_is_told_of_their_periods(count: int | None, *, is_told: bool) -> None:
     its = session(started(), shutdown={"overrides": {"botEnded": {"gracePeriod": "5m"}}})
-    patch = news_for_supervisor(observed(its, pod(), snapshot(overrides=Overrides(), pipelines_finished=count)))
+    patch = patch_for_supervisor(observed(its, pod(), snapshot(overrides=Overrides(), pipelines_finished=count)))
     assert (patch is not None and patch.overrides is not None) is is_told

@@ -8,8 +8,8 @@ import pytest
 from botsession_contract.control import SessionPatch
 from botsession_contract.lifecycle import BotState, Cause, Mode, Phase
 from botsession_contract.limits import SessionLimits
-from botsession_operator.core.decide.plan import Limits, Plan, PodDeletion, make_plan
-from botsession_operator.core.observe.observed import Observed, Pod, Silence
+from botsession_operator.core.decide.plan import ControllerTimeouts, Plan, PodDeletion, make_plan
+from botsession_operator.core.observe.observed import NoSnapshot, Observed, Pod
 from tests.builders import (
     NOW,
     ago,
@@ -28,8 +28,8 @@ from tests.builders import (
     waiting,
 )
 
-LIMITS: Final = Limits()
-SILENT: Final = Silence.UNREACHABLE
+LIMITS: Final = ControllerTimeouts()
+SILENT: Final = NoSnapshot.UNREACHABLE
 OVER: Final = status(Phase.SUCCEEDED)
 
 
@@ -52,7 +52,7 @@ def test_a_session_that_is_being_deleted_cannot_be_held() -> None:
 
 
 def test_a_quiet_session_needs_nothing_but_a_look() -> None:
-    assert plan(observed(session(started()), pod())) == Plan(recheck_at=later(30))
+    assert plan(observed(session(started()), pod())) == Plan(requeue_at=later(30))
 
 
 def test_a_pod_that_is_gone_is_not_made_again() -> None:
@@ -65,7 +65,7 @@ def test_a_pod_that_is_gone_is_not_made_again() -> None:
 def test_a_finish_is_recorded_before_anything_is_let_go() -> None:
     made = plan(observed(session(started()), ended(left=report())))
 
-    assert made == Plan(conclusion=made.conclusion, recheck_at=NOW)
+    assert made == Plan(conclusion=made.conclusion, requeue_at=NOW)
 
 
 def test_an_ending_that_is_wanted_is_asked_for() -> None:
@@ -158,9 +158,9 @@ def test_the_second_line_deletes_the_pod(seen: Observed, how: PodDeletion | None
     ],
 )
 def test_after_the_finish(its_pod: Pod, delete: PodDeletion | None, release: bool) -> None:
-    made = plan(observed(session(OVER), its_pod, Silence.NOT_ASKED))
+    made = plan(observed(session(OVER), its_pod, NoSnapshot.NOT_ASKED))
 
-    assert made == Plan(delete_pod=delete, release_pod=release, recheck_at=later(30))
+    assert made == Plan(delete_pod=delete, release_pod=release, requeue_at=later(30))
 
 
 @pytest.mark.parametrize(
@@ -187,11 +187,11 @@ RELEASED: Final = ended(finalizers=())
 @pytest.mark.parametrize(
     ("seen", "made"),
     [
-        pytest.param(observed(session(FINISHED), None), Plan(recheck_at=later(3540)), id="it stays until its time"),
+        pytest.param(observed(session(FINISHED), None), Plan(requeue_at=later(3540)), id="it stays until its time"),
         pytest.param(observed(session(FINISHED, ttlAfterFinished="never"), None), Plan(), id="it is kept"),
         pytest.param(
             observed(session(FINISHED, ttlAfterFinished="60s"), None),
-            Plan(delete_session=True, recheck_at=later(30)),
+            Plan(delete_session=True, requeue_at=later(30)),
             id="its time is over",
         ),
         pytest.param(
@@ -201,40 +201,40 @@ RELEASED: Final = ended(finalizers=())
         ),
         pytest.param(
             observed(session(FINISHED, ttlAfterFinished="0s"), RELEASED),
-            Plan(delete_pod=PodDeletion.OVER, recheck_at=later(30)),
+            Plan(delete_pod=PodDeletion.OVER, requeue_at=later(30)),
             id="its pod goes first",
         ),
         pytest.param(
             observed(session(FINISHED, ttlAfterFinished="0s", **ALWAYS), ended()),
-            Plan(release_pod=True, recheck_at=later(30)),
+            Plan(release_pod=True, requeue_at=later(30)),
             id="its kept pod is let go first",
         ),
         pytest.param(
-            observed(session(FINISHED, **ALWAYS), RELEASED), Plan(recheck_at=later(3540)), id="its pod is kept with it"
+            observed(session(FINISHED, **ALWAYS), RELEASED), Plan(requeue_at=later(3540)), id="its pod is kept with it"
         ),
         pytest.param(
             observed(session(FINISHED, ttlAfterFinished="0s", **ALWAYS), RELEASED),
-            Plan(delete_session=True, recheck_at=later(30)),
+            Plan(delete_session=True, requeue_at=later(30)),
             id="it takes its kept pod along",
         ),
         pytest.param(
             observed(session(FINISHED, **ALWAYS), ended(has_sidecars=True)),
-            Plan(release_pod=True, recheck_at=later(30)),
+            Plan(release_pod=True, requeue_at=later(30)),
             id="its kept pod is let go before the sidecars end",
         ),
         pytest.param(
             observed(session(FINISHED, **ALWAYS), ended(finalizers=(), has_sidecars=True)),
-            Plan(end_sidecars=True, recheck_at=later(3540)),
+            Plan(end_sidecars=True, requeue_at=later(3540)),
             id="the sidecars of its kept pod end",
         ),
         pytest.param(
             observed(session(FINISHED), ended(finalizers=(), has_sidecars=True)),
-            Plan(delete_pod=PodDeletion.OVER, recheck_at=later(30)),
+            Plan(delete_pod=PodDeletion.OVER, requeue_at=later(30)),
             id="sidecars end with their pod where it goes",
         ),
         pytest.param(
             observed(session(FINISHED, is_deleting=True, **ALWAYS), RELEASED),
-            Plan(delete_pod=PodDeletion.OVER, recheck_at=later(30)),
+            Plan(delete_pod=PodDeletion.OVER, requeue_at=later(30)),
             id="a kept pod goes before its session",
         ),
     ],
@@ -285,4 +285,4 @@ def test_a_session_is_not_let_go_while_its_pod_is_there() -> None:
     ],
 )
 def test_the_next_look_is_due(seen: Observed, at: datetime) -> None:
-    assert plan(seen).recheck_at == at
+    assert plan(seen).requeue_at == at

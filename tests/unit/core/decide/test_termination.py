@@ -11,8 +11,8 @@ from botsession_contract.lifecycle import BotState, Cause, Mode, Phase
 from botsession_contract.report import Ending
 from botsession_operator.api.status import ConditionType
 from botsession_operator.core.decide import termination
-from botsession_operator.core.decide.termination import Wanted
-from botsession_operator.core.observe.observed import Observed, Session, Silence
+from botsession_operator.core.decide.termination import EndIntent
+from botsession_operator.core.observe.observed import NoSnapshot, Observed, Session
 from tests.builders import (
     NOW,
     ago,
@@ -30,7 +30,7 @@ from tests.builders import (
 )
 
 GRACEFUL, IMMEDIATE = Mode.GRACEFUL, Mode.IMMEDIATE
-UNREACHABLE: Final = Silence.UNREACHABLE
+UNREACHABLE: Final = NoSnapshot.UNREACHABLE
 
 
 @pytest.mark.parametrize(
@@ -72,9 +72,9 @@ UNREACHABLE: Final = Silence.UNREACHABLE
     ],
 )
 def test_who_wants_the_session_over(seen: Observed, cause: Cause | None, mode: Mode | None) -> None:
-    wanted = termination.wanted_ending(seen, NOW)
+    wanted = termination.end_intent(seen, NOW)
 
-    assert wanted == (Wanted(cause, mode, NOW) if cause and mode else None)
+    assert wanted == (EndIntent(cause, mode, NOW) if cause and mode else None)
 
 
 RECORDED = started(ending=asked(Cause.MAX_DURATION, since=9))
@@ -87,43 +87,43 @@ CANCELLED = snapshot(BotState.ENDING, ending=taken(Cause.MAX_DURATION, IMMEDIATE
     [
         pytest.param(
             observed(session(RECORDED, maxSessionDuration="24h"), pod(), UNREACHABLE),
-            Wanted(Cause.MAX_DURATION, GRACEFUL, ago(9)),
+            EndIntent(Cause.MAX_DURATION, GRACEFUL, ago(9)),
             id="more time does not un-end it",
         ),
         pytest.param(
             observed(session(RECORDED, is_deleting=True), pod(), UNREACHABLE),
-            Wanted(Cause.MAX_DURATION, GRACEFUL, ago(9)),
+            EndIntent(Cause.MAX_DURATION, GRACEFUL, ago(9)),
             id="the first cause stands",
         ),
         pytest.param(
             observed(session(RECORDED, end="Immediate"), pod(), UNREACHABLE),
-            Wanted(Cause.MAX_DURATION, IMMEDIATE, ago(9)),
+            EndIntent(Cause.MAX_DURATION, IMMEDIATE, ago(9)),
             id="graceful becomes immediate",
         ),
         pytest.param(
             observed(session(started(ending=asked(Cause.DELETED, IMMEDIATE, since=9))), pod(), UNREACHABLE),
-            Wanted(Cause.DELETED, IMMEDIATE, ago(9)),
+            EndIntent(Cause.DELETED, IMMEDIATE, ago(9)),
             id="immediate does not become graceful by an edit",
         ),
         pytest.param(
             observed(session(started(ending=asked(Cause.DELETED, IMMEDIATE))), pod(), EVICTED),
-            Wanted(Cause.DELETED, IMMEDIATE, ago(5)),
+            EndIntent(Cause.DELETED, IMMEDIATE, ago(5)),
             id="immediate does not become graceful by a SIGTERM",
         ),
         pytest.param(
             observed(session(started()), pod(), EVICTED),
-            Wanted(Cause.EVICTED, GRACEFUL, ago(5)),
+            EndIntent(Cause.EVICTED, GRACEFUL, ago(5)),
             id="the supervisor had a SIGTERM",
         ),
         pytest.param(
             observed(session(RECORDED), pod(), CANCELLED),
-            Wanted(Cause.MAX_DURATION, IMMEDIATE, ago(5)),
+            EndIntent(Cause.MAX_DURATION, IMMEDIATE, ago(5)),
             id="the supervisor went further; its ladder's time counts",
         ),
     ],
 )
-def test_what_is_recorded_stands(seen: Observed, wanted: Wanted) -> None:
-    assert termination.wanted_ending(seen, NOW) == wanted
+def test_what_is_recorded_stands(seen: Observed, wanted: EndIntent) -> None:
+    assert termination.end_intent(seen, NOW) == wanted
 
 
 @pytest.mark.parametrize(
@@ -142,18 +142,21 @@ def test_the_supervisor_is_told_what_it_does_not_know(
 ) -> None:
     seen = observed(session(), pod(), snapshot(state, ending=ending))
 
-    assert bool(termination.end_request(seen, Wanted(Cause.DELETED, wanted, NOW))) is is_told
+    assert bool(termination.end_request(seen, EndIntent(Cause.DELETED, wanted, NOW))) is is_told
 
 
 def test_a_silent_supervisor_is_told_nothing() -> None:
     assert (
-        termination.end_request(observed(session(), pod(), UNREACHABLE), Wanted(Cause.DELETED, GRACEFUL, NOW)) is None
+        termination.end_request(observed(session(), pod(), UNREACHABLE), EndIntent(Cause.DELETED, GRACEFUL, NOW))
+        is None
     )
 
 
 def test_a_request_carries_the_shutdown_as_the_spec_has_it_now() -> None:
     shutdown = {"gracePeriod": "1m", "cancelPeriod": "5s", "farewell": "Goodbye!"}
-    request = termination.end_request(observed(session(shutdown=shutdown), pod()), Wanted(Cause.DELETED, GRACEFUL, NOW))
+    request = termination.end_request(
+        observed(session(shutdown=shutdown), pod()), EndIntent(Cause.DELETED, GRACEFUL, NOW)
+    )
 
     assert request
     assert (request.farewell, request.grace_period_seconds, request.cancel_period_seconds) == ("Goodbye!", 60, 5)
@@ -188,20 +191,20 @@ KNOWN: Final = status(Phase.STARTING, conditions=(unmet(ConditionType.STARTED, "
         pytest.param({}, replace(LISTENING, called_at=ago(5)), later(115), id="it counts anew from the call"),
         pytest.param({"joinTimeout": "0s"}, replace(LISTENING, called_at=ago(5)), later(115), id="in any case"),
         pytest.param(
-            {"status": KNOWN}, Silence.UNREACHABLE, later(240), id="what was known stands while nobody answers"
+            {"status": KNOWN}, NoSnapshot.UNREACHABLE, later(240), id="what was known stands while nobody answers"
         ),
-        pytest.param({}, Silence.UNREACHABLE, later(60), id="nobody ever answered"),
+        pytest.param({}, NoSnapshot.UNREACHABLE, later(60), id="nobody ever answered"),
     ],
 )
 def test_start_of_a_bot_that_listens(
-    given: dict[str, Any], control: SessionSnapshot | Silence, deadline: datetime
+    given: dict[str, Any], control: SessionSnapshot | NoSnapshot, deadline: datetime
 ) -> None:
     assert termination.start_deadline(observed(session(startTimeout="2m", **given), pod(), control), NOW) == deadline
 
 
 def test_bot_that_waits_for_its_caller_is_not_ended_by_the_start_timeout() -> None:
     seen = observed(session(startTimeout="30s"), pod(), LISTENING)
-    assert termination.wanted_ending(seen, NOW) is None
+    assert termination.end_intent(seen, NOW) is None
 
 
 BY_CAUSE: Final = {
@@ -222,7 +225,7 @@ BY_CAUSE: Final = {
     ],
 )
 def test_the_mode_follows_the_cause(seen: Session, mode: Mode) -> None:
-    wanted = termination.wanted_ending(observed(seen, pod()), NOW)
+    wanted = termination.end_intent(observed(seen, pod()), NOW)
 
     assert wanted
     assert wanted.mode is mode
@@ -230,7 +233,7 @@ def test_the_mode_follows_the_cause(seen: Session, mode: Mode) -> None:
 
 def test_a_request_carries_what_is_said_of_its_cause() -> None:
     seen = observed(session(shutdown=BY_CAUSE), pod())
-    request = termination.end_request(seen, Wanted(Cause.MAX_DURATION, GRACEFUL, NOW))
+    request = termination.end_request(seen, EndIntent(Cause.MAX_DURATION, GRACEFUL, NOW))
 
     assert request
     assert (request.farewell, request.grace_period_seconds, request.cancel_period_seconds) == ("Time is up!", 60, 2)
@@ -245,31 +248,31 @@ def uninstalling(of: Session, control: object = UNREACHABLE) -> Observed:
     [
         pytest.param(
             uninstalling(session(started())),
-            Wanted(Cause.END_REQUESTED, GRACEFUL, NOW, termination.UNINSTALLED),
+            EndIntent(Cause.END_REQUESTED, GRACEFUL, NOW, termination.UNINSTALLED),
             id="all end, and why is told",
         ),
         pytest.param(
             uninstalling(session(started(), shutdown={"mode": "Immediate"})),
-            Wanted(Cause.END_REQUESTED, IMMEDIATE, NOW, termination.UNINSTALLED),
+            EndIntent(Cause.END_REQUESTED, IMMEDIATE, NOW, termination.UNINSTALLED),
             id="as the shutdown says",
         ),
         pytest.param(
             uninstalling(session(started(), end="Graceful")),
-            Wanted(Cause.END_REQUESTED, GRACEFUL, NOW),
+            EndIntent(Cause.END_REQUESTED, GRACEFUL, NOW),
             id="a user's end",
         ),
         pytest.param(
-            uninstalling(session(started(), is_deleting=True)), Wanted(Cause.DELETED, GRACEFUL, NOW), id="a deletion"
+            uninstalling(session(started(), is_deleting=True)), EndIntent(Cause.DELETED, GRACEFUL, NOW), id="a deletion"
         ),
         pytest.param(
             uninstalling(session(started(ending=asked(Cause.MAX_DURATION, since=3)))),
-            Wanted(Cause.MAX_DURATION, GRACEFUL, ago(3)),
+            EndIntent(Cause.MAX_DURATION, GRACEFUL, ago(3)),
             id="what was recorded before stands",
         ),
     ],
 )
-def test_uninstalling_ends_what_nobody_has_ended_yet(seen: Observed, expected: Wanted) -> None:
-    assert termination.wanted_ending(seen, NOW) == expected
+def test_uninstalling_ends_what_nobody_has_ended_yet(seen: Observed, expected: EndIntent) -> None:
+    assert termination.end_intent(seen, NOW) == expected
 
 
 @pytest.mark.parametrize(
@@ -279,6 +282,6 @@ def test_the_next_operator_still_tells_that_the_last_one_was_uninstalled(control
     ending = replace(asked(Cause.END_REQUESTED, since=3), message=termination.UNINSTALLED)
     seen = Observed(session(started(ending=ending)), pod(), control)  # type: ignore[arg-type]  # as above
 
-    assert termination.wanted_ending(seen, NOW) == Wanted(
+    assert termination.end_intent(seen, NOW) == EndIntent(
         Cause.END_REQUESTED, GRACEFUL, ago(3), termination.UNINSTALLED
     )

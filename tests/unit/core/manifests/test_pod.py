@@ -55,10 +55,10 @@ def test_the_pod_belongs_to_its_session() -> None:
 
 
 def test_the_supervisor_is_told_what_to_run() -> None:
-    told = launch(build(bot={**raw_spec()["bot"], "body": {"caller": "x"}}))
+    to_contract = launch(build(bot={**raw_spec()["bot"], "body": {"caller": "x"}}))
 
-    assert (told.target, told.body, told.token_sha256) == ("bot.py", {"caller": "x"}, "digest")
-    assert told.poke_url == "http://operator:8475/v1/poke/bots/support-42"
+    assert (to_contract.target, to_contract.body, to_contract.token_sha256) == ("bot.py", {"caller": "x"}, "digest")
+    assert to_contract.poke_url == "http://operator:8475/v1/poke/bots/support-42"
 
 
 ROOM: Final = {
@@ -70,8 +70,8 @@ LISTENING: Final = {"type": "websocket", "provider": "twilio"}
 
 
 def test_the_supervisor_is_told_where_the_bot_may_listen_and_how_long_its_start_may_take() -> None:
-    told = launch(build(expose={"port": 8080}, startTimeout="90s"))
-    assert (told.expose_port, told.start_timeout_seconds) == (8080, 90.0)
+    to_contract = launch(build(expose={"port": 8080}, startTimeout="90s"))
+    assert (to_contract.expose_port, to_contract.start_timeout_seconds) == (8080, 90.0)
     assert launch(build()).expose_port is None
 
 
@@ -115,9 +115,9 @@ def test_a_token_travels_as_a_secret_and_not_in_the_launch() -> None:
 
 @pytest.mark.parametrize(("expose", "port"), [({}, 7860), ({"expose": {"port": 80}}, 80)])
 def test_a_bot_listens_where_it_is_exposed(expose: Json, port: int) -> None:
-    told = launch(build(bot={**raw_spec()["bot"], "transport": LISTENING}, **expose)).transport
+    to_contract = launch(build(bot={**raw_spec()["bot"], "transport": LISTENING}, **expose)).transport
 
-    assert told == Transport(TransportType.WEBSOCKET, provider=TelephonyProvider.TWILIO, port=port)
+    assert to_contract == Transport(TransportType.WEBSOCKET, provider=TelephonyProvider.TWILIO, port=port)
 
 
 def test_a_bot_that_is_exposed_knows_its_address() -> None:
@@ -132,31 +132,31 @@ def test_the_supervisor_is_told_which_variables_are_secret() -> None:
     from_pod = {"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}
     env = [from_secret, from_pod, {"name": "VOICE", "value": "alloy"}]
 
-    told = launch(build(bot={**raw_spec()["bot"], "env": env}))
-    assert (told.secret_env, told.open_env) == (("SIP",), None)
+    to_contract = launch(build(bot={**raw_spec()["bot"], "env": env}))
+    assert (to_contract.secret_env, to_contract.open_env) == (("SIP",), None)
 
 
 def test_the_supervisor_is_told_what_is_in_the_open_where_a_whole_secret_is_not() -> None:
     env = [{"name": "VOICE", "value": "alloy"}, {"name": "DSN", "value": "db://$(DB_USER)@db"}]
     sources = [{"configMapRef": {"name": "plain"}}, {"secretRef": {"name": "keys"}, "prefix": "DB_"}]
-    told = launch(build(bot={**raw_spec()["bot"], "env": env, "envFrom": sources}))
-    assert (told.secret_env, told.open_env) == (("DSN",), ("VOICE",))
+    to_contract = launch(build(bot={**raw_spec()["bot"], "env": env, "envFrom": sources}))
+    assert (to_contract.secret_env, to_contract.open_env) == (("DSN",), ("VOICE",))
 
 
 def test_the_supervisor_is_told_how_to_end() -> None:
     shutdown = {"mode": "Immediate", "gracePeriod": "5s", "cancelPeriod": "3s", "farewell": "Bye"}
-    told = launch(build(maxSessionDuration="10m", shutdown=shutdown))
+    to_contract = launch(build(maxSessionDuration="10m", shutdown=shutdown))
 
-    assert (told.max_duration_seconds, told.termination_grace_seconds) == (600, 13)
-    assert (told.shutdown.mode, told.shutdown.farewell) == (Mode.IMMEDIATE, "Bye")
-    assert (told.shutdown.grace_period_seconds, told.shutdown.cancel_period_seconds) == (5, 3)
+    assert (to_contract.max_duration_seconds, to_contract.termination_grace_seconds) == (600, 13)
+    assert (to_contract.shutdown.mode, to_contract.shutdown.farewell) == (Mode.IMMEDIATE, "Bye")
+    assert (to_contract.shutdown.grace_period_seconds, to_contract.shutdown.cancel_period_seconds) == (5, 3)
 
 
 def test_the_supervisor_is_told_the_limits_that_it_strikes() -> None:
     idle = {"frames": ["UserSpeakingFrame"], "prompt": {"after": "4m", "text": "Still there?"}}
-    told = launch(build(joinTimeout="90s", idleTimeout="5m", idle=idle))
+    to_contract = launch(build(joinTimeout="90s", idleTimeout="5m", idle=idle))
 
-    assert told.limits == SessionLimits(90.0, 300.0, ("UserSpeakingFrame",), IdlePrompt(240.0, "Still there?"))
+    assert to_contract.limits == SessionLimits(90.0, 300.0, ("UserSpeakingFrame",), IdlePrompt(240.0, "Still there?"))
 
 
 def test_an_idle_timeout_that_is_absent_is_the_bots_own_and_zero_is_off() -> None:
@@ -167,10 +167,10 @@ def test_an_idle_timeout_that_is_absent_is_the_bots_own_and_zero_is_off() -> Non
 
 def test_the_supervisor_is_told_how_to_end_by_itself() -> None:
     overrides = {"evicted": {"gracePeriod": "1m"}, "deleted": {"mode": "Immediate"}}
-    told = launch(build(shutdown={"farewell": "Bye", "overrides": overrides}))
+    to_contract = launch(build(shutdown={"farewell": "Bye", "overrides": overrides}))
 
-    assert told.overrides == Overrides(evicted=Shutdown(Mode.GRACEFUL, 60, 10, "Bye"))
-    assert told.termination_grace_seconds == 75
+    assert to_contract.overrides == Overrides(evicted=Shutdown(Mode.GRACEFUL, 60, 10, "Bye"))
+    assert to_contract.termination_grace_seconds == 75
 
 
 def test_without_an_address_there_are_no_pokes() -> None:

@@ -11,7 +11,7 @@ from botsession_operator.core.decide import exposure
 from botsession_operator.core.decide.exposure import ExposureChange
 from botsession_operator.core.manifests import service_and_route
 from botsession_operator.core.manifests.service_and_route import Exposure
-from botsession_operator.core.observe.observed import Key, Session, Trouble
+from botsession_operator.core.observe.observed import Key, Session, WaitingReason
 from botsession_operator.core.status import exposed_condition
 from tests.builders import UID, observed, pod, raw_spec, session
 
@@ -130,7 +130,7 @@ def test_what_a_session_needs_that_is_over(is_exposed: bool, change: ExposureCha
         pytest.param(
             exposed(),
             False,
-            Trouble("QuotaExceeded", ""),
+            WaitingReason("QuotaExceeded", ""),
             [(ConditionStatus.FALSE, "QuotaExceeded")],
             id="it was refused",
         ),
@@ -140,7 +140,7 @@ def test_what_a_session_needs_that_is_over(is_exposed: bool, change: ExposureCha
     ],
 )
 def test_what_the_condition_says(
-    given: Session, is_exposed: bool, refusal: Trouble | None, said: list[tuple[ConditionStatus, str]]
+    given: Session, is_exposed: bool, refusal: WaitingReason | None, said: list[tuple[ConditionStatus, str]]
 ) -> None:
     found = list(exposed_condition.claims(replace(observed(given, pod()), is_exposed=is_exposed), refusal))
     assert [(claim.status, claim.reason) for claim in found] == said

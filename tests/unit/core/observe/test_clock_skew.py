@@ -10,9 +10,9 @@ from botsession_contract.control import SessionSnapshot
 from botsession_contract.lifecycle import BotState, Cause
 from botsession_operator.api.status import Condition, ConditionStatus, ConditionType, Status
 from botsession_operator.core.decide import termination
-from botsession_operator.core.decide.plan import Limits, make_plan
+from botsession_operator.core.decide.plan import ControllerTimeouts, make_plan
 from botsession_operator.core.observe.clock_skew import skew
-from botsession_operator.core.observe.observed import Observed, Silence
+from botsession_operator.core.observe.observed import NoSnapshot, Observed
 from botsession_operator.core.status.derive import Applied, derive_status
 from tests.builders import NOW, ago, asked, later, observed, pod, session, snapshot, started, taken
 
@@ -41,10 +41,10 @@ def seen_running(seconds_ago: float, **members: object) -> Status:
         pytest.param(off(-1.9), 0, id="no less either"),
         pytest.param(off(MINUTE), MINUTE, id="ahead"),
         pytest.param(off(-MINUTE), -MINUTE, id="behind"),
-        pytest.param(Silence.UNREACHABLE, 0, id="nothing is known"),
+        pytest.param(NoSnapshot.UNREACHABLE, 0, id="nothing is known"),
     ],
 )
-def test_how_far_a_supervisors_clock_is_off(control: SessionSnapshot | Silence, seconds: float) -> None:
+def test_how_far_a_supervisors_clock_is_off(control: SessionSnapshot | NoSnapshot, seconds: float) -> None:
     assert skew(control, NOW) == timedelta(seconds=seconds)
 
 
@@ -53,17 +53,17 @@ def test_deadline_is_met_whatever_the_supervisors_clock_says(seconds: float) -> 
     """The pipeline started 50 s ago; an error of what is ignored is allowed."""
     due, early = session(started(), maxSessionDuration="47s"), session(started(), maxSessionDuration="53s")
 
-    struck = termination.wanted_ending(observed(due, pod(), off(seconds)), NOW)
+    struck = termination.end_intent(observed(due, pod(), off(seconds)), NOW)
 
     assert struck
     assert struck.cause is Cause.MAX_DURATION
-    assert termination.wanted_ending(observed(early, pod(), off(seconds)), NOW) is None
+    assert termination.end_intent(observed(early, pod(), off(seconds)), NOW) is None
 
 
 def test_next_look_is_at_the_deadline_by_our_clock() -> None:
     seen = observed(session(started(), maxSessionDuration="55s"), pod(), off(MINUTE))
 
-    assert make_plan(seen, NOW, Limits()).recheck_at == later(5)
+    assert make_plan(seen, NOW, ControllerTimeouts()).requeue_at == later(5)
 
 
 @pytest.mark.parametrize(
@@ -80,12 +80,12 @@ def test_next_look_is_at_the_deadline_by_our_clock() -> None:
             id="nor after now",
         ),
         pytest.param(
-            observed(session(started(started_at=ago(7200))), pod(), Silence.UNREACHABLE),
+            observed(session(started(started_at=ago(7200))), pod(), NoSnapshot.UNREACHABLE),
             later(30 * MINUTE - 60 - 5 * MINUTE),
             id="nor before it was created",
         ),
         pytest.param(
-            observed(session(seen_running(49)), pod(), Silence.UNREACHABLE),
+            observed(session(seen_running(49)), pod(), NoSnapshot.UNREACHABLE),
             later(30 * MINUTE - 50),
             id="in silence its recorded word counts",
         ),
@@ -100,7 +100,7 @@ def test_deadline_is_recorded_and_told_by_the_supervisors_clock() -> None:
     control = replace(control, deadline=later(30 * MINUTE + 10))
     seen = observed(session(started()), pod(), control)
 
-    plan = make_plan(seen, NOW, Limits())
+    plan = make_plan(seen, NOW, ControllerTimeouts())
 
     assert plan.adjust is None
     assert derive_status(seen, plan, Applied(), NOW).deadline == control.deadline
@@ -121,7 +121,7 @@ ENDING: Final = snapshot(BotState.ENDING, ending=taken(Cause.DELETED, since=5))
 def test_ladder_is_waited_for_by_our_clock(control: SessionSnapshot, recorded: float, since: float) -> None:
     seen = observed(session(started(ending=asked(Cause.DELETED, since=recorded)), is_deleting=True), pod(), control)
 
-    plan = make_plan(seen, NOW, Limits())
+    plan = make_plan(seen, NOW, ControllerTimeouts())
 
     assert plan.wanted
     assert plan.wanted.requested_at == ago(since)
@@ -129,7 +129,7 @@ def test_ladder_is_waited_for_by_our_clock(control: SessionSnapshot, recorded: f
 
 
 def test_ending_that_the_operator_did_not_ask_for_is_put_right_too() -> None:
-    wanted = termination.wanted_ending(observed(session(started()), pod(), off(MINUTE, ENDING)), NOW)
+    wanted = termination.end_intent(observed(session(started()), pod(), off(MINUTE, ENDING)), NOW)
 
     assert wanted
     assert wanted.requested_at == ago(5)
@@ -138,10 +138,10 @@ def test_ending_that_the_operator_did_not_ask_for_is_put_right_too() -> None:
 def test_second_pass_with_a_slower_answer_writes_nothing() -> None:
     control = off(-MINUTE, ENDING)
     seen = observed(session(started(), is_deleting=True), pod(), control)
-    first = derive_status(seen, make_plan(seen, NOW, Limits()), Applied(), NOW)
+    first = derive_status(seen, make_plan(seen, NOW, ControllerTimeouts()), Applied(), NOW)
     again = observed(
         session(first, is_deleting=True), pod(), replace(control, now=control.now + timedelta(seconds=0.4))
     )
 
     moment = later(0.5)
-    assert derive_status(again, make_plan(again, moment, Limits()), Applied(), moment) == first
+    assert derive_status(again, make_plan(again, moment, ControllerTimeouts()), Applied(), moment) == first

@@ -111,5 +111,5 @@ def test_a_pod_that_is_spoiled_in_two_places_is_read(first: Any, one: Any, secon
 def test_a_pod_whose_container_cannot_be_read_is_still_known_by_name_and_held() -> None:
     pod = parse_pod({**WHOLE, "status": "gone", "spec": None})
 
-    assert (pod.name, pod.uid, pod.is_held, pod.is_deleting) == ("support-42-pod", "pod-uid", True, True)
+    assert (pod.name, pod.uid, pod.has_finalizer, pod.is_deleting) == ("support-42-pod", "pod-uid", True, True)
     assert pod.state is PodState.TERMINATED

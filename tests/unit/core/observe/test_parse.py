@@ -11,7 +11,7 @@ from botsession_contract.lifecycle import Outcome, Phase, Reason, ReportedBy
 from botsession_contract.report import to_bytes
 from botsession_operator.api.spec import Json, SpecError
 from botsession_operator.api.status import ConditionType, Delivery, Finish, WebhookStatus
-from botsession_operator.core.observe.observed import Key, PodState, SessionMetadata, Termination, Trouble
+from botsession_operator.core.observe.observed import Key, PodState, SessionMetadata, Termination, WaitingReason
 from botsession_operator.core.observe.parse import parse_metadata, parse_pod, parse_session
 from tests.builders import KEY, NOW, UID, raw_session, report, started
 
@@ -128,27 +128,27 @@ INIT: Final = {"initContainerStatuses": [{"name": "runtime", "state": waits("Err
         pytest.param(raw({"waiting": {}}), None, id="a kubelet of few words"),
         pytest.param(
             raw(node=None, status={"conditions": [UNSCHEDULED]}),
-            Trouble("Unschedulable", "0/2 nodes are available"),
+            WaitingReason("Unschedulable", "0/2 nodes are available"),
             id="no node",
         ),
         pytest.param(
             raw(waits("ImagePullBackOff", "Back-off pulling image")),
-            Trouble("ImagePullBackOff", "Back-off pulling image"),
+            WaitingReason("ImagePullBackOff", "Back-off pulling image"),
             id="no image",
         ),
         pytest.param(
             raw(waits("CreateContainerConfigError", 'secret "x" not found')),
-            Trouble("CreateContainerConfigError", 'secret "x" not found'),
+            WaitingReason("CreateContainerConfigError", 'secret "x" not found'),
             id="no Secret",
         ),
         pytest.param(
             raw(waits("PodInitializing"), status=INIT),
-            Trouble("ErrImagePull", "no runtime image"),
+            WaitingReason("ErrImagePull", "no runtime image"),
             id="no runtime image",
         ),
     ],
 )
-def test_why_a_container_waits(pod: Json, trouble: Trouble | None) -> None:
+def test_why_a_container_waits(pod: Json, trouble: WaitingReason | None) -> None:
     assert parse_pod(pod).trouble == trouble
 
 
@@ -195,14 +195,16 @@ DISRUPTED: Final = {"type": "DisruptionTarget", "status": "True", "reason": "Del
     ("status", "failure"),
     [
         pytest.param({}, None, id="none"),
-        pytest.param({"reason": "Evicted", "message": "disk"}, Trouble("Evicted", "disk"), id="the pod's reason"),
-        pytest.param({"conditions": [DISRUPTED]}, Trouble("DeletionByTaintManager", "m"), id="its disruption"),
+        pytest.param({"reason": "Evicted", "message": "disk"}, WaitingReason("Evicted", "disk"), id="the pod's reason"),
+        pytest.param({"conditions": [DISRUPTED]}, WaitingReason("DeletionByTaintManager", "m"), id="its disruption"),
         pytest.param(
-            {"reason": "Evicted", "conditions": [DISRUPTED]}, Trouble("Evicted", ""), id="the pod's reason comes first"
+            {"reason": "Evicted", "conditions": [DISRUPTED]},
+            WaitingReason("Evicted", ""),
+            id="the pod's reason comes first",
         ),
     ],
 )
-def test_why_a_pod_failed(status: Json, failure: Trouble | None) -> None:
+def test_why_a_pod_failed(status: Json, failure: WaitingReason | None) -> None:
     assert parse_pod(raw(status=status)).failure == failure
 
 
@@ -213,7 +215,7 @@ def test_the_kubelets_words_end_with_no_blank() -> None:
         "message": 'Usage of EmptyDir volume "a" exceeds the limit "1Mi". ',
     }
     said = parse_pod(raw(status=evicted)).failure
-    assert said == Trouble("Evicted", 'Usage of EmptyDir volume "a" exceeds the limit "1Mi".')
+    assert said == WaitingReason("Evicted", 'Usage of EmptyDir volume "a" exceeds the limit "1Mi".')
 
 
 def test_where_a_pod_is() -> None:
@@ -307,4 +309,4 @@ def test_metadata_is_read_whatever_the_rest_is() -> None:
     known = parse_metadata({**raw_metadata, "spec": {}, "status": {"phase": "Paused"}})
 
     assert known == SessionMetadata(KEY, UID, "1", is_deleting=True, finalizers=("botsession.dev/cleanup",))
-    assert known.is_held
+    assert known.has_finalizer

@@ -10,7 +10,7 @@ from botsession_contract.report import Timings
 from botsession_operator.api.status import ConditionType, Status, TimingsStatus
 from botsession_operator.core.decide.finish import conclude
 from botsession_operator.core.observe import startup
-from botsession_operator.core.observe.observed import Observed, PodState, Silence
+from botsession_operator.core.observe.observed import NoSnapshot, Observed, PodState
 from tests.builders import (
     NOW,
     POD_NAME,
@@ -70,7 +70,7 @@ RUNNING: Final = pod(scheduled_at=ago(58), started_at=ago(55))
             id="the bot's import",
         ),
         pytest.param(
-            observed(session(), RUNNING, Silence.UNREACHABLE),
+            observed(session(), RUNNING, NoSnapshot.UNREACHABLE),
             "ImportingBot",
             "the bot is being imported; before that: node 2 s, image and container 3 s",
             id="a supervisor that does not answer yet",

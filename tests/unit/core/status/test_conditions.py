@@ -7,7 +7,7 @@ import pytest
 from botsession_contract.lifecycle import BotState, Cause
 from botsession_operator.api.status import Condition, ConditionStatus, ConditionType
 from botsession_operator.core.decide.finish import conclude
-from botsession_operator.core.observe.observed import Observed, Silence, Trouble
+from botsession_operator.core.observe.observed import NoSnapshot, Observed, WaitingReason
 from botsession_operator.core.status.conditions import Claim, claims, merge
 from tests.builders import (
     NOW,
@@ -31,7 +31,7 @@ WATCHED = ConditionType.WATCHED
 CONTROLLED, FINISHED = ConditionType.CONTROLLED, ConditionType.FINISHED
 
 
-def said(seen: Observed, refusal: Trouble | None = None) -> dict[ConditionType, tuple[str, str]]:
+def said(seen: Observed, refusal: WaitingReason | None = None) -> dict[ConditionType, tuple[str, str]]:
     conclusion = conclude(seen, None, NOW)
     return {claim.type: (claim.status, claim.reason) for claim in claims(seen, refusal, conclusion)}
 
@@ -67,7 +67,7 @@ IMPORTED: Final = status(conditions=(unmet(STARTED, "StartingPipeline"),))
 
 
 def test_a_bot_that_was_imported_stays_so_when_its_supervisor_is_silent() -> None:
-    assert STARTED not in said(observed(session(IMPORTED), pod(), Silence.UNREACHABLE))
+    assert STARTED not in said(observed(session(IMPORTED), pod(), NoSnapshot.UNREACHABLE))
 
 
 def test_a_supervisor_that_answers_says_what_its_bot_is_at() -> None:
@@ -88,22 +88,22 @@ def test_the_pod_is_created() -> None:
 
 
 def test_a_refusal_is_told_in_the_servers_words() -> None:
-    told = said(observed(session(), None), Trouble("QuotaExceeded", "…"))
+    told = said(observed(session(), None), WaitingReason("QuotaExceeded", "…"))
     assert told[CREATED] == (FALSE, "QuotaExceeded")
     assert told[STARTED] == (FALSE, "PodMissing")
 
 
 def test_a_supervisor_that_is_leaving_is_not_called_silent() -> None:
     ending = status(ending=asked(Cause.DELETED))
-    assert CONTROLLED not in said(observed(session(ending), pod(), Silence.UNREACHABLE))
+    assert CONTROLLED not in said(observed(session(ending), pod(), NoSnapshot.UNREACHABLE))
 
 
 @pytest.mark.parametrize(
     ("control", "status"),
     [
         pytest.param(snapshot(), (TRUE, "Answers"), id="it answers"),
-        pytest.param(Silence.UNREACHABLE, (UNKNOWN, "NoAnswer"), id="it does not answer"),
-        pytest.param(Silence.NOT_ASKED, (UNKNOWN, "NoAnswer"), id="it has no address yet"),
+        pytest.param(NoSnapshot.UNREACHABLE, (UNKNOWN, "NoAnswer"), id="it does not answer"),
+        pytest.param(NoSnapshot.NOT_ASKED, (UNKNOWN, "NoAnswer"), id="it has no address yet"),
     ],
 )
 def test_the_control_endpoint(control: object, status: tuple[str, str]) -> None:

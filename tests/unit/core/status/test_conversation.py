@@ -8,12 +8,12 @@ import pytest
 from botsession_contract.conversation import Conversation, ProcessorErrors
 from botsession_contract.lifecycle import Outcome, Phase, ProcessorKind, Reason, ReportedBy
 from botsession_operator.api.status import Finish, Status
-from botsession_operator.core.decide.plan import Limits, make_plan
-from botsession_operator.core.observe.observed import Silence
-from botsession_operator.core.status.coalescing import write_at
+from botsession_operator.core.decide.plan import ControllerTimeouts, make_plan
+from botsession_operator.core.observe.observed import NoSnapshot
+from botsession_operator.core.status.coalescing import write_due_at
 from botsession_operator.core.status.conversation import SETTLE, is_silent, seconds_to_first_sound, settled
 from botsession_operator.core.status.derive import Applied, derive_status
-from botsession_operator.core.status.metric_samples import MOST_ERRORS, Count, Metric, counts
+from botsession_operator.core.status.metric_samples import MOST_ERRORS, Metric, MetricSample, samples_of
 from tests.builders import NOW, ago, ended, later, observed, pod, report, session, snapshot, started, status
 
 SILENT = Conversation(has_audio=True)
@@ -47,13 +47,13 @@ def test_counts_are_written_with_anything_else() -> None:
 
 
 def test_the_first_sound_waits_for_other_news_for_a_moment() -> None:
-    due = write_at(observed(session(in_call(SILENT)), pod()), in_call(SPOKEN), Limits())
+    due = write_due_at(observed(session(in_call(SILENT)), pod()), in_call(SPOKEN), ControllerTimeouts())
     assert due == ago(5) + SETTLE
 
 
 def derived(seen_status: Status | None, *seen: object) -> Conversation | None:
     these = observed(session(seen_status), *seen)  # type: ignore[arg-type]
-    return derive_status(these, make_plan(these, NOW, Limits()), Applied(), NOW).conversation
+    return derive_status(these, make_plan(these, NOW, ControllerTimeouts()), Applied(), NOW).conversation
 
 
 def test_the_status_of_a_live_session_tells_what_its_supervisor_does() -> None:
@@ -61,7 +61,7 @@ def test_the_status_of_a_live_session_tells_what_its_supervisor_does() -> None:
 
 
 def test_what_is_recorded_stays_while_the_supervisor_is_silent_or_too_old_to_tell() -> None:
-    assert derived(in_call(SPOKEN), pod(), Silence.UNREACHABLE) == SPOKEN
+    assert derived(in_call(SPOKEN), pod(), NoSnapshot.UNREACHABLE) == SPOKEN
     assert derived(in_call(SPOKEN), pod(), snapshot()) == SPOKEN
 
 
@@ -100,20 +100,23 @@ def over(conversation: Conversation | None) -> Status:
     )
 
 
-def counted(conversation: Conversation | None) -> set[Count]:
+def counted(conversation: Conversation | None) -> set[MetricSample]:
     kinds = {Metric.FIRST_SOUND, Metric.SILENT, Metric.BOT_ERRORS}
-    return {count for count in counts("bots", started(), over(conversation)) if count.metric in kinds}
+    return {count for count in samples_of("bots", started(), over(conversation)) if count.metric in kinds}
 
 
 def test_what_the_caller_got_is_counted_with_the_finish() -> None:
-    assert counted(SPOKEN) == {Count(Metric.FIRST_SOUND, 1.0)}
-    assert counted(FAILED_MORE) == {Count(Metric.SILENT, 1, ("bots",)), Count(Metric.BOT_ERRORS, 7, ("bots", "LLM"))}
+    assert counted(SPOKEN) == {MetricSample(Metric.FIRST_SOUND, 1.0)}
+    assert counted(FAILED_MORE) == {
+        MetricSample(Metric.SILENT, 1, ("bots",)),
+        MetricSample(Metric.BOT_ERRORS, 7, ("bots", "LLM")),
+    }
     assert counted(None) == set()
 
 
 def test_no_report_counts_more_errors_than_a_session_has() -> None:
     endless = replace(SPOKEN, errors=(ProcessorErrors(ProcessorKind.STT, 2**31 - 1),))
-    assert Count(Metric.BOT_ERRORS, MOST_ERRORS, ("bots", "STT")) in counted(endless)
+    assert MetricSample(Metric.BOT_ERRORS, MOST_ERRORS, ("bots", "STT")) in counted(endless)
 
 
 def test_a_first_sound_that_is_said_to_be_to_come_counts_as_no_more_than_a_session_lasts() -> None:

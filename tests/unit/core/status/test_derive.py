@@ -11,8 +11,8 @@ from botsession_contract.jsonform import decode, encode
 from botsession_contract.lifecycle import BotState, Cause, Farewell, Mode, Outcome, Phase, Reason, Step
 from botsession_contract.report import DanglingTasks, Ending, ExitReport, Prompts, StepTaken, Timings
 from botsession_operator.api.status import EndingStatus, Status, TimingsStatus
-from botsession_operator.core.decide.plan import Limits, make_plan
-from botsession_operator.core.observe.observed import Observed, Silence, Trouble
+from botsession_operator.core.decide.plan import ControllerTimeouts, make_plan
+from botsession_operator.core.observe.observed import NoSnapshot, Observed, WaitingReason
 from botsession_operator.core.status.derive import Applied, derive_status
 from tests.builders import (
     NOW,
@@ -30,12 +30,12 @@ from tests.builders import (
     waiting,
 )
 
-SILENT: Final = Silence.UNREACHABLE
+SILENT: Final = NoSnapshot.UNREACHABLE
 NOTHING: Final = Applied()
 
 
 def after(seen: Observed, applied: Applied = NOTHING) -> Status:
-    return derive_status(seen, make_plan(seen, NOW, Limits()), applied, NOW)
+    return derive_status(seen, make_plan(seen, NOW, ControllerTimeouts()), applied, NOW)
 
 
 def finished(left: ExitReport, before: Status | None = None) -> Status:
@@ -76,7 +76,7 @@ def test_a_pod_that_was_just_created_is_named() -> None:
 
 
 def test_a_refused_pod_is_not_named() -> None:
-    assert after(observed(session(), None), Applied(refusal=Trouble("Forbidden", "no"))).pod_name is None
+    assert after(observed(session(), None), Applied(refusal=WaitingReason("Forbidden", "no"))).pod_name is None
 
 
 def test_where_it_runs_and_until_when() -> None:
@@ -173,7 +173,7 @@ def told(*steps: StepTaken) -> SessionSnapshot:
     ],
 )
 def test_each_step_is_recorded_with_its_time(
-    recorded: tuple[StepTaken, ...], control: SessionSnapshot | Silence, steps: tuple[StepTaken, ...]
+    recorded: tuple[StepTaken, ...], control: SessionSnapshot | NoSnapshot, steps: tuple[StepTaken, ...]
 ) -> None:
     ending = after(observed(session(started(ending=replace(ASKED, steps=recorded))), pod(), control)).ending
 

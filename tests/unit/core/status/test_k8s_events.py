@@ -7,7 +7,7 @@ import pytest
 
 from botsession_contract.lifecycle import Cause, Outcome, Phase, Reason, ReportedBy
 from botsession_operator.api.status import ConditionType, Finish, Status
-from botsession_operator.core.status.k8s_events import News, Severity, news
+from botsession_operator.core.status.k8s_events import KubernetesEvent, Severity, events_for
 from tests.builders import asked, started, status, unmet
 
 NORMAL, WARNING = Severity.NORMAL, Severity.WARNING
@@ -26,38 +26,43 @@ def over(phase: Phase, reason: Reason, message: str | None = None) -> Status:
         pytest.param(None, status(), [], id="a pod that waits is no news"),
         pytest.param(status(), status(Phase.STARTING), [], id="nor is a bot that starts"),
         pytest.param(
-            status(Phase.STARTING), started(), [News(NORMAL, "Started", "the pipeline has started")], id="it started"
+            status(Phase.STARTING),
+            started(),
+            [KubernetesEvent(NORMAL, "Started", "the pipeline has started")],
+            id="it started",
         ),
         pytest.param(started(), started(node_name="node-2"), [], id="the same phase is told once"),
         pytest.param(
             started(),
             status(Phase.ENDING, ending=asked(Cause.MAX_DURATION)),
-            [News(NORMAL, "Ending", "Graceful end asked for: MaxDuration")],
+            [KubernetesEvent(NORMAL, "Ending", "Graceful end asked for: MaxDuration")],
             id="it is asked to end",
         ),
         pytest.param(
             started(),
             status(Phase.ENDING, ending=replace(asked(Cause.END_REQUESTED), message="somebody left")),
-            [News(NORMAL, "Ending", "Graceful end asked for: EndRequested, somebody left")],
+            [KubernetesEvent(NORMAL, "Ending", "Graceful end asked for: EndRequested, somebody left")],
             id="it is asked to end, and by whom",
         ),
         pytest.param(
             started(),
             over(Phase.SUCCEEDED, Reason.COMPLETED),
-            [News(NORMAL, "Completed", "Drained")],
+            [KubernetesEvent(NORMAL, "Completed", "Drained")],
             id="it succeeded",
         ),
         pytest.param(
             started(),
             over(Phase.FAILED, Reason.BOT_ERROR, "boom"),
-            [News(WARNING, "BotError", "Drained: boom")],
+            [KubernetesEvent(WARNING, "BotError", "Drained: boom")],
             id="it failed, and why",
         ),
-        pytest.param(None, REFUSED, [News(WARNING, "QuotaExceeded", "over quota")], id="its pod was refused"),
+        pytest.param(
+            None, REFUSED, [KubernetesEvent(WARNING, "QuotaExceeded", "over quota")], id="its pod was refused"
+        ),
         pytest.param(REFUSED, REFUSED, [], id="a refusal is told once"),
         pytest.param(REFUSED, status(), [], id="a refusal that is over is no news"),
         pytest.param(status(), STUCK, [], id="other conditions are not told"),
     ],
 )
-def test_what_is_told(before: Status | None, after: Status, told: list[News]) -> None:
-    assert list(news(before, after)) == told
+def test_what_is_told(before: Status | None, after: Status, told: list[KubernetesEvent]) -> None:
+    assert list(events_for(before, after)) == told

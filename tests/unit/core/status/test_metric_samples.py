@@ -9,7 +9,7 @@ import pytest
 from botsession_contract.lifecycle import Cause, Farewell, Mode, Outcome, Phase, Reason, ReportedBy, Step
 from botsession_contract.report import DanglingTasks, StepTaken
 from botsession_operator.api.status import EndingStatus, Finish, Status, TimingsStatus
-from botsession_operator.core.status.metric_samples import MOST_SECONDS, Count, Metric, counts
+from botsession_operator.core.status.metric_samples import MOST_SECONDS, Metric, MetricSample, samples_of
 from tests.builders import ago, asked, later, started, status
 
 COMPLETED = Finish(Reason.COMPLETED, Outcome.DRAINED, ReportedBy.RUNTIME)
@@ -21,8 +21,8 @@ def over(finish: Finish = COMPLETED, **members: Any) -> Status:
     return status(Phase.SUCCEEDED, **{"finish": finish, "finished_at": ago(0), **members})
 
 
-def found(metric: Metric, before: Status | None, after: Status) -> list[Count]:
-    return [count for count in counts("bots", before, after) if count.metric is metric]
+def found(metric: Metric, before: Status | None, after: Status) -> list[MetricSample]:
+    return [count for count in samples_of("bots", before, after) if count.metric is metric]
 
 
 def walked(cause: Cause, *rungs: Step, at: float = 4.75) -> EndingStatus:
@@ -32,18 +32,18 @@ def walked(cause: Cause, *rungs: Step, at: float = 4.75) -> EndingStatus:
 @pytest.mark.parametrize("before", [None, status(), started()], ids=["first status", "waiting", "running"])
 def test_a_finish_is_counted_by_namespace_reason_and_outcome(before: Status | None) -> None:
     labels = ("bots", "Completed", "Drained")
-    assert found(Metric.FINISHED, before, over()) == [Count(Metric.FINISHED, 1, labels)]
+    assert found(Metric.FINISHED, before, over()) == [MetricSample(Metric.FINISHED, 1, labels)]
 
 
 @pytest.mark.parametrize(
     ("before", "after"), [(None, status()), (status(), started()), (over(), over(node_name="node-2"))]
 )
 def test_without_a_new_finish_nothing_is_counted(before: Status | None, after: Status) -> None:
-    assert counts("bots", before, after) == ()
+    assert samples_of("bots", before, after) == ()
 
 
 def test_a_call_lasts_from_the_pipelines_start_to_the_finish() -> None:
-    assert found(Metric.DURATION, started(), over(started_at=ago(50))) == [Count(Metric.DURATION, 50)]
+    assert found(Metric.DURATION, started(), over(started_at=ago(50))) == [MetricSample(Metric.DURATION, 50)]
 
 
 def test_a_session_whose_pipeline_never_started_has_no_duration() -> None:
@@ -53,7 +53,7 @@ def test_a_session_whose_pipeline_never_started_has_no_duration() -> None:
 def test_a_shutdown_lasts_from_the_request_to_the_finish() -> None:
     ending = asked(Cause.DELETED, Mode.IMMEDIATE, since=7)
     assert found(Metric.SHUTDOWN, started(), over(ending=ending)) == [
-        Count(Metric.SHUTDOWN, 7, ("Immediate", "Drained"))
+        MetricSample(Metric.SHUTDOWN, 7, ("Immediate", "Drained"))
     ]
 
 
@@ -64,13 +64,13 @@ def test_a_bot_that_ends_itself_is_not_shut_down() -> None:
 def test_no_report_makes_the_sum_that_all_share_worthless() -> None:
     after = over(started_at=datetime(1970, 1, 1, tzinfo=UTC), finished_at=datetime(2199, 1, 1, tzinfo=UTC))
 
-    assert Count(Metric.DURATION, MOST_SECONDS) in counts("bots", None, after)
+    assert MetricSample(Metric.DURATION, MOST_SECONDS) in samples_of("bots", None, after)
 
 
 def test_clocks_that_differ_make_nothing_negative() -> None:
-    assert found(Metric.DURATION, started(), over(started_at=later(3))) == [Count(Metric.DURATION, 0)]
+    assert found(Metric.DURATION, started(), over(started_at=later(3))) == [MetricSample(Metric.DURATION, 0)]
     skewed = status(timings=TimingsStatus(scheduled=-0.4))
-    assert counts("bots", None, skewed) == (Count(Metric.START, 0, ("scheduled",)),)
+    assert samples_of("bots", None, skewed) == (MetricSample(Metric.START, 0, ("scheduled",)),)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,9 @@ def test_dangling_tasks_are_counted_by_kind_and_so_are_their_sessions(
 def test_what_became_of_the_farewell_is_counted_with_the_finish(said: Farewell | None) -> None:
     ending = replace(asked(Cause.DELETED), farewell=said)
     label = said or Farewell.UNKNOWN
-    assert found(Metric.FAREWELLS, started(), over(ending=ending)) == [Count(Metric.FAREWELLS, 1, ("bots", label))]
+    assert found(Metric.FAREWELLS, started(), over(ending=ending)) == [
+        MetricSample(Metric.FAREWELLS, 1, ("bots", label))
+    ]
 
 
 def test_a_bot_that_ends_itself_owes_no_farewell() -> None:
@@ -104,22 +106,22 @@ def test_a_bot_that_ends_itself_owes_no_farewell() -> None:
 def test_stages_of_the_start_are_counted_when_they_become_known() -> None:
     before = status(timings=TimingsStatus(scheduled=0.2))
     after = started(timings=TimingsStatus(scheduled=0.2, pod_started=1, pipeline_started=3.5))
-    assert counts("bots", before, after) == (
-        Count(Metric.START, 1, ("podStarted",)),
-        Count(Metric.START, 3.5, ("pipelineStarted",)),
+    assert samples_of("bots", before, after) == (
+        MetricSample(Metric.START, 1, ("podStarted",)),
+        MetricSample(Metric.START, 3.5, ("pipelineStarted",)),
     )
 
 
 def test_waiting_for_a_caller_is_no_start_up_time() -> None:
     before = status(timings=TimingsStatus(listening=3))
     after = started(timings=TimingsStatus(listening=3, pipeline_started=60))
-    assert found(Metric.START, status(), before) == [Count(Metric.START, 3, ("listening",))]
+    assert found(Metric.START, status(), before) == [MetricSample(Metric.START, 3, ("listening",))]
     assert not found(Metric.START, before, after)
 
 
 def test_the_import_is_counted_with_the_report_that_tells_of_it() -> None:
     after = over(timings=TimingsStatus(bot_imported=2))
-    assert found(Metric.START, started(), after) == [Count(Metric.START, 2, ("botImported",))]
+    assert found(Metric.START, started(), after) == [MetricSample(Metric.START, 2, ("botImported",))]
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,13 @@ import pytest
 
 from botsession_contract.lifecycle import Cause, Mode
 from botsession_operator.api.status import ConditionStatus, ConditionType
-from botsession_operator.core.decide.termination import Wanted
-from botsession_operator.core.observe.observed import Observed, Trouble
+from botsession_operator.core.decide.termination import EndIntent
+from botsession_operator.core.observe.observed import Observed, WaitingReason
 from botsession_operator.core.status.protected_condition import protection
 from tests.builders import NOW, observed, pod, session, started, unmet
 
 KNOWN = started(conditions=(unmet(ConditionType.PROTECTED, "Idle"),))
-END = Wanted(Cause.DELETED, Mode.GRACEFUL, NOW)
+END = EndIntent(Cause.DELETED, Mode.GRACEFUL, NOW)
 
 
 def seen(policy: str, *, has_budget: bool = False) -> Observed:
@@ -27,13 +27,15 @@ def seen(policy: str, *, has_budget: bool = False) -> Observed:
         pytest.param(seen("WhenIdle", has_budget=True), None, None, (True, "InCall"), id="in a call"),
         pytest.param(seen("WhenIdle"), None, None, (False, "Idle"), id="idle"),
         pytest.param(seen("Never"), END, None, (False, "Ending"), id="it ends"),
-        pytest.param(seen("Never"), None, Trouble("QuotaExceeded", "no more"), (False, "QuotaExceeded"), id="refused"),
+        pytest.param(
+            seen("Never"), None, WaitingReason("QuotaExceeded", "no more"), (False, "QuotaExceeded"), id="refused"
+        ),
         pytest.param(observed(session(KNOWN), pod()), None, None, (False, "Allow"), id="it has been allowed meanwhile"),
         pytest.param(observed(session(), None), None, None, None, id="nothing is said of a new session"),
     ],
 )
 def test_the_condition(
-    of: Observed, end: Wanted | None, refusal: Trouble | None, said: tuple[bool, str] | None
+    of: Observed, end: EndIntent | None, refusal: WaitingReason | None, said: tuple[bool, str] | None
 ) -> None:
     claims = list(protection(of, end, refusal))
 

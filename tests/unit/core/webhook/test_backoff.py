@@ -17,7 +17,7 @@ def failed(asked_seconds: float = 0) -> Reply:
 
 
 @pytest.mark.parametrize(
-    ("failures", "luck", "seconds"),
+    ("failures", "jitter", "seconds"),
     [
         pytest.param(1, 1, 1, id="the first wait is short"),
         pytest.param(1, 0, 0.5, id="and up to half of it shorter"),
@@ -26,8 +26,8 @@ def failed(asked_seconds: float = 0) -> Reply:
         pytest.param(10_000, 0, 150, id="however often it has failed"),
     ],
 )
-def test_waits_grow(failures: int, luck: float, seconds: float) -> None:
-    assert wait_before_retry(failures, failed(), luck) == timedelta(seconds=seconds)
+def test_waits_grow(failures: int, jitter: float, seconds: float) -> None:
+    assert wait_before_retry(failures, failed(), jitter) == timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_waits_grow(failures: int, luck: float, seconds: float) -> None:
     ],
 )
 def test_a_receiver_that_asks_to_be_left_alone_is(asked: float, seconds: float) -> None:
-    assert wait_before_retry(5, failed(asked), luck=1) == timedelta(seconds=seconds)
+    assert wait_before_retry(5, failed(asked), jitter=1) == timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize(
@@ -69,4 +69,4 @@ def test_what_an_answer_asks_for(status: int, retry_after: str | None, seconds: 
 @given(st.text() | st.datetimes().map(lambda at: format_datetime(at)))
 def test_whatever_it_says_a_receiver_is_asked_again_in_time(said: str) -> None:
     asked = asked_wait(503, said, NOW)
-    assert timedelta(0) < wait_before_retry(1, Reply(Answer.FAILED, "503", asked), luck=0) <= LONGEST
+    assert timedelta(0) < wait_before_retry(1, Reply(Answer.FAILED, "503", asked), jitter=0) <= LONGEST

@@ -15,7 +15,7 @@ from botsession_operator.api.status import (
     Status,
     WebhookStatus,
 )
-from botsession_operator.core.decide.plan import Limits, make_plan
+from botsession_operator.core.decide.plan import ControllerTimeouts, make_plan
 from botsession_operator.core.observe.observed import Observed
 from botsession_operator.core.observe.webhook_delivery import Attempt, EventType
 from botsession_operator.core.status.derive import Applied, derive_status
@@ -27,7 +27,7 @@ UNTRIED, UNDER_WAY = Attempt(), Attempt(is_under_way=True)
 FAILED, RESTED = Attempt(failures=1, next_at=later(5)), Attempt(failures=1, next_at=ago(1))
 TAKEN = Attempt(outcome=Delivery.DELIVERED)
 NOBODY: dict[EventType, Attempt] = {}
-PATIENCE = Limits().webhook_patience
+PATIENCE = ControllerTimeouts().webhook_patience
 
 
 def holds(kind: ConditionType, since: float) -> Condition:
@@ -46,7 +46,7 @@ def seen(status: Status, attempts: dict[EventType, Attempt], **of_session: Any) 
 
 
 def plan_for(observed: Observed, now: datetime = NOW) -> tuple[tuple[EventType, ...], tuple[EventType, ...]]:
-    plan = make_plan(observed, now, Limits())
+    plan = make_plan(observed, now, ControllerTimeouts())
     return plan.deliver, plan.give_up
 
 
@@ -104,24 +104,24 @@ def test_when_an_event_is_given_up(since: timedelta, attempt: Attempt, given_up:
     ],
 )
 def test_when_a_session_goes(attempts: dict[EventType, Attempt], goes: bool) -> None:
-    deleted = make_plan(seen(pending(), attempts, is_deleting=True), NOW, Limits())
-    expired = make_plan(seen(pending(), attempts, ttlAfterFinished="1s"), NOW, Limits())
+    deleted = make_plan(seen(pending(), attempts, is_deleting=True), NOW, ControllerTimeouts())
+    expired = make_plan(seen(pending(), attempts, ttlAfterFinished="1s"), NOW, ControllerTimeouts())
     assert (deleted.release_session, expired.delete_session) == (goes, goes)
 
 
 def test_the_next_look_is_the_next_try() -> None:
     waits = seen(pending(), {STARTED: FAILED, FINISHED: Attempt(2, next_at=later(9))}, ttlAfterFinished="1s")
-    assert make_plan(waits, NOW, Limits()).recheck_at == later(5)
+    assert make_plan(waits, NOW, ControllerTimeouts()).requeue_at == later(5)
 
 
 def test_the_next_look_is_the_end_of_patience_where_the_next_try_comes_later() -> None:
     late = Attempt(3, next_at=later(300))
     waits = seen(pending(PATIENCE.total_seconds() - 7, started=Delivery.DELIVERED), {FINISHED: late})
-    assert make_plan(waits, NOW, Limits()).recheck_at == later(7)
+    assert make_plan(waits, NOW, ControllerTimeouts()).requeue_at == later(7)
 
 
 def recorded_of(look: Observed) -> WebhookStatus | None:
-    return derive_status(look, make_plan(look, NOW, Limits()), Applied(), NOW).webhook
+    return derive_status(look, make_plan(look, NOW, ControllerTimeouts()), Applied(), NOW).webhook
 
 
 def test_what_is_to_be_sent_is_recorded_with_what_it_tells_of() -> None:
@@ -143,13 +143,13 @@ def test_nothing_is_recorded_where_nobody_wants_to_hear_of_it() -> None:
 def test_what_became_of_it_is_recorded_and_nothing_else_moves(outcome: Delivery) -> None:
     before = pending(started=Delivery.DELIVERED)
     look = seen(before, {STARTED: UNTRIED, FINISHED: Attempt(outcome=outcome)})
-    after = derive_status(look, make_plan(look, NOW, Limits()), Applied(), NOW)
+    after = derive_status(look, make_plan(look, NOW, ControllerTimeouts()), Applied(), NOW)
     assert after == replace(before, webhook=WebhookStatus(Delivery.DELIVERED, outcome))
 
 
 def test_nothing_is_written_to_a_session_that_goes() -> None:
     look = seen(pending(), {STARTED: TAKEN, FINISHED: TAKEN}, is_deleting=True)
-    assert derive_status(look, make_plan(look, NOW, Limits()), Applied(), NOW) == look.session.status
+    assert derive_status(look, make_plan(look, NOW, ControllerTimeouts()), Applied(), NOW) == look.session.status
 
 
 def test_what_was_recorded_stays_when_the_webhook_goes() -> None:

@@ -8,7 +8,7 @@ import typer
 
 from botsession_operator.cli import options
 from botsession_operator.cli.check.findings import Finding, Verdict, show
-from botsession_operator.cli.cli_error import Exit, Problem
+from botsession_operator.cli.cli_error import CliError, Exit
 from botsession_operator.cli.cluster import Cluster, Where
 
 Json = dict[str, Any]
@@ -52,7 +52,7 @@ def _manifest(file: Path, where: Where | None, namespace: str | None) -> Iterato
     manifest = read_manifest(file)
     try:
         bot = admitted(manifest, namespace or "default")["spec"]["bot"]
-    except Problem as problem:
+    except CliError as problem:
         yield from (Finding(Verdict.FAIL, line) for line in str(problem).splitlines())
         return
     yield Finding(Verdict.OK, "The manifest keeps all rules of a BotSession.")
@@ -68,7 +68,7 @@ def _asked(manifest: Json, where: Where) -> Finding:
     try:
         cluster = Cluster(where)
         cluster.create(manifest, is_dry=True)
-    except Problem as problem:
+    except CliError as problem:
         if problem.code is Exit.REFUSED:
             return Finding(Verdict.FAIL, f"The API server refuses it: {problem}")
         return Finding(Verdict.WARN, f"No API server said whether it would take it: {problem}")

@@ -8,7 +8,7 @@ import typer
 from botsession_contract.names import GROUP, PLURAL, VERSION
 from botsession_operator.cli import options
 from botsession_operator.cli.check.findings import Finding, Verdict, show
-from botsession_operator.cli.cli_error import Exit, Problem
+from botsession_operator.cli.cli_error import CliError, Exit
 from botsession_operator.cli.cluster import Cluster, Where
 from botsession_operator.core.api_paths import ApiPath
 from botsession_operator.core.api_resources import DEPLOYMENTS, SERVER_VERSION
@@ -51,7 +51,7 @@ def examine(where: Where) -> Iterator[Finding]:
     try:
         cluster = Cluster(where)
         version = cluster.get(SERVER_VERSION)
-    except Problem as problem:
+    except CliError as problem:
         remedy = "Name another --context or --kubeconfig, or mend the one you have."
         yield Finding(Verdict.FAIL, f"No cluster: {problem}", remedy)
         return
@@ -85,7 +85,7 @@ def _definition(cluster: Cluster) -> Iterator[Finding]:
     remedy = "helm install the operator's chart: docs/operations/install.md."
     try:
         crd = cluster.get(CRD)
-    except Problem as problem:
+    except CliError as problem:
         if problem.code is Exit.FORBIDDEN:
             raise
         yield Finding(Verdict.FAIL, "The cluster does not know BotSessions.", remedy)
@@ -145,7 +145,7 @@ def judge_operator(deployment: Json) -> Finding:
 def _policy(cluster: Cluster) -> Iterator[Finding]:
     try:
         found = cluster.get(POLICIES)["items"]
-    except Problem as problem:
+    except CliError as problem:
         if problem.code is Exit.FORBIDDEN:
             raise
         found = []
@@ -166,7 +166,7 @@ def _where_allowed(look: Callable[[Cluster], Iterator[Finding]], cluster: Cluste
     """Look where the user may; not everybody may read what belongs to the whole cluster, and need not."""
     try:
         yield from look(cluster)
-    except Problem as problem:
+    except CliError as problem:
         if problem.code is not Exit.FORBIDDEN:
             raise
         yield Finding(Verdict.WARN, f"This could not be looked at: {problem}", "Ask somebody who may to run this.")

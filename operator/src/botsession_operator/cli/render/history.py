@@ -17,7 +17,7 @@ Json = dict[str, Any]
 TELLING: Final = frozenset({"Pulling", "Pulled", "Failed", "BackOff", "FailedScheduling", "FailedMount"})
 
 
-def story(record: Record, events: Sequence[Json]) -> list[Entry]:
+def history(record: Record, events: Sequence[Json]) -> list[Entry]:
     """Tell a session's life so far. Where two moments are one to the second, the cause stands before its effect."""
     told = [*_start(record), *_pod(events), *_call(record), *_ending(record), *_finish(record), *_waiting(record)]
     return sorted(told, key=lambda entry: entry.at)

@@ -6,7 +6,7 @@ from typing import Any
 
 from botsession_contract.jsonform import PayloadError, decode_noting
 from botsession_operator.api.status import Status
-from botsession_operator.cli.cli_error import Exit, Problem
+from botsession_operator.cli.cli_error import CliError, Exit
 from botsession_operator.cli.render.times import later, moment
 
 Json = dict[str, Any]
@@ -38,7 +38,7 @@ def read(session: Json) -> Record:
         raise _older(", ".join(words))
     created_at = moment(metadata["creationTimestamp"])
     if created_at is None:
-        raise Problem(Exit.REFUSED, f"{metadata['name']} has no creationTimestamp that can be read")
+        raise CliError(Exit.REFUSED, f"{metadata['name']} has no creationTimestamp that can be read")
     return Record(
         name=metadata["name"],
         namespace=metadata.get("namespace", ""),
@@ -48,6 +48,6 @@ def read(session: Json) -> Record:
     )
 
 
-def _older(unknown: str) -> Problem:
+def _older(unknown: str) -> CliError:
     text = f"this botsession is older than the cluster's operator: {unknown}; botsession get -o yaml shows all"
-    return Problem(Exit.REFUSED, text)
+    return CliError(Exit.REFUSED, text)

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from botsession_operator.cli.render.timeline import Entry
-from botsession_operator.local.supervisor_process import on_leash
+from botsession_operator.local.supervisor_process import die_with_parent
 
 #: How long a companion may take when the session is over, in seconds: a caller still has its recording to listen to.
 PATIENCE_SECONDS: Final = 60.0
 
 
 @dataclass(slots=True)
-class Companion:
+class CallerProcess:
     """A command, and what it has told so far.
 
     A JSON line `{"at": seconds, "event": …, "detail": …}` is placed at its own time, any other at the present. What
@@ -40,7 +40,7 @@ class Companion:
         try:
             with self.log_path.open("ab") as log:
                 process = await asyncio.create_subprocess_exec(
-                    *on_leash(*self.command),
+                    *die_with_parent(*self.command),
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=asyncio.subprocess.PIPE,
                     stderr=log,

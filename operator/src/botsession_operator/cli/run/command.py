@@ -11,8 +11,8 @@ import typer
 
 from botsession_contract.lifecycle import Mode
 from botsession_operator.api.duration import parse_duration
-from botsession_operator.cli.run.fault_injection import Rehearsal, Victim
 from botsession_operator.cli.run.file_watch import Watched
+from botsession_operator.cli.run.run_options import FaultTarget, RunOptions
 
 
 def _interpreter(given: str) -> str:
@@ -61,7 +61,7 @@ def run(
     ] = None,
     mode: Annotated[Mode, typer.Option(help="How --end-after asks for the end.")] = Mode.GRACEFUL,
     kill: Annotated[
-        Victim | None,
+        FaultTarget | None,
         typer.Option(
             help="Rehearse a fault: kill the operator whenever the session enters a phase; another starts 1 s later.",
             show_default=False,
@@ -79,7 +79,7 @@ def run(
     """
     # Of a file that is not there, reading it says so.
     watched = Watched(file.resolve().parent) if watch and file.is_file() else None
-    rehearsal = Rehearsal(_length(end_after), mode, kill, watched)
+    rehearsal = RunOptions(_length(end_after), mode, kill, watched)
     words = _words(caller)
     from botsession_operator.cli.run.runner import Order, run_all
 

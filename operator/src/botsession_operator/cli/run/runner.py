@@ -16,18 +16,18 @@ import structlog
 
 from botsession_contract.lifecycle import Phase
 from botsession_operator.api.status import Status
-from botsession_operator.cli.cli_error import Exit, Problem
+from botsession_operator.cli.cli_error import CliError, Exit
 from botsession_operator.cli.manifests import Json, admitted_with_pod, read_manifest
 from botsession_operator.cli.output import console, say
 from botsession_operator.cli.render.timeline import summary
-from botsession_operator.cli.run.caller_process import Companion
-from botsession_operator.cli.run.fault_injection import Rehearsal
+from botsession_operator.cli.run.caller_process import CallerProcess
 from botsession_operator.cli.run.file_watch import Watched
+from botsession_operator.cli.run.run_options import RunOptions
 from botsession_operator.cli.run.session import Run, run_session
 from botsession_operator.cli.run.terminal import Terminal
 from botsession_operator.errors import PodRefused
 from botsession_operator.local.environment import environment
-from botsession_operator.local.supervisor_process import Place
+from botsession_operator.local.supervisor_process import RunFiles
 
 #: How much of a failed bot's log is shown.
 MOST_LINES: Final = 15
@@ -49,13 +49,13 @@ class Order:
     caller: list[str]
     #: Where the bot's log and its exit report go; None: a temporary folder.
     output: Path | None
-    rehearsal: Rehearsal
+    rehearsal: RunOptions
 
 
 def run_all(order: Order) -> Exit:
     """Run the session once or, watched, again and again."""
     if lacking := _lacking(order.python):
-        raise Problem(Exit.REFUSED, f"{order.python} has no {lacking}; name an interpreter that has it by --python")
+        raise CliError(Exit.REFUSED, f"{order.python} has no {lacking}; name an interpreter that has it by --python")
     folder = order.output or Path(tempfile.gettempdir()) / f"botsession-{secrets.token_hex(8)}"
     # Passes tell the timeline what they did; their log would only say it twice.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
@@ -75,7 +75,7 @@ def _again_and_again(order: Order, folder: Path, files: Watched) -> Exit:
         files.remember()
         try:
             code, run_ = run_once(order, folder)
-        except Problem as problem:
+        except CliError as problem:
             say(f"botsession: {problem}", err=True)
             code, run_ = problem.code, None
         if run_ and run_.interrupts:
@@ -93,11 +93,11 @@ def run_once(order: Order, folder: Path) -> tuple[Exit, Run]:
     folder.mkdir(0o777 if order.output else 0o700, parents=True, exist_ok=True)
     key = manifest["metadata"]
     terminal = Terminal(console(), f"{key['namespace']}/{key['name']}", datetime.now(UTC))
-    companion = Companion(order.caller, folder / "caller.log", terminal.show) if order.caller else None
+    companion = CallerProcess(order.caller, folder / "caller.log", terminal.show) if order.caller else None
     log_path = folder / "bot.log"
     with log_path.open("ab") as log, terminal:
         log_start = log.tell()
-        place = Place(order.file.resolve().parent, folder.resolve(), order.python, log)
+        place = RunFiles(order.file.resolve().parent, folder.resolve(), order.python, log)
         run_ = asyncio.run(run_session(manifest, place, terminal, companion, order.rehearsal))
     assert run_.status is not None  # noqa: S101  # a session that is over has one
     if companion:
@@ -115,7 +115,7 @@ def _refuse_missing_values(pod: Json) -> None:
     try:
         environment(pod, os.environ)
     except PodRefused as refusal:
-        raise Problem(Exit.REFUSED, refusal.message) from None
+        raise CliError(Exit.REFUSED, refusal.message) from None
 
 
 def _is_located(status: Status) -> bool:
@@ -123,7 +123,7 @@ def _is_located(status: Status) -> bool:
     return bool(status.finish and status.finish.stuck_at)
 
 
-def _kept(folder: Path, status: Status, companion: Companion | None) -> Iterator[tuple[str, str]]:
+def _kept(folder: Path, status: Status, companion: CallerProcess | None) -> Iterator[tuple[str, str]]:
     if companion and companion.recording:
         yield "recording", companion.recording
     yield "bot's log", str(folder / "bot.log")

@@ -11,12 +11,12 @@ from botsession_operator.api.duration import format_duration
 from botsession_operator.api.spec import EndNow, Json
 from botsession_operator.api.status import Status, awaits_caller
 from botsession_operator.cli.render.timeline import Entry, entries
-from botsession_operator.cli.run.caller_process import PATIENCE_SECONDS, Companion
-from botsession_operator.cli.run.fault_injection import AS_IT_IS, Rehearsal
+from botsession_operator.cli.run.caller_process import PATIENCE_SECONDS, CallerProcess
 from botsession_operator.cli.run.file_watch import Watched
+from botsession_operator.cli.run.run_options import AS_IT_IS, RunOptions
 from botsession_operator.cli.run.terminal import Terminal
 from botsession_operator.local.local_session import ABSENCE_SECONDS, LocalSession, local_session
-from botsession_operator.local.supervisor_process import Place
+from botsession_operator.local.supervisor_process import RunFiles
 
 
 @dataclass(slots=True)
@@ -26,8 +26,8 @@ class Run:
     session: LocalSession
     terminal: Terminal
     #: Starts with the pipeline, or when the bot waits for its caller.
-    companion: Companion | None
-    rehearsal: Rehearsal
+    companion: CallerProcess | None
+    rehearsal: RunOptions
     status: Status | None = None
     interrupts: int = 0
     #: The watched files have changed.
@@ -38,7 +38,11 @@ class Run:
 
 
 async def run_session(
-    manifest: Json, place: Place, terminal: Terminal, companion: Companion | None, rehearsal: Rehearsal = AS_IT_IS
+    manifest: Json,
+    place: RunFiles,
+    terminal: Terminal,
+    companion: CallerProcess | None,
+    rehearsal: RunOptions = AS_IT_IS,
 ) -> Run:
     """Run an admitted manifest to its end; the run has the final status. Ctrl-C ends it gracefully, twice at once."""
     async with local_session(manifest, place) as session:

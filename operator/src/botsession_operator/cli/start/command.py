@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from botsession_operator.cli import options
-from botsession_operator.cli.cli_error import Exit, Problem
+from botsession_operator.cli.cli_error import CliError, Exit
 from botsession_operator.cli.cluster import Cluster, Where
 from botsession_operator.cli.options import Output
 from botsession_operator.cli.output import say
@@ -15,8 +15,8 @@ from botsession_operator.cli.render.session_view import read
 from botsession_operator.cli.render.why import why
 from botsession_operator.cli.start import flags
 from botsession_operator.cli.start.flags import DryRun
-from botsession_operator.cli.start.manifest_builder import Wishes, compose, pairs
-from botsession_operator.cli.start.transport_options import Meeting
+from botsession_operator.cli.start.manifest_builder import StartOptions, compose, pairs
+from botsession_operator.cli.start.transport_options import TransportOptions
 from botsession_operator.cli.wait import has_started, is_over, until
 
 Json = dict[str, Any]
@@ -64,7 +64,7 @@ def start(
     With --wait the exit code is 1 where the pipeline never started, and the reason is told. `--dry-run client -o yaml`
     prints the manifest that the options make.
     """
-    meeting = Meeting(
+    meeting = TransportOptions(
         transport=transport,
         room_url=room_url,
         url=url,
@@ -79,7 +79,7 @@ def start(
         protocol=protocol,
         path=path,
     )
-    wishes = Wishes(
+    wishes = StartOptions(
         image=image,
         target=target,
         command=command,
@@ -106,13 +106,13 @@ def start(
     _show(session, output, _stands(session) if wait else "is started")
 
 
-def _from_file(file: Path, name: str | None, wishes: Wishes) -> Json:
+def _from_file(file: Path, name: str | None, wishes: StartOptions) -> Json:
     from botsession_operator.api.admission import check_head
     from botsession_operator.api.spec import SpecError
     from botsession_operator.cli.manifests import read_manifest
 
     if superfluous := wishes.options():
-        raise Problem(Exit.REFUSED, f"with -f the manifest says it all; leave out {', '.join(superfluous)}")
+        raise CliError(Exit.REFUSED, f"with -f the manifest says it all; leave out {', '.join(superfluous)}")
     manifest = read_manifest(file)
     metadata = manifest["metadata"] = manifest.get("metadata") or {}
     if name and isinstance(metadata, dict):
@@ -121,7 +121,7 @@ def _from_file(file: Path, name: str | None, wishes: Wishes) -> Json:
     try:
         check_head(manifest)
     except SpecError as exc:
-        raise Problem(Exit.REFUSED, str(exc)) from exc
+        raise CliError(Exit.REFUSED, str(exc)) from exc
     return manifest
 
 
@@ -135,7 +135,7 @@ def _agree(manifest: Json, namespace: str) -> None:
     """Refuse a manifest for another namespace than the one that was named, as kubectl does."""
     own = manifest["metadata"]["namespace"] = manifest["metadata"].get("namespace") or namespace
     if own != namespace:
-        raise Problem(Exit.REFUSED, f"the manifest is for the namespace {own}, and --namespace says {namespace}")
+        raise CliError(Exit.REFUSED, f"the manifest is for the namespace {own}, and --namespace says {namespace}")
 
 
 def _check(manifest: Json, namespace: str | None, form: Output | None) -> None:
@@ -152,7 +152,7 @@ def _check(manifest: Json, namespace: str | None, form: Output | None) -> None:
 def _started(cluster: Cluster, session: Json) -> Json:
     session = until(cluster, session, has_started)
     if is_over(session) and "startedAt" not in session["status"]:
-        raise Problem(Exit.FAILED, why(read(session), datetime.now(UTC)))
+        raise CliError(Exit.FAILED, why(read(session), datetime.now(UTC)))
     return session
 
 

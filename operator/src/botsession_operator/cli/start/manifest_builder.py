@@ -9,8 +9,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from botsession_contract.names import API_VERSION, KIND
-from botsession_operator.cli.cli_error import Exit, Problem
-from botsession_operator.cli.start.transport_options import BY_ITSELF, Meeting, expose, flag, transport, written
+from botsession_operator.cli.cli_error import CliError, Exit
+from botsession_operator.cli.start.transport_options import (
+    BY_ITSELF,
+    TransportOptions,
+    expose,
+    flag,
+    transport,
+    written,
+)
 
 Json = dict[str, Any]
 _LAST_PART: Final = re.compile(r"(?:.*/)?([^:@/]+)")
@@ -19,7 +26,7 @@ LONGEST_STEM: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class StartOptions:
     """What the options of `botsession start` say of a session."""
 
     image: str | None = None
@@ -32,21 +39,21 @@ class Wishes:
     idle_timeout: str | None = None
     farewell: str | None = None
     python: str | None = None
-    meeting: Meeting = BY_ITSELF
+    meeting: TransportOptions = BY_ITSELF
 
     def options(self) -> list[str]:
         """Name the options that were given."""
         return list(_options(self))
 
 
-def compose(name: str | None, wishes: Wishes) -> Json:
+def compose(name: str | None, wishes: StartOptions) -> Json:
     """Give a manifest; raise Problem where an option makes no sense."""
     if not wishes.image:
-        raise Problem(Exit.REFUSED, "name the bot's --image, or a manifest with -f FILE")
+        raise CliError(Exit.REFUSED, "name the bot's --image, or a manifest with -f FILE")
     if bool(wishes.target) == bool(wishes.command):
-        raise Problem(Exit.REFUSED, "name either the bot's --target or a --command")
+        raise CliError(Exit.REFUSED, "name either the bot's --target or a --command")
     if wishes.command and wishes.meeting.transport:
-        raise Problem(Exit.REFUSED, "--transport needs a --target, because a --command gets no runner arguments")
+        raise CliError(Exit.REFUSED, "--transport needs a --target, because a --command gets no runner arguments")
     spec = written(
         bot=_bot(wishes),
         expose=expose(wishes.meeting),
@@ -62,7 +69,7 @@ def pairs(given: tuple[str, ...], option: str) -> dict[str, str]:
     """Read NAME=VALUE of an option that may be given several times."""
     for each in given:
         if not each.partition("=")[0] or "=" not in each:
-            raise Problem(Exit.REFUSED, f"{option} {each} is no NAME=VALUE")
+            raise CliError(Exit.REFUSED, f"{option} {each} is no NAME=VALUE")
     return dict(each.split("=", 1) for each in given)
 
 
@@ -73,16 +80,16 @@ def stem(image: str) -> str:
     return plain[:LONGEST_STEM].strip("-") or "bot"
 
 
-def _options(wishes: Wishes | Meeting) -> Iterator[str]:
+def _options(wishes: StartOptions | TransportOptions) -> Iterator[str]:
     for each in fields(wishes):
         value = getattr(wishes, each.name)
-        if isinstance(value, Meeting):
+        if isinstance(value, TransportOptions):
             yield from _options(value)
         elif value:
             yield flag(each.name)
 
 
-def _bot(wishes: Wishes) -> Json:
+def _bot(wishes: StartOptions) -> Json:
     env = [{"name": key, "value": value} for key, value in pairs(wishes.env, "--env").items()]
     return written(
         image=wishes.image,
@@ -102,15 +109,15 @@ def _body(text: str | None) -> Any:
     try:
         return json.loads(Path(text[1:]).read_text(encoding="utf-8") if text.startswith("@") else text)
     except OSError as exc:
-        raise Problem(Exit.NOT_FOUND, f"--body {text}: {exc.strerror}") from exc
+        raise CliError(Exit.NOT_FOUND, f"--body {text}: {exc.strerror}") from exc
     except ValueError as exc:
-        raise Problem(Exit.REFUSED, f"--body is no JSON: {exc}") from exc
+        raise CliError(Exit.REFUSED, f"--body is no JSON: {exc}") from exc
     except RecursionError:
-        raise Problem(Exit.REFUSED, "--body is nested too deep") from None
+        raise CliError(Exit.REFUSED, "--body is nested too deep") from None
 
 
 def _words(command: str | None) -> list[str]:
     try:
         return shlex.split(command or "")
     except ValueError as exc:
-        raise Problem(Exit.REFUSED, f"--command {command!r} is not a command line: {exc}") from exc
+        raise CliError(Exit.REFUSED, f"--command {command!r} is not a command line: {exc}") from exc

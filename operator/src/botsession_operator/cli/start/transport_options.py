@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from botsession_contract.transports import LISTENING, TelephonyProvider, TransportType
 from botsession_operator.api.spec import ExposeProtocol
-from botsession_operator.cli.cli_error import Exit, Problem
+from botsession_operator.cli.cli_error import CliError, Exit
 
 Json = dict[str, Any]
 #: The key in a room's Secret, where none is named.
@@ -35,7 +35,7 @@ NEEDS: Final[dict[TransportType, tuple[str, ...]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Meeting:
+class TransportOptions:
     """What the options of `botsession start` say of how caller and bot meet."""
 
     transport: TransportType | None = None
@@ -54,18 +54,18 @@ class Meeting:
     path: str | None = None
 
 
-BY_ITSELF: Final = Meeting()
+BY_ITSELF: Final = TransportOptions()
 
 
-def transport(meeting: Meeting) -> Json | None:
+def transport(meeting: TransportOptions) -> Json | None:
     """Give `spec.bot.transport`; raise Problem where its options do not fit together."""
     for name in _given(meeting, BELONGS):
         if meeting.transport not in BELONGS[name]:
-            raise Problem(Exit.REFUSED, f"{flag(name)} belongs to --transport {_listed(BELONGS[name], 'or')}")
+            raise CliError(Exit.REFUSED, f"{flag(name)} belongs to --transport {_listed(BELONGS[name], 'or')}")
     if meeting.transport is None:
         return None
     if missing := [flag(name) for name in NEEDS.get(meeting.transport, ()) if not getattr(meeting, name)]:
-        raise Problem(Exit.REFUSED, f"--transport {meeting.transport} needs {_listed(missing, 'and')} too")
+        raise CliError(Exit.REFUSED, f"--transport {meeting.transport} needs {_listed(missing, 'and')} too")
     return written(
         type=str(meeting.transport),
         roomUrl=meeting.room_url,
@@ -79,15 +79,15 @@ def transport(meeting: Meeting) -> Json | None:
     )
 
 
-def expose(meeting: Meeting) -> Json | None:
+def expose(meeting: TransportOptions) -> Json | None:
     """Give `spec.expose`; raise Problem where its options do not fit together."""
     said = list(_given(meeting, ("port", "protocol", "path")))
     if said and not meeting.expose:
-        raise Problem(Exit.REFUSED, f"{flag(said[0])} belongs to --expose")
+        raise CliError(Exit.REFUSED, f"{flag(said[0])} belongs to --expose")
     if not meeting.expose:
         return None
     if meeting.transport in LISTENING and said not in ([], ["port"]):
-        raise Problem(Exit.REFUSED, f"leave out {flag(said[-1])}, which follows from --transport {meeting.transport}")
+        raise CliError(Exit.REFUSED, f"leave out {flag(said[-1])}, which follows from --transport {meeting.transport}")
     return written(port=meeting.port, protocol=meeting.protocol and str(meeting.protocol), path=meeting.path)
 
 
@@ -101,7 +101,7 @@ def flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def _given(meeting: Meeting, names: Sequence[str] | dict[str, Any]) -> Iterator[str]:
+def _given(meeting: TransportOptions, names: Sequence[str] | dict[str, Any]) -> Iterator[str]:
     return (name for name in names if getattr(meeting, name))
 
 
@@ -110,7 +110,7 @@ def _token(named: str | None) -> Json | None:
         return None
     name, slash, key = named.partition("/")
     if not name or (slash and not key):
-        raise Problem(Exit.REFUSED, f"--token-secret {named} is no SECRET or SECRET/KEY")
+        raise CliError(Exit.REFUSED, f"--token-secret {named} is no SECRET or SECRET/KEY")
     return {"secretKeyRef": {"name": name, "key": key or TOKEN_KEY}}
 
 

@@ -7,14 +7,14 @@ what would be concluded from its silence, and not be taken back, needs one more 
 
 from botsession_contract.lifecycle import Cause
 from botsession_operator.core.decide.plan import Plan
-from botsession_operator.core.observe.observed import Freshness, Observed, Silence
+from botsession_operator.core.observe.observed import Freshness, NoSnapshot, Observed
 
 
 def is_enough(observed: Observed, plan: Plan) -> bool:
     """Return whether the whole plan may be carried out."""
     if observed.freshness is not Freshness.EARLIER:
         return True
-    return observed.control is Silence.UNREACHABLE and not concludes_from_silence(observed, plan)
+    return observed.control is NoSnapshot.UNREACHABLE and not concludes_from_silence(observed, plan)
 
 
 def may_send(plan: Plan) -> bool:

@@ -18,7 +18,7 @@ from botsession_operator.core.observe.observed import Observed
 REPORT_TIME: Final = timedelta(seconds=3)
 
 
-def shortened_ending(observed: Observed, now: datetime) -> EndRequest | None:
+def fit_into_grace(observed: Observed, now: datetime) -> EndRequest | None:
     """Give the ending that goes on, with the periods that the rest of it must fit into; None where it fits."""
     pod, ending = observed.pod, _ending(observed)
     if ending is None or pod is None or pod.deletion_requested_by is None:

@@ -22,9 +22,9 @@ from botsession_contract.lifecycle import (
 )
 from botsession_contract.report import DanglingTasks, Ending, ExitReport, Prompts, Stage, Timings
 from botsession_operator.api.status import ConditionStatus, ConditionType, EndingStatus, Finish, Status, find_condition
-from botsession_operator.core.decide.termination import Wanted
+from botsession_operator.core.decide.termination import EndIntent
 from botsession_operator.core.observe import startup
-from botsession_operator.core.observe.observed import Observed, Pod, PodState, Termination, Trouble
+from botsession_operator.core.observe.observed import Observed, Pod, PodState, Termination, WaitingReason
 
 #: The kubelet's words for an image that does not come (kubernetes/pkg/kubelet/images/types.go).
 IMAGE_TROUBLES: Final = frozenset(
@@ -55,7 +55,7 @@ UNSCHEDULABLE_TROUBLES: Final = frozenset({"Unschedulable", "SchedulerError", "S
 
 
 @dataclass(frozen=True, slots=True)
-class Conclusion:
+class FinalResult:
     """All that is recorded, once, of a finished session."""
 
     finish: Finish
@@ -73,7 +73,7 @@ class Conclusion:
     stages: tuple[Stage, ...] | None = None
 
 
-def conclude(observed: Observed, wanted: Wanted | None, now: datetime) -> Conclusion | None:
+def conclude(observed: Observed, wanted: EndIntent | None, now: datetime) -> FinalResult | None:
     """Tell how the session finished, or None while it has not."""
     pod = observed.pod
     if pod is None:
@@ -81,7 +81,7 @@ def conclude(observed: Observed, wanted: Wanted | None, now: datetime) -> Conclu
     if pod.state is not PodState.TERMINATED:
         return None
     if pod.termination and pod.termination.report:
-        return _from_report(_witnessed(pod.termination.report, pod.termination), observed)
+        return _from_report(_with_node_evidence(pod.termination.report, pod.termination), observed)
     return _operators(_reason_of(pod, observed, wanted), _outcome_of(pod, observed, wanted), pod, observed, wanted, now)
 
 
@@ -94,7 +94,7 @@ def start_trouble_reason(trouble: str) -> Reason | None:
     return Reason.POD_REJECTED if trouble in CONFIG_TROUBLES else None
 
 
-def _witnessed(report: ExitReport, termination: Termination) -> ExitReport:
+def _with_node_evidence(report: ExitReport, termination: Termination) -> ExitReport:
     """Add what only the node saw: a SIGKILL that the supervisor cannot explain, in a container that ran out of memory.
 
     The container runtime notes that even where the container goes on; not every supervisor may read the counters.
@@ -106,7 +106,7 @@ def _witnessed(report: ExitReport, termination: Termination) -> ExitReport:
     return replace(report, reason=Reason.OUT_OF_MEMORY, outcome=outcome)
 
 
-def _from_report(report: ExitReport, observed: Observed) -> Conclusion:
+def _from_report(report: ExitReport, observed: Observed) -> FinalResult:
     status, reason, message = observed.session.status, report.reason, report.message
     if reason is Reason.EVICTED and status and status.ending and status.ending.cause not in BOT_CAUSES:
         # The SIGTERM was the operator's own, sent where the supervisor could not be asked.
@@ -124,7 +124,7 @@ def _from_report(report: ExitReport, observed: Observed) -> Conclusion:
         exit_code=report.exit_code,
         stuck_at=report.stuck_at,
     )
-    return Conclusion(
+    return FinalResult(
         finish,
         finished_at=report.finished_at,
         started_at=report.started_at,
@@ -155,11 +155,11 @@ def _with_kubelets_words(report: ExitReport, reason: Reason, message: str | None
     return f"{words}; {message}" if message else words
 
 
-def _failure(failure: Trouble) -> str:
+def _failure(failure: WaitingReason) -> str:
     return f"{failure.reason}: {failure.message}" if failure.message else failure.reason
 
 
-def _without_pod(observed: Observed, wanted: Wanted | None, now: datetime) -> Conclusion | None:
+def _without_pod(observed: Observed, wanted: EndIntent | None, now: datetime) -> FinalResult | None:
     status = observed.session.status
     if status and status.pod_name:
         return _operators(_unreported(wanted), _outcome_of(None, observed, wanted), None, observed, wanted, now)
@@ -171,8 +171,8 @@ def _without_pod(observed: Observed, wanted: Wanted | None, now: datetime) -> Co
 
 
 def _operators(
-    reason: Reason, outcome: Outcome, pod: Pod | None, observed: Observed, wanted: Wanted | None, now: datetime
-) -> Conclusion:
+    reason: Reason, outcome: Outcome, pod: Pod | None, observed: Observed, wanted: EndIntent | None, now: datetime
+) -> FinalResult:
     # The kubelet gives a code, 137, to a container that never ran too.
     termination = pod.termination if pod and pod.started_at else None
     finish = Finish(
@@ -183,11 +183,11 @@ def _operators(
         exit_code=termination.exit_code if termination else None,
     )
     status = observed.session.status
-    conclusion = Conclusion(finish, finished_at=now)
+    conclusion = FinalResult(finish, finished_at=now)
     return replace(conclusion, started_at=status.started_at) if status else conclusion
 
 
-def _reason_of(pod: Pod, observed: Observed, wanted: Wanted | None) -> Reason:
+def _reason_of(pod: Pod, observed: Observed, wanted: EndIntent | None) -> Reason:
     termination = pod.termination or Termination("", None, None)
     if termination.reason == OUT_OF_MEMORY:
         return Reason.OUT_OF_MEMORY
@@ -210,11 +210,11 @@ def _was_acted_on(pod: Pod, observed: Observed) -> bool:
     return pod.is_deleting or bool(status and status.ending)
 
 
-def _unreported(wanted: Wanted | None) -> Reason:
+def _unreported(wanted: EndIntent | None) -> Reason:
     return reason_for(wanted.cause) if wanted and not wanted.is_bots else Reason.UNKNOWN
 
 
-def _outcome_of(pod: Pod | None, observed: Observed, wanted: Wanted | None) -> Outcome:
+def _outcome_of(pod: Pod | None, observed: Observed, wanted: EndIntent | None) -> Outcome:
     status = observed.session.status
     has_run = bool(pod and pod.started_at) or bool(status and status.started_at)
     if not has_run:
@@ -250,7 +250,7 @@ def _message(reason: Reason, pod: Pod | None, status: Status | None) -> str:
     return f"the supervisor left no report; {ended}"
 
 
-def _timed(message: str, reason: Reason, observed: Observed, wanted: Wanted | None) -> str:
+def _timed(message: str, reason: Reason, observed: Observed, wanted: EndIntent | None) -> str:
     """Put before a message how the startTimeout was spent, where that is what ended the session."""
     status = observed.session.status
     has_struck = wanted is not None and wanted.cause is Cause.START_TIMEOUT and not (status and status.started_at)

@@ -6,16 +6,16 @@ as its supervisor was told when it was started.
 
 from datetime import datetime
 
-from botsession_operator.core.decide.plan import Limits, Plan, PodDeletion, forced_deletion
+from botsession_operator.core.decide.plan import ControllerTimeouts, Plan, PodDeletion, forced_deletion
 from botsession_operator.core.observe.observed import Pod
 
 
-def clear_out(pod: Pod, now: datetime, limits: Limits) -> Plan:
+def plan_orphan(pod: Pod, now: datetime, limits: ControllerTimeouts) -> Plan:
     """Decide how the pod goes: gracefully, and by force where no kubelet sees to it. Its report is for nobody."""
-    return Plan(delete_pod=_deletion(pod, now, limits), release_pod=pod.is_held)
+    return Plan(delete_pod=_deletion(pod, now, limits), release_pod=pod.has_finalizer)
 
 
-def _deletion(pod: Pod, now: datetime, limits: Limits) -> PodDeletion | None:
+def _deletion(pod: Pod, now: datetime, limits: ControllerTimeouts) -> PodDeletion | None:
     if pod.deletion_requested_by is None:
         return PodDeletion.NORMAL
     return forced_deletion(pod.deletion_requested_by, now, limits)

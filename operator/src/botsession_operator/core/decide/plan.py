@@ -10,17 +10,17 @@ from botsession_contract.control import EndRequest, SessionPatch
 from botsession_operator.core.decide import eviction, eviction_grace, exposure, pod_retention, termination, ttl
 from botsession_operator.core.decide.eviction import BudgetChange
 from botsession_operator.core.decide.exposure import ExposureChange
-from botsession_operator.core.decide.finish import Conclusion, conclude
+from botsession_operator.core.decide.finish import FinalResult, conclude
 from botsession_operator.core.decide.shutdown import ladder_length
-from botsession_operator.core.decide.supervisor_limits import news_for_supervisor
-from botsession_operator.core.decide.termination import Wanted
-from botsession_operator.core.observe.observed import Freshness, Observed, Pod, PodState, Silence
+from botsession_operator.core.decide.supervisor_limits import patch_for_supervisor
+from botsession_operator.core.decide.termination import EndIntent
+from botsession_operator.core.observe.observed import Freshness, NoSnapshot, Observed, Pod, PodState
 from botsession_operator.core.observe.webhook_delivery import EventType
 from botsession_operator.core.webhook import events_due
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ControllerTimeouts:
     """How long the operator waits for others before it acts itself. Each has the reason for its default."""
 
     #: Beyond the ladder's end, for the stack dump, the report and the kubelet's status update to arrive.
@@ -28,9 +28,9 @@ class Limits:
     #: Beyond a pod's deletion time, before it is taken for abandoned: the kubelet's own slack is 2 s.
     deletion_margin: timedelta = timedelta(seconds=15)
     #: A look at a quiet session, in case a poke and an event were both lost.
-    slow_recheck: timedelta = timedelta(seconds=30)
+    slow_requeue: timedelta = timedelta(seconds=30)
     #: The same where the supervisor is silent: nothing but a watch, or the poller, brings news of it.
-    silent_recheck: timedelta = timedelta(minutes=2)
+    silent_requeue: timedelta = timedelta(minutes=2)
     #: A supervisor that does not answer is asked again after this, and then after ever longer, up to a ceiling…
     control_retry: timedelta = timedelta(seconds=2)
     control_retry_longest: timedelta = timedelta(seconds=60)
@@ -66,7 +66,7 @@ class Plan:
     end: EndRequest | None = None
     delete_pod: PodDeletion | None = None
     #: Recorded in status by this pass; everything below waits for a pass that sees it recorded.
-    conclusion: Conclusion | None = None
+    conclusion: FinalResult | None = None
     release_pod: bool = False
     budget: BudgetChange | None = None
     exposure: ExposureChange | None = None
@@ -76,11 +76,11 @@ class Plan:
     #: Its time as a record is over, and nothing of it is left but what goes with it.
     delete_session: bool = False
     #: The ending that is wanted, whether or not the supervisor could be told.
-    wanted: Wanted | None = None
+    wanted: EndIntent | None = None
     #: Events that the webhook is sent now, and those that it will never be sent.
     deliver: tuple[EventType, ...] = ()
     give_up: tuple[EventType, ...] = ()
-    recheck_at: datetime | None = None
+    requeue_at: datetime | None = None
 
 
 class Removals(TypedDict):
@@ -90,43 +90,41 @@ class Removals(TypedDict):
     exposure: ExposureChange | None
 
 
-def make_plan(observed: Observed, now: datetime, limits: Limits) -> Plan:
+def make_plan(observed: Observed, now: datetime, limits: ControllerTimeouts) -> Plan:
     """Decide what to do about one session, and about those who want to hear of it."""
     plan, next_try = _plan(observed, now, limits), events_due.next_try(observed, now, limits.webhook_patience)
     return replace(
         plan,
         deliver=events_due.due(observed, now, limits.webhook_patience),
         give_up=events_due.overdue(observed, now, limits.webhook_patience),
-        recheck_at=min((look for look in (plan.recheck_at, next_try) if look), default=None),
+        requeue_at=min((look for look in (plan.requeue_at, next_try) if look), default=None),
     )
 
 
-def _plan(observed: Observed, now: datetime, limits: Limits) -> Plan:
+def _plan(observed: Observed, now: datetime, limits: ControllerTimeouts) -> Plan:
     if observed.session.is_finished:
         return replace(_clean_up(observed, now, limits), **_removals(observed))
-    wanted = termination.wanted_ending(observed, now)
+    wanted = termination.end_intent(observed, now)
     conclusion = conclude(observed, wanted, now)
     if conclusion:
         # Before the finish is on record: a session that is over has none of these, whatever operator dies meanwhile.
-        return Plan(conclusion=conclusion, wanted=wanted, recheck_at=now, **_removals(observed))
+        return Plan(conclusion=conclusion, wanted=wanted, requeue_at=now, **_removals(observed))
     # What a supervisor has just replied to is not said twice: its reply is recorded first.
     is_reply = observed.freshness is Freshness.REPLY
     is_asked = wanted is not None and not wanted.is_bots
     end = (
-        (termination.end_request(observed, wanted) or eviction_grace.shortened_ending(observed, now))
-        if wanted
-        else None
+        (termination.end_request(observed, wanted) or eviction_grace.fit_into_grace(observed, now)) if wanted else None
     )
     return Plan(
-        hold_session=not observed.session.is_held and not observed.session.is_deleting,
+        hold_session=not observed.session.has_finalizer and not observed.session.is_deleting,
         create_pod=observed.pod is None,
-        adjust=None if is_reply else news_for_supervisor(observed),
+        adjust=None if is_reply else patch_for_supervisor(observed),
         end=None if is_reply else end,
         delete_pod=_overdue(observed, wanted, now, limits),
         budget=eviction.budget_removal(observed) if is_asked else eviction.budget_change(observed),
         exposure=None if is_asked else exposure.exposure_change(observed),
         wanted=wanted,
-        recheck_at=_next_look(observed, wanted, now, limits),
+        requeue_at=_next_look(observed, wanted, now, limits),
     )
 
 
@@ -134,20 +132,20 @@ def _removals(observed: Observed) -> Removals:
     return {"budget": eviction.budget_removal(observed), "exposure": exposure.exposure_removal(observed)}
 
 
-def _clean_up(observed: Observed, now: datetime, limits: Limits) -> Plan:
+def _clean_up(observed: Observed, now: datetime, limits: ControllerTimeouts) -> Plan:
     """The finish is recorded: let go of the pod, and of the session once no pod is left."""
     pod, session = observed.pod, observed.session
     if pod is None:
-        is_free = session.is_held and session.is_deleting and not events_due.awaited(observed)
+        is_free = session.has_finalizer and session.is_deleting and not events_due.awaited(observed)
         return replace(_expire(observed, now, limits), release_session=is_free)
     if pod_retention.is_kept(session, pod):
         # Its report is copied, so whoever wants the pod gone shall not have to wait for the operator.
-        kept = _release(now, limits) if pod.is_held else _expire(observed, now, limits)
-        return replace(kept, end_sidecars=pod.has_sidecars and not pod.is_held)
+        kept = _release(now, limits) if pod.has_finalizer else _expire(observed, now, limits)
+        return replace(kept, end_sidecars=pod.has_sidecars and not pod.has_finalizer)
     return Plan(
         delete_pod=_overdue(observed, None, now, limits) if pod.is_deleting else _parting(pod),
-        release_pod=pod.is_held,
-        recheck_at=now + limits.slow_recheck,
+        release_pod=pod.has_finalizer,
+        requeue_at=now + limits.slow_requeue,
     )
 
 
@@ -160,21 +158,23 @@ def _parting(pod: Pod) -> PodDeletion:
     return PodDeletion.NORMAL if pod.has_native_sidecars else PodDeletion.OVER
 
 
-def _release(now: datetime, limits: Limits) -> Plan:
-    return Plan(release_pod=True, recheck_at=now + limits.slow_recheck)
+def _release(now: datetime, limits: ControllerTimeouts) -> Plan:
+    return Plan(release_pod=True, requeue_at=now + limits.slow_requeue)
 
 
-def _expire(observed: Observed, now: datetime, limits: Limits) -> Plan:
+def _expire(observed: Observed, now: datetime, limits: ControllerTimeouts) -> Plan:
     """Delete a record whose time is over, or come back then. Nobody has to hear of it who has not yet."""
     session = observed.session
     if ttl.is_expired(session, now):
         if events_due.awaited(observed):
             return Plan()
-        return Plan(delete_session=True, recheck_at=now + limits.slow_recheck)
-    return Plan(recheck_at=ttl.expiry(session))
+        return Plan(delete_session=True, requeue_at=now + limits.slow_requeue)
+    return Plan(requeue_at=ttl.expiry(session))
 
 
-def _overdue(observed: Observed, wanted: Wanted | None, now: datetime, limits: Limits) -> PodDeletion | None:
+def _overdue(
+    observed: Observed, wanted: EndIntent | None, now: datetime, limits: ControllerTimeouts
+) -> PodDeletion | None:
     pod = observed.pod
     if pod is None:
         return None
@@ -187,23 +187,25 @@ def _overdue(observed: Observed, wanted: Wanted | None, now: datetime, limits: L
     return PodDeletion.SHORT if now >= _ladder_end(observed, wanted, limits) else None
 
 
-def forced_deletion(requested_by: datetime, now: datetime, limits: Limits) -> PodDeletion | None:
+def forced_deletion(requested_by: datetime, now: datetime, limits: ControllerTimeouts) -> PodDeletion | None:
     """Take a pod away by force whose kubelet has not done it by the time that it was given, and a margin."""
     return PodDeletion.FORCED if now >= requested_by + limits.deletion_margin else None
 
 
-def _ladder_end(observed: Observed, wanted: Wanted, limits: Limits) -> datetime:
+def _ladder_end(observed: Observed, wanted: EndIntent, limits: ControllerTimeouts) -> datetime:
     ladder = ladder_length(observed.session.spec.shutdown, wanted.cause)
     return wanted.requested_at + ladder + limits.ladder_margin
 
 
-def _next_look(observed: Observed, wanted: Wanted | None, now: datetime, limits: Limits) -> datetime:
+def _next_look(observed: Observed, wanted: EndIntent | None, now: datetime, limits: ControllerTimeouts) -> datetime:
     return min(_looks(observed, wanted, now, limits))
 
 
-def _looks(observed: Observed, wanted: Wanted | None, now: datetime, limits: Limits) -> Iterator[datetime]:
-    is_silent = observed.control is Silence.UNREACHABLE and wanted is None
-    yield now + (limits.silent_recheck if is_silent else limits.slow_recheck)
+def _looks(
+    observed: Observed, wanted: EndIntent | None, now: datetime, limits: ControllerTimeouts
+) -> Iterator[datetime]:
+    is_silent = observed.control is NoSnapshot.UNREACHABLE and wanted is None
+    yield now + (limits.silent_requeue if is_silent else limits.slow_requeue)
     if wanted is None or wanted.is_bots:
         yield termination.deadline_here(observed, now) or termination.start_deadline(observed, now)
     if observed.pod:
@@ -211,7 +213,7 @@ def _looks(observed: Observed, wanted: Wanted | None, now: datetime, limits: Lim
 
 
 def _pod_looks(
-    observed: Observed, pod: Pod, wanted: Wanted | None, now: datetime, limits: Limits
+    observed: Observed, pod: Pod, wanted: EndIntent | None, now: datetime, limits: ControllerTimeouts
 ) -> Iterator[datetime]:
     if pod.deletion_requested_by is not None:
         yield max(pod.deletion_requested_by + limits.deletion_margin, now + limits.control_retry)

@@ -41,7 +41,7 @@ def longest_ladder(shutdown: Shutdown) -> timedelta:
     return max(ladder_length(shutdown, cause) for cause in Cause if cause not in BOT_CAUSES)
 
 
-def told(shutdown: Shutdown) -> contract.Shutdown:
+def to_contract(shutdown: Shutdown) -> contract.Shutdown:
     """Give what a supervisor is told of the ending, overrides left aside."""
     return contract.Shutdown(
         mode=shutdown.mode,
@@ -51,11 +51,11 @@ def told(shutdown: Shutdown) -> contract.Shutdown:
     )
 
 
-def told_overrides(shutdown: Shutdown) -> contract.Overrides:
+def overrides_to_contract(shutdown: Shutdown) -> contract.Overrides:
     """Give what a supervisor is told of the causes that it acts on by itself; the others it is told with each end."""
 
     def merged(cause: Cause) -> contract.Shutdown | None:
-        return told(shutdown_for(shutdown, cause)) if cause in shutdown.overrides else None
+        return to_contract(shutdown_for(shutdown, cause)) if cause in shutdown.overrides else None
 
     return contract.Overrides(
         max_duration=merged(Cause.MAX_DURATION),

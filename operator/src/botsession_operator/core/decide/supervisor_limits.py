@@ -9,7 +9,7 @@ from botsession_contract.limits import IdlePrompt, SessionLimits
 from botsession_contract.shutdown import Overrides
 from botsession_operator.api.spec import Spec
 from botsession_operator.core.decide import termination
-from botsession_operator.core.decide.shutdown import told, told_overrides
+from botsession_operator.core.decide.shutdown import overrides_to_contract, to_contract
 from botsession_operator.core.observe.observed import Observed
 
 T = TypeVar("T")
@@ -28,7 +28,7 @@ def session_limits(spec: Spec) -> SessionLimits:
     )
 
 
-def news_for_supervisor(observed: Observed) -> SessionPatch | None:
+def patch_for_supervisor(observed: Observed) -> SessionPatch | None:
     """Give what the spec has moved and the supervisor does not know yet.
 
     What a runtime does not tell of, it is too old to be told: it would refuse the whole request.
@@ -40,8 +40,8 @@ def news_for_supervisor(observed: Observed) -> SessionPatch | None:
     patch = SessionPatch(
         deadline=deadline if deadline != control.deadline else None,
         limits=_news(control.limits, _known_to(control, session_limits(spec))),
-        shutdown=_news(control.shutdown, told(spec.shutdown)),
-        overrides=_news(control.overrides, _overrides_known_to(control, told_overrides(spec.shutdown))),
+        shutdown=_news(control.shutdown, to_contract(spec.shutdown)),
+        overrides=_news(control.overrides, _overrides_known_to(control, overrides_to_contract(spec.shutdown))),
     )
     return patch if patch != SessionPatch() else None
 

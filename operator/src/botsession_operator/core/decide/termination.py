@@ -23,7 +23,7 @@ UNINSTALLED: Final = "the operator was being uninstalled"
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class EndIntent:
     """An ending that somebody wants, and since when the operator has known."""
 
     cause: Cause
@@ -77,7 +77,7 @@ def deadline_here(observed: Observed, now: datetime) -> datetime | None:
     return clock_skew.started_at(observed, started, now) + observed.session.spec.max_session_duration
 
 
-def wanted_ending(observed: Observed, now: datetime) -> Wanted | None:
+def end_intent(observed: Observed, now: datetime) -> EndIntent | None:
     """Decide whether the session is to end now, and for which cause."""
     recorded = _recorded(observed, now)
     if recorded and recorded.is_bots:
@@ -87,10 +87,10 @@ def wanted_ending(observed: Observed, now: datetime) -> Wanted | None:
     if cause is None:
         return None
     mode = _mode(observed, cause, recorded)
-    return Wanted(cause, mode, recorded.requested_at if recorded else now, _message(observed, cause, recorded))
+    return EndIntent(cause, mode, recorded.requested_at if recorded else now, _message(observed, cause, recorded))
 
 
-def end_request(observed: Observed, wanted: Wanted) -> EndRequest | None:
+def end_request(observed: Observed, wanted: EndIntent) -> EndRequest | None:
     """Give what the supervisor must be told, or None when it knows already."""
     control = observed.control
     if wanted.is_bots or not isinstance(control, SessionSnapshot) or control.state is BotState.FINISHED:
@@ -114,7 +114,7 @@ def raised(one: Mode, other: Mode) -> Mode:
     return Mode.IMMEDIATE if Mode.IMMEDIATE in (one, other) else Mode.GRACEFUL
 
 
-def _recorded(observed: Observed, now: datetime) -> Wanted | None:
+def _recorded(observed: Observed, now: datetime) -> EndIntent | None:
     """Give the ending that is known of: the first cause, the more urgent mode, and since when the ladder is walked."""
     status = observed.session.status
     asked = status.ending if status else None
@@ -122,16 +122,16 @@ def _recorded(observed: Observed, now: datetime) -> Wanted | None:
     if isinstance(control, SessionSnapshot) and control.ending is None and asked and asked.cause in BOT_CAUSES:
         return None  # another pipeline has begun
     if not isinstance(control, SessionSnapshot) or control.ending is None:
-        return Wanted(asked.cause, asked.mode, asked.requested_at, asked.message) if asked else None
+        return EndIntent(asked.cause, asked.mode, asked.requested_at, asked.message) if asked else None
     taken = control.ending
     if asked and asked.cause in BOT_CAUSES and taken.cause is not asked.cause:
         asked = None  # its supervisor knows better: somebody may have asked meanwhile
     elif asked and taken.cause in BOT_CAUSES:
-        return Wanted(asked.cause, asked.mode, asked.requested_at, asked.message)  # and has not heard of it
+        return EndIntent(asked.cause, asked.mode, asked.requested_at, asked.message)  # and has not heard of it
     since = clock_skew.requested_at(observed, asked.requested_at if asked else None, taken.requested_at, now)
     if asked is None:
-        return Wanted(taken.cause, taken.mode, since, taken.note)
-    return Wanted(asked.cause, raised(asked.mode, taken.mode), since, asked.message)
+        return EndIntent(taken.cause, taken.mode, since, taken.note)
+    return EndIntent(asked.cause, raised(asked.mode, taken.mode), since, asked.message)
 
 
 def _cause(observed: Observed, now: datetime) -> Cause | None:
@@ -145,14 +145,14 @@ def _cause(observed: Observed, now: datetime) -> Cause | None:
     return Cause.MAX_DURATION if now >= limit else None
 
 
-def _message(observed: Observed, cause: Cause, recorded: Wanted | None) -> str | None:
+def _message(observed: Observed, cause: Cause, recorded: EndIntent | None) -> str | None:
     if recorded and recorded.message:
         return recorded.message
     by_user = observed.session.spec.end is not EndNow.NO
     return UNINSTALLED if observed.is_uninstalling and cause is Cause.END_REQUESTED and not by_user else None
 
 
-def _mode(observed: Observed, cause: Cause, recorded: Wanted | None) -> Mode:
+def _mode(observed: Observed, cause: Cause, recorded: EndIntent | None) -> Mode:
     spec = observed.session.spec
     if cause is Cause.START_TIMEOUT or spec.end is EndNow.IMMEDIATE:
         return Mode.IMMEDIATE

@@ -52,8 +52,8 @@ def _is_untold(session: Session | None, events: frozenset[EventType]) -> bool:
 def _is_live(raw: Json, session: Session | None) -> bool:
     known = parse_metadata(raw)
     if session is None:
-        return known.is_held  # nothing can be recorded of it: it is over when it is let go
-    return not session.is_finished or (known.is_deleting and known.is_held)
+        return known.has_finalizer  # nothing can be recorded of it: it is over when it is let go
+    return not session.is_finished or (known.is_deleting and known.has_finalizer)
 
 
 def _understood(raw: Json) -> Session | None:
@@ -64,7 +64,7 @@ def _understood(raw: Json) -> Session | None:
 
 
 def _is_leaving(pod: Pod) -> bool:
-    return pod.is_held or pod.is_deleting
+    return pod.has_finalizer or pod.is_deleting
 
 
 def _place(raw: Json) -> str:

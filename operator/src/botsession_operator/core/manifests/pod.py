@@ -20,7 +20,7 @@ from botsession_operator.api.spec import Json, RuntimeSource, Spec, SpecError
 from botsession_operator.api.spec_bounds import BODY_BYTES
 from botsession_operator.core.decide import eviction
 from botsession_operator.core.decide.host_network import NodePorts, has_host_network
-from botsession_operator.core.decide.shutdown import longest_ladder, told, told_overrides
+from botsession_operator.core.decide.shutdown import longest_ladder, overrides_to_contract, to_contract
 from botsession_operator.core.decide.supervisor_limits import session_limits
 from botsession_operator.core.manifests.kubelet_expansion import literal, literal_env
 from botsession_operator.core.manifests.secret_env import open_names, secret_names
@@ -120,8 +120,8 @@ def _launch(session: Session, token_sha256: str, settings: PodSettings, node_por
         max_duration_seconds=spec.max_session_duration.total_seconds(),
         limits=session_limits(spec),
         termination_grace_seconds=float(termination_grace_seconds(spec)),
-        shutdown=told(spec.shutdown),
-        overrides=told_overrides(spec.shutdown),
+        shutdown=to_contract(spec.shutdown),
+        overrides=overrides_to_contract(spec.shutdown),
         expose_port=spec.expose.port if spec.expose else None,
         start_timeout_seconds=spec.start_timeout.total_seconds(),
         poke_url=settings.poke_base_url + poke_path if settings.poke_base_url else None,

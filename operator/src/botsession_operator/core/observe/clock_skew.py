@@ -9,7 +9,7 @@ from typing import Final
 
 from botsession_contract.control import SessionSnapshot
 from botsession_operator.api.status import ConditionStatus, ConditionType, find_condition
-from botsession_operator.core.observe.observed import Observed, Silence
+from botsession_operator.core.observe.observed import NoSnapshot, Observed
 
 #: No answer is older: a control call may take so long. Clocks that NTP keeps are nearer than that too.
 IGNORED: Final = timedelta(seconds=2)
@@ -18,7 +18,7 @@ IGNORED: Final = timedelta(seconds=2)
 MOST_TRUSTED: Final = timedelta(minutes=5)
 
 
-def skew(control: SessionSnapshot | Silence, now: datetime) -> timedelta:
+def skew(control: SessionSnapshot | NoSnapshot, now: datetime) -> timedelta:
     """Tell how far the supervisor's clock is ahead of ours; zero where it is not known, or may be the answer's way."""
     ahead = control.now - now if isinstance(control, SessionSnapshot) else timedelta(0)
     return ahead if abs(ahead) > IGNORED else timedelta(0)

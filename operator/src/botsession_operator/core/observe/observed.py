@@ -34,17 +34,17 @@ class SessionMetadata:
         return SessionIdentity(self.key, self.uid)
 
     @property
-    def is_held(self) -> bool:
+    def has_finalizer(self) -> bool:
         """Tell whether our finalizer makes a deletion wait for the clean-up."""
         return SESSION_FINALIZER in self.finalizers
 
     @property
-    def held(self) -> tuple[str, ...]:
+    def with_finalizer(self) -> tuple[str, ...]:
         """Give its finalizers, and ours with them."""
-        return (*self.released, SESSION_FINALIZER)
+        return (*self.without_finalizer, SESSION_FINALIZER)
 
     @property
-    def released(self) -> tuple[str, ...]:
+    def without_finalizer(self) -> tuple[str, ...]:
         """Give the finalizers of others."""
         return _without(SESSION_FINALIZER, self.finalizers)
 
@@ -74,7 +74,7 @@ class PodState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class WaitingReason:
     """Why a container waits, in the kubelet's or the scheduler's words."""
 
     reason: str
@@ -114,11 +114,11 @@ class Pod:
     #: Its volumes and its network are there: what is left is the image and the container.
     is_prepared: bool = False
     started_at: datetime | None = None
-    trouble: Trouble | None = None
+    trouble: WaitingReason | None = None
     termination: Termination | None = None
     #: pod.status.reason (Evicted, DeadlineExceeded, …) or, where there is none, why the pod was disrupted
     #: (DeletionByTaintManager, EvictionByEvictionAPI, …).
-    failure: Trouble | None = None
+    failure: WaitingReason | None = None
     #: Whether containers besides the bot's run, or wait to run, and have not been told to end.
     has_sidecars: bool = False
     #: Whether init containers run beside the bot, which the kubelet ends after it.
@@ -131,12 +131,12 @@ class Pod:
     call_port: int | None = None
 
     @property
-    def is_held(self) -> bool:
+    def has_finalizer(self) -> bool:
         """Tell whether our finalizer keeps the object until its report is copied."""
         return REPORT_FINALIZER in self.finalizers
 
     @property
-    def released(self) -> tuple[str, ...]:
+    def without_finalizer(self) -> tuple[str, ...]:
         """Give the finalizers of others."""
         return _without(REPORT_FINALIZER, self.finalizers)
 
@@ -146,7 +146,7 @@ class Pod:
         return self.deletion_requested_by is not None
 
 
-class Silence(Enum):
+class NoSnapshot(Enum):
     """Why there is no snapshot."""
 
     NOT_ASKED = auto()  # the supervisor does not run, or the session is finished
@@ -165,7 +165,7 @@ class Freshness(Enum):
 class Reading:
     """What a pass learns of a supervisor."""
 
-    control: SessionSnapshot | Silence
+    control: SessionSnapshot | NoSnapshot
     freshness: Freshness
     ending_heard_at: datetime | None = None
 
@@ -176,7 +176,7 @@ class Observed:
 
     session: Session
     pod: Pod | None
-    control: SessionSnapshot | Silence
+    control: SessionSnapshot | NoSnapshot
     #: A PodDisruptionBudget keeps the pod from being evicted. Not looked for where there cannot be one.
     has_budget: bool = False
     #: The session's Service is there. Not looked for where there cannot be one.

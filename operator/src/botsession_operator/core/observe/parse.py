@@ -18,7 +18,15 @@ from botsession_operator.api.spec import Json, SpecError, parse_spec
 from botsession_operator.api.status import Status
 from botsession_operator.core.names import CALL_PORT_NAME, CONTROL_PORT_NAME, ENDED_SECONDS
 from botsession_operator.core.observe.launch_digest import launch_digest
-from botsession_operator.core.observe.observed import Key, Pod, PodState, Session, SessionMetadata, Termination, Trouble
+from botsession_operator.core.observe.observed import (
+    Key,
+    Pod,
+    PodState,
+    Session,
+    SessionMetadata,
+    Termination,
+    WaitingReason,
+)
 from botsession_operator.core.observe.ownership import pod_owner
 from botsession_operator.core.observe.untyped import mapping, mappings, moment, number, text, texts
 
@@ -163,7 +171,7 @@ def _has_sidecars(spec: Json, status: Json) -> bool:
     return any("terminated" not in mapping(each.get("state")) for each in others)
 
 
-def _trouble(status: Json, state: Json) -> Trouble | None:
+def _trouble(status: Json, state: Json) -> WaitingReason | None:
     unscheduled = _condition(status, "PodScheduled", "False")
     if unscheduled:
         return _said(unscheduled, "Unschedulable")
@@ -173,14 +181,14 @@ def _trouble(status: Json, state: Json) -> Trouble | None:
     return None
 
 
-def _failure(status: Json) -> Trouble | None:
+def _failure(status: Json) -> WaitingReason | None:
     disrupted = _condition(status, "DisruptionTarget", "True")
     said = status if text(status.get("reason")) else disrupted
     return _said(said, "") if said else None
 
 
-def _said(by: Json, usual: str) -> Trouble:
-    return Trouble(text(by.get("reason")) or usual, text(by.get("message")).strip())
+def _said(by: Json, usual: str) -> WaitingReason:
+    return WaitingReason(text(by.get("reason")) or usual, text(by.get("message")).strip())
 
 
 def _started_at(container: Json) -> datetime | None:

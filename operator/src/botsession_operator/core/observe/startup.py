@@ -16,10 +16,10 @@ from botsession_operator.api.status import (
     TimingsStatus,
     find_condition,
 )
-from botsession_operator.core.observe.observed import Observed, Pod, PodState, Trouble
+from botsession_operator.core.observe.observed import Observed, Pod, PodState, WaitingReason
 
 
-class Part(StrEnum):
+class StartupStage(StrEnum):
     """A part of a start, as people are told of it; its comment says what is true while it lasts."""
 
     POD = "creation of the pod"  # the API server has not taken the pod
@@ -30,13 +30,13 @@ class Part(StrEnum):
     PIPELINE = "start of the pipeline"  # the bot runs, and its pipeline has not started
 
 
-WAITING_FOR_NODE: Final = Trouble("WaitingForNode", "no node has the pod yet")
-PREPARING_POD: Final = Trouble("PreparingPod", "the node prepares the pod's volumes and its network")
-CREATING_CONTAINER: Final = Trouble("ContainerCreating", "the image is being pulled, or the container created")
-IMPORTING_BOT: Final = Trouble("ImportingBot", "the bot is being imported")
-STARTING_PIPELINE: Final = Trouble("StartingPipeline", "the bot runs and has not started its pipeline")
-LISTENING: Final = Trouble(WAITING_FOR_CALLER, "the bot listens, and nobody has called")
-CALLER_CONNECTED: Final = Trouble("CallerConnected", "a caller has come, and the pipeline has not started")
+WAITING_FOR_NODE: Final = WaitingReason("WaitingForNode", "no node has the pod yet")
+PREPARING_POD: Final = WaitingReason("PreparingPod", "the node prepares the pod's volumes and its network")
+CREATING_CONTAINER: Final = WaitingReason("ContainerCreating", "the image is being pulled, or the container created")
+IMPORTING_BOT: Final = WaitingReason("ImportingBot", "the bot is being imported")
+STARTING_PIPELINE: Final = WaitingReason("StartingPipeline", "the bot runs and has not started its pipeline")
+LISTENING: Final = WaitingReason(WAITING_FOR_CALLER, "the bot listens, and nobody has called")
+CALLER_CONNECTED: Final = WaitingReason("CallerConnected", "a caller has come, and the pipeline has not started")
 #: Reasons for which a pipeline has not started where all goes well so far, and nobody is told to do anything.
 QUIET: Final = frozenset(
     each.reason
@@ -53,7 +53,7 @@ QUIET: Final = frozenset(
 IMPORTED: Final = frozenset(each.reason for each in (STARTING_PIPELINE, LISTENING, CALLER_CONNECTED))
 
 
-def waiting_for(observed: Observed) -> Trouble:
+def waiting_for(observed: Observed) -> WaitingReason:
     """Name what keeps a session from having started. A pod that is not there is being created by this very pass."""
     pod = observed.pod
     if pod is None:
@@ -83,7 +83,7 @@ def timed_out(observed: Observed, bot_imported: float | None) -> str:
     status, pod, limit = observed.session.status, observed.pod, observed.session.spec.start_timeout
     if has_listened(observed):
         return f"startTimeout {format_duration(limit)}: the bot had listened, and its pipeline did not start"
-    took = _took(observed, pod, bot_imported)
+    took = _stage_durations(observed, pod, bot_imported)
     rest = max(0.0, limit.total_seconds() - sum(took.values()))
     parts = [f"{part} {_seconds(took[part])}" for part in took]
     unfinished = _unfinished(took, status, pod)
@@ -92,20 +92,20 @@ def timed_out(observed: Observed, bot_imported: float | None) -> str:
     )
 
 
-def _in_the_pod(observed: Observed, pod: Pod) -> Trouble:
+def _in_the_pod(observed: Observed, pod: Pod) -> WaitingReason:
     control = observed.control
     if isinstance(control, SessionSnapshot) and control.listening_at:
         return LISTENING if control.called_at is None else CALLER_CONNECTED
     imported_at = control.bot_imported_at if isinstance(control, SessionSnapshot) else None
     # The kubelet and the supervisor are on one machine, so on one clock.
     imported = (imported_at - pod.started_at).total_seconds() if imported_at and pod.started_at else None
-    took = _took(observed, pod, imported)
+    took = _stage_durations(observed, pod, imported)
     trouble = IMPORTING_BOT if imported_at is None else STARTING_PIPELINE
     before = ", ".join(f"{part} {_seconds(took[part])}" for part in took)
-    return Trouble(trouble.reason, f"{trouble.message}; before that: {before}" if before else trouble.message)
+    return WaitingReason(trouble.reason, f"{trouble.message}; before that: {before}" if before else trouble.message)
 
 
-def _took(observed: Observed, pod: Pod | None, imported: float | None) -> dict[Part, float]:
+def _stage_durations(observed: Observed, pod: Pod | None, imported: float | None) -> dict[StartupStage, float]:
     """Give the seconds of each part that is known to be over, in their order. The cluster tells whole seconds."""
     recorded = (observed.session.status.timings if observed.session.status else None) or TimingsStatus()
     created = observed.session.created_at
@@ -113,25 +113,29 @@ def _took(observed: Observed, pod: Pod | None, imported: float | None) -> dict[P
     started = (pod.started_at - created).total_seconds() if pod and pod.started_at else recorded.pod_started
     took = {}
     if scheduled is not None:
-        took[Part.NODE] = scheduled
+        took[StartupStage.NODE] = scheduled
     if started is not None:
-        took[Part.CONTAINER] = started - (scheduled or 0.0)
+        took[StartupStage.CONTAINER] = started - (scheduled or 0.0)
         if imported is not None:
-            took[Part.IMPORT] = imported
+            took[StartupStage.IMPORT] = imported
     return {part: max(0.0, seconds) for part, seconds in took.items()}
 
 
-def _unfinished(took: dict[Part, float], status: Status | None, pod: Pod | None) -> Part:
+def _unfinished(took: dict[StartupStage, float], status: Status | None, pod: Pod | None) -> StartupStage:
     if pod is None and not (status and status.pod_name):
-        return Part.POD
+        return StartupStage.POD
     # What was seen when the time was over: a pod that goes has no network any more, and a lost supervisor no report.
     condition = find_condition(status, ConditionType.STARTED, ConditionStatus.FALSE)
     said = condition.reason if condition else ""
-    if Part.CONTAINER in took:
-        return Part.PIPELINE if Part.IMPORT in took or said == STARTING_PIPELINE.reason else Part.IMPORT
+    if StartupStage.CONTAINER in took:
+        return (
+            StartupStage.PIPELINE
+            if StartupStage.IMPORT in took or said == STARTING_PIPELINE.reason
+            else StartupStage.IMPORT
+        )
     if not (pod and pod.node_name) and not (status and status.node_name):
-        return Part.NODE
-    return Part.SANDBOX if said == PREPARING_POD.reason else Part.CONTAINER
+        return StartupStage.NODE
+    return StartupStage.SANDBOX if said == PREPARING_POD.reason else StartupStage.CONTAINER
 
 
 def _seconds(length: float) -> str:

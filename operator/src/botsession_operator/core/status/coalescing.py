@@ -15,13 +15,13 @@ from datetime import datetime
 from botsession_contract.control import SessionSnapshot
 from botsession_contract.lifecycle import Phase
 from botsession_operator.api.status import Condition, ConditionStatus, ConditionType, Status
-from botsession_operator.core.decide.plan import Limits
+from botsession_operator.core.decide.plan import ControllerTimeouts
 from botsession_operator.core.observe import startup
 from botsession_operator.core.observe.observed import Observed
 from botsession_operator.core.status import conversation
 
 
-def write_at(observed: Observed, status: Status, limits: Limits) -> datetime:
+def write_due_at(observed: Observed, status: Status, limits: ControllerTimeouts) -> datetime:
     """Give the time from which on a status that differs from the recorded one is written; one that is past: at once."""
     before, at_once = observed.session.status, observed.session.created_at
     known = before.phase if before else Phase.PENDING
@@ -31,12 +31,12 @@ def write_at(observed: Observed, status: Status, limits: Limits) -> datetime:
         return at_once
     if not _troubles(status) <= _troubles(before):
         return at_once
-    if heard := conversation.write_at(before, status):
+    if heard := conversation.write_due_at(before, status):
         return heard
     return max(_last_news(observed)) + limits.status_settle
 
 
-def _ending_at(observed: Observed, status: Status, limits: Limits) -> datetime | None:
+def _ending_at(observed: Observed, status: Status, limits: ControllerTimeouts) -> datetime | None:
     """Wait with an ending that the supervisor has acknowledged, and so keeps itself: it may be over in a moment."""
     control = observed.control
     if isinstance(control, SessionSnapshot) and control.ending and status.ending:

@@ -15,13 +15,13 @@ from botsession_operator.api.status import (
     has_condition,
 )
 from botsession_operator.core.decide import termination
-from botsession_operator.core.decide.finish import Conclusion
+from botsession_operator.core.decide.finish import FinalResult
 from botsession_operator.core.observe import startup
-from botsession_operator.core.observe.observed import Observed, PodState, Silence, Trouble
+from botsession_operator.core.observe.observed import NoSnapshot, Observed, PodState, WaitingReason
 
 TRUE, FALSE, UNKNOWN = ConditionStatus.TRUE, ConditionStatus.FALSE, ConditionStatus.UNKNOWN
 
-POD_MISSING: Final = Trouble("PodMissing", "the pod has not been created")
+POD_MISSING: Final = WaitingReason("PodMissing", "the pod has not been created")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Claim:
     message: str = ""
 
 
-def claims(observed: Observed, refusal: Trouble | None, conclusion: Conclusion | None) -> tuple[Claim, ...]:
+def claims(observed: Observed, refusal: WaitingReason | None, conclusion: FinalResult | None) -> tuple[Claim, ...]:
     """Say what holds now. A condition that is not claimed keeps what was last said of it."""
     if conclusion:
         started = (Claim(ConditionType.STARTED, TRUE, "PipelineStarted"),) if conclusion.started_at else ()
@@ -56,19 +56,19 @@ def merge(before: Status | None, said: tuple[Claim, ...], generation: int, now: 
     return tuple(known[kind] for kind in ConditionType if kind in known)
 
 
-def _created(refusal: Trouble | None) -> Claim:
+def _created(refusal: WaitingReason | None) -> Claim:
     if refusal:
         return Claim(ConditionType.POD_CREATED, FALSE, refusal.reason, refusal.message)
     return Claim(ConditionType.POD_CREATED, TRUE, "Created")
 
 
-def _started(observed: Observed, refusal: Trouble | None) -> Claim | None:
+def _started(observed: Observed, refusal: WaitingReason | None) -> Claim | None:
     if termination.started_at(observed):
         return _between_pipelines(observed) or Claim(ConditionType.STARTED, TRUE, "PipelineStarted")
     if observed.session.status and observed.session.status.ending:
         return None  # what kept it from starting must stay readable while its pod goes
     known = find_condition(observed.session.status, ConditionType.STARTED, FALSE)
-    if known and known.reason in startup.IMPORTED and isinstance(observed.control, Silence):
+    if known and known.reason in startup.IMPORTED and isinstance(observed.control, NoSnapshot):
         return None  # a bot that was imported stays so, also where its supervisor does not answer
     missing = observed.pod is None and refusal is not None
     trouble = POD_MISSING if missing else startup.waiting_for(observed)
@@ -91,7 +91,7 @@ def _controlled(observed: Observed) -> Claim | None:
         return Claim(ConditionType.CONTROLLED, TRUE, "Answers")
     if observed.session.status and observed.session.status.ending:
         return None  # a supervisor that is leaving is silent for a second; one that hangs is told by the ending's step
-    asked = observed.control is Silence.UNREACHABLE
+    asked = observed.control is NoSnapshot.UNREACHABLE
     message = "the supervisor's control endpoint did not answer" if asked else "the supervisor was not asked"
     return Claim(ConditionType.CONTROLLED, UNKNOWN, "NoAnswer", message)
 
@@ -118,7 +118,7 @@ def _recorded(observed: Observed) -> Iterator[Claim]:
         yield Claim(ConditionType.RECORDED, TRUE, "Recorded")
 
 
-def _finished(conclusion: Conclusion) -> Claim:
+def _finished(conclusion: FinalResult) -> Claim:
     finish = conclusion.finish
     told = f"{finish.outcome}: {finish.message}" if finish.message else str(finish.outcome)
     return Claim(ConditionType.FINISHED, TRUE, finish.reason, told)

@@ -36,7 +36,7 @@ def is_only_conversation(before: Status, status: Status) -> bool:
     return replace(status, conversation=before.conversation) == before
 
 
-def write_at(before: Status | None, status: Status) -> datetime | None:
+def write_due_at(before: Status | None, status: Status) -> datetime | None:
     """Return when a status is written that has nothing else that is new; None where it has."""
     if before is None or status.started_at is None or not is_only_conversation(before, status):
         return None

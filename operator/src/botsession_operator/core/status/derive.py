@@ -12,10 +12,10 @@ from botsession_contract.report import StepTaken, Timings
 from botsession_operator.api.duration import format_duration
 from botsession_operator.api.status import EndingStatus, Status, TimingsStatus
 from botsession_operator.core.decide import termination
-from botsession_operator.core.decide.finish import Conclusion
+from botsession_operator.core.decide.finish import FinalResult
 from botsession_operator.core.decide.plan import Plan
-from botsession_operator.core.decide.termination import Wanted
-from botsession_operator.core.observe.observed import Observed, PodState, Session, Trouble
+from botsession_operator.core.decide.termination import EndIntent
+from botsession_operator.core.observe.observed import Observed, PodState, Session, WaitingReason
 from botsession_operator.core.status import conversation, exposed_condition
 from botsession_operator.core.status.conditions import claims, merge
 from botsession_operator.core.status.protected_condition import protection
@@ -32,11 +32,11 @@ class Applied:
     #: The pod that exists after the pass.
     pod_name: str | None = None
     #: Why the API server did not take the pod.
-    refusal: Trouble | None = None
+    refusal: WaitingReason | None = None
     #: Why it did not take the PodDisruptionBudget.
-    budget_refusal: Trouble | None = None
+    budget_refusal: WaitingReason | None = None
     #: Why it did not take the Service, or the route.
-    exposure_refusal: Trouble | None = None
+    exposure_refusal: WaitingReason | None = None
 
 
 def derive_status(observed: Observed, plan: Plan, applied: Applied, now: datetime) -> Status:
@@ -81,7 +81,7 @@ def _live(observed: Observed, plan: Plan, applied: Applied, now: datetime) -> St
     )
 
 
-def _finished(observed: Observed, conclusion: Conclusion, wanted: Wanted | None) -> Status:
+def _finished(observed: Observed, conclusion: FinalResult, wanted: EndIntent | None) -> Status:
     session, pod, finish = observed.session, observed.pod, conclusion.finish
     before = session.status or Status(Phase.PENDING, session.generation)
     started = conclusion.started_at or before.started_at
@@ -113,11 +113,13 @@ def _finished(observed: Observed, conclusion: Conclusion, wanted: Wanted | None)
     )
 
 
-def _end_of_conversation(conclusion: Conclusion) -> datetime:
+def _end_of_conversation(conclusion: FinalResult) -> datetime:
     return conclusion.conversation_ended_at or conclusion.finished_at
 
 
-def _final_ending(before: EndingStatus | None, conclusion: Conclusion, wanted: Wanted | None) -> EndingStatus | None:
+def _final_ending(
+    before: EndingStatus | None, conclusion: FinalResult, wanted: EndIntent | None
+) -> EndingStatus | None:
     taken = conclusion.ending
     if before and before.cause in BOT_CAUSES and conclusion.finish.reported_by is ReportedBy.RUNTIME:
         before = None  # the report knows better: somebody has asked meanwhile, or another pipeline had begun
@@ -140,7 +142,7 @@ def _final_ending(before: EndingStatus | None, conclusion: Conclusion, wanted: W
     return _with_steps(replace(asked, cause=cause, mode=mode, message=before.message or message), steps)
 
 
-def _farewell(conclusion: Conclusion) -> Farewell:
+def _farewell(conclusion: FinalResult) -> Farewell:
     """Give what the report says; where it says nothing, what else is known for certain."""
     if conclusion.ending and conclusion.ending.farewell:
         return conclusion.ending.farewell
@@ -162,7 +164,7 @@ def _operators_steps(steps: tuple[StepTaken, ...]) -> tuple[StepTaken, ...]:
     return tuple(taken for taken in steps if taken.step is Step.POD_DELETE)
 
 
-def _asked(wanted: Wanted | None) -> Wanted | None:
+def _asked(wanted: EndIntent | None) -> EndIntent | None:
     """Return what somebody asked for: a bot that ends itself is kept from evictions like any other."""
     return None if wanted and wanted.is_bots else wanted
 
@@ -177,7 +179,7 @@ def _phase(observed: Observed, ending: EndingStatus | None) -> Phase:
 
 
 def _ending(observed: Observed, plan: Plan, now: datetime) -> EndingStatus | None:
-    wanted: Wanted | None = plan.wanted
+    wanted: EndIntent | None = plan.wanted
     if wanted is None:
         return None
     asked = EndingStatus(wanted.cause, wanted.mode, wanted.requested_at, message=wanted.message)

@@ -22,7 +22,7 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class KubernetesEvent:
     """One Event."""
 
     severity: Severity
@@ -36,7 +36,7 @@ class News:
         object.__setattr__(self, "note", clip_text(clean_text(self.note), LONGEST_NOTE))
 
 
-def news(before: Status | None, after: Status) -> tuple[News, ...]:
+def events_for(before: Status | None, after: Status) -> tuple[KubernetesEvent, ...]:
     """Give the Events for a status that was just written; a phase is told once, when it is entered."""
     told = [_refusal(before, after)]
     if before is None or before.phase is not after.phase:
@@ -44,33 +44,35 @@ def news(before: Status | None, after: Status) -> tuple[News, ...]:
     return tuple(item for item in told if item)
 
 
-def undelivered(event: EventType, attempt: Attempt) -> News:
+def undelivered(event: EventType, attempt: Attempt) -> KubernetesEvent:
     """Give the Event for what the webhook will never be sent."""
     note = f"nobody took {event} in {attempt.failures} tries; the last one: {attempt.trouble}"
-    return News(Severity.WARNING, "WebhookGaveUp", note)
+    return KubernetesEvent(Severity.WARNING, "WebhookGaveUp", note)
 
 
-def _entered(status: Status) -> News | None:
+def _entered(status: Status) -> KubernetesEvent | None:
     if status.phase is Phase.RUNNING:
-        return News(Severity.NORMAL, "Started", "the pipeline has started")
+        return KubernetesEvent(Severity.NORMAL, "Started", "the pipeline has started")
     if status.phase is Phase.ENDING and status.ending:
         if status.ending.cause in BOT_CAUSES:
-            return News(Severity.NORMAL, "Ending", f"the bot ends its pipeline: {status.ending.cause}")
+            return KubernetesEvent(Severity.NORMAL, "Ending", f"the bot ends its pipeline: {status.ending.cause}")
         who = f", {status.ending.message}" if status.ending.message else ""
-        return News(Severity.NORMAL, "Ending", f"{status.ending.mode} end asked for: {status.ending.cause}{who}")
+        return KubernetesEvent(
+            Severity.NORMAL, "Ending", f"{status.ending.mode} end asked for: {status.ending.cause}{who}"
+        )
     if status.finish:
         severity = Severity.NORMAL if status.phase is Phase.SUCCEEDED else Severity.WARNING
         detail = f": {status.finish.message}" if status.finish.message else ""
-        return News(severity, status.finish.reason, f"{status.finish.outcome}{detail}")
+        return KubernetesEvent(severity, status.finish.reason, f"{status.finish.outcome}{detail}")
     return None
 
 
-def _refusal(before: Status | None, after: Status) -> News | None:
+def _refusal(before: Status | None, after: Status) -> KubernetesEvent | None:
     known = _uncreated(before)
     refused = _uncreated(after)
     return refused if refused != known else None
 
 
-def _uncreated(status: Status | None) -> News | None:
+def _uncreated(status: Status | None) -> KubernetesEvent | None:
     refused = find_condition(status, ConditionType.POD_CREATED, ConditionStatus.FALSE)
-    return News(Severity.WARNING, refused.reason, refused.message) if refused else None
+    return KubernetesEvent(Severity.WARNING, refused.reason, refused.message) if refused else None

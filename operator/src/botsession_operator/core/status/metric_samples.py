@@ -58,7 +58,7 @@ class TaskKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
+class MetricSample:
     """One thing to count: how often, or how many seconds."""
 
     metric: Metric
@@ -66,7 +66,7 @@ class Count:
     labels: tuple[str, ...] = ()
 
 
-def counts(namespace: str, before: Status | None, after: Status) -> tuple[Count, ...]:
+def samples_of(namespace: str, before: Status | None, after: Status) -> tuple[MetricSample, ...]:
     """Give what is counted for a status that was just written in place of another; a finish, once: when it is new."""
     found = list(_starts(before, after))
     if after.finish and not (before and before.finish):
@@ -75,11 +75,11 @@ def counts(namespace: str, before: Status | None, after: Status) -> tuple[Count,
     return tuple(found)
 
 
-def _starts(before: Status | None, after: Status) -> Iterator[Count]:
+def _starts(before: Status | None, after: Status) -> Iterator[MetricSample]:
     known, now_known = _stages(before), _stages(after)
     for stage, seconds in now_known.items():
         if stage not in known:
-            yield Count(Metric.START, _fit(seconds), (stage,))
+            yield MetricSample(Metric.START, _fit(seconds), (stage,))
 
 
 def _stages(status: Status | None) -> dict[Stage, float]:
@@ -94,47 +94,47 @@ def _stages(status: Status | None) -> dict[Stage, float]:
     return {stage: seconds for stage, seconds in stages.items() if seconds is not None}
 
 
-def _finish(namespace: str, status: Status, finish: Finish) -> Iterator[Count]:
-    yield Count(Metric.FINISHED, 1, (namespace, finish.reason, finish.outcome))
+def _finish(namespace: str, status: Status, finish: Finish) -> Iterator[MetricSample]:
+    yield MetricSample(Metric.FINISHED, 1, (namespace, finish.reason, finish.outcome))
     if finish.reported_by is ReportedBy.OPERATOR and _has_run(status, finish):
-        yield Count(Metric.REPORTS_MISSING, 1, (namespace,))
+        yield MetricSample(Metric.REPORTS_MISSING, 1, (namespace,))
     if status.dangling_tasks and status.dangling_tasks.count:
         yield from _tasks(namespace, status.dangling_tasks)
-        yield Count(Metric.WITH_DANGLING_TASKS, 1, (namespace,))
+        yield MetricSample(Metric.WITH_DANGLING_TASKS, 1, (namespace,))
     yield from _heard(namespace, status)
     ended_at = status.conversation_ended_at or status.finished_at
     if status.started_at and ended_at:
-        yield Count(Metric.DURATION, _seconds(ended_at - status.started_at))
+        yield MetricSample(Metric.DURATION, _seconds(ended_at - status.started_at))
 
 
-def _heard(namespace: str, status: Status) -> Iterator[Count]:
+def _heard(namespace: str, status: Status) -> Iterator[MetricSample]:
     seconds = conversation.seconds_to_first_sound(status)
     if seconds is not None:
-        yield Count(Metric.FIRST_SOUND, _fit(seconds))
+        yield MetricSample(Metric.FIRST_SOUND, _fit(seconds))
     if conversation.is_silent(status):
-        yield Count(Metric.SILENT, 1, (namespace,))
+        yield MetricSample(Metric.SILENT, 1, (namespace,))
     for errors in status.conversation.errors if status.conversation else ():
-        yield Count(Metric.BOT_ERRORS, min(errors.count, MOST_ERRORS), (namespace, errors.kind))
+        yield MetricSample(Metric.BOT_ERRORS, min(errors.count, MOST_ERRORS), (namespace, errors.kind))
 
 
-def _tasks(namespace: str, left: DanglingTasks) -> Iterator[Count]:
+def _tasks(namespace: str, left: DanglingTasks) -> Iterator[MetricSample]:
     unmanaged = left.unmanaged or 0
     for kind, count in ((TaskKind.MANAGED, left.count - unmanaged), (TaskKind.UNMANAGED, unmanaged)):
         if count:
-            yield Count(Metric.DANGLING_TASKS, count, (namespace, kind))
+            yield MetricSample(Metric.DANGLING_TASKS, count, (namespace, kind))
 
 
-def _ending(namespace: str, ending: EndingStatus, finish: Finish, status: Status) -> Iterator[Count]:
-    yield from (Count(Metric.LADDER_STEPS, 1, (namespace, taken.step)) for taken in ending.steps)
+def _ending(namespace: str, ending: EndingStatus, finish: Finish, status: Status) -> Iterator[MetricSample]:
+    yield from (MetricSample(Metric.LADDER_STEPS, 1, (namespace, taken.step)) for taken in ending.steps)
     if ending.cause not in BOT_CAUSES:
-        yield Count(Metric.FAREWELLS, 1, (namespace, ending.farewell or Farewell.UNKNOWN))
+        yield MetricSample(Metric.FAREWELLS, 1, (namespace, ending.farewell or Farewell.UNKNOWN))
     if status.finished_at:
         labels = (ending.mode, finish.outcome)
-        yield Count(Metric.SHUTDOWN, _seconds(status.finished_at - ending.requested_at), labels)
+        yield MetricSample(Metric.SHUTDOWN, _seconds(status.finished_at - ending.requested_at), labels)
     # The supervisor's own steps: they and the deadline are by one clock.
     first = next((taken for taken in ending.steps if taken.step is not Step.POD_DELETE), None)
     if ending.cause is Cause.MAX_DURATION and status.deadline and first:
-        yield Count(Metric.LATENESS, _seconds(first.at - status.deadline))
+        yield MetricSample(Metric.LATENESS, _seconds(first.at - status.deadline))
 
 
 def _has_run(status: Status, finish: Finish) -> bool:

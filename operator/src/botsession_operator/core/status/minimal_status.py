@@ -9,7 +9,7 @@ from typing import Final
 
 from botsession_contract.lifecycle import ReportedBy
 from botsession_operator.api.status import Condition, ConditionStatus, ConditionType, EndingStatus, Finish, Status
-from botsession_operator.core.status.k8s_events import News, Severity
+from botsession_operator.core.status.k8s_events import KubernetesEvent, Severity
 
 REASON: Final = "StatusRefused"
 FINISHED_MESSAGE: Final = "the API server refused the whole status; this is what is certain of it"
@@ -40,9 +40,9 @@ def is_same_but_for_time(one: Status | None, other: Status) -> bool:
     return one is not None and _timeless(one) == _timeless(other)
 
 
-def refusal(why: str) -> News:
+def refusal(why: str) -> KubernetesEvent:
     """Return the Event for a status that was refused."""
-    return News(Severity.WARNING, REASON, f"{MESSAGE}: {why}")
+    return KubernetesEvent(Severity.WARNING, REASON, f"{MESSAGE}: {why}")
 
 
 def _conditions(status: Status, now: datetime) -> tuple[Condition, ...]:

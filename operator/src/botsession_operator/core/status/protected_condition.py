@@ -5,23 +5,25 @@ from typing import Final
 
 from botsession_operator.api.spec import EvictionPolicy
 from botsession_operator.api.status import ConditionStatus, ConditionType, has_condition
-from botsession_operator.core.decide.finish import Conclusion
-from botsession_operator.core.decide.termination import Wanted
-from botsession_operator.core.observe.observed import Observed, Trouble
+from botsession_operator.core.decide.finish import FinalResult
+from botsession_operator.core.decide.termination import EndIntent
+from botsession_operator.core.observe.observed import Observed, WaitingReason
 from botsession_operator.core.status.conditions import Claim
 
 PROTECTED: Final = {
-    EvictionPolicy.WHEN_IDLE: Trouble("InCall", "somebody is in the call; evictions of the pod are refused"),
-    EvictionPolicy.NEVER: Trouble("Never", "evictions of the pod are refused until the session ends"),
+    EvictionPolicy.WHEN_IDLE: WaitingReason("InCall", "somebody is in the call; evictions of the pod are refused"),
+    EvictionPolicy.NEVER: WaitingReason("Never", "evictions of the pod are refused until the session ends"),
 }
 EXPOSED: Final = {
-    EvictionPolicy.ALLOW: Trouble("Allow", "the pod may be evicted"),
-    EvictionPolicy.WHEN_IDLE: Trouble("Idle", "nobody is in the call; the pod may be evicted"),
+    EvictionPolicy.ALLOW: WaitingReason("Allow", "the pod may be evicted"),
+    EvictionPolicy.WHEN_IDLE: WaitingReason("Idle", "nobody is in the call; the pod may be evicted"),
 }
-ENDING: Final = Trouble("Ending", "the session is over or ends; the pod may be evicted")
+ENDING: Final = WaitingReason("Ending", "the session is over or ends; the pod may be evicted")
 
 
-def protection(observed: Observed, end: Wanted | Conclusion | None, refusal: Trouble | None) -> Iterator[Claim]:
+def protection(
+    observed: Observed, end: EndIntent | FinalResult | None, refusal: WaitingReason | None
+) -> Iterator[Claim]:
     """Say whether evictions are refused, after this pass, and why."""
     policy = observed.session.spec.eviction
     if observed.has_budget:
@@ -31,5 +33,5 @@ def protection(observed: Observed, end: Wanted | Conclusion | None, refusal: Tro
         yield _claim(ConditionStatus.FALSE, exposed)
 
 
-def _claim(status: ConditionStatus, why: Trouble) -> Claim:
+def _claim(status: ConditionStatus, why: WaitingReason) -> Claim:
     return Claim(ConditionType.PROTECTED, status, why.reason, why.message)

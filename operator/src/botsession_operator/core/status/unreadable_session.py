@@ -10,16 +10,16 @@ from typing import Final
 from botsession_contract.jsonform import encode
 from botsession_operator.api.spec import Json
 from botsession_operator.api.status import Condition, ConditionStatus, ConditionType
-from botsession_operator.core.status.k8s_events import News, Severity
+from botsession_operator.core.status.k8s_events import KubernetesEvent, Severity
 
 REASON: Final = "SpecRefused"
 #: Of what is wrong, so many characters; the note of an Event takes no more.
 LONGEST_MESSAGE: Final = 1024
 
 
-def refusal(why: str) -> News:
+def refusal(why: str) -> KubernetesEvent:
     """Return the Event for a session that cannot be read."""
-    return News(Severity.WARNING, REASON, why[:LONGEST_MESSAGE])
+    return KubernetesEvent(Severity.WARNING, REASON, why[:LONGEST_MESSAGE])
 
 
 def refused_status(status: Json | None, generation: int, why: str, now: datetime) -> Json | None:

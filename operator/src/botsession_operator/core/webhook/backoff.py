@@ -22,9 +22,9 @@ SECONDS: Final = re.compile(r"[0-9]{1,9}")
 NOT_AT_ALL: Final = timedelta(0)
 
 
-def wait_before_retry(failures: int, reply: Reply, luck: float) -> timedelta:
-    """Give the wait after the last of so many failures. `luck`, of 0 to 1, keeps events from coming all at once."""
-    return max(BACKOFF.wait(failures, luck), min(LONGEST, reply.retry_after))
+def wait_before_retry(failures: int, reply: Reply, jitter: float) -> timedelta:
+    """Give the wait after the last of so many failures. `jitter`, of 0 to 1, keeps events from coming all at once."""
+    return max(BACKOFF.wait(failures, jitter), min(LONGEST, reply.retry_after))
 
 
 def asked_wait(status: int, retry_after: str | None, now: datetime) -> timedelta:

@@ -7,16 +7,16 @@ import pytest
 
 from botsession_operator.clock import SystemClock
 from botsession_operator.core.session_key import Key, parse_key
-from botsession_operator.door import (
+from botsession_operator.fair_queue import Priority
+from botsession_operator.poke_gate import (
     ADDRESS_BURST,
     MOST_ADDRESSES,
     SESSION_BURST,
     Admission,
-    Door,
     KnownSessions,
+    PokeGate,
     TokenBuckets,
 )
-from botsession_operator.fair_queue import Priority
 from botsession_operator.queue import WorkQueue
 
 A, B = Key("bots", "a"), Key("bots", "b")
@@ -52,30 +52,30 @@ def marked() -> list[Key]:
 
 
 @pytest.fixture
-def door(known: KnownSessions, marked: list[Key], seconds: Seconds) -> Door:
-    return Door(known.__contains__, marked.append, seconds)
+def door(known: KnownSessions, marked: list[Key], seconds: Seconds) -> PokeGate:
+    return PokeGate(known.__contains__, marked.append, seconds)
 
 
-def test_a_poke_for_a_session_that_exists_marks_it(door: Door, marked: list[Key]) -> None:
+def test_a_poke_for_a_session_that_exists_marks_it(door: PokeGate, marked: list[Key]) -> None:
     assert door.poke(POD, A) is Admission.ADMITTED
     assert marked == [A]
 
 
-def test_a_poke_for_a_session_that_does_not_exist_is_dropped(door: Door, marked: list[Key]) -> None:
+def test_a_poke_for_a_session_that_does_not_exist_is_dropped(door: PokeGate, marked: list[Key]) -> None:
     for number in range(5000):
         assert door.poke(STRANGER, Key("bots", f"made-up-{number}")) is Admission.UNKNOWN
     assert door.poke(STRANGER, parse_key("bots", "x" * 65)) is Admission.UNKNOWN
     assert marked == []
 
 
-def test_a_session_that_is_gone_is_poked_no_more(door: Door, known: KnownSessions, marked: list[Key]) -> None:
+def test_a_session_that_is_gone_is_poked_no_more(door: PokeGate, known: KnownSessions, marked: list[Key]) -> None:
     known.forget(A)
 
     assert door.poke(POD, A) is Admission.UNKNOWN
     assert marked == []
 
 
-def test_made_up_names_take_nothing_of_an_address(door: Door) -> None:
+def test_made_up_names_take_nothing_of_an_address(door: PokeGate) -> None:
     for _ in range(10 * ADDRESS_BURST):
         door.poke(POD, Key("bots", "made-up"))
 
@@ -87,7 +87,7 @@ def test_an_address_pokes_no_more_often_than_it_may(known: KnownSessions, second
     for key in sessions:
         known.add(key)
     marked: list[Key] = []
-    door = Door(known.__contains__, marked.append, seconds)
+    door = PokeGate(known.__contains__, marked.append, seconds)
 
     for key in sessions:
         door.poke(STRANGER, key)
@@ -99,7 +99,7 @@ def test_an_address_pokes_no_more_often_than_it_may(known: KnownSessions, second
     assert ADDRESS_BURST < len(marked) <= ADDRESS_BURST + 20
 
 
-def test_a_stranger_who_pokes_without_end_does_not_silence_the_pod(door: Door, seconds: Seconds) -> None:
+def test_a_stranger_who_pokes_without_end_does_not_silence_the_pod(door: PokeGate, seconds: Seconds) -> None:
     for _ in range(50):
         for _ in range(1000):
             door.poke(STRANGER, B)
@@ -109,7 +109,7 @@ def test_a_stranger_who_pokes_without_end_does_not_silence_the_pod(door: Door, s
 
 
 def test_a_session_is_poked_no_more_often_than_it_may_however_many_addresses_do_it(
-    door: Door, marked: list[Key], seconds: Seconds
+    door: PokeGate, marked: list[Key], seconds: Seconds
 ) -> None:
     for number in range(1000):
         door.poke(f"10.1.{number // 256}.{number % 256}", A)
@@ -143,7 +143,7 @@ async def test_a_real_event_goes_before_a_flood_of_pokes(known: KnownSessions) -
     sessions = [Key("bots", str(number)) for number in range(500)]
     for key in sessions:
         known.add(key)
-    door = Door(known.__contains__, lambda key: queue.add(key, Priority.LOW))
+    door = PokeGate(known.__contains__, lambda key: queue.add(key, Priority.LOW))
 
     for number in range(10_000):
         door.poke(f"10.2.0.{number % 50}", sessions[number % 500])

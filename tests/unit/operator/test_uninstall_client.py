@@ -10,7 +10,7 @@ from kubernetes.aio import client
 
 from botsession_contract.names import SESSION_LABEL
 from botsession_operator.api.spec import Json
-from botsession_operator.effects.estate import KubernetesEstate
+from botsession_operator.effects.uninstall_client import KubernetesUninstallClient
 from botsession_operator.errors import ClusterUnavailable, RequestRefused
 from tests.builders import raw_session
 
@@ -53,7 +53,7 @@ def pod(name: str, namespace: str = "bots", label: str = "call") -> Json:
 async def test_all_pages_are_read(connected: client.ApiClient, pages: Pages) -> None:
     pages.items = [raw_session(name=f"call-{number}") for number in range(5)]
 
-    found = [each["metadata"]["name"] async for each in KubernetesEstate(connected).sessions()]
+    found = [each["metadata"]["name"] async for each in KubernetesUninstallClient(connected).sessions()]
 
     assert found == [f"call-{number}" for number in range(5)]
     assert [query.get("continue") for _, query, _ in pages.asked] == [None, "2", "4"]
@@ -63,7 +63,7 @@ async def test_all_pages_are_read(connected: client.ApiClient, pages: Pages) -> 
 async def test_a_page_is_read_only_when_it_is_needed(connected: client.ApiClient, pages: Pages) -> None:
     pages.items = [raw_session(name=f"call-{number}") for number in range(5)]
 
-    await anext(KubernetesEstate(connected).sessions())
+    await anext(KubernetesUninstallClient(connected).sessions())
 
     assert len(pages.asked) == 1
 
@@ -71,7 +71,7 @@ async def test_a_page_is_read_only_when_it_is_needed(connected: client.ApiClient
 async def test_of_pods_only_the_metadata_is_read(connected: client.ApiClient, pages: Pages) -> None:
     pages.items = [pod("a"), pod("b"), pod("c")]
 
-    assert len([each async for each in KubernetesEstate(connected).pod_metadata()]) == 3
+    assert len([each async for each in KubernetesUninstallClient(connected).pod_metadata()]) == 3
     assert all(accept.startswith("application/json;as=PartialObjectMetadataList") for _, _, accept in pages.asked)
     assert all(query["labelSelector"] == SESSION_LABEL for _, query, _ in pages.asked)
 
@@ -79,7 +79,7 @@ async def test_of_pods_only_the_metadata_is_read(connected: client.ApiClient, pa
 async def test_what_was_not_asked_for_is_left_out(connected: client.ApiClient, pages: Pages) -> None:
     pages.items = [pod("a"), pod("stranger", namespace="other"), {"metadata": {"namespace": "bots", "name": "web"}}]
 
-    estate = KubernetesEstate(connected, ("bots",))
+    estate = KubernetesUninstallClient(connected, ("bots",))
 
     assert [each["metadata"]["name"] async for each in estate.pod_metadata()] == ["a"]
 
@@ -89,7 +89,7 @@ async def test_a_session_whose_name_no_operator_could_look_after_is_left_out(
 ) -> None:
     pages.items = [raw_session(name="x" * 64), raw_session()]
 
-    estate = KubernetesEstate(connected)
+    estate = KubernetesUninstallClient(connected)
 
     assert len([each async for each in estate.sessions()]) == 1
     assert len([each async for each in estate.session_metadata()]) == 1
@@ -102,7 +102,7 @@ async def test_a_list_that_expires_between_two_pages_is_begun_anew_by_the_next_l
     pages.refuses = (410, {"kind": "Status", "reason": "Expired", "message": "the list is too old"})
 
     with pytest.raises(ClusterUnavailable, match="too old"):
-        _ = [each async for each in KubernetesEstate(connected).sessions()]
+        _ = [each async for each in KubernetesUninstallClient(connected).sessions()]
 
 
 async def test_a_list_that_is_refused_is_not_taken_for_short(connected: client.ApiClient, pages: Pages) -> None:
@@ -110,4 +110,4 @@ async def test_a_list_that_is_refused_is_not_taken_for_short(connected: client.A
     pages.refuses = (400, {"kind": "Status", "reason": "BadRequest", "message": "no such page"})
 
     with pytest.raises(RequestRefused, match="no such page"):
-        _ = [each async for each in KubernetesEstate(connected).sessions()]
+        _ = [each async for each in KubernetesUninstallClient(connected).sessions()]

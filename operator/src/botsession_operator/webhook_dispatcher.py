@@ -29,7 +29,7 @@ OUTCOMES: Final = {Answer.DELIVERED: Delivery.DELIVERED, Answer.GONE: Delivery.G
 UNTRIED: Final = Attempt()
 
 
-class Deliveries:
+class WebhookDispatcher:
     """What the webhook is sent, by session and event."""
 
     def __init__(
@@ -109,7 +109,7 @@ class Deliveries:
         if reply.answer in OUTCOMES:
             return Attempt(outcome=OUTCOMES[reply.answer])
         failures = attempt.failures + 1
-        wait = wait_before_retry(failures, reply, luck=random.random())  # noqa: S311  # jitter, not a secret
+        wait = wait_before_retry(failures, reply, jitter=random.random())  # noqa: S311  # jitter, not a secret
         return Attempt(failures=failures, next_at=self._clock.now() + wait, trouble=reply.detail)
 
     def _is_known(self, session: Session) -> bool:

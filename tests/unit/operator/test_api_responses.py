@@ -14,7 +14,7 @@ from botsession_operator.core.api_resources import (
     Target,
     session_target,
 )
-from botsession_operator.effects import answers
+from botsession_operator.effects import api_responses
 from botsession_operator.effects.api import Answer
 from botsession_operator.errors import ClusterUnavailable, RequestRefused, WrongAnswer
 from tests.apiserver import missing
@@ -28,8 +28,8 @@ NO_NAMESPACE = Answer(404, missing("bots", "namespaces", ""))
 
 
 def test_an_object_is_missing_where_the_answer_names_it() -> None:
-    assert answers.object_of(Answer(404, missing(KEY.name)), SESSION) is None
-    assert answers.object_of(Answer(404, missing("p", "pods", "")), POD) is None
+    assert api_responses.object_of(Answer(404, missing(KEY.name)), SESSION) is None
+    assert api_responses.object_of(Answer(404, missing("p", "pods", "")), POD) is None
 
 
 @pytest.mark.parametrize(
@@ -48,30 +48,30 @@ def test_an_object_is_missing_where_the_answer_names_it() -> None:
 )
 def test_another_404_does_not_make_a_session_gone(answer: Answer) -> None:
     with pytest.raises(ClusterUnavailable):
-        answers.object_of(answer, SESSION)
+        api_responses.object_of(answer, SESSION)
 
 
 def test_a_kind_that_is_not_served_is_told_from_an_object_that_is_missing() -> None:
-    assert answers.is_unserved(NO_PAGE, SESSIONS)
-    assert not answers.is_unserved(Answer(404, missing(KEY.name)), SESSIONS)
-    assert not answers.is_unserved(NO_NAMESPACE, SESSIONS)
+    assert api_responses.is_unserved(NO_PAGE, SESSIONS)
+    assert not api_responses.is_unserved(Answer(404, missing(KEY.name)), SESSIONS)
+    assert not api_responses.is_unserved(NO_NAMESPACE, SESSIONS)
 
 
 def test_a_cluster_may_lack_the_kinds_of_routes_that_are_crds() -> None:
-    assert answers.is_unserved(NO_PAGE, Resource("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes"))
+    assert api_responses.is_unserved(NO_PAGE, Resource("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes"))
 
 
 @pytest.mark.parametrize("resource", [PODS, BUDGETS, DEPLOYMENTS, Resource("", "v1", "Service", "services")])
 def test_kinds_of_kubernetes_itself_are_never_taken_for_unserved(resource: Resource) -> None:
-    assert not answers.is_unserved(NO_PAGE, resource)
+    assert not api_responses.is_unserved(NO_PAGE, resource)
 
 
 def test_the_page_of_a_proxy_does_not_make_a_kind_unserved() -> None:
-    assert not answers.is_unserved(Answer(404, {"message": HTML}), SESSIONS)
+    assert not api_responses.is_unserved(Answer(404, {"message": HTML}), SESSIONS)
 
 
 def test_the_object_that_was_asked_for_is_given() -> None:
-    assert answers.object_of(Answer(200, raw_session()), SESSION) == raw_session()
+    assert api_responses.object_of(Answer(200, raw_session()), SESSION) == raw_session()
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_the_object_that_was_asked_for_is_given() -> None:
 )
 def test_another_object_than_was_asked_for_is_an_error(body: Json) -> None:
     with pytest.raises(WrongAnswer, match="another object"):
-        answers.object_of(Answer(200, body), SESSION)
+        api_responses.object_of(Answer(200, body), SESSION)
 
 
 def item(**metadata: Any) -> Json:
@@ -107,19 +107,19 @@ def item(**metadata: Any) -> Json:
 def test_a_list_holds_only_what_was_asked_for(stranger: Json, labels: dict[str, str | None]) -> None:
     answer = Answer(200, {"kind": "PodList", "items": [stranger, item()]})
 
-    assert list(answers.items_of(answer, PODS, "bots", labels)) == [item()]
+    assert list(api_responses.items_of(answer, PODS, "bots", labels)) == [item()]
 
 
 def test_a_list_of_all_namespaces_holds_all() -> None:
     answer = Answer(200, {"kind": "BotSessionList", "items": [item(namespace="a"), item(namespace="b")]})
 
-    assert len(list(answers.items_of(answer, SESSIONS, None, {}))) == 2
+    assert len(list(api_responses.items_of(answer, SESSIONS, None, {}))) == 2
 
 
 @pytest.mark.parametrize("kind", ["PodList", "PartialObjectMetadataList"])
 @pytest.mark.parametrize("items", [[], None])
 def test_an_empty_list_is_an_answer(kind: str, items: list[Json] | None) -> None:
-    assert list(answers.items_of(Answer(200, {"kind": kind, "items": items}), PODS, "bots", {})) == []
+    assert list(api_responses.items_of(Answer(200, {"kind": kind, "items": items}), PODS, "bots", {})) == []
 
 
 @pytest.mark.parametrize(
@@ -137,16 +137,16 @@ def test_an_empty_list_is_an_answer(kind: str, items: list[Json] | None) -> None
 )
 def test_what_is_no_list_is_not_taken_for_an_empty_one(body: Json) -> None:
     with pytest.raises(WrongAnswer, match="list of pods"):
-        list(answers.items_of(Answer(200, body), PODS, "bots", {}))
+        list(api_responses.items_of(Answer(200, body), PODS, "bots", {}))
 
 
 @pytest.mark.parametrize("status", [400, 405, 406, 413, 415, 422, 431])
 def test_a_refusal_that_waiting_does_not_change_is_permanent(status: int) -> None:
     with pytest.raises(RequestRefused, match="no"):
-        answers.object_of(Answer(status, {"kind": "Status", "message": "no"}), SESSION)
+        api_responses.object_of(Answer(status, {"kind": "Status", "message": "no"}), SESSION)
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 408, 409, 410, 429])
 def test_a_refusal_that_may_pass_is_transient(status: int) -> None:
     with pytest.raises(ClusterUnavailable, match="no"):
-        answers.object_of(Answer(status, {"kind": "Status", "message": "no"}), SESSION)
+        api_responses.object_of(Answer(status, {"kind": "Status", "message": "no"}), SESSION)

@@ -82,7 +82,7 @@ class KnownSessions:
         self._keys.discard(key)
 
 
-class Door:
+class PokeGate:
     """Lets pokes in for sessions that exist, a bounded number from each address and for each session.
 
     It asks only what the operator has in memory. A session that was created a moment ago may be unknown yet: its

@@ -9,11 +9,11 @@ from structlog.typing import EventDict
 
 from botsession_contract.lifecycle import Phase, Reason
 from botsession_operator.api.status import Delivery, WebhookStatus
-from botsession_operator.core.decide.plan import Limits
+from botsession_operator.core.decide.plan import ControllerTimeouts
 from botsession_operator.core.observe.observed import Observed
 from botsession_operator.core.observe.webhook_delivery import Answer, EventType, Reply
-from botsession_operator.deliveries import Deliveries
 from botsession_operator.reconcile import gather, reconcile
+from botsession_operator.webhook_dispatcher import WebhookDispatcher
 from tests.builders import KEY, samples
 from tests.fakes import FakeWebhook, World
 from tests.unit.operator.lives import finish, names, talk
@@ -23,7 +23,7 @@ BUSY = Reply(Answer.FAILED, "429", timedelta(seconds=60))
 UNSIGNED = Reply(Answer.UNSIGNED, "the signing secret cannot be read")
 DELIVERED = Delivery.DELIVERED
 ALL_DELIVERED = WebhookStatus(DELIVERED, DELIVERED)
-PATIENCE = Limits().webhook_patience.total_seconds()
+PATIENCE = ControllerTimeouts().webhook_patience.total_seconds()
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def webhook(world: World) -> FakeWebhook:
     return world.webhook
 
 
-def deliveries(world: World) -> Deliveries:
+def deliveries(world: World) -> WebhookDispatcher:
     assert world.operator
     assert world.operator.deliveries
     return world.operator.deliveries
@@ -267,7 +267,7 @@ async def test_a_slow_receiver_holds_no_pass_up_and_is_asked_once_at_a_time(
     await talk(world)
     await world.rest()
     looks = asyncio.Event()
-    patient = Deliveries(slow, frozenset(EventType), "tests", world.clock, lambda _: looks.set(), world.metrics)
+    patient = WebhookDispatcher(slow, frozenset(EventType), "tests", world.clock, lambda _: looks.set(), world.metrics)
     assert world.operator
     operator = replace(world.operator, deliveries=patient)
     world.report(Reason.COMPLETED)
@@ -285,7 +285,7 @@ async def test_a_slow_receiver_holds_no_pass_up_and_is_asked_once_at_a_time(
 async def test_an_operator_that_leaves_lets_go_of_what_is_under_way(world: World, slow: SlowWebhook) -> None:
     await finish(world)
     world.webhook = None
-    patient = Deliveries(slow, frozenset(EventType), "tests", world.clock, lambda _: None, world.metrics)
+    patient = WebhookDispatcher(slow, frozenset(EventType), "tests", world.clock, lambda _: None, world.metrics)
     session = (await gathered(world, patient)).session
     patient.send(session, EventType.FINISHED)
     await slow.is_asked.wait()
@@ -294,7 +294,7 @@ async def test_an_operator_that_leaves_lets_go_of_what_is_under_way(world: World
     assert patient.attempts(session)[EventType.FINISHED].is_under_way
 
 
-async def gathered(world: World, of: Deliveries) -> Observed:
+async def gathered(world: World, of: WebhookDispatcher) -> Observed:
     seen = await gather(KEY, replace(world.deps(), deliveries=of))
     assert seen
     return seen

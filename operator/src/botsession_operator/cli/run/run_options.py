@@ -8,23 +8,23 @@ from botsession_contract.lifecycle import Mode
 from botsession_operator.cli.run.file_watch import Watched
 
 
-class Victim(StrEnum):
+class FaultTarget(StrEnum):
     """What a rehearsal kills."""
 
     OPERATOR = "operator"  # whenever the session enters a phase; it is started anew a second later
 
 
 @dataclass(frozen=True, slots=True)
-class Rehearsal:
+class RunOptions:
     """How a run differs from one that is left alone."""
 
     #: From the start of the pipeline; None: nobody asks for the end.
     end_after: timedelta | None = None
     #: How the end is asked for then.
     mode: Mode = Mode.GRACEFUL
-    victim: Victim | None = None
+    victim: FaultTarget | None = None
     #: Files of which a change starts the session anew.
     watched: Watched | None = None
 
 
-AS_IT_IS = Rehearsal()
+AS_IT_IS = RunOptions()

@@ -14,8 +14,8 @@ from botsession_operator.api.status import ConditionStatus, ConditionType, Statu
 from botsession_operator.core.observe.observed import Session
 from botsession_operator.core.session_key import Key
 from botsession_operator.core.status import minimal_status
-from botsession_operator.core.status.k8s_events import news
-from botsession_operator.core.status.metric_samples import counts
+from botsession_operator.core.status.k8s_events import events_for
+from botsession_operator.core.status.metric_samples import samples_of
 from botsession_operator.errors import ClusterUnavailable, StatusRefused
 from botsession_operator.metrics import Metrics
 from botsession_operator.ports import Cluster
@@ -138,7 +138,7 @@ class Recorder:
         """Tell once of a session that its status is refused; what is recorded of it says so too, if it can be."""
         is_known = find_condition(session.status, ConditionType.RECORDED, ConditionStatus.FALSE)
         if not is_known and session.key not in self.writes.told:
-            await self.cluster.tell(session, minimal_status.refusal(why))
+            await self.cluster.record_event(session, minimal_status.refusal(why))
         self.writes.told.add(session.key)
 
     async def _write(self, session: Session, status: Status) -> None:
@@ -153,12 +153,12 @@ class Recorder:
 
     async def _tell(self, session: Session, before: Status | None, status: Status) -> None:
         # Before anything else is waited for: an operator that dies in between counts nothing.
-        self.metrics.count(counts(session.key.namespace, before, status))
+        self.metrics.count(samples_of(session.key.namespace, before, status))
         if before is None or before.phase is not status.phase:
             finish = {"reason": status.finish.reason, "outcome": status.finish.outcome} if status.finish else {}
             log.info("phase changed", session=str(session.key), phase=status.phase, **finish)
-        for item in news(before, status):
-            await self.cluster.tell(session, item)
+        for item in events_for(before, status):
+            await self.cluster.record_event(session, item)
 
 
 def _is_recorded(written: Status, found: Status | None) -> bool:

@@ -37,16 +37,16 @@ def check_plan(seen: Observed, plan: Plan, now: datetime) -> None:
         assert recorded.finished_at
         assert ttl is not None
         assert now >= recorded.finished_at + ttl
-        assert seen.pod is None or not seen.pod.is_held
-    assert plan.recheck_at is None or plan.recheck_at >= now
+        assert seen.pod is None or not seen.pod.has_finalizer
+    assert plan.requeue_at is None or plan.requeue_at >= now
     limit = termination.deadline(seen) or termination.start_deadline(seen, now)
     if not is_finished and now >= limit:
         assert plan.wanted or plan.conclusion, "a deadline is missed"
     if not is_finished and isinstance(seen.control, SessionSnapshot) and plan.wanted:
         assert plan.end or seen.control.ending or plan.conclusion, "the supervisor is not told"
     if not is_finished and plan.wanted is None:
-        assert plan.recheck_at
-        assert plan.recheck_at <= limit
+        assert plan.requeue_at
+        assert plan.requeue_at <= limit
 
 
 def check_status(before: Status | None, after: Status) -> None:

@@ -12,7 +12,7 @@ from botsession_operator.api.status import ConditionStatus, ConditionType, find_
 from botsession_operator.core.observe.observed import Key
 from botsession_operator.errors import ClusterUnavailable, PodRefused, StatusRefused
 from botsession_operator.reconcile import Deps
-from botsession_operator.recording import MOST_LOST
+from botsession_operator.status_recorder import MOST_LOST
 from tests.builders import KEY, samples, session, started
 from tests.fakes import FakeCluster, World
 from tests.unit.operator.lives import begin, finish, talk

@@ -1,6 +1,6 @@
 """Runs a command on a machine that seems to have too much to do: now and then one of its processes stands still.
 
-    python -m tests.stall .venv/bin/python -m pytest tests/component/runtime/test_webrtc.py
+    python -m tests.sigstop_chaos .venv/bin/python -m pytest tests/component/runtime/test_webrtc.py
 
 A test that fails so, and not otherwise, trusts in who is faster. Those that stop processes themselves (`test_stalls`)
 are not for it.

@@ -10,7 +10,7 @@ from botsession_contract.names import SESSION_LABEL
 from botsession_operator.api.spec import Json
 from botsession_operator.core.api_resources import DEPLOYMENTS, PODS, POLICY_BINDINGS, SESSIONS, Resource, Target
 from botsession_operator.core.session_key import parse_key
-from botsession_operator.effects import answers, api
+from botsession_operator.effects import api, api_responses
 from botsession_operator.effects.kubernetes import MERGE_PATCH
 
 log = structlog.get_logger("botsession")
@@ -23,7 +23,7 @@ METADATA_PER_PAGE: Final = 500
 METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 
 
-class KubernetesEstate:
+class KubernetesUninstallClient:
     """Everything in the namespaces that the operator looks after, and the operator's own Deployment."""
 
     def __init__(
@@ -79,16 +79,16 @@ class KubernetesEstate:
             while following != "":
                 path = resource.collection(namespace, {**query, "continue": following})
                 answer = await api.request(self._client, "GET", path, accept=accept)
-                if answers.is_unserved(answer, resource):
+                if api_responses.is_unserved(answer, resource):
                     break  # a CRD that is gone has taken its sessions along
-                for item in answers.items_of(answer, resource, namespace, labels):
+                for item in api_responses.items_of(answer, resource, namespace, labels):
                     yield item
                 following = str((answer.body.get("metadata") or {}).get("continue") or "")
 
 
 def _expect(answer: api.Answer, target: Target) -> None:
-    if not (answers.is_missing(answer, target) or answers.is_unserved(answer, target.resource)):
-        answers.expect(answer)
+    if not (api_responses.is_missing(answer, target) or api_responses.is_unserved(answer, target.resource)):
+        api_responses.expect(answer)
 
 
 def _is_named(raw: Json) -> bool:

@@ -1,6 +1,6 @@
 import sys
 
-from tests import stall
+from tests import sigstop_chaos
 
 #: Ends when a child of it has stood still twice.
 COMMAND = """
@@ -18,8 +18,8 @@ sys.exit(7 if subprocess.run([sys.executable, "-c", WATCH]).returncode == 0 else
 
 
 def test_processes_of_a_command_stand_still_now_and_then_and_its_exit_code_is_given() -> None:
-    assert stall.main([sys.executable, "-c", COMMAND]) == 7
+    assert sigstop_chaos.main([sys.executable, "-c", COMMAND]) == 7
 
 
 def test_command_that_is_over_at_once_is_no_trouble() -> None:
-    assert stall.main(["true"]) == 0
+    assert sigstop_chaos.main(["true"]) == 0
