@@ -1,4 +1,4 @@
-"""A bot that fails in the middle of its conversation. `body`: {"how": "raise" | "exit" | "segv"}."""
+"""A bot that fails in the middle of its conversation. `body`: {"how": "raise" | "exit" | "leave" | "segv"}."""
 
 import asyncio
 import os
@@ -22,6 +22,8 @@ async def bot(runner_args):
     await settle()
     if how == "exit":
         os._exit(3)
+    if how == "leave":
+        raise SystemExit("lost my notes")
     if how == "segv":
         os.kill(os.getpid(), signal.SIGSEGV)
     if how == "raise":

@@ -142,6 +142,7 @@ _FIELDS: Final[dict[str, dict[str, Check]]] = {
     "took": {"step": _one_of(Step)},
     "failed": {"message": _message},
     "crashed": {"message": _message},
+    "quit": {"message": _perhaps(_message)},
     "error": {"message": _message, "fatal": _flag, "unusable": _perhaps(_name)},
     "audio": {"output": _flag},
     "sounded": {},

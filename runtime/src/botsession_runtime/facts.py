@@ -143,7 +143,10 @@ class Facts:
     crashed_at: float | None = None
     #: The last error that Pipecat took for the end of the pipeline.
     fatal_error: str | None = None
+    #: …or when it came to a sys.exit().
     #: The runner has returned to the bot's own code, without an exception.
+    #: The sentence that the bot gave sys.exit().
+    parting: str | None = None
     is_over: bool = False
     #: When the bot was over in a program that still waited for callers: a server, which will not leave by itself.
     serving_at: float | None = None

@@ -24,7 +24,7 @@ from typing import Any
 
 from botsession_runtime import bot_process, listening
 from botsession_runtime.hook.wire import Wire, connect, register_dumps
-from botsession_runtime.hook.words import names_of, one_line
+from botsession_runtime.hook.words import names_of, one_line, parting_of
 from botsession_runtime.transports import Orders, read_orders
 from botsession_runtime.unusable import BotUnusableError, importing
 
@@ -54,6 +54,9 @@ def main() -> int:
             traceback.print_exception(exc.__cause__)
         wire.tell("failed", message=str(exc))
         return 1
+    except SystemExit as exc:
+        wire.tell("quit", message=parting_of(exc))
+        raise
     wire.tell("imported")
     return _run(conversation, wire)
 
@@ -137,6 +140,9 @@ async def _hold(bot: Bot, arguments: Any, wire: Wire) -> None:
         await bot(arguments)
     except BotUnusableError:
         raise
+    except SystemExit as exc:
+        wire.tell("quit", message=parting_of(exc))
+        raise
     except Exception as exc:
         wire.tell("crashed", message=one_line(exc))
         raise
@@ -148,6 +154,9 @@ def _run(conversation: Conversation, wire: Wire) -> int:
     except BotUnusableError as exc:
         wire.tell("failed", message=str(exc))
         return 1
+    except SystemExit as exc:  # of another task of the bot's: it comes out of the event loop
+        wire.tell("quit", message=parting_of(exc))
+        raise
     wire.tell("returned")
     return 0
 

@@ -125,6 +125,7 @@ def _left(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
         return facts
     if facts.farewell in UNHEARD:
         return replace(facts, farewell=Farewell.CLIENT_GONE)
+        parting=None,
     return facts if facts.request and not facts.request.is_bots else replace(facts, left_at=at)
 
 
@@ -254,6 +255,10 @@ def _over(facts: Facts, _event: dict[str, Any], _at: float) -> Facts:
 
 def _serving(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
     # Our own launcher may listen too, for its one caller, and leaves when the bot has.
+def _quit(facts: Facts, event: dict[str, Any], at: float) -> Facts:
+    return replace(facts, parting=facts.parting or event["message"], crashed_at=facts.crashed_at or at)
+
+
     return facts if facts.is_target else replace(facts, serving_at=facts.serving_at or at)
 
 
@@ -344,3 +349,4 @@ _LEARNERS: Final = {
     "returned": _returned,
     "dangling": _dangling,
 }
+    "quit": _quit,

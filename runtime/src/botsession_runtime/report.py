@@ -139,7 +139,7 @@ def ran_out_of_memory(facts: Facts) -> bool:
 def message_of(facts: Facts) -> str | None:
     """Say in a sentence what the enums cannot."""
     told = (
-        _trouble(facts),
+        *_told(facts),
         _silence(facts),
         _broken_exit(facts),
         _killed(facts),
@@ -319,6 +319,12 @@ def _unwatched(facts: Facts) -> str | None:
     return facts.unwatched if is_told else f"{_how_it_exited(facts)}; {facts.unwatched}"
 
 
+def _told(facts: Facts) -> tuple[str | None, ...]:
+    """Return what went wrong, and what the bot gave sys.exit(): after the end of its pipeline, or as what ended it."""
+    trouble = _trouble(facts)
+    return (trouble, facts.parting) if facts.finish else (facts.parting, trouble)
+
+
 def _trouble(facts: Facts) -> str | None:
     if facts.started_at is None and reason_of(facts) is Reason.CLIENT_DISCONNECTED:
         return LEFT_WHILE_STARTING
@@ -403,10 +409,13 @@ def _never_hooked(facts: Facts) -> str:
         return "the bot returned without running a Pipecat worker"
     if facts.imported_at and not facts.rungs and not facts.cleared:
         return f"{_how_it_exited(facts)} without running a Pipecat worker"
-    if facts.rungs and facts.is_target and not facts.imported_at:
+    is_importing = facts.is_target and not facts.imported_at
+    if is_importing and facts.rungs:
         return "the bot was still being imported"
     if facts.rungs:
         return _no_hook(facts)
+    if is_importing and facts.listening_at is None and not facts.cleared:
+        return f"{_how_it_exited(facts)} while it was imported"
     if facts.listening_at is not None:
         return f"{_how_it_exited(facts)} before its pipeline had started; {_uncalled(facts)}"
     return f"{_how_it_exited(facts)} and {_no_hook(facts)}"

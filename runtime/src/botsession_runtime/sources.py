@@ -15,7 +15,9 @@ from botsession_runtime.facts import LARGEST_COUNT
 from botsession_runtime.learning import larger
 
 #: Events that are held back while another process has a pipeline.
-HELD: Final = frozenset({"over", "crashed", "serving"})
+HELD: Final = frozenset({"over", "crashed", "quit", "serving"})
+#: Those of them that tell why the first process went.
+CRASHES: Final = frozenset({"crashed", "quit"})
 #: The number of the process that the supervisor started: with it the session ends.
 FIRST: Final = 0
 #: The supervisor's own: a process that had a pipeline is gone, and the last that had one is.
@@ -47,6 +49,8 @@ class Source:
     #: Its pipelines that have been set up and have not finished, by their numbers in the session.
     live: set[int] = field(default_factory=set)
     has_finished: bool = False
+    #: It has crashed, or left by sys.exit(), before its pipelines had finished: these.
+    fallen: frozenset[int] | None = None
     has_client: bool = False
     #: The supervisor has heard how far the farewell got there.
     gives_farewell: bool = False
@@ -81,7 +85,7 @@ class Sources:
         _follow(source, event)
         _note(source, event)
         if event["event"] in HELD and any(other.is_live for other in others):
-            if number == FIRST and event["event"] == "crashed":
+            if number == FIRST and event["event"] in CRASHES:
                 self._crash = event
             return
         merged = _beside(source, others, event) if others else event
@@ -91,9 +95,10 @@ class Sources:
     def lost(self, number: int, at: float) -> Event | None:
         """Return what it means that a process is gone; None where it had nothing to do any more."""
         source = self._sources.get(number)
-        if source is None or not source.is_live:
+        if source is None or not (source.is_live or source.fallen is not None):
             return None
-        roots, source.is_hooked = sorted(source.live), False
+        roots = sorted(source.live | (source.fallen or frozenset()))
+        source.is_hooked, source.fallen = False, None
         others = any(each.is_live for each in self._sources.values())
         return {"event": GONE if others else LOST, "at": at, "roots": roots}
 
@@ -135,7 +140,11 @@ def _follow(source: Source, event: Event) -> None:
         case "finished":
             source.live.discard(root)
             source.has_finished = True
-        case "over" | "crashed":
+        case "crashed" | "quit":
+            source.fallen = frozenset(source.live) if source.is_live else None
+            source.is_hooked = False
+            source.live.clear()
+        case "over":
             source.is_hooked = False
             source.live.clear()
 

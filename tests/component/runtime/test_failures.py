@@ -6,6 +6,7 @@ import pytest
 
 from botsession_contract.lifecycle import BotState, Outcome, Reason
 from botsession_contract.report import ExitReport
+from tests import supervision
 from tests.pipecats import every_pipecat, fact
 from tests.processes import wait_for_exit
 from tests.supervision import BOTS, QUICK, Supervised, supervised
@@ -75,6 +76,96 @@ async def test_whole_secret_that_an_exception_quotes_is_not_reported(tmp_path: P
     session.env = {"CRM": "acme-4711", "VOICE": "sonic-english"}
     report = await report_of(session)
     assert report.message == "ValueError: [redacted] at sonic-english (bot.py:3 in bot)"
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "message"),
+    [
+        pytest.param(
+            "import sys\nsys.exit('no key:\\n set \x1b[31mLLM_KEY')\n",
+            1,
+            "no key: set \\x1b[31mLLM_KEY; the bot exited with code 1 while it was imported",
+            id="a sentence at the import",
+        ),
+        pytest.param(
+            "import sys\nsys.exit(3)\n",
+            3,
+            "the bot exited with code 3 while it was imported",
+            id="a code at the import",
+        ),
+        pytest.param(
+            "import os\nos._exit(4)\n", 4, "the bot exited with code 4 while it was imported", id="gone at the import"
+        ),
+        pytest.param(
+            "async def bot(_):\n    raise SystemExit('no room is free')\n",
+            1,
+            "no room is free; the bot exited with code 1 without running a Pipecat worker",
+            id="a sentence in bot()",
+        ),
+        pytest.param(
+            "import asyncio\nasync def leave():\n    raise SystemExit('no room is free')\n"
+            "async def bot(_):\n    await asyncio.create_task(leave())\n",
+            1,
+            "no room is free; the bot exited with code 1 without running a Pipecat worker",
+            id="a sentence in another task",
+        ),
+    ],
+)
+async def test_bot_that_leaves_by_itself_has_its_sentence_told(
+    tmp_path: Path, text: str, code: int, message: str
+) -> None:
+    report = await report_of(Supervised(tmp_path, str(write(tmp_path, text))))
+    assert (report.reason, report.outcome, report.exit_code) == (Reason.BOT_EXITED, Outcome.NEVER_STARTED, code)
+    assert report.message == message
+
+
+async def test_secret_in_a_last_sentence_is_not_reported(tmp_path: Path) -> None:
+    path = write(tmp_path, "import os, sys\nsys.exit('key ' + os.environ['VAULT'] + ' was refused')\n")
+    session = Supervised(tmp_path, str(path), secret_env=("VAULT",))
+    session.env = {"VAULT": "hvs.CAESIJ"}
+    report = await report_of(session)
+    assert report.message == "key [redacted] was refused; the bot exited with code 1 while it was imported"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "raise Shy",
+            "{path} raised while it was imported: Shy: a text that cannot be shown (KeyError) (bot.py:4 in <module>)",
+        ),
+        ("async def bot(_):\n    raise Shy", "Shy: a text that cannot be shown (KeyError) (bot.py:5 in bot)"),
+    ],
+)
+async def test_exception_that_has_no_text_keeps_its_class(tmp_path: Path, text: str, message: str) -> None:
+    shy = "class Shy(Exception):\n    def __str__(self):\n        raise KeyError\n"
+    path = write(tmp_path, f"{shy}{text}\n")
+    report = await report_of(Supervised(tmp_path, str(path)))
+    assert (report.reason, report.message) == (Reason.BOT_ERROR, message.format(path=path))
+
+
+async def test_bot_that_leaves_in_the_middle_is_bounded_and_its_sentence_told(tmp_path: Path) -> None:
+    report = await report_of(supervised(tmp_path, "crashes_late.py", body={"how": "leave"}, shutdown=QUICK))
+    assert report.reason is Reason.BOT_EXITED
+    assert report.message == "lost my notes; the process did not exit and was killed"
+
+
+async def test_script_that_leaves_after_its_call_has_its_sentence_told(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        "import asyncio, os, sys, types\nsys.path.append(os.environ['BOTS'])\nimport completes\n"
+        "async def main():\n    await completes.bot(types.SimpleNamespace(body=None))\n"
+        "    sys.exit('could not save the notes')\n"
+        "asyncio.run(main())\n",
+    )
+    session = Supervised(tmp_path, None, command=(supervision.PYTHON, str(path)))
+    session.env = {"BOTS": str(BOTS)}
+    report = await report_of(session)
+    assert (report.reason, report.outcome, report.exit_code) == (Reason.COMPLETED, Outcome.DRAINED, 1)
+    assert report.message is not None
+    assert report.message.endswith(
+        "could not save the notes; the bot exited with code 1 after its pipeline had finished"
+    )
 
 
 async def test_syntax_error_is_named_with_file_and_line(tmp_path: Path) -> None:

@@ -52,6 +52,8 @@ GOOD: Final[list[dict[str, Any]]] = [
     {"event": "took", "step": "EndFrame"},
     {"event": "failed", "message": "no bot"},
     {"event": "crashed", "message": "ValueError: x (bot.py:1 in bot)"},
+    {"event": "quit", "message": "no key"},
+    {"event": "quit", "message": None},
     {"event": "error", "message": "no quota", "fatal": True},
     {"event": "audio", "output": True},
     {"event": "sounded"},

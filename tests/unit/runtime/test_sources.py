@@ -97,6 +97,20 @@ def test_process_that_is_lost_takes_its_pipelines_along() -> None:
     assert sources.lost(1, 9.0) is None
 
 
+@pytest.mark.parametrize("end", [event("crashed", message="x"), event("quit", message="no key")])
+def test_process_that_crashes_in_mid_call_is_lost_when_it_is_gone(end: dict[str, Any]) -> None:
+    sources = Sources()
+    merging(sources, *begun(1), (1, end))
+    assert sources.lost(1, 9.0) == event("lost", roots=[MOST_NUMBERS]) | {"at": 9.0}
+    assert sources.lost(1, 9.0) is None
+
+
+def test_process_that_crashes_after_its_pipeline_is_not_lost() -> None:
+    sources = Sources()
+    merging(sources, *begun(1), (1, finished()), (1, event("crashed", message="x")))
+    assert sources.lost(1, 9.0) is None
+
+
 def test_process_whose_pipelines_have_finished_is_not_lost() -> None:
     sources = Sources()
     merging(sources, *begun(1), (1, finished()))

@@ -13,7 +13,7 @@ from typing import Any
 
 from .frames import is_a, processors_of
 from .wire import Wire
-from .words import LONGEST_NAME, fold, one_line
+from .words import LONGEST_NAME, fold, one_line, text_of
 
 #: The supervisor is told of the errors of one processor at most this often, in seconds.
 ERRORS_SECONDS = 1.0
@@ -70,7 +70,7 @@ class Errors:
 
     def framed(self, frame: Any, source: Any) -> None:
         """Count an ErrorFrame; `source` has pushed it."""
-        text = fold(str(frame.error))
+        text = fold(text_of(frame.error))
         self._said.append(text)
         exc = getattr(frame, "exception", None)
         for logged, (known, timer, _) in list(self._logged.items()):
@@ -176,7 +176,7 @@ def _is_pipecats(record: Any) -> bool:
 
 
 def _is_same(text: str, exc: BaseException) -> bool:
-    return bool(said := fold(str(exc))) and said in text
+    return bool(said := fold(text_of(exc))) and said in text
 
 
 def _category(exc: BaseException | None) -> str | None:

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from .words import LONGEST_NAME, fold
+from .words import LONGEST_NAME, fold, text_of
 
 #: What Pipecat itself counts as activity; 1.3 and 1.4 only the first two.
 ACTIVITY_FRAMES = (
@@ -46,7 +46,7 @@ def error_facts(frame: Any) -> dict[str, Any]:
     unusable = str(processor)[:LONGEST_NAME] if getattr(processor, "is_usable", True) is False else None
     # Frames lose `fatal` with Pipecat 2.0.
     is_fatal = bool(getattr(frame, "fatal", False))
-    return {"message": fold(str(frame.error)), "fatal": is_fatal, "unusable": unusable}
+    return {"message": fold(text_of(frame.error)), "fatal": is_fatal, "unusable": unusable}
 
 
 def frame_classes(names: Iterable[str]) -> tuple[tuple[type, ...], list[str]]:

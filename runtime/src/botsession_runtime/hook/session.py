@@ -26,7 +26,7 @@ from .roots import Root, Runner, after_turns, run_in, running
 from .serving import is_serving
 from .tasks import tell_what_is_left
 from .wire import Wire, connect, leave_mark, register_dumps
-from .words import LONGEST_NAME, LONGEST_TEXT, one_line, said
+from .words import LONGEST_NAME, LONGEST_TEXT, one_line, parting_of, said
 
 #: Turns of the event loop after which Pipecat has noted that a pipeline has started. It needs three.
 TURNS = 10
@@ -330,7 +330,9 @@ class Agent:
             runner = self._runner.runner if self._runner else None
             tell_what_is_left(task, (runner, *self._workers), set(self._tasks), self._wire.tell)
             exc = None if task.cancelled() else task.exception()
-            if exc:
+            if isinstance(exc, SystemExit):
+                self._wire.tell("quit", message=parting_of(exc))
+            elif exc:
                 self._wire.tell("crashed", message=one_line(exc))
             else:
                 self._wire.tell("over")

@@ -17,8 +17,22 @@ LONGEST_NAME = 1000
 
 def one_line(exc: BaseException) -> str:
     """Describe an exception as `ValueError: text (bot.py:42 in handler)`: the innermost line of the user's own code."""
-    text, place = fold(f"{type(exc).__name__}: {exc}"), _place(exc.__traceback__)
+    text, place = fold(f"{type(exc).__name__}: {text_of(exc)}"), _place(exc.__traceback__)
     return f"{text} ({place})" if place else text
+
+
+def parting_of(exc: SystemExit) -> str | None:
+    """Return the sentence with which `sys.exit()` was called; None where it was given a number, or nothing."""
+    is_sentence = exc.code is not None and not isinstance(exc.code, int)
+    return (fold(text_of(exc.code)) or None) if is_sentence else None
+
+
+def text_of(value: Any) -> str:
+    """Return an object of the bot's as a text; where it raises instead, a text that says so."""
+    try:
+        return str(value)
+    except Exception as exc:  # noqa: BLE001  # it is the bot's own object, and what it is told for must go on
+        return f"a text that cannot be shown ({type(exc).__name__})"
 
 
 def fold(text: str) -> str:
