@@ -3,6 +3,8 @@
 `body`: {"how": "fork" | "spawn" | "forkserver" | "subprocess" | "os.fork", "bots": the conversations, one process each:
 [{"ends": seconds, "swallows": true, "blocks": true, "dies": seconds, "crashes": message, "deaf": true,
 "wakes": true}],
+"in_turn": each of "bots" once the one before is gone and there is this file,
+"after": one more, when an EndFrame has been swallowed,
 "also_here": a conversation that is held here meanwhile, "breaks": message of an exception that is raised here once one
 with "wakes" has begun, "stays": true}
 """
@@ -22,12 +24,14 @@ from quiet import PassThrough, make_worker, run, settle
 
 
 class Hole(PassThrough):
-    """Swallows an EndFrame."""
+    """Swallows an EndFrame, and tells the parent of it."""
 
     async def process_frame(self, frame, direction):
         """Hand on all frames but one."""
         if not isinstance(frame, EndFrame):
             await super().process_frame(frame, direction)
+        else:
+            os.kill(os.getppid(), signal.SIGUSR1)
 
 
 def block():
@@ -88,12 +92,22 @@ async def bot(runner_args):
     body = runner_args.body
     woken = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, woken.set)
-    waits = [start(body["how"], each) for each in body["bots"]]
+    waits = []
+    for each in body["bots"]:
+        waits.append(start(body["how"], each))
+        if body.get("in_turn"):
+            await asyncio.to_thread(waits[-1])
+            while not Path(body["in_turn"]).exists():
+                await asyncio.sleep(0.02)
     if "also_here" in body:
         await converse(body["also_here"])
     if "breaks" in body:
         await woken.wait()
         raise ValueError(body["breaks"])
+    if "after" in body:
+        await woken.wait()
+        await asyncio.to_thread(start(body["how"], body["after"]))
+        print("the one that came after is gone", flush=True)
     for wait in waits:
         await asyncio.to_thread(wait)
     if body.get("stays"):

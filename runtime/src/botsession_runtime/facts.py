@@ -150,7 +150,8 @@ class Facts:
     is_over: bool = False
     #: When the bot was over in a program that still waited for callers: a server, which will not leave by itself.
     serving_at: float | None = None
-    #: When the process that ran the pipeline was gone, where that is another one than the supervisor's child.
+    #: When the process that ran the pipeline was gone, where that is another one than the supervisor's child. Its
+    #: parent may begin another one.
     lost_at: float | None = None
     #: Why nobody watches the pipeline, where the hook was loaded in a process and could not reach the supervisor.
     unwatched: str | None = None
@@ -178,7 +179,17 @@ class Facts:
     @property
     def is_between(self) -> bool:
         """Whether a pipeline has finished by the bot's own doing, and another one may follow."""
-        return self.finish is not None and (self.request is None or self.request.is_bots)
+    @property
+    def may_go_on(self) -> bool:
+        """Whether nobody but the bot has asked for an end: another pipeline may follow one that is over."""
+        return self.request is None or self.request.is_bots
+
+    @property
+    def is_told_to_go(self) -> bool:
+        """Whether its processes have had a SIGTERM from the supervisor."""
+        return self.rung(Step.TERMINATE) is not None
+
+        return self.finish is not None and self.may_go_on
 
     def rung(self, step: Step) -> Rung | None:
         """Give the last time that a step was taken."""

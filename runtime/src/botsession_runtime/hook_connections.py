@@ -66,6 +66,8 @@ class HookConnections:
         self._numbers: dict[int, int] = {}
         #: The order that a process gets with its first word: what the limits are.
         self._standing: dict[str, Any] | None = None
+        #: …and with its second, where the session has been asked to end before it came.
+        self._last: dict[str, Any] | None = None
         self._is_closed = False
         self._began = began
         self._has_seen_mark = bot.mark < 0
@@ -84,9 +86,13 @@ class HookConnections:
         """Set the order that each new process gets first."""
         self._standing = order
 
+    def end_newcomers(self, order: dict[str, Any]) -> None:
+        """Set the order by which each process that connects from now on learns that the session is to end."""
+        self._last = order
+
     def send(self, order: dict[str, Any]) -> None:
         """Give an order to all processes. One that does not read is dealt with by the ladder's next step."""
-        line = json.dumps(order).encode() + b"\n"
+        line = _line(order)
         for connection in self._connections:
             with contextlib.suppress(OSError):
                 connection.socket.send(line)
@@ -223,8 +229,8 @@ class HookConnections:
         logger.info("hook connected from process {}", connection.pid)
         # Closed already by a process that was quick: what it said is to be heard all the same.
         with contextlib.suppress(OSError):
-            first = json.dumps(self._standing).encode() + b"\n"
-            socket.send_fds(connection.socket, [first], [self._bot.stacks_target])
+            first = [_line(order) for order in (self._standing, self._last) if order]
+            socket.send_fds(connection.socket, first, [self._bot.stacks_target])
         if not self._is_closed:
             self._attend(connection)
 
@@ -324,6 +330,10 @@ class _Arrival:
             return True
         self._said += chunk
         return not chunk or (len(self._said) == len(self._expected) and not self.is_complete)
+
+
+def _line(order: dict[str, Any]) -> bytes:
+    return json.dumps(order).encode() + b"\n"
 
 
 def peer_of(connection: socket.socket) -> int:

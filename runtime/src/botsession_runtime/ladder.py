@@ -4,8 +4,9 @@
     Immediate:  CancelFrame (past an EndFrame in flight: ForcedCancelFrame) -> cancelPeriod -> Kill
     Before the pipeline started:  Terminate -> at most TERMINATE_SECONDS -> Kill
     Unwatched:  Terminate -> gracePeriod and cancelPeriod, Immediate: cancelPeriod -> Kill
-    A server that its bot has left, or a process whose child with the pipeline is gone:
-                SERVER_SECONDS -> Terminate -> the rest of the ladder -> Kill
+    A server that its bot has left:  SERVER_SECONDS -> Terminate -> the rest of the ladder -> Kill
+    A process whose child is gone with the pipeline:  gracePeriod for another child -> Terminate -> TERMINATE_SECONDS
+                -> Kill; as a server where the session is to end, for which no other child comes
 
 A pipeline that has finished needs no more frames, but its process may hang still; it is killed when the ladder would
 have ended.
@@ -38,16 +39,36 @@ def next_rung(facts: Facts, own_grace_seconds: float) -> Rung | None:
     """
     if facts.exit or facts.rung(Step.KILL):
         return None
-    over_at = facts.lost_at if facts.serving_at is None else facts.serving_at
-    if over_at is None:
+    if facts.serving_at is not None:
+        return _of_server(facts, facts.serving_at, own_grace_seconds)
+    if facts.lost_at is None:
         return _of_program(facts, own_grace_seconds)
     last = _last_of_server(facts, over_at, own_grace_seconds)
+    if facts.may_go_on:
+        return _of_parent(facts, facts.lost_at, own_grace_seconds)
+    return _of_server(facts, facts.lost_at, own_grace_seconds)
+
+
+def _of_server(facts: Facts, over_at: float, own_grace_seconds: float) -> Rung:
     if facts.rung(Step.TERMINATE):
         return last
     return Rung(Step.TERMINATE, min(over_at + SERVER_SECONDS, last.at))
 
 
 def _last_of_server(facts: Facts, over_at: float, own_grace_seconds: float) -> Rung:
+def _of_parent(facts: Facts, lost_at: float, own_grace_seconds: float) -> Rung:
+    """Give a process whose child is gone the time to begin another one, as it has for the next pipeline."""
+    if terminated := facts.rung(Step.TERMINATE):
+        return Rung(Step.KILL, terminated.at + TERMINATE_SECONDS)
+    return Rung(Step.TERMINATE, _waits_until(facts, lost_at, own_grace_seconds))
+
+
+def _waits_until(facts: Facts, lost_at: float, own_grace_seconds: float) -> float:
+    waits_until = lost_at + (facts.request.grace_seconds if facts.request else own_grace_seconds)
+    # A parent that has crashed itself begins nothing more.
+    return waits_until if facts.crashed_at is None else min(waits_until, facts.crashed_at + SERVER_SECONDS)
+
+
     """Give when a server is killed that a SIGTERM does not end: its bot is over, but it may have work to finish."""
     own = (facts.finish.at if facts.finish else over_at) + own_grace_seconds
     at = end_of_ladder(facts, facts.request) if facts.request else own
@@ -105,9 +126,16 @@ def _leaves_at(facts: Facts, finish: Finish, request: Request) -> float:
     return max(leaves_at, forced.at + request.cancel_seconds) if forced and finish.is_ours else leaves_at
 
 
-def next_pipeline_until(facts: Facts) -> float | None:
-    """Return until when a bot whose pipeline has finished may start another one; None while nothing waits for that."""
-    if not facts.is_between or facts.exit or facts.finish is None or facts.request is None:
+def next_pipeline_until(facts: Facts, own_grace_seconds: float) -> float | None:
+    """Return until when a bot may start another pipeline; None while nothing waits for that.
+
+    It may when its pipeline has finished, or is gone with its process.
+    """
+    if facts.exit or not facts.may_go_on:
+        return None
+    if facts.lost_at is not None:
+        return None if facts.is_told_to_go else _waits_until(facts, facts.lost_at, own_grace_seconds)
+    if facts.finish is None or facts.request is None:
         return None
     return _leaves_at(facts, facts.finish, facts.request)
 

@@ -34,8 +34,18 @@ def _hooked(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
     # A program that serves callers loads Pipecat's hook when one has come.
     called_at = facts.called_at if facts.listening_at is None else facts.called_at or max(at, facts.listening_at)
     imported_at = facts.imported_at or at
-    # Where a process was lost, its parent has begun another.
-    return replace(facts, hooked_at=at, imported_at=imported_at, called_at=called_at, lost_at=None, unwatched=None)
+    if facts.lost_at is not None and facts.may_go_on:
+        facts = _begun_again(facts)
+    elif facts.lost_at is not None:
+        facts = replace(facts, lost_at=None)
+    return replace(facts, hooked_at=at, imported_at=imported_at, called_at=called_at, unwatched=None)
+
+
+def _begun_again(facts: Facts) -> Facts:
+    """Return the facts where a parent begins another process for one that was lost; if told to go, it does in vain."""
+    if facts.is_told_to_go:
+        return facts
+    return replace(_without_end(facts), lost_at=None, pipelines=pipelines.NONE)
 
 
 def _imported(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
@@ -86,13 +96,20 @@ def _next_stage(facts: Facts, finish: Finish) -> Facts:
     frame, said = (facts.own_end.frame, facts.own_end.reason) if facts.own_end else (finish.frame, finish.reason)
     stage = Stage(next(named, ""), frame, said, finish.at if began is None else began, finish.at)
     return replace(
-        facts,
+        _without_end(facts),
         stages=(*facts.stages, stage)[-pipelines.MOST_STAGES :],
         stage_count=min(facts.stage_count + 1, LARGEST_COUNT),
         pipelines=pipelines.next_stage(facts.pipelines, finish.at),
         stage_at=None,
         request=None,
         rungs=(),
+    )
+
+
+def _without_end(facts: Facts) -> Facts:
+    """Return the facts for a pipeline that begins after another one: of the end of that they know nothing."""
+    return replace(
+        facts,
         has_end_in_flight=False,
         end_held_by=None,
         cancel_held_by=None,
@@ -277,7 +294,8 @@ def _lost(facts: Facts, event: dict[str, Any], at: float) -> Facts:
         return facts
     if finishes and not had_started and pipelines.is_over(facts.pipelines):
         return replace(facts, finish=max(finishes, key=lambda finish: finish.at))
-    return replace(facts, lost_at=at)
+    # It crashed, if anybody did, and is gone: its parent has its own time.
+    return replace(facts, lost_at=at, crashed_at=None)
 
 
 def _unwatched(facts: Facts, event: dict[str, Any], at: float) -> Facts:

@@ -412,8 +412,6 @@ def _never_hooked(facts: Facts) -> str:
     is_importing = facts.is_target and not facts.imported_at
     if is_importing and facts.rungs:
         return "the bot was still being imported"
-    if facts.rungs:
-        return _no_hook(facts)
     if is_importing and facts.listening_at is None and not facts.cleared:
         return f"{_how_it_exited(facts)} while it was imported"
     if facts.listening_at is not None:

@@ -41,7 +41,7 @@ from botsession_runtime.result import read as read_result
 #: How long the sweep waits for killed processes to be gone, in seconds. One in the kernel's hands may never be.
 SWEEP_SECONDS = 1.0
 #: Events that the operator would like to know of at once.
-NEWS = frozenset({"listening", "called", "started", "client", "sounded", "left", "took", "finished"})
+NEWS = frozenset({"listening", "called", "started", "client", "sounded", "left", "took", "finished", "lost"})
 
 
 def run(orders: dict[str, Any], bot: Bot, *, began: float, early_signals: list[int]) -> int:
@@ -134,7 +134,7 @@ class Supervisor:
             unwatched=facts.unwatched,
             conversation=conversation_of(facts, self.launch, self.wall),
             pipelines_finished=facts.stage_count + bool(facts.finish),
-            next_pipeline_until=wall_time(ladder.next_pipeline_until(facts), self.wall),
+            next_pipeline_until=wall_time(ladder.next_pipeline_until(facts, self._own_grace()), self.wall),
         )
 
     def end(self, request: EndRequest) -> None:
@@ -264,8 +264,10 @@ class Supervisor:
     def _ask(self, request: Request) -> None:
         logger.info("session asked to end: {} {}", request.cause, request.mode)
         self.facts = replace(self.facts, request=request)
+        close = {"do": "close", "reason": request.cause}
+        self._hooks.end_newcomers(close)
         if self.facts.finish:
-            self._hooks.send({"do": "close", "reason": request.cause})  # no other pipeline is to follow
+            self._hooks.send(close)  # no other pipeline is to follow
         self._advance()
 
     def _advance(self) -> None:
@@ -282,7 +284,10 @@ class Supervisor:
             self._timer = self._loop.call_at(rung.at, self._advance)
 
     def _next(self) -> Rung | None:
-        return ladder.next_rung(self.facts, self.launch.shutdown.grace_period_seconds)
+        return ladder.next_rung(self.facts, self._own_grace())
+
+    def _own_grace(self) -> float:
+        return self.launch.shutdown.grace_period_seconds
 
     def _take(self, step: Step) -> None:
         self.facts = replace(self.facts, rungs=(*self.facts.rungs, Rung(step, self._loop.time())))
@@ -303,9 +308,11 @@ class Supervisor:
             "reason": request.cause if request else "",
             "farewell": request.farewell if request else "",
             # The bot's own end may leave pipelines that talk on, or be followed by another one.
-            "own": request is None or request.is_bots,
+            "own": self.facts.may_go_on,
         }
         self._hooks.send(order)
+        if not self.facts.may_go_on:
+            self._hooks.end_newcomers(order | {"farewell": ""})
 
     def _deadline_at(self) -> float | None:
         if self._deadline is not None:

@@ -136,10 +136,31 @@ async def test_forked_children_do_not_cut_each_others_lines(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("stays", [False, True])
 async def test_child_that_dies_in_mid_call_is_told(tmp_path: Path, stays: bool) -> None:
-    async with elsewhere(tmp_path, "spawn", {"dies": 0.2}, stays=stays) as session:
+    # A parent that stays has a grace period to begin another child.
+    async with elsewhere(tmp_path, "spawn", {"dies": 0.2}, stays=stays, shutdown=QUICK) as session:
         report = await session.report()
     assert ended(report) == (Reason.BOT_EXITED, Outcome.LOST)
     assert report.message == "the process that ran the pipeline ended before that had finished"
+
+
+async def test_parent_may_begin_another_child_for_one_that_died(tmp_path: Path) -> None:
+    again = tmp_path / "again"
+    async with elsewhere(tmp_path, "spawn", {"dies": 0.2}, {"ends": 0.2}, in_turn=str(again)) as session:
+        seen = await session.until(lambda seen: seen.next_pipeline_until is not None)
+        again.touch()
+        report = await session.report()
+    assert (seen.state, seen.pipelines_finished) == (BotState.RUNNING, 0)
+    assert (*ended(report), report.message) == (Reason.COMPLETED, Outcome.DRAINED, "all said")
+
+
+async def test_child_that_comes_when_the_end_was_ordered_is_ended_too(tmp_path: Path) -> None:
+    async with elsewhere(tmp_path, "spawn", {"swallows": True}, after={}) as session:
+        await session.running()
+        assert await session.end() == 202
+        await session.logged("the one that came after is gone")
+        await session.hurry(90)
+        report = await session.report()
+    assert (*ended(report), report.stuck_at) == (Reason.END_REQUESTED, Outcome.FORCED, "hole")
 
 
 async def test_child_that_crashes_is_told(tmp_path: Path) -> None:

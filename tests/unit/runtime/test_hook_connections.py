@@ -112,6 +112,13 @@ async def test_process_of_the_bot_is_heard_and_gets_its_orders(door: PokeGate) -
         assert await door.events.get() == "lost"
 
 
+async def test_process_that_comes_after_the_end_was_ordered_is_told_so(door: PokeGate) -> None:
+    door.connections.end_newcomers({"do": "end", "reason": "MaxDuration"})
+    child = await door.child(f"{door.hooks.token}\n")
+    assert [await answer(child), await answer(child)] == ['{"do": "limit"}', '{"do": "end", "reason": "MaxDuration"} 1']
+    await end(child)
+
+
 async def test_process_that_is_gone_by_the_time_it_is_accepted_is_heard(door: PokeGate) -> None:
     told = f"{door.hooks.token}\n" + '{"event": "failed", "at": 1, "message": "no key"}\n'
     subprocess.run([sys.executable, "-c", HASTY, door.hooks.address, told], check=True)  # nobody accepts meanwhile

@@ -51,12 +51,31 @@ FORCED = Rung(Step.FORCED_CANCEL_FRAME, 130.0)
             id="and one of them where it is to end at once",
         ),
         pytest.param(
-            replace(RUNNING, lost_at=50.0), Rung(Step.TERMINATE, 52), id="what waited for a lost process is told to go"
+            replace(RUNNING, lost_at=50.0),
+            Rung(Step.TERMINATE, 80),
+            id="what waits for a lost process has a grace period to begin another",
         ),
         pytest.param(
-            replace(RUNNING, lost_at=50.0, rungs=(Rung(Step.TERMINATE, 52.0),)),
-            Rung(Step.KILL, 80),
-            id="and killed when its time is over",
+            replace(RUNNING, lost_at=50.0, rungs=(Rung(Step.TERMINATE, 80.0),)),
+            Rung(Step.KILL, 85),
+            id="and then five seconds to leave",
+        ),
+        pytest.param(
+            replace(
+                RUNNING, lost_at=50.0, request=replace(GRACEFUL, cause=Cause.BOT_ENDED, at=48.0, grace_seconds=9.0)
+            ),
+            Rung(Step.TERMINATE, 59),
+            id="where the bot was ending itself, that end's grace period",
+        ),
+        pytest.param(
+            replace(RUNNING, lost_at=50.0, crashed_at=55.0),
+            Rung(Step.TERMINATE, 57),
+            id="what has crashed itself begins no other process",
+        ),
+        pytest.param(
+            after(replace(RUNNING, lost_at=99.0), request=GRACEFUL),
+            Rung(Step.TERMINATE, 101),
+            id="where somebody has asked for the end no other process is waited for",
         ),
         pytest.param(FRESH, None, id="a starting bot is left alone"),
         pytest.param(

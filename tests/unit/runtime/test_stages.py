@@ -8,8 +8,8 @@ import pytest
 from botsession_contract.launch import Launch
 from botsession_contract.lifecycle import Cause, Step
 from botsession_runtime.ending import begun_by_bot
-from botsession_runtime.facts import Exit, Facts
-from botsession_runtime.ladder import next_pipeline_until
+from botsession_runtime.facts import Exit, Facts, Rung
+from botsession_runtime.ladder import next_pipeline_until, next_rung
 from botsession_runtime.learning import learn, settle
 from botsession_runtime.pipelines import MOST_PIPELINES, MOST_STAGES
 
@@ -141,9 +141,9 @@ def test_a_helper_of_the_stage_before_does_not_end_the_next_one() -> None:
 def test_a_process_between_two_pipelines_waits_for_the_grace_period_and_anew_for_a_set_up() -> None:
     grace = LAUNCH.shutdown.grace_period_seconds
     between = told(*LINE, hop(1), finish(1))
-    assert next_pipeline_until(between) == 4.0 + grace
-    assert next_pipeline_until(learn(between, {"at": 20.0, **set_up(2)})) == 20.0 + grace
-    assert next_pipeline_until(told(*LINE)) is None
+    assert next_pipeline_until(between, 30.0) == 4.0 + grace
+    assert next_pipeline_until(learn(between, {"at": 20.0, **set_up(2)}), 30.0) == 20.0 + grace
+    assert next_pipeline_until(told(*LINE), 30.0) is None
 
 
 def test_a_client_that_hangs_up_on_a_frame_that_stands_still_has_left() -> None:
@@ -177,7 +177,7 @@ def test_stages_are_told_apart_that_are_read_only_when_the_process_is_gone() -> 
     for event in (*up(2), hop(2), finish(2)):
         facts = begun_by_bot(learn(facts, {"at": 8.0, **event}), LAUNCH)
     assert (facts.stage_count, facts.finish is not None) == (1, True)
-    assert next_pipeline_until(facts) is None
+    assert next_pipeline_until(facts, 30.0) is None
 
 
 def lost(*roots: int, event: str = "lost") -> Event:
@@ -192,6 +192,28 @@ def test_pipeline_of_a_process_that_is_gone_is_waited_for_no_more() -> None:
 def test_last_process_that_is_gone_in_mid_call_is_lost() -> None:
     facts = told(*LINE, *OTHER_LINE, finish(1), lost(2))
     assert (facts.finish, facts.lost_at) == (None, 6.0)
+
+
+def test_another_process_may_follow_one_that_is_lost() -> None:
+    waiting = told(*up(1), lost(1))
+    assert next_pipeline_until(waiting, 30.0) == 33.0
+    facts = learn(learn(waiting, {"at": 10.0, "event": "hooked"}), {"at": 11.0, **start(2)})
+    assert (facts.lost_at, facts.started_at, next_pipeline_until(facts, 30.0)) == (None, 2.0, None)
+    assert learn(facts, {"at": 12.0, **finish(2)}).finish is not None
+
+
+def test_end_that_a_lost_process_had_begun_is_not_that_of_the_next() -> None:
+    waiting = told(*up(1), hop(1), {"event": "crashed", "message": "KeyError"}, lost(1))
+    assert (waiting.request is not None, waiting.crash) == (True, "KeyError")
+    assert next_pipeline_until(waiting, 7.0) == 5.0 + LAUNCH.shutdown.grace_period_seconds
+    facts = learn(waiting, {"at": 10.0, "event": "hooked"})
+    assert (facts.request, facts.rungs, facts.own_end, facts.crash) == (None, (), None, None)
+
+
+def test_parent_that_was_told_to_go_begins_another_process_in_vain() -> None:
+    waiting = replace(told(*up(1), lost(1)), rungs=(Rung(Step.TERMINATE, 9.0),))
+    facts = learn(waiting, {"at": 10.0, "event": "hooked"})
+    assert next_rung(facts, 30.0) == Rung(Step.KILL, 14.0)
 
 
 def test_process_that_is_gone_before_its_start_leaves_the_end_of_the_others() -> None:

@@ -163,3 +163,13 @@ def test_a_bot_between_two_pipelines_says_until_when_it_may_start_the_next() -> 
     claim = next(claim for claim in claims(seen, None, None) if claim.type is STARTED)
     assert (claim.status, claim.reason) == (TRUE, "BetweenPipelines")
     assert claim.message == "2 pipelines have finished; the bot may start the next until 12:00:00Z"
+
+
+def test_a_bot_whose_process_with_the_pipeline_is_gone_says_until_when_it_may_start_the_next() -> None:
+    control = snapshot(BotState.RUNNING, pipelines_finished=0, next_pipeline_until=NOW)
+    claim = next(
+        claim for claim in claims(observed(session(started()), pod(), control), None, None) if claim.type is STARTED
+    )
+    assert (claim.status, claim.reason) == (TRUE, "BetweenPipelines")
+    gone = "the process that ran the pipeline ended before that had finished"
+    assert claim.message == f"{gone}; the bot may start the next until 12:00:00Z"

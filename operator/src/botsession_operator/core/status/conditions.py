@@ -76,12 +76,14 @@ def _started(observed: Observed, refusal: WaitingReason | None) -> Claim | None:
 
 
 def _between_pipelines(observed: Observed) -> Claim | None:
-    """Say that the bot has ended a pipeline, and may start another one."""
+    """Say that the bot has ended a pipeline, or lost the process that ran it, and may start another one."""
     control = observed.control
     if not isinstance(control, SessionSnapshot) or control.next_pipeline_until is None:
         return None
-    count = control.pipelines_finished or 1
+    count = control.pipelines_finished
     done = "1 pipeline has finished" if count == 1 else f"{count} pipelines have finished"
+    if not count:
+        done = "the process that ran the pipeline ended before that had finished"
     until = control.next_pipeline_until.astimezone(UTC).strftime("%H:%M:%SZ")
     return Claim(ConditionType.STARTED, TRUE, "BetweenPipelines", f"{done}; the bot may start the next until {until}")
 
