@@ -86,6 +86,9 @@ class Facts:
     #: before which its caller is not given up.
     guessed_port: int | None = None
     join_earliest: float = 0.0
+    #: Where callers come to a port that was named, that one, and others on which the bot listens.
+    asked_port: int | None = None
+    other_ports: tuple[int, ...] = ()
     #: …and that it does so where only its own pod reaches it.
     listens_here_alone: bool = False
     started_at: float | None = None

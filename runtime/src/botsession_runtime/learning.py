@@ -59,6 +59,10 @@ def _listening(facts: Facts, event: dict[str, Any], at: float) -> Facts:
     here = bool(event.get("here_alone"))
     return replace(facts, listening_at=facts.listening_at or at, listens_here_alone=here, **guess)
 
+def _elsewhere(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
+    return replace(facts, other_ports=event["ports"], asked_port=event["asked"])
+
+
 
 def _called(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
     return replace(facts, called_at=facts.called_at or at)
@@ -334,6 +338,7 @@ def larger(one: int | None, other: int | None) -> int | None:
 _LEARNERS: Final = {
     "hooked": _hooked,
     "imported": _imported,
+    "elsewhere": _elsewhere,
     "listening": _listening,
     "called": _called,
     "setup": _set_up,

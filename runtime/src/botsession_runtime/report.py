@@ -405,6 +405,8 @@ def _never_hooked(facts: Facts) -> str:
         return _uncalled(facts) if facts.called_at is None else "the pipeline had not started"
     if _was_taken_by_kernel(facts):
         return f"{_how_it_exited(facts)} before its pipeline had started"
+    if facts.rungs and facts.other_ports:
+        return _uncalled(facts)
     if facts.has_returned and not facts.cleared:
         return "the bot returned without running a Pipecat worker"
     if facts.imported_at and not facts.rungs and not facts.cleared:
@@ -414,7 +416,9 @@ def _never_hooked(facts: Facts) -> str:
         return "the bot was still being imported"
     if is_importing and facts.listening_at is None and not facts.cleared:
         return f"{_how_it_exited(facts)} while it was imported"
-    if facts.listening_at is not None:
+    if facts.rungs:
+        return _no_hook(facts)
+    if facts.listening_at is not None or facts.other_ports:
         return f"{_how_it_exited(facts)} before its pipeline had started; {_uncalled(facts)}"
     return f"{_how_it_exited(facts)} and {_no_hook(facts)}"
 
@@ -426,9 +430,22 @@ def _no_hook(facts: Facts) -> str:
 def _uncalled(facts: Facts) -> str:
     if facts.listens_here_alone:
         return "nobody had called: the bot listened on 127.0.0.1 alone, which no caller outside of its pod reaches"
+    if facts.other_ports:
+        return _listened_elsewhere(facts)
     if facts.guessed_port is None:
         return "nobody had called"
     return f"nobody had called port {facts.guessed_port}, on which the bot listened"
+
+
+def _listened_elsewhere(facts: Facts) -> str:
+    """Name the port that callers come to, and where the bot listened: it may have been meant to be the same."""
+    ports = " and ".join(map(str, facts.other_ports))
+    told = f"port {ports}" if len(facts.other_ports) == 1 else f"ports {ports}"
+    if facts.listening_at is None:
+        return (
+            f"nobody had called: the bot listened on {told}, and callers come to port {facts.asked_port} (expose.port)"
+        )
+    return f"nobody had called port {facts.asked_port} (expose.port); the bot listened on {told} too"
 
 
 def _how_it_exited(facts: Facts) -> str:

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from loguru import logger
+
 from botsession_contract.launch import Launch
 from botsession_contract.transports import CALL_PORT, LISTENING
 from botsession_runtime import processes
@@ -21,6 +23,8 @@ from botsession_runtime.tcp_sockets import Sockets, read_sockets
 
 #: How long after one look the next is, in seconds. What two looks see counts: a probe's connection is shorter.
 LOOK_SECONDS: Final = 1.0
+#: Ports that are told of where none of them is the one that callers come to.
+MOST_OTHERS: Final = 3
 
 Note = Callable[[dict[str, Any]], None]
 
@@ -43,6 +47,12 @@ class Serving:
             if self.port in (None, port) and (is_reachable or self.takes_loopback or port == CALL_PORT)
         }
 
+    def others(self, sockets: Sockets) -> tuple[int, ...]:
+        """Return the ports on which it listens beside the one that was named, first those that others reach."""
+        ports = sockets.listening if self.port is not None else {}
+        found = sorted((not is_reachable, port) for port, is_reachable in ports.items() if port != self.port)
+        return tuple(port for _, port in found[:MOST_OTHERS])
+
 
 def serving(launch: Launch) -> Serving | None:
     """Return what to look for; None where nothing can be served, or the launcher tells of it."""
@@ -64,6 +74,7 @@ async def watch(launch: Launch, facts: Callable[[], Facts], note: Note) -> None:
     # the supervisor learns of that only between two.
     seen: set[int] = set()
     before: frozenset[tuple[int, str]] = frozenset()
+    others_before: tuple[int, ...] = ()
     while wanted and _may_wait(facts()):
         sockets = read_sockets(processes.descendants())
         ports = wanted.ports(sockets)
@@ -74,10 +85,15 @@ async def watch(launch: Launch, facts: Callable[[], Facts], note: Note) -> None:
             note(
                 {"event": "listening", "at": loop.time(), "port": port, "earliest": earliest, "here_alone": here_alone}
             )
+        others = wanted.others(sockets)
+        if others == others_before != facts().other_ports:
+            note({"event": "elsewhere", "at": loop.time(), "ports": others, "asked": wanted.port})
+            for port in others:
+                logger.info("the bot listens on port {}, and callers come to port {}", port, wanted.port)
         callers = frozenset(each for each in sockets.connections if each[0] in ports)
         if facts().listening_at is not None and callers & before:
             note({"event": "called", "at": loop.time()})
-        seen, before = ports, callers
+        seen, before, others_before = ports, callers, others
         await asyncio.sleep(LOOK_SECONDS)
 
 

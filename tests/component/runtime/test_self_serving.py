@@ -63,6 +63,18 @@ async def test_server_that_nobody_calls_has_no_client(tmp_path: Path) -> None:
     )
 
 
+async def test_server_on_another_port_than_the_exposed_one_is_named(tmp_path: Path) -> None:
+    port, asked = free_port(), free_port()
+    async with server(tmp_path, port, expose_port=asked) as session:
+        await session.logged(f"the bot listens on port {port}, and callers come to port {asked}")
+        await session.end(cause=Cause.START_TIMEOUT)
+        report = await session.report()
+    assert (report.reason, report.outcome) == (Reason.START_TIMEOUT, Outcome.NEVER_STARTED)
+    assert report.message == (
+        f"nobody had called: the bot listened on port {port}, and callers come to port {asked} (expose.port)"
+    )
+
+
 async def test_server_is_found_behind_a_wrapper(tmp_path: Path) -> None:
     port = free_port()
     async with server(tmp_path, port, then="exit", expose_port=port, limits=SOON) as session:

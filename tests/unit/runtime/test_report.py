@@ -325,6 +325,26 @@ def test_why_and_how(facts: Facts, reason: Reason, outcome: Outcome) -> None:
             id="its child's environment was cleared",
         ),
         pytest.param(
+            replace(
+                UNHOOKED, is_target=False, request=REQUEST, rungs=(TERMINATE,), asked_port=8080, other_ports=(7860,)
+            ),
+            "nobody had called: the bot listened on port 7860, and callers come to port 8080 (expose.port)",
+            id="it listened on another port",
+        ),
+        pytest.param(
+            replace(
+                UNHOOKED, listening_at=105.0, request=REQUEST, rungs=(TERMINATE,), asked_port=8080, other_ports=(80, 90)
+            ),
+            "nobody had called port 8080 (expose.port); the bot listened on ports 80 and 90 too",
+            id="it listened on other ports too",
+        ),
+        pytest.param(
+            replace(UNHOOKED, is_target=False, exit=Exit(3, 200.0), asked_port=8080, other_ports=(7860,)),
+            "the bot exited with code 3 before its pipeline had started; nobody had called: the bot listened on port "
+            "7860, and callers come to port 8080 (expose.port)",
+            id="it listened on another port and left",
+        ),
+        pytest.param(
             replace(UNWATCHED, exit=Exit(3, 200.0)), f"the bot exited with code 3; {UNSEEN}", id="nobody saw it fail"
         ),
         pytest.param(

@@ -62,6 +62,7 @@ def test_where_a_bot_may_wait(wanted: Serving, listening: dict[int, bool], ports
 
 LISTENS: Final = Sockets({80: True}, frozenset())
 CALLED: Final = Sockets({80: True}, frozenset({(80, "0100007F:D431")}))
+ELSEWHERE: Final = Sockets({8000: True}, frozenset())
 NOTHING: Final = Sockets({}, frozenset())
 EXPOSED: Final = Launch("bots", "support-42", "ab" * 32, expose_port=80, **COMMAND)
 
@@ -100,6 +101,38 @@ async def noted(monkeypatch: pytest.MonkeyPatch, launch: Launch, looks: list[Soc
     ],
 )
 async def test_what_two_looks_see_counts(
+    monkeypatch: pytest.MonkeyPatch, looks: list[Sockets], events: list[str]
+) -> None:
+    assert await noted(monkeypatch, EXPOSED, looks, Facts(began=0.0, hooked_at=9.0)) == events
+
+
+@pytest.mark.parametrize(
+    ("wanted", "listening", "ports"),
+    [
+        pytest.param(Serving(80, takes_loopback=True), {80: True}, (), id="the one that was named"),
+        pytest.param(
+            Serving(80, takes_loopback=True), {7: False, 80: True, 8000: True, 90: True}, (90, 8000, 7), id="others"
+        ),
+        pytest.param(Serving(None, takes_loopback=True), {8000: True}, (), id="where none was named"),
+    ],
+)
+def test_where_a_bot_listens_beside_the_port_that_was_named(
+    wanted: Serving, listening: dict[int, bool], ports: tuple[int, ...]
+) -> None:
+    assert wanted.others(Sockets(listening, frozenset())) == ports
+
+
+@pytest.mark.parametrize(
+    ("looks", "events"),
+    [
+        pytest.param([ELSEWHERE, ELSEWHERE, ELSEWHERE], ["elsewhere"], id="told once"),
+        pytest.param([ELSEWHERE, NOTHING, ELSEWHERE], [], id="not what one look has seen"),
+        pytest.param(
+            [ELSEWHERE, ELSEWHERE, LISTENS, LISTENS], ["elsewhere", "listening", "elsewhere"], id="not for ever"
+        ),
+    ],
+)
+async def test_server_on_another_port_is_told_of(
     monkeypatch: pytest.MonkeyPatch, looks: list[Sockets], events: list[str]
 ) -> None:
     assert await noted(monkeypatch, EXPOSED, looks, Facts(began=0.0, hooked_at=9.0)) == events
