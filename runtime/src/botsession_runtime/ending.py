@@ -1,5 +1,6 @@
 """Rule: what a request to end amounts to, and how it is fitted into a SIGTERM's grace. Pure."""
 
+import signal
 from dataclasses import replace
 from typing import Final
 
@@ -62,7 +63,7 @@ def taken_over(facts: Facts, current: Request, asked: Request) -> Request:
     """
     now, cancelled = asked.at, ladder.cancel_rung(facts)
     mode = Mode.IMMEDIATE if Mode.IMMEDIATE in (current.mode, asked.mode) else Mode.GRACEFUL
-    if facts.finish:
+    if ladder.finish_of(facts):
         wanted = asked.cancel_seconds + (asked.grace_seconds if asked.mode is Mode.GRACEFUL else 0.0)
         left = max(min(ladder.end_of_ladder(facts, current) - now, wanted), 0.0)
         if cancelled:  # the kill, the only step that is left, counts from it
@@ -115,6 +116,13 @@ def squeeze(request: Request, facts: Facts, now: float, budget_seconds: float) -
     spent = now - ladder.asked_at(facts, request)
     grace = spent + (request.grace_seconds - spent) * share
     return replace(request, grace_seconds=grace, cancel_seconds=request.cancel_seconds * share)
+
+
+def without_kill(facts: Facts) -> Facts:
+    """Return the facts of a bot that is gone, without a kill that came too late: it left while its stacks were read."""
+    if facts.exit is None or facts.exit.code == -signal.SIGKILL:
+        return facts
+    return replace(facts, rungs=tuple(rung for rung in facts.rungs if rung.step is not Step.KILL))
 
 
 def sigterm_budget(termination_grace_seconds: float) -> float:

@@ -143,13 +143,13 @@ class Facts:
     failure: str | None = None
     #: The exception that came out of the bot.
     crash: str | None = None
-    crashed_at: float | None = None
-    #: The last error that Pipecat took for the end of the pipeline.
-    fatal_error: str | None = None
     #: …or when it came to a sys.exit().
-    #: The runner has returned to the bot's own code, without an exception.
+    crashed_at: float | None = None
     #: The sentence that the bot gave sys.exit().
     parting: str | None = None
+    #: The last error that Pipecat took for the end of the pipeline.
+    fatal_error: str | None = None
+    #: The runner has returned to the bot's own code, without an exception.
     is_over: bool = False
     #: When the bot was over in a program that still waited for callers: a server, which will not leave by itself.
     serving_at: float | None = None
@@ -180,9 +180,6 @@ class Facts:
     conversation: Conversation = conversation.NOTHING
 
     @property
-    def is_between(self) -> bool:
-        """Whether a pipeline has finished by the bot's own doing, and another one may follow."""
-    @property
     def may_go_on(self) -> bool:
         """Whether nobody but the bot has asked for an end: another pipeline may follow one that is over."""
         return self.request is None or self.request.is_bots
@@ -192,6 +189,9 @@ class Facts:
         """Whether its processes have had a SIGTERM from the supervisor."""
         return self.rung(Step.TERMINATE) is not None
 
+    @property
+    def is_between(self) -> bool:
+        """Whether a pipeline has finished by the bot's own doing, and another one may follow."""
         return self.finish is not None and self.may_go_on
 
     def rung(self, step: Step) -> Rung | None:

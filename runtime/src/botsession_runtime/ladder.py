@@ -23,6 +23,7 @@ or for its next pipeline to be set up. Helpers that still run then are cancelled
 from typing import Final
 
 from botsession_contract.lifecycle import Mode, Step
+from botsession_runtime import pipelines
 from botsession_runtime.facts import Facts, Request, Rung
 from botsession_runtime.pipelines import Finish
 
@@ -43,19 +44,18 @@ def next_rung(facts: Facts, own_grace_seconds: float) -> Rung | None:
         return _of_server(facts, facts.serving_at, own_grace_seconds)
     if facts.lost_at is None:
         return _of_program(facts, own_grace_seconds)
-    last = _last_of_server(facts, over_at, own_grace_seconds)
     if facts.may_go_on:
         return _of_parent(facts, facts.lost_at, own_grace_seconds)
     return _of_server(facts, facts.lost_at, own_grace_seconds)
 
 
 def _of_server(facts: Facts, over_at: float, own_grace_seconds: float) -> Rung:
+    last = _last_of_server(facts, over_at, own_grace_seconds)
     if facts.rung(Step.TERMINATE):
         return last
     return Rung(Step.TERMINATE, min(over_at + SERVER_SECONDS, last.at))
 
 
-def _last_of_server(facts: Facts, over_at: float, own_grace_seconds: float) -> Rung:
 def _of_parent(facts: Facts, lost_at: float, own_grace_seconds: float) -> Rung:
     """Give a process whose child is gone the time to begin another one, as it has for the next pipeline."""
     if terminated := facts.rung(Step.TERMINATE):
@@ -69,6 +69,7 @@ def _waits_until(facts: Facts, lost_at: float, own_grace_seconds: float) -> floa
     return waits_until if facts.crashed_at is None else min(waits_until, facts.crashed_at + SERVER_SECONDS)
 
 
+def _last_of_server(facts: Facts, over_at: float, own_grace_seconds: float) -> Rung:
     """Give when a server is killed that a SIGTERM does not end: its bot is over, but it may have work to finish."""
     own = (facts.finish.at if facts.finish else over_at) + own_grace_seconds
     at = end_of_ladder(facts, facts.request) if facts.request else own
@@ -106,17 +107,23 @@ def _without_request(facts: Facts, own_grace_seconds: float) -> Rung | None:
 def _by_bot(facts: Facts, request: Request) -> Rung:
     if facts.crashed_at is not None and facts.finish is None:
         return Rung(Step.KILL, facts.crashed_at + min(request.grace_seconds, TERMINATE_SECONDS))
-    if facts.finish is None:
+    finish = finish_of(facts)
+    if finish is None:
         return _with_pipeline(facts, request)
-    leaves_at = _leaves_at(facts, facts.finish, request)
-    if (told := _told_helpers(facts, facts.finish)) is not None:
+    leaves_at = _leaves_at(facts, finish, request)
+    if (told := _told_helpers(facts, finish)) is not None:
         return Rung(Step.KILL, told.at + request.cancel_seconds)
     return Rung(Step.CANCEL_FRAME if has_helpers(facts) else Step.KILL, leaves_at)
 
 
+def finish_of(facts: Facts) -> Finish | None:
+    """Return the end of the conversation; a bot whose own handler of it blocks the event loop keeps it untold."""
+    return facts.finish or pipelines.finish_of(facts.pipelines)
+
+
 def has_helpers(facts: Facts) -> bool:
     """Tell whether workers run on that are no longer part of a conversation."""
-    return facts.has_bare_helpers or any(each.is_live for each in facts.pipelines)
+    return facts.has_bare_helpers or any(each.is_live for each in pipelines.settled(facts.pipelines))
 
 
 def _leaves_at(facts: Facts, finish: Finish, request: Request) -> float:
@@ -159,12 +166,12 @@ def _with_pipeline(facts: Facts, request: Request) -> Rung:
 
 def end_of_ladder(facts: Facts, request: Request) -> float:
     """Give when the bot is killed if nothing else happens."""
-    if request.is_bots and facts.finish:
-        told = _told_helpers(facts, facts.finish)
+    if request.is_bots and (finish := finish_of(facts)):
+        told = _told_helpers(facts, finish)
         if told:
             return told.at + request.cancel_seconds
         helping = request.cancel_seconds if has_helpers(facts) else 0.0
-        return _leaves_at(facts, facts.finish, request) + helping
+        return _leaves_at(facts, finish, request) + helping
     cancelled = cancel_rung(facts)
     if cancelled:
         return cancelled.at + request.cancel_seconds

@@ -23,11 +23,10 @@ def learn(facts: Facts, event: dict[str, Any]) -> Facts:
 
 def settle(facts: Facts) -> Facts:
     """Return the facts of a bot that is gone: a pipeline has finished whose frame came out, though it was not told."""
-    every = pipelines.settled(facts.pipelines)
-    if facts.finish or every == facts.pipelines or not pipelines.is_over(every):
+    every, finish = pipelines.settled(facts.pipelines), pipelines.finish_of(facts.pipelines)
+    if facts.finish or every == facts.pipelines or finish is None:
         return facts
-    finishes = [each.finish for each in every if each.finish and not each.is_past]
-    return replace(facts, pipelines=every, finish=max(finishes, key=lambda finish: finish.at))
+    return replace(facts, pipelines=every, finish=finish)
 
 
 def _hooked(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
@@ -59,9 +58,9 @@ def _listening(facts: Facts, event: dict[str, Any], at: float) -> Facts:
     here = bool(event.get("here_alone"))
     return replace(facts, listening_at=facts.listening_at or at, listens_here_alone=here, **guess)
 
+
 def _elsewhere(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
     return replace(facts, other_ports=event["ports"], asked_port=event["asked"])
-
 
 
 def _called(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
@@ -104,9 +103,6 @@ def _next_stage(facts: Facts, finish: Finish) -> Facts:
         stages=(*facts.stages, stage)[-pipelines.MOST_STAGES :],
         stage_count=min(facts.stage_count + 1, LARGEST_COUNT),
         pipelines=pipelines.next_stage(facts.pipelines, finish.at),
-        stage_at=None,
-        request=None,
-        rungs=(),
     )
 
 
@@ -114,6 +110,9 @@ def _without_end(facts: Facts) -> Facts:
     """Return the facts for a pipeline that begins after another one: of the end of that they know nothing."""
     return replace(
         facts,
+        stage_at=None,
+        request=None,
+        rungs=(),
         has_end_in_flight=False,
         end_held_by=None,
         cancel_held_by=None,
@@ -126,6 +125,7 @@ def _without_end(facts: Facts) -> Facts:
         timed_out=None,
         crash=None,
         crashed_at=None,
+        parting=None,
         fatal_error=None,
         unusable=None,
         unusable_at=None,
@@ -146,7 +146,6 @@ def _left(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
         return facts
     if facts.farewell in UNHEARD:
         return replace(facts, farewell=Farewell.CLIENT_GONE)
-        parting=None,
     return facts if facts.request and not facts.request.is_bots else replace(facts, left_at=at)
 
 
@@ -256,6 +255,10 @@ def _crashed(facts: Facts, event: dict[str, Any], at: float) -> Facts:
     return replace(facts, crash=facts.crash or event["message"], crashed_at=facts.crashed_at or at)
 
 
+def _quit(facts: Facts, event: dict[str, Any], at: float) -> Facts:
+    return replace(facts, parting=facts.parting or event["message"], crashed_at=facts.crashed_at or at)
+
+
 def _error(facts: Facts, event: dict[str, Any], at: float) -> Facts:
     if event.get("unusable"):
         facts = replace(facts, unusable=f"{event['unusable']}: {event['message']}", unusable_at=at)
@@ -276,10 +279,6 @@ def _over(facts: Facts, _event: dict[str, Any], _at: float) -> Facts:
 
 def _serving(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
     # Our own launcher may listen too, for its one caller, and leaves when the bot has.
-def _quit(facts: Facts, event: dict[str, Any], at: float) -> Facts:
-    return replace(facts, parting=facts.parting or event["message"], crashed_at=facts.crashed_at or at)
-
-
     return facts if facts.is_target else replace(facts, serving_at=facts.serving_at or at)
 
 
@@ -338,8 +337,8 @@ def larger(one: int | None, other: int | None) -> int | None:
 _LEARNERS: Final = {
     "hooked": _hooked,
     "imported": _imported,
-    "elsewhere": _elsewhere,
     "listening": _listening,
+    "elsewhere": _elsewhere,
     "called": _called,
     "setup": _set_up,
     "started": _started,
@@ -357,6 +356,7 @@ _LEARNERS: Final = {
     "took": _took,
     "failed": _failed,
     "crashed": _crashed,
+    "quit": _quit,
     "error": _error,
     "audio": _conversation,
     "sounded": _conversation,
@@ -372,4 +372,3 @@ _LEARNERS: Final = {
     "returned": _returned,
     "dangling": _dangling,
 }
-    "quit": _quit,

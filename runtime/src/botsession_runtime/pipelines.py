@@ -106,6 +106,13 @@ def is_over(pipelines: Pipelines) -> bool:
     return bool(groups) and all(any(each.finish for each in group) for group in groups)
 
 
+def finish_of(pipelines: Pipelines) -> Finish | None:
+    """Return how the conversation finished, also where the bot's own handlers keep the last finish from being told."""
+    every = settled(pipelines)
+    finishes = [each.finish for each in every if each.finish and not each.is_past]
+    return max(finishes, key=lambda finish: finish.at) if is_over(every) else None
+
+
 def is_ending(pipelines: Pipelines) -> bool:
     """Tell whether the bot has begun to end all of the conversation that has not finished."""
     groups = _conversation(pipelines)

@@ -233,7 +233,7 @@ class Supervisor:
         self._gone.set()
         for event in self._hooks.rest():  # what it said last, and nobody has read yet
             self._learn(event)
-        self.facts = settle(self.facts)
+        self.facts = ending.without_kill(settle(self.facts))
         self.facts = replace(self.facts, memory=memory.since(self.bot.memory_before, memory.read()))
         logger.info("bot exited with code {}", code)
         self._advance()

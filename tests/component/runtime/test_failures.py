@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from botsession_contract.lifecycle import BotState, Outcome, Reason
+from botsession_contract.lifecycle import BotState, Outcome, Reason, Step
 from botsession_contract.report import ExitReport
 from tests import supervision
 from tests.pipecats import every_pipecat, fact
@@ -236,6 +236,8 @@ async def test_bot_whose_own_handler_of_the_end_never_returns_had_ended_well(
     assert (report.reason, report.outcome, report.frame) == (Reason.COMPLETED, Outcome.DRAINED, "EndFrame")
     assert report.message == f"survey complete; {message}"
     assert report.conversation_ended_at is not None
+    assert report.ending is not None
+    assert Step.FORCED_CANCEL_FRAME not in [taken.step for taken in report.ending.steps]
 
 
 @every_pipecat

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from botsession_contract.control import EndRequest
 from botsession_contract.lifecycle import BOT_CAUSES, Cause, Mode, Step
-from botsession_runtime.ending import shortened, sigterm_budget, squeeze, taken_over
+from botsession_runtime.ending import shortened, sigterm_budget, squeeze, taken_over, without_kill
 from botsession_runtime.facts import Exit, Facts, Request, Rung
 from botsession_runtime.ladder import end_of_ladder, next_rung
 from botsession_runtime.pipelines import Finish, Pipeline
@@ -283,7 +283,8 @@ OWN_CANCEL = replace(IMMEDIATE, cause=Cause.BOT_CANCELLED)
 ENDING = replace(after(RUNNING, ENDED, request=OWN), has_end_in_flight=True)
 CANCELLED = after(RUNNING, Rung(Step.CANCEL_FRAME, 100.0), request=OWN_CANCEL)
 ITS_OWN = replace(DRAINED, is_ours=False)
-HELPER = Pipeline(2, started_at=5.0)
+HELPER = Pipeline(2, runner=1, started_at=5.0)
+CAME_OUT = Pipeline(1, started_at=5.0, came_out=ITS_OWN)
 
 
 @pytest.mark.parametrize(
@@ -324,13 +325,38 @@ HELPER = Pipeline(2, started_at=5.0)
             id="and the bot has the cancel period to leave then",
         ),
         pytest.param(replace(ENDING, crashed_at=110.0), Rung(Step.KILL, 115), id="a crash leaves five seconds"),
+        pytest.param(
+            replace(ENDING, progress_at=105.0, pipelines=(CAME_OUT,)),
+            Rung(Step.KILL, 135),
+            id="one whose own handler keeps it from saying that it has finished has no more time",
+        ),
+        pytest.param(
+            replace(ENDING, progress_at=105.0, pipelines=(CAME_OUT, HELPER)),
+            Rung(Step.FORCED_CANCEL_FRAME, 135),
+            id="but not while another pipeline may be the conversation too",
+        ),
     ],
 )
 def test_next_step_where_the_bot_ends_itself(facts: Facts, expected: Rung) -> None:
     assert next_rung(facts, OWN_GRACE) == expected
 
 
-BOTS_OWN = st.sampled_from([ENDING, CANCELLED, replace(ENDING, finish=ITS_OWN), replace(CANCELLED, finish=ITS_OWN)])
+def test_bot_that_left_by_itself_before_its_kill_was_not_killed() -> None:
+    killed = replace(after(ENDING, ENDED, FORCED, Rung(Step.KILL, 140)), exit=Exit(0, 140.1))
+    assert [rung.step for rung in without_kill(killed).rungs] == [Step.END_FRAME, Step.FORCED_CANCEL_FRAME]
+    assert without_kill(replace(killed, exit=Exit(-9, 140.1))).rungs == killed.rungs
+    assert without_kill(replace(killed, exit=None)).rungs == killed.rungs
+
+
+BOTS_OWN = st.sampled_from(
+    [
+        ENDING,
+        replace(ENDING, pipelines=(CAME_OUT,)),
+        CANCELLED,
+        replace(ENDING, finish=ITS_OWN),
+        replace(CANCELLED, finish=ITS_OWN),
+    ]
+)
 
 
 @given(BOTS_OWN, REQUESTS, st.none() | st.floats(100, 120), st.floats(0, 40))

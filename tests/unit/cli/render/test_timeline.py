@@ -91,6 +91,23 @@ REFUSED = replace(
         ),
         pytest.param(
             ENDING,
+            replace(
+                KILLED_LATE,
+                phase=Phase.SUCCEEDED,
+                finish=Finish(Reason.COMPLETED, Outcome.DRAINED, ReportedBy.RUNTIME, frame="EndFrame"),
+                finished_at=ago(1),
+                conversation_ended_at=ago(1.75),
+            ),
+            [
+                (ago(2), "step", "EndFrame queued: the bot finishes what it is saying"),
+                (ago(1.75), "frame", "EndFrame ended the pipeline"),
+                (ago(1.5), "step", "SIGKILL to the bot, after a look at its stacks"),
+                (ago(1), "Succeeded", "Completed / Drained"),
+            ],
+            id="a process that went on after its conversation was killed later",
+        ),
+        pytest.param(
+            ENDING,
             replace(RUNNING, deadline=later(30)),
             [(NOW, "Running", "the next pipeline runs; maxSessionDuration ends it in 30s")],
             id="a next pipeline starts now, and has what is left of the session's time",

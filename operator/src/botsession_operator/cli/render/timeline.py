@@ -33,7 +33,7 @@ def entries(before: Status | None, after: Status, now: datetime) -> Iterator[Ent
         yield Entry(now, after.phase, f"the bot waits for its caller{f' at {after.url}' if after.url else ''}")
     if before is None or before.phase is not after.phase:
         if after.finish:
-            yield from _steps(before, after)
+            yield from sorted([*_steps(before, after), *_last_frame(after)], key=lambda entry: entry.at)
         yield from _next_pipeline(after, now) if _goes_on(before, after) else _phase(after, now)
     if not after.finish:
         yield from _steps(before, after)
@@ -61,8 +61,6 @@ def _phase(status: Status, now: datetime) -> Iterator[Entry]:
         who = "the bot ends it" if status.ending.cause in BOT_CAUSES else f"{status.ending.mode} end"
         yield Entry(status.ending.requested_at, status.phase, f"{who}: {status.ending.cause}")
     elif status.finish and status.finished_at:
-        if status.finish.frame:
-            yield Entry(_frame_at(status, status.finished_at), "frame", f"{status.finish.frame} ended the pipeline")
         detail = f": {status.finish.message}" if status.finish.message else ""
         outcome = f"{status.finish.reason} / {status.finish.outcome}{detail}"
         yield Entry(status.finished_at, status.phase, outcome)
@@ -70,8 +68,15 @@ def _phase(status: Status, now: datetime) -> Iterator[Entry]:
         yield Entry(now, status.phase, _EARLY[status.phase])
 
 
+def _last_frame(status: Status) -> Iterator[Entry]:
+    """Tell at its own time what ended the pipeline: its process may have gone on for long, and been killed."""
+    if status.finish and status.finish.frame and status.finished_at:
+        at = status.conversation_ended_at or _frame_at(status, status.finished_at)
+        yield Entry(at, "frame", f"{status.finish.frame} ended the pipeline")
+
+
 def _frame_at(status: Status, finished_at: datetime) -> datetime:
-    """Give when the last frame came out; nobody says where the bot ended itself, so then it is when all was over."""
+    """Give when the last frame came out where no conversation's end was told; of an own end, when all was over."""
     drained = status.timings.drained if status.timings else None
     if status.ending_at is None or drained is None:
         return finished_at
