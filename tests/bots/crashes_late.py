@@ -22,10 +22,10 @@ async def bot(runner_args):
     await settle()
     if how == "exit":
         os._exit(3)
-    if how == "leave":
-        raise SystemExit("lost my notes")
     if how == "segv":
         os.kill(os.getpid(), signal.SIGSEGV)
     if how == "raise":
         raise RuntimeError("lost my notes")
+    if how == "leave":
+        raise SystemExit("lost my notes")
     await running
