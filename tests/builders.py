@@ -8,9 +8,9 @@ from prometheus_client import CollectorRegistry
 
 from botsession_contract.control import SessionPatch, SessionSnapshot
 from botsession_contract.lifecycle import BotState, Cause, Farewell, Mode, Outcome, Phase, ProcessorKind, Reason, Step
-from botsession_contract.limits import SessionLimits
 from botsession_contract.names import REPORT_FINALIZER, SESSION_FINALIZER
 from botsession_contract.report import Ending, ExitReport, StepTaken
+from botsession_contract.session_limits import SessionLimits
 from botsession_contract.shutdown import Overrides, Shutdown
 from botsession_operator.api.spec import Json, Spec, parse_spec
 from botsession_operator.api.status import (

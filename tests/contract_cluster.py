@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 import pytest
 
-from botsession_contract.jsonform import decode, encode
+from botsession_contract.json_codec import decode, encode
 from botsession_contract.lifecycle import Outcome, Phase, Reason, ReportedBy
 from botsession_contract.names import SESSION_LABEL
 from botsession_operator.api.fitting import fit_status

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from botsession_contract.control import EndRequest, SessionPatch, SessionSnapshot
 from botsession_contract.credentials import token_matches
-from botsession_contract.jsonform import decode, format_time
+from botsession_contract.json_codec import decode, format_time
 from botsession_contract.launch import LAUNCH_ENV, Launch
 from botsession_contract.lifecycle import BotState, Mode, Outcome, Phase, Reason, Step
 from botsession_contract.names import BOT_CONTAINER, SESSION_LABEL

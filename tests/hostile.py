@@ -15,7 +15,7 @@ from typing import Any, Final
 from hypothesis import strategies as st
 
 from botsession_contract.control import EndRequest, SessionPatch, SessionSnapshot, snapshot_from_bytes
-from botsession_contract.jsonform import PayloadError, encode
+from botsession_contract.json_codec import PayloadError, encode
 from botsession_contract.lifecycle import BotState, Cause, Farewell, Mode, Outcome, Reason, Step
 from botsession_contract.report import DanglingTasks, Ending, ExitReport, Prompts, StepTaken, Timings
 from botsession_operator.core.observe.observed import NoSnapshot, Pod

@@ -12,7 +12,7 @@ from urllib.parse import quote, quote_plus, urlencode
 
 from hypothesis import strategies as st
 
-from botsession_runtime.quotations import Compact, is_plain
+from botsession_runtime.quoted_secrets import Compact, is_plain
 from botsession_runtime.redact import LONGEST_RUN
 from botsession_runtime.secret_values import is_common
 

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from botsession_contract.jsonform import encode, format_time
+from botsession_contract.json_codec import encode, format_time
 from botsession_contract.lifecycle import Cause, Mode, Outcome, Phase, Reason, ReportedBy, Step, final_phase
 from botsession_contract.report import StepTaken
 from botsession_operator.api.status import EndingStatus, Finish, Status, TimingsStatus

@@ -14,7 +14,7 @@ from typing import Any, Final
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from botsession_contract.jsonform import format_time
+from botsession_contract.json_codec import format_time
 
 Json = dict[str, Any]
 SPEC: Final = (

@@ -17,7 +17,7 @@ from aiohttp import web
 
 from botsession_contract.control import END_PATH, SESSION_PATH, SessionPatch, SessionSnapshot
 from botsession_contract.credentials import token_digest
-from botsession_contract.jsonform import decode, encode
+from botsession_contract.json_codec import decode, encode
 from botsession_contract.launch import LAUNCH_ENV, Launch
 from botsession_contract.lifecycle import Mode
 from botsession_contract.report import ExitReport, from_bytes

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from botsession_contract.jsonform import encode
+from botsession_contract.json_codec import encode
 from botsession_contract.launch import LAUNCH_ENV, Launch
 from tests.bench import bare_bot, figures
 from tests.bench.harness import moment

@@ -15,7 +15,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from prometheus_client import CollectorRegistry
 
-from botsession_contract.jsonform import encode, format_time
+from botsession_contract.json_codec import encode, format_time
 from botsession_contract.lifecycle import BotState, Cause, Mode
 from botsession_contract.names import BOT_CONTAINER, SESSION_LABEL
 from botsession_contract.report import Ending

@@ -14,7 +14,7 @@ from prometheus_client.exposition import choose_encoder
 
 from botsession_contract.connections import ConnectionGuard
 from botsession_contract.control import LIVEZ_PATH, POKE_PATH, READYZ_PATH
-from botsession_contract.listening import WILDCARDS, listen, plain_address
+from botsession_contract.dual_stack import WILDCARDS, listen, plain_address
 from botsession_contract.server_log import server_logger
 from botsession_operator.core.session_key import Key, parse_key
 from botsession_operator.poke_gate import TokenBuckets

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from botsession_contract.jsonform import encode
+from botsession_contract.json_codec import encode
 from botsession_operator.api.status import ConditionStatus, ConditionType, Status, find_condition
 from botsession_operator.core.observe.observed import Session
 from botsession_operator.core.session_key import Key

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, cast
 
-from botsession_contract.listening import plain_address
+from botsession_contract.dual_stack import plain_address
 
 #: From accept to the end of the answer, in seconds. Each connection carries one request, and each answer is at hand.
 LIFETIME_SECONDS: Final = 10.0

@@ -4,12 +4,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+from botsession_contract.bounded_json import clean_texts, parse_json
 from botsession_contract.conversation import Conversation, check_conversation
-from botsession_contract.jsonform import PayloadError, decode_noting
+from botsession_contract.json_codec import PayloadError, decode_noting
 from botsession_contract.lifecycle import BotState, Cause, Mode
-from botsession_contract.limits import SessionLimits
-from botsession_contract.parsing import clean_texts, parse_json
 from botsession_contract.report import LARGEST_COUNT, Ending, ExitReport, check_report
+from botsession_contract.session_limits import SessionLimits
 from botsession_contract.shutdown import Overrides, Shutdown
 
 CONTROL_PORT: Final = 8474

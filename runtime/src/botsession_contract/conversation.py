@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from botsession_contract.jsonform import PayloadError
+from botsession_contract.json_codec import PayloadError
 from botsession_contract.lifecycle import ProcessorKind
 
 #: Processors whose errors are recorded one by one; those of any more are counted together, as `Other`.

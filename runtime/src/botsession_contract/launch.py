@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from botsession_contract.control import CONTROL_PORT
 from botsession_contract.lifecycle import Cause
-from botsession_contract.limits import NO_LIMITS, SessionLimits
+from botsession_contract.session_limits import NO_LIMITS, SessionLimits
 from botsession_contract.shutdown import NO_OVERRIDES, USUAL_SHUTDOWN, Overrides, Shutdown
 from botsession_contract.transports import Transport
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
+from botsession_contract.bounded_json import clean_text, clean_texts, clip_text, parse_json
 from botsession_contract.conversation import Conversation, ProcessorErrors, check_conversation
-from botsession_contract.jsonform import LOCAL, PayloadError, decode_noting, encode
+from botsession_contract.json_codec import LOCAL, PayloadError, decode_noting, encode
 from botsession_contract.lifecycle import Cause, Farewell, Mode, Outcome, Reason, Step
-from botsession_contract.parsing import clean_text, clean_texts, clip_text, parse_json
 from botsession_contract.result import ResultError
 from botsession_contract.result import to_json as check_result
 

@@ -11,11 +11,11 @@ import subprocess
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from botsession_contract import listening
+from botsession_contract import dual_stack
 from botsession_contract.result import RESULT_FILE_ENV
 from botsession_runtime import memory, result
 
-#: The environment variables that a bot's process gets from us. The first five are spelt again in `hook.wire`,
+#: The environment variables that a bot's process gets from us. The first five are spelt again in `hook.ipc`,
 #: which must stand alone; a test holds them together.
 AGENT_FD_ENV = "BOTSESSION_AGENT_FD"
 STACK_FD_ENV = "BOTSESSION_STACK_FD"
@@ -128,7 +128,7 @@ def listen(orders: dict[str, Any]) -> tuple[socket.socket | None, str]:
             inherited.set_inheritable(False)
             return inherited, ""
         host, port = orders.get("controlHost") or CONTROL_HOST, orders.get("controlPort") or CONTROL_PORT
-        return listening.listen(str(host), port), ""
+        return dual_stack.listen(str(host), port), ""
     except (OSError, ValueError, TypeError, OverflowError) as exc:
         return None, str(exc)
 

@@ -9,6 +9,7 @@ from typing import Final, Protocol, TypeVar
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from botsession_contract.bounded_json import parse_json
 from botsession_contract.control import (
     END_PATH,
     LARGEST_BODY_BYTES,
@@ -21,12 +22,11 @@ from botsession_contract.control import (
     SessionSnapshot,
 )
 from botsession_contract.credentials import token_matches
-from botsession_contract.jsonform import PayloadError, Unknown, camel, decode, encode
+from botsession_contract.json_codec import PayloadError, Unknown, camel, decode, encode
 from botsession_contract.launch import LONGEST_SESSION_SECONDS
 from botsession_contract.lifecycle import BOT_CAUSES
-from botsession_contract.limits import SessionLimits
-from botsession_contract.parsing import parse_json
 from botsession_contract.server_log import server_logger
+from botsession_contract.session_limits import SessionLimits
 from botsession_contract.shutdown import Overrides, Shutdown
 
 #: The kubelet's probes carry no token, and learn nothing but yes or no.

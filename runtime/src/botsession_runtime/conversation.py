@@ -29,7 +29,7 @@ class Conversation:
 NOTHING: Final = Conversation()
 
 
-def learn(known: Conversation, event: dict[str, Any]) -> Conversation:
+def apply_event(known: Conversation, event: dict[str, Any]) -> Conversation:
     """Return what is known with what an event says, which has been through the gate (`events`)."""
     match event["event"]:
         case "audio":

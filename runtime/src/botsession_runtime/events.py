@@ -11,14 +11,14 @@ from typing import Any, Final
 
 from botsession_contract.lifecycle import Farewell, ProcessorKind, Step
 from botsession_contract.report import MOST_TASK_NAMES
-from botsession_runtime.facts import LARGEST_COUNT, Speech
-from botsession_runtime.hook.wire import DUMP_SIGNAL
+from botsession_runtime.hook.ipc import DUMP_SIGNAL
+from botsession_runtime.session_state import LARGEST_COUNT, Speech
 
 Event = dict[str, Any]
 #: Takes a value of an event's field; raises ValueError or TypeError for one that it cannot be.
 Check = Callable[[Any], Any]
 
-#: As in `hook.words`: the report is cut shorter, after secrets are taken out.
+#: As in `hook.formatting`: the report is cut shorter, after secrets are taken out.
 LONGEST_TEXT: Final = 4000
 LONGEST_NAME: Final = 1000
 LARGEST_THREAD: Final = 2**64 - 1

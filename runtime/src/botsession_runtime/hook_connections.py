@@ -20,10 +20,10 @@ from loguru import logger
 
 from botsession_runtime import processes
 from botsession_runtime.bot_process import SETUP_FILES_ENV, Bot, HookSocket
+from botsession_runtime.event_intake import Intake
 from botsession_runtime.events import Event, NoEventError, read_event
-from botsession_runtime.intake import Intake
 from botsession_runtime.line_reader import LineReader
-from botsession_runtime.sources import Dumpable, Sources
+from botsession_runtime.process_merge import Dumpable, Sources
 
 #: Processes of a bot that are listened to at once, and connections that have not said the token yet.
 MOST_PROCESSES: Final = 64

@@ -24,8 +24,8 @@ from typing import Final
 
 from botsession_contract.lifecycle import Mode, Step
 from botsession_runtime import pipelines
-from botsession_runtime.facts import Facts, Request, Rung
 from botsession_runtime.pipelines import Finish
+from botsession_runtime.session_state import Request, Rung, SessionState
 
 #: How long a bot that has no pipeline, or has crashed, may take to leave, in seconds: nobody is being spoken to.
 TERMINATE_SECONDS: Final = 5.0
@@ -33,7 +33,7 @@ TERMINATE_SECONDS: Final = 5.0
 SERVER_SECONDS: Final = 2.0
 
 
-def next_rung(facts: Facts, own_grace_seconds: float) -> Rung | None:
+def next_rung(facts: SessionState, own_grace_seconds: float) -> Rung | None:
     """Give the next step and when it is due; None while there is nothing to do.
 
     `own_grace_seconds` is what a bot gets to leave that crashed, or whose server is over, without an end of its own.
@@ -49,34 +49,34 @@ def next_rung(facts: Facts, own_grace_seconds: float) -> Rung | None:
     return _of_server(facts, facts.lost_at, own_grace_seconds)
 
 
-def _of_server(facts: Facts, over_at: float, own_grace_seconds: float) -> Rung:
+def _of_server(facts: SessionState, over_at: float, own_grace_seconds: float) -> Rung:
     last = _last_of_server(facts, over_at, own_grace_seconds)
     if facts.rung(Step.TERMINATE):
         return last
     return Rung(Step.TERMINATE, min(over_at + SERVER_SECONDS, last.at))
 
 
-def _of_parent(facts: Facts, lost_at: float, own_grace_seconds: float) -> Rung:
+def _of_parent(facts: SessionState, lost_at: float, own_grace_seconds: float) -> Rung:
     """Give a process whose child is gone the time to begin another one, as it has for the next pipeline."""
     if terminated := facts.rung(Step.TERMINATE):
         return Rung(Step.KILL, terminated.at + TERMINATE_SECONDS)
     return Rung(Step.TERMINATE, _waits_until(facts, lost_at, own_grace_seconds))
 
 
-def _waits_until(facts: Facts, lost_at: float, own_grace_seconds: float) -> float:
+def _waits_until(facts: SessionState, lost_at: float, own_grace_seconds: float) -> float:
     waits_until = lost_at + (facts.request.grace_seconds if facts.request else own_grace_seconds)
     # A parent that has crashed itself begins nothing more.
     return waits_until if facts.crashed_at is None else min(waits_until, facts.crashed_at + SERVER_SECONDS)
 
 
-def _last_of_server(facts: Facts, over_at: float, own_grace_seconds: float) -> Rung:
+def _last_of_server(facts: SessionState, over_at: float, own_grace_seconds: float) -> Rung:
     """Give when a server is killed that a SIGTERM does not end: its bot is over, but it may have work to finish."""
     own = (facts.finish.at if facts.finish else over_at) + own_grace_seconds
     at = end_of_ladder(facts, facts.request) if facts.request else own
     return Rung(Step.KILL, at if facts.crashed_at is None else min(at, facts.crashed_at + TERMINATE_SECONDS))
 
 
-def _of_program(facts: Facts, own_grace_seconds: float) -> Rung | None:
+def _of_program(facts: SessionState, own_grace_seconds: float) -> Rung | None:
     request = facts.request
     if request is None:
         return _without_request(facts, own_grace_seconds)
@@ -95,7 +95,7 @@ def _of_program(facts: Facts, own_grace_seconds: float) -> Rung | None:
     return _with_pipeline(facts, request)
 
 
-def _without_request(facts: Facts, own_grace_seconds: float) -> Rung | None:
+def _without_request(facts: SessionState, own_grace_seconds: float) -> Rung | None:
     """Give a bot that is over by itself its time to leave. One that crashed has no goodbye to finish."""
     if facts.finish:
         return Rung(Step.KILL, facts.finish.at + own_grace_seconds)
@@ -104,7 +104,7 @@ def _without_request(facts: Facts, own_grace_seconds: float) -> Rung | None:
     return None
 
 
-def _by_bot(facts: Facts, request: Request) -> Rung:
+def _by_bot(facts: SessionState, request: Request) -> Rung:
     if facts.crashed_at is not None and facts.finish is None:
         return Rung(Step.KILL, facts.crashed_at + min(request.grace_seconds, TERMINATE_SECONDS))
     finish = finish_of(facts)
@@ -116,24 +116,24 @@ def _by_bot(facts: Facts, request: Request) -> Rung:
     return Rung(Step.CANCEL_FRAME if has_helpers(facts) else Step.KILL, leaves_at)
 
 
-def finish_of(facts: Facts) -> Finish | None:
+def finish_of(facts: SessionState) -> Finish | None:
     """Return the end of the conversation; a bot whose own handler of it blocks the event loop keeps it untold."""
     return facts.finish or pipelines.finish_of(facts.pipelines)
 
 
-def has_helpers(facts: Facts) -> bool:
+def has_helpers(facts: SessionState) -> bool:
     """Tell whether workers run on that are no longer part of a conversation."""
     return facts.has_bare_helpers or any(each.is_live for each in pipelines.settled(facts.pipelines))
 
 
-def _leaves_at(facts: Facts, finish: Finish, request: Request) -> float:
+def _leaves_at(facts: SessionState, finish: Finish, request: Request) -> float:
     """Give until when a bot whose pipeline has finished may take to leave, or to start its next one."""
     leaves_at = max(finish.at, facts.set_up_at or 0.0) + request.grace_seconds
     forced = facts.rung(Step.FORCED_CANCEL_FRAME)
     return max(leaves_at, forced.at + request.cancel_seconds) if forced and finish.is_ours else leaves_at
 
 
-def next_pipeline_until(facts: Facts, own_grace_seconds: float) -> float | None:
+def next_pipeline_until(facts: SessionState, own_grace_seconds: float) -> float | None:
     """Return until when a bot may start another pipeline; None while nothing waits for that.
 
     It may when its pipeline has finished, or is gone with its process.
@@ -147,12 +147,12 @@ def next_pipeline_until(facts: Facts, own_grace_seconds: float) -> float | None:
     return _leaves_at(facts, facts.finish, facts.request)
 
 
-def _told_helpers(facts: Facts, finish: Finish) -> Rung | None:
+def _told_helpers(facts: SessionState, finish: Finish) -> Rung | None:
     cancels = (Step.CANCEL_FRAME, Step.FORCED_CANCEL_FRAME)
     return next((rung for rung in facts.rungs if rung.step in cancels and rung.at > finish.at), None)
 
 
-def _with_pipeline(facts: Facts, request: Request) -> Rung:
+def _with_pipeline(facts: SessionState, request: Request) -> Rung:
     cancelled = cancel_rung(facts)
     if cancelled:
         return Rung(Step.KILL, cancelled.at + request.cancel_seconds)
@@ -164,7 +164,7 @@ def _with_pipeline(facts: Facts, request: Request) -> Rung:
     return Rung(Step.FORCED_CANCEL_FRAME, asked_at(facts, request) + request.grace_seconds)
 
 
-def end_of_ladder(facts: Facts, request: Request) -> float:
+def end_of_ladder(facts: SessionState, request: Request) -> float:
     """Give when the bot is killed if nothing else happens."""
     if request.is_bots and (finish := finish_of(facts)):
         told = _told_helpers(facts, finish)
@@ -180,7 +180,7 @@ def end_of_ladder(facts: Facts, request: Request) -> float:
     return asked_at(facts, request) + request.grace_seconds + request.cancel_seconds
 
 
-def asked_at(facts: Facts, request: Request) -> float:
+def asked_at(facts: SessionState, request: Request) -> float:
     """Give when the grace period began: with the EndFrame, once there is one.
 
     The bot's own counts from the last progress. A request that came after the bot's own frame counts from itself.
@@ -190,6 +190,6 @@ def asked_at(facts: Facts, request: Request) -> float:
     return max(began, facts.progress_at or began) if request.is_bots else began
 
 
-def cancel_rung(facts: Facts) -> Rung | None:
+def cancel_rung(facts: SessionState) -> Rung | None:
     """Give the rung at which the pipeline was cancelled, either way."""
     return facts.rung(Step.FORCED_CANCEL_FRAME) or facts.rung(Step.CANCEL_FRAME)

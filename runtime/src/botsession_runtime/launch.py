@@ -22,11 +22,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from botsession_runtime import bot_process, listening
-from botsession_runtime.hook.wire import Wire, connect, register_dumps
-from botsession_runtime.hook.words import names_of, one_line, parting_of
-from botsession_runtime.transports import Orders, read_orders
-from botsession_runtime.unusable import BotUnusableError, importing
+from botsession_runtime import bot_process, call_server
+from botsession_runtime.bot_errors import BotLoadError, importing
+from botsession_runtime.hook.formatting import names_of, one_line, parting_of
+from botsession_runtime.hook.ipc import IpcConnection, connect, register_dumps
+from botsession_runtime.transports import LaunchConfig, read_orders
 
 OLDEST_PIPECAT = (1, 3)
 _PR_SET_PDEATHSIG = 1
@@ -49,7 +49,7 @@ def main() -> int:
     try:
         bot = find_bot(orders["target"])
         conversation = _conversation_with(bot, read_orders(orders), wire)
-    except BotUnusableError as exc:
+    except BotLoadError as exc:
         if exc.__cause__ is not None:
             traceback.print_exception(exc.__cause__)
         wire.tell("failed", message=str(exc))
@@ -82,16 +82,16 @@ def find_bot(target: str) -> Bot:
     module = _load_file(Path(where)) if where.endswith(".py") else _load_module(where, has_function=bool(colon))
     bot = getattr(module, name or "bot", None)
     if bot is None:
-        raise BotUnusableError(f"{where} has no function {name or 'bot'}")
+        raise BotLoadError(f"{where} has no function {name or 'bot'}")
     if not callable(bot) or inspect.isasyncgenfunction(bot):
-        raise BotUnusableError(_no_bot(where, name, _kind(bot)))
+        raise BotLoadError(_no_bot(where, name, _kind(bot)))
     return partial(_await, bot, where, name)
 
 
 async def _await(bot: Callable[[Any], Any], where: str, name: str, arguments: Any) -> None:
     returned = bot(arguments)
     if not inspect.isawaitable(returned):
-        raise BotUnusableError(_no_bot(where, name, f"it returned {type(returned).__name__}, which cannot be awaited"))
+        raise BotLoadError(_no_bot(where, name, f"it returned {type(returned).__name__}, which cannot be awaited"))
     await returned
 
 
@@ -106,31 +106,31 @@ def _no_bot(where: str, name: str, what: str) -> str:
 def check_pipecat() -> None:
     """Refuse an interpreter without Pipecat, or with one that has no hook to load."""
     if importlib.util.find_spec("pipecat") is None:
-        raise BotUnusableError(f"pipecat is not installed for the interpreter {sys.executable}")
+        raise BotLoadError(f"pipecat is not installed for the interpreter {sys.executable}")
     with contextlib.suppress(importlib.metadata.PackageNotFoundError, ValueError):
         version = importlib.metadata.version("pipecat-ai")
         if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_PIPECAT:
-            raise BotUnusableError(f"pipecat-ai {version} is older than 1.3, which has no PIPECAT_SETUP_FILES hook")
+            raise BotLoadError(f"pipecat-ai {version} is older than 1.3, which has no PIPECAT_SETUP_FILES hook")
 
 
-def _conversation_with(bot: Bot, orders: Orders, wire: Wire) -> Conversation:
+def _conversation_with(bot: Bot, orders: LaunchConfig, wire: IpcConnection) -> Conversation:
     """Choose how the bot comes to its arguments; what cannot work is refused here, before it is begun."""
     if orders.listens:
-        listening.check(orders)
+        call_server.check(orders)
         return partial(_answer, bot, orders, wire)
     return partial(_hold, bot, orders.arguments(), wire)
 
 
-async def _answer(bot: Bot, orders: Orders, wire: Wire) -> None:
+async def _answer(bot: Bot, orders: LaunchConfig, wire: IpcConnection) -> None:
     """Wait for the first caller, and hold the conversation with that one."""
-    async with listening.listening(orders) as reception:
+    async with call_server.listening(orders) as reception:
         wire.tell("listening", port=orders.transport.port if orders.transport else None)
         arguments = await reception.caller
         wire.tell("called")
         await _hold(bot, arguments, wire)
 
 
-async def _hold(bot: Bot, arguments: Any, wire: Wire) -> None:
+async def _hold(bot: Bot, arguments: Any, wire: IpcConnection) -> None:
     """Run the bot, and tell of a crash.
 
     That is told here and not when asyncio.run has returned, which may be never: it cancels Pipecat's processors, and a
@@ -138,7 +138,7 @@ async def _hold(bot: Bot, arguments: Any, wire: Wire) -> None:
     """
     try:
         await bot(arguments)
-    except BotUnusableError:
+    except BotLoadError:
         raise
     except SystemExit as exc:
         wire.tell("quit", message=parting_of(exc))
@@ -148,10 +148,10 @@ async def _hold(bot: Bot, arguments: Any, wire: Wire) -> None:
         raise
 
 
-def _run(conversation: Conversation, wire: Wire) -> int:
+def _run(conversation: Conversation, wire: IpcConnection) -> int:
     try:
         asyncio.run(_tell_what_is_left(conversation, wire))
-    except BotUnusableError as exc:
+    except BotLoadError as exc:
         wire.tell("failed", message=str(exc))
         return 1
     except SystemExit as exc:  # of another task of the bot's: it comes out of the event loop
@@ -161,7 +161,7 @@ def _run(conversation: Conversation, wire: Wire) -> int:
     return 0
 
 
-async def _tell_what_is_left(conversation: Conversation, wire: Wire) -> None:
+async def _tell_what_is_left(conversation: Conversation, wire: IpcConnection) -> None:
     await conversation()
     await asyncio.sleep(0)  # lets tasks that are already on their way out get there
     # This process has no other tasks, so all that are left have leaked.
@@ -172,11 +172,11 @@ async def _tell_what_is_left(conversation: Conversation, wire: Wire) -> None:
 def _load_file(path: Path) -> ModuleType:
     """Load a file the way `python bot.py` would: under its own name, its folder first on the path."""
     if not path.is_file():
-        raise BotUnusableError(f"there is no file {path} in {Path.cwd()}")
+        raise BotLoadError(f"there is no file {path} in {Path.cwd()}")
     sys.path[0] = str(path.resolve().parent)
     spec = importlib.util.spec_from_file_location(path.stem, path.resolve())
     if spec is None or spec.loader is None:
-        raise BotUnusableError(f"{path} cannot be loaded as a Python module")
+        raise BotLoadError(f"{path} cannot be loaded as a Python module")
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module
     importing(str(path), partial(spec.loader.exec_module, module))
@@ -185,7 +185,7 @@ def _load_file(path: Path) -> ModuleType:
 
 def _load_module(name: str, *, has_function: bool) -> ModuleType:
     if not has_function:
-        raise BotUnusableError(f"{name!r} is neither a file such as bot.py nor module:function")
+        raise BotLoadError(f"{name!r} is neither a file such as bot.py nor module:function")
     return importing(name, partial(importlib.import_module, name))
 
 

@@ -18,7 +18,7 @@ from botsession_contract.report import ExitReport
 from botsession_contract.result import ResultError, to_json
 from botsession_contract.text import one_line
 from botsession_runtime.key_patterns import MASK, Span, find_keys
-from botsession_runtime.quotations import Compact, forms, fragments, is_plain, lower, parts
+from botsession_runtime.quoted_secrets import Compact, forms, fragments, is_plain, lower, parts
 from botsession_runtime.secret_values import COMMON_WORDS, SHORTEST_SECRET
 
 REDACTED: Final = "[redacted]"

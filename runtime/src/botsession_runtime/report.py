@@ -9,9 +9,9 @@ from typing import Final
 from botsession_contract.lifecycle import Farewell, Mode, Outcome, Phase, Reason, Step, final_phase, reason_for
 from botsession_contract.report import Ending, ExitReport, Prompts, Stage, StepTaken, Timings
 from botsession_runtime import conversation, pipelines
-from botsession_runtime.facts import CANCEL_FRAME, END_FRAMES, Facts, Speech
 from botsession_runtime.memory import Memory
 from botsession_runtime.pipelines import Finish
+from botsession_runtime.session_state import CANCEL_FRAME, END_FRAMES, SessionState, Speech
 
 #: Reasons that Pipecat itself gives its CancelFrames (pipecat/pipeline/worker.py, pipecat/workers/runner.py).
 IDLE_REASON: Final = "idle timeout"
@@ -34,7 +34,7 @@ LEFT_WHILE_STARTING: Final = "the client left before the pipeline had started"
 Wall = Callable[[float], datetime]
 
 
-def conclude(facts: Facts, wall: Wall, now: float) -> ExitReport:
+def conclude(facts: SessionState, wall: Wall, now: float) -> ExitReport:
     """Tell why and how the session ended."""
     return ExitReport(
         reason=reason_of(facts),
@@ -62,11 +62,11 @@ def _stage(stage: pipelines.Stage) -> Stage:
     return Stage(stage.name, stage.frame, round(max(stage.finished_at - stage.started_at, 0.0), 3), stage.reason)
 
 
-def _prompts(facts: Facts, wall: Wall) -> Prompts | None:
+def _prompts(facts: SessionState, wall: Wall) -> Prompts | None:
     return None if facts.asked_at is None else Prompts(facts.prompts, wall(facts.asked_at))
 
 
-def reason_of(facts: Facts) -> Reason:
+def reason_of(facts: SessionState) -> Reason:
     """Answer why it ended. Whose frame ended the pipeline decides, not who asked first."""
     finish = facts.finish
     if finish and not finish.is_ours:
@@ -90,7 +90,7 @@ def reason_of(facts: Facts) -> Reason:
     return Reason.BOT_CANCELLED if facts.left_at is None else Reason.CLIENT_DISCONNECTED
 
 
-def _begun_by_bot(facts: Facts) -> Finish | None:
+def _begun_by_bot(facts: SessionState) -> Finish | None:
     """Return the bot's own end, in the form of the finish that it did not become, where it had to be helped."""
     own, request = facts.own_end, facts.request
     is_first = own is not None and request is not None and (request.is_bots or own.at <= request.at)
@@ -98,13 +98,13 @@ def _begun_by_bot(facts: Facts) -> Finish | None:
     return Finish(own.frame, own.reason, is_ours=False, at=own.at) if own and is_first and was_helped else None
 
 
-def _died_while_ending(facts: Facts) -> bool:
+def _died_while_ending(facts: SessionState) -> bool:
     """Tell a process that went away before the frame came out with which the bot had begun to end by itself."""
     is_bots = facts.request is not None and facts.request.is_bots
     return is_bots and facts.finish is None and not facts.is_over
 
 
-def _unfinished_reason(facts: Facts, began: Finish) -> Reason:
+def _unfinished_reason(facts: SessionState, began: Finish) -> Reason:
     """Answer why it ended where the bot's own frame never came out: nobody listens whose caller left meanwhile."""
     if facts.crash and not facts.finish:
         return Reason.BOT_ERROR
@@ -112,7 +112,7 @@ def _unfinished_reason(facts: Facts, began: Finish) -> Reason:
     return Reason.CLIENT_DISCONNECTED if own is Reason.COMPLETED and facts.left_at is not None else own
 
 
-def outcome_of(facts: Facts) -> Outcome:
+def outcome_of(facts: SessionState) -> Outcome:
     """Answer how it ended. A process that hangs after its pipeline had finished does not change how that was."""
     if facts.started_at is None:
         return Outcome.NEVER_STARTED
@@ -131,12 +131,12 @@ def outcome_of(facts: Facts) -> Outcome:
     return Outcome.LOST
 
 
-def ran_out_of_memory(facts: Facts) -> bool:
+def ran_out_of_memory(facts: SessionState) -> bool:
     """Tell a bot that the kernel took for its memory: a SIGKILL that was not ours, before it was over."""
     return _was_taken_by_kernel(facts) and not facts.finish and not facts.is_over
 
 
-def message_of(facts: Facts) -> str | None:
+def message_of(facts: SessionState) -> str | None:
     """Say in a sentence what the enums cannot."""
     told = (
         *_told(facts),
@@ -151,7 +151,7 @@ def message_of(facts: Facts) -> str | None:
     return "; ".join(each for each in told if each) or None
 
 
-def stuck_at(facts: Facts) -> str | None:
+def stuck_at(facts: SessionState) -> str | None:
     """Name the place that kept the bot from ending: a blocked line before a processor, which may only wait for it."""
     if facts.blocked_at:
         return facts.blocked_at
@@ -161,7 +161,7 @@ def stuck_at(facts: Facts) -> str | None:
     return facts.cancel_held_by if facts.timed_out == CANCEL_FRAME else None
 
 
-def timings_of(facts: Facts) -> Timings:
+def timings_of(facts: SessionState) -> Timings:
     """Measure, from the supervisor's start and from the request to end."""
     asked = facts.request.at if facts.request else None
     drained = facts.finish.at if facts.finish else None
@@ -173,7 +173,7 @@ def timings_of(facts: Facts) -> Timings:
     )
 
 
-def ending_of(facts: Facts, wall: Wall) -> Ending | None:
+def ending_of(facts: SessionState, wall: Wall) -> Ending | None:
     """Tell how the session was asked to end, or the bot began to end it by itself."""
     request = facts.request
     if request is None:
@@ -182,7 +182,7 @@ def ending_of(facts: Facts, wall: Wall) -> Ending | None:
     return Ending(request.cause, Mode(request.mode), wall(request.at), steps)
 
 
-def farewell_of(facts: Facts) -> Farewell | None:
+def farewell_of(facts: SessionState) -> Farewell | None:
     """Tell what became of the farewell; None where nobody asked the session to end."""
     request = facts.request
     if request is None or request.is_bots:
@@ -205,7 +205,7 @@ def shell_code(code: int) -> int:
     return code if code >= 0 else 128 - code
 
 
-def _final_ending(facts: Facts, wall: Wall) -> Ending | None:
+def _final_ending(facts: SessionState, wall: Wall) -> Ending | None:
     ending = ending_of(facts, wall)
     return replace(ending, farewell=farewell_of(facts)) if ending else None
 
@@ -227,14 +227,14 @@ _DRAINED: Final[dict[Speech | Farewell | None, Farewell]] = {
 }
 
 
-def _never_queued(facts: Facts) -> Farewell:
+def _never_queued(facts: SessionState) -> Farewell:
     # One that starts in the very moment in which it is told to leave has started too late.
     if facts.started_at is None or (facts.rung(Step.TERMINATE) and facts.serving_at is None):
         return Farewell.NOT_STARTED
     return Farewell.ALREADY_ENDING if facts.finish and not facts.finish.is_ours else Farewell.IMMEDIATE
 
 
-def _own_reason(facts: Facts, finish: Finish) -> Reason:
+def _own_reason(facts: SessionState, finish: Finish) -> Reason:
     said = finish.reason or ""
     terminated = facts.rung(Step.TERMINATE)
     if terminated and terminated.at <= finish.at and facts.request:
@@ -253,22 +253,22 @@ def _own_reason(facts: Facts, finish: Finish) -> Reason:
     return Reason.COMPLETED if is_end else Reason.BOT_CANCELLED
 
 
-def _cancelled_by_error(facts: Facts, finish: Finish) -> bool:
+def _cancelled_by_error(facts: SessionState, finish: Finish) -> bool:
     """Tell whether a fatal error ended the pipeline: before Pipecat 1.8 its CancelFrame does not say so."""
     return facts.fatal_error is not None and finish.frame == CANCEL_FRAME and finish.reason is None
 
 
-def _has_failed(facts: Facts) -> bool:
+def _has_failed(facts: SessionState) -> bool:
     return facts.crash is not None or bool(facts.exit and facts.exit.code > 0 and not facts.rung(Step.TERMINATE))
 
 
-def _echoes_idle(facts: Facts) -> bool:
+def _echoes_idle(facts: SessionState) -> bool:
     if facts.idle_at is None or facts.own_end is None:
         return False
     return 0 <= facts.own_end.at - facts.idle_at <= ECHO_SECONDS
 
 
-def _follows_unusable(facts: Facts, finish: Finish) -> bool:
+def _follows_unusable(facts: SessionState, finish: Finish) -> bool:
     """Tell an end because of a processor that can no longer do its job: Pipecat's EndFrame for that has no reason.
 
     The error and the frame are told of at about the same time, and so in either order.
@@ -278,7 +278,7 @@ def _follows_unusable(facts: Facts, finish: Finish) -> bool:
     return -TURN_SECONDS <= _began_at(facts, finish) - facts.unusable_at <= ECHO_SECONDS
 
 
-def _follows_client(facts: Facts, finish: Finish) -> bool:
+def _follows_client(facts: SessionState, finish: Finish) -> bool:
     """Tell an end for want of a client. A CancelFrame may come late: what the bot has to save first takes its time."""
     if facts.left_at is None:
         return False
@@ -288,30 +288,30 @@ def _follows_client(facts: Facts, finish: Finish) -> bool:
     return facts.own_end is not None and 0 <= began - facts.left_at <= ECHO_SECONDS
 
 
-def _began_at(facts: Facts, finish: Finish) -> float:
+def _began_at(facts: SessionState, finish: Finish) -> float:
     """Return when the frame was put in that ended the pipeline; when it came out, where nobody saw it before."""
     return facts.own_end.at if facts.own_end else finish.at
 
 
-def _was_left_while_starting(facts: Facts) -> bool:
+def _was_left_while_starting(facts: SessionState) -> bool:
     """Tell a bot that gave up its start because its client had left, for which Pipecat has no event."""
     if facts.started_at is not None or facts.left_at is None or not facts.is_over:
         return False
     return facts.exit is None or facts.exit.code == 0 or facts.rung(Step.TERMINATE) is not None
 
 
-def _alone(facts: Facts) -> str | None:
+def _alone(facts: SessionState) -> str | None:
     if facts.left_at is None or reason_of(facts) is Reason.CLIENT_DISCONNECTED:
         return None
     is_later = facts.own_end is not None and facts.own_end.at < facts.left_at
     return "the client left meanwhile" if is_later else "the client had left"
 
 
-def _timed_out_starting(facts: Facts) -> bool:
+def _timed_out_starting(facts: SessionState) -> bool:
     return facts.started_at is None and facts.timed_out is not None
 
 
-def _unwatched(facts: Facts) -> str | None:
+def _unwatched(facts: SessionState) -> str | None:
     """Say that nobody saw the pipeline, beside what became of the process where that was no good end."""
     if facts.unwatched is None:
         return None
@@ -319,13 +319,13 @@ def _unwatched(facts: Facts) -> str | None:
     return facts.unwatched if is_told else f"{_how_it_exited(facts)}; {facts.unwatched}"
 
 
-def _told(facts: Facts) -> tuple[str | None, ...]:
+def _told(facts: SessionState) -> tuple[str | None, ...]:
     """Return what went wrong, and what the bot gave sys.exit(): after the end of its pipeline, or as what ended it."""
     trouble = _trouble(facts)
     return (trouble, facts.parting) if facts.finish else (facts.parting, trouble)
 
 
-def _trouble(facts: Facts) -> str | None:
+def _trouble(facts: SessionState) -> str | None:
     if facts.started_at is None and reason_of(facts) is Reason.CLIENT_DISCONNECTED:
         return LEFT_WHILE_STARTING
     if facts.failure:
@@ -346,7 +346,7 @@ def _trouble(facts: Facts) -> str | None:
     return _unwatched(facts) or _exit_without_finish(facts)
 
 
-def _silence(facts: Facts) -> str | None:
+def _silence(facts: SessionState) -> str | None:
     """Say what is the likely cause of a bot's silence, where that has ended the session."""
     errors = facts.conversation.errors
     if reason_of(facts) is not Reason.NO_SOUND or not errors:
@@ -354,16 +354,16 @@ def _silence(facts: Facts) -> str | None:
     return f"{errors[0].processor or errors[0].kind}: {errors[0].first_message}"
 
 
-def _late_crash(facts: Facts, finish: Finish) -> str:
+def _late_crash(facts: SessionState, finish: Finish) -> str:
     told = f"{facts.crash}, after the pipeline had finished"
     return f"{own}; {told}" if (own := _said(facts, finish)) else told
 
 
-def _crashed_late(facts: Facts) -> bool:
+def _crashed_late(facts: SessionState) -> bool:
     return facts.finish is not None and reason_of(facts) is not Reason.BOT_ERROR
 
 
-def _said(facts: Facts, finish: Finish) -> str | None:
+def _said(facts: SessionState, finish: Finish) -> str | None:
     """Pass on what the bot, or Pipecat, said; what we said ourselves is in the reason."""
     if finish.is_ours:
         began = _begun_by_bot(facts)
@@ -377,7 +377,7 @@ def _said(facts: Facts, finish: Finish) -> str | None:
     return None if finish.reason == IDLE_REASON else finish.reason
 
 
-def _broken_exit(facts: Facts) -> str | None:
+def _broken_exit(facts: SessionState) -> str | None:
     """Tell of a process that did not survive its own way out, after its pipeline had finished."""
     if not facts.finish or facts.failure or facts.crash or facts.exit is None or facts.exit.code == 0:
         return None
@@ -385,7 +385,7 @@ def _broken_exit(facts: Facts) -> str | None:
     return None if is_told else f"{_how_it_exited(facts)} after its pipeline had finished"
 
 
-def _exit_without_finish(facts: Facts) -> str | None:
+def _exit_without_finish(facts: SessionState) -> str | None:
     if facts.hooked_at is None:
         return _never_hooked(facts)
     if facts.lost_at is not None:
@@ -400,7 +400,7 @@ def _exit_without_finish(facts: Facts) -> str | None:
     return f"{own.reason}; {told}" if (own := facts.own_end) and own.reason else told
 
 
-def _never_hooked(facts: Facts) -> str:
+def _never_hooked(facts: SessionState) -> str:
     if facts.rungs and facts.listening_at is not None:
         return _uncalled(facts) if facts.called_at is None else "the pipeline had not started"
     if _was_taken_by_kernel(facts):
@@ -423,11 +423,11 @@ def _never_hooked(facts: Facts) -> str:
     return f"{_how_it_exited(facts)} and {_no_hook(facts)}"
 
 
-def _no_hook(facts: Facts) -> str:
+def _no_hook(facts: SessionState) -> str:
     return f"Pipecat never loaded the hook: {facts.cleared}" if facts.cleared else NO_HOOK
 
 
-def _uncalled(facts: Facts) -> str:
+def _uncalled(facts: SessionState) -> str:
     if facts.listens_here_alone:
         return "nobody had called: the bot listened on 127.0.0.1 alone, which no caller outside of its pod reaches"
     if facts.other_ports:
@@ -437,7 +437,7 @@ def _uncalled(facts: Facts) -> str:
     return f"nobody had called port {facts.guessed_port}, on which the bot listened"
 
 
-def _listened_elsewhere(facts: Facts) -> str:
+def _listened_elsewhere(facts: SessionState) -> str:
     """Name the port that callers come to, and where the bot listened: it may have been meant to be the same."""
     ports = " and ".join(map(str, facts.other_ports))
     told = f"port {ports}" if len(facts.other_ports) == 1 else f"ports {ports}"
@@ -448,7 +448,7 @@ def _listened_elsewhere(facts: Facts) -> str:
     return f"nobody had called port {facts.asked_port} (expose.port); the bot listened on {told} too"
 
 
-def _how_it_exited(facts: Facts) -> str:
+def _how_it_exited(facts: SessionState) -> str:
     if facts.exit is None:
         return "the bot did not exit"
     if facts.exit.code >= 0:
@@ -463,7 +463,7 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def _killed(facts: Facts) -> str | None:
+def _killed(facts: SessionState) -> str | None:
     if facts.rung(Step.KILL) is None:
         return None
     if facts.finish:
@@ -475,13 +475,13 @@ def _killed(facts: Facts) -> str | None:
     return "the bot did not end when it was asked to and was killed"
 
 
-def _was_taken_by_kernel(facts: Facts) -> bool:
+def _was_taken_by_kernel(facts: SessionState) -> bool:
     # A shell that ran the bot passes the signal on as a code.
     was_killed = facts.exit is not None and shell_code(facts.exit.code) == shell_code(-signal.SIGKILL)
     return was_killed and facts.rung(Step.KILL) is None and bool(facts.memory and facts.memory.kills)
 
 
-def _out_of_memory(facts: Facts) -> str | None:
+def _out_of_memory(facts: SessionState) -> str | None:
     """Tell of the kernel's kills where they took the bot, or where losing a process of its own may be why it failed."""
     if facts.memory is None or not facts.memory.kills:
         return None

@@ -18,7 +18,7 @@ from loguru import logger
 from botsession_contract.launch import Launch
 from botsession_contract.transports import CALL_PORT, LISTENING
 from botsession_runtime import processes
-from botsession_runtime.facts import Facts
+from botsession_runtime.session_state import SessionState
 from botsession_runtime.tcp_sockets import Sockets, read_sockets
 
 #: How long after one look the next is, in seconds. What two looks see counts: a probe's connection is shorter.
@@ -66,7 +66,7 @@ def serving(launch: Launch) -> Serving | None:
     return None
 
 
-async def watch(launch: Launch, facts: Callable[[], Facts], note: Note) -> None:
+async def watch(launch: Launch, facts: Callable[[], SessionState], note: Note) -> None:
     """Note when the bot waits for its caller, and when one has come, until its pipeline tells more."""
     wanted = serving(launch)
     loop = asyncio.get_running_loop()
@@ -97,12 +97,12 @@ async def watch(launch: Launch, facts: Callable[[], Facts], note: Note) -> None:
         await asyncio.sleep(LOOK_SECONDS)
 
 
-def _may_wait(facts: Facts) -> bool:
+def _may_wait(facts: SessionState) -> bool:
     is_over = facts.exit is not None or facts.request is not None
     return not is_over and facts.hooked_at is None and facts.started_at is None and facts.called_at is None
 
 
-def _earliest(launch: Launch, facts: Facts) -> float | None:
+def _earliest(launch: Launch, facts: SessionState) -> float | None:
     """Return when the caller of a guessed port may be given up; None where the port was named."""
     if launch.expose_port is not None or launch.start_timeout_seconds is None:
         return None

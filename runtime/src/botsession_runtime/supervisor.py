@@ -19,24 +19,33 @@ from loguru import logger
 
 from botsession_contract.connections import ConnectionGuard
 from botsession_contract.control import EndRequest, SessionPatch, SessionSnapshot
-from botsession_contract.jsonform import PayloadError, decode, encode
+from botsession_contract.json_codec import PayloadError, decode, encode
 from botsession_contract.launch import BACKSTOP_SECONDS, Launch
 from botsession_contract.lifecycle import BotState, Cause, Mode, Phase, Step, final_phase
-from botsession_contract.limits import SessionLimits
 from botsession_contract.report import ExitReport
-from botsession_runtime import ending, ladder, limits, memory, processes, received_signals, server_watch, stacks
+from botsession_contract.session_limits import SessionLimits
+from botsession_runtime import (
+    conversation_limits,
+    end_requests,
+    ladder,
+    memory,
+    processes,
+    received_signals,
+    server_watch,
+    stuck_line,
+)
 from botsession_runtime.bot_process import AGENT_TOKEN_ENV, Bot, limit_order
-from botsession_runtime.concluding import conversation_of, final_report, redactor_for, write_report
 from botsession_runtime.control import WrongStateError, create_runner
-from botsession_runtime.dump import read_dump
 from botsession_runtime.events import Event
-from botsession_runtime.facts import Exit, Facts, Request, Rung
+from botsession_runtime.final_report import conversation_of, final_report, redactor_for, write_report
 from botsession_runtime.hook_connections import HookConnections
-from botsession_runtime.learning import learn, settle
 from botsession_runtime.log import configure_log
 from botsession_runtime.poke import Poker
+from botsession_runtime.reducers import apply_event, settle
 from botsession_runtime.report import ending_of, wall_time
 from botsession_runtime.result import read as read_result
+from botsession_runtime.session_state import Exit, Request, Rung, SessionState
+from botsession_runtime.stack_dump import read_dump
 
 #: How long the sweep waits for killed processes to be gone, in seconds. One in the kernel's hands may never be.
 SWEEP_SECONDS = 1.0
@@ -68,7 +77,7 @@ class Supervisor:
     def __init__(self, launch: Launch, bot: Bot, *, began: float) -> None:
         self.launch = launch
         self.bot = bot
-        self.facts = Facts(began=began, is_target=not launch.command, failure=bot.failure)
+        self.facts = SessionState(began=began, is_target=not launch.command, failure=bot.failure)
         self.report: ExitReport | None = None
         # One pairing of the two clocks: times of records keep their distances when the wall clock is set.
         self._zero = datetime.now(UTC) - timedelta(seconds=time.monotonic())
@@ -145,11 +154,12 @@ class Supervisor:
         if current is None:
             self._ask(self._request(request))
         elif current.is_bots:
-            self._ask(ending.taken_over(self.facts, current, self._request(request)))
+            self._ask(end_requests.taken_over(self.facts, current, self._request(request)))
         elif current.mode is Mode.GRACEFUL and request.mode is Mode.IMMEDIATE:
-            self._ask(ending.raised(current, request, self._loop.time()))
+            self._ask(end_requests.raised(current, request, self._loop.time()))
         elif current.mode is request.mode:
-            self.facts = replace(self.facts, request=ending.shortened(current, request, self.facts, self._loop.time()))
+            shorter = end_requests.shortened(current, request, self.facts, self._loop.time())
+            self.facts = replace(self.facts, request=shorter)
             self._advance()
         else:
             raise WrongStateError("the session is ending immediately, which cannot become graceful again")
@@ -204,7 +214,7 @@ class Supervisor:
         self._advance()
 
     def _learn(self, event: Event) -> None:
-        self.facts = ending.begun_by_bot(learn(self.facts, event), self.launch)
+        self.facts = end_requests.begun_by_bot(apply_event(self.facts, event), self.launch)
         if event["event"] in NEWS:
             self._poker.poke()
 
@@ -233,7 +243,7 @@ class Supervisor:
         self._gone.set()
         for event in self._hooks.rest():  # what it said last, and nobody has read yet
             self._learn(event)
-        self.facts = ending.without_kill(settle(self.facts))
+        self.facts = end_requests.without_kill(settle(self.facts))
         self.facts = replace(self.facts, memory=memory.since(self.bot.memory_before, memory.read()))
         logger.info("bot exited with code {}", code)
         self._advance()
@@ -241,15 +251,15 @@ class Supervisor:
     def _terminated(self) -> None:
         """Answer a SIGTERM: whoever sends it kills the container when the grace is over, so all must fit in."""
         now = self._loop.time()
-        budget = ending.sigterm_budget(self.launch.termination_grace_seconds)
+        budget = end_requests.sigterm_budget(self.launch.termination_grace_seconds)
         current = self.facts.request
         if current is None or current.is_bots:
             logger.info("SIGTERM received")
             evicted = self._own_request(Cause.EVICTED)
-            request = ending.taken_over(self.facts, current, evicted) if current else evicted
-            self._ask(ending.squeeze(request, self.facts, now, budget))
+            request = end_requests.taken_over(self.facts, current, evicted) if current else evicted
+            self._ask(end_requests.squeeze(request, self.facts, now, budget))
         else:
-            squeezed = ending.squeeze(current, self.facts, now, budget)
+            squeezed = end_requests.squeeze(current, self.facts, now, budget)
             self.facts = replace(self.facts, request=squeezed)
             self._advance()
 
@@ -259,7 +269,7 @@ class Supervisor:
         return self._request(EndRequest(self.launch.shutdown_for(cause).mode, cause))
 
     def _request(self, asked: EndRequest) -> Request:
-        return ending.complete(asked, self.launch.shutdown_for(asked.cause), self._loop.time())
+        return end_requests.complete(asked, self.launch.shutdown_for(asked.cause), self._loop.time())
 
     def _ask(self, request: Request) -> None:
         logger.info("session asked to end: {} {}", request.cause, request.mode)
@@ -332,10 +342,10 @@ class Supervisor:
         self._hooks.send(order)
         logger.info("limits are now {}", wanted)
 
-    def _due(self) -> limits.Due | None:
+    def _due(self) -> conversation_limits.Due | None:
         deadline = self._deadline_at()
         backstop = None if deadline is None else deadline + BACKSTOP_SECONDS
-        return limits.next_due(self.facts, self._limits, backstop)
+        return conversation_limits.next_due(self.facts, self._limits, backstop)
 
     def _struck(self) -> None:
         due = self._due()
@@ -346,7 +356,7 @@ class Supervisor:
         else:
             logger.warning("limit struck: {}", due.cause)
             current, wanted = self.facts.request, self._own_request(due.cause)
-            self._ask(ending.taken_over(self.facts, current, wanted) if current else wanted)
+            self._ask(end_requests.taken_over(self.facts, current, wanted) if current else wanted)
 
     def _prompt(self) -> None:
         """Ask a quiet caller whether they are still there."""
@@ -373,7 +383,7 @@ class Supervisor:
                 dump = await read_dump(self.bot.stacks, partial(processes.is_at_signal, dumpable.pid, dumpable.signal))
                 if dump:
                     logger.info("stacks of process {} before it is stopped:\n{}", dumpable.pid, dump)
-                if blocked_at := stacks.blocking_line(dump, dumpable.thread):
+                if blocked_at := stuck_line.blocking_line(dump, dumpable.thread):
                     self.facts = replace(self.facts, blocked_at=blocked_at)
                     return
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from botsession_contract.transports import URL_ENV, TelephonyProvider
-from botsession_runtime.reception import TAKEN, Reception
+from botsession_runtime.call_slot import TAKEN, CallSlot
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -36,7 +36,7 @@ def stream_url(host: str) -> str:
     return url if url.startswith("wss://") else f"wss://{host}{PATH}"
 
 
-def webhook(provider: TelephonyProvider, reception: Reception) -> "BaseRoute":
+def webhook(provider: TelephonyProvider, reception: CallSlot) -> "BaseRoute":
     """Answer the provider's question what to do with a call."""
     from starlette.routing import Route
 
@@ -46,7 +46,7 @@ def webhook(provider: TelephonyProvider, reception: Reception) -> "BaseRoute":
     return Route("/", answer, methods=["POST"])
 
 
-def _answer(provider: TelephonyProvider, reception: Reception, host: str) -> "Response":
+def _answer(provider: TelephonyProvider, reception: CallSlot, host: str) -> "Response":
     from starlette.responses import JSONResponse, PlainTextResponse, Response
 
     if reception.is_taken:

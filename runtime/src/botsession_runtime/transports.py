@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from botsession_contract.jsonform import decode
+from botsession_contract.json_codec import decode
 from botsession_contract.transports import ICE_CREDENTIAL_ENV, LISTENING, TOKEN_ENV, Transport, TransportType
-from botsession_runtime.unusable import BotUnusableError, module, pipecat_release
+from botsession_runtime.bot_errors import BotLoadError, module, pipecat_release
 
 PLAIN: Final = "RunnerArguments"
 #: The type of each kind's runner arguments. What listens has an object of a connection besides.
@@ -25,7 +25,7 @@ TYPES: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Orders:
+class LaunchConfig:
     """What the supervisor has told the launcher of the conversation."""
 
     session: str
@@ -63,13 +63,13 @@ class Orders:
         return TYPES[self.transport.type] if self.transport else PLAIN
 
 
-def read_orders(orders: dict[str, Any]) -> Orders:
+def read_orders(orders: dict[str, Any]) -> LaunchConfig:
     """Read what the supervisor says, and take the secrets out of the environment."""
     transport = decode(Transport, orders["transport"]) if orders.get("transport") else None
     count = len(transport.ice_servers) if transport else 0
     credentials = [os.environ.pop(ICE_CREDENTIAL_ENV.format(index=index), None) for index in range(count)]
     token = os.environ.pop(TOKEN_ENV, None)
-    return Orders(orders["session"], orders["body"], orders.get("idle"), transport, token, tuple(credentials))
+    return LaunchConfig(orders["session"], orders["body"], orders.get("idle"), transport, token, tuple(credentials))
 
 
 def _fields(transport: Transport | None, token: str | None) -> dict[str, Any]:
@@ -87,9 +87,7 @@ def _check(kind: str, wanted: Iterable[str]) -> set[str]:
     """Give the fields of a type of arguments, which must have those that are wanted."""
     known = {field.name for field in dataclasses.fields(_type(kind))}
     if missing := sorted(set(wanted) - known):
-        raise BotUnusableError(
-            f"{pipecat_release()}: its {kind} has no {' and no '.join(missing)}; use a newer Pipecat"
-        )
+        raise BotLoadError(f"{pipecat_release()}: its {kind} has no {' and no '.join(missing)}; use a newer Pipecat")
     return known
 
 
@@ -97,7 +95,5 @@ def _type(kind: str) -> Any:
     # Older versions can import the module only with the extra `runner`, which is worth a sentence of its own.
     cls = getattr(module("pipecat.runner.types"), kind, None)
     if cls is None:
-        raise BotUnusableError(
-            f"{pipecat_release()} has no {kind}, which spec.bot.transport needs; use a newer Pipecat"
-        )
+        raise BotLoadError(f"{pipecat_release()} has no {kind}, which spec.bot.transport needs; use a newer Pipecat")
     return cls

@@ -7,9 +7,9 @@ PATCH /api/offer   more of the client's addresses
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from botsession_runtime.reception import TAKEN, Reception
-from botsession_runtime.transports import Orders
-from botsession_runtime.unusable import module
+from botsession_runtime.bot_errors import module
+from botsession_runtime.call_slot import TAKEN, CallSlot
+from botsession_runtime.transports import LaunchConfig
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -21,7 +21,7 @@ CONNECTION: Final = "pipecat.transports.smallwebrtc.connection"
 OFFER_PATH: Final = "/api/offer"
 
 
-def check(orders: Orders) -> None:
+def check(orders: LaunchConfig) -> None:
     """Refuse a Pipecat that cannot answer an offer."""
     import uvicorn  # noqa: F401  # so that no caller waits for it
 
@@ -32,7 +32,7 @@ def check(orders: Orders) -> None:
 class Line:
     """The one peer connection of a session. Its client may offer anew, from another network say; nobody else may."""
 
-    def __init__(self, orders: Orders, reception: Reception) -> None:
+    def __init__(self, orders: LaunchConfig, reception: CallSlot) -> None:
         self._orders = orders
         self._reception = reception
         self._pipecat = module(HANDLER)
@@ -58,7 +58,7 @@ class Line:
         wanted = await _read(request, self._pipecat.SmallWebRTCRequest.from_dict)
         if self._reception.is_taken:
             return await self._offered_again(wanted)
-        with self._reception.taking():
+        with self._reception.reserve():
             answer = await self._handler.handle_web_request(wanted, self._put_through(wanted))
         self._peer = answer["pc_id"]
         return JSONResponse(answer)
@@ -81,15 +81,15 @@ class Line:
         return self._pipecat.SmallWebRTCPatchRequest(data["pc_id"], found)
 
     def _put_through(self, wanted: Any) -> Callable[[Any], Awaitable[None]]:
-        async def put_through(connection: Any) -> None:
+        async def accept(connection: Any) -> None:
             # A session that was given no body takes the client's, as Pipecat's own runner does.
             own = {} if self._orders.body is not None else {"body": wanted.request_data}
-            self._reception.put_through(self._orders.arguments(webrtc_connection=connection, **own))
+            self._reception.accept(self._orders.arguments(webrtc_connection=connection, **own))
 
-        return put_through
+        return accept
 
 
-def ice_servers(orders: Orders) -> list[Any]:
+def ice_servers(orders: LaunchConfig) -> list[Any]:
     """Give the STUN and TURN servers in Pipecat's form."""
     servers = orders.transport.ice_servers if orders.transport else ()
     known = zip(servers, orders.ice_credentials, strict=True)

@@ -8,8 +8,8 @@ POST /       the provider's question what to do with a call
 from typing import TYPE_CHECKING, Final
 
 from botsession_runtime import telephony
-from botsession_runtime.reception import TAKEN, Reception
-from botsession_runtime.transports import Orders
+from botsession_runtime.call_slot import TAKEN, CallSlot
+from botsession_runtime.transports import LaunchConfig
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
@@ -21,7 +21,7 @@ TRY_AGAIN_LATER: Final = 1013
 CLIENT: Final = "websocket"
 
 
-def check(orders: Orders) -> None:
+def check(orders: LaunchConfig) -> None:
     """Refuse a Pipecat that cannot take a WebSocket."""
     import starlette.websockets  # noqa: F401  # so that no caller waits for it
     import uvicorn  # noqa: F401  # as above
@@ -29,7 +29,7 @@ def check(orders: Orders) -> None:
     orders.check("websocket", "transport_type")
 
 
-def routes(orders: Orders, reception: Reception) -> "list[BaseRoute]":
+def routes(orders: LaunchConfig, reception: CallSlot) -> "list[BaseRoute]":
     """Give the paths to be served."""
     from starlette.routing import WebSocketRoute
 
@@ -46,13 +46,13 @@ def routes(orders: Orders, reception: Reception) -> "list[BaseRoute]":
     return [WebSocketRoute(telephony.PATH, own), WebSocketRoute("/ws-client", client), *webhook]
 
 
-async def _answer(websocket: "WebSocket", kind: str | None, orders: Orders, reception: Reception) -> None:
+async def _answer(websocket: "WebSocket", kind: str | None, orders: LaunchConfig, reception: CallSlot) -> None:
     if reception.is_taken:
         await _refuse(websocket)
         return
-    with reception.taking():
+    with reception.reserve():
         await websocket.accept()
-    reception.put_through(orders.arguments(websocket=websocket, transport_type=kind))
+    reception.accept(orders.arguments(websocket=websocket, transport_type=kind))
     await reception.until_over()
 
 

@@ -11,8 +11,8 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from botsession_contract.control import SessionPatch
 from botsession_contract.lifecycle import BOT_CAUSES, Farewell, Mode, Outcome, Phase, Reason, final_phase
-from botsession_contract.limits import SessionLimits
 from botsession_contract.report import ExitReport
+from botsession_contract.session_limits import SessionLimits
 from botsession_contract.shutdown import Shutdown
 from tests.pipecats import every_pipecat, fact
 from tests.ports import free_port

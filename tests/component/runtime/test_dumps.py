@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from botsession_runtime import dump, processes
+from botsession_runtime import processes, stack_dump
 from tests.supervision import PATIENCE
 
 NUMBER = signal.SIGRTMIN + 7
@@ -45,7 +45,7 @@ async def test_dump_is_read_to_its_end_whatever_the_pauses() -> None:
         os.write(writing, {1: b"Thread 1", 10: b"Thread 2"}.get(looks, b""))
         return looks < 10
 
-    assert await dump.read_dump(reading, is_under_way) == "Thread 1Thread 2"
+    assert await stack_dump.read_dump(reading, is_under_way) == "Thread 1Thread 2"
     os.close(reading)
     os.close(writing)
 
@@ -53,7 +53,7 @@ async def test_dump_is_read_to_its_end_whatever_the_pauses() -> None:
 async def test_process_is_at_a_signal_until_its_dump_is_whole(
     bot: "subprocess.Popen[bytes]", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dump, "MOST_LOOKS", int(PATIENCE / dump.LOOK_SECONDS))
+    monkeypatch.setattr(stack_dump, "MOST_LOOKS", int(PATIENCE / stack_dump.LOOK_SECONDS))
     assert bot.stdout
     looks: list[bool] = []
 
@@ -63,6 +63,6 @@ async def test_process_is_at_a_signal_until_its_dump_is_whole(
             bot.send_signal(signal.SIGCONT)
         return looks[-1]
 
-    stacks = await dump.read_dump(bot.stdout.fileno(), is_under_way)
+    stacks = await stack_dump.read_dump(bot.stdout.fileno(), is_under_way)
     assert all(looks[:10])
     assert stacks.endswith("in <module>\n")

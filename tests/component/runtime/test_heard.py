@@ -11,7 +11,7 @@ from websockets.asyncio.client import connect
 from botsession_contract.control import SessionPatch
 from botsession_contract.conversation import Conversation
 from botsession_contract.lifecycle import Mode, Outcome, Phase, ProcessorKind, Reason, final_phase
-from botsession_contract.limits import SessionLimits
+from botsession_contract.session_limits import SessionLimits
 from tests.pipecats import every_pipecat, fact
 from tests.ports import free_port
 from tests.supervision import PATIENCE, Supervised, supervised

@@ -7,8 +7,8 @@ import pytest
 
 from botsession_contract.control import SessionPatch, SessionSnapshot
 from botsession_contract.lifecycle import Cause, Mode, Outcome, Reason, Step
-from botsession_contract.limits import IdlePrompt, SessionLimits
 from botsession_contract.report import ExitReport
+from botsession_contract.session_limits import IdlePrompt, SessionLimits
 from botsession_contract.shutdown import Overrides, Shutdown
 from tests.pipecats import every_pipecat, fact
 from tests.supervision import AMPLE, Supervised, supervised

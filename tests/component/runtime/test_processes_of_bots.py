@@ -7,8 +7,8 @@ import aiohttp
 import pytest
 
 from botsession_contract.lifecycle import BotState, Cause, Outcome, Reason, Step
-from botsession_contract.limits import SessionLimits
 from botsession_contract.report import ExitReport
+from botsession_contract.session_limits import SessionLimits
 from tests.ports import free_port
 from tests.supervision import AMPLE, BOTS, PYTHON, QUICK, Supervised, supervised
 

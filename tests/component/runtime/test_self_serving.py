@@ -11,7 +11,7 @@ from websockets.asyncio.client import connect
 
 from botsession_contract.control import READYZ_PATH, SessionSnapshot
 from botsession_contract.lifecycle import BotState, Cause, Outcome, Reason
-from botsession_contract.limits import SessionLimits
+from botsession_contract.session_limits import SessionLimits
 from botsession_runtime.server_watch import LOOK_SECONDS
 from tests.ports import free_port
 from tests.supervision import AMPLE, BOTS, PATIENCE, Supervised, supervised

@@ -10,7 +10,7 @@ import pytest
 
 from botsession_contract.control import SessionPatch
 from botsession_contract.lifecycle import Outcome, Reason
-from botsession_contract.limits import SessionLimits
+from botsession_contract.session_limits import SessionLimits
 from botsession_contract.transports import Transport, TransportType
 from tests.browsers import LOUD, Browser
 from tests.ports import free_port

@@ -15,7 +15,7 @@ from websockets.exceptions import InvalidStatus
 
 from botsession_contract.control import READYZ_PATH, SessionPatch, SessionSnapshot
 from botsession_contract.lifecycle import BotState, Cause, Farewell, Outcome, Phase, Reason, final_phase
-from botsession_contract.limits import SessionLimits
+from botsession_contract.session_limits import SessionLimits
 from botsession_contract.transports import TelephonyProvider, Transport, TransportType
 from tests import telephones
 from tests.ports import free_port

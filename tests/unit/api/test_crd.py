@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from botsession_contract.jsonform import camel
+from botsession_contract.json_codec import camel
 from botsession_contract.lifecycle import Cause
 from botsession_contract.names import BOT_CONTAINER, GROUP, KIND, PLURAL, SESSION_FINALIZER, VERSION
 from botsession_operator.api.admission import admit, session_schema

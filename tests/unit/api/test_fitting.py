@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from botsession_contract.conversation import Conversation, ProcessorErrors
-from botsession_contract.jsonform import decode, encode
+from botsession_contract.json_codec import decode, encode
 from botsession_contract.lifecycle import Cause, Mode, Outcome, Phase, ProcessorKind, Reason, ReportedBy, Step
 from botsession_contract.report import DanglingTasks, StepTaken
 from botsession_operator.api.fitting import LONGEST_TEXT, SCHEMA, fit_status, fitted

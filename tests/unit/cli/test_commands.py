@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from botsession_contract.jsonform import format_time
+from botsession_contract.json_codec import format_time
 from botsession_contract.lifecycle import Cause, Outcome, Phase, Reason
 from botsession_operator.api.status import WAITING_FOR_CALLER, ConditionType, Status
 from botsession_operator.cli.cli_error import Exit

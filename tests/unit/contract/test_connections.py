@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from botsession_contract.connections import ConnectionGuard
-from botsession_contract.listening import listen
+from botsession_contract.dual_stack import listen
 
 PATIENCE = 60.0
 

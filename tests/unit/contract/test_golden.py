@@ -10,11 +10,11 @@ import pytest
 
 from botsession_contract.control import EndRequest, SessionPatch, SessionSnapshot
 from botsession_contract.conversation import Conversation, ProcessorErrors
-from botsession_contract.jsonform import decode, encode
+from botsession_contract.json_codec import decode, encode
 from botsession_contract.launch import Launch
 from botsession_contract.lifecycle import BotState, Cause, Farewell, Mode, Outcome, ProcessorKind, Reason, Step
-from botsession_contract.limits import IdlePrompt, SessionLimits
 from botsession_contract.report import DanglingTasks, Ending, ExitReport, Prompts, Stage, StepTaken, Timings
+from botsession_contract.session_limits import IdlePrompt, SessionLimits
 from botsession_contract.shutdown import Overrides, Shutdown
 from botsession_contract.transports import IceServer, TelephonyProvider, Transport, TransportType
 

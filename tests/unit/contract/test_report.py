@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from botsession_contract.conversation import LARGEST_COUNT, MOST_PROCESSORS, Conversation, ProcessorErrors
-from botsession_contract.jsonform import FIRST_YEAR, LAST_YEAR, PayloadError
+from botsession_contract.json_codec import FIRST_YEAR, LAST_YEAR, PayloadError
 from botsession_contract.lifecycle import Cause, Farewell, Mode, Outcome, ProcessorKind, Reason, Step
 from botsession_contract.report import (
     LARGEST_REPORT_BYTES,

@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 
 from botsession_contract.control import EndRequest, snapshot_from_bytes
-from botsession_contract.jsonform import PayloadError, Unknown, decode, encode
+from botsession_contract.json_codec import PayloadError, Unknown, decode, encode
 from botsession_contract.lifecycle import BotState, Cause, Farewell, Mode, Outcome, Reason, Step
 from botsession_contract.report import from_bytes, to_bytes
 from botsession_operator.api.status import ConditionType

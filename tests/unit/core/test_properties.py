@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from botsession_contract.control import SessionSnapshot
-from botsession_contract.jsonform import decode, encode
+from botsession_contract.json_codec import decode, encode
 from botsession_contract.lifecycle import BotState, Cause, Mode, Outcome, Reason
 from botsession_contract.names import SESSION_FINALIZER
 from botsession_contract.report import Ending

@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestServer
 from prometheus_client import CollectorRegistry
 
 from botsession_contract.control import EndRequest, SessionPatch
-from botsession_contract.jsonform import encode
+from botsession_contract.json_codec import encode
 from botsession_contract.lifecycle import Cause, Mode
 from botsession_operator.core.observe.observed import NoSnapshot, Pod
 from botsession_operator.effects import control as control_module

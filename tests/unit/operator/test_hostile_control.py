@@ -18,7 +18,7 @@ from botsession_contract.control import (
     SessionSnapshot,
     snapshot_from_bytes,
 )
-from botsession_contract.jsonform import PayloadError, encode
+from botsession_contract.json_codec import PayloadError, encode
 from botsession_contract.lifecycle import BotState, Cause, Mode, Step
 from botsession_operator.core.observe.observed import NoSnapshot
 from botsession_operator.effects import control as control_module

@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 from hypothesis import given, settings
 
-from botsession_contract.jsonform import encode, format_time
+from botsession_contract.json_codec import encode, format_time
 from tests.builders import later
 from tests.hostile import ANSWERS, REPORT, STORIES, Story, check, live
 

@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 
 from botsession_contract.control import SessionSnapshot
-from botsession_contract.jsonform import LAST_DAY
+from botsession_contract.json_codec import LAST_DAY
 from botsession_contract.lifecycle import BotState, Cause, Mode
 from botsession_contract.report import Ending
 from botsession_operator.core.observe.observed import Pod

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from botsession_contract.lifecycle import Cause, Mode, Outcome, Phase, Reason, ReportedBy, Step
-from botsession_contract.limits import SessionLimits
 from botsession_contract.names import REPORT_FINALIZER, SESSION_FINALIZER
+from botsession_contract.session_limits import SessionLimits
 from botsession_operator.api.status import ConditionType
 from botsession_operator.core.control_keys import ControlKeys
 from botsession_operator.core.decide.plan import ControllerTimeouts

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from botsession_runtime import agent, bot_process
-from botsession_runtime.hook import frames, idle, wire, words
+from botsession_runtime.hook import formatting, frames, idle, ipc
 
 #: Loads the setup file as Pipecat does, twice, and tells the top-level names that this has added.
 LOADER = """
@@ -34,18 +34,18 @@ print(modules[0].setup_worker_runner is modules[1].setup_worker_runner and path 
 
 def test_both_sides_spell_the_environment_alike() -> None:
     names = ("AGENT_FD_ENV", "STACK_FD_ENV", "AGENT_SOCKET_ENV", "AGENT_TOKEN_ENV")
-    assert [getattr(wire, name) for name in names] == [getattr(bot_process, name) for name in names]
+    assert [getattr(ipc, name) for name in names] == [getattr(bot_process, name) for name in names]
 
 
 def test_hook_file_stands_alone() -> None:
-    files = [Path(agent.__file__), *Path(wire.__file__).parent.glob("*.py")]
+    files = [Path(agent.__file__), *Path(ipc.__file__).parent.glob("*.py")]
     text = "\n".join(file.read_text() for file in files)
     assert not re.search(r"^\s*(from|import) botsession", text, re.MULTILINE)
 
 
 def test_hook_is_loaded_from_a_folder_that_is_on_nobodys_path(tmp_path: Path) -> None:
     shutil.copy(agent.__file__, tmp_path)
-    shutil.copytree(Path(wire.__file__).parent, tmp_path / "hook")
+    shutil.copytree(Path(ipc.__file__).parent, tmp_path / "hook")
     (tmp_path / "load.py").write_text(LOADER)
     found = subprocess.run([sys.executable, "-I", tmp_path / "load.py"], capture_output=True, text=True, check=True)
     assert found.stdout.splitlines() == ["['_botsession_hook']", "_botsession_hook.session", "True"]
@@ -72,23 +72,23 @@ def test_bot_finds_our_package_where_its_image_has_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", [None, "", "7", "x:y", "-1:0", "0:1", "0:1:2:3"])
 def test_process_without_a_supervisor_has_no_wire(value: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     if value is not None:
-        monkeypatch.setenv(wire.AGENT_FD_ENV, value)
-    assert wire.connect() is None
+        monkeypatch.setenv(ipc.AGENT_FD_ENV, value)
+    assert ipc.connect() is None
 
 
 def test_number_that_means_another_file_by_now_is_left_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with (tmp_path / "other").open("w") as other, (tmp_path / "ours").open("w") as ours:
-        monkeypatch.setenv(wire.AGENT_FD_ENV, f"{other.fileno()}:{os.fstat(ours.fileno()).st_ino}:{os.getppid()}")
-        assert wire.connect() is None
+        monkeypatch.setenv(ipc.AGENT_FD_ENV, f"{other.fileno()}:{os.fstat(ours.fileno()).st_ino}:{os.getppid()}")
+        assert ipc.connect() is None
 
 
 #: Tells whether a process takes the inherited wire for its own: itself, and a child that it forks.
 TAKER = """
 import os, sys
-from botsession_runtime.hook import wire
-print(wire.connect() is not None, flush=True)
+from botsession_runtime.hook import ipc
+print(ipc.connect() is not None, flush=True)
 if os.fork() == 0:
-    print(wire.connect() is not None, os.environ["BOTSESSION_AGENT_FD"].count(":"), flush=True)
+    print(ipc.connect() is not None, os.environ["BOTSESSION_AGENT_FD"].count(":"), flush=True)
 """
 
 
@@ -99,7 +99,7 @@ def test_inherited_wire_is_for_the_process_that_the_supervisor_started(is_first:
         value = f"{theirs.fileno()}:{os.fstat(theirs.fileno()).st_ino}:{os.getpid() if is_first else 1}"
         told = subprocess.run(
             [sys.executable, "-c", TAKER],
-            env=os.environ | {wire.AGENT_FD_ENV: value, "PYTHONPATH": str(bot_process.HERE.parent)},
+            env=os.environ | {ipc.AGENT_FD_ENV: value, "PYTHONPATH": str(bot_process.HERE.parent)},
             pass_fds=(theirs.fileno(),),
             start_new_session=True,
             stdout=subprocess.PIPE,
@@ -110,15 +110,15 @@ def test_inherited_wire_is_for_the_process_that_the_supervisor_started(is_first:
 
 
 def test_address_where_nobody_listens_is_no_wire(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(wire.AGENT_SOCKET_ENV, "botsession-nobody")
-    monkeypatch.setenv(wire.AGENT_TOKEN_ENV, "x" * 64)
-    assert wire.connect() is None
+    monkeypatch.setenv(ipc.AGENT_SOCKET_ENV, "botsession-nobody")
+    monkeypatch.setenv(ipc.AGENT_TOKEN_ENV, "x" * 64)
+    assert ipc.connect() is None
 
 
 def test_supervisor_that_does_not_read_never_blocks_the_bot() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        full = wire.Wire(theirs.fileno())
+        full = ipc.IpcConnection(theirs.fileno())
         for _ in range(2000):
             full.tell("error", message="x" * 500)
         ours.setblocking(False)
@@ -129,14 +129,14 @@ def test_supervisor_that_is_gone_does_not_raise() -> None:
     ours, theirs = socket.socketpair()
     ours.close()
     with theirs:
-        wire.Wire(theirs.fileno()).tell("started")
+        ipc.IpcConnection(theirs.fileno()).tell("started")
 
 
 async def test_orders_arrive_whole_and_the_end_is_noticed() -> None:
     ours, theirs = socket.socketpair()
     heard: asyncio.Queue[object] = asyncio.Queue()
     with theirs:
-        wire.Wire(theirs.fileno()).listen(asyncio.get_running_loop(), heard.put_nowait)
+        ipc.IpcConnection(theirs.fileno()).listen(asyncio.get_running_loop(), heard.put_nowait)
         with ours:
             ours.send(b'{"do": "end"}\n{"do"')
             ours.send(b': "cancel"}\n')
@@ -273,15 +273,15 @@ def test_exception_is_one_line_with_its_place() -> None:
 
     with pytest.raises(ValueError) as caught:
         fail()
-    assert re.fullmatch(r"JSONDecodeError: .* \(test_agent\.py:\d+ in fail\)", words.one_line(caught.value))
+    assert re.fullmatch(r"JSONDecodeError: .* \(test_agent\.py:\d+ in fail\)", formatting.one_line(caught.value))
 
 
 def test_long_exception_is_cut() -> None:
-    assert len(words.one_line(ValueError("x\n" * 5000))) == words.LONGEST_TEXT
+    assert len(formatting.one_line(ValueError("x\n" * 5000))) == formatting.LONGEST_TEXT
 
 
 async def test_task_without_a_name_goes_by_its_coroutine() -> None:
     named = asyncio.create_task(asyncio.sleep(0), name="poller")
     unnamed = asyncio.create_task(asyncio.sleep(0))
-    assert words.names_of([named, unnamed]) == ["poller", "sleep"]
+    assert formatting.names_of([named, unnamed]) == ["poller", "sleep"]
     await asyncio.gather(named, unnamed)

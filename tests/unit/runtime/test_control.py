@@ -21,7 +21,7 @@ from botsession_contract.control import (
 )
 from botsession_contract.credentials import token_digest
 from botsession_contract.lifecycle import Cause, Mode
-from botsession_contract.limits import IdlePrompt, SessionLimits
+from botsession_contract.session_limits import IdlePrompt, SessionLimits
 from botsession_contract.shutdown import Overrides, Shutdown
 from botsession_runtime.control import create_app, create_runner
 from tests.endpoint import TOKEN, FakeSession

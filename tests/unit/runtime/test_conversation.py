@@ -10,23 +10,23 @@ from botsession_contract import conversation as contract
 from botsession_contract.conversation import MOST_PROCESSORS, ProcessorErrors
 from botsession_contract.launch import Launch
 from botsession_contract.lifecycle import ProcessorKind
-from botsession_runtime.concluding import conversation_of
 from botsession_runtime.conversation import Conversation
-from botsession_runtime.facts import Facts
-from botsession_runtime.learning import learn
+from botsession_runtime.final_report import conversation_of
+from botsession_runtime.reducers import apply_event
 from botsession_runtime.report import conclude
+from botsession_runtime.session_state import SessionState
 
 ZERO = datetime(2026, 1, 31, tzinfo=UTC)
-FRESH = Facts(began=0.0)
+FRESH = SessionState(began=0.0)
 
 
 def wall(moment: float) -> datetime:
     return ZERO + timedelta(seconds=moment)
 
 
-def told(*events: dict[str, Any], facts: Facts = FRESH) -> Facts:
+def told(*events: dict[str, Any], facts: SessionState = FRESH) -> SessionState:
     for number, event in enumerate(events):
-        facts = learn(facts, {"at": float(number + 1), **event})
+        facts = apply_event(facts, {"at": float(number + 1), **event})
     return facts
 
 

@@ -12,17 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from botsession_contract.jsonform import encode
+from botsession_contract.json_codec import encode
 from botsession_contract.launch import Launch
 from botsession_contract.lifecycle import Cause, Farewell, Mode, Step
 from botsession_contract.report import LARGEST_REPORT_BYTES, ExitReport, from_bytes
 from botsession_contract.text import has_controls
-from botsession_runtime.concluding import final_report
 from botsession_runtime.events import LONGEST_NAME, LONGEST_TEXT, NoEventError, read_event
-from botsession_runtime.facts import Exit, Facts, Request, Rung, Speech
-from botsession_runtime.hook.wire import DUMP_SIGNAL
+from botsession_runtime.final_report import final_report
+from botsession_runtime.hook.ipc import DUMP_SIGNAL
 from botsession_runtime.ladder import next_rung
-from botsession_runtime.learning import learn
+from botsession_runtime.reducers import apply_event
+from botsession_runtime.session_state import Exit, Request, Rung, SessionState, Speech
 
 BEGAN, NOW = 100.0, 200.0
 CRD: Final = yaml.safe_load((Path(__file__).parents[3] / "crds" / "botsession.yaml").read_text())
@@ -167,10 +167,10 @@ EVENTS = st.builds(
 @settings(max_examples=300)
 @given(st.lists(EVENTS, max_size=12), st.integers(min_value=-64, max_value=255))
 def test_whatever_a_bot_says_its_report_fits_into_a_status(events: list[Any], code: int) -> None:
-    facts = Facts(began=BEGAN)
+    facts = SessionState(began=BEGAN)
     for event in events:
         try:
-            facts = learn(facts, read(event) or {"event": ""})
+            facts = apply_event(facts, read(event) or {"event": ""})
         except NoEventError:
             continue
     report, data = final_report(replace(facts, exit=Exit(code, NOW)), ORDERS, wall, NOW)
@@ -183,14 +183,14 @@ def test_whatever_a_bot_says_its_report_fits_into_a_status(events: list[Any], co
 @settings(max_examples=200)
 @given(st.lists(EVENTS, max_size=12), st.sampled_from(Mode))
 def test_whatever_a_bot_says_its_ladder_ends_in_a_kill(events: list[Any], mode: Mode) -> None:
-    facts = Facts(began=BEGAN, request=Request(Cause.END_REQUESTED, mode, BEGAN, 30.0, 10.0))
+    facts = SessionState(began=BEGAN, request=Request(Cause.END_REQUESTED, mode, BEGAN, 30.0, 10.0))
     steps = []
     for event in [*events, *[None] * 8]:
         if (rung := next_rung(facts, 30.0)) is not None:
             facts = replace(facts, rungs=(*facts.rungs, Rung(rung.step, rung.at)))
             steps.append(rung.step)
         try:
-            facts = learn(facts, read(event) or {"event": ""})
+            facts = apply_event(facts, read(event) or {"event": ""})
         except NoEventError:
             continue
     assert steps[-1] is Step.KILL

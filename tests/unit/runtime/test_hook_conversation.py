@@ -18,7 +18,7 @@ from botsession_runtime.hook.conversation import Conversation
 LOUD, SILENCE = b"\x00\x20" * 160, bytes(320)
 
 
-class Wire:
+class IpcConnection:
     def __init__(self) -> None:
         self.told: list[tuple[str, dict[str, Any]]] = []
 
@@ -30,7 +30,7 @@ class Bot:
     """A pipeline that is one output, and whether anybody hears it."""
 
     def __init__(self) -> None:
-        self.wire, self.is_heard = Wire(), True
+        self.wire, self.is_heard = IpcConnection(), True
         self.output = BaseOutputTransport(TransportParams(audio_out_enabled=True))
         self.conversation = Conversation(
             self.wire,  # type: ignore[arg-type]

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from botsession_contract.control import EndRequest
 from botsession_contract.lifecycle import BOT_CAUSES, Cause, Mode, Step
-from botsession_runtime.ending import shortened, sigterm_budget, squeeze, taken_over, without_kill
-from botsession_runtime.facts import Exit, Facts, Request, Rung
+from botsession_runtime.end_requests import shortened, sigterm_budget, squeeze, taken_over, without_kill
 from botsession_runtime.ladder import end_of_ladder, next_rung
 from botsession_runtime.pipelines import Finish, Pipeline
+from botsession_runtime.session_state import Exit, Request, Rung, SessionState
 
 OWN_GRACE = 30.0
-FRESH = Facts(began=0.0)
+FRESH = SessionState(began=0.0)
 RUNNING = replace(FRESH, started_at=5.0)
 UNWATCHED = replace(RUNNING, unwatched="the hook was loaded in process 42 and could not reach the supervisor")
 GRACEFUL = Request(Cause.END_REQUESTED, Mode.GRACEFUL, at=100.0, grace_seconds=30.0, cancel_seconds=10.0)
@@ -25,7 +25,7 @@ SERVING = replace(RUNNING, finish=DRAINED, serving_at=106.0)
 TOLD_TO_GO = Rung(Step.TERMINATE, 108.0)
 
 
-def after(facts: Facts, *rungs: Rung, request: Request | None = None) -> Facts:
+def after(facts: SessionState, *rungs: Rung, request: Request | None = None) -> SessionState:
     return replace(facts, rungs=rungs, request=request or facts.request)
 
 
@@ -176,7 +176,7 @@ FORCED = Rung(Step.FORCED_CANCEL_FRAME, 130.0)
         ),
     ],
 )
-def test_next_step(facts: Facts, expected: Rung | None) -> None:
+def test_next_step(facts: SessionState, expected: Rung | None) -> None:
     assert next_rung(facts, OWN_GRACE) == expected
 
 
@@ -190,7 +190,7 @@ REQUESTS = st.builds(
     cancel_seconds=SECONDS,
 )
 WORLDS = st.builds(
-    Facts,
+    SessionState,
     began=st.just(0.0),
     started_at=st.none() | st.just(5.0),
     has_end_in_flight=st.booleans(),
@@ -201,7 +201,7 @@ WORLDS = st.builds(
 )
 
 
-def walk(facts: Facts) -> Facts:
+def walk(facts: SessionState) -> SessionState:
     """Climb down with a bot that answers nothing."""
     while rung := next_rung(facts, OWN_GRACE):
         assert len(facts.rungs) < 5
@@ -210,7 +210,7 @@ def walk(facts: Facts) -> Facts:
 
 
 @given(WORLDS)
-def test_every_ladder_ends_in_a_kill_within_its_periods(facts: Facts) -> None:
+def test_every_ladder_ends_in_a_kill_within_its_periods(facts: SessionState) -> None:
     assert facts.request is not None
     last = walk(facts).rungs[-1]
     assert last.step is Step.KILL
@@ -218,21 +218,21 @@ def test_every_ladder_ends_in_a_kill_within_its_periods(facts: Facts) -> None:
 
 
 @given(WORLDS)
-def test_no_step_is_taken_twice_or_before_the_one_above_it(facts: Facts) -> None:
+def test_no_step_is_taken_twice_or_before_the_one_above_it(facts: SessionState) -> None:
     rungs = walk(facts).rungs
     assert len({rung.step for rung in rungs}) == len(rungs)
     assert [rung.at for rung in rungs] == sorted(rung.at for rung in rungs)
 
 
 @given(WORLDS)
-def test_immediate_never_sends_an_end_frame(facts: Facts) -> None:
+def test_immediate_never_sends_an_end_frame(facts: SessionState) -> None:
     assert facts.request is not None
     steps = {rung.step for rung in walk(facts).rungs}
     assert Step.END_FRAME not in steps or facts.request.mode is Mode.GRACEFUL
 
 
 @given(WORLDS, st.floats(0, 120), SECONDS)
-def test_squeezed_ladder_ends_within_the_budget(facts: Facts, budget: float, waited: float) -> None:
+def test_squeezed_ladder_ends_within_the_budget(facts: SessionState, budget: float, waited: float) -> None:
     assert facts.request is not None
     now = 100 + min(waited, facts.request.grace_seconds)
     taken = () if now == 100 or facts.request.mode is Mode.IMMEDIATE else (ENDED,)
@@ -337,7 +337,7 @@ CAME_OUT = Pipeline(1, started_at=5.0, came_out=ITS_OWN)
         ),
     ],
 )
-def test_next_step_where_the_bot_ends_itself(facts: Facts, expected: Rung) -> None:
+def test_next_step_where_the_bot_ends_itself(facts: SessionState, expected: Rung) -> None:
     assert next_rung(facts, OWN_GRACE) == expected
 
 
@@ -361,7 +361,7 @@ BOTS_OWN = st.sampled_from(
 
 @given(BOTS_OWN, REQUESTS, st.none() | st.floats(100, 120), st.floats(0, 40))
 def test_whoever_asks_while_the_bot_ends_itself_puts_nothing_off(
-    facts: Facts, asked: Request, progress_at: float | None, waited: float
+    facts: SessionState, asked: Request, progress_at: float | None, waited: float
 ) -> None:
     facts = replace(facts, progress_at=progress_at)
     assert facts.request is not None

@@ -11,9 +11,9 @@ import pytest
 import yaml
 from aiohttp.test_utils import TestClient, TestServer
 
-from botsession_contract import control, conversation, limits, report, shutdown
+from botsession_contract import control, conversation, report, session_limits, shutdown
 from botsession_contract.credentials import token_digest
-from botsession_contract.jsonform import LOCAL, camel
+from botsession_contract.json_codec import LOCAL, camel
 from botsession_contract.launch import LONGEST_SESSION_SECONDS
 from botsession_contract.lifecycle import (
     BOT_CAUSES,
@@ -38,8 +38,8 @@ PAYLOADS = [
     control.EndRequest,
     control.SessionPatch,
     control.SessionSnapshot,
-    limits.SessionLimits,
-    limits.IdlePrompt,
+    session_limits.SessionLimits,
+    session_limits.IdlePrompt,
     shutdown.Shutdown,
     shutdown.Overrides,
     report.Ending,

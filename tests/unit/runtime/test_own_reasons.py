@@ -6,13 +6,13 @@ import pytest
 
 from botsession_contract.launch import Launch
 from botsession_contract.lifecycle import Cause, Mode, Reason, Step
-from botsession_runtime.ending import begun_by_bot
-from botsession_runtime.facts import Exit, Facts
-from botsession_runtime.learning import learn
+from botsession_runtime.end_requests import begun_by_bot
 from botsession_runtime.pipelines import Finish, OwnEnd
+from botsession_runtime.reducers import apply_event
 from botsession_runtime.report import message_of, reason_of
+from botsession_runtime.session_state import Exit, SessionState
 
-RUNNING = Facts(began=100.0, hooked_at=101.0, imported_at=101.0, started_at=102.0, exit=Exit(0, 200.0))
+RUNNING = SessionState(began=100.0, hooked_at=101.0, imported_at=101.0, started_at=102.0, exit=Exit(0, 200.0))
 #: The bot ended its runner at 150 s, which cancelled its workers.
 CANCELLED = replace(RUNNING, finish=Finish("CancelFrame", "runner exiting", False, 150.1))
 SAID_GOODBYE = replace(CANCELLED, runner_end=OwnEnd("CancelFrame", "the caller said goodbye", 150.0))
@@ -20,7 +20,7 @@ SAID_GOODBYE = replace(CANCELLED, runner_end=OwnEnd("CancelFrame", "the caller s
 UNUSABLE = replace(RUNNING, unusable="TTS#0: the key was refused", unusable_at=150.0)
 
 
-def ended(facts: Facts, at: float, reason: str | None = None) -> Facts:
+def ended(facts: SessionState, at: float, reason: str | None = None) -> SessionState:
     return replace(
         facts, own_end=OwnEnd("EndFrame", reason, at), finish=Finish("EndFrame", reason, is_ours=False, at=at + 1)
     )
@@ -60,21 +60,21 @@ def ended(facts: Facts, at: float, reason: str | None = None) -> Facts:
         ),
     ],
 )
-def test_session_is_what_its_bot_said(facts: Facts, reason: Reason, message: str | None) -> None:
+def test_session_is_what_its_bot_said(facts: SessionState, reason: Reason, message: str | None) -> None:
     assert (reason_of(facts), message_of(facts)) == (reason, message)
 
 
 def test_end_of_the_runner_is_learnt_once() -> None:
-    first = learn(RUNNING, {"event": "ended", "reason": "booked", "at": 150.0})
-    assert learn(first, {"event": "ended", "reason": None, "at": 151.0}).runner_end == OwnEnd(
+    first = apply_event(RUNNING, {"event": "ended", "reason": "booked", "at": 150.0})
+    assert apply_event(first, {"event": "ended", "reason": None, "at": 151.0}).runner_end == OwnEnd(
         "CancelFrame", "booked", 150.0
     )
 
 
 def test_error_of_a_processor_that_goes_on_is_no_reason_to_end() -> None:
     told = {"event": "error", "message": "a hiccup", "fatal": False, "unusable": None, "at": 150.0}
-    assert learn(RUNNING, told).unusable is None
-    assert learn(RUNNING, told | {"unusable": "TTS#0"}).unusable == "TTS#0: a hiccup"
+    assert apply_event(RUNNING, told).unusable is None
+    assert apply_event(RUNNING, told | {"unusable": "TTS#0"}).unusable == "TTS#0: a hiccup"
 
 
 def test_runner_that_the_bot_ends_begins_the_bots_own_ladder() -> None:

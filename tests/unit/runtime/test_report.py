@@ -7,14 +7,14 @@ import pytest
 
 from botsession_contract.lifecycle import Cause, Farewell, Mode, Outcome, Reason, Step
 from botsession_contract.report import Timings
-from botsession_runtime.facts import Exit, Facts, Request, Rung, Speech
 from botsession_runtime.memory import Memory
 from botsession_runtime.pipelines import Finish, OwnEnd
 from botsession_runtime.report import conclude, farewell_of, message_of, outcome_of, reason_of, stuck_at
 from botsession_runtime.result import Result
+from botsession_runtime.session_state import Exit, Request, Rung, SessionState, Speech
 
 BEGAN = 100.0
-RUNNING = Facts(began=BEGAN, hooked_at=101.0, imported_at=101.0, started_at=102.0, exit=Exit(0, 200.0))
+RUNNING = SessionState(began=BEGAN, hooked_at=101.0, imported_at=101.0, started_at=102.0, exit=Exit(0, 200.0))
 STARTING = replace(RUNNING, started_at=None)
 UNHOOKED = replace(STARTING, hooked_at=None, imported_at=None)
 REQUEST = Request(Cause.MAX_DURATION, Mode.GRACEFUL, 150.0, 30.0, 10.0)
@@ -49,7 +49,7 @@ def wall(moment: float) -> datetime:
     return datetime(2026, 1, 31, tzinfo=UTC) + timedelta(seconds=moment)
 
 
-def ended(facts: Facts, frame: str, reason: str | None = None, *, ours: bool = False) -> Facts:
+def ended(facts: SessionState, frame: str, reason: str | None = None, *, ours: bool = False) -> SessionState:
     return replace(facts, finish=Finish(frame, reason, ours, 160.0))
 
 
@@ -305,7 +305,7 @@ def ended(facts: Facts, frame: str, reason: str | None = None, *, ours: bool = F
         ),
     ],
 )
-def test_why_and_how(facts: Facts, reason: Reason, outcome: Outcome) -> None:
+def test_why_and_how(facts: SessionState, reason: Reason, outcome: Outcome) -> None:
     assert (reason_of(facts), outcome_of(facts)) == (reason, outcome)
 
 
@@ -465,7 +465,7 @@ def test_why_and_how(facts: Facts, reason: Reason, outcome: Outcome) -> None:
         ),
     ],
 )
-def test_message(facts: Facts, message: str | None) -> None:
+def test_message(facts: SessionState, message: str | None) -> None:
     assert message_of(facts) == message
 
 
@@ -489,15 +489,15 @@ def test_every_bot_that_never_met_the_hook_is_told_what_to_look_at(asked: Reques
         ),
     ],
 )
-def test_where_it_was_stuck(facts: Facts, place: str | None) -> None:
+def test_where_it_was_stuck(facts: SessionState, place: str | None) -> None:
     assert stuck_at(facts) == place
 
 
-def farewell(state: Speech | Farewell | None, facts: Facts = SAID) -> Facts:
+def farewell(state: Speech | Farewell | None, facts: SessionState = SAID) -> SessionState:
     return replace(facts, farewell=state)
 
 
-def drained(state: Speech | None) -> Facts:
+def drained(state: Speech | None) -> SessionState:
     return ended(farewell(state), "EndFrame", ours=True)
 
 
@@ -534,7 +534,7 @@ def drained(state: Speech | None) -> Facts:
         ),
     ],
 )
-def test_what_became_of_the_farewell(facts: Facts, said: Farewell | None) -> None:
+def test_what_became_of_the_farewell(facts: SessionState, said: Farewell | None) -> None:
     assert farewell_of(facts) is said
 
 

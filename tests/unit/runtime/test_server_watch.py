@@ -7,9 +7,9 @@ import pytest
 from botsession_contract.launch import Launch
 from botsession_contract.transports import Transport, TransportType
 from botsession_runtime import server_watch
-from botsession_runtime.facts import Facts
-from botsession_runtime.learning import learn
+from botsession_runtime.reducers import apply_event
 from botsession_runtime.server_watch import Serving, serving
+from botsession_runtime.session_state import SessionState
 from botsession_runtime.tcp_sockets import Sockets
 
 COMMAND: dict[str, Any] = {"command": ("python", "server.py")}
@@ -67,9 +67,9 @@ NOTHING: Final = Sockets({}, frozenset())
 EXPOSED: Final = Launch("bots", "support-42", "ab" * 32, expose_port=80, **COMMAND)
 
 
-async def noted(monkeypatch: pytest.MonkeyPatch, launch: Launch, looks: list[Sockets], end: Facts) -> list[str]:
+async def noted(monkeypatch: pytest.MonkeyPatch, launch: Launch, looks: list[Sockets], end: SessionState) -> list[str]:
     """Give what is noted of these looks; after the last the facts are those that end it."""
-    facts, events = Facts(began=0.0), list[str]()
+    facts, events = SessionState(began=0.0), list[str]()
     left = iter(looks)
 
     def look(_: object) -> Sockets:
@@ -82,7 +82,7 @@ async def noted(monkeypatch: pytest.MonkeyPatch, launch: Launch, looks: list[Soc
     def note(event: dict[str, Any]) -> None:
         nonlocal facts
         events.append(event["event"])
-        facts = learn(facts, event)
+        facts = apply_event(facts, event)
 
     monkeypatch.setattr(server_watch, "LOOK_SECONDS", 0.0)
     monkeypatch.setattr(server_watch, "read_sockets", look)
@@ -103,7 +103,7 @@ async def noted(monkeypatch: pytest.MonkeyPatch, launch: Launch, looks: list[Soc
 async def test_what_two_looks_see_counts(
     monkeypatch: pytest.MonkeyPatch, looks: list[Sockets], events: list[str]
 ) -> None:
-    assert await noted(monkeypatch, EXPOSED, looks, Facts(began=0.0, hooked_at=9.0)) == events
+    assert await noted(monkeypatch, EXPOSED, looks, SessionState(began=0.0, hooked_at=9.0)) == events
 
 
 @pytest.mark.parametrize(
@@ -135,9 +135,9 @@ def test_where_a_bot_listens_beside_the_port_that_was_named(
 async def test_server_on_another_port_is_told_of(
     monkeypatch: pytest.MonkeyPatch, looks: list[Sockets], events: list[str]
 ) -> None:
-    assert await noted(monkeypatch, EXPOSED, looks, Facts(began=0.0, hooked_at=9.0)) == events
+    assert await noted(monkeypatch, EXPOSED, looks, SessionState(began=0.0, hooked_at=9.0)) == events
 
 
 async def test_nothing_is_looked_for_where_the_launcher_listens(monkeypatch: pytest.MonkeyPatch) -> None:
     launch = Launch("bots", "support-42", "ab" * 32, target="bot.py", transport=LISTENER)
-    assert await noted(monkeypatch, launch, [LISTENS, LISTENS], Facts(began=0.0, hooked_at=9.0)) == []
+    assert await noted(monkeypatch, launch, [LISTENS, LISTENS], SessionState(began=0.0, hooked_at=9.0)) == []

@@ -7,20 +7,20 @@ import pytest
 
 from botsession_contract.launch import Launch
 from botsession_contract.lifecycle import Cause, Step
-from botsession_runtime.ending import begun_by_bot
-from botsession_runtime.facts import Exit, Facts, Rung
+from botsession_runtime.end_requests import begun_by_bot
 from botsession_runtime.ladder import next_pipeline_until, next_rung
-from botsession_runtime.learning import learn, settle
 from botsession_runtime.pipelines import MOST_PIPELINES, MOST_STAGES
+from botsession_runtime.reducers import apply_event, settle
+from botsession_runtime.session_state import Exit, Rung, SessionState
 
 LAUNCH = Launch("bots", "support-42", "ab" * 32, target="bot.py")
 Event = dict[str, Any]
 
 
-def told(*events: Event) -> Facts:
-    facts = Facts(began=0.0)
+def told(*events: Event) -> SessionState:
+    facts = SessionState(began=0.0)
     for number, event in enumerate(events):
-        facts = begun_by_bot(learn(facts, {"at": float(number + 1), **event}), LAUNCH)
+        facts = begun_by_bot(apply_event(facts, {"at": float(number + 1), **event}), LAUNCH)
     return facts
 
 
@@ -94,7 +94,7 @@ def test_a_pipeline_whose_frame_came_out_has_not_finished_while_its_process_is_t
 
 def test_an_own_end_is_the_sessions_when_no_pipeline_of_the_conversation_goes_on() -> None:
     one = told(*LINE, *OTHER_LINE, hop(1))
-    both = learn(one, {"at": 9.0, **hop(2, "CancelFrame")})
+    both = apply_event(one, {"at": 9.0, **hop(2, "CancelFrame")})
     assert (one.own_end, one.request) == (None, None)
     assert both.own_end is not None
     assert both.own_end.frame == "CancelFrame"
@@ -142,7 +142,7 @@ def test_a_process_between_two_pipelines_waits_for_the_grace_period_and_anew_for
     grace = LAUNCH.shutdown.grace_period_seconds
     between = told(*LINE, hop(1), finish(1))
     assert next_pipeline_until(between, 30.0) == 4.0 + grace
-    assert next_pipeline_until(learn(between, {"at": 20.0, **set_up(2)}), 30.0) == 20.0 + grace
+    assert next_pipeline_until(apply_event(between, {"at": 20.0, **set_up(2)}), 30.0) == 20.0 + grace
     assert next_pipeline_until(told(*LINE), 30.0) is None
 
 
@@ -160,8 +160,8 @@ def test_a_client_whose_transport_closes_when_it_has_played_all_has_not() -> Non
 def test_progress_is_noted_until_nobody_listens() -> None:
     facts = told(*LINE, {"event": "client"}, hop(1), {"event": "progress", "at": 20.0})
     assert facts.progress_at == 20.0
-    left = learn(facts, {"event": "left", "at": 30.0})
-    assert learn(left, {"event": "progress", "at": 40.0}).progress_at == 20.0
+    left = apply_event(facts, {"event": "left", "at": 30.0})
+    assert apply_event(left, {"event": "progress", "at": 40.0}).progress_at == 20.0
 
 
 def test_what_a_bot_says_of_pipelines_takes_no_memory() -> None:
@@ -175,7 +175,7 @@ def test_what_a_bot_says_of_pipelines_takes_no_memory() -> None:
 def test_stages_are_told_apart_that_are_read_only_when_the_process_is_gone() -> None:
     facts = replace(told(*up(1), hop(1), finish(1)), exit=Exit(0, 9.0))
     for event in (*up(2), hop(2), finish(2)):
-        facts = begun_by_bot(learn(facts, {"at": 8.0, **event}), LAUNCH)
+        facts = begun_by_bot(apply_event(facts, {"at": 8.0, **event}), LAUNCH)
     assert (facts.stage_count, facts.finish is not None) == (1, True)
     assert next_pipeline_until(facts, 30.0) is None
 
@@ -197,22 +197,22 @@ def test_last_process_that_is_gone_in_mid_call_is_lost() -> None:
 def test_another_process_may_follow_one_that_is_lost() -> None:
     waiting = told(*up(1), lost(1))
     assert next_pipeline_until(waiting, 30.0) == 33.0
-    facts = learn(learn(waiting, {"at": 10.0, "event": "hooked"}), {"at": 11.0, **start(2)})
+    facts = apply_event(apply_event(waiting, {"at": 10.0, "event": "hooked"}), {"at": 11.0, **start(2)})
     assert (facts.lost_at, facts.started_at, next_pipeline_until(facts, 30.0)) == (None, 2.0, None)
-    assert learn(facts, {"at": 12.0, **finish(2)}).finish is not None
+    assert apply_event(facts, {"at": 12.0, **finish(2)}).finish is not None
 
 
 def test_end_that_a_lost_process_had_begun_is_not_that_of_the_next() -> None:
     waiting = told(*up(1), hop(1), {"event": "crashed", "message": "KeyError"}, lost(1))
     assert (waiting.request is not None, waiting.crash) == (True, "KeyError")
     assert next_pipeline_until(waiting, 7.0) == 5.0 + LAUNCH.shutdown.grace_period_seconds
-    facts = learn(waiting, {"at": 10.0, "event": "hooked"})
+    facts = apply_event(waiting, {"at": 10.0, "event": "hooked"})
     assert (facts.request, facts.rungs, facts.own_end, facts.crash) == (None, (), None, None)
 
 
 def test_parent_that_was_told_to_go_begins_another_process_in_vain() -> None:
     waiting = replace(told(*up(1), lost(1)), rungs=(Rung(Step.TERMINATE, 9.0),))
-    facts = learn(waiting, {"at": 10.0, "event": "hooked"})
+    facts = apply_event(waiting, {"at": 10.0, "event": "hooked"})
     assert next_rung(facts, 30.0) == Rung(Step.KILL, 14.0)
 
 
@@ -224,4 +224,4 @@ def test_process_that_is_gone_before_its_start_leaves_the_end_of_the_others() ->
 def test_a_pipeline_that_is_being_set_up_elsewhere_keeps_the_session() -> None:
     waiting = told(*up(1), set_up(2, runner=2), hop(1), finish(1))
     assert (waiting.finish, waiting.request) == (None, None)
-    assert learn(learn(waiting, {"at": 8.0, **start(2)}), {"at": 9.0, **finish(2)}).finish is not None
+    assert apply_event(apply_event(waiting, {"at": 8.0, **start(2)}), {"at": 9.0, **finish(2)}).finish is not None

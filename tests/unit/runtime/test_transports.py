@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 from pipecat.runner import types
 
-from botsession_contract.jsonform import encode
+from botsession_contract.json_codec import encode
 from botsession_contract.transports import IceServer, Transport, TransportType
 from botsession_runtime import telephony, transports, webrtc
-from botsession_runtime.transports import Orders, read_orders
-from botsession_runtime.unusable import BotUnusableError, require
+from botsession_runtime.bot_errors import BotLoadError, require
+from botsession_runtime.transports import LaunchConfig, read_orders
 
 ROOM = Transport(TransportType.DAILY, room_url="https://example.daily.co/a")
 SERVERS = (IceServer(("stun:a",)), IceServer(("turn:b",), "bot"))
 
 
-def orders(transport: Transport | None = None, **more: Any) -> Orders:
+def orders(transport: Transport | None = None, **more: Any) -> LaunchConfig:
     told = {"session": "support-42", "body": None, "idle": None, **more}
     return read_orders({**told, "transport": encode(transport) if transport else None})
 
@@ -56,7 +56,7 @@ def pipecat_with(monkeypatch: pytest.MonkeyPatch, **classes: type) -> None:
 def test_pipecat_without_a_kind_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     pipecat_with(monkeypatch, RunnerArguments=types.RunnerArguments)
     with pytest.raises(
-        BotUnusableError, match=r"^pipecat-ai 1\.\S+ has no DailyRunnerArguments, which spec.bot.transport needs"
+        BotLoadError, match=r"^pipecat-ai 1\.\S+ has no DailyRunnerArguments, which spec.bot.transport needs"
     ):
         orders(ROOM).arguments()
 
@@ -64,13 +64,13 @@ def test_pipecat_without_a_kind_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -
 def test_pipecat_whose_kind_lacks_a_field_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     older = dataclasses.make_dataclass("DailyRunnerArguments", ["room_url", "body"])
     pipecat_with(monkeypatch, DailyRunnerArguments=older)
-    with pytest.raises(BotUnusableError, match=r"its DailyRunnerArguments has no token; use a newer Pipecat$"):
+    with pytest.raises(BotLoadError, match=r"its DailyRunnerArguments has no token; use a newer Pipecat$"):
         orders(ROOM).check()
 
 
 def test_image_without_a_server_is_a_sentence() -> None:
     with pytest.raises(
-        BotUnusableError, match=r"^transport websocket needs no_uvicorn in the bot's image: install a\[b\]$"
+        BotLoadError, match=r"^transport websocket needs no_uvicorn in the bot's image: install a\[b\]$"
     ):
         require("transport websocket", "a[b]", "json", "no_uvicorn")
 

@@ -9,8 +9,8 @@ import math
 from importlib import resources
 from typing import Any, Final
 
-from botsession_contract.jsonform import decode, encode, parse_time
-from botsession_contract.parsing import clean_text
+from botsession_contract.bounded_json import clean_text
+from botsession_contract.json_codec import decode, encode, parse_time
 from botsession_contract.result import ResultError
 from botsession_contract.result import to_json as check_result
 from botsession_operator.api.spec import Json

@@ -9,7 +9,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from botsession_contract.jsonform import decode
+from botsession_contract.json_codec import decode
 from botsession_contract.lifecycle import Cause, Mode
 from botsession_contract.transports import ICE_CREDENTIAL_ENV, TOKEN_ENV, Transport
 from botsession_operator.api.duration import parse_duration

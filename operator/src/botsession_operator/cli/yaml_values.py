@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import yaml
 
-from botsession_contract.parsing import LARGEST_WHOLE_NUMBER, SMALLEST_WHOLE_NUMBER
+from botsession_contract.bounded_json import LARGEST_WHOLE_NUMBER, SMALLEST_WHOLE_NUMBER
 
 #: Values of one manifest. An alias may stand for many, and those for many more.
 MOST_VALUES: Final = 50_000

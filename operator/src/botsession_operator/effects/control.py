@@ -23,7 +23,7 @@ from botsession_contract.control import (
     SessionSnapshot,
     snapshot_from_bytes,
 )
-from botsession_contract.jsonform import PayloadError, encode
+from botsession_contract.json_codec import PayloadError, encode
 from botsession_operator.core.observe.observed import NoSnapshot, Pod
 from botsession_operator.metrics import Action, Metrics, NoCode
 

@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from kubernetes.aio import client
 
-from botsession_contract.jsonform import format_time
+from botsession_contract.json_codec import format_time
 from botsession_contract.names import API_VERSION, GROUP, KIND, SESSION_LABEL
 from botsession_operator.api.spec import Json
 from botsession_operator.core.api_resources import (

@@ -12,7 +12,7 @@ from typing import Final
 
 import structlog
 
-from botsession_contract.jsonform import format_time
+from botsession_contract.json_codec import format_time
 from botsession_contract.names import BOT_CONTAINER, SESSION_LABEL
 from botsession_operator.api.fitting import fit_status
 from botsession_operator.api.spec import Json

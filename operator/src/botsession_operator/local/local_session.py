@@ -10,7 +10,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry
 
 from botsession_contract.connections import ConnectionGuard
-from botsession_contract.jsonform import decode
+from botsession_contract.json_codec import decode
 from botsession_operator.api.spec import EndNow, Json
 from botsession_operator.api.status import Status
 from botsession_operator.clock import SystemClock

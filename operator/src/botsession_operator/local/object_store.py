@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from botsession_contract.jsonform import format_time
+from botsession_contract.json_codec import format_time
 from botsession_operator.api.spec import Json
 from botsession_operator.core.observe import ownership
 from botsession_operator.errors import Conflict, Refused

@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import IO
 
-from botsession_contract.jsonform import decode, encode
+from botsession_contract.json_codec import decode, encode
 from botsession_contract.launch import LAUNCH_ENV, Launch
 from botsession_contract.report import LARGEST_REPORT_BYTES
 from botsession_operator.api.spec import Json

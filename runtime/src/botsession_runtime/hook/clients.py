@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .frames import is_a, processors_of
-from .wire import Wire
+from .ipc import IpcConnection
 
 #: A transport's events of a client that comes and one that leaves. LiveKit's transport has the second pair only up to
 #: Pipecat 1.7, and both from 1.10 on.
@@ -15,7 +15,7 @@ EVENTS = (("on_client_connected", "on_client_disconnected"), ("on_participant_co
 class Clients:
     """Counts the clients. A transport tells of each; a frame, of which there is one only for coming, may do too."""
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: IpcConnection) -> None:
         self._wire = wire
         self._transports: list[Any] = []
         self._present: set[Any] = set()

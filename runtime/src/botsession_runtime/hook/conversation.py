@@ -7,7 +7,7 @@ from typing import Any
 
 from .errors import Errors
 from .frames import is_output, processors_of
-from .wire import Wire
+from .ipc import IpcConnection
 
 #: The supervisor is told of turns at most this often, in seconds: so much of them is lost with a bot that is killed.
 TURNS_SECONDS = 1.0
@@ -33,7 +33,7 @@ class Conversation:
 
     def __init__(
         self,
-        wire: Wire,
+        wire: IpcConnection,
         *,
         is_heard: Callable[[], bool],
         is_closing: Callable[[], bool],

@@ -11,9 +11,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from .formatting import LONGEST_NAME, fold, one_line, text_of
 from .frames import is_a, processors_of
-from .wire import Wire
-from .words import LONGEST_NAME, fold, one_line, text_of
+from .ipc import IpcConnection
 
 #: The supervisor is told of the errors of one processor at most this often, in seconds.
 ERRORS_SECONDS = 1.0
@@ -50,7 +50,7 @@ class Tally:
 class Errors:
     """Counts errors by processor. The first of each is told at once, the rest now and then."""
 
-    def __init__(self, wire: Wire, is_closing: Callable[[], bool]) -> None:
+    def __init__(self, wire: IpcConnection, is_closing: Callable[[], bool]) -> None:
         """`is_closing` returns whether connections are being closed: the client has left, or the pipeline ends."""
         self._wire = wire
         self._is_closing = is_closing

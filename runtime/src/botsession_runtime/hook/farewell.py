@@ -3,7 +3,7 @@
 from typing import Any
 
 from .frames import is_a, is_output, processors_of
-from .wire import Wire
+from .ipc import IpcConnection
 
 #: What is true of the farewell while it is played, by the frame that the output pushes.
 SPEAKING = {"BotStartedSpeakingFrame": "Speaking", "BotSpeakingFrame": "Speaking", "BotStoppedSpeakingFrame": "Spoken"}
@@ -32,7 +32,7 @@ class Farewell:
     begins tells the two apart: the output hands it on when it comes to playing what follows.
     """
 
-    def __init__(self, wire: Wire, frame: Any) -> None:
+    def __init__(self, wire: IpcConnection, frame: Any) -> None:
         self._wire = wire
         self._frame_id = frame.id
         self._is_taken = False

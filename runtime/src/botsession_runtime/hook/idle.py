@@ -5,7 +5,7 @@ import time
 import weakref
 from typing import Any
 
-from .wire import Wire
+from .ipc import IpcConnection
 
 #: The supervisor is told of activity at most this often, in seconds; that much later it may learn of the last of it.
 ACTIVITY_SECONDS = 0.5
@@ -45,7 +45,7 @@ class IdleTimers:
 class Activity:
     """Notices that somebody speaks, and tells the supervisor, whose clock runs on while the bot is blocked."""
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: IpcConnection) -> None:
         self._wire = wire
         self._seen_at = 0.0
         self._told_at = 0.0

@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from .frames import is_output
-from .wire import Wire
+from .ipc import IpcConnection
 
 #: The supervisor is told of progress at most this often, in seconds.
 PROGRESS_SECONDS = 1.0
@@ -20,7 +20,7 @@ def frames() -> tuple[type, ...]:
 class Progress:
     """Tells the supervisor of sound."""
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: IpcConnection) -> None:
         self._wire = wire
         self._told_at = 0.0
 

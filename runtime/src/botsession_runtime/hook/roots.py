@@ -12,8 +12,8 @@ from typing import Any
 
 from .clients import has_transport
 from .farewell import Farewell
+from .formatting import said
 from .frames import Trail
-from .words import said
 
 
 class Runner:

@@ -10,6 +10,7 @@ from typing import Any
 from . import farewell
 from .clients import Clients
 from .conversation import Conversation
+from .formatting import LONGEST_NAME, LONGEST_TEXT, one_line, parting_of, said
 from .frames import (
     Ours,
     Trail,
@@ -20,13 +21,12 @@ from .frames import (
     pipecat_version,
 )
 from .idle import Activity, IdleTimers
+from .ipc import IpcConnection, connect, leave_mark, register_dumps
 from .progress import Progress
 from .progress import frames as signs_of_progress
 from .roots import Root, Runner, after_turns, run_in, running
 from .serving import is_serving
 from .tasks import tell_what_is_left
-from .wire import Wire, connect, leave_mark, register_dumps
-from .words import LONGEST_NAME, LONGEST_TEXT, one_line, parting_of, said
 
 #: Turns of the event loop after which Pipecat has noted that a pipeline has started. It needs three.
 TURNS = 10
@@ -35,7 +35,7 @@ TURNS = 10
 class Agent:
     """Watches the workers of one process and carries out the supervisor's orders."""
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: IpcConnection) -> None:
         self._wire = wire
         self._roots: list[Root] = []
         #: The last one. Bots that run a worker by itself have none.

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from .words import names_of
+from .formatting import names_of
 
 Tasks = set["asyncio.Task[Any]"]
 

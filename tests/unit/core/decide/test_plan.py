@@ -7,7 +7,7 @@ import pytest
 
 from botsession_contract.control import SessionPatch
 from botsession_contract.lifecycle import BotState, Cause, Mode, Phase
-from botsession_contract.limits import SessionLimits
+from botsession_contract.session_limits import SessionLimits
 from botsession_operator.core.decide.plan import ControllerTimeouts, Plan, PodDeletion, make_plan
 from botsession_operator.core.observe.observed import NoSnapshot, Observed, Pod
 from tests.builders import (

@@ -7,9 +7,9 @@ import pytest
 
 from botsession_contract.control import LARGEST_BODY_BYTES, SessionPatch, SessionSnapshot
 from botsession_contract.conversation import Conversation
-from botsession_contract.jsonform import encode
+from botsession_contract.json_codec import encode
 from botsession_contract.lifecycle import BotState, Mode
-from botsession_contract.limits import SessionLimits
+from botsession_contract.session_limits import SessionLimits
 from botsession_contract.shutdown import Overrides, Shutdown
 from botsession_operator.core.decide.supervisor_limits import patch_for_supervisor
 from tests.builders import observed, pod, session, snapshot, started

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from botsession_contract.jsonform import encode
+from botsession_contract.json_codec import encode
 from botsession_contract.lifecycle import Phase
 from botsession_contract.names import REPORT_FINALIZER, SESSION_FINALIZER
 from botsession_operator.api.spec import Json

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from botsession_contract.jsonform import Unknown, decode
+from botsession_contract.json_codec import Unknown, decode
 from botsession_contract.launch import LAUNCH_ENV, Launch
 from botsession_contract.lifecycle import Mode
-from botsession_contract.limits import IdlePrompt, SessionLimits
+from botsession_contract.session_limits import IdlePrompt, SessionLimits
 from botsession_contract.shutdown import Overrides, Shutdown
 from botsession_contract.transports import TelephonyProvider, Transport, TransportType
 from botsession_operator.api.spec import Json, SpecError

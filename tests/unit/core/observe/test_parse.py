@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pytest
 
-from botsession_contract.jsonform import encode
+from botsession_contract.json_codec import encode
 from botsession_contract.lifecycle import Outcome, Phase, Reason, ReportedBy
 from botsession_contract.report import to_bytes
 from botsession_operator.api.spec import Json, SpecError

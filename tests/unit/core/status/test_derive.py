@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from botsession_contract.control import SessionSnapshot
-from botsession_contract.jsonform import decode, encode
+from botsession_contract.json_codec import decode, encode
 from botsession_contract.lifecycle import BotState, Cause, Farewell, Mode, Outcome, Phase, Reason, Step
 from botsession_contract.report import DanglingTasks, Ending, ExitReport, Prompts, StepTaken, Timings
 from botsession_operator.api.status import EndingStatus, Status, TimingsStatus

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from botsession_contract.jsonform import PayloadError, decode_noting
+from botsession_contract.json_codec import PayloadError, decode_noting
 from botsession_operator.api.status import Status
 from botsession_operator.cli.cli_error import CliError, Exit
 from botsession_operator.cli.render.times import later, moment

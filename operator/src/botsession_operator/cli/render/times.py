@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from botsession_contract.jsonform import parse_time
+from botsession_contract.json_codec import parse_time
 
 #: Stands where a time is that cannot be read.
 UNREADABLE: Final = "?"

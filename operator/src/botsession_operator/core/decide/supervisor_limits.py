@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from botsession_contract.control import SessionPatch, SessionSnapshot
 from botsession_contract.lifecycle import BotState
-from botsession_contract.limits import IdlePrompt, SessionLimits
+from botsession_contract.session_limits import IdlePrompt, SessionLimits
 from botsession_contract.shutdown import Overrides
 from botsession_operator.api.spec import Spec
 from botsession_operator.core.decide import termination

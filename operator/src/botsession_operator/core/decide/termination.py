@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Final
 
 from botsession_contract.control import EndRequest, SessionSnapshot
-from botsession_contract.jsonform import LAST_DAY
+from botsession_contract.json_codec import LAST_DAY
 from botsession_contract.lifecycle import BOT_CAUSES, BotState, Cause, Mode
 from botsession_operator.api.spec import EndNow
 from botsession_operator.core.decide.shutdown import shutdown_for

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from botsession_contract.control import CONTROL_PORT, LIVEZ_PATH, POKE_PATH, READYZ_PATH
-from botsession_contract.jsonform import encode
+from botsession_contract.json_codec import encode
 from botsession_contract.launch import LAUNCH_ENV, LONGEST_SESSION_SECONDS, RUNTIME_PATH, Launch
 from botsession_contract.names import (
     BOT_CONTAINER,

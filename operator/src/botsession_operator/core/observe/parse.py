@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from botsession_contract import report
-from botsession_contract.jsonform import PayloadError, decode, parse_time
+from botsession_contract.bounded_json import clean_text
+from botsession_contract.json_codec import PayloadError, decode, parse_time
 from botsession_contract.lifecycle import FINISHED_PHASES, final_phase
 from botsession_contract.names import BOT_CONTAINER
-from botsession_contract.parsing import clean_text
 from botsession_operator.api.bounded_json import LARGEST_PART_BYTES, LEVELS, MOST_VALUES
 from botsession_operator.api.spec import Json, SpecError, parse_spec
 from botsession_operator.api.status import Status

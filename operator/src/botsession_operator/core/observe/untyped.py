@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from botsession_contract.jsonform import parse_time
+from botsession_contract.json_codec import parse_time
 from botsession_operator.api.spec import Json
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from botsession_contract.control import SessionSnapshot
-from botsession_contract.jsonform import LAST_DAY
+from botsession_contract.json_codec import LAST_DAY
 from botsession_contract.lifecycle import BOT_CAUSES, Farewell, Outcome, Phase, ReportedBy, Step, final_phase
 from botsession_contract.report import StepTaken, Timings
 from botsession_operator.api.duration import format_duration

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from botsession_contract.bounded_json import clean_text, clip_text
 from botsession_contract.lifecycle import BOT_CAUSES, Phase
-from botsession_contract.parsing import clean_text, clip_text
 from botsession_operator.api.status import ConditionStatus, ConditionType, Status, find_condition
 from botsession_operator.core.observe.webhook_delivery import Attempt, EventType
 

@@ -7,7 +7,7 @@ says why nothing happens. All else in the status stays as it is, for nothing her
 from datetime import datetime
 from typing import Final
 
-from botsession_contract.jsonform import encode
+from botsession_contract.json_codec import encode
 from botsession_operator.api.spec import Json
 from botsession_operator.api.status import Condition, ConditionStatus, ConditionType
 from botsession_operator.core.status.k8s_events import KubernetesEvent, Severity

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Final
 
-from botsession_contract.jsonform import encode
+from botsession_contract.json_codec import encode
 from botsession_contract.lifecycle import Phase
 from botsession_contract.names import GROUP
 from botsession_operator.api.spec import Json

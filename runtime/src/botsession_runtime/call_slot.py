@@ -8,7 +8,7 @@ from typing import Any, Final
 TAKEN: Final = "this session has its caller already; a session is one conversation"
 
 
-class Reception:
+class CallSlot:
     """Keeps the line for the first caller."""
 
     def __init__(self) -> None:
@@ -17,7 +17,7 @@ class Reception:
         self._over = asyncio.Event()
 
     @contextmanager
-    def taking(self) -> Iterator[None]:
+    def reserve(self) -> Iterator[None]:
         """Keep the line while a caller is being connected; one that cannot be leaves it to the next."""
         self.is_taken = True
         with ExitStack() as undo:
@@ -25,7 +25,7 @@ class Reception:
             yield
             undo.pop_all()
 
-    def put_through(self, arguments: Any) -> None:
+    def accept(self, arguments: Any) -> None:
         """Hand over the runner arguments of the caller who has the line."""
         self._arguments.set_result(arguments)
 

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from botsession_runtime.hook.words import one_line
+from botsession_runtime.hook.formatting import one_line
 
 T = TypeVar("T")
 
 
-class BotUnusableError(Exception):
+class BotLoadError(Exception):
     """The bot cannot be run; the message is a sentence for its author."""
 
 
@@ -22,11 +22,11 @@ def importing(name: str, load: Callable[[], T]) -> T:
         return load()
     except SyntaxError as exc:
         place = f"{Path(exc.filename or name).name}:{exc.lineno}"
-        raise BotUnusableError(f"{place} has a syntax error: {exc.msg}") from exc
+        raise BotLoadError(f"{place} has a syntax error: {exc.msg}") from exc
     except ImportError as exc:
-        raise BotUnusableError(f"{name} could not be imported: {one_line(exc)}") from exc
+        raise BotLoadError(f"{name} could not be imported: {one_line(exc)}") from exc
     except Exception as exc:
-        raise BotUnusableError(f"{name} raised while it was imported: {one_line(exc)}") from exc
+        raise BotLoadError(f"{name} raised while it was imported: {one_line(exc)}") from exc
 
 
 def module(name: str) -> Any:
@@ -46,4 +46,4 @@ def require(what: str, extra: str, *packages: str) -> None:
     """Refuse an image without packages that `what` needs, and say what to install."""
     missing = [each for each in packages if importlib.util.find_spec(each) is None]
     if missing:
-        raise BotUnusableError(f"{what} needs {' and '.join(missing)} in the bot's image: install {extra}")
+        raise BotLoadError(f"{what} needs {' and '.join(missing)} in the bot's image: install {extra}")

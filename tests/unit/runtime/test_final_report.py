@@ -11,13 +11,13 @@ import pytest
 from botsession_contract.launch import Launch
 from botsession_contract.lifecycle import Outcome, Reason
 from botsession_contract.report import DanglingTasks, from_bytes
-from botsession_runtime.concluding import final_report, write_report
-from botsession_runtime.facts import Exit, Facts
+from botsession_runtime.final_report import final_report, write_report
 from botsession_runtime.pipelines import Finish
 from botsession_runtime.result import Result, read
+from botsession_runtime.session_state import Exit, SessionState
 
 ORDERS = Launch(namespace="tests", name="session", token_sha256="")
-FACTS = Facts(began=0.0, started_at=1.0, exit=Exit(0, 2.0))
+FACTS = SessionState(began=0.0, started_at=1.0, exit=Exit(0, 2.0))
 
 
 def wall(moment: float) -> datetime:
@@ -35,7 +35,7 @@ def wall(moment: float) -> datetime:
         pytest.param(replace(FACTS, memory=()), id="facts of another shape"),  # type: ignore[arg-type]
     ],
 )
-def test_whatever_is_wrong_with_the_facts_there_is_a_report(facts: Facts) -> None:
+def test_whatever_is_wrong_with_the_facts_there_is_a_report(facts: SessionState) -> None:
     _, data = final_report(facts, ORDERS, wall, 3.0)
     assert from_bytes(data).outcome is Outcome.LOST
 

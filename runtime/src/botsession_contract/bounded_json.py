@@ -8,7 +8,7 @@ import math
 import re
 from typing import Any, Final
 
-from botsession_contract.jsonform import PayloadError
+from botsession_contract.json_codec import PayloadError
 from botsession_contract.text import escape_controls
 
 #: Lists and objects inside each other: more than any payload has, and a result as deep as one may be beside it.

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from botsession_contract.lifecycle import Cause
-from botsession_contract.limits import SessionLimits
-from botsession_runtime.facts import Facts
+from botsession_contract.session_limits import SessionLimits
+from botsession_runtime.session_state import SessionState
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Due:
 NOTHING: Final[tuple[Due, ...]] = ()
 
 
-def next_due(facts: Facts, limits: SessionLimits, backstop: float | None) -> Due | None:
+def next_due(facts: SessionState, limits: SessionLimits, backstop: float | None) -> Due | None:
     """Give the next limit to strike; None once the session ends, or while nothing bounds it."""
     if facts.exit or (facts.request and not facts.request.is_bots):
         return None
@@ -46,12 +46,12 @@ def next_due(facts: Facts, limits: SessionLimits, backstop: float | None) -> Due
     )
 
 
-def awaits_client(facts: Facts, limits: SessionLimits) -> bool:
+def awaits_client(facts: SessionState, limits: SessionLimits) -> bool:
     """Tell whether the join limit still runs."""
     return bool(limits.join_timeout_seconds) and facts.has_clients and facts.client_at is None
 
 
-def quiet_since(facts: Facts, limits: SessionLimits) -> float | None:
+def quiet_since(facts: SessionState, limits: SessionLimits) -> float | None:
     """Give when the present quiet spell began; None while there is nobody who could be quiet."""
     if facts.started_at is None or awaits_client(facts, limits):
         return None
@@ -59,12 +59,12 @@ def quiet_since(facts: Facts, limits: SessionLimits) -> float | None:
     return max(began, facts.client_at or 0.0, facts.active_at or 0.0)
 
 
-def awaits_caller(facts: Facts) -> bool:
+def awaits_caller(facts: SessionState) -> bool:
     """Tell whether the bot listens, and nobody has called."""
     return facts.listening_at is not None and facts.called_at is None and facts.started_at is None
 
 
-def _join(facts: Facts, limits: SessionLimits) -> tuple[Due, ...]:
+def _join(facts: SessionState, limits: SessionLimits) -> tuple[Due, ...]:
     started = facts.started_at if facts.stage_at is None else facts.stage_at
     since = facts.listening_at if awaits_caller(facts) else started
     awaits = awaits_caller(facts) or awaits_client(facts, limits)
@@ -74,7 +74,7 @@ def _join(facts: Facts, limits: SessionLimits) -> tuple[Due, ...]:
     return (Due(max(since + limits.join_timeout_seconds, earliest), Cause.NO_CLIENT),)
 
 
-def _sound(facts: Facts, limits: SessionLimits) -> tuple[Due, ...]:
+def _sound(facts: SessionState, limits: SessionLimits) -> tuple[Due, ...]:
     heard, timeout = facts.conversation, limits.first_sound_timeout_seconds
     is_there = facts.client_at is not None and facts.left_at is None
     if not timeout or not heard.has_audio or heard.first_sound_at is not None or not is_there:
@@ -82,7 +82,7 @@ def _sound(facts: Facts, limits: SessionLimits) -> tuple[Due, ...]:
     return (Due(max(facts.client_at or 0.0, facts.started_at or 0.0) + timeout, Cause.NO_SOUND),)
 
 
-def _idle(facts: Facts, limits: SessionLimits) -> tuple[Due, ...]:
+def _idle(facts: SessionState, limits: SessionLimits) -> tuple[Due, ...]:
     since = quiet_since(facts, limits)
     if since is None or not limits.idle_timeout_seconds or facts.unwatched:
         return NOTHING

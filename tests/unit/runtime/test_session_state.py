@@ -7,16 +7,16 @@ import pytest
 
 from botsession_contract.lifecycle import Cause, Farewell, Mode, Step
 from botsession_contract.report import DanglingTasks
-from botsession_runtime.facts import Facts, Request, Rung, Speech
-from botsession_runtime.learning import learn
 from botsession_runtime.pipelines import Finish, OwnEnd
+from botsession_runtime.reducers import apply_event
+from botsession_runtime.session_state import Request, Rung, SessionState, Speech
 
-FRESH = Facts(began=0.0)
+FRESH = SessionState(began=0.0)
 
 
-def told(*events: dict[str, Any], facts: Facts = FRESH) -> Facts:
+def told(*events: dict[str, Any], facts: SessionState = FRESH) -> SessionState:
     for number, event in enumerate(events):
-        facts = learn(facts, {"at": float(number + 1), **event})
+        facts = apply_event(facts, {"at": float(number + 1), **event})
     return facts
 
 
@@ -83,7 +83,7 @@ def test_our_own_frame_is_no_end_of_the_bots() -> None:
 
 
 def test_cancel_that_had_to_be_forced_is_recorded_as_such() -> None:
-    facts = Facts(began=0.0, rungs=(Rung(Step.CANCEL_FRAME, 7.0),))
+    facts = SessionState(began=0.0, rungs=(Rung(Step.CANCEL_FRAME, 7.0),))
     took = {"event": "took", "step": "ForcedCancelFrame"}
     assert told(took, facts=facts).rungs == (Rung(Step.FORCED_CANCEL_FRAME, 7.0),)
 
@@ -149,7 +149,7 @@ def test_client_that_leaves_during_the_farewell_has_not_heard_it(state: str) -> 
         pytest.param(replace(FRESH, own_end=OwnEnd("CancelFrame", None, 1.5)), id="the bot's"),
     ],
 )
-def test_cancel_closes_connections_and_nobody_has_left(facts: Facts) -> None:
+def test_cancel_closes_connections_and_nobody_has_left(facts: SessionState) -> None:
     facts = told({"event": "farewell", "state": "Speaking"}, LEFT, facts=facts)
     assert (facts.farewell, facts.left_at) == (Speech.SPEAKING, None)
 

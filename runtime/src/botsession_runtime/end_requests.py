@@ -9,8 +9,8 @@ from botsession_contract.launch import Launch
 from botsession_contract.lifecycle import Cause, Mode, Step
 from botsession_contract.shutdown import Shutdown
 from botsession_runtime import ladder
-from botsession_runtime.facts import CANCEL_FRAME, Facts, Request, Rung
 from botsession_runtime.pipelines import OwnEnd
+from botsession_runtime.session_state import CANCEL_FRAME, Request, Rung, SessionState
 
 #: What a SIGTERM's grace must leave for the stack dump, the SIGKILL and the report, in seconds.
 REPORT_SECONDS: Final = 2.0
@@ -29,7 +29,7 @@ def complete(asked: EndRequest, shutdown: Shutdown, now: float) -> Request:
     )
 
 
-def begun_by_bot(facts: Facts, launch: Launch) -> Facts:
+def begun_by_bot(facts: SessionState, launch: Launch) -> SessionState:
     """Return the facts with the ladder that the bot's own end begins, where it has begun one and nobody else has.
 
     Its first step is the bot's own frame. Before the pipeline has started, nothing can hold it up.
@@ -50,13 +50,13 @@ def begun_by_bot(facts: Facts, launch: Launch) -> Facts:
     return replace(facts, request=request, rungs=(Rung(Step.CANCEL_FRAME if is_cancel else Step.END_FRAME, own.at),))
 
 
-def _own_end(facts: Facts) -> OwnEnd | None:
+def _own_end(facts: SessionState) -> OwnEnd | None:
     if facts.own_end or facts.finish is None or facts.finish.is_ours:
         return facts.own_end
     return OwnEnd(facts.finish.frame, facts.finish.reason, facts.finish.at)
 
 
-def taken_over(facts: Facts, current: Request, asked: Request) -> Request:
+def taken_over(facts: SessionState, current: Request, asked: Request) -> Request:
     """Return the request of somebody who asks while the bot ends itself: it may only hurry what is under way.
 
     From now on progress no longer counts: what was left is left, or as much as was asked for where that is less.
@@ -95,14 +95,14 @@ def raised(current: Request, asked: EndRequest, now: float) -> Request:
     )
 
 
-def shortened(current: Request, asked: EndRequest, facts: Facts, now: float) -> Request:
+def shortened(current: Request, asked: EndRequest, facts: SessionState, now: float) -> Request:
     """Fit what is left of the ladder into the periods of a request that comes again; nothing is ever put off."""
     if asked.grace_period_seconds is None or asked.cancel_period_seconds is None:
         return current
     return squeeze(current, facts, now, asked.grace_period_seconds + asked.cancel_period_seconds)
 
 
-def squeeze(request: Request, facts: Facts, now: float, budget_seconds: float) -> Request:
+def squeeze(request: Request, facts: SessionState, now: float, budget_seconds: float) -> Request:
     """Shorten what is left of the ladder, in proportion, so that it ends within the budget from now."""
     left = max(ladder.end_of_ladder(facts, request) - now, 0.0)
     if left <= budget_seconds:
@@ -118,7 +118,7 @@ def squeeze(request: Request, facts: Facts, now: float, budget_seconds: float) -
     return replace(request, grace_seconds=grace, cancel_seconds=request.cancel_seconds * share)
 
 
-def without_kill(facts: Facts) -> Facts:
+def without_kill(facts: SessionState) -> SessionState:
     """Return the facts of a bot that is gone, without a kill that came too late: it left while its stacks were read."""
     if facts.exit is None or facts.exit.code == -signal.SIGKILL:
         return facts

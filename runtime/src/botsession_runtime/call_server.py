@@ -11,12 +11,12 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Final
 
-from botsession_contract.listening import listen
+from botsession_contract.dual_stack import listen
 from botsession_contract.transports import Transport, TransportType
 from botsession_runtime import telephony, webrtc, websocket
-from botsession_runtime.reception import Reception
-from botsession_runtime.transports import Orders
-from botsession_runtime.unusable import BotUnusableError, require
+from botsession_runtime.bot_errors import BotLoadError, require
+from botsession_runtime.call_slot import CallSlot
+from botsession_runtime.transports import LaunchConfig
 
 if TYPE_CHECKING:
     import uvicorn
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 CLOSE_SECONDS: Final = 2
 
 
-def check(orders: Orders) -> None:
+def check(orders: LaunchConfig) -> None:
     """Refuse an image that cannot listen before anybody calls; import what the first caller should not wait for."""
     what = f"transport {_transport(orders).type}"
     if _is_webrtc(orders):
@@ -39,9 +39,9 @@ def check(orders: Orders) -> None:
 
 
 @asynccontextmanager
-async def listening(orders: Orders) -> AsyncIterator[Reception]:
+async def listening(orders: LaunchConfig) -> AsyncIterator[CallSlot]:
     """Listen for as long as this is open."""
-    reception = Reception()
+    reception = CallSlot()
     with _socket(_transport(orders)) as listener:
         line = webrtc.Line(orders, reception) if _is_webrtc(orders) else None
         server = _server(_app(line.routes() if line else websocket.routes(orders, reception)))
@@ -57,13 +57,13 @@ async def listening(orders: Orders) -> AsyncIterator[Reception]:
             await serving
 
 
-def _transport(orders: Orders) -> Transport:
+def _transport(orders: LaunchConfig) -> Transport:
     if orders.transport is None:
-        raise BotUnusableError("there is no transport to listen with")
+        raise BotLoadError("there is no transport to listen with")
     return orders.transport
 
 
-def _is_webrtc(orders: Orders) -> bool:
+def _is_webrtc(orders: LaunchConfig) -> bool:
     return _transport(orders).type is TransportType.SMALLWEBRTC
 
 
@@ -71,7 +71,7 @@ def _socket(transport: Transport) -> socket.socket:
     try:
         return listen(transport.host, transport.port)
     except OSError as exc:
-        raise BotUnusableError(f"port {transport.port} cannot be listened on: {os.strerror(exc.errno or 0)}") from exc
+        raise BotLoadError(f"port {transport.port} cannot be listened on: {os.strerror(exc.errno or 0)}") from exc
 
 
 def _app(routes: "list[BaseRoute]") -> "Starlette":

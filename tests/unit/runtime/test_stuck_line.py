@@ -2,7 +2,7 @@
 
 import pytest
 
-from botsession_runtime.stacks import blocking_line
+from botsession_runtime.stuck_line import blocking_line
 
 LOOP = """  File "/usr/lib/python3.11/asyncio/base_events.py", line 1922 in _run_once
   File "/usr/lib/python3.11/asyncio/base_events.py", line 607 in run_forever

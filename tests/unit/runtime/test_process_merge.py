@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from botsession_runtime.sources import MOST_NUMBERS, Sources
+from botsession_runtime.process_merge import MOST_NUMBERS, Sources
 
 Told = tuple[int, dict[str, Any]]
 

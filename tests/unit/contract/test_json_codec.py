@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from botsession_contract.jsonform import (
+from botsession_contract.json_codec import (
     LOCAL,
     PayloadError,
     Unknown,

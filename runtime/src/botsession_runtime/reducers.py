@@ -6,8 +6,8 @@ from typing import Any, Final
 from botsession_contract.lifecycle import Farewell, Step
 from botsession_contract.report import DanglingTasks
 from botsession_runtime import conversation, pipelines
-from botsession_runtime.facts import CANCEL_FRAME, LARGEST_COUNT, Facts, Speech
 from botsession_runtime.pipelines import Finish, OwnEnd, Pipeline, Stage
+from botsession_runtime.session_state import CANCEL_FRAME, LARGEST_COUNT, SessionState, Speech
 
 #: Those in which a client that leaves has not heard all of a farewell.
 UNHEARD: Final = frozenset({Speech.QUEUED, Speech.VOICED, Speech.SPEAKING})
@@ -15,13 +15,13 @@ UNHEARD: Final = frozenset({Speech.QUEUED, Speech.VOICED, Speech.SPEAKING})
 CLOSING_SECONDS: Final = 1.0
 
 
-def learn(facts: Facts, event: dict[str, Any]) -> Facts:
+def apply_event(facts: SessionState, event: dict[str, Any]) -> SessionState:
     """Return the facts with what an event says, which has been through the gate (`events`)."""
-    learner = _LEARNERS.get(event.get("event", ""))
+    learner = _REDUCERS.get(event.get("event", ""))
     return learner(facts, event, float(event["at"])) if learner else facts
 
 
-def settle(facts: Facts) -> Facts:
+def settle(facts: SessionState) -> SessionState:
     """Return the facts of a bot that is gone: a pipeline has finished whose frame came out, though it was not told."""
     every, finish = pipelines.settled(facts.pipelines), pipelines.finish_of(facts.pipelines)
     if facts.finish or every == facts.pipelines or finish is None:
@@ -29,7 +29,7 @@ def settle(facts: Facts) -> Facts:
     return replace(facts, pipelines=every, finish=finish)
 
 
-def _hooked(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
+def _hooked(facts: SessionState, _event: dict[str, Any], at: float) -> SessionState:
     # A program that serves callers loads Pipecat's hook when one has come.
     called_at = facts.called_at if facts.listening_at is None else facts.called_at or max(at, facts.listening_at)
     imported_at = facts.imported_at or at
@@ -40,18 +40,18 @@ def _hooked(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
     return replace(facts, hooked_at=at, imported_at=imported_at, called_at=called_at, unwatched=None)
 
 
-def _begun_again(facts: Facts) -> Facts:
+def _begun_again(facts: SessionState) -> SessionState:
     """Return the facts where a parent begins another process for one that was lost; if told to go, it does in vain."""
     if facts.is_told_to_go:
         return facts
     return replace(_without_end(facts), lost_at=None, pipelines=pipelines.NONE)
 
 
-def _imported(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
+def _imported(facts: SessionState, _event: dict[str, Any], at: float) -> SessionState:
     return replace(facts, imported_at=facts.imported_at or at)
 
 
-def _listening(facts: Facts, event: dict[str, Any], at: float) -> Facts:
+def _listening(facts: SessionState, event: dict[str, Any], at: float) -> SessionState:
     # The gate takes `earliest` and `here_alone` out of what the bot's side writes.
     earliest = event.get("earliest")
     guess = {} if earliest is None else {"guessed_port": event["port"], "join_earliest": earliest}
@@ -59,20 +59,20 @@ def _listening(facts: Facts, event: dict[str, Any], at: float) -> Facts:
     return replace(facts, listening_at=facts.listening_at or at, listens_here_alone=here, **guess)
 
 
-def _elsewhere(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
+def _elsewhere(facts: SessionState, event: dict[str, Any], _at: float) -> SessionState:
     return replace(facts, other_ports=event["ports"], asked_port=event["asked"])
 
 
-def _called(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
+def _called(facts: SessionState, _event: dict[str, Any], at: float) -> SessionState:
     return replace(facts, called_at=facts.called_at or at)
 
 
-def _set_up(facts: Facts, event: dict[str, Any], at: float) -> Facts:
+def _set_up(facts: SessionState, event: dict[str, Any], at: float) -> SessionState:
     new = replace(_pipeline(facts, event, at), set_up_at=at)
     return replace(facts, pipelines=pipelines.put(facts.pipelines, new), set_up_at=at)
 
 
-def _started(facts: Facts, event: dict[str, Any], at: float) -> Facts:
+def _started(facts: SessionState, event: dict[str, Any], at: float) -> SessionState:
     new = replace(_pipeline(facts, event, at), started_at=at)
     if facts.is_between and facts.finish and new.set_up_at > facts.finish.at:
         facts = _next_stage(facts, facts.finish)
@@ -85,14 +85,14 @@ def _started(facts: Facts, event: dict[str, Any], at: float) -> Facts:
     )
 
 
-def _pipeline(facts: Facts, event: dict[str, Any], at: float) -> Pipeline:
+def _pipeline(facts: SessionState, event: dict[str, Any], at: float) -> Pipeline:
     known = pipelines.find(facts.pipelines, event.get("root") or 0, at)
     has_transport = known.has_transport or bool(event.get("transport"))
     name = event.get("name") or known.name
     return replace(known, runner=event.get("runner") or known.runner, name=name, has_transport=has_transport)
 
 
-def _next_stage(facts: Facts, finish: Finish) -> Facts:
+def _next_stage(facts: SessionState, finish: Finish) -> SessionState:
     """Archive a stage that is over: what was known of its end says nothing of the stage that begins."""
     named = (each.name for each in facts.pipelines if each.finish is finish or each.finish == finish)
     began = facts.started_at if facts.stage_at is None else facts.stage_at
@@ -106,7 +106,7 @@ def _next_stage(facts: Facts, finish: Finish) -> Facts:
     )
 
 
-def _without_end(facts: Facts) -> Facts:
+def _without_end(facts: SessionState) -> SessionState:
     """Return the facts for a pipeline that begins after another one: of the end of that they know nothing."""
     return replace(
         facts,
@@ -136,11 +136,11 @@ def _without_end(facts: Facts) -> Facts:
     )
 
 
-def _client(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
+def _client(facts: SessionState, _event: dict[str, Any], at: float) -> SessionState:
     return replace(facts, client_at=facts.client_at or at, left_at=None)
 
 
-def _left(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
+def _left(facts: SessionState, _event: dict[str, Any], at: float) -> SessionState:
     """Note that the last client has left, unless it is the end of the pipeline that has closed its connection."""
     if facts.finish or _closes_connections(facts, at):
         return facts
@@ -149,7 +149,7 @@ def _left(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
     return facts if facts.request and not facts.request.is_bots else replace(facts, left_at=at)
 
 
-def _closes_connections(facts: Facts, at: float) -> bool:
+def _closes_connections(facts: SessionState, at: float) -> bool:
     """Tell a client that leaves because a transport has got the ending frame from one that hangs up meanwhile."""
     if any(rung.step is not Step.END_FRAME for rung in facts.rungs):
         return True
@@ -159,7 +159,7 @@ def _closes_connections(facts: Facts, at: float) -> bool:
     return was_asked or at - max(facts.own_end.at, facts.hop_at or 0.0) <= CLOSING_SECONDS
 
 
-def _farewell(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
+def _farewell(facts: SessionState, event: dict[str, Any], _at: float) -> SessionState:
     if facts.farewell is Farewell.CLIENT_GONE:
         return facts  # the transport plays on, and nobody listens
     if event.get("refused"):
@@ -167,34 +167,34 @@ def _farewell(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
     return replace(facts, farewell=Speech(event["state"])) if event.get("state") else facts
 
 
-def _active(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
+def _active(facts: SessionState, _event: dict[str, Any], at: float) -> SessionState:
     return replace(facts, active_at=max(facts.active_at or at, at))
 
 
-def _prompted(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
+def _prompted(facts: SessionState, _event: dict[str, Any], at: float) -> SessionState:
     return replace(facts, prompts=min(facts.prompts + 1, LARGEST_COUNT), asked_at=at)
 
 
-def _advice(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
+def _advice(facts: SessionState, event: dict[str, Any], _at: float) -> SessionState:
     return replace(facts, advice=event["message"])
 
 
-def _idle(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
+def _idle(facts: SessionState, _event: dict[str, Any], at: float) -> SessionState:
     return replace(facts, idle_at=at)
 
 
-def _timeout(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
+def _timeout(facts: SessionState, event: dict[str, Any], _at: float) -> SessionState:
     return replace(facts, timed_out=event["what"])
 
 
-def _unless_closed(facts: Facts, at: float) -> Facts:
+def _unless_closed(facts: SessionState, at: float) -> SessionState:
     """Forget that a client left where the ending frame moves on right after: a transport closed, and passes it on."""
     if facts.own_end is None or facts.left_at is None or facts.left_at < facts.own_end.at:
         return facts
     return replace(facts, left_at=None) if at - facts.left_at <= CLOSING_SECONDS else facts
 
 
-def _hop(facts: Facts, event: dict[str, Any], at: float) -> Facts:
+def _hop(facts: SessionState, event: dict[str, Any], at: float) -> SessionState:
     if not event["ours"]:
         facts = _unless_closed(facts, at)
     is_cancel = event["frame"] == CANCEL_FRAME
@@ -215,18 +215,18 @@ def _hop(facts: Facts, event: dict[str, Any], at: float) -> Facts:
     return replace(facts, has_end_in_flight=in_flight, hop_at=at, progress_at=at)
 
 
-def _with_ends(facts: Facts, new: Pipeline) -> Facts:
+def _with_ends(facts: SessionState, new: Pipeline) -> SessionState:
     every = pipelines.put(facts.pipelines, new)
     end, cancel = pipelines.holder(every, "end_held_by"), pipelines.holder(every, "cancel_held_by")
     return replace(facts, pipelines=every, end_held_by=end, cancel_held_by=cancel)
 
 
-def _progress(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
+def _progress(facts: SessionState, _event: dict[str, Any], at: float) -> SessionState:
     # What plays on for a caller who has hung up does not get on with anything.
     return facts if facts.left_at is not None else replace(facts, progress_at=max(facts.progress_at or at, at))
 
 
-def _finished(facts: Facts, event: dict[str, Any], at: float) -> Facts:
+def _finished(facts: SessionState, event: dict[str, Any], at: float) -> SessionState:
     if not event["ours"]:
         facts = _unless_closed(facts, at)
     finish = Finish(event["frame"], event.get("reason"), bool(event["ours"]), at)
@@ -237,7 +237,7 @@ def _finished(facts: Facts, event: dict[str, Any], at: float) -> Facts:
     return replace(facts, pipelines=every, finish=finish, has_bare_helpers=bool(event.get("helpers")))
 
 
-def _took(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
+def _took(facts: SessionState, event: dict[str, Any], _at: float) -> SessionState:
     """Correct the last rung by what the bot's side really did: it knows of its own EndFrame first."""
     step = Step(event["step"])
     in_flight = facts.has_end_in_flight or step in (Step.END_FRAME, Step.FORCED_CANCEL_FRAME)
@@ -247,48 +247,48 @@ def _took(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
     return replace(facts, has_end_in_flight=in_flight)
 
 
-def _failed(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
+def _failed(facts: SessionState, event: dict[str, Any], _at: float) -> SessionState:
     return replace(facts, failure=facts.failure or event["message"])
 
 
-def _crashed(facts: Facts, event: dict[str, Any], at: float) -> Facts:
+def _crashed(facts: SessionState, event: dict[str, Any], at: float) -> SessionState:
     return replace(facts, crash=facts.crash or event["message"], crashed_at=facts.crashed_at or at)
 
 
-def _quit(facts: Facts, event: dict[str, Any], at: float) -> Facts:
+def _quit(facts: SessionState, event: dict[str, Any], at: float) -> SessionState:
     return replace(facts, parting=facts.parting or event["message"], crashed_at=facts.crashed_at or at)
 
 
-def _error(facts: Facts, event: dict[str, Any], at: float) -> Facts:
+def _error(facts: SessionState, event: dict[str, Any], at: float) -> SessionState:
     if event.get("unusable"):
         facts = replace(facts, unusable=f"{event['unusable']}: {event['message']}", unusable_at=at)
     return replace(facts, fatal_error=event["message"]) if event["fatal"] else facts
 
 
-def _conversation(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
-    return replace(facts, conversation=conversation.learn(facts.conversation, event))
+def _conversation(facts: SessionState, event: dict[str, Any], _at: float) -> SessionState:
+    return replace(facts, conversation=conversation.apply_event(facts.conversation, event))
 
 
-def _ended(facts: Facts, event: dict[str, Any], at: float) -> Facts:
+def _ended(facts: SessionState, event: dict[str, Any], at: float) -> SessionState:
     return replace(facts, runner_end=facts.runner_end or OwnEnd(CANCEL_FRAME, event.get("reason"), at))
 
 
-def _over(facts: Facts, _event: dict[str, Any], _at: float) -> Facts:
+def _over(facts: SessionState, _event: dict[str, Any], _at: float) -> SessionState:
     return replace(facts, is_over=True)
 
 
-def _serving(facts: Facts, _event: dict[str, Any], at: float) -> Facts:
+def _serving(facts: SessionState, _event: dict[str, Any], at: float) -> SessionState:
     # Our own launcher may listen too, for its one caller, and leaves when the bot has.
     return facts if facts.is_target else replace(facts, serving_at=facts.serving_at or at)
 
 
-def _gone(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
+def _gone(facts: SessionState, event: dict[str, Any], _at: float) -> SessionState:
     """Leave out the pipelines of a process that is gone, while another one still has a pipeline."""
     left = tuple(each for each in facts.pipelines if each.number not in frozenset(event["roots"]))
     return replace(facts, pipelines=left)
 
 
-def _lost(facts: Facts, event: dict[str, Any], at: float) -> Facts:
+def _lost(facts: SessionState, event: dict[str, Any], at: float) -> SessionState:
     """Note that the last process with a pipeline is gone. Where that had not begun, what the others did counts."""
     had_started = any(each.started_at is not None for each in facts.pipelines if each.number in event["roots"])
     facts = _gone(settle(facts), event, at)
@@ -301,7 +301,7 @@ def _lost(facts: Facts, event: dict[str, Any], at: float) -> Facts:
     return replace(facts, lost_at=at, crashed_at=None)
 
 
-def _unwatched(facts: Facts, event: dict[str, Any], at: float) -> Facts:
+def _unwatched(facts: SessionState, event: dict[str, Any], at: float) -> SessionState:
     """Take the pipeline for one that has started: Pipecat has loaded the hook into its worker."""
     if facts.hooked_at is not None or facts.unwatched:
         return facts
@@ -309,15 +309,15 @@ def _unwatched(facts: Facts, event: dict[str, Any], at: float) -> Facts:
     return replace(facts, unwatched=said, imported_at=facts.imported_at or at, started_at=facts.started_at or at)
 
 
-def _cleared(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
+def _cleared(facts: SessionState, event: dict[str, Any], _at: float) -> SessionState:
     return replace(facts, cleared=event["message"])
 
 
-def _returned(facts: Facts, _event: dict[str, Any], _at: float) -> Facts:
+def _returned(facts: SessionState, _event: dict[str, Any], _at: float) -> SessionState:
     return replace(facts, has_returned=True)
 
 
-def _dangling(facts: Facts, event: dict[str, Any], _at: float) -> Facts:
+def _dangling(facts: SessionState, event: dict[str, Any], _at: float) -> SessionState:
     """Put together what is told of tasks: the launcher knows how many there are, the hook which Pipecat manages.
 
     Told twice, the longer list is kept.
@@ -334,7 +334,7 @@ def larger(one: int | None, other: int | None) -> int | None:
     return max((number for number in (one, other) if number is not None), default=None)
 
 
-_LEARNERS: Final = {
+_REDUCERS: Final = {
     "hooked": _hooked,
     "imported": _imported,
     "listening": _listening,

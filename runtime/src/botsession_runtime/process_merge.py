@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from botsession_contract.report import MOST_TASK_NAMES
 from botsession_runtime.events import Event
-from botsession_runtime.facts import LARGEST_COUNT
-from botsession_runtime.learning import larger
+from botsession_runtime.reducers import larger
+from botsession_runtime.session_state import LARGEST_COUNT
 
 #: Events that are held back while another process has a pipeline.
 HELD: Final = frozenset({"over", "crashed", "quit", "serving"})

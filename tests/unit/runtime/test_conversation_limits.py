@@ -5,20 +5,20 @@ from dataclasses import replace
 import pytest
 
 from botsession_contract.lifecycle import Cause, Mode
-from botsession_contract.limits import NO_LIMITS, IdlePrompt, SessionLimits
+from botsession_contract.session_limits import NO_LIMITS, IdlePrompt, SessionLimits
 from botsession_runtime.conversation import Conversation
-from botsession_runtime.facts import Exit, Facts, Request
-from botsession_runtime.limits import Due, next_due
+from botsession_runtime.conversation_limits import Due, next_due
 from botsession_runtime.pipelines import Finish
+from botsession_runtime.session_state import Exit, Request, SessionState
 
-STARTED = Facts(began=0.0, started_at=10.0)
+STARTED = SessionState(began=0.0, started_at=10.0)
 ALONE = replace(STARTED, has_clients=True)
 JOINED = replace(ALONE, client_at=15.0)
 JOIN = SessionLimits(join_timeout_seconds=60.0)
 IDLE = SessionLimits(idle_timeout_seconds=300.0)
 BOTH = SessionLimits(60.0, 300.0)
 PROMPT = SessionLimits(60.0, 300.0, idle_prompt=IdlePrompt(240.0, "Still there?"))
-LISTENING = Facts(began=0.0, listening_at=5.0)
+LISTENING = SessionState(began=0.0, listening_at=5.0)
 CALLED = replace(LISTENING, called_at=20.0)
 REQUEST = Request(Cause.DELETED, Mode.GRACEFUL, at=20.0, grace_seconds=30.0, cancel_seconds=10.0)
 
@@ -27,7 +27,7 @@ REQUEST = Request(Cause.DELETED, Mode.GRACEFUL, at=20.0, grace_seconds=30.0, can
     ("facts", "limits", "due"),
     [
         pytest.param(STARTED, NO_LIMITS, None, id="nothing bounds it"),
-        pytest.param(Facts(began=0.0), BOTH, None, id="nothing runs before the pipeline"),
+        pytest.param(SessionState(began=0.0), BOTH, None, id="nothing runs before the pipeline"),
         pytest.param(ALONE, JOIN, Due(70.0, Cause.NO_CLIENT), id="a client is awaited from the start"),
         pytest.param(JOINED, JOIN, None, id="one has come"),
         pytest.param(LISTENING, JOIN, Due(65.0, Cause.NO_CLIENT), id="a bot that listens is waited with from then on"),
@@ -77,7 +77,7 @@ REQUEST = Request(Cause.DELETED, Mode.GRACEFUL, at=20.0, grace_seconds=30.0, can
         ),
     ],
 )
-def test_next_limit(facts: Facts, limits: SessionLimits, due: Due | None) -> None:
+def test_next_limit(facts: SessionState, limits: SessionLimits, due: Due | None) -> None:
     assert next_due(facts, limits, None) == due
 
 
@@ -112,5 +112,5 @@ SOUND = SessionLimits(first_sound_timeout_seconds=20.0)
         pytest.param(replace(HEARING, request=REQUEST), SOUND, None, id="it ends already"),
     ],
 )
-def test_the_limit_of_the_first_sound(facts: Facts, limits: SessionLimits, due: Due | None) -> None:
+def test_the_limit_of_the_first_sound(facts: SessionState, limits: SessionLimits, due: Due | None) -> None:
     assert next_due(facts, limits, None) == due

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from botsession_contract.jsonform import PayloadError
-from botsession_contract.parsing import MOST_LEVELS, parse_json
+from botsession_contract.bounded_json import MOST_LEVELS, parse_json
+from botsession_contract.json_codec import PayloadError
 
 LIMIT = 4096
 BRACKETS = st.text(st.sampled_from('[]{}"\\:,1 a'), max_size=300)

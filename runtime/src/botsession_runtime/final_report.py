@@ -14,16 +14,16 @@ from botsession_contract.launch import Launch
 from botsession_contract.lifecycle import Outcome, Reason
 from botsession_contract.report import ExitReport, to_bytes
 from botsession_runtime.conversation import to_contract
-from botsession_runtime.facts import Facts
 from botsession_runtime.redact import Redactor, conversation_without_secrets, without_secrets
 from botsession_runtime.report import Wall, conclude
 from botsession_runtime.secret_values import find_secrets
+from botsession_runtime.session_state import SessionState
 
 #: A pipe that nobody reads does not keep us, and a link does not lead us elsewhere.
 _PLAINLY: Final = os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def final_report(facts: Facts, launch: Launch, wall: Wall, now: float) -> tuple[ExitReport, bytes]:
+def final_report(facts: SessionState, launch: Launch, wall: Wall, now: float) -> tuple[ExitReport, bytes]:
     """Return the report of a session that is over, and its bytes. Never raise."""
     try:
         report = without_secrets(conclude(facts, wall, now), redactor_for(launch))
@@ -34,7 +34,7 @@ def final_report(facts: Facts, launch: Launch, wall: Wall, now: float) -> tuple[
         return report, to_bytes(report)
 
 
-def conversation_of(facts: Facts, launch: Launch, wall: Wall) -> Conversation | None:
+def conversation_of(facts: SessionState, launch: Launch, wall: Wall) -> Conversation | None:
     """Return what the caller has got so far, without secrets."""
     told = to_contract(facts.conversation, wall)
     return conversation_without_secrets(told, redactor_for(launch)) if told and told.errors else told
@@ -50,7 +50,7 @@ def _redactor(secrets: tuple[str, ...]) -> Redactor:
     return Redactor(secrets)
 
 
-def minimal_report(facts: Facts, trouble: str) -> ExitReport:
+def minimal_report(facts: SessionState, trouble: str) -> ExitReport:
     """Return the least that can be said of a session; nothing in it comes from the bot."""
     return ExitReport(
         reason=Reason.UNKNOWN,

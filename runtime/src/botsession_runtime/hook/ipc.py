@@ -33,7 +33,7 @@ LARGEST_BACKLOG = 1000
 GREETING_SECONDS = 1.0
 
 
-class Wire:
+class IpcConnection:
     """Our end of a connection to the supervisor: JSON, one object a line, both ways. Never blocks."""
 
     def __init__(self, fd: int, *, is_inherited: bool = True) -> None:
@@ -126,7 +126,7 @@ class Wire:
 
 
 #: Those that a child made by fork must leave alone: two processes would cut each other's lines in pieces.
-_wires: "weakref.WeakSet[Wire]" = weakref.WeakSet()
+_wires: "weakref.WeakSet[IpcConnection]" = weakref.WeakSet()
 
 
 def _abandon_all() -> None:
@@ -138,7 +138,7 @@ def _abandon_all() -> None:
 os.register_at_fork(after_in_child=_abandon_all)
 
 
-def connect() -> Wire | None:
+def connect() -> IpcConnection | None:
     """Open the wire, or None where there is no supervisor at the other end."""
     return _inherited() or _by_socket()
 
@@ -156,7 +156,7 @@ def leave_mark() -> None:
         os.write(2, f"{message}: this pipeline is not watched\n".encode())
 
 
-def _inherited() -> Wire | None:
+def _inherited() -> IpcConnection | None:
     """Use the socket pair, in the one process that it is for: others may have inherited it too."""
     fd, inode, supervisor = (*os.environ.get(AGENT_FD_ENV, "").split(":"), "", "", "")[:3]
     try:
@@ -164,10 +164,10 @@ def _inherited() -> Wire | None:
         is_first = int(supervisor) == os.getppid() and os.getsid(0) == os.getpid()
     except (ValueError, OSError):
         return None
-    return Wire(int(fd)) if is_ours and is_first else None
+    return IpcConnection(int(fd)) if is_ours and is_first else None
 
 
-def _by_socket() -> Wire | None:
+def _by_socket() -> IpcConnection | None:
     """Connect as any other process of the bot: its child, or one behind a wrapper that closes descriptors."""
     address, token = os.environ.get(AGENT_SOCKET_ENV), os.environ.get(AGENT_TOKEN_ENV)
     if not address or not token:
@@ -179,14 +179,14 @@ def _by_socket() -> Wire | None:
     except OSError:
         connection.close()
         return None
-    wire = Wire(connection.detach(), is_inherited=False)
+    wire = IpcConnection(connection.detach(), is_inherited=False)
     if not wire.greet(token):
         wire.abandon()
         return None
     return wire
 
 
-def register_dumps(wire: Wire) -> None:
+def register_dumps(wire: IpcConnection) -> None:
     """Let the supervisor ask for a stack dump, where the pipe for it was inherited; else it comes over the wire."""
     fd = os.environ.pop(STACK_FD_ENV, None) if wire.is_inherited else None
     if fd is not None:
@@ -194,7 +194,7 @@ def register_dumps(wire: Wire) -> None:
         _answer_dumps(wire, int(fd))
 
 
-def _answer_dumps(wire: Wire, fd: int) -> None:
+def _answer_dumps(wire: IpcConnection, fd: int) -> None:
     """Have a signal write stacks into a pipe, and tell the supervisor that it may be sent: unregistered, it kills."""
     faulthandler.register(DUMP_SIGNAL, file=fd, all_threads=True)
     wire.tell("dumpable", pid=os.getpid(), signal=DUMP_SIGNAL, thread=threading.get_ident())

@@ -72,7 +72,7 @@ class Exit:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class SessionState:
     """Everything known of one session. Absent members have not happened, as far as is known."""
 
     began: float

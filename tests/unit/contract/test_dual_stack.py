@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from botsession_contract.listening import listen, plain_address
+from botsession_contract.dual_stack import listen, plain_address
 
 
 @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
