@@ -10,54 +10,55 @@ import pytest
 import yaml
 
 from tests.docs import documents, programs, python
-from tests.docs.blocks import BLOCKS, ROOT, Block, blocks_in, mentioned, pages, unfenced
+from tests.docs.blocks import BLOCKS, ROOT, blocks_in, blocks_of, mentioned, pages, unfenced
 from tests.docs.shell import Command, Wrong, commands
+from tests.offenders import assert_none, failures
 
 DATA: dict[str, Callable[[str], object]] = {"json": json.loads, "toml": tomllib.loads}
 #: Nothing is to be copied out of the last three: diagrams, output, drawings.
 CHECKED = {"sh", "console", "yaml", "python", "promql", *DATA, "mermaid", "text", ""}
-WITH_COMMANDS = [block for block in BLOCKS if block.commands]
+#: Programs are asked about commands, which takes a while: each page is a test of its own.
+WITH_COMMANDS = [page for page in pages() if mentioned(page) or any(block.commands for block in blocks_of(page))]
 
 
-@pytest.mark.parametrize("block", BLOCKS, ids=str)
-def test_somebody_checks_each_language(block: Block) -> None:
-    assert block.language in CHECKED
+def test_there_are_blocks_of_each_kind_to_check() -> None:
+    assert len(BLOCKS) > 150
+    assert {block.language for block in BLOCKS} >= {"sh", "yaml", "python", "promql", "json"}
 
 
-@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
-def test_code_is_fenced_and_so_looked_at(page: Path) -> None:
-    assert unfenced(page.read_text("utf-8")) == []
+def test_somebody_checks_each_language() -> None:
+    assert_none(f"{block}: {block.language}" for block in BLOCKS if block.language not in CHECKED)
+
+
+def test_code_is_fenced_and_so_looked_at() -> None:
+    assert_none(f"{name(page)}: {code}" for page in pages() for code in unfenced(page.read_text("utf-8")))
+
+
+def name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
 
 
 def test_code_that_is_only_indented_is_found() -> None:
     assert unfenced("* an item\n\n    of two paragraphs\n\nA word:\n\n    make demo\n") == ["    make demo\n"]
 
 
-@pytest.mark.parametrize("block", WITH_COMMANDS, ids=str)
-def test_commands_are_understood_by_their_programs(block: Block, tools: None) -> None:
-    programs.check_script(block.commands)
+@pytest.mark.parametrize("page", WITH_COMMANDS, ids=name)
+def test_commands_are_understood_by_their_programs(page: Path, tools: None) -> None:
+    blocks = [block for block in blocks_of(page) if block.commands]
+    in_blocks = failures(blocks, lambda block: programs.check_script(block.commands))
+    assert_none([*in_blocks, *failures(mentioned(page), programs.check_mention)])
 
 
-@pytest.mark.parametrize(
-    "command", [pytest.param(text, id=f"{page.name}: {text}") for page in pages() for text in mentioned(page)]
-)
-def test_command_in_a_sentence_is_understood(command: str, tools: None) -> None:
-    programs.check_mention(command)
+def test_manifests_and_values_are_acceptable() -> None:
+    assert_none(failures(blocks_in("yaml"), lambda block: documents.check(block.text)))
 
 
-@pytest.mark.parametrize("block", blocks_in("yaml"), ids=str)
-def test_manifests_and_values_are_acceptable(block: Block) -> None:
-    documents.check(block.text)
+def test_data_is_whole() -> None:
+    assert_none(failures(blocks_in(*DATA), lambda block: DATA[block.language](block.text)))
 
 
-@pytest.mark.parametrize("block", blocks_in(*DATA), ids=str)
-def test_data_is_whole(block: Block) -> None:
-    DATA[block.language](block.text)
-
-
-@pytest.mark.parametrize("block", blocks_in("python"), ids=str)
-def test_python_compiles_and_imports_what_there_is(block: Block) -> None:
-    python.check(block.text)
+def test_python_compiles_and_imports_what_there_is() -> None:
+    assert_none(failures(blocks_in("python"), lambda block: python.check(block.text)))
 
 
 def test_prometheus_understands_each_query(tools: None, tmp_path: Path) -> None:

@@ -2,34 +2,42 @@
 
 import json
 
-import pytest
-
 from botsession_contract.lifecycle import Outcome, Reason
 from tests.faults import causes, page, table
 from tests.faults.window import TOGETHER, windows
+from tests.offenders import assert_none
+
+ENDINGS = {f"{reason}/{outcome}" for reason in Reason for outcome in Outcome}
 
 
-@pytest.mark.parametrize("cell", table.cells(), ids=lambda cell: cell.name)
-def test_cell_allows_only_endings_that_exist(cell: table.Cell) -> None:
-    for ending in cell.allowed:
-        reason, _, outcome = ending.partition("/")
-        assert reason in set(Reason)
-        assert outcome in set(Outcome)
+def test_cells_allow_only_endings_that_exist() -> None:
+    assert_none(f"{cell.name}: {ending}" for cell in table.cells() for ending in cell.allowed if ending not in ENDINGS)
 
 
-@pytest.mark.parametrize("cause", table.causes().values(), ids=lambda cause: cause.name)
-def test_cause_can_be_struck(cause: table.Cause) -> None:
+def test_each_cause_can_be_struck() -> None:
+    assert_none(cause.name for cause in table.causes().values() if not can_be_struck(cause))
+
+
+def can_be_struck(cause: table.Cause) -> bool:
     if cause.strikes == "session":
-        assert cause.name in causes.SESSION or cause.fault
-    else:
-        assert cause.name in causes.CLUSTER
+        return cause.name in causes.SESSION or bool(cause.fault)
+    return cause.name in causes.CLUSTER
 
 
-@pytest.mark.parametrize("cause", table.causes().values(), ids=lambda cause: cause.name)
-def test_other_endings_than_without_the_fault_are_explained(cause: table.Cause) -> None:
-    differs = any(set(cell.allowed) - set(cell.moment.ends) for cell in table.cells() if cell.cause is cause)
-    assert cause.why or not differs
-    assert set(cause.ends) <= set(cause.moments) <= set(table.moments())
+def test_other_endings_than_without_the_fault_are_explained() -> None:
+    assert_none(
+        f"{cell.name} needs a why"
+        for cell in table.cells()
+        if set(cell.allowed) - set(cell.moment.ends) and not cell.cause.why
+    )
+
+
+def test_causes_strike_in_moments_that_exist() -> None:
+    assert_none(
+        cause.name
+        for cause in table.causes().values()
+        if not set(cause.ends) <= set(cause.moments) <= set(table.moments())
+    )
 
 
 def test_sample_is_small_and_has_each_moment() -> None:
@@ -46,7 +54,11 @@ def test_windows_hold_all_cells_and_no_two_causes_that_strike_the_cluster() -> N
         assert len({cell.cause.name for cell in window}) == 1 or {cell.cause.strikes for cell in window} == {"session"}
 
 
-@pytest.mark.parametrize("cell", table.cells(), ids=lambda cell: cell.name)
-def test_results_that_are_kept_are_right(cell: table.Cell) -> None:
-    result = json.loads(page.RESULTS.read_text("utf-8")).get(cell.name)
-    assert result is None or (result["ending"] in cell.allowed and result["wrong"] == [])
+def test_results_that_are_kept_are_right() -> None:
+    kept = json.loads(page.RESULTS.read_text("utf-8"))
+    results = [(cell, kept[cell.name]) for cell in table.cells() if cell.name in kept]
+    assert_none(
+        f"{cell.name}: {result}"
+        for cell, result in results
+        if result["ending"] not in cell.allowed or result["wrong"] != []
+    )
