@@ -3,7 +3,7 @@ PYTHON ?= python3
 export PYTHON
 python := .venv/bin/python
 
-.PHONY: help demo demo-kind test lint unit mutate e2e bench images cluster cluster-down generate support endings picture docs lock sbom digests clean venv
+.PHONY: help demo demo-kind check test lint unit mutate e2e bench images cluster cluster-down generate support endings picture docs lock sbom digests clean venv
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,7 +16,10 @@ demo-kind: ## the same on a kind cluster, with the operator installed by its cha
 	@hack/venv demo
 	@hack/demo-kind
 
-test: lint ## everything: lint, unit, component and chart tests, and the e2e tests on a kind cluster
+check: venv ## lint, and the tests that need no cluster and little time: three minutes, for every change
+	@hack/check $(ARGS)
+
+test: venv ## everything: lint, unit, component and chart tests, and the e2e tests on a kind cluster
 	@hack/test $(ARGS)
 
 lint: venv ## ruff, mypy, import-linter, and that generated files are up to date

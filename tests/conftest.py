@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests import slow
 from tests.patterns import recorded
 from tests.pipecats import VERSIONS, Fact
 from tests.support import COMMITTED, Table, version_of
@@ -31,8 +32,13 @@ def support(pytestconfig: pytest.Config) -> Table:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Expect what is known of each version, and have the older ones, which may still be on their way, come late."""
+    """Expect what is known of each version, mark what is slow, and have the older versions come late.
+
+    Those may still be on their way.
+    """
     for item in items:
+        if why := slow.reason(item.nodeid):
+            item.add_marker(pytest.mark.slow(why))
         known = Fact.of(item)
         if known and not known.holds_in(version_of(item)):
             item.add_marker(pytest.mark.xfail(strict=True, reason=f"Pipecat {version_of(item)}: {known.otherwise}"))
