@@ -96,6 +96,7 @@ def sample() -> tuple[Cell, ...]:
     return tuple(cell for cell in cells() if cell.name in _read()["sample"])
 
 
+@cache
 def _read() -> Any:
     return yaml.safe_load(TABLE.read_text("utf-8"))
 

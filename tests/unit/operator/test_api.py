@@ -129,6 +129,17 @@ async def test_a_pod_in_a_namespace_that_is_being_deleted_is_refused_for_that(
     assert refused.value.reason == "NamespaceTerminating"
 
 
+async def test_a_status_is_written_only_over_the_version_that_was_read(
+    connected: client.ApiClient, server: Server
+) -> None:
+    server.body = json.dumps(raw_session())
+
+    assert await KubernetesCluster(connected, "operator-0").write_status(KEY, "7", {"phase": "Running"})
+
+    version = {"op": "replace", "path": "/metadata/resourceVersion", "value": "7"}
+    assert version in json.loads(server.last["body"])
+
+
 @pytest.mark.parametrize(
     ("body", "loudly"),
     [

@@ -18,6 +18,7 @@ UNFINISHED = replace(OVER, conditions=(unmet(ConditionType.FINISHED, "NotFinishe
     ("seen", "at"),
     [
         pytest.param(session(OVER), later(3600 - 60), id="an hour after its finish was recorded"),
+        pytest.param(session(OVER, created_at=ago(7200)), later(3600 - 60), id="however long it lasted"),
         pytest.param(session(OVER, ttlAfterFinished="0s"), ago(60), id="at once"),
         pytest.param(session(OVER, ttlAfterFinished="never"), None, id="never"),
         pytest.param(session(ttlAfterFinished="0s"), None, id="a new session stays"),
