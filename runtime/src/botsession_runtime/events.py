@@ -132,6 +132,7 @@ _FIELDS: Final[dict[str, dict[str, Check]]] = {
         "out": _flag,
     },
     "progress": {},
+    "speaks": {"root": _number},
     "finished": {
         "root": _number,
         "frame": _name,

@@ -3,7 +3,8 @@
 A bot may run several pipelines: helpers beside the conversation, two callers at once, one stage after the other.
 
     With a transport   counts before one without: the conversation is over when all of those are
-    Without any        of each runner the first one to finish is the conversation, and the others help it
+    Without any        of each runner the first one to finish is the conversation, and the others help it, unless one
+                       of them makes sound after that: then it is the conversation's next stage
 """
 
 from dataclasses import dataclass, replace
@@ -98,6 +99,17 @@ def next_stage(pipelines: Pipelines, finished_at: float) -> Pipelines:
     """Return what is left of a stage that is over for the next: helpers that still run, and what was set up since."""
     left = (each for each in pipelines if each.finish is None)
     return tuple(each if each.set_up_at > finished_at else replace(each, is_past=True) for each in left)
+
+
+def may_follow(pipelines: Pipelines, one: Pipeline) -> bool:
+    """Return whether a pipeline may be the conversation when another one has finished: where none has a transport."""
+    is_told_apart = any(each.has_transport for each in pipelines if not each.is_past)
+    return one.is_live and not one.is_past and not is_told_apart
+
+
+def without_finished(pipelines: Pipelines) -> Pipelines:
+    """Return what is left for the next stage, where that is a pipeline which was there already."""
+    return tuple(replace(each, is_past=each.is_past or each.finish is not None) for each in pipelines)
 
 
 def is_over(pipelines: Pipelines) -> bool:

@@ -226,6 +226,18 @@ def _progress(facts: SessionState, _event: dict[str, Any], at: float) -> Session
     return facts if facts.left_at is not None else replace(facts, progress_at=max(facts.progress_at or at, at))
 
 
+def _speaks(facts: SessionState, event: dict[str, Any], at: float) -> SessionState:
+    """Note that a pipeline talks when another one has finished: it was no helper, and the session goes on with it."""
+    known = pipelines.find(facts.pipelines, event.get("root") or 0, at)
+    finish = facts.finish
+    if finish is None or not facts.is_between or at < finish.at or not pipelines.may_follow(facts.pipelines, known):
+        return facts
+    if any(rung.at > finish.at for rung in facts.rungs):
+        return facts  # it was told to go, as a helper
+    left = pipelines.without_finished(facts.pipelines)
+    return replace(_next_stage(facts, finish), pipelines=left, stage_at=at)
+
+
 def _finished(facts: SessionState, event: dict[str, Any], at: float) -> SessionState:
     if not event["ours"]:
         facts = _unless_closed(facts, at)
@@ -352,6 +364,7 @@ _REDUCERS: Final = {
     "timeout": _timeout,
     "hop": _hop,
     "progress": _progress,
+    "speaks": _speaks,
     "finished": _finished,
     "took": _took,
     "failed": _failed,

@@ -50,7 +50,7 @@ from botsession_runtime.stack_dump import read_dump
 #: How long the sweep waits for killed processes to be gone, in seconds. One in the kernel's hands may never be.
 SWEEP_SECONDS = 1.0
 #: Events that the operator would like to know of at once.
-NEWS = frozenset({"listening", "called", "started", "client", "sounded", "left", "took", "finished", "lost"})
+NEWS = frozenset({"listening", "called", "started", "client", "sounded", "left", "took", "finished", "lost", "speaks"})
 
 
 def run(orders: dict[str, Any], bot: Bot, *, began: float, early_signals: list[int]) -> int:

@@ -130,6 +130,24 @@ async def test_a_helper_that_waits_is_ended_when_the_conversation_is_over(tmp_pa
     assert "work after the call" in session.log
 
 
+async def test_a_second_pipeline_of_a_runner_that_talks_on_is_no_helper(tmp_path: Path) -> None:
+    async with supervised(tmp_path, "talks_beside.py", body={"talks": True}) as session:
+        seen = await session.until(lambda seen: seen.pipelines_finished == 1 and seen.state is BotState.RUNNING)
+        assert seen.ending is None
+        await session.end()
+        report = await session.report()
+    assert (report.reason, report.outcome) == (Reason.END_REQUESTED, Outcome.DRAINED)
+    assert report.stages is not None
+    assert [(stage.name, stage.reason) for stage in report.stages] == [("greeter", "handed over")]
+
+
+async def test_a_second_pipeline_of_a_runner_that_is_silent_is_a_helper(tmp_path: Path) -> None:
+    async with supervised(tmp_path, "talks_beside.py", body={"talks": False}, shutdown=SOON) as session:
+        report = await session.report()
+    assert (report.reason, report.outcome, report.message) == (Reason.COMPLETED, Outcome.DRAINED, "handed over")
+    assert steps_of(report)[-1] is Step.CANCEL_FRAME
+
+
 @every_pipecat
 @pytest.mark.parametrize("first", ["EndFrame", "StopFrame", "cancel"])
 async def test_a_session_is_over_when_its_last_pipeline_is(tmp_path: Path, first: str) -> None:

@@ -54,6 +54,7 @@ GOOD: Final[list[dict[str, Any]]] = [
     {"event": "crashed", "message": "ValueError: x (bot.py:1 in bot)"},
     {"event": "quit", "message": "no key"},
     {"event": "quit", "message": None},
+    {"event": "speaks", "root": 2},
     {"event": "error", "message": "no quota", "fatal": True},
     {"event": "audio", "output": True},
     {"event": "sounded"},

@@ -180,6 +180,38 @@ def test_stages_are_told_apart_that_are_read_only_when_the_process_is_gone() -> 
     assert next_pipeline_until(facts, 30.0) is None
 
 
+def speaks(root: int) -> Event:
+    return {"event": "speaks", "root": root}
+
+
+def test_a_pipeline_that_talks_when_another_one_has_finished_is_the_next_stage() -> None:
+    facts = told(*up(5), *HELPER, finish(5), speaks(3))
+    assert (facts.finish, facts.request, facts.stage_count, facts.stage_at) == (None, None, 1, 6.0)
+    assert [stage.name for stage in facts.stages] == ["worker-5"]
+    over = told(*up(5), *HELPER, finish(5), speaks(3), hop(3), finish(3))
+    assert (over.finish is not None, over.request is not None) == (True, True)
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        pytest.param([*LINE, *HELPER, finish(1), speaks(3)], id="beside one with a transport"),
+        pytest.param([*up(5), *HELPER, finish(5), speaks(5)], id="the one that has finished"),
+        pytest.param([*up(5), set_up(3), finish(5), speaks(3)], id="one that has not started"),
+        pytest.param([*up(5), *HELPER, finish(5), speaks(9)], id="one that nobody knows"),
+        pytest.param([*up(5), *HELPER, finish(5), {**speaks(3), "at": 4.0}], id="what it said before"),
+    ],
+)
+def test_a_session_that_is_over_does_not_go_on_with(events: list[Event]) -> None:
+    assert told(*events).finish is not None
+
+
+def test_a_helper_that_was_told_to_go_talks_in_vain() -> None:
+    over = told(*up(5), *HELPER, finish(5))
+    cancelled = replace(over, rungs=(*over.rungs, Rung(Step.CANCEL_FRAME, 9.0)))
+    assert apply_event(cancelled, {"at": 10.0, **speaks(3)}).finish is not None
+
+
 def lost(*roots: int, event: str = "lost") -> Event:
     return {"event": event, "roots": list(roots)}
 

@@ -1,4 +1,4 @@
-"""Notices that a pipeline which ends gets on with it: that sound is made, or goes out."""
+"""Notices sound: a pipeline which ends gets on with it, and one beside another that has finished is no helper."""
 
 import time
 from typing import Any
@@ -27,12 +27,31 @@ class Progress:
     def saw(self, frame: Any, source: Any) -> None:
         """Note a push of a frame. Most go by with a look at the clock."""
         now = time.monotonic()
-        if now - self._told_at >= PROGRESS_SECONDS and _is_sound(frame, source):
+        if now - self._told_at >= PROGRESS_SECONDS and is_sound(frame, source):
             self._told_at = now
             self._wire.tell("progress")
 
 
-def _is_sound(frame: Any, source: Any) -> bool:
+class Speakers:
+    """Tells the supervisor which pipelines make sound when another one has finished, of each once."""
+
+    def __init__(self, wire: IpcConnection) -> None:
+        self._wire = wire
+        #: Those that have been told of since the last finish; None before there was one.
+        self._told: set[int] | None = None
+
+    def look(self) -> None:
+        """Look from now on, anew."""
+        self._told = set()
+
+    def saw(self, root: int, frame: Any, source: Any) -> None:
+        """Note a push of a frame."""
+        if self._told is not None and root not in self._told and is_sound(frame, source):
+            self._told.add(root)
+            self._wire.tell("speaks", root=root)
+
+
+def is_sound(frame: Any, source: Any) -> bool:
     """Tell sound from silence, and from the music that an output transport mixes in for as long as it runs."""
     audio = getattr(frame, "audio", None)
     if audio is None:

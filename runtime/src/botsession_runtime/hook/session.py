@@ -22,7 +22,7 @@ from .frames import (
 )
 from .idle import Activity, IdleTimers
 from .ipc import IpcConnection, connect, leave_mark, register_dumps
-from .progress import Progress
+from .progress import Progress, Speakers
 from .progress import frames as signs_of_progress
 from .roots import Root, Runner, after_turns, run_in, running
 from .serving import is_serving
@@ -49,7 +49,9 @@ class Agent:
         self._closing: Ours | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._progress = Progress(wire)
+        self._speakers = Speakers(wire)
         self._looks_for_progress = False
+        self._signs: tuple[type, ...] = ()
         self._limits: dict[str, Any] = {}
         self._idle_timers = IdleTimers()
         #: The frame classes that count as activity now; none while no limit needs to know.
@@ -249,6 +251,7 @@ class Agent:
         told = {"frame": type(frame).__name__, "reason": said(reason), "ours": isinstance(reason, Ours)}
         told["helpers"] = root.runner.has_bare_workers()
         self._wire.tell("finished", root=root.number, **told)
+        self._speakers.look()
         if self._ends_runner and not self._live() and root.runner.end:
             # Root workers that have no pipeline, and so no hook, would keep the runner for ever.
             self._track(root, root.runner.end(reason=said(reason)))
@@ -280,8 +283,8 @@ class Agent:
 
         followed = farewell.frames() if any(root.farewell for root in self._roots) else ()
         heard = self.conversation.watched
-        signs = signs_of_progress() if self._looks_for_progress else ()
-        self.watched = (*_enders(), ClientConnectedFrame, *self.counted, *followed, *heard, *signs)
+        self._signs = signs_of_progress() if self._looks_for_progress else ()
+        self.watched = (*_enders(), ClientConnectedFrame, *self.counted, *followed, *heard, *self._signs)
 
     def _cancel(self, reason: Ours) -> None:
         stuck = [root for root in self._live() if root.has_end_in_flight]
@@ -315,9 +318,13 @@ class Agent:
             self.trouble(exc)
 
     def saw(self, root: Root, frame: Any, source: Any) -> None:
-        """Note a frame while pipelines end: sound is progress."""
-        if self._looks_for_progress and root.has_end_in_flight:
+        """Note a frame while pipelines end: sound is progress, and beside a finished one it is conversation."""
+        if not self._looks_for_progress or not isinstance(frame, self._signs):
+            return
+        if root.has_end_in_flight:
             self._progress.saw(frame, source)
+        else:
+            self._speakers.saw(root.number, frame, source)
 
     def _over(self, task: "asyncio.Task[Any]") -> None:
         """Report what the bot left behind. Called when the task that ran the runner is done."""
