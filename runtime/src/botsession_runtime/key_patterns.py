@@ -7,36 +7,18 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from botsession_runtime.secret_values import is_secret_name
-
 Span = tuple[int, int]
 
 #: What stands for characters that were left out.
 MASK: Final = r"…|\.{3}|\*{2,}|•{2,}"
 _MASK: Final = re.compile(MASK)
-_WORDS: Final = "api_?key|key|token|secret|passw(?:or)?d|credentials?|sig(?:nature)?"
-#: Names that are as often those of something else.
-_WEAK_NAMES: Final = frozenset({"key", "keys", "token", "tokens"})
-#: `api_key`, `apiKey2`, `PASSWORDS`.
-_ENDS_AS_SECRET: Final = re.compile(rf"(?:{_WORDS}|passphrase)s?[_-]?\d{{0,3}}$", re.IGNORECASE)
-#: The name of a variable is no secret.
-_VARIABLE: Final = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
-_NO_VALUES: Final = frozenset({"undefined", "missing", "required", "invalid", "unset"})
+#: What a secret is called.
+WORDS: Final = "api_?key|key|token|secret|passw(?:or)?d|credentials?|sig(?:nature)?"
 
 
 def _is_key(body: str) -> bool:
     """Return whether what follows `sk-` is a key's, and no word's as in `sk-learn`."""
     return bool(_MASK.search(body)) or (len(body) >= 8 and _has_digit(body))
-
-
-def _is_value(found: re.Match[str]) -> bool:
-    """Return whether a value is a secret by the name before it: `api_key`, and neither `token_type` nor `KeyError`."""
-    name, value = found[1], found[2]
-    if not _ENDS_AS_SECRET.search(name) or not is_secret_name(name):
-        return False
-    if value.isdigit() or value.startswith("$") or value.lower() in _NO_VALUES or _VARIABLE.fullmatch(value):
-        return False
-    return name.lower() not in _WEAK_NAMES or (len(value) >= 12 and _has_digit(value))
 
 
 def _is_token(found: re.Match[str]) -> bool:
@@ -64,7 +46,7 @@ _PATTERNS: Final[tuple[tuple[re.Pattern[str], int, Callable[[re.Match[str]], boo
     # JSON Web Tokens, also the beginning of one.
     (re.compile(r"(?<![A-Za-z0-9_-])eyJ[\w-]{6,}+(?:\.[\w-]*+(?:\.[\w-]*+)?|…|$)"), 0, None),
     (re.compile(r"""(?<=://)[^/\s"'<>`]+(?=@)"""), 0, None),  # https://user:password@host
-    (re.compile(rf"(?<=[?&])(?:[\w-]*[_-])?(?:{_WORDS})=([^&\s\"']+)", re.IGNORECASE), 1, None),
+    (re.compile(rf"(?<=[?&])(?:[\w-]*[_-])?(?:{WORDS})=([^&\s\"']+)", re.IGNORECASE), 1, None),
     (re.compile(r"\b(?:Bearer|Basic)\s{1,5}([\w.~+/=-]{6,})", re.IGNORECASE), 1, _is_token),
     (
         re.compile(
@@ -75,9 +57,6 @@ _PATTERNS: Final[tuple[tuple[re.Pattern[str], int, Callable[[re.Match[str]], boo
         1,
         _is_token,
     ),
-    # api_key='…', "password": "…", secret=…
-    (re.compile(r"""(?<![\w-])([\w-]{1,80})\\?["']?\s?[:=]\s?\\?["']([^"'\s\\]{6,})"""), 2, _is_value),
-    (re.compile(r"""(?<![\w-])([\w-]{1,80})=([^\s"'&,;\[\]{}()]{6,})"""), 2, _is_value),
 )
 _MARKER: Final = re.compile(r"-----(BEGIN|END) [A-Z0-9 ]{1,60}-----")
 #: White space between the lines of a PEM block, also escaped, and then a line. Backwards an escape ends with the

@@ -1,8 +1,8 @@
 """Takes secrets out of what is reported: an exception may quote a key, and a session's status is read by many. Pure.
 
-No run of eight characters of a secret is kept, however the text quotes it (`quotations`), and no key that is known by
-its form (`key_patterns`). Secrets go before a text is shortened, or half a key would stay. The work is linear in the
-length of the text.
+No run of eight characters of a secret is kept, however the text quotes it (`quoted_secrets`), no key that is known by its
+form (`key_patterns`), and no value that is secret by its name (`named_values`). Secrets go before a text is shortened,
+or half a key would stay. The work is linear in the length of the text.
 """
 
 import dataclasses
@@ -18,6 +18,7 @@ from botsession_contract.report import ExitReport
 from botsession_contract.result import ResultError, to_json
 from botsession_contract.text import one_line
 from botsession_runtime.key_patterns import MASK, Span, find_keys
+from botsession_runtime.named_values import find_named_values
 from botsession_runtime.quoted_secrets import Compact, forms, fragments, is_plain, lower, parts
 from botsession_runtime.secret_values import COMMON_WORDS, SHORTEST_SECRET
 
@@ -48,7 +49,7 @@ class Redactor:
 
     def redact(self, text: str) -> str:
         """Return the text with `[redacted]` in the place of each secret."""
-        spans = _merged(text, [*find_keys(text), *self._known(text)])
+        spans = _merged(text, [*find_keys(text), *find_named_values(text), *self._known(text)])
         spans = _merged(text, [*spans, *self._ends(text, spans)])
         pieces, at = [], 0
         for start, end in spans:
