@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import aiohttp
 from aiohttp import web
@@ -44,6 +44,9 @@ QUICK = Shutdown(grace_period_seconds=0.5, cancel_period_seconds=0.5)
 class Supervised:
     """A supervisor process, its control endpoint, its pokes and its report."""
 
+    #: What the interpreter is given, as in the container of a bot whose image contains the runtime.
+    arguments: Final = ("-P", "-m", "botsession_runtime")
+
     def __init__(self, folder: Path, target: str | None, **launch: Any) -> None:
         self.folder = folder
         self.fields = {
@@ -73,8 +76,7 @@ class Supervised:
         with listening, (self.folder / "log").open("wb") as log:
             self.process = await asyncio.create_subprocess_exec(
                 PYTHON,
-                "-m",
-                "botsession_runtime",
+                *self.arguments,
                 env=self._environment(launch),
                 cwd=self.folder,
                 pass_fds=(listening.fileno(),),

@@ -224,7 +224,7 @@ def test_a_bundled_runtime_adds_nothing() -> None:
     pod = build(bot=BUNDLED)
 
     assert "volumes" not in pod["spec"]
-    assert bot(pod)["command"] == ["python3", "-m", "botsession_runtime"]
+    assert bot(pod)["command"] == ["python3", "-P", "-m", "botsession_runtime"]
 
 
 def test_the_template_is_laid_over_the_pod() -> None:

@@ -156,7 +156,8 @@ def _pod_spec(spec: Spec, launch: Json, settings: PodSettings, control_port: int
 def _bot_container(spec: Spec, launch: Json, control_port: int) -> Json:
     # Run by its path, the supervisor needs no PYTHONPATH, which would hide the one that the image may set.
     injected = f"{RUNTIME_PATH}/botsession_runtime/__main__.py"
-    supervisor = ["-m", "botsession_runtime"] if spec.bot.runtime is RuntimeSource.BUNDLED else [injected]
+    # -P: the working directory may hold modules of the bot that are named like standard ones.
+    supervisor = ["-P", "-m", "botsession_runtime"] if spec.bot.runtime is RuntimeSource.BUNDLED else [injected]
     return {
         "name": BOT_CONTAINER,
         "image": spec.bot.image,
