@@ -293,7 +293,31 @@ def _pod_fields() -> Iterator[Refusal]:
             )
 
 
+def _sources() -> Iterator[Refusal]:
+    for field, kind in (("secretKeyRef", "Secret"), ("configMapKeyRef", "ConfigMap")):
+        at = f"spec.bot.env[0].valueFrom.{field}"
+        for key in ["a b", "a/b", ".", "..", "..a", "a\0"]:
+            ref = {"name": "a", "key": key}
+            manifest = session(spec__bot__env=[{"name": "A", "valueFrom": {field: ref}}])
+            sentence = f"must be a key that a {kind} can have, for example api-key"
+            yield Refusal(f"the key {key!r} of a {kind}", manifest, f"{at}.key", sentence)
+        for name in ["A", "a b", "a_b", "a/b", "-a", "a."]:
+            ref = {"name": name, "key": "a"}
+            manifest = session(spec__bot__env=[{"name": "A", "valueFrom": {field: ref}}])
+            sentence = f"must be a name that a {kind} can have, for example crm-keys"
+            yield Refusal(f"a {kind} named {name!r}", manifest, f"{at}.name", sentence)
+    yield Refusal(
+        "all of a Secret named 'A'",
+        session(spec__bot__envFrom=[{"secretRef": {"name": "A"}}]),
+        "spec.bot.envFrom[0].secretRef.name",
+        "must be a name that a Secret can have, for example crm-keys",
+    )
+
+
 def _nul() -> Iterator[Refusal]:
+    for image in [" a", "a ", "a\n", "a\0"]:
+        sentence = "must have no white space around it, and no NUL character (U+0000)"
+        yield Refusal(f"the image {image!r}", session(spec__bot__image=image), "spec.bot.image", sentence)
     for field, path, value in [
         ("target", "target", "a\0.py"),
         ("python", "python", "python\0"),
@@ -469,6 +493,7 @@ REFUSALS: Final = [
     *_bots(),
     *_environments(),
     *_pod_fields(),
+    *_sources(),
     *_nul(),
     *_templates(),
     *_owned(),
@@ -515,6 +540,12 @@ ADMITTED: Final = {
     "a file for Pipecat to load": session(spec__bot__env=[{"name": "PIPECAT_SETUP_FILES", "value": "/a.py"}]),
     "a secret": session(spec__bot__env=[_SECRET], spec__bot__envFrom=[{"prefix": "P_", "secretRef": {"name": "a"}}]),
     "variables with odd names": session(spec__bot__env=[{"name": name} for name in ("a b", "1", "..", "A-B.c", "{}")]),
+    "names and keys of Secrets": session(
+        spec__bot__env=[
+            {"name": f"A{number}", "valueFrom": {"secretKeyRef": {"name": name, "key": key}}}
+            for number, (name, key) in enumerate([("a.b-c", ".a"), ("1", "A_b-C.d"), ("a", "-")])
+        ]
+    ),
     "NUL in a body": session(spec__bot__body={"a\0": "b\0"}),
     "fields of the pod": session(
         spec__bot__env=[
