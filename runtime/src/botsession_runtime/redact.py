@@ -1,8 +1,8 @@
 """Takes secrets out of what is reported: an exception may quote a key, and a session's status is read by many. Pure.
 
-No run of eight characters of a secret is kept, however the text quotes it (`quoted_secrets`), no key that is known by its
-form (`key_patterns`), and no value that is secret by its name (`named_values`). Secrets go before a text is shortened,
-or half a key would stay. The work is linear in the length of the text.
+No run of eight characters of a secret is kept, however the text quotes it (`quoted_secrets`), no key that is known by
+its form (`key_patterns`), and no value that is secret by its name (`named_values`). Secrets go before a text is
+shortened, or half a key would stay. The work is linear in the length of the text.
 """
 
 import dataclasses

@@ -1,6 +1,6 @@
 """Finds the values that are secret: by their name, in the environment and the body, or by their origin. Pure.
 
-How they may be quoted is in `quotations`.
+How they may be quoted is in `quoted_secrets`.
 """
 
 import re
