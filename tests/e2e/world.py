@@ -318,9 +318,9 @@ def _operator_pods() -> list[str]:
 
 
 def operator_log(pod: str) -> list[Json]:
-    """Read what an operator has said; a line that is not its own, say a library's, is an event without a level."""
+    """Read what an operator has said: each line is JSON, a library's too."""
     lines = kubectl("logs", "-n", SYSTEM_NAMESPACE, pod).stdout.splitlines()
-    return [json.loads(line) if line.startswith("{") else {"level": "", "event": line} for line in lines]
+    return [json.loads(line) for line in lines]
 
 
 def kill_operator(node_pattern: str = "botsession_operator") -> None:

@@ -13,9 +13,9 @@ import argparse
 import asyncio
 
 from hypothesis import HealthCheck, given, settings
-from structlog.testing import capture_logs
 
 from tests.hostile import STORIES, Story, check, live
+from tests.log_lines import captured
 from tests.odd_manifests import try_manifests
 
 
@@ -38,7 +38,7 @@ def try_stories(number: int) -> None:
     def try_(story: Story) -> None:
         check(asyncio.run(live(story)), story)
 
-    with capture_logs():
+    with captured():
         try_()
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
-import structlog
 from hypothesis import HealthCheck, settings
+
+from tests.log_lines import restored
 
 settings.register_profile("steady", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("steady")
@@ -13,6 +14,5 @@ settings.load_profile("steady")
 @pytest.fixture(autouse=True)
 def logging_of_its_own() -> Iterator[None]:
     """Undo what a program under test has set for all logs of the process: other tests read theirs."""
-    before = structlog.get_config()
-    yield
-    structlog.configure(**before)
+    with restored():
+        yield

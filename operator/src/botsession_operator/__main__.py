@@ -4,30 +4,25 @@
 """
 
 import asyncio
-import logging
 import os
 import signal
 import sys
 from dataclasses import replace
 
-import structlog
+from loguru import logger as log
 
-from botsession_contract.text import escape_controls
 from botsession_operator.core.decide.uninstall import NO_EVENTS
 from botsession_operator.effects import api
 from botsession_operator.effects.kubernetes import KubernetesCluster
 from botsession_operator.effects.uninstall_client import KubernetesUninstallClient
+from botsession_operator.log import configure_log
 from botsession_operator.operate import operate
-from botsession_operator.settings import Settings, SettingsError, check_signing, read_settings
+from botsession_operator.settings import Settings, SettingsError, check_signing, log_format_of, read_settings
 from botsession_operator.uninstall import release_all_finalizers, wait_for_ends
-
-log = structlog.get_logger("botsession")
-#: Tracebacks have lines, and code in them may be indented by tabs.
-LAYOUT = "\n\t"
 
 
 def main() -> None:
-    """Read the settings and run until SIGTERM; exit with a sentence where the settings make no sense."""
+    """Read the settings and run until SIGTERM; exit with 1, and say why, where the settings make no sense."""
     commands = {(): run, ("uninstall",): uninstall}
     command = commands.get(tuple(sys.argv[1:]))
     if command is None:
@@ -37,8 +32,10 @@ def main() -> None:
         if command is run:
             check_signing(settings)
     except SettingsError as exc:
-        sys.exit(f"botsession-operator: {exc}")
-    configure_logs(settings)
+        configure_log(log_format_of(os.environ), "info")
+        log.critical("settings refused", error=str(exc))
+        sys.exit(1)
+    configure_log(settings.log_format, settings.log_level)
     asyncio.run(command(settings))
 
 
@@ -65,7 +62,8 @@ async def uninstall(settings: Settings) -> None:
         await operating
         if not waiting.done():
             waiting.cancel()
-            sys.exit("botsession-operator: interrupted; uninstall again")
+            log.error("interrupted; uninstall again")
+            sys.exit(1)
         await waiting
         await release_all_finalizers(estate, KubernetesCluster(connected, settings.identity))
     log.info("all let go")
@@ -76,40 +74,6 @@ def _stopped_by_signals() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     return stop
-
-
-class PlainFormatter(logging.Formatter):
-    """Writes control characters out: a library's lines quote what it was sent."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the line of a record."""
-        return escape_controls(super().format(record), LAYOUT)
-
-
-def without_controls(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Write control characters out: what a bot or a server says is read on terminals too."""
-    return {name: escape_controls(value, LAYOUT) if isinstance(value, str) else value for name, value in event.items()}
-
-
-def configure_logs(settings: Settings) -> None:
-    """Write one line per event: JSON for a cluster's log store, coloured text for a person."""
-    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
-    handler = logging.StreamHandler()
-    handler.setFormatter(PlainFormatter("%(message)s"))
-    logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler])
-    last: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer() if settings.log_format == "json" else structlog.dev.ConsoleRenderer()
-    )
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            without_controls,
-            last,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-    )
 
 
 if __name__ == "__main__":

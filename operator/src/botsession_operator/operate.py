@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import aiohttp
 import kopf
-import structlog
 from kubernetes.aio import client
+from loguru import logger as log
 from prometheus_client import CollectorRegistry, disable_created_metrics
 
 from botsession_contract.connections import ConnectionGuard
@@ -29,9 +29,6 @@ from botsession_operator.reconcile import Deps, reconcile
 from botsession_operator.server import LIFETIME_SECONDS, create_app, serving
 from botsession_operator.settings import Settings, WebhookSettings
 from botsession_operator.webhook_dispatcher import WebhookDispatcher
-
-log = structlog.get_logger("botsession")
-
 
 #: Lets the passes end that have begun.
 Drain = Callable[[asyncio.Task[None]], Awaitable[None]]

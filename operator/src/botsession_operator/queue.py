@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
-import structlog
+from loguru import logger as log
 
 from botsession_operator.api.spec import SpecError
 from botsession_operator.core.backoff import Backoff
@@ -21,8 +21,6 @@ from botsession_operator.core.session_key import Key
 from botsession_operator.errors import RequestRefused, TransientError
 from botsession_operator.fair_queue import FairQueue, Priority
 from botsession_operator.schedule import Schedule
-
-log = structlog.get_logger("botsession")
 
 #: Does one pass; gives the time of the next look.
 Pass = Callable[[Key], Awaitable[datetime | None]]
@@ -97,20 +95,24 @@ class WorkQueue:
 
     async def _worker(self, do_pass: Pass) -> None:
         while (key := await self._take()) is not None:
-            try:
-                self._reschedule(key, await do_pass(key))
-            except TransientError as exc:
-                self._back_off(key, exc)
-            except RequestRefused as exc:  # waiting changes nothing: an event does, or an upgrade
-                log.warning("request refused", session=str(key), error=str(exc))
-                self._reschedule(key, self._clock.now() + REFUSED_RECHECK)
-            except SpecError as exc:  # its user must change it, which brings an event
-                log.warning("spec not understood", session=str(key), error=str(exc))
-            except Exception as exc:  # a bug in one session's pass must not end all others' service
-                log.exception("pass failed", session=str(key))
-                self._back_off(key, exc)
-            finally:
-                self._ready.done(key)
+            with log.contextualize(session=str(key)):
+                await self._give_pass(key, do_pass)
+
+    async def _give_pass(self, key: Key, do_pass: Pass) -> None:
+        try:
+            self._reschedule(key, await do_pass(key))
+        except TransientError as exc:
+            self._back_off(key, exc)
+        except RequestRefused as exc:  # waiting changes nothing: an event does, or an upgrade
+            log.warning("request refused", error=str(exc))
+            self._reschedule(key, self._clock.now() + REFUSED_RECHECK)
+        except SpecError as exc:  # its user must change it, which brings an event
+            log.warning("spec not understood", error=str(exc))
+        except Exception as exc:  # noqa: BLE001  # a bug in one session's pass must not end all others' service
+            log.exception("pass failed")
+            self._back_off(key, exc)
+        finally:
+            self._ready.done(key)
 
     async def _take(self) -> Key | None:
         """Wait for a key; return None when the queue is drained."""
@@ -141,7 +143,7 @@ class WorkQueue:
         failures = self._failures[key] = self._failures.get(key, 0) + 1
         backoff = Backoff(timedelta(seconds=FIRST_BACKOFF_SECONDS), timedelta(seconds=LONGEST_BACKOFF_SECONDS))
         wait = backoff.wait(failures, jitter=random.random())  # noqa: S311  # jitter, not a secret
-        log.debug("pass put off", session=str(key), seconds=round(wait.total_seconds(), 2), error=repr(exc))
+        log.debug("pass put off", seconds=round(wait.total_seconds(), 2), error=repr(exc))
         self.add_at(key, self._clock.now() + wait)
 
     def _set_timer(self) -> None:

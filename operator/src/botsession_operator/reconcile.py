@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
-import structlog
+from loguru import logger as log
 
 from botsession_contract.credentials import token_digest
 from botsession_contract.lifecycle import Phase
@@ -57,9 +57,6 @@ from botsession_operator.ports import Cluster, Supervisors
 from botsession_operator.refusals import Creation, Refusals
 from botsession_operator.status_recorder import Recorder, StatusWrites
 from botsession_operator.webhook_dispatcher import WebhookDispatcher
-
-log = structlog.get_logger("botsession")
-
 
 #: Sessions are reached inside the cluster, and no route leads there from outside.
 IN_THE_CLUSTER: Final = Exposure()
@@ -227,7 +224,7 @@ async def apply(plan: Plan, observed: Observed, deps: Deps) -> tuple[Observed, A
         await deps.cluster.set_session_finalizers(session, session.without_finalizer)
     if plan.delete_session:
         await deps.cluster.delete_session(session)
-        log.info("finished session deleted", session=str(session.key))
+        log.info("finished session deleted")
     if deps.deliveries:
         await _notify(plan, observed, deps.deliveries, deps)
     made = None if applied.budget_refusal else plan.budget
@@ -282,7 +279,7 @@ def _read_supervisor(session: Session, pod: Pod | None, deps: Deps) -> Reading:
 async def _send_requests(plan: Plan, pod: Pod, session: Session, deps: Deps) -> None:
     """Have the supervisor told what it does not know; the pass that comes with its answer goes on from there."""
     if plan.end:
-        log.info("end requested", session=str(session.key), cause=plan.end.cause, mode=plan.end.mode)
+        log.info("end requested", cause=plan.end.cause, mode=plan.end.mode)
         await deps.control.end(session.key, pod, _token(session, pod, deps), plan.end)
     elif plan.adjust:
         await deps.control.adjust(session.key, pod, _token(session, pod, deps), plan.adjust)
@@ -334,7 +331,7 @@ async def _clear_out(known: SessionMetadata, why: str, deps: Deps) -> datetime |
         return deps.clock.now() + deps.limits.create_retry
     if known.has_finalizer:
         await deps.cluster.set_session_finalizers(known, known.without_finalizer)
-        log.warning("session let go without a record", session=str(known.key), why=why)
+        log.warning("session let go without a record", why=why)
     return None
 
 
@@ -350,7 +347,7 @@ async def _may_write(known: SessionMetadata, status: Json, deps: Deps) -> bool:
     try:
         return await deps.cluster.write_status(known.key, known.resource_version, status)
     except RequestRefused as exc:
-        log.warning("condition refused", session=str(known.key), error=str(exc))
+        log.warning("condition refused", error=str(exc))
         return False
 
 
@@ -396,7 +393,7 @@ async def _create_pod(session: Session, observed: Observed, applied: Applied, de
     except PodRefused as refusal:
         return replace(applied, refusal=_refused(session, Creation.POD, refusal, deps))
     deps.refusals.note_success(session, Creation.POD)
-    log.info("pod created", session=str(session.key), pod=manifest["metadata"]["name"])
+    log.info("pod created", pod=manifest["metadata"]["name"])
     return replace(applied, pod_name=manifest["metadata"]["name"])
 
 
@@ -422,7 +419,7 @@ async def _change_exposure(change: ExposureChange, session: Session, deps: Deps)
     except ExposureRefused as refusal:
         return Applied(exposure_refusal=_refused(session, Creation.EXPOSURE, refusal, deps))
     deps.refusals.note_success(session, Creation.EXPOSURE)
-    log.info("exposure changed", session=str(session.key), change=change.name)
+    log.info("exposure changed", change=change.name)
     return Applied()
 
 
@@ -430,7 +427,7 @@ async def _change_budget(change: BudgetChange, session: Session, applied: Applie
     budget = build_budget(session)
     if change is BudgetChange.DELETE:
         await deps.cluster.delete_budget(budget)
-        log.info("pod may be evicted", session=str(session.key))
+        log.info("pod may be evicted")
         return applied
     if standing := deps.refusals.standing(session, Creation.BUDGET):
         return replace(applied, budget_refusal=standing)
@@ -439,13 +436,13 @@ async def _change_budget(change: BudgetChange, session: Session, applied: Applie
     except BudgetRefused as refusal:
         return replace(applied, budget_refusal=_refused(session, Creation.BUDGET, refusal, deps))
     deps.refusals.note_success(session, Creation.BUDGET)
-    log.info("pod protected from eviction", session=str(session.key))
+    log.info("pod protected from eviction")
     return applied
 
 
 def _refused(session: Session, what: Creation, refusal: Refused, deps: Deps) -> WaitingReason:
     """Remember a refusal, so that the object is tried again with back-off; return it for the status."""
-    log.warning(what.value, session=str(session.key), reason=refusal.reason, message=str(refusal))
+    log.bind(reason=refusal.reason, message=str(refusal)).warning(what.value)
     return deps.refusals.note(session, what, WaitingReason(refusal.reason, refusal.message))
 
 

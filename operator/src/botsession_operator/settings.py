@@ -16,6 +16,7 @@ from botsession_operator.core.manifests.pod import Injection
 from botsession_operator.core.manifests.service_and_route import CLUSTER_URL, ROUTE_KINDS, VARIABLES, Exposure
 from botsession_operator.core.observe.webhook_delivery import EventType
 from botsession_operator.core.webhook.signing import SigningError, signing_secrets
+from botsession_operator.log import LogFormat
 
 LARGEST_PORT = 65535
 #: Below it ports need a right that the supervisor has not got.
@@ -62,7 +63,7 @@ class Settings:
     #: BOTSESSION_WORKERS: passes at once. A pass mostly waits for the API server, so this is not about processors.
     workers: int = 16
     #: BOTSESSION_LOG_FORMAT: json or console, and BOTSESSION_LOG_LEVEL.
-    log_format: str = "json"
+    log_format: LogFormat = LogFormat.JSON
     log_level: str = "info"
     #: KUBECONFIG, outside a cluster.
     kubeconfig: Path | None = None
@@ -102,7 +103,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         poke_base_url=environ.get("BOTSESSION_POKE_BASE_URL") or None,
         namespaces=tuple(name.strip() for name in namespaces if name.strip()),
         workers=_workers(environ.get("BOTSESSION_WORKERS", "16")),
-        log_format=_choice(environ, "BOTSESSION_LOG_FORMAT", ("json", "console")),
+        log_format=LogFormat(_choice(environ, "BOTSESSION_LOG_FORMAT", tuple(LogFormat))),
         log_level=_choice(environ, "BOTSESSION_LOG_LEVEL", ("info", "debug", "warning", "error")),
         kubeconfig=Path(environ["KUBECONFIG"]) if environ.get("KUBECONFIG") else None,
         limits=ControllerTimeouts(webhook_patience=_seconds(environ, "BOTSESSION_WEBHOOK_PATIENCE_SECONDS", "3600")),
@@ -114,6 +115,11 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         host_ports=_ports(environ.get("BOTSESSION_HOST_NETWORK_PORTS", "")),
         uninstall_timeout=_seconds(environ, "BOTSESSION_UNINSTALL_TIMEOUT_SECONDS", "240"),
     )
+
+
+def log_format_of(environ: Mapping[str, str]) -> LogFormat:
+    """Return how the log is to be written, whatever else is wrong with the settings."""
+    return LogFormat.CONSOLE if environ.get("BOTSESSION_LOG_FORMAT") == LogFormat.CONSOLE else LogFormat.JSON
 
 
 def check_signing(settings: Settings) -> None:

@@ -7,7 +7,7 @@ sees it in what it reads. Or the API server refuses it for good, whatever was in
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-import structlog
+from loguru import logger as log
 
 from botsession_contract.json_codec import encode
 from botsession_operator.api.status import ConditionStatus, ConditionType, Status, find_condition
@@ -19,8 +19,6 @@ from botsession_operator.core.status.metric_samples import samples_of
 from botsession_operator.errors import ClusterUnavailable, StatusRefused
 from botsession_operator.metrics import Metrics
 from botsession_operator.ports import Cluster
-
-log = structlog.get_logger("botsession")
 
 #: As many answers of one session in a row may be lost and be told apart. More than one is rare.
 MOST_LOST = 4
@@ -109,7 +107,7 @@ class Recorder:
         """Count and tell what an earlier pass has written without hearing that it had."""
         found = self.writes.find(session)
         if found:
-            log.info("status was written though the answer was lost", session=str(session.key))
+            log.info("status was written though the answer was lost")
             await self._tell(session, *found)
 
     async def record(self, session: Session, status: Status, now: datetime) -> None:
@@ -123,7 +121,7 @@ class Recorder:
         except StatusRefused as exc:
             self.writes.refused[session.key] = status
             self.metrics.status_refused()
-            log.warning("status refused", session=str(session.key), error=str(exc))
+            log.warning("status refused", error=str(exc))
             await self._tell_refusal(session, str(exc))
             await self._record_least(session, status, now)
         else:
@@ -156,7 +154,7 @@ class Recorder:
         self.metrics.count(samples_of(session.key.namespace, before, status))
         if before is None or before.phase is not status.phase:
             finish = {"reason": status.finish.reason, "outcome": status.finish.outcome} if status.finish else {}
-            log.info("phase changed", session=str(session.key), phase=status.phase, **finish)
+            log.info("phase changed", phase=status.phase, **finish)
         for item in events_for(before, status):
             await self.cluster.record_event(session, item)
 

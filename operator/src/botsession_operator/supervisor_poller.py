@@ -18,7 +18,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
-import structlog
+from loguru import logger as log
 
 from botsession_contract.control import EndRequest, SessionPatch, SessionSnapshot
 from botsession_contract.lifecycle import BOT_CAUSES
@@ -31,8 +31,6 @@ from botsession_operator.fair_queue import FairQueue, Priority
 from botsession_operator.polled_supervisor import PolledSupervisor, Request
 from botsession_operator.ports import Control
 from botsession_operator.silent_nodes import Node, SilentNodes
-
-log = structlog.get_logger("botsession")
 
 #: Connections at once. A supervisor answers within milliseconds, so only the silent ones keep a connection for long.
 SLOTS: Final = 64
@@ -233,15 +231,20 @@ class SupervisorPoller:
         while (known := self._turns.take()) is not None:
             known.sent, known.request = known.request, None
             known.news_asked, known.asked_at, known.is_in_flight = known.news, self._monotonic(), True
-            task = asyncio.create_task(self._visit(known))
+            task = asyncio.create_task(self._visit_logged(known))
             self._tasks[task] = known
             task.add_done_callback(self._tasks.pop)
+
+    async def _visit_logged(self, known: PolledSupervisor) -> None:
+        """Visit it with its session in each line: the visit may begin in a pass of another."""
+        with log.contextualize(session=str(known.key)):
+            await self._visit(known)
 
     async def _visit(self, known: PolledSupervisor) -> None:
         try:
             answer = await self._send(known)
-        except Exception:  # a bug must not keep a session waiting for ever
-            log.exception("supervisor not asked", session=str(known.key))
+        except Exception:  # noqa: BLE001  # a bug must not keep a session waiting for ever
+            log.exception("supervisor not asked")
             answer = NoSnapshot.UNREACHABLE
         finally:
             known.is_in_flight = False

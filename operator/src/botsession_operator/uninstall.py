@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
-import structlog
+from loguru import logger as log
 
 from botsession_operator.core.decide.plan import PodDeletion
 from botsession_operator.core.decide.uninstall import NO_EVENTS, Left, together, what_is_left
@@ -18,8 +18,6 @@ from botsession_operator.core.observe.parse import parse_metadata, parse_pod
 from botsession_operator.core.observe.webhook_delivery import EventType
 from botsession_operator.errors import ClusterUnavailable, RequestRefused, TransientError
 from botsession_operator.ports import Cluster, UninstallClient
-
-log = structlog.get_logger("botsession")
 
 LOOK_EVERY = timedelta(seconds=1)
 #: A look at thousands of sessions takes its time, in the process that must end them: it rests so many times as long.

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-import structlog
+from loguru import logger as log
 
 from botsession_operator.api.status import Delivery
 from botsession_operator.core.clock import Clock
@@ -20,8 +20,6 @@ from botsession_operator.core.webhook.backoff import wait_before_retry
 from botsession_operator.core.webhook.cloudevent import cloud_event, event_id
 from botsession_operator.metrics import Metrics
 from botsession_operator.ports import Webhook
-
-log = structlog.get_logger("botsession")
 
 #: Messages that are sent at once; the others wait for their turn.
 AT_ONCE: Final = 16
@@ -89,7 +87,7 @@ class WebhookDispatcher:
             async with self._turn:
                 body = json.dumps(cloud_event(session, event, self._source), ensure_ascii=False)
                 reply = await self._webhook.post(event_id(session, event), body)
-        except Exception as exc:  # a bug must not keep a session waiting for ever
+        except Exception as exc:  # noqa: BLE001  # a bug must not keep a session waiting for ever
             log.exception("event not sent", session=str(session.key), event_type=event)
             reply = Reply(Answer.FAILED, type(exc).__name__)
         self._conclude(session, event, reply)

@@ -2,10 +2,11 @@
 
 The bot has the same standard error. It may fill that pipe, or make it non-blocking, and the supervisor must not wait
 for it: a thread writes the lines, and what it cannot keep up with is dropped and counted. The thread also takes secrets
-out, since a line may quote an exception of the bot.
+out, since a line may quote an exception of the bot. What aiohttp, asyncio and Python's warnings say goes the same way.
 """
 
 import contextlib
+import logging
 import os
 import queue
 import select
@@ -15,6 +16,7 @@ from typing import Any, Final
 
 from loguru import logger
 
+from botsession_contract.standard_logging import exception_of, intercept, level_of
 from botsession_contract.text import escape_controls
 
 #: What an operator of bots would look for, by event; never what was said.
@@ -97,11 +99,29 @@ def configure_log() -> LineWriter:
     """Log to stderr, one line an event, marked as ours: the bot writes to the same stream."""
     line = "{time:YYYY-MM-DDTHH:mm:ss.SSSZ} | {level: <7} | botsession: {message}"
     writer = LineWriter()
-    logger.configure(handlers=[{"sink": writer.write, "format": line, "level": "INFO", "colorize": False}])
+    # A traceback that shows the values of variables would show what callers say.
+    logger.configure(
+        handlers=[
+            {
+                "sink": writer.write,
+                "level": "INFO",
+                "format": line,
+                "colorize": False,
+                "backtrace": False,
+                "diagnose": False,
+            }
+        ]
+    )
+    intercept(_forward)
     return writer
+
+
+def _forward(record: logging.LogRecord, text: str) -> None:
+    """Log what a library of the supervisor has said."""
+    logger.opt(exception=exception_of(record)).log(level_of(record), f"{record.name}: {text}")
 
 
 def log_event(event: dict[str, Any]) -> None:
     """Log an event from the bot's process, where it is worth a line."""
     if line := LINES.get(event["event"]):
-        logger.info(line, **event)
+        logger.info(line.format_map(event))

@@ -74,7 +74,7 @@ def test_command_that_is_not_there_is_refused() -> None:
 
 
 #: What only some commands need, and nobody should wait for who lists sessions or asks for help.
-HEAVY = ("aiohttp", "cel", "jsonschema", "kopf", "kr8s", "kubernetes", "prometheus_client", "structlog", "watchfiles")
+HEAVY = ("aiohttp", "cel", "jsonschema", "kopf", "kr8s", "kubernetes", "loguru", "prometheus_client", "watchfiles")
 CALL = """
 import sys
 from botsession_operator.cli.app import app
@@ -99,3 +99,10 @@ def test_command_imports_only_what_it_needs(arguments: list[str], modules: set[s
     code = CALL.format(arguments=arguments, modules=modules)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_no_command_but_run_has_a_log() -> None:
+    modules = {place.partition(":")[0] for name, place in COMMANDS.items() if name != "run"}
+    imports = "; ".join(f"import botsession_operator.cli.{module}" for module in sorted(modules))
+    code = f"import sys; {imports}; print('loguru' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

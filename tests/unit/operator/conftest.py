@@ -4,10 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 from blockbuster import blockbuster_ctx
-from structlog.testing import capture_logs
-from structlog.typing import EventDict
 
 from tests.fakes import World
+from tests.log_lines import Line, captured
 
 
 @pytest.fixture(autouse=True)
@@ -17,9 +16,9 @@ def unblocked() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def logs() -> Iterator[list[EventDict]]:
-    """Keep what is logged from the terminal, where structlog would read source files to show a traceback."""
-    with capture_logs() as logs:
+def logs() -> Iterator[list[Line]]:
+    """Keep what is logged from the terminal, where a traceback would read source files."""
+    with captured() as logs:
         yield logs
 
 

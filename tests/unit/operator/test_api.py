@@ -7,7 +7,6 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from kubernetes.aio import client
-from structlog.typing import EventDict
 
 from botsession_operator.core.api_paths import ApiPath
 from botsession_operator.core.api_resources import PODS, Target
@@ -18,6 +17,7 @@ from botsession_operator.effects.uninstall_client import KubernetesUninstallClie
 from botsession_operator.errors import ClusterUnavailable, PodRefused
 from tests.apiserver import missing
 from tests.builders import KEY, raw_session, session
+from tests.log_lines import Line
 
 
 class Server:
@@ -148,7 +148,7 @@ async def test_a_status_is_written_only_over_the_version_that_was_read(
     ],
 )
 async def test_an_event_that_is_refused_is_complained_of_where_somebody_can_act(
-    connected: client.ApiClient, server: Server, logs: list[EventDict], body: str, loudly: bool
+    connected: client.ApiClient, server: Server, logs: list[Line], body: str, loudly: bool
 ) -> None:
     server.status, server.body = 403, body
 
@@ -156,7 +156,7 @@ async def test_an_event_that_is_refused_is_complained_of_where_somebody_can_act(
         session(), KubernetesEvent(Severity.NORMAL, "Started", "it has")
     )
 
-    assert any(line["log_level"] == "warning" for line in logs) is loudly
+    assert any(line["level"] == "warning" for line in logs) is loudly
 
 
 async def test_the_estate_is_looked_for_in_all_namespaces_or_in_those_that_are_named(

@@ -4,12 +4,12 @@ import asyncio
 from datetime import datetime
 
 import pytest
-from structlog.typing import EventDict
 
 from botsession_operator.clock import SystemClock
 from botsession_operator.core.session_key import Key
 from botsession_operator.operate import WorkersDied, until_stopped
 from botsession_operator.queue import WorkQueue
+from tests.log_lines import Line
 
 
 async def watching(stop: asyncio.Event) -> None:
@@ -36,7 +36,7 @@ async def test_it_leaves_in_peace_when_it_is_asked_to() -> None:
     assert work.done()
 
 
-async def test_workers_that_die_end_the_operator_with_the_reason(logs: list[EventDict]) -> None:
+async def test_workers_that_die_end_the_operator_with_the_reason(logs: list[Line]) -> None:
     stop, queue = asyncio.Event(), WorkQueue(SystemClock())
     work, watch = asyncio.create_task(die(stop)), asyncio.create_task(watching(stop))
 
@@ -44,7 +44,7 @@ async def test_workers_that_die_end_the_operator_with_the_reason(logs: list[Even
         await until_stopped(work, watch, stop, queue.drain)
 
     assert isinstance(died.value.__cause__, ValueError)
-    assert any(line["log_level"] == "critical" and "a bug" in line["error"] for line in logs)
+    assert any(line["level"] == "critical" and "a bug" in line["error"] for line in logs)
 
 
 async def test_a_watch_that_dies_ends_the_workers_too() -> None:

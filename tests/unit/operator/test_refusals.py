@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Final
 
 import pytest
-from structlog.typing import EventDict
 
 from botsession_operator.core.decide.plan import ControllerTimeouts
 from botsession_operator.core.observe.observed import Session, WaitingReason
@@ -14,6 +13,7 @@ from botsession_operator.errors import PodRefused
 from botsession_operator.refusals import ENDS_BURST, ENDS_PER_SECOND, WOKEN_AT_ONCE, Creation, Refusals
 from tests.builders import session
 from tests.fakes import FakeClock, World
+from tests.log_lines import Line
 
 POD: Final = Creation.POD
 WHY: Final = WaitingReason("QuotaExceeded", "exceeded quota: bots")
@@ -197,7 +197,7 @@ async def test_a_refused_pod_is_tried_no_more_than_its_back_off_allows(world: Wo
     assert world.status.conditions[0].reason == "QuotaExceeded"
 
 
-async def test_the_log_says_what_was_refused(world: World, logs: list[EventDict]) -> None:
+async def test_the_log_says_what_was_refused(world: World, logs: list[Line]) -> None:
     world.cluster.refusal = PodRefused("QuotaExceeded", "exceeded quota: bots")
     world.apply()
     await world.settle(world.deps())

@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from structlog.typing import EventDict
 
 from botsession_contract.lifecycle import Cause, Phase, Reason
 from botsession_contract.names import REPORT_FINALIZER, SESSION_UID_LABEL
@@ -17,6 +16,7 @@ from botsession_operator.errors import ClusterUnavailable, Conflict, RequestRefu
 from botsession_operator.uninstall import release_all_finalizers, wait_for_ends
 from tests.builders import KEY
 from tests.fakes import FakeCluster, FakeWebhook, World
+from tests.log_lines import Line
 
 AT_ONCE = timedelta(0)
 #: Of this machine's clock, not of the world's: longer than any test takes.
@@ -140,7 +140,7 @@ async def test_it_waits_until_sessions_are_over_and_pods_are_gone(world: World, 
     assert not world.cluster.pods.names()
 
 
-async def test_it_waits_no_longer_than_it_may(world: World, estate: FakeUninstallClient, logs: list[EventDict]) -> None:
+async def test_it_waits_no_longer_than_it_may(world: World, estate: FakeUninstallClient, logs: list[Line]) -> None:
     await talk(world)
 
     await wait_for_ends(estate, AT_ONCE, AT_ONCE)
@@ -198,7 +198,7 @@ async def test_it_waits_until_the_webhook_has_heard_of_each_end(
 
 
 async def test_it_does_not_wait_for_a_receiver_that_takes_nothing(
-    world: World, estate: FakeUninstallClient, webhook: FakeWebhook, logs: list[EventDict]
+    world: World, estate: FakeUninstallClient, webhook: FakeWebhook, logs: list[Line]
 ) -> None:
     await talk(world)
     webhook.replies = [FAILED] * 100

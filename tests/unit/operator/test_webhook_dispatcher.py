@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from structlog.typing import EventDict
 
 from botsession_contract.lifecycle import Phase, Reason
 from botsession_operator.api.status import Delivery, WebhookStatus
@@ -16,6 +15,7 @@ from botsession_operator.reconcile import gather, reconcile
 from botsession_operator.webhook_dispatcher import WebhookDispatcher
 from tests.builders import KEY, samples
 from tests.fakes import FakeWebhook, World
+from tests.log_lines import Line
 from tests.unit.operator.lives import finish, names, talk
 
 FAILED, GONE = Reply(Answer.FAILED, "503"), Reply(Answer.GONE, "410")
@@ -108,9 +108,7 @@ async def test_a_receiver_that_asks_to_be_left_alone_is_not_asked_before(world: 
     assert webhook.events == ["started", "started"]
 
 
-async def test_what_cannot_be_signed_is_sent_when_it_can(
-    world: World, webhook: FakeWebhook, logs: list[EventDict]
-) -> None:
+async def test_what_cannot_be_signed_is_sent_when_it_can(world: World, webhook: FakeWebhook, logs: list[Line]) -> None:
     webhook.replies = [UNSIGNED, UNSIGNED]
     await finish(world)
     await wait(world, 10)
@@ -301,7 +299,7 @@ async def gathered(world: World, of: WebhookDispatcher) -> Observed:
 
 
 async def test_a_bug_is_a_failure_and_not_an_end_without_end(
-    world: World, webhook: FakeWebhook, logs: list[EventDict]
+    world: World, webhook: FakeWebhook, logs: list[Line]
 ) -> None:
     await finish(world)
     session = (await gathered(world, deliveries(world))).session
@@ -311,7 +309,7 @@ async def test_a_bug_is_a_failure_and_not_an_end_without_end(
 
     attempt = deliveries(world).attempts(session)[EventType.STARTED]
     assert (attempt.failures, attempt.trouble, attempt.is_under_way) == (1, "ValueError", False)
-    assert [log["event"] for log in logs if log["log_level"] == "error"] == ["event not sent"]
+    assert [log["event"] for log in logs if log["level"] == "error"] == ["event not sent"]
 
 
 async def test_a_session_that_is_gone_is_forgotten(world: World, webhook: FakeWebhook) -> None:

@@ -1,16 +1,19 @@
 """The supervisor's log beside a bot that has the same standard error."""
 
+import logging
 import os
 import select
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
+from loguru import logger
 
-from botsession_runtime.log import MOST_WAITING, LineWriter
+from botsession_runtime.log import MOST_WAITING, LineWriter, configure_log, log_event
 from botsession_runtime.redact import Redactor
 
 FULL = 1 << 20
+SAID = "what a caller says"
 
 
 @pytest.fixture
@@ -97,3 +100,45 @@ def test_line_that_cannot_be_redacted_is_not_written(pipe: tuple[int, int]) -> N
     writer.write("secret\n")
     writer.close()
     assert os.read(reading, FULL) == b"botsession: a line could not be shown (IndexError)\n"
+
+
+@pytest.fixture
+def written(pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
+    """Have the supervisor's log go into a pipe; return what has been written, once."""
+    reading, writing = pipe
+    monkeypatch.setattr(LineWriter.__init__, "__defaults__", (writing,))
+    writer = configure_log()
+
+    def read() -> str:
+        writer.close()
+        os.set_blocking(reading, False)
+        return os.read(reading, FULL).decode()
+
+    return read
+
+
+def test_traceback_shows_no_variables(written: Callable[[], str]) -> None:
+    def fail(said: str) -> None:
+        raise ValueError("a bug" if said else "")
+
+    try:
+        fail(SAID)
+    except ValueError:
+        logger.exception("pass failed")
+        logging.getLogger("aiohttp.server").exception("handler failed")
+    text = written()
+    assert text.count("ValueError: a bug") == 2
+    assert SAID not in text
+
+
+@pytest.mark.parametrize("name", ["aiohttp.server", "asyncio", "py.warnings"])
+def test_library_speaks_through_the_supervisors_log(written: Callable[[], str], name: str) -> None:
+    logging.getLogger(name).warning("bad %s", "request <red>{0}</red>")
+    line = written()
+    assert line.endswith(f"| WARNING | botsession: {name}: bad request <red>{{0}}</red>\n")
+    assert line.count("\n") == 1
+
+
+def test_event_of_the_bot_is_text_in_its_line(written: Callable[[], str]) -> None:
+    log_event({"event": "crashed", "message": "{0} {message} <red>KeyError</red>"})
+    assert written().endswith("botsession: bot raised {0} {message} <red>KeyError</red>\n")

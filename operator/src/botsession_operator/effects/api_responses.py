@@ -4,14 +4,12 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Final
 
-import structlog
+from loguru import logger as log
 
 from botsession_operator.api.spec import Json
 from botsession_operator.core.api_resources import Resource, Target
 from botsession_operator.effects.api import Answer
 from botsession_operator.errors import ClusterUnavailable, RequestRefused, WrongAnswer
-
-log = structlog.get_logger("botsession")
 
 #: Refusals that may be over without a change of the request: an administrator grants a right, installs the CRD again,
 #: or an object's version moves on. All others of this kind are permanent.

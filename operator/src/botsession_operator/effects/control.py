@@ -10,8 +10,8 @@ from http import HTTPStatus
 from typing import Any, Final
 
 import aiohttp
-import structlog
 from aiohttp.client_proto import ResponseHandler
+from loguru import logger as log
 
 from botsession_contract.control import (
     CONTROL_PORT,
@@ -26,8 +26,6 @@ from botsession_contract.control import (
 from botsession_contract.json_codec import PayloadError, encode
 from botsession_operator.core.observe.observed import NoSnapshot, Pod
 from botsession_operator.metrics import Action, Metrics, NoCode
-
-log = structlog.get_logger("botsession")
 
 #: A supervisor answers from memory; one that has not within this time is as good as silent. A connection inside a
 #: cluster takes a millisecond; one second bridges a lost SYN.

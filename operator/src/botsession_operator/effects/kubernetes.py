@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
-import structlog
 from kubernetes.aio import client
+from loguru import logger as log
 
 from botsession_contract.json_codec import format_time
 from botsession_contract.names import API_VERSION, GROUP, KIND, SESSION_LABEL
@@ -36,8 +36,6 @@ from botsession_operator.errors import (
     StatusRefused,
     TransientError,
 )
-
-log = structlog.get_logger("botsession")
 
 MERGE_PATCH = "application/merge-patch+json"
 #: What a deleted pod is given where that is not its own grace: 30 s is Kubernetes' default, what sidecars are made for.
@@ -153,12 +151,12 @@ class KubernetesCluster:
         try:
             answer = await api.request(self._client, "POST", path, self._event(session, news))
         except TransientError as exc:
-            log.debug("event lost", session=str(session.key), error=str(exc))
+            log.debug("event lost", error=str(exc))
         else:
             if _refusal_reason(answer) == NAMESPACE_TERMINATING:
-                log.debug("event lost", session=str(session.key), error=answer.message)
+                log.debug("event lost", error=answer.message)
             elif not answer.is_ok:
-                log.warning("event refused", session=str(session.key), error=answer.message)
+                log.warning("event refused", error=answer.message)
 
     async def injection(self) -> Injection:
         """Choose how the runtime gets into bot images, by the server's version."""

@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator
 from typing import Final
 
-import structlog
 from kubernetes.aio import client
+from loguru import logger as log
 
 from botsession_contract.names import SESSION_LABEL
 from botsession_operator.api.spec import Json
@@ -12,8 +12,6 @@ from botsession_operator.core.api_resources import DEPLOYMENTS, PODS, POLICY_BIN
 from botsession_operator.core.session_key import parse_key
 from botsession_operator.effects import api, api_responses
 from botsession_operator.effects.kubernetes import MERGE_PATCH
-
-log = structlog.get_logger("botsession")
 
 #: How many objects an answer holds. A session may take hundreds of kilobytes, of which only its status is of interest;
 #: metadata alone is small.

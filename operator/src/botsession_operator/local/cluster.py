@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-import structlog
+from loguru import logger as log
 
 from botsession_contract.json_codec import format_time
 from botsession_contract.names import BOT_CONTAINER, SESSION_LABEL
@@ -23,8 +23,6 @@ from botsession_operator.core.status.k8s_events import KubernetesEvent
 from botsession_operator.errors import BudgetRefused, ExposureRefused, PodRefused, StatusRefused
 from botsession_operator.local.object_store import InMemoryObjectStore, check_owner, create_owned, delete_owned
 from botsession_operator.local.supervisor_process import RunFiles, Supervisor, start_supervisor
-
-log = structlog.get_logger("botsession")
 
 SHORT_GRACE: Final = timedelta(seconds=5)
 

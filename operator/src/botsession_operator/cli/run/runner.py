@@ -12,8 +12,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-import structlog
-
 from botsession_contract.lifecycle import Phase
 from botsession_operator.api.status import Status
 from botsession_operator.cli.cli_error import CliError, Exit
@@ -28,6 +26,7 @@ from botsession_operator.cli.run.terminal import Terminal
 from botsession_operator.errors import PodRefused
 from botsession_operator.local.environment import environment
 from botsession_operator.local.supervisor_process import RunFiles
+from botsession_operator.log import silence_log
 
 #: How much of a failed bot's log is shown.
 MOST_LINES: Final = 15
@@ -58,7 +57,7 @@ def run_all(order: Order) -> Exit:
         raise CliError(Exit.REFUSED, f"{order.python} has no {lacking}; name an interpreter that has it by --python")
     folder = order.output or Path(tempfile.gettempdir()) / f"botsession-{secrets.token_hex(8)}"
     # Passes tell the timeline what they did; their log would only say it twice.
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    silence_log()
     watched = order.rehearsal.watched
     return _again_and_again(order, folder, watched) if watched else run_once(order, folder)[0]
 
