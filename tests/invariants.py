@@ -10,6 +10,7 @@ from botsession_operator.core.decide import termination
 from botsession_operator.core.decide.eviction import BudgetChange
 from botsession_operator.core.decide.exposure import ExposureChange
 from botsession_operator.core.decide.plan import Plan
+from botsession_operator.core.observe import timeline
 from botsession_operator.core.observe.observed import Observed
 
 
@@ -39,7 +40,7 @@ def check_plan(seen: Observed, plan: Plan, now: datetime) -> None:
         assert now >= recorded.finished_at + ttl
         assert seen.pod is None or not seen.pod.has_finalizer
     assert plan.requeue_at is None or plan.requeue_at >= now
-    limit = termination.deadline(seen) or termination.start_deadline(seen, now)
+    limit = timeline.deadline(seen) or timeline.start_deadline(seen, now)
     if not is_finished and now >= limit:
         assert plan.wanted or plan.conclusion, "a deadline is missed"
     if not is_finished and isinstance(seen.control, SessionSnapshot) and plan.wanted:

@@ -21,11 +21,12 @@ from botsession_contract.names import SESSION_FINALIZER
 from botsession_contract.report import Ending
 from botsession_operator.api.spec import EndNow, EvictionPolicy, PodRetention
 from botsession_operator.api.status import Status
-from botsession_operator.core.decide import earlier_answers, eviction, exposure, termination
+from botsession_operator.core.decide import earlier_answers, eviction, exposure
 from botsession_operator.core.decide.eviction import BudgetChange
 from botsession_operator.core.decide.exposure import ExposureChange
 from botsession_operator.core.decide.plan import ControllerTimeouts, Plan, PodDeletion, make_plan
 from botsession_operator.core.decide.supervisor_limits import session_limits
+from botsession_operator.core.observe import timeline
 from botsession_operator.core.observe.observed import (
     Freshness,
     NoSnapshot,
@@ -223,7 +224,7 @@ class Sessions(RuleBasedStateMachine):
 
     def _last_deadline(self) -> datetime:
         seen = Observed(self.session, self.pod, self._ask())
-        return termination.deadline(seen) or termination.start_deadline(seen, self.now)
+        return timeline.deadline(seen) or timeline.start_deadline(seen, self.now)
 
     # What always holds.
 

@@ -12,6 +12,7 @@ from botsession_contract.report import Ending
 from botsession_operator.api.status import ConditionType
 from botsession_operator.core.decide import termination
 from botsession_operator.core.decide.termination import EndIntent
+from botsession_operator.core.observe import timeline
 from botsession_operator.core.observe.observed import NoSnapshot, Observed, Session
 from tests.builders import (
     NOW,
@@ -163,19 +164,19 @@ def test_a_request_carries_the_shutdown_as_the_spec_has_it_now() -> None:
 
 
 def test_the_deadline_counts_from_the_pipelines_start() -> None:
-    assert termination.deadline(observed(session(maxSessionDuration="10m"), pod())) == later(600 - 50)
+    assert timeline.deadline(observed(session(maxSessionDuration="10m"), pod())) == later(600 - 50)
 
 
 def test_the_recorded_start_serves_where_the_supervisor_is_silent() -> None:
-    assert termination.started_at(observed(session(started()), pod(), UNREACHABLE)) == ago(50)
+    assert timeline.started_at(observed(session(started()), pod(), UNREACHABLE)) == ago(50)
 
 
 def test_there_is_no_deadline_before_the_start() -> None:
-    assert termination.deadline(observed(session(status()), waiting())) is None
+    assert timeline.deadline(observed(session(status()), waiting())) is None
 
 
 def test_the_start_counts_from_the_creation() -> None:
-    assert termination.start_deadline(observed(session(startTimeout="2m"), None), NOW) == later(60)
+    assert timeline.start_deadline(observed(session(startTimeout="2m"), None), NOW) == later(60)
 
 
 LISTENING: Final = snapshot(BotState.STARTING, listening_at=ago(50))
@@ -199,7 +200,7 @@ KNOWN: Final = status(Phase.STARTING, conditions=(unmet(ConditionType.STARTED, "
 def test_start_of_a_bot_that_listens(
     given: dict[str, Any], control: SessionSnapshot | NoSnapshot, deadline: datetime
 ) -> None:
-    assert termination.start_deadline(observed(session(startTimeout="2m", **given), pod(), control), NOW) == deadline
+    assert timeline.start_deadline(observed(session(startTimeout="2m", **given), pod(), control), NOW) == deadline
 
 
 def test_bot_that_waits_for_its_caller_is_not_ended_by_the_start_timeout() -> None:

@@ -11,6 +11,7 @@ from botsession_contract.lifecycle import BotState, Cause
 from botsession_operator.api.status import Condition, ConditionStatus, ConditionType, Status
 from botsession_operator.core.decide import termination
 from botsession_operator.core.decide.plan import ControllerTimeouts, make_plan
+from botsession_operator.core.observe import timeline
 from botsession_operator.core.observe.clock_skew import skew
 from botsession_operator.core.observe.observed import NoSnapshot, Observed
 from botsession_operator.core.status.derive import Applied, derive_status
@@ -92,7 +93,7 @@ def test_next_look_is_at_the_deadline_by_our_clock() -> None:
     ],
 )
 def test_supervisors_word_is_trusted_within_bounds(seen: Observed, deadline: datetime) -> None:
-    assert termination.deadline_here(seen, NOW) == deadline
+    assert timeline.deadline_here(seen, NOW) == deadline
 
 
 def test_deadline_is_recorded_and_told_by_the_supervisors_clock() -> None:

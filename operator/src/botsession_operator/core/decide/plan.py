@@ -14,6 +14,7 @@ from botsession_operator.core.decide.finish import FinalResult, conclude
 from botsession_operator.core.decide.shutdown import ladder_length
 from botsession_operator.core.decide.supervisor_limits import patch_for_supervisor
 from botsession_operator.core.decide.termination import EndIntent
+from botsession_operator.core.observe import timeline
 from botsession_operator.core.observe.observed import Freshness, NoSnapshot, Observed, Pod, PodState
 from botsession_operator.core.observe.webhook_delivery import EventType
 from botsession_operator.core.webhook import events_due
@@ -207,7 +208,7 @@ def _looks(
     is_silent = observed.control is NoSnapshot.UNREACHABLE and wanted is None
     yield now + (limits.silent_requeue if is_silent else limits.slow_requeue)
     if wanted is None or wanted.is_bots:
-        yield termination.deadline_here(observed, now) or termination.start_deadline(observed, now)
+        yield timeline.deadline_here(observed, now) or timeline.start_deadline(observed, now)
     if observed.pod:
         yield from _pod_looks(observed, observed.pod, wanted, now, limits)
 

@@ -8,8 +8,8 @@ from botsession_contract.lifecycle import BotState
 from botsession_contract.session_limits import IdlePrompt, SessionLimits
 from botsession_contract.shutdown import Overrides
 from botsession_operator.api.spec import Spec
-from botsession_operator.core.decide import termination
 from botsession_operator.core.decide.shutdown import overrides_to_contract, to_contract
+from botsession_operator.core.observe import timeline
 from botsession_operator.core.observe.observed import Observed
 
 T = TypeVar("T")
@@ -33,7 +33,7 @@ def patch_for_supervisor(observed: Observed) -> SessionPatch | None:
 
     What a runtime does not tell of, it is too old to be told: it would refuse the whole request.
     """
-    control, deadline = observed.control, termination.deadline(observed)
+    control, deadline = observed.control, timeline.deadline(observed)
     if not isinstance(control, SessionSnapshot) or control.state is not BotState.RUNNING:
         return None
     spec = observed.session.spec

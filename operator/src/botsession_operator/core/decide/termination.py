@@ -12,11 +12,10 @@ from datetime import datetime
 from typing import Final
 
 from botsession_contract.control import EndRequest, SessionSnapshot
-from botsession_contract.json_codec import LAST_DAY
 from botsession_contract.lifecycle import BOT_CAUSES, BotState, Cause, Mode
 from botsession_operator.api.spec import EndNow
 from botsession_operator.core.decide.shutdown import shutdown_for
-from botsession_operator.core.observe import clock_skew, startup
+from botsession_operator.core.observe import clock_skew, timeline
 from botsession_operator.core.observe.observed import Observed
 
 UNINSTALLED: Final = "the operator was being uninstalled"
@@ -36,45 +35,6 @@ class EndIntent:
     def is_bots(self) -> bool:
         """Whether nobody wants it but the bot itself."""
         return self.cause in BOT_CAUSES
-
-
-def started_at(observed: Observed) -> datetime | None:
-    """Give the time at which the pipeline started, from the supervisor or as recorded before."""
-    if isinstance(observed.control, SessionSnapshot) and observed.control.started_at:
-        return observed.control.started_at
-    status = observed.session.status
-    return status.started_at if status else None
-
-
-def start_deadline(observed: Observed, now: datetime) -> datetime:
-    """Give the time by which the pipeline must have started.
-
-    A bot that listens has this time until it does, joinTimeout for its caller to come, which its supervisor counts, and
-    this time again from then on. Where nobody tells when it was called, it gets all of these.
-    """
-    control, spec = observed.control, observed.session.spec
-    by_itself = observed.session.created_at + spec.start_timeout
-    if isinstance(control, SessionSnapshot) and control.called_at:
-        # Nobody waits for a caller longer than this, whatever the supervisor says of the time.
-        latest = by_itself + spec.join_timeout
-        return min(clock_skew.started_at(observed, control.called_at, now), latest) + spec.start_timeout
-    if spec.join_timeout and startup.has_listened(observed):
-        return by_itself + spec.join_timeout + spec.start_timeout
-    return by_itself
-
-
-def deadline(observed: Observed) -> datetime | None:
-    """Give when maxSessionDuration has passed, by the supervisor's clock; None before the pipeline has started."""
-    started = started_at(observed)
-    return min(started + observed.session.spec.max_session_duration, LAST_DAY) if started else None
-
-
-def deadline_here(observed: Observed, now: datetime) -> datetime | None:
-    """Give the deadline by the operator's own clock."""
-    started = started_at(observed)
-    if started is None:
-        return None
-    return clock_skew.started_at(observed, started, now) + observed.session.spec.max_session_duration
 
 
 def end_intent(observed: Observed, now: datetime) -> EndIntent | None:
@@ -139,9 +99,9 @@ def _cause(observed: Observed, now: datetime) -> Cause | None:
         return Cause.DELETED
     if observed.session.spec.end is not EndNow.NO or observed.is_uninstalling:
         return Cause.END_REQUESTED
-    limit = deadline_here(observed, now)
+    limit = timeline.deadline_here(observed, now)
     if limit is None:
-        return Cause.START_TIMEOUT if now >= start_deadline(observed, now) else None
+        return Cause.START_TIMEOUT if now >= timeline.start_deadline(observed, now) else None
     return Cause.MAX_DURATION if now >= limit else None
 
 

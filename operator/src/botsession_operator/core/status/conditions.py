@@ -14,9 +14,8 @@ from botsession_operator.api.status import (
     find_condition,
     has_condition,
 )
-from botsession_operator.core.decide import termination
 from botsession_operator.core.decide.finish import FinalResult
-from botsession_operator.core.observe import startup
+from botsession_operator.core.observe import startup, timeline
 from botsession_operator.core.observe.observed import NoSnapshot, Observed, PodState, WaitingReason
 
 TRUE, FALSE, UNKNOWN = ConditionStatus.TRUE, ConditionStatus.FALSE, ConditionStatus.UNKNOWN
@@ -63,7 +62,7 @@ def _created(refusal: WaitingReason | None) -> Claim:
 
 
 def _started(observed: Observed, refusal: WaitingReason | None) -> Claim | None:
-    if termination.started_at(observed):
+    if timeline.started_at(observed):
         return _between_pipelines(observed) or Claim(ConditionType.STARTED, TRUE, "PipelineStarted")
     if observed.session.status and observed.session.status.ending:
         return None  # what kept it from starting must stay readable while its pod goes

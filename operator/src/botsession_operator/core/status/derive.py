@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Final
 
 from botsession_contract.control import SessionSnapshot
-from botsession_contract.json_codec import LAST_DAY
 from botsession_contract.lifecycle import BOT_CAUSES, Farewell, Outcome, Phase, ReportedBy, Step, final_phase
 from botsession_contract.report import StepTaken, Timings
 from botsession_operator.api.duration import format_duration
@@ -15,6 +14,7 @@ from botsession_operator.core.decide import termination
 from botsession_operator.core.decide.finish import FinalResult
 from botsession_operator.core.decide.plan import Plan
 from botsession_operator.core.decide.termination import EndIntent
+from botsession_operator.core.observe import timeline
 from botsession_operator.core.observe.observed import Observed, PodState, Session, WaitingReason
 from botsession_operator.core.status import conversation, exposed_condition
 from botsession_operator.core.status.conditions import claims, merge
@@ -71,12 +71,12 @@ def _live(observed: Observed, plan: Plan, applied: Applied, now: datetime) -> St
         node_name=pod.node_name if pod else None,
         pod_ip=pod.address if pod else None,
         url=observed.url if observed.is_exposed else None,
-        started_at=termination.started_at(observed),
+        started_at=timeline.started_at(observed),
         client_connected_at=(before.client_connected_at if before else None) or connected,
-        deadline=termination.deadline(observed),
+        deadline=timeline.deadline(observed),
         ending_at=ending.requested_at if ending else None,
         ending=ending,
-        timings=_timings(observed, termination.started_at(observed), Timings()),
+        timings=_timings(observed, timeline.started_at(observed), Timings()),
         conversation=conversation.live(observed),
     )
 
@@ -97,7 +97,7 @@ def _finished(observed: Observed, conclusion: FinalResult, wanted: EndIntent | N
         started_at=started,
         client_connected_at=conclusion.client_connected_at or before.client_connected_at,
         client_disconnected_at=conclusion.client_disconnected_at,
-        deadline=min(started + session.spec.max_session_duration, LAST_DAY) if started else None,
+        deadline=timeline.deadline_of(started, session.spec) if started else None,
         ending_at=ending.requested_at if ending else None,
         conversation_ended_at=conclusion.conversation_ended_at,
         finished_at=conclusion.finished_at,
@@ -172,7 +172,7 @@ def _asked(wanted: EndIntent | None) -> EndIntent | None:
 def _phase(observed: Observed, ending: EndingStatus | None) -> Phase:
     if ending:
         return Phase.ENDING
-    if termination.started_at(observed):
+    if timeline.started_at(observed):
         return Phase.RUNNING
     running = observed.pod is not None and observed.pod.state is PodState.RUNNING
     return Phase.STARTING if running else Phase.PENDING
