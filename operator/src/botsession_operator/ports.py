@@ -17,8 +17,8 @@ from botsession_operator.core.observe.webhook_delivery import Reply
 from botsession_operator.core.status.k8s_events import KubernetesEvent
 
 
-class Cluster(Protocol):
-    """Objects as the API server keeps them. Any call may raise ClusterUnavailable."""
+class SessionReader(Protocol):
+    """Reads sessions and their pods, live from the API server."""
 
     async def session(self, key: Key) -> Json | None:
         """Read a BotSession; None when there is none."""
@@ -31,6 +31,10 @@ class Cluster(Protocol):
     async def pods_labelled(self, key: Key) -> list[Json]:
         """Read all pods that carry the session's label: its own, and those of earlier sessions of its name."""
         ...
+
+
+class SessionWriter(Protocol):
+    """Writes sessions and their pods. Each write names the version, or the UID, that it is meant for."""
 
     async def set_session_finalizers(self, session: SessionMetadata, finalizers: tuple[str, ...]) -> str | None:
         """Replace the finalizers, give the new resourceVersion; None when the session is gone.
@@ -66,6 +70,10 @@ class Cluster(Protocol):
         """Replace the finalizers; a missing pod is success. Raise Conflict when the pod has changed."""
         ...
 
+
+class BudgetClient(Protocol):
+    """Reads and writes the PodDisruptionBudgets that protect pods from eviction."""
+
     async def budget(self, namespace: str, name: str) -> Json | None:
         """Read a PodDisruptionBudget; None when there is none."""
         ...
@@ -77,6 +85,10 @@ class Cluster(Protocol):
     async def delete_budget(self, manifest: Json) -> None:
         """Delete the PodDisruptionBudget that a manifest describes; a missing or another owner's one stays."""
         ...
+
+
+class ExposureClient(Protocol):
+    """Reads and writes what leads callers to a session: a Service, and a route where one is configured."""
 
     async def has_object(self, manifest: Json) -> bool:
         """Return whether the object of this kind, name and owner exists: a Service, or a route."""
@@ -90,9 +102,17 @@ class Cluster(Protocol):
         """Delete the Service or the route that a manifest describes; a missing or another owner's one stays."""
         ...
 
+
+class EventRecorder(Protocol):
+    """Records Kubernetes Events."""
+
     async def record_event(self, session: SessionMetadata, news: KubernetesEvent) -> None:
         """Record an Event on the session. Best effort: an Event that is lost is not tried again."""
         ...
+
+
+class Cluster(SessionReader, SessionWriter, BudgetClient, ExposureClient, EventRecorder, Protocol):
+    """Objects as the API server keeps them: all that a pass needs. Any call may raise ClusterUnavailable."""
 
 
 class UninstallClient(Protocol):
@@ -119,7 +139,7 @@ class UninstallClient(Protocol):
 
 
 class Control(Protocol):
-    """A supervisor's control endpoint. Nothing is raised: what does not answer is Silence, and is asked again."""
+    """A supervisor's control endpoint. Nothing is raised: what does not answer is NoSnapshot, and is asked again."""
 
     async def snapshot(self, pod: Pod, token: str) -> SessionSnapshot | NoSnapshot:
         """Ask what the supervisor knows."""

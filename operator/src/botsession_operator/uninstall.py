@@ -17,7 +17,7 @@ from botsession_operator.core.observe.observed import Pod, SessionMetadata
 from botsession_operator.core.observe.parse import parse_metadata, parse_pod
 from botsession_operator.core.observe.webhook_delivery import EventType
 from botsession_operator.errors import ClusterUnavailable, RequestRefused, TransientError
-from botsession_operator.ports import Cluster, UninstallClient
+from botsession_operator.ports import SessionWriter, UninstallClient
 
 LOOK_EVERY = timedelta(seconds=1)
 #: A look at thousands of sessions takes its time, in the process that must end them: it rests so many times as long.
@@ -62,7 +62,7 @@ async def wait_for_ends(
         log.warning("events not delivered before the operator goes", left=left.to_tell)
 
 
-async def release_all_finalizers(estate: UninstallClient, cluster: Cluster, wait: timedelta = LOOK_EVERY) -> None:
+async def release_all_finalizers(estate: UninstallClient, cluster: SessionWriter, wait: timedelta = LOOK_EVERY) -> None:
     """Take our finalizers off everything, so that nothing waits for an operator that never comes.
 
     A pod that is still there is deleted with all the grace it was made with: its supervisor walks the ladder to its
@@ -105,7 +105,7 @@ async def _sessions(estate: UninstallClient) -> AsyncIterator[SessionMetadata]:
         yield parse_metadata(each)
 
 
-async def _let_pod_go(pod: Pod, cluster: Cluster) -> None:
+async def _let_pod_go(pod: Pod, cluster: SessionWriter) -> None:
     """Let a pod go. One that is no session's, but for our finalizer, is only rid of that."""
     try:
         if pod.owner and not pod.is_deleting:
@@ -117,7 +117,7 @@ async def _let_pod_go(pod: Pod, cluster: Cluster) -> None:
         log.debug("pod not let go yet", pod=f"{pod.namespace}/{pod.name}", error=str(exc))
 
 
-async def _let_session_go(known: SessionMetadata, cluster: Cluster) -> None:
+async def _let_session_go(known: SessionMetadata, cluster: SessionWriter) -> None:
     try:
         await cluster.set_session_finalizers(known, known.without_finalizer)
     except _NOT_NOW as exc:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from botsession_operator.cli.cli_error import CliError, Exit
-from botsession_operator.cli.cluster import Cluster, Where
+from botsession_operator.cli.cluster_client import ClusterClient, Where
 from botsession_operator.cli.kubeconfig import choose
 from tests.apiserver import ApiServer, kubeconfig
 
@@ -77,7 +77,7 @@ def test_unknown_context_is_refused_with_those_that_there_are(tmp_path: Path) ->
 
 def test_context_without_a_user_asks_as_nobody(tmp_path: Path) -> None:
     file = write(tmp_path / "config", "a", contexts=[{"name": "a", "context": {"cluster": "a"}}])
-    assert Cluster(Where(file)).server == "https://a.example"
+    assert ClusterClient(Where(file)).server == "https://a.example"
 
 
 PLUGIN = """
@@ -92,7 +92,7 @@ def test_credential_plugin_gives_the_token(version: str, tmp_path: Path, server:
     (tmp_path / "plugin.py").write_text(PLUGIN)
     command = {"command": sys.executable, "args": [str(tmp_path / "plugin.py")]}
     user = {"token": None, "exec": {"apiVersion": f"client.authentication.k8s.io/{version}", **command}}
-    Cluster(Where(kubeconfig(tmp_path, server.url, **user))).sessions()
+    ClusterClient(Where(kubeconfig(tmp_path, server.url, **user))).sessions()
     assert server.requests[0][4]["Authorization"] == f"Bearer from-{version}"
 
 
@@ -108,17 +108,17 @@ def test_credential_plugin_that_fails_is_told_in_a_sentence(script: str, sentenc
     plugin = {"apiVersion": "client.authentication.k8s.io/v1", "command": sys.executable, "args": ["-c", script]}
     where = Where(kubeconfig(tmp_path, NOWHERE, token=None, exec=plugin))
     with pytest.raises(CliError, match=sentence) as raised:
-        Cluster(where).sessions()
+        ClusterClient(where).sessions()
     assert raised.value.code is Exit.FORBIDDEN
 
 
 def test_cluster_that_does_not_answer_is_named(tmp_path: Path) -> None:
     with pytest.raises(CliError, match=f"the cluster at {NOWHERE} cannot be reached") as raised:
-        Cluster(Where(kubeconfig(tmp_path, NOWHERE))).sessions()
+        ClusterClient(Where(kubeconfig(tmp_path, NOWHERE))).sessions()
     assert raised.value.code is Exit.UNREACHABLE
 
 
 def test_token_of_the_kubeconfig_is_sent(tmp_path: Path, server: ApiServer) -> None:
-    Cluster(Where(kubeconfig(tmp_path, server.url))).sessions()
+    ClusterClient(Where(kubeconfig(tmp_path, server.url))).sessions()
     assert server.requests[0][4]["Authorization"] == "Bearer secret-token"
     assert "secret-token" not in json.dumps(server.requests[0][2])

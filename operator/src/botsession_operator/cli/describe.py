@@ -9,7 +9,7 @@ from rich.text import Text
 from botsession_operator.api.duration import format_duration
 from botsession_operator.cli import options
 from botsession_operator.cli.cli_error import CliError, Exit
-from botsession_operator.cli.cluster import Cluster, Where
+from botsession_operator.cli.cluster_client import ClusterClient, Where
 from botsession_operator.cli.output import console
 from botsession_operator.cli.render import conversation, gantt
 from botsession_operator.cli.render.history import history
@@ -26,7 +26,7 @@ def describe(
     kubeconfig: options.Kubeconfig = None,
 ) -> None:
     """Draw a session's life, and tell each moment of it."""
-    cluster = Cluster(Where(kubeconfig, context, namespace))
+    cluster = ClusterClient(Where(kubeconfig, context, namespace))
     session = cluster.session(name)
     record, now = read(session), datetime.now(UTC)
     try:

@@ -10,7 +10,7 @@ from botsession_operator.api.duration import format_duration, parse_duration
 from botsession_operator.api.spec import EndNow
 from botsession_operator.cli import options
 from botsession_operator.cli.cli_error import CliError, Exit
-from botsession_operator.cli.cluster import Cluster, Where
+from botsession_operator.cli.cluster_client import ClusterClient, Where
 from botsession_operator.cli.output import say
 from botsession_operator.cli.patch import change
 from botsession_operator.cli.render.session_view import read
@@ -38,7 +38,7 @@ def end(
     """
     if now and farewell is not None:
         raise CliError(Exit.REFUSED, "what ends --now says no --farewell")
-    cluster = Cluster(Where(kubeconfig, context, namespace))
+    cluster = ClusterClient(Where(kubeconfig, context, namespace))
     session = cluster.session(name)
     if not is_over(session):
         session = change(cluster, session, lambda _: ending(now=now, farewell=farewell))
@@ -71,7 +71,7 @@ def extend(
 
     Changes maxSessionDuration, which counts from the start of the pipeline.
     """
-    cluster = Cluster(Where(kubeconfig, context, namespace))
+    cluster = ClusterClient(Where(kubeconfig, context, namespace))
     session = change(cluster, cluster.session(name), lambda current: extending(current, by))
     say(_until(session, session["spec"]["maxSessionDuration"]))
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from botsession_operator.cli import options
 from botsession_operator.cli.cli_error import CliError, Exit
-from botsession_operator.cli.cluster import Cluster, Expired, Where
+from botsession_operator.cli.cluster_client import ClusterClient, Expired, Where
 from botsession_operator.cli.options import Output
 from botsession_operator.cli.output import say
 from botsession_operator.cli.printing import Table, name_of, show_objects
@@ -26,7 +26,7 @@ def list_sessions(
     kubeconfig: options.Kubeconfig = None,
 ) -> None:
     """List sessions: their phase, why and how they ended."""
-    cluster = Cluster(Where(kubeconfig, context, namespace))
+    cluster = ClusterClient(Where(kubeconfig, context, namespace))
     listed = cluster.sessions(everywhere=all_namespaces, selector=selector)
     layout = Layout(is_wide=output is Output.WIDE, has_namespaces=all_namespaces)
     found = [_typed(item, listed) for item in listed["items"]]
@@ -62,7 +62,7 @@ def get(
         return
     if selector:
         raise CliError(Exit.REFUSED, "give either names or a --selector")
-    cluster = Cluster(Where(kubeconfig, context, namespace))
+    cluster = ClusterClient(Where(kubeconfig, context, namespace))
     layout = Layout(is_wide=output is Output.WIDE)
     if watch:
         if len(name) > 1:
@@ -72,7 +72,7 @@ def get(
     show_objects([cluster.session(each) for each in name], output, layout, is_list=len(name) > 1)
 
 
-def follow(cluster: Cluster, listed: Json, found: list[Json], table: Table | None, **about: Any) -> None:
+def follow(cluster: ClusterClient, listed: Json, found: list[Json], table: Table | None, **about: Any) -> None:
     """Print each change until Ctrl-C."""
     show = table.show if table else _print_names
     show(found)
@@ -80,7 +80,7 @@ def follow(cluster: Cluster, listed: Json, found: list[Json], table: Table | Non
         show([session])
 
 
-def changes(cluster: Cluster, listed: Json, **about: Any) -> Iterator[tuple[Json, bool]]:
+def changes(cluster: ClusterClient, listed: Json, **about: Any) -> Iterator[tuple[Json, bool]]:
     """Give each version of the sessions after a list, and whether the session is gone with it.
 
     A stream that ends, as each does, is taken up where it ended; after a pause where it had nothing to say. About one

@@ -7,7 +7,7 @@ import typer
 from botsession_operator.api.duration import parse_duration
 from botsession_operator.cli import options
 from botsession_operator.cli.cli_error import CliError, Exit
-from botsession_operator.cli.cluster import Cluster, Where
+from botsession_operator.cli.cluster_client import ClusterClient, Where
 from botsession_operator.cli.output import say_log
 
 Json = dict[str, Any]
@@ -29,7 +29,7 @@ def logs(
     The lines that start with "botsession:" are the supervisor's. A session's pod runs once, so there is no previous
     log, and it goes when its report is copied, unless spec.podRetention keeps it.
     """
-    cluster = Cluster(Where(kubeconfig, context, namespace))
+    cluster = ClusterClient(Where(kubeconfig, context, namespace))
     session = cluster.session(name)
     options_ = {
         "follow": "true" if follow else None,

@@ -22,12 +22,12 @@ class Output(StrEnum):
 def names(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete the names of sessions. What goes wrong here must not disturb who is typing."""
     from botsession_operator.cli.cli_error import CliError
-    from botsession_operator.cli.cluster import Cluster, Where
+    from botsession_operator.cli.cluster_client import ClusterClient, Where
 
     given: dict[str, Any] = ctx.params
     where = Where(given.get("kubeconfig"), given.get("context"), given.get("namespace"))
     try:
-        listed = Cluster(where).sessions()["items"]
+        listed = ClusterClient(where).sessions()["items"]
     except CliError:
         return []
     found = (str(session["metadata"]["name"]) for session in listed)

@@ -4,14 +4,14 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from botsession_operator.cli.cli_error import CliError, Conflict, Exit
-from botsession_operator.cli.cluster import Cluster
+from botsession_operator.cli.cluster_client import ClusterClient
 
 Json = dict[str, Any]
 #: How often a change is tried. The operator writes a status now and then; a person is not in its way five times.
 MOST_TRIES: Final = 5
 
 
-def change(cluster: Cluster, session: Json, patch_of: Callable[[Json], Json]) -> Json:
+def change(cluster: ClusterClient, session: Json, patch_of: Callable[[Json], Json]) -> Json:
     """Return the session with its patch; where another change came first, the patch is made of a fresh read.
 
     Raise Problem where the session is gone, also where another one has its name by now, or changes all the time.

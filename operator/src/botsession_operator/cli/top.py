@@ -10,7 +10,7 @@ from rich.table import Table
 
 from botsession_contract.lifecycle import FINISHED_PHASES, Phase
 from botsession_operator.cli import options
-from botsession_operator.cli.cluster import Cluster, Where
+from botsession_operator.cli.cluster_client import ClusterClient, Where
 from botsession_operator.cli.keys import Wait, pressed
 from botsession_operator.cli.output import console, say
 from botsession_operator.cli.render.columns import aged, duration, left, lines, widths
@@ -38,7 +38,7 @@ def top(
 
     q or Ctrl-C ends this. Who has less than a minute is shown in yellow. Without a terminal the table is printed once.
     """
-    cluster, out = Cluster(Where(kubeconfig, context, namespace)), console()
+    cluster, out = ClusterClient(Where(kubeconfig, context, namespace)), console()
 
     def ask() -> list[Json]:
         items: list[Json] = cluster.sessions(everywhere=all_namespaces, selector=selector)["items"]

@@ -5,14 +5,14 @@ from typing import Any
 
 from botsession_operator.api.status import awaits_caller
 from botsession_operator.cli.cli_error import CliError, Exit
-from botsession_operator.cli.cluster import Cluster
+from botsession_operator.cli.cluster_client import ClusterClient
 from botsession_operator.cli.list_sessions import changes
 from botsession_operator.cli.render.session_view import read
 
 Json = dict[str, Any]
 
 
-def until(cluster: Cluster, session: Json, holds: Callable[[Json], bool]) -> Json:
+def until(cluster: ClusterClient, session: Json, holds: Callable[[Json], bool]) -> Json:
     """Give the first version of which it holds; raise Problem where the session goes before."""
     for version in _versions(cluster, session):
         if holds(version):
@@ -30,7 +30,7 @@ def is_over(session: Json) -> bool:
     return "finish" in session.get("status", {})
 
 
-def _versions(cluster: Cluster, session: Json) -> Iterator[Json]:
+def _versions(cluster: ClusterClient, session: Json) -> Iterator[Json]:
     yield session
     uid = session["metadata"]["uid"]
     for version, is_gone in changes(cluster, session, name=session["metadata"]["name"]):

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from botsession_operator.cli import options
-from botsession_operator.cli.cluster import Cluster, Where
+from botsession_operator.cli.cluster_client import ClusterClient, Where
 from botsession_operator.cli.output import console
 from botsession_operator.cli.render.session_view import read
 from botsession_operator.cli.render.why import why as tell
@@ -17,7 +17,7 @@ def why(
     kubeconfig: options.Kubeconfig = None,
 ) -> None:
     """Say why and how a session ended, and what to do about it."""
-    record = read(Cluster(Where(kubeconfig, context, namespace)).session(name))
+    record = read(ClusterClient(Where(kubeconfig, context, namespace)).session(name))
     # A terminal wraps between words; a pipe gets one line.
     out = console()
     out.print(tell(record, datetime.now(UTC)), soft_wrap=not out.is_terminal)

@@ -9,7 +9,7 @@ import typer
 from botsession_operator.cli import options
 from botsession_operator.cli.check.findings import Finding, Verdict, show
 from botsession_operator.cli.cli_error import CliError, Exit
-from botsession_operator.cli.cluster import Cluster, Where
+from botsession_operator.cli.cluster_client import ClusterClient, Where
 
 Json = dict[str, Any]
 MANIFESTS = (".yaml", ".yml", ".json")
@@ -66,7 +66,7 @@ def _manifest(file: Path, where: Where | None, namespace: str | None) -> Iterato
 def _asked(manifest: Json, where: Where) -> Finding:
     """Have the API server say whether it would take the manifest; its own policies may have more to say."""
     try:
-        cluster = Cluster(where)
+        cluster = ClusterClient(where)
         cluster.create(manifest, is_dry=True)
     except CliError as problem:
         if problem.code is Exit.REFUSED:

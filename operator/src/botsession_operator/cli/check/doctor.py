@@ -9,7 +9,7 @@ from botsession_contract.names import GROUP, PLURAL, VERSION
 from botsession_operator.cli import options
 from botsession_operator.cli.check.findings import Finding, Verdict, show
 from botsession_operator.cli.cli_error import CliError, Exit
-from botsession_operator.cli.cluster import Cluster, Where
+from botsession_operator.cli.cluster_client import ClusterClient, Where
 from botsession_operator.core.api_paths import ApiPath
 from botsession_operator.core.api_resources import DEPLOYMENTS, SERVER_VERSION
 
@@ -49,7 +49,7 @@ def doctor(
 def examine(where: Where) -> Iterator[Finding]:
     """Look at one thing after the other; nothing else can be looked at where the cluster does not answer."""
     try:
-        cluster = Cluster(where)
+        cluster = ClusterClient(where)
         version = cluster.get(SERVER_VERSION)
     except CliError as problem:
         remedy = "Name another --context or --kubeconfig, or mend the one you have."
@@ -61,7 +61,7 @@ def examine(where: Where) -> Iterator[Finding]:
     yield from _rights(cluster)
 
 
-def versions(version: Json, cluster: Cluster) -> Iterator[Finding]:
+def versions(version: Json, cluster: ClusterClient) -> Iterator[Finding]:
     """Judge the server's version."""
     known, text = number(version), version.get("gitVersion", "?")
     if known < OLDEST_KUBERNETES:
@@ -81,7 +81,7 @@ def number(version: Json) -> tuple[int, int]:
     return int(version["major"]), int(version["minor"].rstrip("+"))
 
 
-def _definition(cluster: Cluster) -> Iterator[Finding]:
+def _definition(cluster: ClusterClient) -> Iterator[Finding]:
     remedy = "helm install the operator's chart: docs/operations/install.md."
     try:
         crd = cluster.get(CRD)
@@ -119,7 +119,7 @@ def _paths(schema: Json, path: str) -> Iterator[str]:
         yield from _paths(member.get("items", member), f"{path}.{name}")
 
 
-def _operator(cluster: Cluster) -> Iterator[Finding]:
+def _operator(cluster: ClusterClient) -> Iterator[Finding]:
     found = cluster.get(OPERATORS)["items"]
     if not found:
         remedy = "helm install the operator's chart; sessions wait until it runs."
@@ -142,7 +142,7 @@ def judge_operator(deployment: Json) -> Finding:
     return Finding(Verdict.FAIL, f"The operator {place} is not ready.", remedy)
 
 
-def _policy(cluster: Cluster) -> Iterator[Finding]:
+def _policy(cluster: ClusterClient) -> Iterator[Finding]:
     try:
         found = cluster.get(POLICIES)["items"]
     except CliError as problem:
@@ -153,7 +153,7 @@ def _policy(cluster: Cluster) -> Iterator[Finding]:
     yield Finding(Verdict.OK, f"New sessions get their finalizer from {how}.")
 
 
-def _rights(cluster: Cluster) -> Iterator[Finding]:
+def _rights(cluster: ClusterClient) -> Iterator[Finding]:
     for verb, group, resource, subresource, needed_by in RIGHTS:
         what = f"{verb} {resource}{'/' if subresource else ''}{subresource} in {cluster.namespace}"
         if cluster.may(verb, group, resource, subresource):
@@ -162,7 +162,7 @@ def _rights(cluster: Cluster) -> Iterator[Finding]:
             yield Finding(Verdict.WARN, f"You may not {what}, which {needed_by} needs.", "Ask who gives rights there.")
 
 
-def _where_allowed(look: Callable[[Cluster], Iterator[Finding]], cluster: Cluster) -> Iterator[Finding]:
+def _where_allowed(look: Callable[[ClusterClient], Iterator[Finding]], cluster: ClusterClient) -> Iterator[Finding]:
     """Look where the user may; not everybody may read what belongs to the whole cluster, and need not."""
     try:
         yield from look(cluster)

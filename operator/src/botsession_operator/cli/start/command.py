@@ -6,7 +6,7 @@ from typing import Any
 
 from botsession_operator.cli import options
 from botsession_operator.cli.cli_error import CliError, Exit
-from botsession_operator.cli.cluster import Cluster, Where
+from botsession_operator.cli.cluster_client import ClusterClient, Where
 from botsession_operator.cli.options import Output
 from botsession_operator.cli.output import say
 from botsession_operator.cli.printing import show_objects
@@ -96,7 +96,7 @@ def start(
     if dry_run is DryRun.CLIENT:
         _check(manifest, namespace, output)
         return
-    cluster = Cluster(Where(kubeconfig, context, namespace or manifest["metadata"].get("namespace")))
+    cluster = ClusterClient(Where(kubeconfig, context, namespace or manifest["metadata"].get("namespace")))
     _agree(manifest, cluster.namespace)
     session = cluster.create(manifest, is_dry=dry_run is DryRun.SERVER)
     if dry_run:
@@ -149,7 +149,7 @@ def _check(manifest: Json, namespace: str | None, form: Output | None) -> None:
     _show(manifest if is_whole else session, form, "would be started, as far as can be said here")
 
 
-def _started(cluster: Cluster, session: Json) -> Json:
+def _started(cluster: ClusterClient, session: Json) -> Json:
     session = until(cluster, session, has_started)
     if is_over(session) and "startedAt" not in session["status"]:
         raise CliError(Exit.FAILED, why(read(session), datetime.now(UTC)))

@@ -48,7 +48,7 @@ class Expired(Exception):
     """A watch goes on from a version that the cluster no longer remembers; list anew."""
 
 
-class Cluster:
+class ClusterClient:
     """One cluster, seen by one user, mostly in one namespace."""
 
     def __init__(self, where: Where) -> None:
