@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from loguru import logger as log
 
 from botsession_operator import queue as queue_module
 from botsession_operator.api.spec import SpecError
@@ -15,6 +16,7 @@ from botsession_operator.errors import ClusterUnavailable, RequestRefused
 from botsession_operator.fair_queue import Priority
 from botsession_operator.queue import WorkQueue
 from tests.fakes import FakeClock
+from tests.log_lines import Line
 
 A, B, C = Key("bots", "a"), Key("bots", "b"), Key("bots", "c")
 HOUR = timedelta(hours=1)
@@ -211,6 +213,22 @@ async def test_a_bug_in_one_pass_leaves_the_workers_to_the_others(
 
     async with working(queue, passes):
         await passes.until(A, B, C)
+
+
+async def test_each_line_of_a_pass_names_its_session(queue: WorkQueue, passes: Passes, logs: list[Line]) -> None:
+    async def fail() -> None:
+        log.info("pod created")
+        raise SpecError("the spec does not fit")
+
+    passes.does = dict.fromkeys([A, B], fail)
+    queue.add(A)
+    queue.add(B)
+
+    async with working(queue, passes):
+        await passes.until(A, B)
+
+    assert {line["event"] for line in logs} == {"pod created", "spec not understood"}
+    assert sorted(line["session"] for line in logs) == [str(A), str(A), str(B), str(B)]
 
 
 async def test_back_off_grows_to_a_bound(stopped: WorkQueue, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 import pytest
+from loguru import logger as log
 
 from botsession_contract.control import EndRequest, SessionPatch, SessionSnapshot
 from botsession_contract.lifecycle import BotState, Cause, Mode
@@ -18,6 +19,7 @@ from botsession_operator.silent_nodes import SILENT_PODS
 from botsession_operator.supervisor_poller import CEILINGS, NEWS_WAIT, SHELF_LIFE, SLOTS, SupervisorPoller
 from tests.builders import KEY, pod, snapshot
 from tests.fakes import FakeClock
+from tests.log_lines import Line
 
 GOOD: Final = Key("bots", "good")
 LIMITS: Final = ControllerTimeouts()
@@ -415,14 +417,16 @@ async def test_a_pass_that_would_conclude_from_silence_has_it_proved(polling: Po
     assert await polling.read() == SILENT
 
 
-async def test_a_bug_in_asking_is_silence(polling: Polling, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_bug_in_asking_is_silence(polling: Polling, monkeypatch: pytest.MonkeyPatch, logs: list[Line]) -> None:
     async def fail(*_: object) -> Answer:
         raise ValueError("a bug")
 
     monkeypatch.setattr(polling.control, "snapshot", fail)
-    await polling.read()
+    with log.contextualize(session="of/the-pass-that-begins-it"):
+        await polling.read()
 
     assert polling.dirty == [KEY]
+    assert [(line["event"], line["session"]) for line in logs] == [("supervisor not asked", str(KEY))]
     assert await polling.read() == SILENT
 
 
