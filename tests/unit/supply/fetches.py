@@ -18,9 +18,7 @@ _FETCHES: Final = re.compile(
     r"|(?:npm|yarn|pnpm) (?:add|ci|dlx|exec|i|install|pack)|go (?:install|run|get)|apk add|curl|wget) [^|;&`\n]+"
     r"|[\w./-]*[\w-](?:@|:)latest\b"
 )
-_IMAGE: Final = re.compile(
-    r"^(?:FROM|ARG \w*BASE=|ARG DISTRIBUTION=) ?(?P<image>\S+)(?: AS (?P<stage>\S+))?", re.MULTILINE
-)
+_IMAGE: Final = re.compile(r"^(?:FROM|ARG \w*BASE=|ARG RUNTIME=) ?(?P<image>\S+)(?: AS (?P<stage>\S+))?", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
