@@ -150,8 +150,8 @@ def _is_asked_for(askers: set[str] | None, parts: Iterable[Component]) -> bool:
 
 def _serial(product: Product, made: datetime) -> uuid.UUID:
     """Return a number that is the same for the same document."""
-    lock = ROOT / f"requirements/{product}.txt"
-    content = lock.read_text("utf-8") if lock.exists() else ""
+    # The runtime's lock is for bots' images: its own image has no package of Python's.
+    content = "" if product is Product.RUNTIME else (ROOT / f"requirements/{product}.txt").read_text("utf-8")
     return uuid.uuid5(uuid.NAMESPACE_OID, f"{product} {PROJECT['version']} {made.isoformat()} {content}")
 
 

@@ -1,12 +1,12 @@
-"""What is handed out may be handed on: each package of the operator and the command line has an allowed licence."""
+"""What is handed out may be handed on: each package of a program has an allowed licence."""
 
 import pytest
 
-from hack.supply.licences import ALLOWED, is_allowed, licence_of
+from hack.supply.licences import ALLOWED, PROGRAMS, is_allowed, licence_of
 from hack.supply.locks import ROOT, pins
 from tests.offenders import assert_none
 
-PACKAGES = sorted({pin.name for name in ("operator", "cli") for pin in pins(ROOT / f"requirements/{name}.txt")})
+PACKAGES = sorted({pin.name for name in PROGRAMS for pin in pins(ROOT / f"requirements/{name}.txt")})
 
 
 def test_packages_that_are_handed_out_have_an_allowed_licence() -> None:
