@@ -26,18 +26,17 @@ HARMLESS: Final = {
     "Deps.control_keys": "ControlKeys shows nothing of itself",
     "Launch.secret_env": "names of variables",
     "Launch.token_sha256": "a digest, which anyone who may read pods can read",
-    "Meeting.token_secret": "the name of a Secret",
-    "Place.log": "a function that takes bytes",
     "Pod.token_sha256": "a digest, which anyone who may read pods can read",
     "PolledSupervisor.key": "the name of a session",
-    "Run.key": "the name of a session",
+    "RunFiles.log": "a function that takes bytes",
     "ServerDeps.scraped": "the text of the metrics",
     "Session.key": "the name of a session",
     "SessionIdentity.key": "the name of a session",
     "SessionMetadata.key": "the name of a session",
     "Settings.control_keys": "ControlKeys shows nothing of itself",
+    "StartOptions.env_from_secret": "names of Secrets",
+    "TransportOptions.token_secret": "the name of a Secret",
     "WebhookSettings.secret_file": "a path",
-    "Wishes.env_from_secret": "names of Secrets",
 }
 
 

@@ -5,13 +5,11 @@ step, steps are carried out here. Nothing in it ever waits for the bot without a
 """
 
 import asyncio
-import contextlib
 import os
 import signal
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -32,9 +30,9 @@ from botsession_runtime import (
     processes,
     received_signals,
     server_watch,
-    stuck_line,
 )
 from botsession_runtime.bot_process import AGENT_TOKEN_ENV, Bot, limit_order
+from botsession_runtime.bot_stopper import BotStopper
 from botsession_runtime.control import WrongStateError, create_runner
 from botsession_runtime.events import Event
 from botsession_runtime.final_report import conversation_of, final_report, redactor_for, write_report
@@ -45,10 +43,7 @@ from botsession_runtime.reducers import apply_event, settle
 from botsession_runtime.report import ending_of, wall_time
 from botsession_runtime.result import read as read_result
 from botsession_runtime.session_state import Exit, Request, Rung, SessionState
-from botsession_runtime.stack_dump import read_dump
 
-#: How long the sweep waits for killed processes to be gone, in seconds. One in the kernel's hands may never be.
-SWEEP_SECONDS = 1.0
 #: Events that the operator would like to know of at once.
 NEWS = frozenset({"listening", "called", "started", "client", "sounded", "left", "took", "finished", "lost", "speaks"})
 
@@ -86,6 +81,7 @@ class Supervisor:
         self._timer: asyncio.TimerHandle | None = None
         self._hooks = HookConnections(bot, began, self._heard)
         self._hooks.greet_with(limit_order(encode(launch.limits)))
+        self._stopper = BotStopper(bot, self._hooks)
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -93,9 +89,6 @@ class Supervisor:
         """Supervise until the bot is gone and its report is written."""
         self._loop = asyncio.get_running_loop()
         self._gone = asyncio.Event()
-        self._child_died = asyncio.Event()
-        #: Two at once would share one pipe, and each have half of what comes.
-        self._one_look = asyncio.Lock()
         self._poker = Poker(self.launch.poke_url)
         runner = create_runner(self, self.launch.token_sha256)
         try:
@@ -105,7 +98,7 @@ class Supervisor:
             for number in early_signals:
                 self._signalled(number)
             await self._gone.wait()
-            await self._sweep()
+            await self._stopper.sweep(self._reap)
         finally:
             self._conclude()
         await self._poker.close()
@@ -233,7 +226,7 @@ class Supervisor:
             if pid == self.bot.pid:
                 self._exited(code)
         if dead:
-            self._child_died.set()
+            self._stopper.child_died.set()
         if len(dead) >= processes.MOST_REAPED:
             self._loop.call_soon(self._reap)  # the signal for the others has come already
 
@@ -371,21 +364,12 @@ class Supervisor:
         try:
             await self._look()
         finally:
-            if self.bot.pid and not self.facts.exit:
-                processes.signal_group(self.bot.pid, number)
+            if not self.facts.exit:
+                self._stopper.signal(number)
 
     async def _look(self) -> None:
-        """Find the line that blocks the bot, and leave its stacks in the log."""
-        async with self._one_look:
-            for dumpable in self._hooks.dumpables():
-                if not processes.signal_one(dumpable.pid, dumpable.signal):
-                    continue
-                dump = await read_dump(self.bot.stacks, partial(processes.is_at_signal, dumpable.pid, dumpable.signal))
-                if dump:
-                    logger.info("stacks of process {} before it is stopped:\n{}", dumpable.pid, dump)
-                if blocked_at := stuck_line.blocking_line(dump, dumpable.thread):
-                    self.facts = replace(self.facts, blocked_at=blocked_at)
-                    return
+        if blocked_at := await self._stopper.blocking_line():
+            self.facts = replace(self.facts, blocked_at=blocked_at)
 
     def _track(self, work: Any) -> None:
         task = self._loop.create_task(work)
@@ -393,24 +377,6 @@ class Supervisor:
         task.add_done_callback(self._tasks.discard)
 
     # The end.
-
-    async def _sweep(self) -> None:
-        """Kill and reap all that the bot left running, also what made a session of its own.
-
-        A child may not be ours to kill, or may make new ones as fast, so it is tried for a while.
-        """
-        if self.bot.pid:
-            processes.signal_group(self.bot.pid, signal.SIGKILL)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(SWEEP_SECONDS):
-                while left := processes.children():
-                    for pid in left:
-                        processes.signal_one(pid, signal.SIGKILL)
-                    self._child_died.clear()
-                    self._reap()
-                    await asyncio.sleep(0)  # or no time would run out where there is always one to reap
-                    if processes.children():
-                        await self._child_died.wait()
 
     def _conclude(self) -> None:
         if self._hooks.refused:
