@@ -12,6 +12,7 @@ from botsession_contract.names import REPORT_FINALIZER, SESSION_FINALIZER
 from botsession_contract.report import Ending, ExitReport, StepTaken
 from botsession_contract.session_limits import SessionLimits
 from botsession_contract.shutdown import Overrides, Shutdown
+from botsession_operator.api.reasons import ExternalReason
 from botsession_operator.api.spec import Json, Spec, parse_spec
 from botsession_operator.api.status import (
     Condition,
@@ -143,7 +144,7 @@ def pod(state: PodState = PodState.RUNNING, **members: Any) -> Pod:
 
 def waiting(reason: str = "", message: str = "", **members: Any) -> Pod:
     """Give a pod whose container has not started."""
-    return pod(PodState.WAITING, trouble=WaitingReason(reason, message) if reason else None, **members)
+    return pod(PodState.WAITING, trouble=WaitingReason(ExternalReason(reason), message) if reason else None, **members)
 
 
 def ended(reason: str = "Completed", left: ExitReport | None = None, **members: Any) -> Pod:

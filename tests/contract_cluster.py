@@ -12,6 +12,7 @@ from botsession_contract.json_codec import decode, encode
 from botsession_contract.lifecycle import Outcome, Phase, Reason, ReportedBy
 from botsession_contract.names import SESSION_LABEL
 from botsession_operator.api.fitting import fit_status
+from botsession_operator.api.reasons import EventReason
 from botsession_operator.api.spec import Expose, Json
 from botsession_operator.api.status import Finish, Status
 from botsession_operator.core.decide.plan import PodDeletion
@@ -377,7 +378,7 @@ class ClusterContract:
 
     async def test_news_of_a_session_that_is_gone_is_no_trouble(self, backend: Backend, session: Session) -> None:
         await backend.cluster.record_event(
-            _gone(session), KubernetesEvent(Severity.NORMAL, "Started", "the pipeline has started")
+            _gone(session), KubernetesEvent(Severity.NORMAL, EventReason.STARTED, "the pipeline has started")
         )
 
     async def test_a_service_is_there_from_its_creation_to_its_deletion(

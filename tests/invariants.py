@@ -3,9 +3,11 @@
 from datetime import datetime
 
 from botsession_contract.control import SessionSnapshot
-from botsession_contract.lifecycle import BOT_CAUSES, NEXT_PHASES
+from botsession_contract.lifecycle import BOT_CAUSES, NEXT_PHASES, Reason
+from botsession_operator.api.condition_table import CONDITION_REASONS
+from botsession_operator.api.reasons import ConditionReason
 from botsession_operator.api.spec import EvictionPolicy
-from botsession_operator.api.status import Status
+from botsession_operator.api.status import Condition, ConditionStatus, ConditionType, Status
 from botsession_operator.core.decide import termination
 from botsession_operator.core.decide.eviction import BudgetChange
 from botsession_operator.core.decide.exposure import ExposureChange
@@ -62,3 +64,14 @@ def check_status(before: Status | None, after: Status) -> None:
         assert after.ending.mode is termination.raised(before.ending.mode, after.ending.mode)
     if before and before.started_at:
         assert after.started_at == before.started_at
+    assert not [each for each in after.conditions if not _is_documented(each)]
+
+
+def _is_documented(condition: Condition) -> bool:
+    """Return whether the docs list the condition with this status and reason; they do not list the cluster's words."""
+    if condition.reason in CONDITION_REASONS[condition.type].get(condition.status, ()):
+        return True
+    if condition.type is ConditionType.FINISHED:
+        return condition.status is ConditionStatus.TRUE and condition.reason in set(Reason)
+    is_own = condition.reason in set(ConditionReason) - {ConditionReason.STATUS_REFUSED}
+    return condition.status is ConditionStatus.FALSE and not is_own

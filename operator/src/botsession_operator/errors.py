@@ -1,5 +1,7 @@
 """What can go wrong on the way to the cluster. `SpecError` (the user must act) lives with the spec."""
 
+from botsession_operator.api.reasons import ObjectReason
+
 
 class TransientError(Exception):
     """The same pass may go through later: it is tried again with back-off."""
@@ -32,7 +34,7 @@ class NotOurs(Exception):
 class Refused(Exception):
     """The API server, a quota or an admission webhook does not take an object; its user must act, or wait."""
 
-    def __init__(self, reason: str, message: str) -> None:
+    def __init__(self, reason: ObjectReason, message: str) -> None:
         super().__init__(message)
         self.reason = reason
         self.message = message

@@ -10,6 +10,7 @@ from loguru import logger as log
 from botsession_contract.credentials import token_digest
 from botsession_contract.lifecycle import Phase
 from botsession_operator.api.fitting import fitted
+from botsession_operator.api.reasons import ConditionReason
 from botsession_operator.api.spec import Json, SpecError
 from botsession_operator.api.status import Status
 from botsession_operator.core.clock import Clock
@@ -386,10 +387,10 @@ async def _create_pod(session: Session, observed: Observed, applied: Applied, de
         digest, ports = token_digest(deps.control_keys.token(session.uid)), deps.host_ports.choose(session)
         manifest = build_pod(session, digest, deps.pods, observed.url, ports)
         if observed.is_pod_name_taken:
-            raise PodRefused(ownership.NAME_TAKEN, ownership.name_taken(manifest))  # noqa: TRY301  # one way to refuse
+            raise PodRefused(ConditionReason.NAME_TAKEN, ownership.name_taken(manifest))  # noqa: TRY301  # one way to refuse
         await _create_as_allowed(manifest, deps)
     except SpecError as exc:  # not tried again: neither the bot nor its pod's template can change
-        return replace(applied, refusal=WaitingReason(unreadable_session.REASON, str(exc)))
+        return replace(applied, refusal=WaitingReason(ConditionReason.SPEC_REFUSED, str(exc)))
     except PodRefused as refusal:
         return replace(applied, refusal=_refused(session, Creation.POD, refusal, deps))
     deps.refusals.note_success(session, Creation.POD)

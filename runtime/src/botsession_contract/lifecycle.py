@@ -1,18 +1,23 @@
-"""The words for a session's life: each member's comment says what is true in it."""
+"""The words for a session's life: each member's sentence says what is true in it."""
 
 from enum import StrEnum
 from typing import Final
 
+from botsession_contract.documented import DocumentedEnum
 
-class Phase(StrEnum):
+
+class Phase(DocumentedEnum):
     """Where a session stands, as `kubectl get` shows it. Derived; conditions are the interface."""
 
-    PENDING = "Pending"  # no container of the session has started
-    STARTING = "Starting"  # the supervisor runs, the pipeline has not started; a bot that listens waits for its caller
-    RUNNING = "Running"  # the pipeline has started and nobody has asked it to end
-    ENDING = "Ending"  # the session was asked to end, or the bot ends its pipeline, and it has not ended yet
-    SUCCEEDED = "Succeeded"  # over, for a reason that is no error, and the bot was not killed
-    FAILED = "Failed"  # over, by an error, or killed, lost or never started
+    PENDING = "Pending", "No container of the session has started."
+    STARTING = (
+        "Starting",
+        "The supervisor runs and the pipeline has not started; a bot that listens waits for its caller.",
+    )
+    RUNNING = "Running", "The pipeline has started, and nothing has asked it to end."
+    ENDING = "Ending", "The session was asked to end, or the bot ends its pipeline; it has not ended yet."
+    SUCCEEDED = "Succeeded", "The session is over for a reason that is no error, and the bot was not killed."
+    FAILED = "Failed", "The session is over: it failed, was killed or lost, or never started."
 
 
 FINISHED_PHASES: Final = frozenset({Phase.SUCCEEDED, Phase.FAILED})
@@ -28,55 +33,82 @@ NEXT_PHASES: Final = {
 }
 
 
-class Mode(StrEnum):
+class Mode(DocumentedEnum):
     """How a session is asked to end."""
 
-    GRACEFUL = "Graceful"  # EndFrame: what the bot is saying, and the farewell, are heard to the end
-    IMMEDIATE = "Immediate"  # CancelFrame: the bot falls silent now
+    GRACEFUL = (
+        "Graceful",
+        "An EndFrame ends the pipeline: the caller hears what the bot is saying, and the farewell, to the end.",
+    )
+    IMMEDIATE = "Immediate", "A CancelFrame ends the pipeline: the bot falls silent at once."
 
 
-class Cause(StrEnum):
+class Cause(DocumentedEnum):
     """Why a session ends: who asked, or the bot itself. `reason_for` says which `Reason` that is."""
 
-    MAX_DURATION = "MaxDuration"  # maxSessionDuration has passed since the pipeline started
-    IDLE_TIMEOUT = "IdleTimeout"  # nothing that counts as activity was seen for idleTimeout
-    NO_CLIENT = "NoClient"  # nobody had come when joinTimeout had passed since the start, or since the bot listened
-    NO_SOUND = "NoSound"  # a client was there, and the bot had made no sound for it when firstSoundTimeout had passed
-    END_REQUESTED = "EndRequested"  # spec.end was set, or the operator was uninstalled
-    DELETED = "Deleted"  # the BotSession was deleted
-    EVICTED = "Evicted"  # the pod got a SIGTERM that nobody here asked for: a drain, an eviction, a deleted pod
-    START_TIMEOUT = "StartTimeout"  # the pipeline had not started when startTimeout had passed
-    BOT_ENDED = "BotEnded"  # nobody asked: the bot put an EndFrame or a StopFrame into its own pipeline
-    BOT_CANCELLED = "BotCancelled"  # nobody asked: the bot, or Pipecat for it, put a CancelFrame into the pipeline
-    UNKNOWN = "Unknown"  # a word of another version, which the reader does not know; nobody asks for it
+    MAX_DURATION = "MaxDuration", "maxSessionDuration has passed since the pipeline started."
+    IDLE_TIMEOUT = "IdleTimeout", "Nothing that counts as activity was seen for idleTimeout."
+    NO_CLIENT = (
+        "NoClient",
+        "No client had connected when joinTimeout had passed since the start, or since the bot listened.",
+    )
+    NO_SOUND = (
+        "NoSound",
+        "A client was connected, and the bot had made no sound for it when firstSoundTimeout had passed.",
+    )
+    END_REQUESTED = "EndRequested", "spec.end was set, or the operator was uninstalled."
+    DELETED = "Deleted", "The BotSession was deleted."
+    EVICTED = "Evicted", "The pod got a SIGTERM that the operator did not ask for: a drain, an eviction, a deleted pod."
+    START_TIMEOUT = "StartTimeout", "The pipeline had not started when startTimeout had passed."
+    BOT_ENDED = "BotEnded", "The bot put an EndFrame or a StopFrame into its own pipeline."
+    BOT_CANCELLED = "BotCancelled", "The bot, or Pipecat for it, put a CancelFrame into the pipeline."
+    UNKNOWN = "Unknown", "Another version reported a cause that the reader does not know; no request may have it."
 
 
 #: The causes of ends that the bot began. Nobody may ask for them.
 BOT_CAUSES: Final = frozenset({Cause.BOT_ENDED, Cause.BOT_CANCELLED})
 
 
-class Reason(StrEnum):
+class Reason(DocumentedEnum):
     """Why a session ended."""
 
-    COMPLETED = "Completed"  # the bot ended itself with an EndFrame or a StopFrame; unwatched, with exit code 0
-    BOT_CANCELLED = "BotCancelled"  # the bot ended itself with a CancelFrame, and its client had not left before
-    CLIENT_DISCONNECTED = "ClientDisconnected"  # the last client left, and the bot ended itself because of it
-    IDLE_TIMEOUT = "IdleTimeout"  # it was quiet for idleTimeout, or for as long as the bot itself had configured
-    NO_CLIENT = "NoClient"  # nobody had come when joinTimeout had passed since the start, or since the bot listened
-    MAX_DURATION = "MaxDuration"  # maxSessionDuration has passed since the pipeline started
-    END_REQUESTED = "EndRequested"  # spec.end was set, or the operator was uninstalled
-    DELETED = "Deleted"  # the BotSession was deleted
-    EVICTED = "Evicted"  # the pod got a SIGTERM that nobody here asked for
-    START_TIMEOUT = "StartTimeout"  # the pipeline had not started when startTimeout had passed
-    NO_SOUND = "NoSound"  # a client was there, and the bot had made no sound for it when firstSoundTimeout had passed
-    BOT_ERROR = "BotError"  # the bot raised, could not be imported, or its pipeline could not be set up
-    BOT_EXITED = "BotExited"  # the bot's process went away without a finished pipeline
-    OUT_OF_MEMORY = "OutOfMemory"  # the kernel killed the bot, or all of its container, for its memory
-    IMAGE_PULL = "ImagePull"  # the image could not be pulled before startTimeout
-    UNSCHEDULABLE = "Unschedulable"  # no node took the pod before startTimeout
-    POD_REJECTED = "PodRejected"  # the API server, a quota or the kubelet refused the pod before startTimeout
-    NODE_LOST = "NodeLost"  # the node, and the pod with it, is gone
-    UNKNOWN = "Unknown"  # nothing that is left tells why
+    COMPLETED = "Completed", "The bot ended itself with an EndFrame or a StopFrame, or ended its runner."
+    BOT_CANCELLED = (
+        "BotCancelled",
+        "The bot, or Pipecat for it, ended the conversation with a CancelFrame, and its client had not left before.",
+    )
+    CLIENT_DISCONNECTED = "ClientDisconnected", "The last client left, and the bot ended itself because of it."
+    IDLE_TIMEOUT = (
+        "IdleTimeout",
+        "There was no activity for idleTimeout, or for as long as the bot itself had configured.",
+    )
+    NO_CLIENT = (
+        "NoClient",
+        "No client had connected when joinTimeout had passed since the start, or since the bot listened.",
+    )
+    MAX_DURATION = "MaxDuration", "maxSessionDuration has passed since the pipeline started."
+    END_REQUESTED = "EndRequested", "spec.end was set, or the operator was uninstalled."
+    DELETED = "Deleted", "The BotSession was deleted."
+    EVICTED = "Evicted", "The pod got a SIGTERM that the operator did not ask for."
+    START_TIMEOUT = "StartTimeout", "The pipeline had not started when startTimeout had passed."
+    NO_SOUND = (
+        "NoSound",
+        "A client was connected, and the bot had made no sound for it when firstSoundTimeout had passed.",
+    )
+    BOT_ERROR = (
+        "BotError",
+        "The bot raised, could not be imported, or its pipeline could not be set up or could not go on.",
+    )
+    BOT_EXITED = "BotExited", "The bot's process exited, or bot() returned, without a finished pipeline."
+    OUT_OF_MEMORY = "OutOfMemory", "The kernel killed the bot, or its whole container, for its memory."
+    IMAGE_PULL = "ImagePull", "The image could not be pulled before startTimeout."
+    UNSCHEDULABLE = "Unschedulable", "No node took the pod before startTimeout."
+    POD_REJECTED = "PodRejected", "The API server, a quota or the kubelet refused the pod before startTimeout."
+    NODE_LOST = "NodeLost", "The node is gone, and the pod with it."
+    UNKNOWN = (
+        "Unknown",
+        "Nothing that is left tells why, or another version reported a reason that the operator does not know.",
+    )
 
 
 #: Reasons that make a session `Failed` whatever its outcome was.
@@ -96,78 +128,84 @@ ERROR_REASONS: Final = frozenset(
 )
 
 
-class Outcome(StrEnum):
+class Outcome(DocumentedEnum):
     """How a session actually ended."""
 
-    DRAINED = "Drained"  # the EndFrame (or StopFrame) reached the pipeline's sink
-    CANCELLED = "Cancelled"  # a CancelFrame ended the pipeline
-    FORCED = "Forced"  # an EndFrame was stuck; a CancelFrame put straight into the pipeline freed it
-    KILLED = "Killed"  # the bot's process had to be killed, or the kernel killed it for its memory
-    LOST = "Lost"  # the process went away and nobody can tell how: the bot's without a finish, or the supervisor's too
-    NEVER_STARTED = "NeverStarted"  # the pipeline never started
-    UNWATCHED = "Unwatched"  # the bot's process ended, and its hook could not say how its pipeline did
-    UNKNOWN = "Unknown"  # the supervisor is of another version, and has a word for it that the reader does not know
+    DRAINED = (
+        "Drained",
+        "The EndFrame (or StopFrame) reached the end of the pipeline: the bot said all that was queued.",
+    )
+    CANCELLED = "Cancelled", "A CancelFrame ended the pipeline: the bot fell silent at once."
+    FORCED = "Forced", "An EndFrame was stuck; a CancelFrame put straight into the pipeline freed it."
+    KILLED = "Killed", "The bot's process had to be killed, or the kernel killed it for its memory."
+    LOST = "Lost", "The process went away, and neither the bot nor the supervisor reported how it ended."
+    NEVER_STARTED = "NeverStarted", "The pipeline never started."
+    UNWATCHED = "Unwatched", "The bot's process ended, and its hook could not report how its pipeline ended."
+    UNKNOWN = "Unknown", "The supervisor is of another version and reported an outcome that the operator does not know."
 
 
 #: Outcomes that make a session `Failed` whatever its reason was; but for want of a client, see `final_phase`.
 FAILED_OUTCOMES: Final = frozenset({Outcome.KILLED, Outcome.LOST, Outcome.NEVER_STARTED})
 
 
-class Step(StrEnum):
+class Step(DocumentedEnum):
     """A rung of the shutdown ladder."""
 
-    END_FRAME = "EndFrame"  # the farewell and an EndFrame are queued, or the bot has put in one of its own
-    CANCEL_FRAME = "CancelFrame"  # worker.cancel() was called, by the supervisor's hook or by the bot
-    FORCED_CANCEL_FRAME = "ForcedCancelFrame"  # a CancelFrame went straight into the pipeline, past a stuck EndFrame
-    TERMINATE = "Terminate"  # SIGTERM to a bot whose pipeline has not started, or to a server that its bot has left
-    KILL = "Kill"  # SIGKILL to the bot's processes
-    POD_DELETE = "PodDelete"  # the operator deleted the pod: no report came
-    UNKNOWN = "Unknown"  # a rung that only another version has
+    END_FRAME = "EndFrame", "The farewell and an EndFrame are queued, or the bot queued an EndFrame of its own."
+    CANCEL_FRAME = "CancelFrame", "The supervisor's hook, or the bot, called worker.cancel()."
+    FORCED_CANCEL_FRAME = "ForcedCancelFrame", "A CancelFrame went straight into the pipeline, past a stuck EndFrame."
+    TERMINATE = (
+        "Terminate",
+        "SIGTERM went to a bot whose pipeline has not started, or to a server that its bot has left.",
+    )
+    KILL = "Kill", "SIGKILL went to the bot's processes."
+    POD_DELETE = "PodDelete", "The operator deleted the pod, because no report came."
+    UNKNOWN = "Unknown", "Another version reported a rung that the reader does not know."
 
 
-class Farewell(StrEnum):
+class Farewell(DocumentedEnum):
     """What became of `shutdown.farewell`, for a session that was asked to end. Never a guess: each was seen."""
 
-    SPOKEN = "Spoken"  # the output transport was seen to play it, and to have played all of it
-    SYNTHESIZED = "Synthesized"  # a TTS made sound of it, and no output transport was seen to play that
-    CUT_SHORT = "CutShort"  # it was to be spoken, and the pipeline ended before all of it had been
-    INTERRUPTED = "Interrupted"  # the caller spoke, which made the bot fall silent before all of it had been spoken
-    NO_SOUND = "NoSound"  # all that was queued was drained, and no TTS made sound of it
-    NO_CLIENT = "NoClient"  # not given: no client had ever connected
-    CLIENT_GONE = "ClientGone"  # not given, or not to the end: a client had been there, and none was any more
-    NO_TTS = "NoTTS"  # not given: no processor of the pipeline is a TTS service, and nothing else speaks on demand
-    ALREADY_ENDING = "AlreadyEnding"  # not given: the bot was ending itself, or had ended
-    IMMEDIATE = "Immediate"  # not given: the session was asked to end at once
-    NOT_STARTED = "NotStarted"  # not given: the pipeline had not started
-    NOT_CONFIGURED = "NotConfigured"  # there is none in the spec for this cause
-    UNKNOWN = "Unknown"  # there is no report that would tell
+    SPOKEN = "Spoken", "A TTS made sound of it, and the output transport was seen to play all of it."
+    SYNTHESIZED = "Synthesized", "A TTS made sound of it, and no output transport was seen to play that."
+    CUT_SHORT = "CutShort", "The pipeline ended before the bot had spoken all of it."
+    INTERRUPTED = "Interrupted", "The caller spoke, and the bot fell silent before it had spoken all of it."
+    NO_SOUND = "NoSound", "The pipeline drained all that was queued, and no TTS made sound of the farewell."
+    NO_CLIENT = "NoClient", "The bot did not speak it: no client had ever connected."
+    CLIENT_GONE = "ClientGone", "The bot did not speak it, or not to the end: the last client had left."
+    NO_TTS = "NoTTS", "The bot did not speak it: the pipeline has no TTS service."
+    ALREADY_ENDING = "AlreadyEnding", "The bot did not speak it: the bot was ending itself, or had ended."
+    IMMEDIATE = "Immediate", "The bot did not speak it: the session was asked to end at once."
+    NOT_STARTED = "NotStarted", "The bot did not speak it: the pipeline had not started."
+    NOT_CONFIGURED = "NotConfigured", "The spec has no farewell for this cause."
+    UNKNOWN = "Unknown", "No report tells: none came, or one from a runtime of an older version."
 
 
-class BotState(StrEnum):
+class BotState(DocumentedEnum):
     """What the supervisor knows of its bot."""
 
-    STARTING = "Starting"  # the process runs, its pipeline has not started
-    RUNNING = "Running"  # the pipeline has started
-    ENDING = "Ending"  # the ladder is being walked
-    FINISHED = "Finished"  # the process is gone and the report is written
-    UNKNOWN = "Unknown"  # a word of another version, which the reader does not know
+    STARTING = "Starting", "The process runs, and its pipeline has not started."
+    RUNNING = "Running", "The pipeline has started."
+    ENDING = "Ending", "The supervisor takes the rungs of the shutdown ladder."
+    FINISHED = "Finished", "The process is gone, and the report is written."
+    UNKNOWN = "Unknown", "Another version reported a state that the reader does not know."
 
 
-class ProcessorKind(StrEnum):
+class ProcessorKind(DocumentedEnum):
     """What a processor of the bot's pipeline does, by the base class that it has in Pipecat."""
 
-    STT = "STT"  # speech to text
-    TTS = "TTS"  # text to speech
-    LLM = "LLM"  # a language model, one that goes from speech to speech too
-    TRANSPORT = "Transport"  # what connects the pipeline with its client
-    OTHER = "Other"  # any other processor, the pipeline itself, or the bot's own code
+    STT = "STT", "Speech to text."
+    TTS = "TTS", "Text to speech."
+    LLM = "LLM", "A language model, including one that goes from speech to speech."
+    TRANSPORT = "Transport", "What connects the pipeline with its client."
+    OTHER = "Other", "Any other processor, the pipeline itself, or the bot's own code."
 
 
-class ReportedBy(StrEnum):
+class ReportedBy(DocumentedEnum):
     """Who wrote the finish of a session."""
 
-    RUNTIME = "Runtime"  # the supervisor, in its exit report
-    OPERATOR = "Operator"  # the operator, from what was left of the pod
+    RUNTIME = "Runtime", "The supervisor wrote the finish in its exit report."
+    OPERATOR = "Operator", "The operator wrote the finish from what was left of the pod."
 
 
 #: What stands for a word that only another version knows. Where an enum is not here, what holds the word is left out.

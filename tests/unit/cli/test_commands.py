@@ -11,7 +11,8 @@ import yaml
 
 from botsession_contract.json_codec import format_time
 from botsession_contract.lifecycle import Cause, Outcome, Phase, Reason
-from botsession_operator.api.status import WAITING_FOR_CALLER, ConditionType, Status
+from botsession_operator.api.reasons import ConditionReason
+from botsession_operator.api.status import ConditionType, Status
 from botsession_operator.cli.cli_error import Exit
 from botsession_operator.cli.completion import VARIABLE, complete_for_kubectl
 from tests.apiserver import ApiServer
@@ -318,7 +319,7 @@ def test_session_that_would_be_refused_is_refused_with_the_servers_sentence(
 def test_start_that_waits_tells_where_the_bot_waits_for_its_caller(
     url: str | None, said: str, server: ApiServer, botsession: Botsession
 ) -> None:
-    waiting = unmet(ConditionType.STARTED, WAITING_FOR_CALLER, "the bot listens")
+    waiting = unmet(ConditionType.STARTED, ConditionReason.WAITING_FOR_CALLER, "the bot listens")
     version = stored(Status(Phase.STARTING, 1, conditions=(waiting,), url=url), "a")
     server.changes = [[{**version, "metadata": {**version["metadata"], "uid": "u"}}]]
     result = botsession("start", "a", "--image", "b", "--target", "b.py", "--transport", "websocket", "--wait")

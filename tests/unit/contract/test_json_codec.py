@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from botsession_contract.documented import DocumentedEnum
 from botsession_contract.json_codec import (
     LOCAL,
     PayloadError,
@@ -144,8 +145,9 @@ def test_a_payload_that_cannot_be_without_its_word_is_refused() -> None:
 
 
 @pytest.mark.parametrize(("enum", "at"), [(Cause, "cause"), (BotState, "state")])
-def test_nobody_may_ask_for_what_only_stands_for_unknown_words(enum: type[StrEnum], at: str) -> None:
-    cls: type[Any] = {Cause: Asked, BotState: State}[enum]
+def test_nobody_may_ask_for_what_only_stands_for_unknown_words(enum: type[DocumentedEnum], at: str) -> None:
+    classes: dict[type[DocumentedEnum], type[Any]] = {Cause: Asked, BotState: State}
+    cls = classes[enum]
     with pytest.raises(PayloadError, match=f"^{at} must be one of (?!.*Unknown)"):
         decode(cls, {at: "Unknown"}, unknown=Unknown.REFUSE)
 

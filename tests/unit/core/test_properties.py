@@ -19,6 +19,7 @@ from botsession_contract.json_codec import decode, encode
 from botsession_contract.lifecycle import BotState, Cause, Mode, Outcome, Reason
 from botsession_contract.names import SESSION_FINALIZER
 from botsession_contract.report import Ending
+from botsession_operator.api.reasons import ExternalReason
 from botsession_operator.api.spec import EndNow, EvictionPolicy, PodRetention
 from botsession_operator.api.status import Status
 from botsession_operator.core.decide import earlier_answers, eviction, exposure
@@ -124,7 +125,7 @@ class Sessions(RuleBasedStateMachine):
     @precondition(lambda self: self.pod and self.pod.state is PodState.WAITING)
     @rule(trouble=st.sampled_from(["ImagePullBackOff", "Unschedulable"]))
     def the_container_cannot_start(self, trouble: str) -> None:
-        self._change(trouble=WaitingReason(trouble, "for a reason"))
+        self._change(trouble=WaitingReason(ExternalReason(trouble), "for a reason"))
 
     @precondition(lambda self: self.pod and self.pod.state is PodState.WAITING)
     @rule()

@@ -8,6 +8,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from kubernetes.aio import client
 
+from botsession_operator.api.reasons import EventReason
 from botsession_operator.core.api_paths import ApiPath
 from botsession_operator.core.api_resources import PODS, Target
 from botsession_operator.core.status.k8s_events import KubernetesEvent, Severity
@@ -153,7 +154,7 @@ async def test_an_event_that_is_refused_is_complained_of_where_somebody_can_act(
     server.status, server.body = 403, body
 
     await KubernetesCluster(connected, "operator-0").record_event(
-        session(), KubernetesEvent(Severity.NORMAL, "Started", "it has")
+        session(), KubernetesEvent(Severity.NORMAL, EventReason.STARTED, "it has")
     )
 
     assert any(line["level"] == "warning" for line in logs) is loudly

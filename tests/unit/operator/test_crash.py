@@ -13,6 +13,7 @@ from typing import Any, Final
 import pytest
 
 from botsession_contract.lifecycle import Outcome, Reason
+from botsession_operator.api.reasons import ConditionReason
 from botsession_operator.errors import PodRefused
 from botsession_operator.metrics import Metrics
 from botsession_operator.ports import Cluster, Supervisors
@@ -161,7 +162,7 @@ async def hangs_and_is_killed(world: World, operators: Mortals) -> None:
 
 
 async def never_gets_a_pod(world: World, operators: Mortals) -> None:
-    world.cluster.refusal = PodRefused("QuotaExceeded", "exceeded quota: bots")
+    world.cluster.refusal = PodRefused(ConditionReason.QUOTA_EXCEEDED, "exceeded quota: bots")
     world.apply()
     await operators.settle()
     world.clock.pass_(120)

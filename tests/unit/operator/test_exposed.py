@@ -5,6 +5,7 @@ from typing import Final
 import pytest
 
 from botsession_contract.lifecycle import Cause, Phase, Reason
+from botsession_operator.api.reasons import ConditionReason
 from botsession_operator.api.status import ConditionType
 from botsession_operator.errors import ExposureRefused
 from tests.builders import raw_spec
@@ -119,7 +120,7 @@ async def test_a_service_that_somebody_deletes_is_made_again(world: World) -> No
 
 
 async def test_a_refused_service_is_told_and_tried_again(world: World) -> None:
-    world.cluster.exposure_refusal = ExposureRefused("QuotaExceeded", "exceeded quota: bots")
+    world.cluster.exposure_refusal = ExposureRefused(ConditionReason.QUOTA_EXCEEDED, "exceeded quota: bots")
     await wait_for_a_caller(world)
     assert (said(world, ConditionType.EXPOSED), world.status.url) == (("False", "QuotaExceeded"), None)
 

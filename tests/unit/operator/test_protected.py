@@ -1,6 +1,7 @@
 """What whole passes do for a session that may not be evicted."""
 
 from botsession_contract.lifecycle import Phase
+from botsession_operator.api.reasons import ConditionReason
 from botsession_operator.api.status import ConditionType
 from botsession_operator.core.decide.plan import ControllerTimeouts
 from botsession_operator.errors import BudgetRefused
@@ -71,7 +72,7 @@ async def test_a_budget_that_somebody_deletes_is_made_again(world: World) -> Non
 
 
 async def test_a_refused_budget_is_told_and_tried_again_while_the_call_goes_on(world: World) -> None:
-    world.cluster.budget_refusal = BudgetRefused("QuotaExceeded", "exceeded quota: bots")
+    world.cluster.budget_refusal = BudgetRefused(ConditionReason.QUOTA_EXCEEDED, "exceeded quota: bots")
     await talk(world, eviction="Never")
     assert world.status.phase is Phase.RUNNING
     assert protected(world) == ("False", "QuotaExceeded")

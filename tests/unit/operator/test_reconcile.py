@@ -8,6 +8,7 @@ import pytest
 from botsession_contract.lifecycle import Cause, Mode, Outcome, Phase, Reason, ReportedBy, Step
 from botsession_contract.names import REPORT_FINALIZER, SESSION_FINALIZER
 from botsession_contract.session_limits import SessionLimits
+from botsession_operator.api.reasons import ConditionReason
 from botsession_operator.api.status import ConditionType
 from botsession_operator.core.control_keys import ControlKeys
 from botsession_operator.core.decide.plan import ControllerTimeouts
@@ -203,7 +204,7 @@ async def test_a_finished_pod_on_a_node_that_died_is_taken_away_by_force(world: 
 
 
 async def test_a_refused_pod_is_tried_again_until_the_start_timeout(world: World) -> None:
-    world.cluster.refusal = PodRefused("QuotaExceeded", "exceeded quota: bots")
+    world.cluster.refusal = PodRefused(ConditionReason.QUOTA_EXCEEDED, "exceeded quota: bots")
     world.apply(startTimeout="8s")
     await world.settle()
     assert world.status.conditions[0].reason == "QuotaExceeded"
@@ -219,7 +220,7 @@ async def test_a_refused_pod_is_tried_again_until_the_start_timeout(world: World
 
 
 async def test_a_refused_pod_that_is_then_taken_runs(world: World) -> None:
-    world.cluster.refusal = PodRefused("QuotaExceeded", "exceeded quota: bots")
+    world.cluster.refusal = PodRefused(ConditionReason.QUOTA_EXCEEDED, "exceeded quota: bots")
     world.apply()
     await world.settle()
 

@@ -6,6 +6,7 @@ from typing import Final
 
 import pytest
 
+from botsession_operator.api.reasons import ConditionReason
 from botsession_operator.core.decide.plan import ControllerTimeouts
 from botsession_operator.core.observe.observed import Session, WaitingReason
 from botsession_operator.core.session_key import Key
@@ -16,7 +17,7 @@ from tests.fakes import FakeClock, World
 from tests.log_lines import Line
 
 POD: Final = Creation.POD
-WHY: Final = WaitingReason("QuotaExceeded", "exceeded quota: bots")
+WHY: Final = WaitingReason(ConditionReason.QUOTA_EXCEEDED, "exceeded quota: bots")
 LONGEST: Final = ControllerTimeouts().create_retry_longest
 
 
@@ -198,7 +199,7 @@ async def test_a_refused_pod_is_tried_no_more_than_its_back_off_allows(world: Wo
 
 
 async def test_the_log_says_what_was_refused(world: World, logs: list[Line]) -> None:
-    world.cluster.refusal = PodRefused("QuotaExceeded", "exceeded quota: bots")
+    world.cluster.refusal = PodRefused(ConditionReason.QUOTA_EXCEEDED, "exceeded quota: bots")
     world.apply()
     await world.settle(world.deps())
     assert ("pod refused", "QuotaExceeded") in [(line["event"], line.get("reason")) for line in logs]

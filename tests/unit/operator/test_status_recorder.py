@@ -7,6 +7,7 @@ from typing import Any, Final
 import pytest
 
 from botsession_contract.lifecycle import Outcome, Phase, Reason, ReportedBy
+from botsession_operator.api.reasons import ExternalReason
 from botsession_operator.api.spec import Json
 from botsession_operator.api.status import ConditionStatus, ConditionType, find_condition
 from botsession_operator.core.observe.observed import Key
@@ -50,7 +51,7 @@ def choosy(world: World) -> Choosy:
 
 
 async def test_a_policys_refusal_of_over_4000_characters_ends_in_a_finish(world: World) -> None:
-    world.cluster.refusal = PodRefused("Forbidden", POLICY)
+    world.cluster.refusal = PodRefused(ExternalReason("Forbidden"), POLICY)
     world.apply()
     await world.rest()
     world.clock.pass_(121)

@@ -2,37 +2,34 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
-from typing import Any, Final
+from typing import Any
 
 from botsession_contract.conversation import Conversation
+from botsession_contract.documented import DocumentedEnum
 from botsession_contract.lifecycle import Cause, Farewell, Mode, Outcome, Phase, Reason, ReportedBy, Step
 from botsession_contract.report import DanglingTasks, Prompts, Stage, StepTaken
+from botsession_operator.api.reasons import ConditionReason
 
 
-class ConditionStatus(StrEnum):
+class ConditionStatus(DocumentedEnum):
     """A condition's value, by Kubernetes' convention."""
 
-    TRUE = "True"
-    FALSE = "False"
-    UNKNOWN = "Unknown"  # it could not be read; never a guess
+    TRUE = "True", "The condition holds."
+    FALSE = "False", "The condition does not hold."
+    UNKNOWN = "Unknown", "The operator could not read whether the condition holds."
 
 
-class ConditionType(StrEnum):
+class ConditionType(DocumentedEnum):
     """What a session can be asked about."""
 
-    POD_CREATED = "PodCreated"  # the API server has taken the session's pod
-    STARTED = "Started"  # the bot's pipeline has started
-    CONTROLLED = "Controlled"  # the supervisor's control endpoint answers the operator
-    WATCHED = "Watched"  # the bot's hook reports to the supervisor; said only where it once could not
-    EXPOSED = "Exposed"  # the session's Service, and its route if there is one, are there
-    PROTECTED = "Protected"  # a PodDisruptionBudget keeps the pod from being evicted
-    FINISHED = "Finished"  # the session is over and its finish is recorded
-    RECORDED = "Recorded"  # the API server has taken the whole status; said only where it once did not
-
-
-#: The reason for which a pipeline has not started whose bot listens for its caller.
-WAITING_FOR_CALLER: Final = "WaitingForCaller"
+    POD_CREATED = "PodCreated", "The API server has accepted the session's pod."
+    STARTED = "Started", "The bot's pipeline has started."
+    CONTROLLED = "Controlled", "The supervisor's control endpoint answers the operator."
+    WATCHED = "Watched", "The bot's hook reports to the supervisor; set only if it once could not."
+    EXPOSED = "Exposed", "The session's Service, and its route if the spec has one, exist."
+    PROTECTED = "Protected", "A PodDisruptionBudget keeps the pod from being evicted."
+    FINISHED = "Finished", "The session is over, and its finish is recorded."
+    RECORDED = "Recorded", "The API server has accepted the whole status; set only if it once did not."
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +38,7 @@ class Condition:
 
     type: ConditionType
     status: ConditionStatus
+    #: An `AnyConditionReason`, or a word of another version that wrote the status.
     reason: str
     message: str
     last_transition_time: datetime
@@ -88,13 +86,13 @@ class TimingsStatus:
     listening: float | None = None
 
 
-class Delivery(StrEnum):
+class Delivery(DocumentedEnum):
     """What became of an event that a webhook is sent."""
 
-    PENDING = "Pending"  # it has happened, and its receiver was not seen to take it
-    DELIVERED = "Delivered"  # the receiver has taken it
-    GONE = "Gone"  # the receiver has answered that it wants no more of it
-    GAVE_UP = "GaveUp"  # nobody took it in time, and it is not tried again
+    PENDING = "Pending", "The event has happened, and its receiver has not accepted it yet."
+    DELIVERED = "Delivered", "The receiver accepted the event."
+    GONE = "Gone", "The receiver answered that it wants no more of the event."
+    GAVE_UP = "GaveUp", "The receiver did not accept the event in time; the operator stopped trying."
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +148,7 @@ def has_condition(status: Status | None, kind: ConditionType) -> bool:
 def awaits_caller(status: Status | None) -> bool:
     """Tell whether the bot listens, and nobody has called."""
     started = find_condition(status, ConditionType.STARTED, ConditionStatus.FALSE)
-    return started is not None and started.reason == WAITING_FOR_CALLER
+    return started is not None and started.reason == ConditionReason.WAITING_FOR_CALLER
 
 
 def find_condition(status: Status | None, kind: ConditionType, value: ConditionStatus) -> Condition | None:

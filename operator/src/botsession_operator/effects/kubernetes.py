@@ -2,13 +2,14 @@
 
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from kubernetes.aio import client
 from loguru import logger as log
 
 from botsession_contract.json_codec import format_time
 from botsession_contract.names import API_VERSION, GROUP, KIND, SESSION_LABEL
+from botsession_operator.api.reasons import ConditionReason, ExternalReason, ObjectReason
 from botsession_operator.api.spec import Json
 from botsession_operator.core.api_resources import (
     BUDGETS,
@@ -43,7 +44,7 @@ GRACE_SECONDS = {PodDeletion.OVER: 30, PodDeletion.SHORT: 5, PodDeletion.FORCED:
 #: What the API server is asked for with each creation: to refuse fields that it does not know.
 STRICT = {"fieldValidation": "Strict"}
 #: The API server's word for a namespace that is being deleted: nothing new is taken there; what is there may change.
-NAMESPACE_TERMINATING = "NamespaceTerminating"
+NAMESPACE_TERMINATING: Final = ExternalReason("NamespaceTerminating")
 #: Kubernetes 1.35 is the first that has image volumes on by default.
 IMAGE_VOLUMES_SINCE = (1, 35)
 
@@ -174,7 +175,7 @@ class KubernetesCluster:
         if api_responses.is_status(answer, "AlreadyExists"):
             found = await self._read(target)
             if found is not None and not ownership.is_owned_alike(found, manifest):
-                raise refused(ownership.NAME_TAKEN, ownership.name_taken(manifest))
+                raise refused(ConditionReason.NAME_TAKEN, ownership.name_taken(manifest))
         elif not answer.is_ok:
             raise refused(_refusal_reason(answer), answer.message)
 
@@ -249,9 +250,9 @@ def _causes(answer: api.Answer) -> list[Json]:
     return list((answer.body.get("details") or {}).get("causes") or ())
 
 
-def _refusal_reason(answer: api.Answer) -> str:
+def _refusal_reason(answer: api.Answer) -> ObjectReason:
     if "exceeded quota" in answer.message:
-        return "QuotaExceeded"
+        return ConditionReason.QUOTA_EXCEEDED
     if any(cause.get("reason") == NAMESPACE_TERMINATING for cause in _causes(answer)):
         return NAMESPACE_TERMINATING
-    return _reason(answer) or "Refused"
+    return ExternalReason(_reason(answer)) or ConditionReason.REFUSED

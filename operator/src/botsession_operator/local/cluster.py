@@ -15,6 +15,7 @@ from loguru import logger as log
 from botsession_contract.json_codec import format_time
 from botsession_contract.names import BOT_CONTAINER, SESSION_LABEL
 from botsession_operator.api.fitting import fit_status
+from botsession_operator.api.reasons import ConditionReason
 from botsession_operator.api.spec import Json
 from botsession_operator.core.decide.plan import PodDeletion
 from botsession_operator.core.observe import ownership
@@ -101,7 +102,7 @@ class LocalCluster:
         try:
             supervisor = await start_supervisor(manifest, self.place)
         except OSError as exc:
-            raise PodRefused("StartFailed", str(exc)) from exc
+            raise PodRefused(ConditionReason.START_FAILED, str(exc)) from exc
         self.pods.create(_running(manifest))
         self._supervisors[name] = supervisor
         self._keep(asyncio.create_task(self._until_exit(namespace, name, supervisor)))

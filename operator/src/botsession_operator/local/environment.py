@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from botsession_contract.names import BOT_CONTAINER
 from botsession_contract.text import one_line
+from botsession_operator.api import reasons
 from botsession_operator.api.spec import Json
 from botsession_operator.core.manifests.kubelet_expansion import expand
 from botsession_operator.core.observe.untyped import mapping, mappings, text
@@ -54,7 +55,7 @@ def environment(pod: Json, shell: Mapping[str, str]) -> dict[str, str]:
         elif trouble:
             lacking.append(trouble)
     if lacking:
-        raise PodRefused("CreateContainerConfigError", "\n".join(lacking))
+        raise PodRefused(reasons.CREATE_CONTAINER_CONFIG_ERROR, "\n".join(lacking))
     return known
 
 

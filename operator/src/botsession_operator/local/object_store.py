@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from botsession_contract.json_codec import format_time
+from botsession_operator.api.reasons import ConditionReason
 from botsession_operator.api.spec import Json
 from botsession_operator.core.observe import ownership
 from botsession_operator.errors import Conflict, Refused
@@ -103,7 +104,7 @@ class InMemoryObjectStore:
 def check_owner(found: Json, manifest: Json, refused: type[Refused]) -> None:
     """Raise a refusal where an object that exists has another owner than the manifest of its name."""
     if not ownership.is_owned_alike(found, manifest):
-        raise refused(ownership.NAME_TAKEN, ownership.name_taken(manifest))
+        raise refused(ConditionReason.NAME_TAKEN, ownership.name_taken(manifest))
 
 
 def create_owned(objects: InMemoryObjectStore, manifest: Json, refused: type[Refused]) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from botsession_contract.lifecycle import ERROR_REASONS, Cause, Farewell, Mode, Outcome, Phase, Reason, ReportedBy, Step
 from botsession_contract.report import DanglingTasks
-from botsession_operator.api.status import WAITING_FOR_CALLER, ConditionType, Status
+from botsession_operator.api.reasons import ConditionReason
+from botsession_operator.api.status import ConditionType, Status
 from botsession_operator.cli.render.hints import ADVICE, MISHAPS
 from botsession_operator.cli.render.why import why
 from tests.builders import unmet
@@ -195,7 +196,7 @@ def test_session_that_waits_is_told_by_what_it_waits_for() -> None:
     ],
 )
 def test_bot_that_listens_is_told_by_where_and_for_how_long_it_waits(join: str, limit: str) -> None:
-    listens = unmet(ConditionType.STARTED, WAITING_FOR_CALLER, "the bot listens")
+    listens = unmet(ConditionType.STARTED, ConditionReason.WAITING_FOR_CALLER, "the bot listens")
     status = Status(Phase.STARTING, 1, conditions=(listens,), url="ws://a.bots.svc:7860/ws")
     text = why(record(status, joinTimeout=join), after(10))
     assert f"Its bot waits for its caller at ws://a.bots.svc:7860/ws. {limit} if nobody calls." in text

@@ -7,6 +7,7 @@ import pytest
 
 from botsession_contract.lifecycle import BOT_CAUSES, Cause, Mode, Outcome, Reason, ReportedBy, Step
 from botsession_contract.report import DanglingTasks, ExitReport, Timings
+from botsession_operator.api.reasons import ExternalReason
 from botsession_operator.api.status import ConditionType
 from botsession_operator.core.decide.finish import FinalResult, conclude, start_trouble_reason
 from botsession_operator.core.decide.termination import end_intent
@@ -119,14 +120,16 @@ KUBELETS_WORDS: Final = (
 @pytest.mark.parametrize("word", ["Evicted", "TerminationByKubelet"])
 @pytest.mark.parametrize("left", [None, report(Reason.EVICTED, Outcome.DRAINED)])
 def test_an_evictions_cause_is_told_in_the_kubelets_words(left: ExitReport | None, word: str, words: str) -> None:
-    said = conclusion(observed(session(started()), ended("Error", left, failure=WaitingReason(word, words))))
+    said = conclusion(
+        observed(session(started()), ended("Error", left, failure=WaitingReason(ExternalReason(word), words)))
+    )
 
     assert said
     assert (said.finish.reason, said.finish.message) == (Reason.EVICTED, f"{word}: {words}")
 
 
 def test_what_the_supervisor_knows_comes_after_the_kubelets_words() -> None:
-    failure = WaitingReason("Evicted", "disk")
+    failure = WaitingReason(ExternalReason("Evicted"), "disk")
     left = replace(report(Reason.EVICTED, Outcome.DRAINED), message="the client had left")
     said = conclusion(observed(session(started()), ended(left=left, failure=failure)))
 
@@ -136,7 +139,9 @@ def test_what_the_supervisor_knows_comes_after_the_kubelets_words() -> None:
 
 def test_a_bot_that_fails_of_what_its_pod_is_evicted_for_keeps_its_reason() -> None:
     left = replace(report(Reason.BOT_ERROR), message="OSError: [Errno 28] No space left on device")
-    said = conclusion(observed(session(started()), ended(left=left, failure=WaitingReason("Evicted", "disk"))))
+    said = conclusion(
+        observed(session(started()), ended(left=left, failure=WaitingReason(ExternalReason("Evicted"), "disk")))
+    )
 
     assert said
     assert said.finish.reason is Reason.BOT_ERROR
@@ -145,7 +150,10 @@ def test_a_bot_that_fails_of_what_its_pod_is_evicted_for_keeps_its_reason() -> N
 
 def test_a_good_end_has_nothing_to_do_with_the_node() -> None:
     said = conclusion(
-        observed(session(started()), ended(left=report(Reason.COMPLETED), failure=WaitingReason("Evicted", "disk")))
+        observed(
+            session(started()),
+            ended(left=report(Reason.COMPLETED), failure=WaitingReason(ExternalReason("Evicted"), "disk")),
+        )
     )
 
     assert said
@@ -227,13 +235,16 @@ ENDED_BY_DELETION: Final = started(ending=asked(Cause.DELETED, step=Step.POD_DEL
             id="it crashed before anybody noticed that its time was up",
         ),
         pytest.param(
-            observed(session(started()), ended("Error", failure=WaitingReason("Evicted", "disk"))),
+            observed(session(started()), ended("Error", failure=WaitingReason(ExternalReason("Evicted"), "disk"))),
             Reason.EVICTED,
             LOST,
             id="evicted by the kubelet",
         ),
         pytest.param(
-            observed(session(started()), pod(PodState.TERMINATED, failure=WaitingReason("DeletionByTaintManager", ""))),
+            observed(
+                session(started()),
+                pod(PodState.TERMINATED, failure=WaitingReason(ExternalReason("DeletionByTaintManager"), "")),
+            ),
             Reason.NODE_LOST,
             LOST,
             id="the node is gone",
@@ -243,7 +254,8 @@ ENDED_BY_DELETION: Final = started(ending=asked(Cause.DELETED, step=Step.POD_DEL
         ),
         pytest.param(
             observed(
-                session(status()), pod(PodState.TERMINATED, started_at=None, failure=WaitingReason("OutOfcpu", ""))
+                session(status()),
+                pod(PodState.TERMINATED, started_at=None, failure=WaitingReason(ExternalReason("OutOfcpu"), "")),
             ),
             Reason.POD_REJECTED,
             NEVER,
@@ -312,7 +324,7 @@ def test_without_a_report_the_operator_says_what_it_saw(seen: Observed, reason: 
             id="nothing more is known",
         ),
         pytest.param(
-            observed(session(), pod(PodState.TERMINATED, failure=WaitingReason("Evicted", "disk"))),
+            observed(session(), pod(PodState.TERMINATED, failure=WaitingReason(ExternalReason("Evicted"), "disk"))),
             "Evicted: disk",
             id="the pod's own failure",
         ),

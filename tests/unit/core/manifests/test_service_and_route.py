@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import pytest
 
+from botsession_operator.api.reasons import ConditionReason
 from botsession_operator.api.spec import Json
 from botsession_operator.api.status import ConditionStatus, ConditionType
 from botsession_operator.core.decide import exposure
@@ -130,7 +131,7 @@ def test_what_a_session_needs_that_is_over(is_exposed: bool, change: ExposureCha
         pytest.param(
             exposed(),
             False,
-            WaitingReason("QuotaExceeded", ""),
+            WaitingReason(ConditionReason.QUOTA_EXCEEDED, ""),
             [(ConditionStatus.FALSE, "QuotaExceeded")],
             id="it was refused",
         ),

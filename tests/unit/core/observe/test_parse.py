@@ -9,6 +9,7 @@ import pytest
 from botsession_contract.json_codec import encode
 from botsession_contract.lifecycle import Outcome, Phase, Reason, ReportedBy
 from botsession_contract.report import to_bytes
+from botsession_operator.api.reasons import ExternalReason
 from botsession_operator.api.spec import Json, SpecError
 from botsession_operator.api.status import ConditionType, Delivery, Finish, WebhookStatus
 from botsession_operator.core.observe.observed import Key, PodState, SessionMetadata, Termination, WaitingReason
@@ -128,22 +129,22 @@ INIT: Final = {"initContainerStatuses": [{"name": "runtime", "state": waits("Err
         pytest.param(raw({"waiting": {}}), None, id="a kubelet of few words"),
         pytest.param(
             raw(node=None, status={"conditions": [UNSCHEDULED]}),
-            WaitingReason("Unschedulable", "0/2 nodes are available"),
+            WaitingReason(ExternalReason("Unschedulable"), "0/2 nodes are available"),
             id="no node",
         ),
         pytest.param(
             raw(waits("ImagePullBackOff", "Back-off pulling image")),
-            WaitingReason("ImagePullBackOff", "Back-off pulling image"),
+            WaitingReason(ExternalReason("ImagePullBackOff"), "Back-off pulling image"),
             id="no image",
         ),
         pytest.param(
             raw(waits("CreateContainerConfigError", 'secret "x" not found')),
-            WaitingReason("CreateContainerConfigError", 'secret "x" not found'),
+            WaitingReason(ExternalReason("CreateContainerConfigError"), 'secret "x" not found'),
             id="no Secret",
         ),
         pytest.param(
             raw(waits("PodInitializing"), status=INIT),
-            WaitingReason("ErrImagePull", "no runtime image"),
+            WaitingReason(ExternalReason("ErrImagePull"), "no runtime image"),
             id="no runtime image",
         ),
     ],
@@ -195,11 +196,19 @@ DISRUPTED: Final = {"type": "DisruptionTarget", "status": "True", "reason": "Del
     ("status", "failure"),
     [
         pytest.param({}, None, id="none"),
-        pytest.param({"reason": "Evicted", "message": "disk"}, WaitingReason("Evicted", "disk"), id="the pod's reason"),
-        pytest.param({"conditions": [DISRUPTED]}, WaitingReason("DeletionByTaintManager", "m"), id="its disruption"),
+        pytest.param(
+            {"reason": "Evicted", "message": "disk"},
+            WaitingReason(ExternalReason("Evicted"), "disk"),
+            id="the pod's reason",
+        ),
+        pytest.param(
+            {"conditions": [DISRUPTED]},
+            WaitingReason(ExternalReason("DeletionByTaintManager"), "m"),
+            id="its disruption",
+        ),
         pytest.param(
             {"reason": "Evicted", "conditions": [DISRUPTED]},
-            WaitingReason("Evicted", ""),
+            WaitingReason(ExternalReason("Evicted"), ""),
             id="the pod's reason comes first",
         ),
     ],
@@ -215,7 +224,7 @@ def test_the_kubelets_words_end_with_no_blank() -> None:
         "message": 'Usage of EmptyDir volume "a" exceeds the limit "1Mi". ',
     }
     said = parse_pod(raw(status=evicted)).failure
-    assert said == WaitingReason("Evicted", 'Usage of EmptyDir volume "a" exceeds the limit "1Mi".')
+    assert said == WaitingReason(ExternalReason("Evicted"), 'Usage of EmptyDir volume "a" exceeds the limit "1Mi".')
 
 
 def test_where_a_pod_is() -> None:

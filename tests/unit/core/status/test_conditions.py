@@ -5,6 +5,7 @@ from typing import Final
 import pytest
 
 from botsession_contract.lifecycle import BotState, Cause
+from botsession_operator.api.reasons import ConditionReason, ExternalReason
 from botsession_operator.api.status import Condition, ConditionStatus, ConditionType
 from botsession_operator.core.decide.finish import conclude
 from botsession_operator.core.observe.observed import NoSnapshot, Observed, WaitingReason
@@ -88,7 +89,7 @@ def test_the_pod_is_created() -> None:
 
 
 def test_a_refusal_is_told_in_the_servers_words() -> None:
-    told = said(observed(session(), None), WaitingReason("QuotaExceeded", "…"))
+    told = said(observed(session(), None), WaitingReason(ConditionReason.QUOTA_EXCEEDED, "…"))
     assert told[CREATED] == (FALSE, "QuotaExceeded")
     assert told[STARTED] == (FALSE, "PodMissing")
 
@@ -136,9 +137,9 @@ OLD: Final = Condition(CREATED, TRUE, "Created", "", ago(30), 1)
 @pytest.mark.parametrize(
     ("claim", "since"),
     [
-        pytest.param(Claim(CREATED, TRUE, "Created"), ago(30), id="the same"),
-        pytest.param(Claim(CREATED, TRUE, "Adopted"), ago(30), id="the same for another reason"),
-        pytest.param(Claim(CREATED, FALSE, "Forbidden"), NOW, id="the opposite"),
+        pytest.param(Claim(CREATED, TRUE, ConditionReason.CREATED), ago(30), id="the same"),
+        pytest.param(Claim(CREATED, TRUE, ExternalReason("Adopted")), ago(30), id="the same for another reason"),
+        pytest.param(Claim(CREATED, FALSE, ExternalReason("Forbidden")), NOW, id="the opposite"),
     ],
 )
 def test_a_conditions_time_moves_with_its_status(claim: Claim, since: object) -> None:
@@ -150,7 +151,10 @@ def test_a_conditions_time_moves_with_its_status(claim: Claim, since: object) ->
 
 def test_what_is_not_said_again_is_kept_and_conditions_keep_their_order() -> None:
     merged = merge(
-        started(conditions=(OLD,)), (Claim(FINISHED, FALSE, "NotFinished"), Claim(STARTED, TRUE, "X")), 1, NOW
+        started(conditions=(OLD,)),
+        (Claim(FINISHED, FALSE, ConditionReason.NOT_FINISHED), Claim(STARTED, TRUE, ExternalReason("X"))),
+        1,
+        NOW,
     )
 
     assert [condition.type for condition in merged] == [CREATED, STARTED, FINISHED]

@@ -10,6 +10,7 @@ from botsession_contract.control import SessionSnapshot
 from botsession_contract.json_codec import decode, encode
 from botsession_contract.lifecycle import BotState, Cause, Farewell, Mode, Outcome, Phase, Reason, Step
 from botsession_contract.report import DanglingTasks, Ending, ExitReport, Prompts, StepTaken, Timings
+from botsession_operator.api.reasons import ExternalReason
 from botsession_operator.api.status import EndingStatus, Status, TimingsStatus
 from botsession_operator.core.decide.plan import ControllerTimeouts, make_plan
 from botsession_operator.core.observe.observed import NoSnapshot, Observed, WaitingReason
@@ -76,7 +77,10 @@ def test_a_pod_that_was_just_created_is_named() -> None:
 
 
 def test_a_refused_pod_is_not_named() -> None:
-    assert after(observed(session(), None), Applied(refusal=WaitingReason("Forbidden", "no"))).pod_name is None
+    assert (
+        after(observed(session(), None), Applied(refusal=WaitingReason(ExternalReason("Forbidden"), "no"))).pod_name
+        is None
+    )
 
 
 def test_where_it_runs_and_until_when() -> None:

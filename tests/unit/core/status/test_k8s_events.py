@@ -6,6 +6,7 @@ from typing import Final
 import pytest
 
 from botsession_contract.lifecycle import Cause, Outcome, Phase, Reason, ReportedBy
+from botsession_operator.api.reasons import ConditionReason, EventReason
 from botsession_operator.api.status import ConditionType, Finish, Status
 from botsession_operator.core.status.k8s_events import KubernetesEvent, Severity, events_for
 from tests.builders import asked, started, status, unmet
@@ -28,36 +29,39 @@ def over(phase: Phase, reason: Reason, message: str | None = None) -> Status:
         pytest.param(
             status(Phase.STARTING),
             started(),
-            [KubernetesEvent(NORMAL, "Started", "the pipeline has started")],
+            [KubernetesEvent(NORMAL, EventReason.STARTED, "the pipeline has started")],
             id="it started",
         ),
         pytest.param(started(), started(node_name="node-2"), [], id="the same phase is told once"),
         pytest.param(
             started(),
             status(Phase.ENDING, ending=asked(Cause.MAX_DURATION)),
-            [KubernetesEvent(NORMAL, "Ending", "Graceful end asked for: MaxDuration")],
+            [KubernetesEvent(NORMAL, EventReason.ENDING, "Graceful end asked for: MaxDuration")],
             id="it is asked to end",
         ),
         pytest.param(
             started(),
             status(Phase.ENDING, ending=replace(asked(Cause.END_REQUESTED), message="somebody left")),
-            [KubernetesEvent(NORMAL, "Ending", "Graceful end asked for: EndRequested, somebody left")],
+            [KubernetesEvent(NORMAL, EventReason.ENDING, "Graceful end asked for: EndRequested, somebody left")],
             id="it is asked to end, and by whom",
         ),
         pytest.param(
             started(),
             over(Phase.SUCCEEDED, Reason.COMPLETED),
-            [KubernetesEvent(NORMAL, "Completed", "Drained")],
+            [KubernetesEvent(NORMAL, Reason.COMPLETED, "Drained")],
             id="it succeeded",
         ),
         pytest.param(
             started(),
             over(Phase.FAILED, Reason.BOT_ERROR, "boom"),
-            [KubernetesEvent(WARNING, "BotError", "Drained: boom")],
+            [KubernetesEvent(WARNING, Reason.BOT_ERROR, "Drained: boom")],
             id="it failed, and why",
         ),
         pytest.param(
-            None, REFUSED, [KubernetesEvent(WARNING, "QuotaExceeded", "over quota")], id="its pod was refused"
+            None,
+            REFUSED,
+            [KubernetesEvent(WARNING, ConditionReason.QUOTA_EXCEEDED, "over quota")],
+            id="its pod was refused",
         ),
         pytest.param(REFUSED, REFUSED, [], id="a refusal is told once"),
         pytest.param(REFUSED, status(), [], id="a refusal that is over is no news"),

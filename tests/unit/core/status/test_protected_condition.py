@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from botsession_contract.lifecycle import Cause, Mode
+from botsession_operator.api.reasons import ConditionReason
 from botsession_operator.api.status import ConditionStatus, ConditionType
 from botsession_operator.core.decide.termination import EndIntent
 from botsession_operator.core.observe.observed import Observed, WaitingReason
@@ -28,7 +29,11 @@ def seen(policy: str, *, has_budget: bool = False) -> Observed:
         pytest.param(seen("WhenIdle"), None, None, (False, "Idle"), id="idle"),
         pytest.param(seen("Never"), END, None, (False, "Ending"), id="it ends"),
         pytest.param(
-            seen("Never"), None, WaitingReason("QuotaExceeded", "no more"), (False, "QuotaExceeded"), id="refused"
+            seen("Never"),
+            None,
+            WaitingReason(ConditionReason.QUOTA_EXCEEDED, "no more"),
+            (False, "QuotaExceeded"),
+            id="refused",
         ),
         pytest.param(observed(session(KNOWN), pod()), None, None, (False, "Allow"), id="it has been allowed meanwhile"),
         pytest.param(observed(session(), None), None, None, None, id="nothing is said of a new session"),

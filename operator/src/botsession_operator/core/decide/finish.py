@@ -21,17 +21,12 @@ from botsession_contract.lifecycle import (
     reason_for,
 )
 from botsession_contract.report import DanglingTasks, Ending, ExitReport, Prompts, Stage, Timings
+from botsession_operator.api.reasons import CONTAINER_REASONS, IMAGE_REASONS, SCHEDULING_REASONS
 from botsession_operator.api.status import ConditionStatus, ConditionType, EndingStatus, Finish, Status, find_condition
 from botsession_operator.core.decide.termination import EndIntent
 from botsession_operator.core.observe import startup
 from botsession_operator.core.observe.observed import Observed, Pod, PodState, Termination, WaitingReason
 
-#: The kubelet's words for an image that does not come (kubernetes/pkg/kubelet/images/types.go).
-IMAGE_TROUBLES: Final = frozenset(
-    {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
-)
-#: …and for a container that cannot be made, say for a missing Secret.
-CONFIG_TROUBLES: Final = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 NO_TIMINGS: Final = Timings()
 #: The container runtime's words for a command that is not in the image, or cannot be run.
 START_TROUBLES: Final = frozenset({"StartError", "ContainerCannotRun"})
@@ -51,7 +46,6 @@ DISRUPTIONS: Final = {
 OUT_OF_MEMORY: Final = "OOMKilled"
 #: The exit code of a process that a SIGKILL ended.
 SIGKILLED: Final = 137
-UNSCHEDULABLE_TROUBLES: Final = frozenset({"Unschedulable", "SchedulerError", "SchedulingGated"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +81,11 @@ def conclude(observed: Observed, wanted: EndIntent | None, now: datetime) -> Fin
 
 def start_trouble_reason(trouble: str) -> Reason | None:
     """Name the reason for a session that did not start, from the word that the cluster has for its pod's trouble."""
-    if trouble in IMAGE_TROUBLES:
+    if trouble in IMAGE_REASONS:
         return Reason.IMAGE_PULL
-    if trouble in UNSCHEDULABLE_TROUBLES:
+    if trouble in SCHEDULING_REASONS:
         return Reason.UNSCHEDULABLE
-    return Reason.POD_REJECTED if trouble in CONFIG_TROUBLES else None
+    return Reason.POD_REJECTED if trouble in CONTAINER_REASONS else None
 
 
 def _with_node_evidence(report: ExitReport, termination: Termination) -> ExitReport:

@@ -11,6 +11,7 @@ from botsession_contract.control import SessionSnapshot
 from botsession_contract.lifecycle import FINISHED_PHASES
 from botsession_contract.names import REPORT_FINALIZER, SESSION_FINALIZER
 from botsession_contract.report import ExitReport
+from botsession_operator.api.reasons import ObjectReason
 from botsession_operator.api.spec import Spec
 from botsession_operator.api.status import Status
 from botsession_operator.core.observe.webhook_delivery import Attempts
@@ -75,9 +76,9 @@ class PodState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WaitingReason:
-    """Why a container waits, in the kubelet's or the scheduler's words."""
+    """Why a pod waits or an object was refused, in the operator's words or in the cluster's."""
 
-    reason: str
+    reason: ObjectReason
     message: str
 
 

@@ -4,17 +4,12 @@ The controller reference decides. `kubectl delete --cascade=orphan` takes it off
 decides, which is derived from the session's UID. A pod's labels must agree with it.
 """
 
-from typing import Final
-
 from botsession_contract.names import API_VERSION, GROUP, KIND, SESSION_LABEL, SESSION_UID_LABEL
 from botsession_operator.api.spec import Json
 from botsession_operator.core.names import pod_name
 from botsession_operator.core.observe.observed import Session
 from botsession_operator.core.observe.untyped import mapping, mappings, text
 from botsession_operator.core.session_key import SessionIdentity, parse_key
-
-#: The reason for which an object is refused whose name another owner's object has.
-NAME_TAKEN: Final = "NameTaken"
 
 
 def pod_owner(metadata: Json) -> SessionIdentity | None:

@@ -14,6 +14,7 @@ from botsession_contract.json_codec import PayloadError, decode, parse_time
 from botsession_contract.lifecycle import FINISHED_PHASES, final_phase
 from botsession_contract.names import BOT_CONTAINER
 from botsession_operator.api.bounded_json import LARGEST_PART_BYTES, LEVELS, MOST_VALUES
+from botsession_operator.api.reasons import UNSCHEDULABLE, ExternalReason
 from botsession_operator.api.spec import Json, SpecError, parse_spec
 from botsession_operator.api.status import Status
 from botsession_operator.core.names import CALL_PORT_NAME, CONTROL_PORT_NAME, ENDED_SECONDS
@@ -41,6 +42,7 @@ TOO_LARGE_TO_READ: Final = (
 _OVER = ("Succeeded", "Failed")
 #: The kubelet's words for a container on its way.
 _NO_TROUBLES = ("ContainerCreating", "PodInitializing")
+_NO_REASON: Final = ExternalReason("")
 #: Stands for a deletion time that cannot be read: the deletion was asked for, and is overdue.
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -174,21 +176,21 @@ def _has_sidecars(spec: Json, status: Json) -> bool:
 def _trouble(status: Json, state: Json) -> WaitingReason | None:
     unscheduled = _condition(status, "PodScheduled", "False")
     if unscheduled:
-        return _said(unscheduled, "Unschedulable")
+        return _said(unscheduled, UNSCHEDULABLE)
     for waiting in (mapping(each.get("waiting")) for each in (state, *_init_states(status))):
         if text(waiting.get("reason")) not in ("", *_NO_TROUBLES):
-            return _said(waiting, "")
+            return _said(waiting)
     return None
 
 
 def _failure(status: Json) -> WaitingReason | None:
     disrupted = _condition(status, "DisruptionTarget", "True")
     said = status if text(status.get("reason")) else disrupted
-    return _said(said, "") if said else None
+    return _said(said) if said else None
 
 
-def _said(by: Json, usual: str) -> WaitingReason:
-    return WaitingReason(text(by.get("reason")) or usual, text(by.get("message")).strip())
+def _said(by: Json, usual: ExternalReason = _NO_REASON) -> WaitingReason:
+    return WaitingReason(ExternalReason(text(by.get("reason"))) or usual, text(by.get("message")).strip())
 
 
 def _started_at(container: Json) -> datetime | None:

@@ -8,8 +8,8 @@ from typing import Final
 
 from botsession_contract.control import SessionSnapshot
 from botsession_operator.api.duration import format_duration
+from botsession_operator.api.reasons import ConditionReason
 from botsession_operator.api.status import (
-    WAITING_FOR_CALLER,
     ConditionStatus,
     ConditionType,
     Status,
@@ -30,13 +30,21 @@ class StartupStage(StrEnum):
     PIPELINE = "start of the pipeline"  # the bot runs, and its pipeline has not started
 
 
-WAITING_FOR_NODE: Final = WaitingReason("WaitingForNode", "no node has the pod yet")
-PREPARING_POD: Final = WaitingReason("PreparingPod", "the node prepares the pod's volumes and its network")
-CREATING_CONTAINER: Final = WaitingReason("ContainerCreating", "the image is being pulled, or the container created")
-IMPORTING_BOT: Final = WaitingReason("ImportingBot", "the bot is being imported")
-STARTING_PIPELINE: Final = WaitingReason("StartingPipeline", "the bot runs and has not started its pipeline")
-LISTENING: Final = WaitingReason(WAITING_FOR_CALLER, "the bot listens, and nobody has called")
-CALLER_CONNECTED: Final = WaitingReason("CallerConnected", "a caller has come, and the pipeline has not started")
+WAITING_FOR_NODE: Final = WaitingReason(ConditionReason.WAITING_FOR_NODE, "no node has the pod yet")
+PREPARING_POD: Final = WaitingReason(
+    ConditionReason.PREPARING_POD, "the node prepares the pod's volumes and its network"
+)
+CREATING_CONTAINER: Final = WaitingReason(
+    ConditionReason.CONTAINER_CREATING, "the image is being pulled, or the container created"
+)
+IMPORTING_BOT: Final = WaitingReason(ConditionReason.IMPORTING_BOT, "the bot is being imported")
+STARTING_PIPELINE: Final = WaitingReason(
+    ConditionReason.STARTING_PIPELINE, "the bot runs and has not started its pipeline"
+)
+LISTENING: Final = WaitingReason(ConditionReason.WAITING_FOR_CALLER, "the bot listens, and nobody has called")
+CALLER_CONNECTED: Final = WaitingReason(
+    ConditionReason.CALLER_CONNECTED, "a caller has come, and the pipeline has not started"
+)
 #: Reasons for which a pipeline has not started where all goes well so far, and nobody is told to do anything.
 QUIET: Final = frozenset(
     each.reason

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from botsession_contract.control import SessionSnapshot
+from botsession_operator.api.reasons import AnyConditionReason, ConditionReason
 from botsession_operator.api.status import (
     Condition,
     ConditionStatus,
@@ -20,7 +21,7 @@ from botsession_operator.core.observe.observed import NoSnapshot, Observed, PodS
 
 TRUE, FALSE, UNKNOWN = ConditionStatus.TRUE, ConditionStatus.FALSE, ConditionStatus.UNKNOWN
 
-POD_MISSING: Final = WaitingReason("PodMissing", "the pod has not been created")
+POD_MISSING: Final = WaitingReason(ConditionReason.POD_MISSING, "the pod has not been created")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +30,22 @@ class Claim:
 
     type: ConditionType
     status: ConditionStatus
-    reason: str
+    reason: AnyConditionReason
     message: str = ""
 
 
 def claims(observed: Observed, refusal: WaitingReason | None, conclusion: FinalResult | None) -> tuple[Claim, ...]:
     """Say what holds now. A condition that is not claimed keeps what was last said of it."""
     if conclusion:
-        started = (Claim(ConditionType.STARTED, TRUE, "PipelineStarted"),) if conclusion.started_at else ()
+        started = (
+            (Claim(ConditionType.STARTED, TRUE, ConditionReason.PIPELINE_STARTED),) if conclusion.started_at else ()
+        )
         return (*started, *_uncontrolled(observed), _finished(conclusion), *_recorded(observed))
-    said = [_created(refusal), _started(observed, refusal), Claim(ConditionType.FINISHED, FALSE, "NotFinished")]
+    said = [
+        _created(refusal),
+        _started(observed, refusal),
+        Claim(ConditionType.FINISHED, FALSE, ConditionReason.NOT_FINISHED),
+    ]
     said.extend(_recorded(observed))
     if observed.pod and observed.pod.state is PodState.RUNNING:
         said.extend((_controlled(observed), _watched(observed)))
@@ -58,12 +65,12 @@ def merge(before: Status | None, said: tuple[Claim, ...], generation: int, now: 
 def _created(refusal: WaitingReason | None) -> Claim:
     if refusal:
         return Claim(ConditionType.POD_CREATED, FALSE, refusal.reason, refusal.message)
-    return Claim(ConditionType.POD_CREATED, TRUE, "Created")
+    return Claim(ConditionType.POD_CREATED, TRUE, ConditionReason.CREATED)
 
 
 def _started(observed: Observed, refusal: WaitingReason | None) -> Claim | None:
     if timeline.started_at(observed):
-        return _between_pipelines(observed) or Claim(ConditionType.STARTED, TRUE, "PipelineStarted")
+        return _between_pipelines(observed) or Claim(ConditionType.STARTED, TRUE, ConditionReason.PIPELINE_STARTED)
     if observed.session.status and observed.session.status.ending:
         return None  # what kept it from starting must stay readable while its pod goes
     known = find_condition(observed.session.status, ConditionType.STARTED, FALSE)
@@ -84,17 +91,22 @@ def _between_pipelines(observed: Observed) -> Claim | None:
     if not count:
         done = "the process that ran the pipeline ended before that had finished"
     until = control.next_pipeline_until.astimezone(UTC).strftime("%H:%M:%SZ")
-    return Claim(ConditionType.STARTED, TRUE, "BetweenPipelines", f"{done}; the bot may start the next until {until}")
+    return Claim(
+        ConditionType.STARTED,
+        TRUE,
+        ConditionReason.BETWEEN_PIPELINES,
+        f"{done}; the bot may start the next until {until}",
+    )
 
 
 def _controlled(observed: Observed) -> Claim | None:
     if isinstance(observed.control, SessionSnapshot):
-        return Claim(ConditionType.CONTROLLED, TRUE, "Answers")
+        return Claim(ConditionType.CONTROLLED, TRUE, ConditionReason.ANSWERS)
     if observed.session.status and observed.session.status.ending:
         return None  # a supervisor that is leaving is silent for a second; one that hangs is told by the ending's step
     asked = observed.control is NoSnapshot.UNREACHABLE
     message = "the supervisor's control endpoint did not answer" if asked else "the supervisor was not asked"
-    return Claim(ConditionType.CONTROLLED, UNKNOWN, "NoAnswer", message)
+    return Claim(ConditionType.CONTROLLED, UNKNOWN, ConditionReason.NO_ANSWER, message)
 
 
 def _watched(observed: Observed) -> Claim | None:
@@ -102,21 +114,23 @@ def _watched(observed: Observed) -> Claim | None:
     if not isinstance(observed.control, SessionSnapshot):
         return None
     if observed.control.unwatched:
-        return Claim(ConditionType.WATCHED, FALSE, "HookCannotConnect", observed.control.unwatched)
+        return Claim(ConditionType.WATCHED, FALSE, ConditionReason.HOOK_CANNOT_CONNECT, observed.control.unwatched)
     if has_condition(observed.session.status, ConditionType.WATCHED):
-        return Claim(ConditionType.WATCHED, TRUE, "HookConnected")
+        return Claim(ConditionType.WATCHED, TRUE, ConditionReason.HOOK_CONNECTED)
     return None
 
 
 def _uncontrolled(observed: Observed) -> Iterator[Claim]:
     if has_condition(observed.session.status, ConditionType.CONTROLLED):
-        yield Claim(ConditionType.CONTROLLED, FALSE, "Finished", "the supervisor has ended with its session")
+        yield Claim(
+            ConditionType.CONTROLLED, FALSE, ConditionReason.FINISHED, "the supervisor has ended with its session"
+        )
 
 
 def _recorded(observed: Observed) -> Iterator[Claim]:
     """Say that the whole status is recorded, where once the API server did not take it: this is part of it."""
     if has_condition(observed.session.status, ConditionType.RECORDED):
-        yield Claim(ConditionType.RECORDED, TRUE, "Recorded")
+        yield Claim(ConditionType.RECORDED, TRUE, ConditionReason.RECORDED)
 
 
 def _finished(conclusion: FinalResult) -> Claim:

@@ -6,6 +6,7 @@ from typing import Final
 
 from botsession_contract.bounded_json import clean_text, clip_text
 from botsession_contract.lifecycle import BOT_CAUSES, Phase
+from botsession_operator.api.reasons import AnyEventReason, EventReason, ExternalReason
 from botsession_operator.api.status import ConditionStatus, ConditionType, Status, find_condition
 from botsession_operator.core.observe.webhook_delivery import Attempt, EventType
 
@@ -26,13 +27,13 @@ class KubernetesEvent:
     """One Event."""
 
     severity: Severity
-    reason: str
+    reason: AnyEventReason
     note: str
 
     def __post_init__(self) -> None:
         """Bring the texts to the API server's bounds: what they say comes from pods and policies too."""
         reason = clip_text(clean_text(self.reason), LONGEST_REASON)
-        object.__setattr__(self, "reason", reason or "Unknown")
+        object.__setattr__(self, "reason", reason or EventReason.UNKNOWN)
         object.__setattr__(self, "note", clip_text(clean_text(self.note), LONGEST_NOTE))
 
 
@@ -47,18 +48,20 @@ def events_for(before: Status | None, after: Status) -> tuple[KubernetesEvent, .
 def undelivered(event: EventType, attempt: Attempt) -> KubernetesEvent:
     """Give the Event for what the webhook will never be sent."""
     note = f"nobody took {event} in {attempt.failures} tries; the last one: {attempt.trouble}"
-    return KubernetesEvent(Severity.WARNING, "WebhookGaveUp", note)
+    return KubernetesEvent(Severity.WARNING, EventReason.WEBHOOK_GAVE_UP, note)
 
 
 def _entered(status: Status) -> KubernetesEvent | None:
     if status.phase is Phase.RUNNING:
-        return KubernetesEvent(Severity.NORMAL, "Started", "the pipeline has started")
+        return KubernetesEvent(Severity.NORMAL, EventReason.STARTED, "the pipeline has started")
     if status.phase is Phase.ENDING and status.ending:
         if status.ending.cause in BOT_CAUSES:
-            return KubernetesEvent(Severity.NORMAL, "Ending", f"the bot ends its pipeline: {status.ending.cause}")
+            return KubernetesEvent(
+                Severity.NORMAL, EventReason.ENDING, f"the bot ends its pipeline: {status.ending.cause}"
+            )
         who = f", {status.ending.message}" if status.ending.message else ""
         return KubernetesEvent(
-            Severity.NORMAL, "Ending", f"{status.ending.mode} end asked for: {status.ending.cause}{who}"
+            Severity.NORMAL, EventReason.ENDING, f"{status.ending.mode} end asked for: {status.ending.cause}{who}"
         )
     if status.finish:
         severity = Severity.NORMAL if status.phase is Phase.SUCCEEDED else Severity.WARNING
@@ -75,4 +78,4 @@ def _refusal(before: Status | None, after: Status) -> KubernetesEvent | None:
 
 def _uncreated(status: Status | None) -> KubernetesEvent | None:
     refused = find_condition(status, ConditionType.POD_CREATED, ConditionStatus.FALSE)
-    return KubernetesEvent(Severity.WARNING, refused.reason, refused.message) if refused else None
+    return KubernetesEvent(Severity.WARNING, ExternalReason(refused.reason), refused.message) if refused else None

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import Final
 
 from botsession_contract.lifecycle import ReportedBy
+from botsession_operator.api.reasons import ConditionReason, EventReason
 from botsession_operator.api.status import Condition, ConditionStatus, ConditionType, EndingStatus, Finish, Status
 from botsession_operator.core.status.k8s_events import KubernetesEvent, Severity
 
-REASON: Final = "StatusRefused"
 FINISHED_MESSAGE: Final = "the API server refused the whole status; this is what is certain of it"
 MESSAGE: Final = (
     "the API server refused the whole status, so only its bare facts are recorded; the operator's log says why"
@@ -42,13 +42,20 @@ def is_same_but_for_time(one: Status | None, other: Status) -> bool:
 
 def refusal(why: str) -> KubernetesEvent:
     """Return the Event for a status that was refused."""
-    return KubernetesEvent(Severity.WARNING, REASON, f"{MESSAGE}: {why}")
+    return KubernetesEvent(Severity.WARNING, EventReason.STATUS_REFUSED, f"{MESSAGE}: {why}")
 
 
 def _conditions(status: Status, now: datetime) -> tuple[Condition, ...]:
     kept = (each for each in status.conditions if each.type is not ConditionType.RECORDED)
     bare = tuple(replace(each, reason=_reason(status, each), message="") for each in kept)
-    refused = Condition(ConditionType.RECORDED, ConditionStatus.FALSE, REASON, MESSAGE, now, status.observed_generation)
+    refused = Condition(
+        ConditionType.RECORDED,
+        ConditionStatus.FALSE,
+        ConditionReason.STATUS_REFUSED,
+        MESSAGE,
+        now,
+        status.observed_generation,
+    )
     return (*bare, refused)
 
 
@@ -56,7 +63,7 @@ def _reason(status: Status, condition: Condition) -> str:
     """Keep the operator's own words. What a kubelet, a policy or a webhook calls its trouble is none of them."""
     if condition.type is ConditionType.FINISHED and status.finish:
         return status.finish.reason
-    return condition.reason if condition.reason in _OWN else REASON
+    return condition.reason if condition.reason in _OWN else ConditionReason.STATUS_REFUSED
 
 
 def _ending(ending: EndingStatus) -> EndingStatus:
@@ -74,4 +81,13 @@ def _timeless(status: Status) -> Status:
 
 _NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 #: Reasons that the operator gives by itself, of conditions that a live session has.
-_OWN: Final = frozenset({"Created", "PipelineStarted", "Answers", "NoAnswer", "NotFinished", "Finished"})
+_OWN: Final = frozenset(
+    {
+        ConditionReason.CREATED,
+        ConditionReason.PIPELINE_STARTED,
+        ConditionReason.ANSWERS,
+        ConditionReason.NO_ANSWER,
+        ConditionReason.NOT_FINISHED,
+        ConditionReason.FINISHED,
+    }
+)

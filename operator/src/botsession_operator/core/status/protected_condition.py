@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
+from botsession_operator.api.reasons import ConditionReason
 from botsession_operator.api.spec import EvictionPolicy
 from botsession_operator.api.status import ConditionStatus, ConditionType, has_condition
 from botsession_operator.core.decide.finish import FinalResult
@@ -11,14 +12,18 @@ from botsession_operator.core.observe.observed import Observed, WaitingReason
 from botsession_operator.core.status.conditions import Claim
 
 PROTECTED: Final = {
-    EvictionPolicy.WHEN_IDLE: WaitingReason("InCall", "somebody is in the call; evictions of the pod are refused"),
-    EvictionPolicy.NEVER: WaitingReason("Never", "evictions of the pod are refused until the session ends"),
+    EvictionPolicy.WHEN_IDLE: WaitingReason(
+        ConditionReason.IN_CALL, "somebody is in the call; evictions of the pod are refused"
+    ),
+    EvictionPolicy.NEVER: WaitingReason(
+        ConditionReason.NEVER, "evictions of the pod are refused until the session ends"
+    ),
 }
 EXPOSED: Final = {
-    EvictionPolicy.ALLOW: WaitingReason("Allow", "the pod may be evicted"),
-    EvictionPolicy.WHEN_IDLE: WaitingReason("Idle", "nobody is in the call; the pod may be evicted"),
+    EvictionPolicy.ALLOW: WaitingReason(ConditionReason.ALLOW, "the pod may be evicted"),
+    EvictionPolicy.WHEN_IDLE: WaitingReason(ConditionReason.IDLE, "nobody is in the call; the pod may be evicted"),
 }
-ENDING: Final = WaitingReason("Ending", "the session is over or ends; the pod may be evicted")
+ENDING: Final = WaitingReason(ConditionReason.ENDING, "the session is over or ends; the pod may be evicted")
 
 
 def protection(

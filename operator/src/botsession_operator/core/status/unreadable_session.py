@@ -8,18 +8,18 @@ from datetime import datetime
 from typing import Final
 
 from botsession_contract.json_codec import encode
+from botsession_operator.api.reasons import ConditionReason, EventReason
 from botsession_operator.api.spec import Json
 from botsession_operator.api.status import Condition, ConditionStatus, ConditionType
 from botsession_operator.core.status.k8s_events import KubernetesEvent, Severity
 
-REASON: Final = "SpecRefused"
 #: Of what is wrong, so many characters; the note of an Event takes no more.
 LONGEST_MESSAGE: Final = 1024
 
 
 def refusal(why: str) -> KubernetesEvent:
     """Return the Event for a session that cannot be read."""
-    return KubernetesEvent(Severity.WARNING, REASON, why[:LONGEST_MESSAGE])
+    return KubernetesEvent(Severity.WARNING, EventReason.SPEC_REFUSED, why[:LONGEST_MESSAGE])
 
 
 def refused_status(status: Json | None, generation: int, why: str, now: datetime) -> Json | None:
@@ -28,7 +28,7 @@ def refused_status(status: Json | None, generation: int, why: str, now: datetime
     if known.get("finish"):
         return None
     kind = ConditionType.CONTROLLED if known.get("podName") else ConditionType.POD_CREATED
-    said = Condition(kind, ConditionStatus.FALSE, REASON, why[:LONGEST_MESSAGE], now, generation)
+    said = Condition(kind, ConditionStatus.FALSE, ConditionReason.SPEC_REFUSED, why[:LONGEST_MESSAGE], now, generation)
     before = known.get("conditions") or []
     if any(_says_the_same(each, said) for each in before):
         return None
