@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, Self, TypeVar
 
 T = TypeVar("T", bound=Hashable)
 
@@ -20,9 +20,23 @@ T = TypeVar("T", bound=Hashable)
 class Priority(IntEnum):
     """How urgent an item is; the smallest goes first."""
 
-    HIGH = 0  # a user waits: a session is new, was edited, or is being deleted
-    NORMAL = 1  # something has happened, or a time has come
-    LOW = 2  # a look that a quiet system would not miss
+    sentence: str
+
+    def __new__(cls, rank: int, sentence: str = "") -> Self:
+        """Return a member with its sentence for the docs."""
+        member = int.__new__(cls, rank)
+        member._value_ = rank
+        member.sentence = sentence
+        return member
+
+    HIGH = 0, "A user waits: a session is new, was edited or is being deleted, or a supervisor is expected to answer."
+    NORMAL = 1, "Something has happened, a time has come, or a silent supervisor has to end its session."
+    LOW = 2, "A quiet system would not miss it: a pass after a poke, or a silent supervisor."
+
+    @property
+    def label(self) -> str:
+        """Return the value of the label `priority`."""
+        return self.name.lower()
 
 
 _HIGH_FIRST: Final = (Priority.HIGH, Priority.NORMAL, Priority.LOW)

@@ -9,7 +9,6 @@ import time
 from collections import Counter as Tally
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Set
 from datetime import datetime
-from enum import StrEnum
 from http import HTTPStatus
 from typing import Final
 
@@ -17,6 +16,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from botsession_contract.documented import DocumentedEnum
 from botsession_contract.lifecycle import Farewell, Mode, Outcome, Phase, ProcessorKind, Reason, Step
 from botsession_operator.api.spec import SpecError
 from botsession_operator.api.status import Delivery
@@ -42,7 +42,7 @@ LATENESS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 30)
 PASS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 #: What is counted of sessions by namespace: what each counter tells, and its other labels with all that they can be.
-BY_NAMESPACE: Final[dict[Metric, tuple[str, dict[str, type[StrEnum]]]]] = {
+BY_NAMESPACE: Final[dict[Metric, tuple[str, dict[str, type[DocumentedEnum]]]]] = {
     Metric.FINISHED: ("Sessions that ended", {"reason": Reason, "outcome": Outcome}),
     Metric.DANGLING_TASKS: ("Tasks that bots left behind", {"kind": TaskKind}),
     Metric.WITH_DANGLING_TASKS: ("Sessions whose bot left tasks behind", {}),
@@ -54,30 +54,46 @@ BY_NAMESPACE: Final[dict[Metric, tuple[str, dict[str, type[StrEnum]]]]] = {
 }
 
 
-class Action(StrEnum):
+class Action(DocumentedEnum):
     """What a supervisor is asked."""
 
-    SNAPSHOT = "snapshot"
-    END = "end"
-    ADJUST = "adjust"
+    SNAPSHOT = "snapshot", "The operator asked how the session is."
+    END = "end", "The operator asked the supervisor to end the session."
+    ADJUST = "adjust", "The operator sent new limits."
 
 
-class NoCode(StrEnum):
+class NoCode(DocumentedEnum):
     """What stands for the HTTP status of an answer that has none to be told."""
 
-    NO_ANSWER = "NoAnswer"  # no connection, or no answer in time
-    UNREADABLE = "Unreadable"  # an answer that is no snapshot
-    OTHER = "Other"  # a status that HTTP does not know: pods run users' images, whose answers must not make series
+    NO_ANSWER = "NoAnswer", "No connection, or no answer in time."
+    UNREADABLE = "Unreadable", "The answer was no snapshot."
+    # Pods run users' images, whose answers must not make series.
+    OTHER = "Other", "The answer had a status that HTTP does not define."
 
 
-class ReconcileErrorKind(StrEnum):
+class ReconcileErrorKind(DocumentedEnum):
     """Why a pass was broken off."""
 
-    CONFLICT = "Conflict"  # somebody wrote the object since it was read
-    TRANSIENT = "Transient"  # the API server did not answer, or said later
-    SPEC = "Spec"  # the spec is not what the CRD promises
-    REFUSED = "Refused"  # the API server does not accept a request, and waiting does not change that
-    BUG = "Bug"  # anything else
+    CONFLICT = "Conflict", "The object was written since the operator read it; the operator retries."
+    TRANSIENT = "Transient", "The API server did not answer, or asked to wait; the operator retries."
+    SPEC = "Spec", "The operator cannot read the spec; its user must act."
+    REFUSED = "Refused", "The API server does not accept a request; the operator retries after five minutes."
+    BUG = "Bug", "Any other error in the operator; it retries."
+
+
+#: The labels of each metric besides `namespace`, with all their values; `code` may be an HTTP status too.
+LABELS: Final[dict[str, dict[str, tuple[DocumentedEnum | Priority, ...]]]] = {
+    "botsession_sessions": {"phase": tuple(Phase)},
+    **{metric: {name: tuple(words) for name, words in labels.items()} for metric, (_, labels) in BY_NAMESPACE.items()},
+    Metric.START: {"stage": tuple(Stage)},
+    Metric.SHUTDOWN: {"mode": tuple(Mode), "outcome": tuple(Outcome)},
+    "botsession_control_requests_total": {"action": tuple(Action), "code": tuple(NoCode)},
+    "botsession_webhook_deliveries_total": {"event": tuple(EventType), "result": (*Answer, Delivery.GAVE_UP)},
+    "botsession_reconcile_errors_total": {"error": tuple(ReconcileErrorKind)},
+    "botsession_pokes_total": {"result": tuple(Admission)},
+    "botsession_queue_depth": {"priority": tuple(Priority)},
+    "botsession_control_queue_depth": {"priority": tuple(Priority)},
+}
 
 
 class Metrics:
@@ -222,7 +238,7 @@ class Snapshot(Collector):
         depths = self._queued()
         queue = GaugeMetricFamily("botsession_queue_depth", "Sessions that wait for a pass", labels=("priority",))
         for priority in Priority:
-            queue.add_metric((priority.name.lower(),), depths.get(priority, 0))
+            queue.add_metric((priority.label,), depths.get(priority, 0))
         yield queue
         age = self._seconds() - self._event_at
         yield GaugeMetricFamily(

@@ -6,9 +6,9 @@ A poke carries no facts. One that is dropped is made up for by the session's nex
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from enum import StrEnum
 from typing import Final, Generic, TypeVar
 
+from botsession_contract.documented import DocumentedEnum
 from botsession_operator.core.session_key import Key
 
 T = TypeVar("T", bound=Hashable)
@@ -24,12 +24,12 @@ MOST_ADDRESSES: Final = 4096
 MOST_SESSIONS: Final = 65536
 
 
-class Admission(StrEnum):
+class Admission(DocumentedEnum):
     """What became of a poke."""
 
-    ADMITTED = "Admitted"  # its session gets a pass
-    UNKNOWN = "Unknown"  # the watch has brought no such session, or the poke names none
-    LIMITED = "Limited"  # its address, or its session, has sent too many
+    ADMITTED = "Admitted", "The session gets a pass."
+    UNKNOWN = "Unknown", "The operator knows no such session, or the poke names none."
+    LIMITED = "Limited", "The address, or the session, has sent too many pokes."
 
 
 class TokenBuckets(Generic[T]):

@@ -45,7 +45,7 @@ class Polling(Collector):
             "botsession_control_queue_depth", "Supervisors that wait to be asked", labels=("priority",)
         )
         for priority, number in polled.waiting().items():
-            waiting.add_metric((priority.name.lower(),), number)
+            waiting.add_metric((priority.label,), number)
         yield waiting
         silent = GaugeMetricFamily(
             "botsession_silent_supervisors", "Supervisors that did not answer when last asked", labels=("namespace",)

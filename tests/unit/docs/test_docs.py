@@ -8,11 +8,9 @@ from typing import Any
 
 import yaml
 
-from botsession_contract.lifecycle import ERROR_REASONS, FAILED_OUTCOMES, Farewell, Outcome, Reason
+from botsession_contract.lifecycle import Outcome, Reason
 from botsession_contract.names import KIND
 from botsession_operator.api.admission import admit
-from botsession_operator.api.reasons import CONTAINER_REASONS, IMAGE_REASONS, SCHEDULING_REASONS, ConditionReason
-from botsession_operator.api.status import ConditionStatus, ConditionType
 from tests.offenders import assert_none, failures
 
 ROOT = Path(__file__).parents[3]
@@ -20,7 +18,6 @@ DOCS = sorted(
     [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md"), *ROOT.glob("hack/**/*.md")]
 )
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
-REASONS = (ROOT / "docs/reference/reasons.md").read_text()
 
 
 def at(path: Path) -> str:
@@ -55,29 +52,6 @@ def anchors(text: str) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def section(heading: str) -> str:
-    """Give what is under a heading of reasons.md."""
-    return REASONS.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-
-
-def rows(heading: str) -> dict[str, str]:
-    """Give the first and the last of the five cells of each row of the table under a heading."""
-    found = re.findall(r"^\| `([A-Z]\w+)` \|(?:[^|]+\|){3} ([^|]+) \|$", section(heading), re.MULTILINE)
-    assert len(found) == len(dict(found)), "a row is there twice"
-    return dict(found)
-
-
-def condition_rows() -> list[tuple[str, str, set[str]]]:
-    """Give type, status and reasons of each row of the table of conditions; an empty type is that of the row above."""
-    found, kind = [], ""
-    for cells in re.findall(
-        r"^\|(?: `(\w+)`)? \| (True|False|Unknown) \| ([^|]+) \|", section("Conditions"), re.MULTILINE
-    ):
-        kind = cells[0] or kind
-        found.append((kind, cells[1], set(re.findall(r"`(\w+)`", cells[2]))))
-    return found
-
-
 def test_manifests_in_documents_are_acceptable() -> None:
     found = [*manifests()]
     assert len(found) > 20
@@ -94,29 +68,6 @@ def leads_somewhere(doc: Path, link: str) -> bool:
     path, _, anchor = link.partition("#")
     target = doc.parent / path if path else doc
     return target.exists() and (not anchor or anchor in anchors(target.read_text()))
-
-
-def test_every_reason_has_a_row_that_says_its_phase() -> None:
-    assert rows("Reasons") == {reason: "Failed" if reason in ERROR_REASONS else "Succeeded" for reason in Reason}
-
-
-def test_every_outcome_has_a_row_that_says_its_phase() -> None:
-    assert rows("Outcomes") == {out: "Failed" if out in FAILED_OUTCOMES else "by reason" for out in Outcome}
-
-
-def test_everything_that_becomes_of_a_farewell_has_a_row() -> None:
-    about = (ROOT / "docs/reference/endings.md").read_text().partition("\n## The farewell\n")[2].partition("\n## ")[0]
-    assert re.findall(r"^\| `([A-Z]\w+)` \|", about, re.MULTILINE) == [*Farewell]
-
-
-def test_every_condition_is_explained_with_each_of_its_statuses() -> None:
-    assert {kind for kind, _, _ in condition_rows()} == {*ConditionType}
-    assert {status for _, status, _ in condition_rows()} == {*ConditionStatus}
-
-
-def test_every_reason_of_a_condition_is_explained() -> None:
-    explained = {reason for _, _, reasons in condition_rows() for reason in reasons}
-    assert IMAGE_REASONS | CONTAINER_REASONS | SCHEDULING_REASONS | {*ConditionReason} <= explained
 
 
 def test_readme_names_only_reasons_and_outcomes_that_exist() -> None:

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
+from botsession_contract.documented import DocumentedEnum
 from botsession_contract.lifecycle import Cause, Mode, Outcome, Phase, Reason
 from botsession_operator.api.spec import SpecError
 from botsession_operator.core.session_key import Key
 from botsession_operator.core.status.metric_samples import Metric, Stage
 from botsession_operator.errors import ClusterUnavailable, Conflict, RequestRefused
 from botsession_operator.fair_queue import Priority
-from botsession_operator.metrics import BY_NAMESPACE, Action, Metrics, NoCode, ReconcileErrorKind
+from botsession_operator.metrics import BY_NAMESPACE, LABELS, Action, Metrics, NoCode, ReconcileErrorKind
 from botsession_operator.poke_gate import Admission
 from botsession_operator.reconcile import reconcile
 from tests.builders import EVERY_COUNT, KEY, samples
@@ -119,6 +120,31 @@ def test_all_that_is_known_beforehand_begins_at_zero(
     metrics: Metrics, metric: str, labels: dict[str, type[StrEnum]]
 ) -> None:
     assert counted(metrics, metric, *labels) == dict.fromkeys(itertools.product(*labels.values()), 0)
+
+
+def test_the_docs_list_every_label_with_every_value(metrics: Metrics) -> None:
+    metrics.show(KEY, Phase.PENDING)
+    metrics.count(EVERY_COUNT)
+    listed = {
+        metric: {name: {_shown(each) for each in values} for name, values in of.items()}
+        for metric, of in LABELS.items()
+    }
+
+    unlisted = [
+        f"{sample.name} {name}={value}"
+        for family in metrics.registry.collect()
+        for sample in family.samples
+        for name, value in sample.labels.items()
+        if name not in ("namespace", "le")
+        and value not in listed.get(re.sub("_(bucket|count|sum)$", "", sample.name), {}).get(name, ())
+        and not sample.name.endswith("_created")
+    ]
+
+    assert unlisted == []
+
+
+def _shown(value: DocumentedEnum | Priority) -> str:
+    return value.label if isinstance(value, Priority) else str(value)
 
 
 def test_pokes_are_counted_by_what_became_of_them(metrics: Metrics) -> None:

@@ -21,7 +21,7 @@ class ConditionReason(DocumentedEnum):
     PIPELINE_STARTED = "PipelineStarted", "The pipeline has started."
     BETWEEN_PIPELINES = (
         "BetweenPipelines",
-        "The bot has ended a pipeline and may start another until the time in `message`.",
+        "The bot ended a pipeline, or its process is gone; the bot may start another until the time in `message`.",
     )
     POD_MISSING = "PodMissing", "The pod does not exist yet."
     WAITING_FOR_NODE = "WaitingForNode", "The pod has no node yet."

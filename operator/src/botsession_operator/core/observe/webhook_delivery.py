@@ -3,26 +3,26 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import NamedTuple
 
+from botsession_contract.documented import DocumentedEnum
 from botsession_operator.api.status import Delivery
 
 
-class EventType(StrEnum):
+class EventType(DocumentedEnum):
     """What a webhook can be told of a session."""
 
-    STARTED = "started"  # the pipeline has started
-    FINISHED = "finished"  # the session is over and its finish is recorded
+    STARTED = "started", "The pipeline has started."
+    FINISHED = "finished", "The session is over, and its finish is recorded."
 
 
-class Answer(StrEnum):
+class Answer(DocumentedEnum):
     """What became of one try to deliver an event."""
 
-    DELIVERED = "Delivered"  # a 2xx
-    GONE = "Gone"  # a 410: the receiver wants no more of it
-    FAILED = "Failed"  # anything else, or nothing in time: it is tried again
-    UNSIGNED = "Unsigned"  # not sent, since the signing secret could not be used: it is tried again
+    DELIVERED = "Delivered", "The receiver answered with a 2xx status."
+    GONE = "Gone", "The receiver answered with 410: it wants no more of the event."
+    FAILED = "Failed", "The receiver answered anything else, or nothing in time; the operator retries."
+    UNSIGNED = "Unsigned", "The operator could not use the signing secret, and so sent nothing; it retries."
 
 
 class Reply(NamedTuple):

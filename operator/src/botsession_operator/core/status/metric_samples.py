@@ -10,6 +10,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
+from botsession_contract.documented import DocumentedEnum
 from botsession_contract.lifecycle import BOT_CAUSES, Cause, Farewell, Outcome, ReportedBy, Step
 from botsession_contract.report import DanglingTasks
 from botsession_operator.api.status import EndingStatus, Finish, Status, TimingsStatus
@@ -39,22 +40,21 @@ class Metric(StrEnum):
     BOT_ERRORS = "botsession_bot_errors_total"
 
 
-class Stage(StrEnum):
+class Stage(DocumentedEnum):
     """A stage of a session's start, by its name in status.timings."""
 
-    SCHEDULED = "scheduled"
-    POD_STARTED = "podStarted"
-    BOT_IMPORTED = "botImported"
-    PIPELINE_STARTED = "pipelineStarted"
-    #: In its place where a bot waits for its caller, whose patience is no start-up time.
-    LISTENING = "listening"
+    SCHEDULED = "scheduled", "The pod has a node."
+    POD_STARTED = "podStarted", "The bot's container has started."
+    BOT_IMPORTED = "botImported", "The bot's module is imported; known from the report when the session has ended."
+    PIPELINE_STARTED = "pipelineStarted", "The pipeline has started."
+    LISTENING = "listening", "The bot listens for its caller; replaces `pipelineStarted` for such a bot."
 
 
-class TaskKind(StrEnum):
+class TaskKind(DocumentedEnum):
     """Who knew of a task that was left behind."""
 
-    MANAGED = "managed"  # Pipecat's task manager, or it is not known that it did not
-    UNMANAGED = "unmanaged"  # nobody: a bare asyncio.create_task
+    MANAGED = "managed", "Pipecat's task manager knew of the task, or the two kinds could not be told apart."
+    UNMANAGED = "unmanaged", "A bare `asyncio.create_task` created the task."
 
 
 @dataclass(frozen=True, slots=True)
