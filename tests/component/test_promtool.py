@@ -16,7 +16,8 @@ from tests.builders import EVERY_COUNT, KEY
 
 ROOT = Path(__file__).parents[2]
 ALERTS = ROOT / "charts/botsession-operator/files/alerts.yaml"
-PAGE = (ROOT / "docs/reference/metrics.md").read_text()
+PAGES = ("reference/metrics.md", "operations/monitoring.md", "operations/alerts.md")
+PAGE = "\n".join((ROOT / "docs" / page).read_text() for page in PAGES)
 QUERIES = re.findall(r"^```promql\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 

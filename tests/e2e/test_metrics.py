@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 QUIET = {"target": "quiet.py"}
 QUERIES = re.findall(
-    r"^```promql\n(.*?)^```", (ROOT / "docs/reference/metrics.md").read_text(), re.MULTILINE | re.DOTALL
+    r"^```promql\n(.*?)^```", (ROOT / "docs/operations/monitoring.md").read_text(), re.MULTILINE | re.DOTALL
 )
 
 
@@ -104,7 +104,7 @@ def end_in_many_ways(world: World) -> None:
 
 
 def shows(scraper: Prometheus, world: World) -> bool:
-    """Return whether the last scrape has all sessions, and their finishes have been counted by somebody."""
+    """Tell whether the last scrape has all sessions, and their finishes have been counted by somebody."""
     seen, there = in_prometheus(scraper, world), in_the_objects(world)
     return (seen.phases, sum(seen.finishes.values())) == (there.phases, sum(there.finishes.values()))
 
@@ -125,7 +125,7 @@ def in_the_objects(world: World) -> Numbers:
 
 
 def is_report_missing(status: Json) -> bool:
-    """Return whether a supervisor ran and left no report."""
+    """Tell whether a supervisor ran and left no report."""
     return status["finish"]["reportedBy"] == "Operator" and "podStarted" in status.get("timings", {})
 
 

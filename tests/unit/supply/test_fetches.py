@@ -23,7 +23,7 @@ ALLOWED = {
         "pip install /path/to/checkout",
     ): "the reader's environment has other packages to agree with",
     ("docs/operations/control-endpoint.md", "curl "): "asks the session's own pod",
-    ("docs/reference/metrics.md", "curl "): "asks this machine",
+    ("docs/operations/monitoring.md", "curl "): "asks this machine",
     ("examples/transcript", "curl "): "asks this machine",
     ("hack/diagrams", "npm pack"): "checks the archive by the hash that stands there",
     ("hack/tools", "go install"): "a table there has the versions, and a test; Go's checksum database has the hashes",
