@@ -6,9 +6,11 @@ python := .venv/bin/python
 .PHONY: help demo demo-kind check test lint unit mutate e2e bench images cluster cluster-down generate support endings picture docs lock sbom digests clean venv
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  variables: IMAGES=public|built (default: asked once), CLUSTER=$${CLUSTER:-botsession}, PYTHON=$(PYTHON)"
+	@echo "New here?  make demo   then   make unit ARGS='-k ladder'   then   make check before you commit. CONTRIBUTING.md says more."
+	@awk -F ':.*## ' '/^#: / {printf "\n%s\n", substr($$0, 4)} /^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@printf '\n%s\n' "Variables: IMAGES=public|built (default: asked once), CLUSTER=$${CLUSTER:-botsession}, PYTHON=$(PYTHON), ARGS=options of pytest"
 
+#: Try it
 demo: ## a conversation with the parrot on this machine, without a cluster
 	@hack/demo
 
@@ -16,6 +18,7 @@ demo-kind: ## the same on a kind cluster, with the operator installed by its cha
 	@hack/venv demo
 	@hack/demo-kind
 
+#: Check your change
 check: venv ## lint, and the tests that need no cluster and little time: three minutes, for every change
 	@hack/check $(ARGS)
 
@@ -42,6 +45,7 @@ bench: venv ## measure sessions on the cluster; python -m tests.bench.NAME measu
 	@hack/ready
 	$(python) -m tests.bench --install
 
+#: The cluster (make test brings it up by itself)
 images: ## build all images
 	@hack/images
 
@@ -51,6 +55,7 @@ cluster: ## bring up the kind cluster with the images loaded: KUBECONFIG=.tools/
 cluster-down: ## delete the kind cluster
 	@hack/cluster down
 
+#: Write files that are made from others
 generate: venv ## write the files that are made from others
 	$(python) hack/generate
 
@@ -65,6 +70,7 @@ endings: venv ## run a bot for each way to end, and write what was recorded: doc
 picture: venv ## record docs/demo.svg, the picture in the README, from a run of make demo
 	$(python) hack/picture docs/demo.svg make demo
 
+#: Documentation and releases
 docs: ## build the documentation site into build/site; ARGS=--serve serves it
 	@hack/docs $(ARGS)
 
