@@ -15,30 +15,30 @@ CREATED = NOW
 
 
 def after(seconds: float) -> datetime:
-    """Return a time after the session's creation."""
+    """Give a time after the session's creation."""
     return CREATED + timedelta(seconds=seconds)
 
 
 def stored(status: Status | None = None, name: str = "support-42", **spec: Any) -> Json:
-    """Return a session with this status, created at NOW."""
+    """Give a session with this status, created at NOW."""
     session = raw_session(name=name, creationTimestamp=format_time(CREATED))
     return {**session, "spec": raw_spec(**spec), **({"status": encode(status)} if status else {})}
 
 
 def record(status: Status | None = None, **spec: Any) -> Record:
-    """Return the same, read."""
+    """Give the same, read."""
     return read(stored(status, **spec))
 
 
 def running(**members: Any) -> Status:
-    """Return the status of a conversation that began 3 s after its creation."""
+    """Give the status of a conversation that began 3 s after its creation."""
     facts: Json = {"pod_name": "support-42-pod", "node_name": "node-1", "started_at": after(3)}
     timings = TimingsStatus(scheduled=0.2, pod_started=1.0, bot_imported=2.5, pipeline_started=3.0)
     return Status(Phase.RUNNING, 1, **{**facts, "timings": timings, "deadline": after(1803), **members})
 
 
 def finished(reason: Reason = Reason.COMPLETED, outcome: Outcome = Outcome.DRAINED, **members: Any) -> Status:
-    """Return the status of a conversation of a minute; where somebody asked it to end, it was asked 5 s before."""
+    """Give the status of a conversation of a minute; where somebody asked it to end, it was asked 5 s before."""
     told = {name: members.pop(name) for name in ("frame", "message", "exit_code", "stuck_at") if name in members}
     finish = Finish(reason, outcome, members.pop("reported_by", ReportedBy.RUNTIME), **told)
     if reason in {*Cause}:
@@ -51,7 +51,7 @@ def finished(reason: Reason = Reason.COMPLETED, outcome: Outcome = Outcome.DRAIN
 
 
 def asked(cause: Cause, mode: Mode = Mode.GRACEFUL, *steps: Step, **members: Any) -> EndingStatus:
-    """Return an ending, asked for 58 s after the creation, with a second from step to step."""
+    """Give an ending, asked for 58 s after the creation, with a second from step to step."""
     taken = tuple(StepTaken(step, after(58 + number)) for number, step in enumerate(steps))
     return EndingStatus(cause, mode, after(58), steps[-1] if steps else None, taken, **members)
 

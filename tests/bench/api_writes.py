@@ -75,7 +75,7 @@ def bare_job(cluster: Bench) -> None:
 
 
 def is_cleaned_up(cluster: Bench) -> bool:
-    """Return whether the session has finished and its pod is gone."""
+    """Tell whether the session has finished and its pod is gone."""
     return "finish" in cluster.status("session") and not cluster.pods()
 
 

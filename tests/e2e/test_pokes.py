@@ -60,7 +60,7 @@ print(json.dumps(closed))
 
 @pytest.fixture
 def elsewhere(kubeconfig: object) -> Iterator[str]:
-    """Return a namespace of somebody else's."""
+    """Give a namespace of somebody else's."""
     namespace = make_namespace("attacker")
     yield namespace
     kubectl("delete", "namespace", namespace, "--wait=false")

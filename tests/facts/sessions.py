@@ -118,12 +118,12 @@ class Session:
         await asyncio.wait_for(asyncio.shield(self.run), PATIENCE)
 
     async def is_over(self) -> bool:
-        """Return whether the runner returns within a while."""
+        """Tell whether the runner returns within a while."""
         done, _ = await asyncio.wait([self.run], timeout=A_WHILE)
         return bool(done)
 
     async def last_frame(self) -> Any:
-        """Return the frame that the pipeline finished with."""
+        """Give the frame that the pipeline finished with."""
         await asyncio.wait_for(self.is_finished.wait(), PATIENCE)
         return self.finished[0]
 

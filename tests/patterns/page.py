@@ -25,7 +25,7 @@ What is recorded was seen in a run of each bot. `make test` fails where a run se
 * **Message** is `finish.message`, which has the bot's own reason.
 
 An end that the bot began has the same bounds as one that it was asked for: [what happens if its frame does not come
-out](endings.md#what-runs-of-such-bots-recorded)."""
+out](bot-ends.md#what-runs-of-such-bots-recorded)."""
 
 
 def page() -> Iterator[str]:

@@ -52,7 +52,7 @@ class Session(Protocol):
         ...
 
     def snapshot(self) -> SessionSnapshot:
-        """Return what is known now."""
+        """Tell what is known now."""
         ...
 
     def end(self, request: EndRequest) -> None:
@@ -141,7 +141,7 @@ async def readyz(request: web.Request) -> web.Response:
 
 
 async def get_session(request: web.Request) -> web.Response:
-    """Return the snapshot."""
+    """Give the snapshot."""
     return _snapshot(request, 200)
 
 

@@ -13,7 +13,7 @@ from pipecat.workers.runner import WorkerRunner
 
 
 def processors(runner_args: RunnerArguments):
-    """Return the caller's transport, where somebody calls."""
+    """Give the caller's transport, where somebody calls."""
     if not isinstance(runner_args, WebSocketRunnerArguments):
         return []
     params = FastAPIWebsocketParams(serializer=ProtobufFrameSerializer())

@@ -41,7 +41,7 @@ class Trail:
 
 
 def error_facts(frame: Any) -> dict[str, Any]:
-    """Return what is told of an ErrorFrame. A processor that has become unusable (1.8) may be why a worker ends."""
+    """Give what is told of an ErrorFrame. A processor that has become unusable (1.8) may be why a worker ends."""
     processor = getattr(frame, "processor", None)
     unusable = str(processor)[:LONGEST_NAME] if getattr(processor, "is_usable", True) is False else None
     # Frames lose `fatal` with Pipecat 2.0.
@@ -78,7 +78,7 @@ def can_hold(processor: Any) -> bool:
 
 
 def processors_of(processor: Any) -> Iterable[Any]:
-    """Return a processor and all those within it."""
+    """Give a processor and all those within it."""
     yield processor
     for each in processor.processors:
         yield from processors_of(each)
@@ -96,11 +96,11 @@ def is_output(processor: Any) -> bool:
 
 
 def pipecat_version() -> str:
-    """Return the version of the Pipecat that has been imported."""
+    """Give the version of the Pipecat that has been imported."""
     return str(getattr(sys.modules.get("pipecat"), "__version__", "unknown"))
 
 
 def is_pipecat_at_least(major: int, minor: int) -> bool:
-    """Return whether it is at least this version; one that is not known is not."""
+    """Tell whether it is at least this version; one that is not known is not."""
     parts = pipecat_version().split(".")[:2]
     return all(part.isdigit() for part in parts) and tuple(int(part) for part in parts) >= (major, minor)

@@ -18,15 +18,15 @@ class ExposureChange(Enum):
 
 
 def exposure_change(observed: Observed) -> ExposureChange | None:
-    """Return what a session needs that is not over."""
+    """Give what a session needs that is not over."""
     return None if observed.is_exposed or observed.session.spec.expose is None else ExposureChange.CREATE
 
 
 def exposure_removal(observed: Observed) -> ExposureChange | None:
-    """Return what it needs once it is over."""
+    """Give what it needs once it is over."""
     return ExposureChange.DELETE if observed.is_exposed else None
 
 
 def after(observed: Observed, change: ExposureChange | None) -> Observed:
-    """Return what is known once the change has been made."""
+    """Give what is known once the change has been made."""
     return replace(observed, is_exposed=change is ExposureChange.CREATE) if change else observed

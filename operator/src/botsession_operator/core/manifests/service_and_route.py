@@ -43,13 +43,13 @@ class Exposure:
 
 
 def url(session: Session, exposure: Exposure) -> str | None:
-    """Return the address at which callers reach the session; None where nobody is to."""
+    """Give the address at which callers reach the session; None where nobody is to."""
     expose = session.spec.expose
     return Template(exposure.url).safe_substitute(_variables(session, expose)) if expose else None
 
 
 def manifests(session: Session, exposure: Exposure) -> tuple[Json, ...]:
-    """Return what is made for a session, the Service last: where that is, all is."""
+    """Give what is made for a session, the Service last: where that is, all is."""
     expose = session.spec.expose
     if expose is None:
         return ()
