@@ -37,7 +37,7 @@ class ToneTrack(MediaStreamTrack):
             self._begun_at = self._sent
 
     async def recv(self) -> AudioFrame:
-        """Give the next frame when it is due."""
+        """Return the next frame when it is due."""
         await asyncio.sleep(SAMPLES / RATE)
         start = len(self._sound) if self._begun_at is None else (self._sent - self._begun_at) * 2
         samples = np.frombuffer(self._sound[start : start + SAMPLES * 2].ljust(SAMPLES * 2, b"\0"), dtype=np.int16)
@@ -93,7 +93,7 @@ class Browser:
             return response.status
 
     def heard(self) -> bytes:
-        """Give what has been heard, as 16-bit samples at the rate of the tones."""
+        """Return what has been heard, as 16-bit samples at the rate of the tones."""
         return self._heard
 
     def _listen(self, track: Any) -> None:

@@ -57,17 +57,17 @@ EVERY_COUNT: Final = (
 
 
 def ago(seconds: float) -> datetime:
-    """Give a time before NOW."""
+    """Return a time before NOW."""
     return NOW - timedelta(seconds=seconds)
 
 
 def later(seconds: float) -> datetime:
-    """Give a time after NOW."""
+    """Return a time after NOW."""
     return NOW + timedelta(seconds=seconds)
 
 
 def raw_spec(**changes: Any) -> Json:
-    """Give a spec as the API server has defaulted it; `shutdown` is merged, other members are replaced."""
+    """Return a spec as the API server has defaulted it; `shutdown` is merged, other members are replaced."""
     shutdown = {"mode": "Graceful", "gracePeriod": "30s", "cancelPeriod": "10s", "farewell": ""}
     shutdown |= changes.pop("shutdown", {})
     bot = {"image": "registry.example/bot:1", "target": "bot.py", "python": "python3", "runtime": "Injected"}
@@ -77,12 +77,12 @@ def raw_spec(**changes: Any) -> Json:
 
 
 def spec(**changes: Any) -> Spec:
-    """Give a parsed spec; members in their JSON form, as in `raw_spec`."""
+    """Return a parsed spec; members in their JSON form, as in `raw_spec`."""
     return parse_spec(raw_spec(**changes))
 
 
 def raw_session(**metadata: Any) -> Json:
-    """Give a BotSession as the API server gives it, just created."""
+    """Return a BotSession as the API server gives it, just created."""
     known = {"namespace": KEY.namespace, "name": KEY.name, "uid": UID, "resourceVersion": "1", "generation": 1}
     created = {"creationTimestamp": "2026-01-31T12:00:00Z"}
     kind = {"apiVersion": "botsession.dev/v1alpha1", "kind": "BotSession"}
@@ -90,7 +90,7 @@ def raw_session(**metadata: Any) -> Json:
 
 
 def session(status: Status | None = None, **changes: Any) -> Session:
-    """Give a session that was created a minute ago and is held; spec members in their JSON form."""
+    """Return a session that was created a minute ago and is held; spec members in their JSON form."""
     ours: dict[str, Any] = {
         "created_at": ago(60),
         "is_deleting": False,
@@ -102,33 +102,33 @@ def session(status: Status | None = None, **changes: Any) -> Session:
 
 
 def status(phase: Phase = Phase.PENDING, **members: Any) -> Status:
-    """Give a recorded status."""
+    """Return a recorded status."""
     return Status(phase, observed_generation=1, **members)
 
 
 def started(**members: Any) -> Status:
-    """Give the recorded status of a conversation that began 50 seconds ago."""
+    """Return the recorded status of a conversation that began 50 seconds ago."""
     return status(Phase.RUNNING, **{"pod_name": POD_NAME, "started_at": ago(50), **members})
 
 
 def asked(cause: Cause, mode: Mode = Mode.GRACEFUL, *, since: float = 0, step: Step | None = None) -> EndingStatus:
-    """Give a recorded ending."""
+    """Return a recorded ending."""
     return EndingStatus(cause, mode, ago(since), step, (StepTaken(step, ago(since)),) if step else ())
 
 
 def over(phase: Phase = Phase.SUCCEEDED, *, since: float) -> Status:
-    """Give the recorded status of a session whose finish was recorded so many seconds ago."""
+    """Return the recorded status of a session whose finish was recorded so many seconds ago."""
     condition = Condition(ConditionType.FINISHED, ConditionStatus.TRUE, "Completed", "", ago(since), 1)
     return status(phase, finished_at=ago(since), conditions=(condition,))
 
 
 def unmet(kind: ConditionType, reason: str, message: str = "") -> Condition:
-    """Give a recorded condition that does not hold."""
+    """Return a recorded condition that does not hold."""
     return Condition(kind, ConditionStatus.FALSE, reason, message, ago(30), 1)
 
 
 def pod(state: PodState = PodState.RUNNING, **members: Any) -> Pod:
-    """Give the session's pod: on a node, and held."""
+    """Return the session's pod: on a node, and held."""
     ours: dict[str, Any] = {
         "finalizers": (REPORT_FINALIZER,),
         "owner": SessionIdentity(KEY, UID),
@@ -143,23 +143,23 @@ def pod(state: PodState = PodState.RUNNING, **members: Any) -> Pod:
 
 
 def waiting(reason: str = "", message: str = "", **members: Any) -> Pod:
-    """Give a pod whose container has not started."""
+    """Return a pod whose container has not started."""
     return pod(PodState.WAITING, trouble=WaitingReason(ExternalReason(reason), message) if reason else None, **members)
 
 
 def ended(reason: str = "Completed", left: ExitReport | None = None, **members: Any) -> Pod:
-    """Give a pod whose container is over, and what it left."""
+    """Return a pod whose container is over, and what it left."""
     exit_code = 0 if reason == "Completed" else 137
     return pod(PodState.TERMINATED, termination=Termination(reason, exit_code, left), **members)
 
 
 def report(reason: Reason = Reason.COMPLETED, outcome: Outcome = Outcome.DRAINED, **members: Any) -> ExitReport:
-    """Give an exit report of a conversation that just ended."""
+    """Return an exit report of a conversation that just ended."""
     return ExitReport(reason, outcome, **{"finished_at": ago(1), "started_at": ago(50), **members})
 
 
 def snapshot(state: BotState = BotState.RUNNING, **members: Any) -> SessionSnapshot:
-    """Give what a supervisor answers whose pipeline started 50 seconds ago and who knows its deadline."""
+    """Return what a supervisor answers whose pipeline started 50 seconds ago and who knows its deadline."""
     known = {"limits": SessionLimits(join_timeout_seconds=60.0), "shutdown": Shutdown(), "overrides": Overrides()}
     members = {**known, **members}
     facts: dict[str, Any] = (
@@ -169,23 +169,23 @@ def snapshot(state: BotState = BotState.RUNNING, **members: Any) -> SessionSnaps
 
 
 def adjusted(before: SessionSnapshot, patch: SessionPatch) -> SessionSnapshot:
-    """Give what a supervisor knows that has been told something new."""
+    """Return what a supervisor knows that has been told something new."""
     told = {each.name: getattr(patch, each.name) for each in fields(patch)}
     return replace(before, **{name: value for name, value in told.items() if value is not None})
 
 
 def taken(cause: Cause, mode: Mode = Mode.GRACEFUL, *steps: Step, since: float = 0) -> Ending:
-    """Give an ending as the supervisor tells of it."""
+    """Return an ending as the supervisor tells of it."""
     return Ending(cause, mode, ago(since), tuple(StepTaken(step, ago(since)) for step in steps))
 
 
 def samples(registry: CollectorRegistry, name: str) -> list[tuple[dict[str, str], float]]:
-    """Give what a scrape shows under a name: labels and value of each series."""
+    """Return what a scrape shows under a name: labels and value of each series."""
     found = (sample for metric in registry.collect() for sample in metric.samples if sample.name == name)
     return [(sample.labels, sample.value) for sample in found]
 
 
 def observed(of: Session, its_pod: Pod | None, control: SessionSnapshot | NoSnapshot | None = None) -> Observed:
-    """Give one look at the world; a pod that runs answers unless told otherwise."""
+    """Return one look at the world; a pod that runs answers unless told otherwise."""
     runs = its_pod is not None and its_pod.state is PodState.RUNNING
     return Observed(of, its_pod, control or (snapshot() if runs else NoSnapshot.NOT_ASKED))

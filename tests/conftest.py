@@ -27,7 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def support(pytestconfig: pytest.Config) -> Table:
-    """Give what this run has found so far."""
+    """Return what this run has found so far."""
     return pytestconfig.stash[FOUND]
 
 

@@ -95,7 +95,7 @@ class ClusterContract:
 
     @pytest.fixture
     async def session(self, backend: Backend) -> Session:
-        """Give a session that is finished, so that nobody else writes it."""
+        """Return a session that is finished, so that nobody else writes it."""
         key = await backend.create_session(session_manifest())
 
         async def is_written() -> bool:
@@ -422,7 +422,7 @@ class ClusterContract:
 
 
 def manifest(session: Session) -> Json:
-    """Give a pod as the operator builds it, under a name that no operator looks for.
+    """Return a pod as the operator builds it, under a name that no operator looks for.
 
     It is held twice: an operator on the same cluster takes its own finalizer off a deleted pod that has no session.
     """

@@ -38,12 +38,12 @@ def _is_int64(value: object) -> bool:
 
 
 def status_problems(status: Any) -> list[str]:
-    """Give a line for each thing for which the API server would refuse a status."""
+    """Return a line for each thing for which the API server would refuse a status."""
     return [*_transport_problems(status), *_schema_problems(_validator("status"), status)]
 
 
 def spec_problems(spec: Any) -> list[str]:
-    """Give a line for each thing in a spec that the schema refuses; its CEL rules are not asked."""
+    """Return a line for each thing in a spec that the schema refuses; its CEL rules are not asked."""
     return [*_transport_problems(spec), *_schema_problems(_validator("spec"), spec)]
 
 

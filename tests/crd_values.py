@@ -54,12 +54,12 @@ DURATIONS: Final = st.sampled_from([*(["0s", "1s", "30s", "5m", "1h29m59.5s", "2
 
 
 def specs() -> SearchStrategy[Json]:
-    """Give values of `spec`."""
+    """Return values of `spec`."""
     return values(session_schema()["properties"]["spec"])
 
 
 def values(schema: Json) -> SearchStrategy[Any]:
-    """Give values that a structural schema accepts, defaults filled in as the API server does."""
+    """Return values that a structural schema accepts, defaults filled in as the API server does."""
     if "enum" in schema:
         return st.sampled_from(schema["enum"])
     if schema.get("x-kubernetes-int-or-string"):

@@ -251,7 +251,7 @@ class FakeControl:
         return replace(supervisor.snapshot, now=self._now())
 
     def _reach(self, pod: Pod, token: str) -> FakeSupervisor | None:
-        """Give the supervisor of a pod, unless it refuses the token or does not answer."""
+        """Return the supervisor of a pod, unless it refuses the token or does not answer."""
         supervisor = self.supervisors.get(pod.name)
         is_known = not pod.token_sha256 or token_matches(token, pod.token_sha256)
         return supervisor if supervisor and supervisor.answers and is_known else None
@@ -271,7 +271,7 @@ class FakeWebhook:
 
     @property
     def events(self) -> list[str]:
-        """Tell what was sent, in its order."""
+        """Return what was sent, in its order."""
         return [message_id.rpartition(".")[2] for message_id, _ in self.posted]
 
 
@@ -290,7 +290,7 @@ class World:
         self._is_answered = False
 
     def deps(self) -> Deps:
-        """Give what a newly started operator has."""
+        """Return what a newly started operator has."""
         self.metrics = Metrics(CollectorRegistry())
         refusals = Refusals(
             self.clock,
@@ -312,7 +312,7 @@ class World:
         return replace(deps, deliveries=self._deliveries(self.webhook)) if self.webhook else deps
 
     def poller(self) -> SupervisorPoller:
-        """Give an operator that knows nothing of any supervisor yet what it asks them by."""
+        """Return an operator that knows nothing of any supervisor yet what it asks them by."""
         clock = self.clock
         return SupervisorPoller(
             self.control,
@@ -324,7 +324,7 @@ class World:
         )
 
     async def settle(self, deps: Deps | None = None) -> None:
-        """Give passes, as events and due looks ask for them, until nothing more is to be done now."""
+        """Return passes, as events and due looks ask for them, until nothing more is to be done now."""
         for _ in range(10):
             self.cluster.is_dirty = False
             next_look = await self.look(deps)
@@ -333,7 +333,7 @@ class World:
         raise AssertionError("the passes do not come to rest")
 
     async def look(self, deps: Deps | None = None) -> datetime | None:
-        """Give a pass, and another as long as a supervisor's answer asks for one; give the time of the next look."""
+        """Return a pass, and another as long as a supervisor's answer asks for one; give the time of the next look."""
         operator = deps or self.operator or self.deps()
         for _ in range(5):
             self._is_answered = False

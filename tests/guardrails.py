@@ -33,7 +33,7 @@ class Guarded:
 
 
 def guarded(**changes: Any) -> Json:
-    """Give a session that the guardrails let through, with changes as `session` takes them."""
+    """Return a session that the guardrails let through, with changes as `session` takes them."""
     return session(**{"spec__bot__image": IMAGE, "spec__bot__resources": LIMITS, **changes})
 
 
@@ -167,5 +167,5 @@ LET_THROUGH: Final = [
 
 
 def rules(case: Guarded) -> Json:
-    """Give the rules that a case goes by."""
+    """Return the rules that a case goes by."""
     return {name: value for name, value in {**RULES, **case.rules}.items() if value is not ...}

@@ -67,14 +67,14 @@ MOST_LOOKS: Final = 60
 
 
 def places(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Give the path of each member, however deep."""
+    """Return the path of each member, however deep."""
     pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     return [each for key, item in pairs for each in ((*at, key), *places(item, (*at, key)))]
 
 
 @st.composite
 def almost(draw: st.DrawFn, payload: Json) -> bytes:
-    """Give a payload in which a few places hold something else."""
+    """Return a payload in which a few places hold something else."""
     changed, marks = copy.deepcopy(payload), {}
     for number in range(draw(st.integers(0, 3))):
         place = draw(st.sampled_from(places(payload)))
@@ -171,7 +171,7 @@ async def live(story: Story) -> World:
 
 
 async def look(world: World) -> None:
-    """Give passes as long as something asks for one. That they come to rest is part of what is held."""
+    """Return passes as long as something asks for one. That they come to rest is part of what is held."""
     await world.settle()
 
 

@@ -16,7 +16,7 @@ class Refusal(NamedTuple):
 
 
 def session(**changes: Any) -> Json:
-    """Give the smallest BotSession; `spec__bot__image="x"` sets a field, `...` in place of a value leaves it out."""
+    """Return the smallest BotSession; `spec__bot__image="x"` sets a field, `...` in place of a value leaves it out."""
     manifest: Json = {
         "apiVersion": "botsession.dev/v1alpha1",
         "kind": "BotSession",
@@ -36,10 +36,10 @@ def session(**changes: Any) -> Json:
 
 
 def bot_container(**fields: Any) -> Json:
-    """Give a session whose pod template lays these fields over the bot's container."""
+    """Return a session whose pod template lays these fields over the bot's container."""
     return session(spec__podTemplate__spec__containers=[{"name": "bot", **fields}])
 
 
 def pod_spec(**fields: Any) -> Json:
-    """Give a session whose pod template has these fields in its pod spec."""
+    """Return a session whose pod template has these fields in its pod spec."""
     return session(spec__podTemplate__spec=fields)

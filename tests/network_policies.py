@@ -31,7 +31,7 @@ def reaches(policies: list[Json], source: End, target: End, port: int, protocol:
 
 
 def _rules(policies: list[Json], end: End, direction: str) -> list[Json] | None:
-    """Give the rules for one direction; None where no policy isolates the pod, so that everything gets through."""
+    """Return the rules for one direction; None where no policy isolates the pod, so that everything gets through."""
     if not end.is_pod:
         return None
     isolating = [policy for policy in policies if _isolates(policy, end, direction)]

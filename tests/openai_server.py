@@ -37,7 +37,7 @@ async def complete(request: web.Request) -> web.StreamResponse:
 
 
 def choices(asked: Json) -> Iterator[Json]:
-    """Give the answer in pieces."""
+    """Yield the answer in pieces."""
     offered = {tool["function"]["name"] for tool in asked.get("tools", ())}
     said = heard(asked["messages"])
     if "goodbye" in said and TOOL in offered:

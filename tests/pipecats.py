@@ -41,7 +41,7 @@ class Fact:
 
     @classmethod
     def of(cls, item: pytest.Item) -> Self | None:
-        """Give what a test proves, if it is one of those that do."""
+        """Return what a test proves, if it is one of those that do."""
         mark = item.get_closest_marker("fact")
         if mark is None:
             return None
@@ -49,7 +49,7 @@ class Fact:
         return cls(mark.args[0], known["since"], known["until"], known["otherwise"])
 
     def holds_in(self, version: str) -> bool:
-        """Tell whether it is known to hold in a version. 1.8 bounds 1.8.0 and 1.8.1 alike."""
+        """Return whether it is known to hold in a version. 1.8 bounds 1.8.0 and 1.8.1 alike."""
         too_early = self.since and _parts(version) < _parts(self.since)
         too_late = self.until and _parts(version)[: len(_parts(self.until))] > _parts(self.until)
         return not too_early and not too_late
@@ -61,7 +61,7 @@ class NoSuchPipecatError(Exception):
 
 @cache
 def interpreter(version: str) -> str:
-    """Give the interpreter of a version's own environment, which is made where it is missing.
+    """Return the interpreter of a version's own environment, which is made where it is missing.
 
     `make test` makes them all in the background; then this waits until that one is there.
     """

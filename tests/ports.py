@@ -10,7 +10,7 @@ _marks: list[socket.socket] = []
 
 
 def free_port() -> int:
-    """Give a port that nobody has, and that no other test is given, in whatever process it runs."""
+    """Return a port that nobody has, and that no other test is given, in whatever process it runs."""
     return next(port for port in PORTS if _is_ours(port) and _is_free(port))
 
 

@@ -7,7 +7,7 @@ from tests.supervision import PATIENCE
 
 
 def wait_for_exit(pid: int) -> bool:
-    """Tell whether a process, of whomever it is a child, goes; a pidfd becomes readable when it is gone."""
+    """Return whether a process, of whomever it is a child, goes; a pidfd becomes readable when it is gone."""
     try:
         pidfd = os.pidfd_open(pid)
     except ProcessLookupError:

@@ -15,30 +15,30 @@ CREATED = NOW
 
 
 def after(seconds: float) -> datetime:
-    """Give a time after the session's creation."""
+    """Return a time after the session's creation."""
     return CREATED + timedelta(seconds=seconds)
 
 
 def stored(status: Status | None = None, name: str = "support-42", **spec: Any) -> Json:
-    """Give a session with this status, created at NOW."""
+    """Return a session with this status, created at NOW."""
     session = raw_session(name=name, creationTimestamp=format_time(CREATED))
     return {**session, "spec": raw_spec(**spec), **({"status": encode(status)} if status else {})}
 
 
 def record(status: Status | None = None, **spec: Any) -> Record:
-    """Give the same, read."""
+    """Return the same, read."""
     return read(stored(status, **spec))
 
 
 def running(**members: Any) -> Status:
-    """Give the status of a conversation that began 3 s after its creation."""
+    """Return the status of a conversation that began 3 s after its creation."""
     facts: Json = {"pod_name": "support-42-pod", "node_name": "node-1", "started_at": after(3)}
     timings = TimingsStatus(scheduled=0.2, pod_started=1.0, bot_imported=2.5, pipeline_started=3.0)
     return Status(Phase.RUNNING, 1, **{**facts, "timings": timings, "deadline": after(1803), **members})
 
 
 def finished(reason: Reason = Reason.COMPLETED, outcome: Outcome = Outcome.DRAINED, **members: Any) -> Status:
-    """Give the status of a conversation of a minute; where somebody asked it to end, it was asked 5 s before."""
+    """Return the status of a conversation of a minute; where somebody asked it to end, it was asked 5 s before."""
     told = {name: members.pop(name) for name in ("frame", "message", "exit_code", "stuck_at") if name in members}
     finish = Finish(reason, outcome, members.pop("reported_by", ReportedBy.RUNTIME), **told)
     if reason in {*Cause}:
@@ -51,7 +51,7 @@ def finished(reason: Reason = Reason.COMPLETED, outcome: Outcome = Outcome.DRAIN
 
 
 def asked(cause: Cause, mode: Mode = Mode.GRACEFUL, *steps: Step, **members: Any) -> EndingStatus:
-    """Give an ending, asked for 58 s after the creation, with a second from step to step."""
+    """Return an ending, asked for 58 s after the creation, with a second from step to step."""
     taken = tuple(StepTaken(step, after(58 + number)) for number, step in enumerate(steps))
     return EndingStatus(cause, mode, after(58), steps[-1] if steps else None, taken, **members)
 

@@ -34,7 +34,7 @@ def main(command: Sequence[str]) -> int:
 
 
 def _family(pid: int) -> Iterator[int]:
-    """Give a process and all that come from it."""
+    """Yield a process and all that come from it."""
     yield pid
     for thread in Path(f"/proc/{pid}/task").glob("*/children"):
         with suppress(OSError):

@@ -63,7 +63,7 @@ class Table:
             row.fails |= found.fails
 
     def says(self, known: Fact, version: str, *, holds: bool) -> bool:
-        """Tell whether it has a fact the way a run found it."""
+        """Return whether it has a fact the way a run found it."""
         row = self.rows.get(known.sentence)
         return row is not None and row.otherwise == known.otherwise and version in (row.holds if holds else row.fails)
 
@@ -75,7 +75,7 @@ class Table:
 
 
 def version_of(item: pytest.Item) -> str:
-    """Give the Pipecat that a test runs against: the one of its parameter, or the one beside pytest."""
+    """Return the Pipecat that a test runs against: the one of its parameter, or the one beside pytest."""
     callspec = getattr(item, "callspec", None)
     version: str | None = callspec.params.get("pipecat") if callspec else None
     return version or installed()
@@ -83,5 +83,5 @@ def version_of(item: pytest.Item) -> str:
 
 @cache
 def installed() -> str:
-    """Give the version of the Pipecat beside pytest."""
+    """Return the version of the Pipecat beside pytest."""
     return metadata.version("pipecat-ai")

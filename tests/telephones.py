@@ -108,7 +108,7 @@ class Telephone:
                 await self._media(line[start : start + size])
 
     async def listen(self) -> bytes:
-        """Give what is heard until the bot hangs up, as 16-bit samples."""
+        """Return what is heard until the bot hangs up, as 16-bit samples."""
         messages = [json.loads(each) async for each in self._connection]
         media = [each["media"]["payload"] for each in messages if each.get("event") in ("media", "playAudio")]
         line = b"".join(base64.b64decode(each) for each in media)

@@ -76,7 +76,7 @@ class Terminal:
 
     @property
     def lines(self) -> list[str]:
-        """Give what stands on the screen, without what is empty below."""
+        """Return what stands on the screen, without what is empty below."""
         return "\n".join(line.rstrip() for line in self.screen.display).rstrip().split("\n")
 
     def press(self, keys: str) -> None:
@@ -102,7 +102,7 @@ class Terminal:
 
     @property
     def is_as_it_was(self) -> bool:
-        """Tell whether it echoes, waits for Return and so on as it did before the program."""
+        """Return whether it echoes, waits for Return and so on as it did before the program."""
         return termios.tcgetattr(self._slave) == self._settings
 
     def _watch(self, holds: Callable[[], object]) -> None:

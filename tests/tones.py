@@ -10,11 +10,11 @@ FRAME: Final = 0.02
 
 
 def tone(seconds: float, rate: int = RATE) -> bytes:
-    """Give a tone as 16-bit samples."""
+    """Return a tone as 16-bit samples."""
     count = int(seconds * rate)
     return array.array("h", (int(8000 * math.sin(2 * math.pi * 440 * n / rate)) for n in range(count))).tobytes()
 
 
 def loudness(sound: bytes) -> int:
-    """Give the loudest of 16-bit samples."""
+    """Return the loudest of 16-bit samples."""
     return max(map(abs, array.array("h", sound)), default=0)

@@ -52,7 +52,7 @@ class Conversation:
 
     @property
     def heard(self) -> tuple[str, ...]:
-        """Give the phrases that were understood, in the order they were said."""
+        """Return the phrases that were understood, in the order they were said."""
         return tuple(said.text for said in self.utterances if said.text)
 
     def to_json(self) -> dict[str, Any]:

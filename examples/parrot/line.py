@@ -23,7 +23,7 @@ AUDIO: Final = PipelineParams(audio_in_sample_rate=SAMPLE_RATE, audio_out_sample
 
 
 def open_line(runner_args: RunnerArguments) -> BaseTransport:
-    """Give a transport that waits for one caller; any other of Pipecat's would do."""
+    """Return a transport that waits for one caller; any other of Pipecat's would do."""
     params = SingleClientWebsocketServerParams(
         audio_in_enabled=True, audio_out_enabled=True, serializer=ProtobufFrameSerializer()
     )
@@ -31,7 +31,7 @@ def open_line(runner_args: RunnerArguments) -> BaseTransport:
 
 
 def ears() -> list[FrameProcessor]:
-    """Give what turns the caller's sound into transcriptions."""
+    """Return what turns the caller's sound into transcriptions."""
     # Half a second of quiet ends an utterance: less would cut a sentence at a comma.
     vad = VADProcessor(vad_analyzer=SileroVADAnalyzer(params=VADParams(stop_secs=0.5)))
     return [vad, PocketsphinxSTTService()]

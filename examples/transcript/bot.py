@@ -46,7 +46,7 @@ async def save(url: str, turns: Iterable[Turn]) -> None:
 
 
 def take_down(user: LLMUserAggregator, assistant: LLMAssistantAggregator) -> list[Turn]:
-    """Give a list that each turn is added to when it is over, or cut off."""
+    """Return a list that each turn is added to when it is over, or cut off."""
     turns: list[Turn] = []
 
     @user.event_handler("on_user_turn_stopped")

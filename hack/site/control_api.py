@@ -72,7 +72,7 @@ def resolved(schema: Schema, document: Schema) -> Schema:
 
 
 def contents(holder: Schema) -> Schema:
-    """Give the schema of a body; there is one form of each."""
+    """Return the schema of a body; there is one form of each."""
     (content,) = holder["content"].values()
     return dict(content["schema"])
 
@@ -99,5 +99,5 @@ def bounds(schema: Schema) -> Iterator[str]:
 
 
 def prose(schema: Schema) -> str:
-    """Give a description as one paragraph."""
+    """Return a description as one paragraph."""
     return " ".join(str(schema.get("description", "")).split())

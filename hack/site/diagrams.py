@@ -16,7 +16,7 @@ def drawing_of(text: str) -> Path:
 
 
 def drawings(root: Path) -> dict[Path, str]:
-    """Give the texts of all diagrams in the pages, by the names of their drawings."""
+    """Return the texts of all diagrams in the pages, by the names of their drawings."""
     pages = [*root.glob("*.md"), *root.glob("docs/**/*.md"), *root.glob("examples/**/*.md")]
     texts = [text for page in pages for text in FENCE.findall(page.read_text("utf-8"))]
     return {drawing_of(text): text for text in texts}

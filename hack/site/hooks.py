@@ -28,7 +28,7 @@ FOLDER_LINK = re.compile(r"\[([^\]]+)\]\(([^)\s#:]+)\)")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Give the files of the theme, and ours by their paths in the repository."""
+    """Return the files of the theme, and ours by their paths in the repository."""
     ours = {ROOT / START, *(Path(file.abs_src_path) for file in files if _is_ours(file, config))}
     from_theme = [file for file in files if not _is_ours(file, config)]
     return Files([*from_theme, *(_placed(path, config) for path in sorted(_with_links(ours)))])

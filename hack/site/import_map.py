@@ -52,7 +52,7 @@ Edges = dict[str, set[str]]
 
 
 def picture() -> Iterator[str]:
-    """Give the lines of a Mermaid diagram: who imports whom, highest first."""
+    """Yield the lines of a Mermaid diagram: who imports whom, highest first."""
     edges = reduced(imports())
     numbers = {part: f"p{number}" for number, part in enumerate(dict.fromkeys(PARTS.values()))}
     yield "flowchart TD"

@@ -75,7 +75,7 @@ def bare_job(cluster: Bench) -> None:
 
 
 def is_cleaned_up(cluster: Bench) -> bool:
-    """Tell whether the session has finished and its pod is gone."""
+    """Return whether the session has finished and its pod is gone."""
     return "finish" in cluster.status("session") and not cluster.pods()
 
 

@@ -34,7 +34,7 @@ class Request:
 
 
 def requests(namespace: str) -> list[Request]:
-    """Give the requests for sessions, pods and Events of a namespace, in the order of their arrival."""
+    """Return the requests for sessions, pods and Events of a namespace, in the order of their arrival."""
     command = [
         "docker",
         "exec",

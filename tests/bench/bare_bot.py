@@ -32,5 +32,5 @@ asyncio.run(main())
 
 
 def command(python: str, note: str, *more: str) -> list[str]:
-    """Give the command line; run it in the folder of the bots. With "stay" it runs until it is killed."""
+    """Return the command line; run it in the folder of the bots. With "stay" it runs until it is killed."""
     return [python, "-c", _NOTE, note, *more]

@@ -53,7 +53,7 @@ def _ratio(samples: list[float], whole: float) -> str:
 
 
 def _seconds(command: list[str]) -> tuple[float, float]:
-    """Give the time that a command took by the clock, and of the processor."""
+    """Return the time that a command took by the clock, and of the processor."""
     began, before = time.perf_counter(), _processor()
     subprocess.run(command, capture_output=True, check=False)
     return time.perf_counter() - began, _processor() - before

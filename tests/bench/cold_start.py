@@ -76,17 +76,17 @@ def measure(cluster: Bench, runs: int) -> dict[str, list[Sample]]:
 
 
 def bundled() -> Json:
-    """Give a bot whose image has the runtime in it."""
+    """Return a bot whose image has the runtime in it."""
     return {"image": BUNDLED_IMAGE, "target": "quiet.py", "runtime": "Bundled"}
 
 
 def elsewhere() -> Json:
-    """Give a bot whose `python3` has no Pipecat: with this PATH it is the system's, and Pipecat is in /venv."""
+    """Return a bot whose `python3` has no Pipecat: with this PATH it is the system's, and Pipecat is in /venv."""
     return {"target": "quiet.py", "env": [{"name": "PATH", "value": "/usr/local/bin:/usr/bin:/bin"}]}
 
 
 def copied() -> tuple[Json, Json]:
-    """Give a bot, and a template, that make the pod which an operator set to InitContainer makes.
+    """Return a bot, and a template, that make the pod which an operator set to InitContainer makes.
 
     The operator's setting holds for all sessions at once, and so could not be measured in turns with another.
     """
@@ -153,7 +153,7 @@ def add_stages_of_the_pod(sample: Sample, stamped: Sequence[audit.Request]) -> N
 
 
 def what_the_operator_did(namespace: str, samples: Sequence[Sample]) -> list[list[list[Any]]]:
-    """Give, for each start, the operator's requests until the pod was there: verb, resource, from when to when."""
+    """Return , for each start, the operator's requests until the pod was there: verb, resource, from when to when."""
     stamped = [each for each in audit.requests(namespace) if each.user == "operator"]
     return [
         [
@@ -166,7 +166,7 @@ def what_the_operator_did(namespace: str, samples: Sequence[Sample]) -> list[lis
 
 
 def stages_of(sample: Sample) -> list[float]:
-    """Give how long each stage took."""
+    """Return how long each stage took."""
     moments = [sample["sent"], *(sample[stage] for stage in STAGES)]
     return [end - start for start, end in itertools.pairwise(moments)]
 

@@ -17,7 +17,7 @@ RESULTS: Final = ROOT / "build" / "bench"
 
 
 def percentile(samples: Sequence[float], percent: float) -> float:
-    """Give the nearest rank: a value that was measured, never one in between. Of 30 samples the p99 is the largest."""
+    """Return the nearest rank: a measured value, never one in between. Of 30 samples the p99 is the largest."""
     return sorted(samples)[max(math.ceil(len(samples) * percent / 100), 1) - 1]
 
 

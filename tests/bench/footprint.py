@@ -69,7 +69,7 @@ def measure(cluster: Bench, number: int, quiet_seconds: int) -> dict[str, Json]:
 
 
 def is_running(cluster: Bench, job: str) -> bool:
-    """Tell whether a Job's pod runs."""
+    """Return whether a Job's pod runs."""
     return any(pod["status"].get("phase") == "Running" for pod in cluster.job_pods(job))
 
 
@@ -83,7 +83,7 @@ def look(namespace: str, pod: str) -> list[Json]:
 
 
 def change(before: Json, after: Json) -> Json:
-    """Give the sizes at the end, and the processor time until the start was over and in the quiet while."""
+    """Return the sizes at the end, and the processor time until the start was over and in the quiet while."""
     return {
         "rss": after["rss"],
         "pss": after["pss"],

@@ -92,27 +92,27 @@ class Bench:
         self._jobs.delete_namespaced_job(name, self.namespace, propagation_policy="Background")
 
     def session(self, name: str) -> Json:
-        """Give a session as last seen; empty when there is none."""
+        """Return a session as last seen; empty when there is none."""
         return self._seen.get(("session", name), {})
 
     def status(self, name: str) -> Json:
-        """Give a session's status as last seen."""
+        """Return a session's status as last seen."""
         found: Json = self.session(name).get("status", {})
         return found
 
     def pods(self, label: str = SESSION_LABEL, value: str | None = None) -> list[Json]:
-        """Give the pods that have a label, with this value if one is given."""
+        """Return the pods that have a label, with this value if one is given."""
         with self._changed:
             pods = [seen for (kind, _), seen in self._seen.items() if kind == "pod"]
         found = ((pod, pod["metadata"].get("labels", {}).get(label)) for pod in pods)
         return [pod for pod, has in found if has is not None and value in (None, has)]
 
     def job_pods(self, name: str) -> list[Json]:
-        """Give the pods of a Job."""
+        """Return the pods of a Job."""
         return self.pods("batch.kubernetes.io/job-name", name)
 
     def report(self, name: str) -> Json | None:
-        """Give a session's exit report, as its supervisor wrote it, once it has been seen."""
+        """Return a session's exit report, as its supervisor wrote it, once it has been seen."""
         return self._reports.get(name)
 
     def until(self, holds: Callable[[], Any], what: str) -> None:
@@ -163,7 +163,7 @@ class Bench:
 
 
 def last_words(pod: Json) -> str:
-    """Give the termination message of a pod's bot; empty before its end."""
+    """Return the termination message of a pod's bot; empty before its end."""
     states = pod.get("status", {}).get("containerStatuses", [])
     ended: Json = states[0]["state"].get("terminated", {}) if states else {}
     return str(ended.get("message", ""))
@@ -171,7 +171,7 @@ def last_words(pod: Json) -> str:
 
 @contextmanager
 def bench(name: str) -> Iterator[Bench]:
-    """Give a namespace on the test cluster, with the operator there already; say what is missing otherwise."""
+    """Return a namespace on the test cluster, with the operator there already; say what is missing otherwise."""
     os.environ.setdefault("KUBECONFIG", str(ROOT / ".tools/kubeconfig"))
     config.load_kube_config(os.environ["KUBECONFIG"])
     _require_operator()

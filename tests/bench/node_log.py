@@ -26,7 +26,7 @@ _STARTED: Final = re.compile(r'^StartContainer for "(?P<container>\w+)" returns 
 
 
 def moments(since: float) -> dict[str, Moments]:
-    """Give the moments of each pod that was started since a time."""
+    """Return the moments of each pod that was started since a time."""
     found: dict[str, Moments] = {}
     sandboxes: dict[str, str] = {}
     containers: dict[str, str] = {}

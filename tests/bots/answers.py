@@ -42,7 +42,7 @@ class Ear(FrameProcessor):
 
 
 def websocket_params():
-    """Give a WebSocket's parameters; a telephone's serializer is put in by Pipecat."""
+    """Return a WebSocket's parameters; a telephone's serializer is put in by Pipecat."""
     from pipecat.serializers.protobuf import ProtobufFrameSerializer
     from pipecat.transports.websocket.fastapi import FastAPIWebsocketParams
 
@@ -50,7 +50,7 @@ def websocket_params():
 
 
 def livekit_params():
-    """Give a LiveKit room's parameters."""
+    """Return a LiveKit room's parameters."""
     from pipecat.transports.livekit.transport import LiveKitParams
 
     return LiveKitParams(audio_in_enabled=True, audio_out_enabled=True)

@@ -35,11 +35,11 @@ class Line(BaseTransport):
         self.ends = [Hop(self), Hop(self)]
 
     def input(self):
-        """Give the caller's end."""
+        """Return the caller's end."""
         return self.ends[0]
 
     def output(self):
-        """Give the bot's end."""
+        """Return the bot's end."""
         return self.ends[1]
 
     async def say(self, event):

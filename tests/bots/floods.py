@@ -38,7 +38,7 @@ FIELDS = [
 
 
 def wire():
-    """Give the descriptor that leads to the supervisor."""
+    """Return the descriptor that leads to the supervisor."""
     return int(os.environ["BOTSESSION_AGENT_FD"].partition(":")[0])
 
 

@@ -34,7 +34,7 @@ def environment(objects: list[Json]) -> dict[str, str]:
 
 
 def of_operator(objects: Rendered, kind: str) -> list[Json]:
-    """Give what is the operator's: not what uninstalls it, and not roles for people."""
+    """Return what is the operator's: not what uninstalls it, and not roles for people."""
     return [item for item in objects.of(kind) if item["metadata"]["name"] == "botsession-operator"]
 
 

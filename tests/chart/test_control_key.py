@@ -15,7 +15,7 @@ ROTATED: Final = {
 
 
 def pods(objects: Rendered) -> list[Json]:
-    """Give the pods that derive tokens: the operator's, and the one that uninstalls it."""
+    """Return the pods that derive tokens: the operator's, and the one that uninstalls it."""
     return [objects.one(kind)["spec"]["template"]["spec"] for kind in ("Deployment", "Job")]
 
 

@@ -19,14 +19,14 @@ VERBS: Final = ["get", "create", "delete"]
 
 
 def rights(objects: Rendered) -> list[tuple[str, str, list[str]]]:
-    """Give what the operator may do, by group and resource."""
+    """Return what the operator may do, by group and resource."""
     (role,) = (each for each in objects.of("ClusterRole") if each["metadata"]["name"] == "botsession-operator")
     rules = role["rules"]
     return [(rule["apiGroups"][0], rule["resources"][0], rule["verbs"]) for rule in rules]
 
 
 def read(objects: Rendered, folder: Path) -> Exposure:
-    """Give what the operator reads out of its environment."""
+    """Return what the operator reads out of its environment."""
     key = folder / "control-key"
     key.write_bytes(base64.b64decode(objects.one("Secret")["data"]["control-key"]))
     container = objects.one("Deployment")["spec"]["template"]["spec"]["containers"][0]

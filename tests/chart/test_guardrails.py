@@ -17,13 +17,13 @@ def guarded(render: Render, *rules: Json) -> Rendered:
 
 
 def of_sessions(objects: Rendered) -> Json:
-    """Give the policy that looks at sessions."""
+    """Return the policy that looks at sessions."""
     (found,) = (item for item in objects.of(POLICY) if "-pod-" not in item["metadata"]["name"] and is_ours(item))
     return found
 
 
 def of_pods(objects: Rendered) -> Json:
-    """Give the policy that looks at pods."""
+    """Return the policy that looks at pods."""
     (found,) = (item for item in objects.of(POLICY) if "-pod-" in item["metadata"]["name"] and is_ours(item))
     return found
 

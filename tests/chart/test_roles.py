@@ -16,7 +16,7 @@ UNHOLD: Final = Right("admissionregistration.k8s.io", BINDINGS, "delete", "botse
 
 
 def lasting(objects: Rendered) -> Rendered:
-    """Give what there is while the release is installed: without what Helm makes only to uninstall it."""
+    """Return what there is while the release is installed: without what Helm makes only to uninstall it."""
     return Rendered(item for item in objects if "helm.sh/hook" not in item["metadata"].get("annotations", {}))
 
 

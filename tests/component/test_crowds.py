@@ -52,7 +52,7 @@ class Watched(FakeCluster):
 
 
 def at_ports(http: aiohttp.ClientSession, ports: dict[str, int]) -> HttpControl:
-    """Give the Control port over HTTP to pods of which the test says at which port of this machine they are."""
+    """Return the Control port over HTTP to pods of which the test says at which port of this machine they are."""
     return HttpControl(http, Metrics(CollectorRegistry()), lambda pod: ports[pod.namespace])
 
 

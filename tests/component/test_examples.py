@@ -81,7 +81,7 @@ Start = Callable[..., Awaitable[Run]]
 
 @pytest.fixture
 async def running() -> AsyncIterator[list[asyncio.subprocess.Process]]:
-    """Give where to put what must not outlive the test."""
+    """Return where to put what must not outlive the test."""
     running: list[asyncio.subprocess.Process] = []
     yield running
     for process in running:
@@ -92,7 +92,7 @@ async def running() -> AsyncIterator[list[asyncio.subprocess.Process]]:
 
 @pytest.fixture
 def start(tmp_path: Path, running: list[asyncio.subprocess.Process]) -> Start:
-    """Give what runs an example's manifest, with a caller who does as the options of client.py say."""
+    """Return what runs an example's manifest, with a caller who does as the options of client.py say."""
 
     async def run_example(manifest: str, *options: str, **env: str) -> Run:
         port = free_port()
@@ -105,7 +105,7 @@ def start(tmp_path: Path, running: list[asyncio.subprocess.Process]) -> Start:
 
 @pytest.fixture
 def start_called(tmp_path: Path, running: list[asyncio.subprocess.Process]) -> Start:
-    """Give the same with a caller who dials until the bot listens: no time of the session passes before the call."""
+    """Return the same with a caller who dials until the bot listens: no time of the session passes before the call."""
 
     async def run_example(manifest: str, *options: str, **env: str) -> Run:
         port = free_port()
@@ -119,7 +119,7 @@ def start_called(tmp_path: Path, running: list[asyncio.subprocess.Process]) -> S
 
 
 def caller_of(port: int, folder: Path, *options: str) -> list[str]:
-    """Give the command that calls."""
+    """Return the command that calls."""
     transcript = folder / "transcript.json"
     call = (sys.executable, str(CALLER), f"--url=ws://127.0.0.1:{port}", f"--transcript={transcript}")
     return [*call, "--timeout=90", "--json", *options]
@@ -229,7 +229,7 @@ class Store:
         return web.Response(status=502) if len(self.answers) in self.lost else answer
 
     def turns(self) -> Turns:
-        """Give who said what in the one transcript there is."""
+        """Return who said what in the one transcript there is."""
         ((name, kept),) = self.app[store.TRANSCRIPTS].items()
         assert name == "transcript.json"
         return [(turn["role"], turn["content"]) for turn in json.loads(kept)]

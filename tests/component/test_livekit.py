@@ -24,7 +24,7 @@ RATE: Final = 48000
 
 @pytest.fixture(scope="module")
 def livekit_server() -> Path:
-    """Give the server's program, made from its Go module where it is missing."""
+    """Return the server's program, made from its Go module where it is missing."""
     made = subprocess.run([ROOT / "hack/tools", "livekit-server"], capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stderr
     return ROOT / ".tools/bin/livekit-server"
@@ -32,7 +32,7 @@ def livekit_server() -> Path:
 
 @pytest.fixture
 async def url(livekit_server: Path, tmp_path: Path) -> AsyncIterator[str]:
-    """Give a server's address."""
+    """Return a server's address."""
     port, tcp, udp = free_port(), free_port(), free_port()
     rtc_config = f"{{tcp_port: {tcp}, udp_port: {udp}, node_ip: 127.0.0.1, enable_loopback_candidate: true}}"
     config = f"port: {port}\nbind_addresses: [127.0.0.1]\nkeys: {{{KEY}: {SECRET}}}\nrtc: {rtc_config}\n"

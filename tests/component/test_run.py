@@ -113,7 +113,7 @@ def manifest(tmp_path: Path) -> Manifest:
 
 
 def subjects(output: str) -> Iterator[str]:
-    """Give what each line of the timeline is about."""
+    """Return what each line of the timeline is about."""
     return (found[1] for found in re.finditer(r"^ +[\d.]+ s  (\w+) ", output, re.MULTILINE))
 
 

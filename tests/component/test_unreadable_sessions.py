@@ -123,5 +123,5 @@ async def test_sessions_are_listed_in_pieces(store: Store, begin: Begin) -> None
 
 
 def statuses(store: Store, name: str) -> list[Json]:
-    """Give each status that was written of a session."""
+    """Return each status that was written of a session."""
     return [patch[-1]["value"] for path, patch in store.patches if path == f"{name}/status"]

@@ -29,7 +29,7 @@ class Block:
 
     @property
     def commands(self) -> str:
-        """Give what is to be typed: in a block that shows output too, the lines behind a prompt."""
+        """Return what is to be typed: in a block that shows output too, the lines behind a prompt."""
         lines = self.text.splitlines()
         prompted = [line.removeprefix(_PROMPT) for line in lines if line.startswith(_PROMPT)]
         if self.language in ("sh", "bash", "console") and not prompted:
@@ -55,7 +55,7 @@ BLOCKS = [block for page in pages() for block in blocks_of(page)]
 
 
 def mentioned(page: Path) -> list[str]:
-    """Give the commands that stand in the sentences of a page."""
+    """Return the commands that stand in the sentences of a page."""
     return sorted(set(_MENTIONED.findall(_FENCE.sub("", page.read_text("utf-8")))))
 
 
@@ -66,5 +66,5 @@ def unfenced(text: str) -> list[str]:
 
 
 def blocks_in(*languages: str) -> list[Block]:
-    """Give all blocks in one of these languages."""
+    """Return all blocks in one of these languages."""
     return [block for block in BLOCKS if block.language in languages]

@@ -139,7 +139,7 @@ def botsession(command: Command) -> None:
 
 @functools.cache
 def _parser() -> Any:
-    """Give the command line without what its commands do."""
+    """Return the command line without what its commands do."""
     parser: Any = typer.main.get_command(app)
     find = parser.get_command
 
@@ -204,7 +204,7 @@ def _help(command: Command) -> None:
 
 
 def _options(command: Command) -> Iterator[tuple[str, str]]:
-    """Give each option with its value, whether it follows in the same word or in the next."""
+    """Yield each option with its value, whether it follows in the same word or in the next."""
     for word, following in zip(command.words, [*command.arguments, ""], strict=True):
         name, has_value, value = word.partition("=")
         if name.startswith("-"):
@@ -212,7 +212,7 @@ def _options(command: Command) -> Iterator[tuple[str, str]]:
 
 
 def _kind(command: Command) -> str:
-    """Give the kind of resource that is meant."""
+    """Return the kind of resource that is meant."""
     flags_with_values = {"-n", "--namespace", "-l", "--selector", "-o", "--output", "-c", "--context"}
     words = iter(command.arguments[1:])
     for word in words:

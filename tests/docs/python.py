@@ -23,7 +23,7 @@ def check(text: str) -> None:
 
 
 def _imports(tree: ast.AST) -> Iterator[tuple[str, str]]:
-    """Give each module that is imported, and the name out of it, if any."""
+    """Yield each module that is imported, and the name out of it, if any."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((alias.name, "") for alias in node.names)

@@ -35,7 +35,7 @@ class Command:
 
 
 def commands(script: str) -> Iterator[Command]:
-    """Give each command of a script, those within pipes and substitutions too."""
+    """Yield each command of a script, those within pipes and substitutions too."""
     tree = _BASH.parse(script.encode())
     if tree.root_node.has_error:
         raise Wrong(f"no shell would take this:\n{script}")
@@ -57,7 +57,7 @@ def _heredoc(command: Node) -> Node | None:
 
 
 def _between(command: Node, heredoc: Node | None) -> list[str]:
-    """Give the words that the grammar loses: a lone `-` in front of a here-document."""
+    """Return the words that the grammar loses: a lone `-` in front of a here-document."""
     if heredoc is None or command.parent is None:
         return []
     text = command.parent.text or b""
@@ -71,7 +71,7 @@ def _body(heredoc: Node | None) -> str:
 
 
 def _word(node: Node) -> str:
-    """Give a word without its quotes; what the shell would put in place of a variable is left as it is written."""
+    """Return a word without its quotes; what the shell would put in place of a variable is left as it is written."""
     match node.type:
         case "raw_string" | "string":
             return _text(node)[1:-1]

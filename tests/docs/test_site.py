@@ -38,7 +38,7 @@ def address(site: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Give Debian's Chromium; what Playwright would download is not asked for."""
+    """Return Debian's Chromium; what Playwright would download is not asked for."""
     if not shutil.which("chromium"):
         got = subprocess.run([ROOT / "hack/debian", "install", "chromium"], capture_output=True, text=True, check=False)
         assert got.returncode == 0, got.stderr

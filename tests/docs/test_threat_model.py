@@ -14,7 +14,7 @@ THREATS: Final = PAGE.read_text().partition("## Who could do what")[2].partition
 
 
 def rows() -> list[list[str]]:
-    """Give the cells of each row that names a threat."""
+    """Return the cells of each row that names a threat."""
     lines = [
         line for line in THREATS.splitlines() if line.startswith("| ") and not re.match(r"\| (They|It) could", line)
     ]

@@ -13,7 +13,7 @@ def exposed(world: World, name: str, bot: Json, **spec: Any) -> Session:
 
 
 def waits_for_its_caller(status: Json) -> bool:
-    """Tell whether the status says that somebody may call."""
+    """Return whether the status says that somebody may call."""
     reasons = [each["reason"] for each in status.get("conditions", []) if each["type"] == "Started"]
     return reasons == ["WaitingForCaller"]
 

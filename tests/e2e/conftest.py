@@ -30,7 +30,7 @@ HELM = ROOT / ".tools/bin/helm"
 
 @pytest.fixture(scope="session")
 def kubeconfig() -> Path:
-    """Give a live cluster with the operator installed; where none can be had, the run fails and says why."""
+    """Return a live cluster with the operator installed; where none can be had, the run fails and says why."""
     ready = subprocess.run([ROOT / "hack/ready"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert ready.returncode == 0, f"hack/ready could not bring up the cluster:\n{ready.stderr}"
     path = ROOT / ".tools/kubeconfig"
@@ -62,7 +62,7 @@ def install_operator(*settings: str) -> None:
 
 
 def admission_knows_sessions(*, is_held: bool = True) -> bool:
-    """Tell whether the API server takes new sessions, and holds them where the chart's policy is there.
+    """Return whether the API server takes new sessions, and holds them where the chart's policy is there.
 
     Between the moment at which it knows of the policy, and the one at which its policies know of the new kind, which
     they look for every 5 s, it answers each new session with 503 (k8s.io/apiserver, plugin/policy/mutating); and with
@@ -86,7 +86,7 @@ def uninstall_operator() -> "subprocess.Popen[str]":
 
 @pytest.fixture
 def world(kubeconfig: Path, request: pytest.FixtureRequest) -> Iterator[World]:
-    """Give a namespace of its own to a test; show the operator's log when the test fails."""
+    """Return a namespace of its own to a test; show the operator's log when the test fails."""
     world = World(make_namespace("e2e"))
     yield world
     world.close()

@@ -41,7 +41,7 @@ def _nodes() -> list[str]:
 
 @contextmanager
 def _account() -> Iterator[str]:
-    """Give a token with which policies, namespaces and pods can be watched."""
+    """Return a token with which policies, namespaces and pods can be watched."""
     names = ("pods,namespaces,networkpolicies.networking.k8s.io", "list,watch")
     account = f"--serviceaccount=kube-system:{ENGINE}"
     try:

@@ -43,7 +43,7 @@ def prometheus(namespace: str) -> Iterator[Prometheus]:
 
 
 def manifests(namespace: str) -> list[Json]:
-    """Give all that it consists of."""
+    """Return all that it consists of."""
     text = (HERE / "prometheus.yaml").read_text().replace("NAMESPACE", namespace)
     config, *others = yaml.safe_load_all(text)
     config["data"]["service_discovery.py"] = (HERE / "service_discovery.py").read_text()

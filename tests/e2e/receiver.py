@@ -72,7 +72,7 @@ class Receiver:
         self._ask(f"failures/{tries}")
 
     def messages(self, session: Session) -> list[Json]:
-        """Give all that has arrived of a session, each checked by its signature: id, event and answer."""
+        """Return all that has arrived of a session, each checked by its signature: id, event and answer."""
         subject = f"{session.namespace}/{session.name}"
         arrived = [each for each in self._ask("messages") if json.loads(each["body"])["subject"] == subject]
         return [{"answer": each["answer"], **self._verified(each)} for each in arrived]

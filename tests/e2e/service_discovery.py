@@ -28,7 +28,7 @@ def listed(path: str) -> list[Json]:
 
 
 def targets(services: list[Json], slices: list[Json]) -> list[Json]:
-    """Give each port of each endpoint, with what its Service says."""
+    """Return each port of each endpoint, with what its Service says."""
     known = {(each["metadata"]["namespace"], each["metadata"]["name"]): each["metadata"] for each in services}
     found = []
     for each in slices:
@@ -41,7 +41,7 @@ def targets(services: list[Json], slices: list[Json]) -> list[Json]:
 
 
 def labels(service: Json, endpoint: Json) -> dict[str, str]:
-    """Give the meta labels of a target."""
+    """Return the meta labels of a target."""
     pod = endpoint.get("targetRef", {})
     return {
         f"{META}_namespace": service["namespace"],

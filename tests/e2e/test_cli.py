@@ -52,7 +52,7 @@ def botsession(installed: Path, kubeconfig: Path, world: World) -> Botsession:
 
 
 def said(done: Done, code: Exit = Exit.OK) -> str:
-    """Give what a command printed, which must have exited so."""
+    """Return what a command printed, which must have exited so."""
     assert done.returncode == code, f"{done.stdout}\n{done.stderr}"
     return done.stdout
 
@@ -74,7 +74,7 @@ def test_conversation_is_started_extended_and_ended_with_a_goodbye(botsession: B
 
 
 def on_top(botsession: Botsession) -> list[str]:
-    """Give what the first line of `top` begins with."""
+    """Return what the first line of `top` begins with."""
     return said(botsession("top", "--once")).splitlines()[1].split()[:3]
 
 

@@ -54,7 +54,7 @@ async def backend(kubeconfig: Path) -> AsyncIterator[KubernetesBackend]:
 
 
 async def _takes_pods(backend: KubernetesBackend) -> bool:
-    """Tell whether pods can be made there: none is taken before the namespace's ServiceAccount is there."""
+    """Return whether pods can be made there: none is taken before the namespace's ServiceAccount is there."""
     accounts = await backend.carry_out("GET", ApiPath("api", "v1", "namespaces", backend.namespace, "serviceaccounts"))
     return bool(accounts["items"])
 

@@ -81,7 +81,7 @@ def budgets(world: World) -> list[Json]:
 
 
 def protected(status: Json) -> str:
-    """Give what the condition Protected says."""
+    """Return what the condition Protected says."""
     said = [each for each in status.get("conditions", []) if each["type"] == "Protected"]
     return f"{said[0]['status']} {said[0]['reason']}" if said else ""
 

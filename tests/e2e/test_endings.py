@@ -11,7 +11,7 @@ QUICK = {"gracePeriod": "3s", "cancelPeriod": "3s"}
 
 
 def facts(finish: Json) -> tuple[str, str]:
-    """Give why and how."""
+    """Return why and how."""
     return finish["reason"], finish["outcome"]
 
 

@@ -103,12 +103,12 @@ def test_quota_keeps_the_session_waiting_until_it_is_raised(world: World) -> Non
 
 
 def started(status: dict[str, object]) -> dict[str, str]:
-    """Give the condition that tells whether the pipeline has started, and why not."""
+    """Return the condition that tells whether the pipeline has started, and why not."""
     return condition(status, "Started")
 
 
 def condition(status: dict[str, object], kind: str) -> dict[str, str]:
-    """Give a condition, empty where there is none yet."""
+    """Return a condition, empty where there is none yet."""
     conditions = status.get("conditions", [])
     assert isinstance(conditions, list)
     return next((each for each in conditions if each["type"] == kind), {"reason": ""})

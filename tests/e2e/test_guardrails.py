@@ -40,7 +40,7 @@ class Guarding:
         self._as_operator.api_client.set_default_header("Impersonate-User", OPERATOR)
 
     def namespace(self, case: Guarded) -> str:
-        """Give the namespace in which the rules of a case hold."""
+        """Return the namespace in which the rules of a case hold."""
         return self._namespaces[kind_of(case)]
 
     def says_of_session(self, case: Guarded) -> str:
@@ -64,7 +64,7 @@ class Guarding:
 
 
 def refusal(create: Any, *arguments: Any, **options: Any) -> str:
-    """Give what the API server says against a request, empty where it has nothing against it."""
+    """Return what the API server says against a request, empty where it has nothing against it."""
     try:
         create(*arguments, **options)
     except client.ApiException as exc:

@@ -36,7 +36,7 @@ class Shape:
     writes: tuple[str, ...] = ()
 
     def pod(self) -> Json:
-        """Give the template of its pod."""
+        """Return the template of its pod."""
         mounts = [{"name": f"writable-{number}", "mountPath": path} for number, path in enumerate(self.writes)]
         volumes = [{"name": mount["name"], "emptyDir": {}} for mount in mounts]
         bot = {"name": "bot", "securityContext": LOCKED_UP, "volumeMounts": mounts}
@@ -78,7 +78,7 @@ def session(world: World, name: str, image: str, shape: Shape, call_seconds: int
 
 
 def facts(finish: Json) -> tuple[str, str]:
-    """Give why and how."""
+    """Return why and how."""
     return finish["reason"], finish["outcome"]
 
 

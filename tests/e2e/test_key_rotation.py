@@ -28,7 +28,7 @@ def one_key(kubeconfig: Path) -> Iterator[None]:
 
 
 def keys() -> dict[str, bytes]:
-    """Give what the Secret holds."""
+    """Return what the Secret holds."""
     secret: Json = json.loads(kubectl("get", "secret", SECRET, "-n", SYSTEM_NAMESPACE, "-o", "json").stdout)
     return {name: base64.b64decode(value) for name, value in secret["data"].items()}
 

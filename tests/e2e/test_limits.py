@@ -16,7 +16,7 @@ def talks(world: World, name: str, body: Json, **spec: Any) -> Session:
 
 
 def seconds_between(earlier: str, later: str) -> float:
-    """Give how far two times of a status are apart."""
+    """Return how far two times of a status are apart."""
     return (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds()
 
 

@@ -104,7 +104,7 @@ def end_in_many_ways(world: World) -> None:
 
 
 def shows(scraper: Prometheus, world: World) -> bool:
-    """Tell whether the last scrape has all sessions, and their finishes have been counted by somebody."""
+    """Return whether the last scrape has all sessions, and their finishes have been counted by somebody."""
     seen, there = in_prometheus(scraper, world), in_the_objects(world)
     return (seen.phases, sum(seen.finishes.values())) == (there.phases, sum(there.finishes.values()))
 
@@ -125,7 +125,7 @@ def in_the_objects(world: World) -> Numbers:
 
 
 def is_report_missing(status: Json) -> bool:
-    """Tell whether a supervisor ran and left no report."""
+    """Return whether a supervisor ran and left no report."""
     return status["finish"]["reportedBy"] == "Operator" and "podStarted" in status.get("timings", {})
 
 

@@ -46,7 +46,7 @@ def test_the_operator_of_one_namespace_serves_it_and_has_no_rights_elsewhere(nar
 
 
 def said(status: dict[str, object], kind: str) -> str:
-    """Give the message of a condition."""
+    """Return the message of a condition."""
     conditions = status.get("conditions") or []
     assert isinstance(conditions, list)
     return "".join(each["message"] for each in conditions if each["type"] == kind)

@@ -39,5 +39,5 @@ def test_a_deleted_namespace_goes_and_its_sessions_end_gracefully(world: World) 
 
 
 def is_of(line: Json, namespace: str) -> bool:
-    """Tell whether a line of the log may be of a namespace: it names no other one, as that of the test before."""
+    """Return whether a line of the log may be of a namespace: it names no other one, as that of the test before."""
     return str(line.get("session", line.get("pod", namespace))).partition("/")[0] == namespace

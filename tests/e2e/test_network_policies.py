@@ -50,7 +50,7 @@ class Prober:
         assert ready.returncode == 0, ready.stderr
 
     def reaches(self, host: str, port: int) -> bool:
-        """Tell whether a connection gets through."""
+        """Return whether a connection gets through."""
         command = ("/venv/bin/python", "-c", CONNECT, host, str(port))
         return kubectl("exec", self._name, *self._where, "--", *command).returncode == 0
 
@@ -66,7 +66,7 @@ def fenced(world: World) -> Iterator[World]:
 
 @pytest.fixture
 def elsewhere() -> Iterator[str]:
-    """Give a namespace of somebody else's."""
+    """Return a namespace of somebody else's."""
     namespace = make_namespace("elsewhere")
     yield namespace
     kubectl("delete", "namespace", namespace, "--wait=false")

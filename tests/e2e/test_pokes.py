@@ -60,7 +60,7 @@ print(json.dumps(closed))
 
 @pytest.fixture
 def elsewhere(kubeconfig: object) -> Iterator[str]:
-    """Give a namespace of somebody else's."""
+    """Return a namespace of somebody else's."""
     namespace = make_namespace("attacker")
     yield namespace
     kubectl("delete", "namespace", namespace, "--wait=false")

@@ -20,7 +20,7 @@ LONG_CALL: Final[Json] = {**ORDINARY, "env": [{"name": "CALL_SECONDS", "value": 
 
 @pytest.fixture
 def restricted(world: World) -> World:
-    """Give a namespace whose pods must meet the level `restricted`."""
+    """Return a namespace whose pods must meet the level `restricted`."""
     labelled = kubectl("label", "namespace", world.namespace, RESTRICTED)
     assert labelled.returncode == 0, labelled.stderr
     return world

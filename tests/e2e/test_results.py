@@ -135,7 +135,7 @@ def test_receiver_that_wants_no_more_holds_nothing_up(world: World, hook: Receiv
 
 @pytest.fixture
 def shared(hook: Receiver) -> Iterator[Receiver]:
-    """Give a receiver whose secret is what it was when the test is over."""
+    """Return a receiver whose secret is what it was when the test is over."""
     yield hook
     hook.shares(SECRET)
 

@@ -36,7 +36,7 @@ ROUTES: Final = {"ingresses"}
 
 
 def requests(account: str) -> Iterator[Json]:
-    """Give the requests of a ServiceAccount for resources, as the audit log has them."""
+    """Yield the requests of a ServiceAccount for resources, as the audit log has them."""
     user = f'"username":"system:serviceaccount:{SYSTEM_NAMESPACE}:{account}"'
     command = ["docker", "exec", CONTROL_PLANE, "sh", "-c", f"grep -hF '{user}' {LOGS}"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as log:
@@ -45,26 +45,26 @@ def requests(account: str) -> Iterator[Json]:
 
 
 def right(entry: Json) -> Right:
-    """Give the right that a request needs."""
+    """Return the right that a request needs."""
     about = entry["objectRef"]
     resource = "/".join(each for each in (about["resource"], about.get("subresource")) if each)
     return Right(about.get("apiGroup", ""), resource, entry["verb"], about.get("name", ""))
 
 
 def is_forbidden(entry: Json) -> bool:
-    """Tell whether the API server said that the account may not do this; not that a quota or a policy refused it."""
+    """Return whether the API server said that the account may not do this; not that a quota or a policy refused it."""
     return bool(entry.get("annotations", {}).get("authorization.k8s.io/decision") == "forbid")
 
 
 def installed() -> list[Json]:
-    """Give the objects of the release, and those that Helm makes to uninstall it."""
+    """Return the objects of the release, and those that Helm makes to uninstall it."""
     asked = (["get", what, "botsession", "--namespace", SYSTEM_NAMESPACE] for what in ("manifest", "hooks"))
     said = [subprocess.run([HELM, *each], capture_output=True, text=True, check=True).stdout for each in asked]
     return [item for text in said for item in yaml.safe_load_all(text) if item]
 
 
 def is_whole(items: list[pytest.Item]) -> bool:
-    """Tell whether every file of these tests takes part in the run."""
+    """Return whether every file of these tests takes part in the run."""
     return {*Path(__file__).parent.glob("test_*.py")} <= {item.path for item in items}
 
 

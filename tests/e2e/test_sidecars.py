@@ -18,12 +18,12 @@ OBEDIENT = "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exi
 
 
 def sidecar(program: str, **fields: object) -> Json:
-    """Give a container that runs until it is told to leave, or does not even do that."""
+    """Return a container that runs until it is told to leave, or does not even do that."""
     return {"name": "side", "image": "botsession/testbot:dev", "command": ["python3", "-c", program], **fields}
 
 
 def beside(*containers: Json) -> Json:
-    """Give a pod template with ordinary sidecars."""
+    """Return a pod template with ordinary sidecars."""
     return {"spec": {"containers": list(containers)}}
 
 
@@ -91,5 +91,5 @@ def pods(world: World, session: Session) -> list[Json]:
 
 
 def name(pod: Json) -> str:
-    """Give a pod's name."""
+    """Return a pod's name."""
     return str(pod["metadata"]["name"])

@@ -56,7 +56,7 @@ def test_volume_that_is_missing_is_named(world: World) -> None:
 
 
 def said_of_start(status: dict[str, object]) -> str:
-    """Give the reason of the condition that tells whether the pipeline has started."""
+    """Return the reason of the condition that tells whether the pipeline has started."""
     conditions = status.get("conditions", [])
     assert isinstance(conditions, list)
     return next((str(each["reason"]) for each in conditions if each["type"] == "Started"), "")

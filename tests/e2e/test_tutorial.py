@@ -44,7 +44,7 @@ class Shell:
         os.close(blocks)
 
     def type(self, commands: str) -> str:
-        """Give what the commands print; the first that fails fails the test."""
+        """Return what the commands print; the first that fails fails the test."""
         assert self._bash.stdout
         os.write(self._keyboard, f"{commands}\0".encode())
         printed: list[str] = []
@@ -61,7 +61,7 @@ class Shell:
 
 @pytest.fixture
 def newcomer(kubeconfig: Path) -> Iterator[Shell]:
-    """Give a shell on a cluster that has no operator yet; leave the operator as the other tests expect it."""
+    """Return a shell on a cluster that has no operator yet; leave the operator as the other tests expect it."""
     with uninstall_operator() as uninstalling:
         printed, _ = uninstalling.communicate(timeout=300)
     assert uninstalling.returncode == 0, printed
@@ -96,7 +96,7 @@ def test_output_is_shown_below_the_commands_that_print_it() -> None:
 
 
 def look_again(shell: Shell, typed: Block, shown: Block, printed: str) -> str:
-    """Give what commands print that only look, once all is there: an Event follows the status that it tells of."""
+    """Return what commands print that only look, once all is there: an Event follows the status that it tells of."""
     ends = time.monotonic() + PATIENCE
     is_a_look = all(line.startswith(("kubectl get ", "kubectl describe ")) for line in typed.text.splitlines())
     while is_a_look and not shown_words(shown) <= words(printed) and time.monotonic() < ends:
@@ -105,7 +105,7 @@ def look_again(shell: Shell, typed: Block, shown: Block, printed: str) -> str:
 
 
 def words(text: str) -> set[str]:
-    """Give the words that are the same each time: without times, ages and generated names."""
+    """Return the words that are the same each time: without times, ages and generated names."""
     return {word for word in text.split() if not re.search(r"\d", word)}
 
 

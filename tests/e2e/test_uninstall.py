@@ -138,7 +138,7 @@ def uninstalls(helm: "subprocess.Popen[str]") -> None:
 
 
 def facts(session: Session) -> tuple[str, str, str]:
-    """Give why and how it finished, once, and who wanted it."""
+    """Return why and how it finished, once, and who wanted it."""
     finish = session.finishes()
     return finish["reason"], finish["outcome"], session.status["ending"]["message"]
 

@@ -29,14 +29,14 @@ def bot_container(world: World, session: Session) -> Any:
 
 
 def control_port(world: World, session: Session) -> int:
-    """Give the port of the node on which a session's supervisor listens."""
+    """Return the port of the node on which a session's supervisor listens."""
     (port,) = (each for each in bot_container(world, session).ports if each.name == "control")
     assert port.host_port == port.container_port
     return int(port.container_port)
 
 
 def is_told(kind: str, reason: str) -> Any:
-    """Give what holds of a status whose condition has this reason."""
+    """Return what holds of a status whose condition has this reason."""
 
     def holds(status: Json) -> bool:
         return any(each["type"] == kind and each["reason"] == reason for each in status.get("conditions", ()))
@@ -196,7 +196,7 @@ NODE: Final = (
 
 
 def report() -> str:
-    """Give the report of a supervisor that a SIGTERM reached in time."""
+    """Return the report of a supervisor that a SIGTERM reached in time."""
     now = datetime.now(UTC)
     left = ExitReport(Reason.EVICTED, Outcome.DRAINED, finished_at=now, started_at=now, frame="EndFrame", exit_code=0)
     return to_bytes(left).decode()

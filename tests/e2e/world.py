@@ -271,7 +271,7 @@ def make_namespace(prefix: str) -> str:
 
 
 def _age(moment: str) -> int:
-    """Give how many seconds ago it was, counting the one that has begun."""
+    """Return how many seconds ago it was, counting the one that has begun."""
     return math.ceil((datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds())
 
 

@@ -118,12 +118,12 @@ class Session:
         await asyncio.wait_for(asyncio.shield(self.run), PATIENCE)
 
     async def is_over(self) -> bool:
-        """Tell whether the runner returns within a while."""
+        """Return whether the runner returns within a while."""
         done, _ = await asyncio.wait([self.run], timeout=A_WHILE)
         return bool(done)
 
     async def last_frame(self) -> Any:
-        """Give the frame that the pipeline finished with."""
+        """Return the frame that the pipeline finished with."""
         await asyncio.wait_for(self.is_finished.wait(), PATIENCE)
         return self.finished[0]
 

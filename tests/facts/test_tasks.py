@@ -24,7 +24,7 @@ class Leaky(PassThrough):
 
 
 async def left_by(*names: str) -> tuple[list[str], list[str]]:
-    """Give what the runner's and the worker's task managers list after a bot that leaks, by the names it gave."""
+    """Return what the runner's and the worker's task managers list after a bot that leaks, by the names it gave."""
     async with Session(make_worker(Leaky(*names))) as session:
         await session.worker.cancel()
         await session.over()

@@ -29,7 +29,7 @@ class Hops(BaseObserver):
 
     @property
     def names(self) -> list[tuple[str, str]]:
-        """Give from where to where, in order."""
+        """Return from where to where, in order."""
         return [(hop.source.name, hop.destination.name) for hop in self.hops]
 
 

@@ -49,7 +49,7 @@ class BotLog:
             self.changed.notify_all()
 
     def time_of(self, what: str) -> float | None:
-        """Give when the bot said something, in seconds since the epoch; None when it has not."""
+        """Return when the bot said something, in seconds since the epoch; None when it has not."""
         found = (re.fullmatch(rf"{what} at ([0-9.]+)\s*", line) for line in list(self.lines))
         return next((float(match[1]) for match in found if match), None)
 
@@ -78,7 +78,7 @@ class Played:
 
     @property
     def session(self) -> Session:
-        """Give the session, which has been applied."""
+        """Return the session, which has been applied."""
         assert self._session is not None
         return self._session
 
@@ -137,7 +137,7 @@ class Played:
             self.proxy.lift(self.fault)
 
     def missed(self, struck_at: float) -> bool:
-        """Tell whether the session had already left its moment when the fault struck."""
+        """Return whether the session had already left its moment when the fault struck."""
         moment = self.cell.moment
         if self.slipped or (self.fault and not self.fault.hits):
             return True  # nothing was left to strike

@@ -30,19 +30,19 @@ class Upstream:
 
 
 def upstream() -> Upstream:
-    """Give the API server that the loaded kubeconfig names; who asks is left to each request."""
+    """Return the API server that the loaded kubeconfig names; who asks is left to each request."""
     configuration = client.Configuration.get_default_copy()
     return Upstream(configuration.host, ssl.create_default_context(cafile=configuration.ssl_ca_cert))
 
 
 def gateway() -> str:
-    """Give this machine's address in the network of kind's nodes: pods reach it, and nobody outside does."""
+    """Return this machine's address in the network of kind's nodes: pods reach it, and nobody outside does."""
     form = "{{range .NetworkSettings.Networks}}{{.Gateway}}{{end}}"
     return node.docker("inspect", node.CONTROL_PLANE, "--format", form).strip()
 
 
 def server_context(address: str) -> ssl.SSLContext:
-    """Give a TLS server that the cluster's service accounts trust under an address."""
+    """Return a TLS server that the cluster's service accounts trust under an address."""
     command = ["docker", "exec", node.CONTROL_PLANE, "bash", "-c", CERTIFICATE, address]
     made = subprocess.run(command, capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stderr

@@ -60,7 +60,7 @@ class Fault:
     changed: threading.Condition = field(default_factory=threading.Condition)
 
     def takes(self, method: str, path: str, body: str) -> bool:
-        """Tell whether a request is to go wrong, and count it."""
+        """Return whether a request is to go wrong, and count it."""
         matches = (
             is_watch(path) == self.watches
             and re.search(self.method, method)

@@ -60,7 +60,7 @@ def is_ready() -> None:
 
 
 def finishes(namespace: str) -> Counter[str]:
-    """Give what the operator has counted of a namespace since it started: `Reason/Outcome`, how often."""
+    """Return what the operator has counted of a namespace since it started: `Reason/Outcome`, how often."""
     found = Counter[str]()
     path = f"/api/v1/namespaces/{SYSTEM_NAMESPACE}/pods/{operator_pod()}:8475/proxy/metrics"
     scraped = kubectl("get", "--raw", path)

@@ -70,7 +70,7 @@ class Cell:
 
     @property
     def allowed(self) -> tuple[str, ...]:
-        """Give the endings that are right here."""
+        """Return the endings that are right here."""
         return self.cause.ends.get(self.moment.name, self.moment.ends)
 
 

@@ -77,7 +77,7 @@ def play(cells: Sequence[Cell], proxy: Proxy, say: Callable[[Row], None] = lambd
 
 
 def as_json(row: Row) -> dict[str, object]:
-    """Give what is kept of a row."""
+    """Return what is kept of a row."""
     kept = {**asdict(row), "wrong": list(row.wrong)}
     return {key: value for key, value in kept.items() if key != "missed"}
 
@@ -178,7 +178,7 @@ def _all(threads: ThreadPoolExecutor, do: Callable[[Played], None], played: Sequ
 
 @contextmanager
 def namespace() -> Iterator[World]:
-    """Give a namespace of its own."""
+    """Return a namespace of its own."""
     world = World(make_namespace("faults"))
     try:
         yield world

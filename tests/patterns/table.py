@@ -81,7 +81,7 @@ def bounds() -> tuple[Way, ...]:
 
 
 def ways() -> Iterator[Way]:
-    """Give all of them."""
+    """Yield all of them."""
     for family in families():
         yield from family.ways
     yield from bounds()

@@ -7,5 +7,5 @@ class SystemClock:
     """Implements `core.clock.Clock`."""
 
     def now(self) -> datetime:
-        """Give the current time, aware, in UTC."""
+        """Return the current time, aware, in UTC."""
         return datetime.now(UTC)

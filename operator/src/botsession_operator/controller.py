@@ -35,7 +35,7 @@ class Controller:
         return self._queue.depths()
 
     async def work(self, do_pass: Pass) -> None:
-        """Give passes until drained."""
+        """Return passes until drained."""
         await self._queue.work(do_pass)
 
     async def drain(self, work: asyncio.Task[None]) -> None:

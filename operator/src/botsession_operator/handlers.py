@@ -90,7 +90,7 @@ def has_ended(event: Mapping[str, Any]) -> bool:
 
 
 def make_settings() -> kopf.OperatorSettings:
-    """Give kopf's settings for an operator that only watches."""
+    """Return kopf's settings for an operator that only watches."""
     settings = kopf.OperatorSettings()
     settings.posting.enabled = False  # our Events tell of sessions, not of handlers
     settings.peering.standalone = True

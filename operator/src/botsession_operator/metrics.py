@@ -228,7 +228,7 @@ class Snapshot(Collector):
         return {key.namespace for key in tuple(self._phases)}
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Give the gauges. A namespace that holds sessions shows all phases, so that none is missing from a sum."""
+        """Yield the gauges. A namespace that holds sessions shows all phases, so that none is missing from a sum."""
         sessions = GaugeMetricFamily("botsession_sessions", "Sessions that exist", labels=("namespace", "phase"))
         tally = Tally((key.namespace, phase) for key, phase in tuple(self._phases.items()))
         for namespace in sorted({namespace for namespace, _ in tally}):
@@ -264,7 +264,7 @@ class Tallies(Collector):
         counted[count.labels] = counted.get(count.labels, 0) + int(count.value)
 
     def collect(self) -> Iterator[CounterMetricFamily]:
-        """Give all that has been counted, and the zeros."""
+        """Yield all that has been counted, and the zeros."""
         for metric, (text, labels) in BY_NAMESPACE.items():
             zeros = dict.fromkeys(itertools.product(self._namespaces(), *labels.values()), 0)
             family = CounterMetricFamily(metric, text, labels=("namespace", *labels))

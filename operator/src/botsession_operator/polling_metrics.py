@@ -37,7 +37,7 @@ class Polling(Collector):
         self._namespaces = namespaces
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Give the gauges. A namespace that holds sessions shows how many are silent, be it 0."""
+        """Yield the gauges. A namespace that holds sessions shows how many are silent, be it 0."""
         polled = self._polled
         text = "Requests to supervisors that wait for an answer"
         yield GaugeMetricFamily("botsession_control_requests_in_flight", text, polled.in_flight())

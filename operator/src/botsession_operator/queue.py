@@ -88,7 +88,7 @@ class WorkQueue:
         await asyncio.gather(work, return_exceptions=True)
 
     async def work(self, do_pass: Pass) -> None:
-        """Give passes until drained, to as many keys at once as there are workers."""
+        """Return passes until drained, to as many keys at once as there are workers."""
         async with asyncio.TaskGroup() as group:
             for _ in range(self._workers):
                 group.create_task(self._worker(do_pass))

@@ -168,7 +168,7 @@ async def _end_unrecorded(observed: Observed, plan: Plan, deps: Deps) -> datetim
 def _next_look(
     plan: Plan, observed: Observed, applied: Applied, waits_until: datetime | None, deps: Deps
 ) -> datetime | None:
-    """Give the plan's next look, or an earlier one where something waits or did not go through."""
+    """Return the plan's next look, or an earlier one where something waits or did not go through."""
     looks = [plan.requeue_at, waits_until]
     if applied.refusal or applied.budget_refusal or applied.exposure_refusal:
         looks.append(deps.refusals.retry_at(observed.session.key))

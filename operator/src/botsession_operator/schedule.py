@@ -37,11 +37,11 @@ class SteadyClock:
         self._apart = clock.now().timestamp() - monotonic()
 
     def now(self) -> float:
-        """Give the present time, in seconds since whenever."""
+        """Return the present time, in seconds since whenever."""
         return self._read()[0]
 
     def reach(self, when: datetime) -> float:
-        """Give the time at which the wall clock will be there, if nobody sets it."""
+        """Return the time at which the wall clock will be there, if nobody sets it."""
         steady, wall = self._read()
         return steady + when.timestamp() - wall
 
@@ -75,7 +75,7 @@ class Schedule:
         self._due.pop(key, None)
 
     def take_due(self) -> list[Key]:
-        """Give the keys whose time has come, and forget it."""
+        """Return the keys whose time has come, and forget it."""
         now, found = self._clock.now(), list[Key]()
         while self._heap and self._heap[0][0] <= now:
             due, key = heapq.heappop(self._heap)
@@ -85,7 +85,7 @@ class Schedule:
         return found
 
     def seconds_left(self) -> float | None:
-        """Give how long nothing will be due; None where nothing waits."""
+        """Return how long nothing will be due; None where nothing waits."""
         while self._heap and self._due.get(self._heap[0][1]) != self._heap[0][0]:
             heapq.heappop(self._heap)  # a later call for that key took its place
         return max(0.0, self._heap[0][0] - self._clock.now()) if self._heap else None

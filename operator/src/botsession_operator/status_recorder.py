@@ -160,7 +160,7 @@ class Recorder:
 
 
 def _is_recorded(written: Status, found: Status | None) -> bool:
-    """Tell whether a status is one that was written here. Another operator's has its conditions from another moment."""
+    """Return whether a status was written here. Another operator's has its conditions from another moment."""
     if found is None:
         return False
     if written.finish is None:

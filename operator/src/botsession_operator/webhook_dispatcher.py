@@ -52,7 +52,7 @@ class WebhookDispatcher:
         self._turn = asyncio.Semaphore(AT_ONCE)
 
     def attempts(self, session: Session) -> Attempts:
-        """Give how far each event has got that the webhook wants to be sent of a session."""
+        """Return how far each event has got that the webhook wants to be sent of a session."""
         if not self._is_known(session):
             self._attempts[session.key] = (session.uid, {})  # an earlier session of the name is gone
         return {event: self._attempt(session, event) for event in self._events}

@@ -14,7 +14,7 @@ def session_token(key: bytes, uid: str) -> str:
 
 
 def token_digest(token: str) -> str:
-    """Give what the pod is told: the token's SHA-256 in hex."""
+    """Return what the pod is told: the token's SHA-256 in hex."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 

@@ -46,7 +46,7 @@ class Unknown(Enum):
 
 
 def encode(payload: Any) -> Any:
-    """Give the JSON form of a payload; None members are left out."""
+    """Return the JSON form of a payload; None members are left out."""
     if dataclasses.is_dataclass(payload) and not isinstance(payload, type):
         members = ((name, getattr(payload, name)) for name in _form(type(payload)).names.values())
         return {camel(name): encode(value) for name, value in members if value is not None}
@@ -78,7 +78,7 @@ def camel(name: str) -> str:
 
 
 def format_time(moment: datetime) -> str:
-    """Give an aware time as RFC 3339 in UTC with microseconds."""
+    """Return an aware time as RFC 3339 in UTC with microseconds."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
@@ -180,7 +180,7 @@ class _Reader:
 
 
 def _is_reserved(member: StrEnum) -> bool:
-    """Tell whether a member only stands for words of another version, so that nobody may ask for it."""
+    """Return whether a member only stands for words of another version, so that nobody may ask for it."""
     return type(member) in WRITTEN_BY_READERS and member is STAND_INS[type(member)]
 
 

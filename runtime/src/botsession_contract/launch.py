@@ -69,7 +69,7 @@ class Launch:
     host_network: bool = False
 
     def shutdown_for(self, cause: Cause) -> Shutdown:
-        """Give how the session ends for this cause."""
+        """Return how the session ends for this cause."""
         known = {
             Cause.MAX_DURATION: self.overrides.max_duration,
             Cause.IDLE_TIMEOUT: self.overrides.idle_timeout,

@@ -231,7 +231,7 @@ def reason_for(cause: Cause) -> Reason:
 
 
 def final_phase(reason: Reason, outcome: Outcome) -> Phase:
-    """Tell whether a finished session counts as succeeded.
+    """Return whether a finished session counts as succeeded.
 
     A bot that listened and was never called, or whose client left while it started, has done all there was to do.
     """

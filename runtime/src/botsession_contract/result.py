@@ -22,7 +22,7 @@ class ResultError(ValueError):
 
 
 def to_json(result: Any) -> bytes:
-    """Give a result as compact JSON; raise ResultError where it is none that can be kept."""
+    """Return a result as compact JSON; raise ResultError where it is none that can be kept."""
     try:
         data = compact(result)
     except (TypeError, ValueError, RecursionError) as exc:
@@ -36,7 +36,7 @@ def to_json(result: Any) -> bytes:
 
 
 def compact(value: Any) -> bytes:
-    """Give JSON without a byte too many; raise ValueError for what JSON, or UTF-8, does not know."""
+    """Return JSON without a byte too many; raise ValueError for what JSON, or UTF-8, does not know."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 

@@ -9,7 +9,7 @@ __all__ = ["set_result"]
 
 
 def __getattr__(name: str) -> Any:
-    """Give what a bot asks for when it does: the supervisor may begin with an interpreter that is too old for it."""
+    """Return what a bot asks for when it does: the supervisor may begin with an interpreter that is too old for it."""
     if name != "set_result":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from botsession_runtime.result import set_result

@@ -28,12 +28,12 @@ class OwnPackages:
         self._folder = folder
 
     def find_spec(self, name: str, _path: Sequence[str] | None = None, _target: object = None) -> ModuleSpec | None:
-        """Give where a package is; what is in it is then found by the package itself."""
+        """Return where a package is; what is in it is then found by the package itself."""
         return _spec(name, self._folder / name) if name in OFFERED else None
 
 
 def load_hook() -> ModuleType:
-    """Give the part of the hook that Pipecat calls."""
+    """Return the part of the hook that Pipecat calls."""
     if IMPORTED_AS in sys.modules:
         return importlib.import_module(f"{IMPORTED_AS}.session")
     if LOADED_AS not in sys.modules:

@@ -134,7 +134,7 @@ def listen(orders: dict[str, Any]) -> tuple[socket.socket | None, str]:
 
 
 def command_line(orders: dict[str, Any]) -> list[str]:
-    """Give what to execute: the command as it is, or our launcher for a target."""
+    """Return what to execute: the command as it is, or our launcher for a target."""
     if orders.get("command"):
         return [str(word) for word in orders["command"]]
     # -P: the working directory may hold modules that are named like standard ones. The launcher adds the bot's folder.
@@ -142,7 +142,7 @@ def command_line(orders: dict[str, Any]) -> list[str]:
 
 
 def bot_environment(orders: dict[str, Any], environ: dict[str, str], agent_fd: int, stack_fd: int) -> dict[str, str]:
-    """Give the bot's environment: ours, less our orders, plus the hook and the way to reach us."""
+    """Return the bot's environment: ours, less our orders, plus the hook and the way to reach us."""
     env = {key: value for key, value in environ.items() if key != LAUNCH_ENV}
     env[AGENT_FD_ENV] = f"{agent_fd}:{os.fstat(agent_fd).st_ino}:{os.getpid()}"
     env[STACK_FD_ENV] = str(stack_fd)
@@ -161,7 +161,7 @@ def bot_environment(orders: dict[str, Any], environ: dict[str, str], agent_fd: i
 
 
 def limit_order(limits: dict[str, Any]) -> dict[str, Any]:
-    """Give the order that tells the hook what counts as activity, and whose idle timeout decides."""
+    """Return the order that tells the hook what counts as activity, and whose idle timeout decides."""
     idle = limits.get("idleTimeoutSeconds")
     frames = limits.get("idleFrames") or []
     return {"do": "limit", "takes_over": idle is not None, "watches": bool(idle), "frames": frames}

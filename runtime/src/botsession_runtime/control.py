@@ -52,7 +52,7 @@ class Session(Protocol):
         ...
 
     def snapshot(self) -> SessionSnapshot:
-        """Tell what is known now."""
+        """Return what is known now."""
         ...
 
     def end(self, request: EndRequest) -> None:
@@ -141,7 +141,7 @@ async def readyz(request: web.Request) -> web.Response:
 
 
 async def get_session(request: web.Request) -> web.Response:
-    """Give the snapshot."""
+    """Return the snapshot."""
     return _snapshot(request, 200)
 
 

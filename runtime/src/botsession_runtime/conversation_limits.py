@@ -33,7 +33,7 @@ NOTHING: Final[tuple[Due, ...]] = ()
 
 
 def next_due(facts: SessionState, limits: SessionLimits, backstop: float | None) -> Due | None:
-    """Give the next limit to strike; None once the session ends, or while nothing bounds it."""
+    """Return the next limit to strike; None once the session ends, or while nothing bounds it."""
     if facts.exit or (facts.request and not facts.request.is_bots):
         return None
     last = NOTHING if backstop is None else (Due(backstop, Cause.MAX_DURATION),)
@@ -47,12 +47,12 @@ def next_due(facts: SessionState, limits: SessionLimits, backstop: float | None)
 
 
 def awaits_client(facts: SessionState, limits: SessionLimits) -> bool:
-    """Tell whether the join limit still runs."""
+    """Return whether the join limit still runs."""
     return bool(limits.join_timeout_seconds) and facts.has_clients and facts.client_at is None
 
 
 def quiet_since(facts: SessionState, limits: SessionLimits) -> float | None:
-    """Give when the present quiet spell began; None while there is nobody who could be quiet."""
+    """Return when the present quiet spell began; None while there is nobody who could be quiet."""
     if facts.started_at is None or awaits_client(facts, limits):
         return None
     began = facts.started_at if facts.stage_at is None else facts.stage_at
@@ -60,7 +60,7 @@ def quiet_since(facts: SessionState, limits: SessionLimits) -> float | None:
 
 
 def awaits_caller(facts: SessionState) -> bool:
-    """Tell whether the bot listens, and nobody has called."""
+    """Return whether the bot listens, and nobody has called."""
     return facts.listening_at is not None and facts.called_at is None and facts.started_at is None
 
 

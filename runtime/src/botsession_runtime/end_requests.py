@@ -126,5 +126,5 @@ def without_kill(facts: SessionState) -> SessionState:
 
 
 def sigterm_budget(termination_grace_seconds: float) -> float:
-    """Give how long the ladder may take from a SIGTERM on; half of a grace that is hardly any."""
+    """Return how long the ladder may take from a SIGTERM on; half of a grace that is hardly any."""
     return max(termination_grace_seconds - REPORT_SECONDS, termination_grace_seconds / 2)

@@ -91,7 +91,7 @@ class HookConnections:
         self._last = order
 
     def send(self, order: dict[str, Any]) -> None:
-        """Give an order to all processes. One that does not read is dealt with by the ladder's next step."""
+        """Send an order to all processes. One that does not read is dealt with by the ladder's next step."""
         line = _line(order)
         for connection in self._connections:
             with contextlib.suppress(OSError):

@@ -54,7 +54,7 @@ def settle(orders: dict[str, Any], script: str) -> None:
 
 
 def choose(orders: dict[str, Any]) -> Path:
-    """Give the interpreter to run the session with; raise NoInterpreterError."""
+    """Return the interpreter to run the session with; raise NoInterpreterError."""
     lack = lacks(orders)
     if lack is None:
         return Path(sys.executable)
@@ -69,7 +69,7 @@ def choose(orders: dict[str, Any]) -> Path:
 
 
 def named(orders: dict[str, Any]) -> str:
-    """Give what the spec calls the interpreter."""
+    """Return what the spec calls the interpreter."""
     return str(orders.get("python") or DEFAULT)
 
 
@@ -87,12 +87,12 @@ def become(python: Path, script: str) -> NoReturn:
 
 
 def find(orders: dict[str, Any]) -> Path | None:
-    """Give the first interpreter in the usual places that has Pipecat."""
+    """Return the first interpreter in the usual places that has Pipecat."""
     return next((python for place in places(orders) for python in interpreters(place)), None)
 
 
 def places(orders: dict[str, Any]) -> Iterator[Path]:
-    """Give where to look: what the image says, what the command says, beside the bot, and where most have it."""
+    """Yield where to look: what the image says, what the command says, beside the bot, and where most have it."""
     yield from (Path(os.environ[name]) for name in VARIABLES if os.environ.get(name))
     yield from (environment_of(str(word)) for word in orders.get("command") or () if "/bin/" in str(word))
     yield from beside(orders)
@@ -100,19 +100,19 @@ def places(orders: dict[str, Any]) -> Iterator[Path]:
 
 
 def environment_of(program: str) -> Path:
-    """Give the environment that a program would be in: its path up to `bin`."""
+    """Return the environment that a program would be in: its path up to `bin`."""
     return Path(program.rpartition("/bin/")[0] or "/")
 
 
 def beside(orders: dict[str, Any]) -> Iterator[Path]:
-    """Give the environments that would lie beside the bot: in the working directory, and in that of its file."""
+    """Return the environments that would lie beside the bot: in the working directory, and in that of its file."""
     target = str(orders.get("target") or "")
     folders = [Path.cwd(), *([Path(target).absolute().parent] if target.partition(":")[0].endswith(".py") else [])]
     return (folder / name for folder in dict.fromkeys(folders) for name in BESIDE)
 
 
 def interpreters(place: Path) -> Iterator[Path]:
-    """Give the interpreters of an environment that have Pipecat: of a virtual one, conda's, or the system's."""
+    """Yield the interpreters of an environment that have Pipecat: of a virtual one, conda's, or the system's."""
     import shutil  # takes its time, which most sessions do not have to spend
 
     for found in sorted(place.absolute().glob(INSTALLED)):
@@ -123,7 +123,7 @@ def interpreters(place: Path) -> Iterator[Path]:
 
 
 def searched(orders: dict[str, Any]) -> str:
-    """Tell where an interpreter was looked for."""
+    """Return where an interpreter was looked for."""
     variables = ", ".join(f"${name}" for name in VARIABLES)
     folders = ", ".join(map(str, (*beside(orders), *PLACES)))
     return f"none with pipecat-ai was found by {variables}, or in {folders}: name it in spec.bot.python"

@@ -34,7 +34,7 @@ SERVER_SECONDS: Final = 2.0
 
 
 def next_rung(facts: SessionState, own_grace_seconds: float) -> Rung | None:
-    """Give the next step and when it is due; None while there is nothing to do.
+    """Return the next step and when it is due; None while there is nothing to do.
 
     `own_grace_seconds` is what a bot gets to leave that crashed, or whose server is over, without an end of its own.
     """
@@ -57,7 +57,7 @@ def _of_server(facts: SessionState, over_at: float, own_grace_seconds: float) ->
 
 
 def _of_parent(facts: SessionState, lost_at: float, own_grace_seconds: float) -> Rung:
-    """Give a process whose child is gone the time to begin another one, as it has for the next pipeline."""
+    """Return a process whose child is gone the time to begin another one, as it has for the next pipeline."""
     if terminated := facts.rung(Step.TERMINATE):
         return Rung(Step.KILL, terminated.at + TERMINATE_SECONDS)
     return Rung(Step.TERMINATE, _waits_until(facts, lost_at, own_grace_seconds))
@@ -70,7 +70,7 @@ def _waits_until(facts: SessionState, lost_at: float, own_grace_seconds: float) 
 
 
 def _last_of_server(facts: SessionState, over_at: float, own_grace_seconds: float) -> Rung:
-    """Give when a server is killed that a SIGTERM does not end: its bot is over, but it may have work to finish."""
+    """Return when a server is killed that a SIGTERM does not end: its bot is over, but it may have work to finish."""
     own = (facts.finish.at if facts.finish else over_at) + own_grace_seconds
     at = end_of_ladder(facts, facts.request) if facts.request else own
     return Rung(Step.KILL, at if facts.crashed_at is None else min(at, facts.crashed_at + TERMINATE_SECONDS))
@@ -96,7 +96,7 @@ def _of_program(facts: SessionState, own_grace_seconds: float) -> Rung | None:
 
 
 def _without_request(facts: SessionState, own_grace_seconds: float) -> Rung | None:
-    """Give a bot that is over by itself its time to leave. One that crashed has no goodbye to finish."""
+    """Return a bot that is over by itself its time to leave. One that crashed has no goodbye to finish."""
     if facts.finish:
         return Rung(Step.KILL, facts.finish.at + own_grace_seconds)
     if facts.crashed_at is not None:
@@ -122,12 +122,12 @@ def finish_of(facts: SessionState) -> Finish | None:
 
 
 def has_helpers(facts: SessionState) -> bool:
-    """Tell whether workers run on that are no longer part of a conversation."""
+    """Return whether workers run on that are no longer part of a conversation."""
     return facts.has_bare_helpers or any(each.is_live for each in pipelines.settled(facts.pipelines))
 
 
 def _leaves_at(facts: SessionState, finish: Finish, request: Request) -> float:
-    """Give until when a bot whose pipeline has finished may take to leave, or to start its next one."""
+    """Return until when a bot whose pipeline has finished may take to leave, or to start its next one."""
     leaves_at = max(finish.at, facts.set_up_at or 0.0) + request.grace_seconds
     forced = facts.rung(Step.FORCED_CANCEL_FRAME)
     return max(leaves_at, forced.at + request.cancel_seconds) if forced and finish.is_ours else leaves_at
@@ -165,7 +165,7 @@ def _with_pipeline(facts: SessionState, request: Request) -> Rung:
 
 
 def end_of_ladder(facts: SessionState, request: Request) -> float:
-    """Give when the bot is killed if nothing else happens."""
+    """Return when the bot is killed if nothing else happens."""
     if request.is_bots and (finish := finish_of(facts)):
         told = _told_helpers(facts, finish)
         if told:
@@ -181,7 +181,7 @@ def end_of_ladder(facts: SessionState, request: Request) -> float:
 
 
 def asked_at(facts: SessionState, request: Request) -> float:
-    """Give when the grace period began: with the EndFrame, once there is one.
+    """Return when the grace period began: with the EndFrame, once there is one.
 
     The bot's own counts from the last progress. A request that came after the bot's own frame counts from itself.
     """
@@ -191,5 +191,5 @@ def asked_at(facts: SessionState, request: Request) -> float:
 
 
 def cancel_rung(facts: SessionState) -> Rung | None:
-    """Give the rung at which the pipeline was cancelled, either way."""
+    """Return the rung at which the pipeline was cancelled, either way."""
     return facts.rung(Step.FORCED_CANCEL_FRAME) or facts.rung(Step.CANCEL_FRAME)

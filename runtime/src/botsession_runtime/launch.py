@@ -191,7 +191,7 @@ def _load_module(name: str, *, has_function: bool) -> ModuleType:
 
 
 def _restore_python_path() -> None:
-    """Give the bot's own subprocesses the PYTHONPATH that they would have without us."""
+    """Return the bot's own subprocesses the PYTHONPATH that they would have without us."""
     env = bot_process.without_our_path(dict(os.environ))
     os.environ.pop("PYTHONPATH", None)
     if "PYTHONPATH" in env:

@@ -57,12 +57,12 @@ def read(root: Path = ROOT) -> Memory | None:
 
 
 def since(before: Memory | None, now: Memory | None) -> Memory | None:
-    """Give the present look with only the kills that are new; None where either look failed."""
+    """Return the present look with only the kills that are new; None where either look failed."""
     return now._replace(kills=now.kills - before.kills) if before and now else None
 
 
 def membership(lines: list[str]) -> tuple[str, Files]:
-    """Give our cgroup's path, and the version that counts memory: 1 wherever it has a hierarchy for it."""
+    """Return our cgroup's path, and the version that counts memory: 1 wherever it has a hierarchy for it."""
     paths = {
         controllers: path for _, controllers, path in (line.split(":", 2) for line in lines if line.count(":") >= 2)
     }
@@ -73,7 +73,7 @@ def membership(lines: list[str]) -> tuple[str, Files]:
 
 
 def folders(path: str, mounts: list[str], files: Files) -> Iterator[str]:
-    """Give where our cgroup may be found, the likeliest first.
+    """Yield where our cgroup may be found, the likeliest first.
 
     What is mounted may be the whole hierarchy, a namespace's part of it, or only our own cgroup, as container runtimes
     do it for version 1; then the path, which is the host's, is of no use, and the mount itself is ours.
@@ -115,7 +115,7 @@ def make_first_victim(pid: int, limit: int | None, root: Path = ROOT) -> None:
 
 
 def score(present: int, limit: int) -> int:
-    """Give the oom_score_adj that makes a process heavier by a supervisor."""
+    """Return the oom_score_adj that makes a process heavier by a supervisor."""
     return min(WHOLE, present + -(-WHOLE * SUPERVISOR_BYTES // limit))
 
 

@@ -113,7 +113,7 @@ def without_finished(pipelines: Pipelines) -> Pipelines:
 
 
 def is_over(pipelines: Pipelines) -> bool:
-    """Tell whether the conversation has finished."""
+    """Return whether the conversation has finished."""
     groups = _conversation(pipelines)
     return bool(groups) and all(any(each.finish for each in group) for group in groups)
 
@@ -126,7 +126,7 @@ def finish_of(pipelines: Pipelines) -> Finish | None:
 
 
 def is_ending(pipelines: Pipelines) -> bool:
-    """Tell whether the bot has begun to end all of the conversation that has not finished."""
+    """Return whether the bot has begun to end all of the conversation that has not finished."""
     groups = _conversation(pipelines)
     return bool(groups) and all(any(each.finish or each.own_end for each in group) for group in groups)
 

@@ -23,7 +23,7 @@ def adopt_orphans() -> None:
 
 
 def reap() -> Iterator[tuple[int, int]]:
-    """Give pid and exit code (negative: the signal) of each child that is dead, up to a bound, without waiting."""
+    """Yield pid and exit code (negative: the signal) of each child that is dead, up to a bound, without waiting."""
     for _ in range(MOST_REAPED):
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
@@ -50,7 +50,7 @@ def signal_one(pid: int, number: int) -> bool:
 
 
 def is_at_signal(pid: int, number: int) -> bool:
-    """Tell whether a signal waits for a process, or is being handled: its first thread has it blocked meanwhile."""
+    """Return whether a signal waits for a process, or is being handled: its first thread has it blocked meanwhile."""
     masks = (line.split()[1] for line in _file(pid, "status").splitlines() if line.startswith((b"ShdPnd:", b"SigBlk:")))
     return any(int(mask, 16) >> (number - 1) & 1 for mask in masks)
 

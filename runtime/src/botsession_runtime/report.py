@@ -35,7 +35,7 @@ Wall = Callable[[float], datetime]
 
 
 def conclude(facts: SessionState, wall: Wall, now: float) -> ExitReport:
-    """Tell why and how the session ended."""
+    """Return why and how the session ended."""
     return ExitReport(
         reason=reason_of(facts),
         outcome=outcome_of(facts),
@@ -174,7 +174,7 @@ def timings_of(facts: SessionState) -> Timings:
 
 
 def ending_of(facts: SessionState, wall: Wall) -> Ending | None:
-    """Tell how the session was asked to end, or the bot began to end it by itself."""
+    """Return how the session was asked to end, or the bot began to end it by itself."""
     request = facts.request
     if request is None:
         return None
@@ -183,7 +183,7 @@ def ending_of(facts: SessionState, wall: Wall) -> Ending | None:
 
 
 def farewell_of(facts: SessionState) -> Farewell | None:
-    """Tell what became of the farewell; None where nobody asked the session to end."""
+    """Return what became of the farewell; None where nobody asked the session to end."""
     request = facts.request
     if request is None or request.is_bots:
         return None
@@ -201,7 +201,7 @@ def farewell_of(facts: SessionState) -> Farewell | None:
 
 
 def shell_code(code: int) -> int:
-    """Give an exit code the way shells and containers do: 128 + n for a signal n."""
+    """Return an exit code the way shells and containers do: 128 + n for a signal n."""
     return code if code >= 0 else 128 - code
 
 
@@ -254,7 +254,7 @@ def _own_reason(facts: SessionState, finish: Finish) -> Reason:
 
 
 def _cancelled_by_error(facts: SessionState, finish: Finish) -> bool:
-    """Tell whether a fatal error ended the pipeline: before Pipecat 1.8 its CancelFrame does not say so."""
+    """Return whether a fatal error ended the pipeline: before Pipecat 1.8 its CancelFrame does not say so."""
     return facts.fatal_error is not None and finish.frame == CANCEL_FRAME and finish.reason is None
 
 

@@ -45,7 +45,7 @@ def create_file() -> int:
 
 
 def path_of(file: int) -> str:
-    """Give the path by which programs of the same user write the file, as they write to /proc/1/fd/1."""
+    """Return the path by which programs of the same user write the file, as they write to /proc/1/fd/1."""
     return f"/proc/{os.getpid()}/fd/{file}"
 
 

@@ -195,5 +195,5 @@ class SessionState:
         return self.finish is not None and self.may_go_on
 
     def rung(self, step: Step) -> Rung | None:
-        """Give the last time that a step was taken."""
+        """Return the last time that a step was taken."""
         return next((rung for rung in reversed(self.rungs) if rung.step is step), None)

@@ -114,7 +114,7 @@ class Supervisor:
         return is_there and self.facts.exit is None
 
     def snapshot(self) -> SessionSnapshot:
-        """Tell what is known now."""
+        """Return what is known now."""
         facts = self.facts
         deadline = self._deadline_at()
         return SessionSnapshot(

@@ -26,12 +26,12 @@ NO_WEBHOOK: Final = "Exotel has no webhook: write websocket_url into its Voicebo
 
 
 def public_prefix() -> str:
-    """Give what stands before our paths in the session's address."""
+    """Return what stands before our paths in the session's address."""
     return urlsplit(os.environ.get(URL_ENV, "")).path.removesuffix(PATH).rstrip("/")
 
 
 def stream_url(host: str) -> str:
-    """Give the address for the provider's WebSocket; one that is not public is replaced by where the provider asked."""
+    """Return the address for the provider's WebSocket; where it is not public, the one that the provider asked."""
     url = os.environ.get(URL_ENV, "")
     return url if url.startswith("wss://") else f"wss://{host}{PATH}"
 

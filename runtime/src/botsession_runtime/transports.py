@@ -84,7 +84,7 @@ def _fields(transport: Transport | None, token: str | None) -> dict[str, Any]:
 
 
 def _check(kind: str, wanted: Iterable[str]) -> set[str]:
-    """Give the fields of a type of arguments, which must have those that are wanted."""
+    """Return the fields of a type of arguments, which must have those that are wanted."""
     known = {field.name for field in dataclasses.fields(_type(kind))}
     if missing := sorted(set(wanted) - known):
         raise BotLoadError(f"{pipecat_release()}: its {kind} has no {' and no '.join(missing)}; use a newer Pipecat")

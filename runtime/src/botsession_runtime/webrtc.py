@@ -40,7 +40,7 @@ class Line:
         self._peer: str | None = None
 
     def routes(self) -> "list[BaseRoute]":
-        """Give the paths to be served."""
+        """Return the paths to be served."""
         from starlette.routing import Route
 
         return [
@@ -90,7 +90,7 @@ class Line:
 
 
 def ice_servers(orders: LaunchConfig) -> list[Any]:
-    """Give the STUN and TURN servers in Pipecat's form."""
+    """Return the STUN and TURN servers in Pipecat's form."""
     servers = orders.transport.ice_servers if orders.transport else ()
     known = zip(servers, orders.ice_credentials, strict=True)
     make = module(CONNECTION).IceServer

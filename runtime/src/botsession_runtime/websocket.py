@@ -30,7 +30,7 @@ def check(orders: LaunchConfig) -> None:
 
 
 def routes(orders: LaunchConfig, reception: CallSlot) -> "list[BaseRoute]":
-    """Give the paths to be served."""
+    """Return the paths to be served."""
     from starlette.routing import WebSocketRoute
 
     provider = orders.transport.provider if orders.transport else None

@@ -14,7 +14,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(autouse=True)
 def pipecat(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Give the version that sessions run on."""
+    """Return the version that sessions run on."""
     version: str = getattr(request, "param", NEWEST)
     monkeypatch.setattr(supervision, "PYTHON", interpreter(version))
     return version

@@ -23,7 +23,7 @@ time.sleep(600)
 
 @pytest.fixture
 def bot() -> Iterator["subprocess.Popen[bytes]"]:
-    """Give a process that is stopped, and will dump its stacks when it goes on."""
+    """Return a process that is stopped, and will dump its stacks when it goes on."""
     with subprocess.Popen([sys.executable, "-c", DUMPABLE], stdout=subprocess.PIPE) as process:
         assert process.stdout
         assert process.stdout.readline() == b"ready\n"

@@ -27,7 +27,7 @@ def idle(seconds: float | None, **more: Any) -> SessionLimits:
 
 
 def lasted(report: ExitReport) -> float:
-    """Give how long the session was left alone."""
+    """Return how long the session was left alone."""
     assert report.ending is not None
     assert report.started_at is not None
     return (report.ending.requested_at - report.started_at).total_seconds()

@@ -18,7 +18,7 @@ AT_ONCE = Shutdown(grace_period_seconds=0, cancel_period_seconds=PATIENCE)
 
 @pytest.fixture
 def gate(tmp_path: Path) -> Iterator[Callable[[], None]]:
-    """Give what lets the bot go."""
+    """Return what lets the bot go."""
     os.mkfifo(tmp_path / "gate")
     # Open for reading too, so that nobody waits for the bot to open its end.
     ends = os.open(tmp_path / "gate", os.O_RDWR)

@@ -22,7 +22,7 @@ ENOUGH = {"hangs_up": 0.5}
 
 @asynccontextmanager
 async def line(folder: Path, **launch: Any) -> AsyncIterator[Supervised]:
-    """Give a bot that waits for an offer."""
+    """Return a bot that waits for an offer."""
     transport = Transport(TransportType.SMALLWEBRTC, host="127.0.0.1", port=free_port())
     async with supervised(folder, "answers.py", transport=transport, **{"body": ENOUGH, **launch}) as session:
         await session.until(lambda snapshot: snapshot.listening_at is not None)

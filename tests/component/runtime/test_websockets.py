@@ -32,7 +32,7 @@ LONG = 3600.0
 
 @asynccontextmanager
 async def line(folder: Path, provider: TelephonyProvider | None = None, **launch: Any) -> AsyncIterator[Supervised]:
-    """Give a bot that listens."""
+    """Return a bot that listens."""
     transport = Transport(TransportType.WEBSOCKET, provider=provider, host="127.0.0.1", port=free_port())
     async with supervised(folder, "answers.py", transport=transport, **{"body": ENOUGH, **launch}) as session:
         await session.until(is_listening)
@@ -52,7 +52,7 @@ def call(session: Supervised, path: str = "/ws") -> connect:
 
 
 async def asked(session: Supervised, path: str) -> str:
-    """Give the answer to a provider that asks what to do with a call."""
+    """Return the answer to a provider that asks what to do with a call."""
     url, headers = f"http://{address(session)}{path}", {"Host": "bots.example.com"}
     async with aiohttp.ClientSession() as http, http.post(url, headers=headers) as response:
         return await response.text()
@@ -64,7 +64,7 @@ async def say(connection: ClientConnection, sound: bytes) -> None:
 
 
 async def listen(connection: ClientConnection) -> bytes:
-    """Give all that is heard until the bot hangs up."""
+    """Return all that is heard until the bot hangs up."""
     frames = [await ProtobufFrameSerializer().deserialize(message) async for message in connection]
     return b"".join(getattr(frame, "audio", b"") for frame in frames)
 

@@ -13,7 +13,7 @@ from pipecat.workers.runner import WorkerRunner
 
 
 def processors(runner_args: RunnerArguments):
-    """Give the caller's transport, where somebody calls."""
+    """Return the caller's transport, where somebody calls."""
     if not isinstance(runner_args, WebSocketRunnerArguments):
         return []
     params = FastAPIWebsocketParams(serializer=ProtobufFrameSerializer())

@@ -85,14 +85,14 @@ def test_the_pod_template_has_the_fields_that_the_operator_reads() -> None:
 
 
 def stripped(hint: Any) -> Any:
-    """Give the one type in `X | None`."""
+    """Return the one type in `X | None`."""
     if typing.get_origin(hint) in (types.UnionType, typing.Union):
         (hint,) = (member for member in typing.get_args(hint) if member is not type(None))
     return hint
 
 
 def schema_of(hint: Any) -> Json:
-    """Give the schema that a status field of this type must have, without descriptions and bounds."""
+    """Return the schema that a status field of this type must have, without descriptions and bounds."""
     hint = stripped(hint)
     if hint is Any:
         return {}
@@ -120,7 +120,7 @@ def is_required(field: "dataclasses.Field[Any]") -> bool:
 
 
 def bare(schema: Json) -> Json:
-    """Give a schema without what the dataclasses do not say."""
+    """Return a schema without what the dataclasses do not say."""
     said = {key: value for key, value in schema.items() if key in ("type", "enum", "required", "items", "properties")}
     if schema.get("format") == "date-time":
         said["format"] = "date-time"
@@ -225,7 +225,7 @@ def test_generated_files_are_up_to_date() -> None:
 
 
 def messages(path: str) -> list[tuple[str, str]]:
-    """Give the field and the sentence of each rule."""
+    """Return the field and the sentence of each rule."""
     schema = FIELDS[path]
     rules = schema.get("items", schema).get("x-kubernetes-validations", [])
     return [(rule.get("fieldPath", "").removeprefix("."), rule["message"]) for rule in rules]

@@ -43,7 +43,7 @@ EXTREME: Final[st.SearchStrategy[Any]] = st.sampled_from(
 
 
 def status_json(schema: Json) -> st.SearchStrategy[Any]:
-    """Give values that are almost what a schema says, and extreme in each place."""
+    """Return values that are almost what a schema says, and extreme in each place."""
     if schema.get("x-kubernetes-preserve-unknown-fields"):
         return EXTREME
     match schema["type"]:

@@ -32,7 +32,7 @@ BROKEN = finished(Reason.BOT_ERROR, Outcome.CANCELLED, message="no key")
 
 
 def live(name: str = "support-42", minutes: float = 10) -> Json:
-    """Give a session that runs now, and may for so many minutes more."""
+    """Return a session that runs now, and may for so many minutes more."""
     now = datetime.now(UTC)
     session = stored(running(started_at=now - timedelta(minutes=1), deadline=now + timedelta(minutes=minutes)), name)
     session["metadata"]["creationTimestamp"] = format_time(now - timedelta(minutes=2))
@@ -40,7 +40,7 @@ def live(name: str = "support-42", minutes: float = 10) -> Json:
 
 
 def patches(server: ApiServer) -> list[Json]:
-    """Give the body of each PATCH that was asked for."""
+    """Return the body of each PATCH that was asked for."""
     return [body for method, _, _, body, _ in server.requests if method == "PATCH"]
 
 

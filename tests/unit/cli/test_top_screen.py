@@ -19,7 +19,7 @@ TOP: Final = "from botsession_operator.cli.app import app; app(['top'], prog_nam
 
 
 def live(name: str, minutes: float = 10) -> Json:
-    """Give a session that has so many minutes left."""
+    """Return a session that has so many minutes left."""
     return stored(running(deadline=datetime.now(UTC) + timedelta(minutes=minutes)), name)
 
 
@@ -37,7 +37,7 @@ def named(lines: list[str]) -> list[str]:
 
 
 def left(lines: list[str]) -> str:
-    """Give the time that is left, as the first session's line shows it; nothing while that line is being drawn."""
+    """Return the time that is left, as the first session's line shows it; nothing while that line is being drawn."""
     return next((line.split()[3] for line in lines if " bots " in line), "")
 
 

@@ -36,7 +36,7 @@ def is_result(value: Any) -> bool:
 
 
 def filling(text: str) -> str:
-    """Give as much of a text as a result may hold."""
+    """Return as much of a text as a result may hold."""
     return next(text[:length] for length in range(len(text), 0, -1) if is_result(text[:length]))
 
 
@@ -110,7 +110,7 @@ def ending(**members: Any) -> dict[str, Any]:
 
 
 def altered(**members: Any) -> bytes:
-    """Give a report with other members, as its bot may have written them."""
+    """Return a report with other members, as its bot may have written them."""
     return json.dumps({"reason": "Completed", "outcome": "Drained", "finishedAt": MOMENT, **members}).encode()
 
 

@@ -16,7 +16,7 @@ KEYS: Final = ControlKeys(NEW, (OLD, OLDER))
 
 
 def spec_of(digest: str, body: Json | None = None) -> Json:
-    """Give the spec of the pod of a session that starts with the token of this digest."""
+    """Return the spec of the pod of a session that starts with the token of this digest."""
     bot = {**raw_spec()["bot"], "body": body or {}}
     pod: Json = build_pod(session(bot=bot), digest, PodSettings("runtime:1", Injection.IMAGE_VOLUME))
     return dict(pod["spec"])

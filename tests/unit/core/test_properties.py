@@ -258,7 +258,7 @@ class Sessions(RuleBasedStateMachine):
             self.refuses_after -= 1
 
     def _pass_before_the_answer(self) -> None:
-        """Give the pass that goes by what the supervisor said before, and sends only what a user waits for."""
+        """Return the pass that goes by what the supervisor said before, and sends only what a user waits for."""
         if self.pod is None or self.pod.state is not PodState.RUNNING or self.session.is_finished:
             return
         known = replace(self.known, now=self.now) if isinstance(self.known, SessionSnapshot) else self.known
@@ -308,7 +308,7 @@ class Sessions(RuleBasedStateMachine):
         return Applied(POD_NAME if plan.create_pod else None)
 
     def _acts(self, plan: Plan) -> list[tuple[object, Callable[[], None]]]:
-        """Give what a plan asks for, in the order of `reconcile.apply`."""
+        """Return what a plan asks for, in the order of `reconcile.apply`."""
         return [
             (plan.hold_session, self._hold),
             (plan.exposure, lambda: self._expose(plan)),

@@ -25,7 +25,7 @@ def at(path: Path) -> str:
 
 
 def manifests() -> Iterator[tuple[str, Any]]:
-    """Give where each session stands, and the session."""
+    """Yield where each session stands, and the session."""
     files = [(file, file.read_text()) for file in sorted(ROOT.glob("examples/**/*.yaml"))]
     fenced = [
         (doc, text)
@@ -39,7 +39,7 @@ def manifests() -> Iterator[tuple[str, Any]]:
 
 
 def links() -> Iterator[tuple[Path, str]]:
-    """Give each link that stays among the documents, and where it stands."""
+    """Yield each link that stays among the documents, and where it stands."""
     for doc in DOCS:
         for link in re.findall(r"\]\(([^)\s]+)\)", FENCE.sub("", doc.read_text())):
             if "://" not in link:
@@ -47,7 +47,7 @@ def links() -> Iterator[tuple[Path, str]]:
 
 
 def anchors(text: str) -> set[str]:
-    """Give the anchors that a Markdown viewer makes of headings."""
+    """Return the anchors that a Markdown viewer makes of headings."""
     headings = re.findall(r"^#+ (.+)$", FENCE.sub("", text), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 

@@ -21,7 +21,7 @@ def quotes() -> Iterator[tuple[Path, str]]:
 
 
 def lines(text: str) -> Iterator[str]:
-    """Give what is on the lines, whatever their indentation."""
+    """Return what is on the lines, whatever their indentation."""
     return (line.strip() for line in text.splitlines() if line.strip())
 
 

@@ -49,7 +49,7 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 def signing(http: aiohttp.ClientSession, url: str, folder: Path, secret: str) -> HttpWebhook:
-    """Give a webhook whose messages are signed with this secret."""
+    """Return a webhook whose messages are signed with this secret."""
     file = folder / "secret"
     file.write_text(secret)
     return HttpWebhook(http, url, file, SystemClock())

@@ -16,7 +16,7 @@ def one_operator(world: World) -> None:
 
 
 async def one_pass(world: World) -> None:
-    """Give a single pass, whatever it waits for."""
+    """Return a single pass, whatever it waits for."""
     assert world.operator
     await reconcile(KEY, world.operator)
 

@@ -90,7 +90,7 @@ class Mortals:
         self.metrics: list[Metrics] = []
 
     async def settle(self) -> None:
-        """Give passes until nothing is to be done; where an operator dies, the next one begins from what it reads."""
+        """Return passes until nothing is to be done; where an operator dies, the next one begins from what it reads."""
         while True:
             try:
                 await self.world.settle(self._operator())
@@ -99,7 +99,7 @@ class Mortals:
             return
 
     async def attempt(self) -> None:
-        """Give passes until nothing is to be done, or until an operator dies."""
+        """Return passes until nothing is to be done, or until an operator dies."""
         with contextlib.suppress(Died):
             await self.world.settle(self._operator())
 
@@ -211,7 +211,7 @@ async def is_protected_while_it_is_in_call(world: World, operators: Mortals) -> 
 
 
 async def is_allowed_to_go_as_soon_as_it_is_protected(world: World, operators: Mortals) -> None:
-    """Give the edit just when an operator may have died between the budget and the record of it."""
+    """Return the edit just when an operator may have died between the budget and the record of it."""
     world.apply(maxSessionDuration="1m", eviction="Never")
     await operators.attempt()
     world.edit(eviction="Allow")
@@ -255,7 +255,7 @@ def check(operators: Mortals, story: Story) -> None:
 
 
 def finishes_counted(operators: Mortals) -> list[tuple[str, str, str]]:
-    """Give each finish that any of the operators has counted, as often as it was."""
+    """Return each finish that any of the operators has counted, as often as it was."""
     shown = [each for of in operators.metrics for each in samples(of.registry, "botsession_finished_total")]
     counted = [(labels, value) for labels, value in shown if value]
     assert all(value == 1 for _, value in counted)

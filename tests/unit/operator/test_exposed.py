@@ -19,7 +19,7 @@ EXPOSED: Final = {
 
 
 def said(world: World, kind: ConditionType) -> tuple[str, str] | None:
-    """Give what a condition says."""
+    """Return what a condition says."""
     found = [each for each in world.status.conditions if each.type is kind]
     return (found[0].status, found[0].reason) if found else None
 

@@ -40,7 +40,7 @@ def test_no_answer_of_any_pod_keeps_a_session_from_finishing_or_from_being_delet
 
 
 def moving(number: int = 1, **members: str) -> tuple[bytes, ...]:
-    """Give answers of which each says that something has only just happened."""
+    """Return answers of which each says that something has only just happened."""
     return tuple(
         answer(number, now=format_time(later(second)), **{name: format_time(later(second)) for name in members})
         for second in range(0, 3000, 7)

@@ -36,7 +36,7 @@ def lie(world: World, answer: Callable[[datetime], SessionSnapshot]) -> None:
 
 
 async def is_deleted_within(world: World, hours: float) -> bool:
-    """Give all passes that are due, until the pod is deleted."""
+    """Return all passes that are due, until the pod is deleted."""
     until = world.clock.now() + timedelta(hours=hours)
     while world.clock.now() < until:
         due = await world.look()

@@ -52,7 +52,7 @@ def counted(metrics: Metrics, name: str, *labels: str) -> dict[tuple[str, ...], 
 
 
 def finishes(metrics: Metrics) -> dict[tuple[str, ...], float]:
-    """Give what has been counted, without the zeros."""
+    """Return what has been counted, without the zeros."""
     found = counted(metrics, "botsession_finished_total", "namespace", "reason", "outcome")
     return {labels: number for labels, number in found.items() if number}
 
@@ -354,7 +354,7 @@ def test_the_page_names_each_metric_with_its_type_and_labels(metrics: Metrics) -
 
 
 def shown(metrics: Metrics) -> dict[str, tuple[str, set[str]]]:
-    """Give each metric by the name that a query uses, its type and the names of its labels."""
+    """Return each metric by the name that a query uses, its type and the names of its labels."""
     return {
         metric.name + ("_total" if metric.type == "counter" else ""): (
             metric.type,

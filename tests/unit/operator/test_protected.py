@@ -10,7 +10,7 @@ from tests.unit.operator.lives import finish, talk
 
 
 def protected(world: World) -> tuple[str, str] | None:
-    """Give what the condition says."""
+    """Return what the condition says."""
     said = [each for each in world.status.conditions if each.type is ConditionType.PROTECTED]
     return (said[0].status, said[0].reason) if said else None
 

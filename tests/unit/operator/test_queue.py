@@ -67,7 +67,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def stopped(clock: FakeClock) -> WorkQueue:
-    """Give a queue whose time passes by hand."""
+    """Return a queue whose time passes by hand."""
     return WorkQueue(clock, workers=2, monotonic=lambda: 0.0)
 
 

@@ -93,7 +93,7 @@ def test_sessions_are_reached_inside_the_cluster_unless_said_otherwise(environ: 
 
 @pytest.fixture
 def listened(environ: dict[str, str], tmp_path: Path) -> dict[str, str]:
-    """Give an environment with a webhook."""
+    """Return an environment with a webhook."""
     secret = tmp_path / "secret"
     secret.write_text("whsec_" + "A" * 32)
     where = {"BOTSESSION_WEBHOOK_URL": "https://example.com/hook", "BOTSESSION_WEBHOOK_SECRET_FILE": str(secret)}

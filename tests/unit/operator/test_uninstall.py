@@ -70,7 +70,7 @@ async def talk(world: World, **spec: object) -> None:
 
 
 async def settle_last(world: World) -> None:
-    """Give passes as the operator does that takes the place of the last one."""
+    """Return passes as the operator does that takes the place of the last one."""
     await world.settle(replace(world.deps(), is_uninstalling=True))
 
 

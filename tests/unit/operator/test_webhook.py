@@ -36,7 +36,7 @@ class Receiver:
         return await self.respond(request)
 
     def verified(self, secret: str) -> object:
-        """Give the last message, checked as its receiver would."""
+        """Return the last message, checked as its receiver would."""
         headers, body = self.got[-1]
         return standardwebhooks.Webhook(secret).verify(body, headers)
 
@@ -80,7 +80,7 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 
 @pytest.fixture
 def secret_file(tmp_path: Path) -> Path:
-    """Give what the chart mounts."""
+    """Return what the chart mounts."""
     file = tmp_path / "secret"
     file.write_text(SECRET)
     return file

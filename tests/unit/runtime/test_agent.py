@@ -214,7 +214,7 @@ class Worker:
 
     @property
     def timer(self) -> tuple[float | None, bool]:
-        """Give the timeout, and whether the wait under way is woken to take it up."""
+        """Return the timeout, and whether the wait under way is woken to take it up."""
         return self._idle_timeout_secs, self._idle_event.is_set()
 
 

@@ -16,7 +16,7 @@ from botsession_runtime.result import MOST_BYTES_READ, Result, create_file, path
 
 @pytest.fixture(params=["memfd_create", "tempfile"])
 def file(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[int]:
-    """Give the file of a session that this process is the bot of, with a Python that knows files in memory, and not."""
+    """Return the file of a session that this process is the bot of, with files in memory and without."""
     if request.param == "tempfile":
         monkeypatch.delattr(os, "memfd_create")
     made = create_file()

@@ -68,7 +68,7 @@ EXPOSED: Final = Launch("bots", "support-42", "ab" * 32, expose_port=80, **COMMA
 
 
 async def noted(monkeypatch: pytest.MonkeyPatch, launch: Launch, looks: list[Sockets], end: SessionState) -> list[str]:
-    """Give what is noted of these looks; after the last the facts are those that end it."""
+    """Return what is noted of these looks; after the last the facts are those that end it."""
     facts, events = SessionState(began=0.0), list[str]()
     left = iter(looks)
 

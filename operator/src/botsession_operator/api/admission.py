@@ -26,7 +26,7 @@ _SUBDOMAIN: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0
 
 
 def admit(manifest: Any) -> Json:
-    """Give the manifest with defaults filled in; raise SpecError with one line for each thing that is wrong.
+    """Return the manifest with defaults filled in; raise SpecError with one line for each thing that is wrong.
 
     As on the API server, each kind of check starts only where the one before it found nothing: a rule may rely on the
     schema, and a misspelt field should not be reported as a missing one.
@@ -241,7 +241,7 @@ _compiled = functools.cache(cel.compile)
 
 
 def _declared(schema: Json, value: Any) -> Any:
-    """Give what a rule may see: the fields that the schema declares, and all of the metadata that every object has."""
+    """Return what a rule may see: the fields that the schema declares, and all metadata that every object has."""
     if isinstance(value, dict) and ("properties" in schema or "additionalProperties" in schema):
         return {key: _declared(member, value[key]) for key, member, _ in _members(schema, value, "")}
     if isinstance(value, list):

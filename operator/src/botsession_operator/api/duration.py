@@ -18,7 +18,7 @@ def parse_duration(text: str) -> timedelta:
 
 
 def format_duration(length: timedelta) -> str:
-    """Give a duration in whole seconds, the largest units first: `1h2m3s`; zero is `0s`."""
+    """Return a duration in whole seconds, the largest units first: `1h2m3s`; zero is `0s`."""
     seconds = max(0, round(length.total_seconds()))
     hours, rest = divmod(seconds, 3600)
     minutes, seconds = divmod(rest, 60)

@@ -141,17 +141,17 @@ class Status:
 
 
 def has_condition(status: Status | None, kind: ConditionType) -> bool:
-    """Tell whether anything was ever said of this condition."""
+    """Return whether anything was ever said of this condition."""
     return any(each.type is kind for each in status.conditions) if status else False
 
 
 def awaits_caller(status: Status | None) -> bool:
-    """Tell whether the bot listens, and nobody has called."""
+    """Return whether the bot listens, and nobody has called."""
     started = find_condition(status, ConditionType.STARTED, ConditionStatus.FALSE)
     return started is not None and started.reason == ConditionReason.WAITING_FOR_CALLER
 
 
 def find_condition(status: Status | None, kind: ConditionType, value: ConditionStatus) -> Condition | None:
-    """Give the condition of this type where it has this value."""
+    """Return the condition of this type where it has this value."""
     conditions = status.conditions if status else ()
     return next((each for each in conditions if each.type is kind and each.status is value), None)

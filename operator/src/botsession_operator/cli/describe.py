@@ -47,7 +47,7 @@ def describe(
 
 
 def facts(record: Record, now: datetime) -> Iterator[tuple[str, str]]:
-    """Give what is known of a session at a glance."""
+    """Yield what is known of a session at a glance."""
     status, bot = record.status, record.spec["bot"]
     yield "Session", f"{record.namespace}/{record.name}"
     yield "Phase", str(status.phase)

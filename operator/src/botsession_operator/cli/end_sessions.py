@@ -50,7 +50,7 @@ def end(
 
 
 def ending(*, now: bool, farewell: str | None) -> Json:
-    """Give the patch that ends a session. A farewell is for this cause: it wins over all others that the spec has."""
+    """Return the patch that ends a session. A farewell is for this cause: it wins over all others that the spec has."""
     spec: Json = {"end": str(EndNow.IMMEDIATE if now else EndNow.GRACEFUL)}
     if farewell is not None:
         spec["shutdown"] = {"overrides": {"endRequested": {"farewell": farewell}}}
@@ -67,7 +67,7 @@ def extend(
     context: options.Context = None,
     kubeconfig: options.Kubeconfig = None,
 ) -> None:
-    """Give a live session more time, or less.
+    """Return a live session more time, or less.
 
     Changes maxSessionDuration, which counts from the start of the pipeline.
     """
@@ -90,7 +90,7 @@ def extending(session: Json, by: str) -> Json:
 
 
 def changed(current: str, change: str) -> timedelta:
-    """Give the new length; raise Problem where there is none."""
+    """Return the new length; raise Problem where there is none."""
     known, sign = parse_duration(current), change[:1] if change[:1] in ("+", "-") else ""
     try:
         given = parse_duration(change.removeprefix(sign))

@@ -81,7 +81,7 @@ def follow(cluster: ClusterClient, listed: Json, found: list[Json], table: Table
 
 
 def changes(cluster: ClusterClient, listed: Json, **about: Any) -> Iterator[tuple[Json, bool]]:
-    """Give each version of the sessions after a list, and whether the session is gone with it.
+    """Yield each version of the sessions after a list, and whether the session is gone with it.
 
     A stream that ends, as each does, is taken up where it ended; after a pause where it had nothing to say. About one
     session by its name, the list is that session, and its end is told even where nobody saw it.

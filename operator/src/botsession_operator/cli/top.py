@@ -73,7 +73,7 @@ def table(sessions: list[Json], now: datetime) -> Table:
 
 
 def rows(sessions: list[Json], now: datetime) -> list[tuple[str, ...]]:
-    """Give the live sessions as rows, the one that ends first on top."""
+    """Return the live sessions as rows, the one that ends first on top."""
     return [tuple(_cells(session, now)) for session in _living(sessions)]
 
 
@@ -89,7 +89,7 @@ def count(sessions: list[Json]) -> str:
 
 
 def phase_of(session: Json) -> str:
-    """Give a session's phase."""
+    """Return a session's phase."""
     return str(_status(session).get("phase", Phase.PENDING))
 
 

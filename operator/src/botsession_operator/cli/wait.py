@@ -13,7 +13,7 @@ Json = dict[str, Any]
 
 
 def until(cluster: ClusterClient, session: Json, holds: Callable[[Json], bool]) -> Json:
-    """Give the first version of which it holds; raise Problem where the session goes before."""
+    """Return the first version of which it holds; raise Problem where the session goes before."""
     for version in _versions(cluster, session):
         if holds(version):
             return version
@@ -21,12 +21,12 @@ def until(cluster: ClusterClient, session: Json, holds: Callable[[Json], bool]) 
 
 
 def has_started(session: Json) -> bool:
-    """Tell whether its pipeline runs, or has run, or never will; or waits for a caller, who must be told first."""
+    """Return whether its pipeline runs, or has run, or never will; or waits for a caller, who must be told first."""
     return "startedAt" in session.get("status", {}) or is_over(session) or awaits_caller(read(session).status)
 
 
 def is_over(session: Json) -> bool:
-    """Tell whether its finish is recorded."""
+    """Return whether its finish is recorded."""
     return "finish" in session.get("status", {})
 
 

@@ -8,5 +8,5 @@ class Clock(Protocol):
     """Tells the time; the only source of `now` in the operator."""
 
     def now(self) -> datetime:
-        """Give the current time, aware, in UTC."""
+        """Return the current time, aware, in UTC."""
         ...

@@ -33,12 +33,12 @@ class Answer:
 
     @property
     def is_ok(self) -> bool:
-        """Tell whether the request was carried out."""
+        """Return whether the request was carried out."""
         return self.status < HTTPStatus.BAD_REQUEST
 
     @property
     def message(self) -> str:
-        """Give the server's own sentence on a refusal."""
+        """Return the server's own sentence on a refusal."""
         return str(self.body.get("message", _PHRASES.get(self.status, self.status)))
 
 

@@ -197,7 +197,7 @@ class LocalCluster:
 
 
 def _running(manifest: Json) -> Json:
-    """Give a pod the form it has in a cluster when its container has just started."""
+    """Put a pod into the form it has in a cluster when its container has just started."""
     now = format_time(datetime.now(UTC))
     pod = {**manifest, "spec": {**manifest["spec"], "nodeName": os.uname().nodename}}
     scheduled = {"type": "PodScheduled", "status": "True", "lastTransitionTime": now}

@@ -28,7 +28,7 @@ class InMemoryObjectStore:
         self._now = now
 
     def get(self, namespace: str, name: str) -> Json | None:
-        """Give a copy, so that nobody changes what is stored by hand."""
+        """Return a copy, so that nobody changes what is stored by hand."""
         return copy.deepcopy(self._objects.get((namespace, name)))
 
     def names(self) -> list[tuple[str, str]]:

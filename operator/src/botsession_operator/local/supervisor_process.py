@@ -101,5 +101,5 @@ async def start_supervisor(manifest: Json, place: RunFiles) -> Supervisor:
 
 
 def die_with_parent(*command: str) -> tuple[str, ...]:
-    """Give a command line that ends with a SIGTERM when this process is gone, so that nothing outlives a killed run."""
+    """Return a command line that ends with a SIGTERM when this process is gone, so nothing outlives a killed run."""
     return (sys.executable, "-I", "-S", pdeathsig.__file__, str(os.getpid()), *command)

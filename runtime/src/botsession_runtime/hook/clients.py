@@ -33,7 +33,7 @@ class Clients:
                 transport.add_event_handler(pair[1], self._left)
 
     def are_told_of(self, pipeline: Any) -> bool:
-        """Tell whether one that connects would be noticed."""
+        """Return whether one that connects would be noticed."""
         return any(map(_events_of, transports_of(pipeline))) or _imports_the_frame(pipeline)
 
     def seen(self) -> None:
@@ -105,7 +105,7 @@ def _key(client: Any) -> Any:
 
 
 def _imports_the_frame(pipeline: Any) -> bool:
-    """Tell whether a transport pushes the frame that says so: it has to import it into a module of its own."""
+    """Return whether a transport pushes the frame that says so: it has to import it into a module of its own."""
     known = ("pipecat.transports.base_input", "BaseInputTransport")
     inputs = (type(each) for each in processors_of(pipeline) if is_a(each, *known))
     modules = (sys.modules.get(cls.__module__) for kind in inputs for cls in kind.__mro__)

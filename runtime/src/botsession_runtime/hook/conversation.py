@@ -62,7 +62,7 @@ class Conversation:
         self.errors.watch(pipeline)
 
     def started(self, pipeline: Any) -> None:
-        """Tell whether a pipeline that has started plays audio."""
+        """Return whether a pipeline that has started plays audio."""
         self._wire.tell("audio", output=any(map(_plays_audio, processors_of(pipeline))))
 
     def saw(self, frame: Any, source: Any, destination: Any) -> None:
@@ -78,7 +78,7 @@ class Conversation:
             self.errors.framed(frame, source)
 
     def flush(self) -> None:
-        """Tell what has not been told."""
+        """Return what has not been told."""
         self.errors.flush()
         if self._timer:
             self._timer.cancel()
@@ -107,7 +107,7 @@ class Conversation:
         self._changed()
 
     def _knows(self, frame: Any) -> bool:
-        """Tell whether a frame, or the one that goes the other way with it, has been seen."""
+        """Return whether a frame, or the one that goes the other way with it, has been seen."""
         if frame.id in self._seen:
             return True
         self._seen[frame.id] = frame

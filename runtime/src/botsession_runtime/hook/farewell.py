@@ -10,7 +10,7 @@ SPEAKING = {"BotStartedSpeakingFrame": "Speaking", "BotSpeakingFrame": "Speaking
 
 
 def can_speak(pipeline: Any) -> bool:
-    """Tell whether anything in a pipeline speaks a TTSSpeakFrame.
+    """Return whether anything in a pipeline speaks a TTSSpeakFrame.
 
     In Pipecat, from 1.3 to 1.14, that is a TTSService. A speech-to-speech service passes the frame on and says nothing.
     """
@@ -18,7 +18,7 @@ def can_speak(pipeline: Any) -> bool:
 
 
 def frames() -> tuple[type, ...]:
-    """Give the frames by which its way is followed."""
+    """Return the frames by which its way is followed."""
     from pipecat.frames import frames as known
 
     spoken = (known.BotStartedSpeakingFrame, known.BotSpeakingFrame, known.BotStoppedSpeakingFrame)

@@ -36,12 +36,12 @@ def text_of(value: Any) -> str:
 
 
 def fold(text: str) -> str:
-    """Give a text as one line that is not too long."""
+    """Return a text as one line that is not too long."""
     return " ".join(text.split())[:LONGEST_TEXT]
 
 
 def said(reason: Any) -> str | None:
-    """Give the reason that a frame carries, which may be anything, as a text that is not too long; None for none."""
+    """Return the reason that a frame carries, which may be anything, as a text that is not too long; None for none."""
     if reason is None:
         return None
     try:

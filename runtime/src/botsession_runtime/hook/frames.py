@@ -41,7 +41,7 @@ class Trail:
 
 
 def error_facts(frame: Any) -> dict[str, Any]:
-    """Give what is told of an ErrorFrame. A processor that has become unusable (1.8) may be why a worker ends."""
+    """Return what is told of an ErrorFrame. A processor that has become unusable (1.8) may be why a worker ends."""
     processor = getattr(frame, "processor", None)
     unusable = str(processor)[:LONGEST_NAME] if getattr(processor, "is_usable", True) is False else None
     # Frames lose `fatal` with Pipecat 2.0.
@@ -78,7 +78,7 @@ def can_hold(processor: Any) -> bool:
 
 
 def processors_of(processor: Any) -> Iterable[Any]:
-    """Give a processor and all those within it."""
+    """Return a processor and all those within it."""
     yield processor
     for each in processor.processors:
         yield from processors_of(each)
@@ -96,11 +96,11 @@ def is_output(processor: Any) -> bool:
 
 
 def pipecat_version() -> str:
-    """Give the version of the Pipecat that has been imported."""
+    """Return the version of the Pipecat that has been imported."""
     return str(getattr(sys.modules.get("pipecat"), "__version__", "unknown"))
 
 
 def is_pipecat_at_least(major: int, minor: int) -> bool:
-    """Tell whether it is at least this version; one that is not known is not."""
+    """Return whether it is at least this version; one that is not known is not."""
     parts = pipecat_version().split(".")[:2]
     return all(part.isdigit() for part in parts) and tuple(int(part) for part in parts) >= (major, minor)

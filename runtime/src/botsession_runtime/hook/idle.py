@@ -38,7 +38,7 @@ class IdleTimers:
                 worker._idle_event.set()  # the wait that is under way still has the old timeout
 
     def can_switch(self) -> bool:
-        """Tell whether this Pipecat has them where they are known to be."""
+        """Return whether this Pipecat has them where they are known to be."""
         return all(hasattr(worker, "_idle_timeout_secs") for worker in self._own)
 
 

@@ -11,7 +11,7 @@ PROGRESS_SECONDS = 1.0
 
 
 def frames() -> tuple[type, ...]:
-    """Give the frames that are looked at while a pipeline ends."""
+    """Return the frames that are looked at while a pipeline ends."""
     from pipecat.frames import frames as known
 
     return known.BotSpeakingFrame, known.OutputAudioRawFrame

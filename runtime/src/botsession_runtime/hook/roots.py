@@ -34,7 +34,7 @@ class Runner:
         return self.task is not None and self.task.done()
 
     def tell_of_end(self, tell: Callable[..., None]) -> None:
-        """Tell when the bot ends the runner: by itself, or by a worker that ends the session over the bus.
+        """Return when the bot ends the runner: by itself, or by a worker that ends the session over the bus.
 
         The workers are cancelled then, as "runner exiting" whatever the bot's reason was, and there is no event.
         """
@@ -48,7 +48,7 @@ class Runner:
         self.runner.end = end_and_tell
 
     def has_bare_workers(self) -> bool:
-        """Tell whether it has root workers without a pipeline, which no hook is called for: they may wait for ever."""
+        """Return whether it has root workers without a pipeline, which no hook is called for: they may wait forever."""
         names = getattr(getattr(self.runner, "registry", None), "local_workers", ())
         find = getattr(self.runner, "get_worker", None)
         workers = [find(name) for name in names] if find else []

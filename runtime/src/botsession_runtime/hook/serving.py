@@ -11,7 +11,7 @@ STATE, INODE = 3, 9
 
 
 def is_serving() -> bool:
-    """Tell whether this program waits for callers. Where the kernel does not say, it is taken for one that does not.
+    """Return whether this program waits for callers. Where the kernel does not say, it is taken for one that does not.
 
     A server may start a process for each call, so the program's first process counts too.
     """

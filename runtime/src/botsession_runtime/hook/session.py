@@ -187,13 +187,13 @@ class Agent:
         return (None, "NoClient") if is_told and not self.clients.has_come else (able[0], "")
 
     def _is_heard(self) -> bool:
-        """Tell whether a client hears the bot now; where no transport would tell of one, somebody may."""
+        """Return whether a client hears the bot now; where no transport would tell of one, somebody may."""
         if self.clients.has_come:
             return not self.clients.has_left
         return not any(self.clients.are_told_of(root.worker.pipeline) for root in self._roots)
 
     def _is_closing(self) -> bool:
-        """Tell whether connections are being closed: the client has left, or a pipeline is ending."""
+        """Return whether connections are being closed: the client has left, or a pipeline is ending."""
         return self.clients.has_left or any(root.trails or root.has_finished for root in self._roots)
 
     def trouble(self, exc: BaseException) -> None:
@@ -210,7 +210,7 @@ class Agent:
             self._wire.listen(self._loop, self.obey)
 
     def _handlers(self, root: Root) -> dict[str, Any]:
-        """Give the handlers by event. Plain functions: each is one message, and there is nothing to await."""
+        """Return the handlers by event. Plain functions: each is one message, and there is nothing to await."""
         tell = self._wire.tell
         handlers = {
             "on_pipeline_started": lambda *_: self._started(root),

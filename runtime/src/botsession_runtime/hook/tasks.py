@@ -10,7 +10,7 @@ Tasks = set["asyncio.Task[Any]"]
 
 
 def tell_what_is_left(done: "asyncio.Task[Any]", owners: Iterable[Any], ours: Tasks, tell: Callable[..., None]) -> None:
-    """Tell how many of Pipecat's managed tasks are left, and how many there are in all where that can be known.
+    """Return how many of Pipecat's managed tasks are left, and how many there are in all where that can be known.
 
     It can where `done` was the whole program: asyncio.run then cancels what is left, which shows before it works. Where
     the loop runs on, a server's own tasks cannot be told from those that the bot has leaked.
@@ -41,7 +41,7 @@ def _look_again(cancels: "dict[asyncio.Task[Any], int]", tell: Callable[..., Non
 
 
 def _tasks_of(owner: Any) -> "list[asyncio.Task[Any]]":
-    """Give an owner's managed tasks; a worker that was never set up has no manager and says so by raising."""
+    """Return an owner's managed tasks; a worker that was never set up has no manager and says so by raising."""
     try:
         return list(owner.task_manager.current_tasks())
     except Exception:  # noqa: BLE001  # Pipecat raises a bare Exception here

@@ -34,7 +34,7 @@ def drawn(status: Status | None = None, now: datetime = NOW, width: int = 90) ->
 
 
 def bar(lines: list[str], label: str) -> tuple[int, int]:
-    """Give where a bar begins, and how long it is, in characters."""
+    """Return where a bar begins, and how long it is, in characters."""
     (line,) = (each[20:] for each in lines if each.startswith(label))
     drawing = line[:60].rstrip("0123456789. smh…")
     return len(drawing) - len(drawing.lstrip()), len(drawing.strip())

@@ -55,7 +55,7 @@ ADDRESS: Final[dict[str, tuple[Any, Json]]] = {
 
 
 def with_one_more_or_less() -> Iterator[Any]:
-    """Give for each transport the options that it needs, and the same with any one added or taken away."""
+    """Yield for each transport the options that it needs, and the same with any one added or taken away."""
     for kind in TransportType:
         needed = frozenset(NEEDS.get(kind, ()))
         for names in (needed, *(needed ^ {name} for name in BELONGS)):
@@ -63,7 +63,7 @@ def with_one_more_or_less() -> Iterator[Any]:
 
 
 def merged(values: dict[str, tuple[Any, Json]], names: frozenset[str]) -> Json:
-    """Give these options as the fields of a manifest, whether they fit together or not."""
+    """Return these options as the fields of a manifest, whether they fit together or not."""
     return {key: value for name in names for key, value in values[name][1].items()}
 
 

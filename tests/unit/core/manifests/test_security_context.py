@@ -22,7 +22,7 @@ def build(injection: Injection = Injection.IMAGE_VOLUME, template: Json | None =
 
 
 def violations(pod: Json) -> Iterator[str]:
-    """Give what the level `restricted` finds, in its own words. Ported from k8s.io/pod-security-admission."""
+    """Yield what the level `restricted` finds, in its own words. Ported from k8s.io/pod-security-admission."""
     spec = pod["spec"]
     whole = spec.get("securityContext", {})
     for container in [*spec["containers"], *spec.get("initContainers", ())]:
@@ -48,7 +48,7 @@ def test_only_an_image_of_root_stands_between_a_session_and_a_restricted_namespa
 
 
 def copier(template: Json | None = None, **bot: Any) -> Json:
-    """Give the container that copies the runtime."""
+    """Return the container that copies the runtime."""
     (container,) = build(Injection.INIT_CONTAINER, template, **bot)["spec"]["initContainers"]
     return dict(container)
 
@@ -105,7 +105,7 @@ def test_what_copies_the_runtime_has_the_pods_profile() -> None:
 
 
 def context(**given: Any) -> Json:
-    """Give the bot's security context where the template has this one."""
+    """Return the bot's security context where the template has this one."""
     pod = build(template={"containers": [{"name": "bot", "securityContext": given}]})
     (bot,) = pod["spec"]["containers"]
     return dict(bot["securityContext"])

@@ -21,7 +21,7 @@ MINUTE: Final = 60.0
 
 
 def off(seconds: float, answer: SessionSnapshot | None = None) -> SessionSnapshot:
-    """Give a supervisor's answer by a clock that is ahead by so much."""
+    """Return a supervisor's answer by a clock that is ahead by so much."""
     ahead, answer = timedelta(seconds=seconds), answer or snapshot()
     begun = answer.started_at + ahead if answer.started_at else None
     ending = answer.ending and replace(answer.ending, requested_at=answer.ending.requested_at + ahead)
@@ -29,7 +29,7 @@ def off(seconds: float, answer: SessionSnapshot | None = None) -> SessionSnapsho
 
 
 def seen_running(seconds_ago: float, **members: object) -> Status:
-    """Give a status of a session that the operator saw running so long ago."""
+    """Return a status of a session that the operator saw running so long ago."""
     condition = Condition(ConditionType.STARTED, ConditionStatus.TRUE, "PipelineStarted", "", ago(seconds_ago), 1)
     return started(conditions=(condition,), **members)
 

@@ -72,7 +72,7 @@ ANY: Final = st.recursive(
 
 
 def places(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Give the path of each member, however deep."""
+    """Return the path of each member, however deep."""
     pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     return [each for key, item in pairs for each in ((*at, key), *places(item, (*at, key)))]
 

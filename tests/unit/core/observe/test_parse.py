@@ -50,7 +50,7 @@ FORCED: Final[Json] = {"deletionTimestamp": AT, "deletionGracePeriodSeconds": 0}
 
 
 def raw(state: Json | None = None, *, node: str | None = "node-1", status: Any = None, **metadata: Any) -> Json:
-    """Give a raw pod; `state` is its bot container's."""
+    """Return a raw pod; `state` is its bot container's."""
     known = {"namespace": "bots", "name": "p", "uid": "u", "resourceVersion": "3", "finalizers": ["x"]}
     containers = {"containerStatuses": [{"name": "side", "state": RUNS}, {"name": "bot", "state": state}]}
     seen = {"phase": "Pending", "conditions": [SCHEDULED], **(containers if state is not None else {})}

@@ -109,7 +109,7 @@ def test_what_a_session_waits_for(seen: Observed, reason: str, message: str) -> 
 
 
 def struck(reason: str = "", **members: Any) -> Status:
-    """Give a status in which startTimeout has struck while the session waited for something."""
+    """Return a status in which startTimeout has struck while the session waited for something."""
     conditions = (unmet(ConditionType.STARTED, reason, "…"),) if reason else ()
     ending = asked(Cause.START_TIMEOUT, since=1)
     return status(**{"ending": ending, "conditions": conditions, "pod_name": POD_NAME, **members})

@@ -21,7 +21,7 @@ REFUSED: Final = (unmet(ConditionType.POD_CREATED, "QuotaExceeded"),)
 
 
 def since(seconds: float) -> tuple[Condition, ...]:
-    """Give a condition that came to hold so many seconds ago."""
+    """Return a condition that came to hold so many seconds ago."""
     return (Condition(ConditionType.STARTED, ConditionStatus.TRUE, "PipelineStarted", "", ago(seconds), 1),)
 
 

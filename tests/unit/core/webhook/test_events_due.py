@@ -35,7 +35,7 @@ def holds(kind: ConditionType, since: float) -> Condition:
 
 
 def pending(since: float = 10, **recorded: Delivery) -> Status:
-    """Give the status of a session that is over, and of which both events are to be sent but for what is said."""
+    """Return the status of a session that is over, and of which both events are to be sent but for what is said."""
     conditions = (holds(ConditionType.STARTED, since), holds(ConditionType.FINISHED, since))
     known = WebhookStatus(**{"started": Delivery.PENDING, "finished": Delivery.PENDING, **recorded})
     return replace(over(since=since), conditions=conditions, webhook=known, started_at=ago(60))

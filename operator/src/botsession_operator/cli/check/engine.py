@@ -57,7 +57,7 @@ _MEND: Final = "pip install pipecat-ai in the image, or name its interpreter in 
 
 
 def look(image: str, target: str | None, python: str) -> Iterator[Finding]:
-    """Tell whether an image has what a bot needs; where nobody can look, say so."""
+    """Return whether an image has what a bot needs; where nobody can look, say so."""
     engine = next((found for found in ENGINES if shutil.which(found)), None)
     if engine is None:
         yield Finding(Verdict.WARN, f"The image {image} was not looked at: there is neither docker nor podman here.")
@@ -85,7 +85,7 @@ def look(image: str, target: str | None, python: str) -> Iterator[Finding]:
 
 
 def probe() -> str:
-    """Give what runs in the image: the very search that the supervisor makes there, and the probe."""
+    """Return what runs in the image: the very search that the supervisor makes there, and the probe."""
     search = resources.files("botsession_runtime") / "interpreter.py"
     return f"{search.read_text(encoding='utf-8')}\n{PROBE}"
 

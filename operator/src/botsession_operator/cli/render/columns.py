@@ -33,7 +33,7 @@ class Layout:
 
 
 def row(session: Json, layout: Layout, now: datetime) -> tuple[str, ...]:
-    """Give the cells of a session. A status that another version has written is shown as far as it is understood."""
+    """Return the cells of a session. A status that another version has written is shown as far as it is understood."""
     metadata, status = session["metadata"], session.get("status") or {}
     finish = status.get("finish") or {}
     cells = [
@@ -53,14 +53,14 @@ def row(session: Json, layout: Layout, now: datetime) -> tuple[str, ...]:
 
 
 def duration(status: Json, now: datetime) -> str:
-    """Tell how long the conversation lasted, or has lasted by now."""
+    """Return how long the conversation lasted, or has lasted by now."""
     if "duration" in status or "startedAt" not in status:
         return str(status.get("duration", ""))
     return told(status["startedAt"], lambda started: format_duration(now - started))
 
 
 def left(status: Json, now: datetime) -> str:
-    """Tell how long a conversation may still last."""
+    """Return how long a conversation may still last."""
     if status.get("phase") != Phase.RUNNING or "deadline" not in status:
         return ""
     return told(status["deadline"], lambda deadline: format_duration(deadline - now))
@@ -105,7 +105,7 @@ def lines(rows: Iterable[Sequence[str]], widths: Sequence[int]) -> list[str]:
 
 
 def widths(rows: Sequence[Sequence[str]]) -> list[int]:
-    """Give the width of each column."""
+    """Return the width of each column."""
     return [max(map(len, column)) for column in zip(*rows, strict=True)]
 
 

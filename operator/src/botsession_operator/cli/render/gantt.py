@@ -33,12 +33,12 @@ class Bar:
 
 
 def bars(record: Record, now: datetime) -> list[Bar]:
-    """Give the stretches that are known, in the order in which they began."""
+    """Return the stretches that are known, in the order in which they began."""
     return [*_start(record, now), *_conversation(record, now)]
 
 
 def draw(drawn: list[Bar], width: int) -> Iterator[tuple[str, str]]:
-    """Give lines of the picture, each with its style."""
+    """Yield lines of the picture, each with its style."""
     if not drawn:
         return
     since, until = min(bar.since for bar in drawn), max(bar.until for bar in drawn)
@@ -53,7 +53,7 @@ def draw(drawn: list[Bar], width: int) -> Iterator[tuple[str, str]]:
 
 
 def _start(record: Record, now: datetime) -> Iterator[Bar]:
-    """Give the parts of the start; the last one known goes on until the session started, finished, or now."""
+    """Yield the parts of the start; the last one known goes on until the session started, finished, or now."""
     timings, begins = record.status.timings, record.created_at
     known = (
         ("wait for a node", timings.scheduled if timings else None),

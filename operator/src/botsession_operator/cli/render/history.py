@@ -95,7 +95,7 @@ def _finish(record: Record) -> Iterator[Entry]:
 
 
 def _waiting(record: Record) -> Iterator[Entry]:
-    """Tell what a session that has not started waits for."""
+    """Return what a session that has not started waits for."""
     if record.status.finish:
         return
     for kind in (ConditionType.POD_CREATED, ConditionType.STARTED):
@@ -105,5 +105,5 @@ def _waiting(record: Record) -> Iterator[Entry]:
 
 
 def _seen(event: Json) -> datetime | None:
-    """Give when an Event was first seen; which field says so depends on who wrote it."""
+    """Return when an Event was first seen; which field says so depends on who wrote it."""
     return moment(event.get("firstTimestamp") or event.get("eventTime") or event.get("lastTimestamp"))

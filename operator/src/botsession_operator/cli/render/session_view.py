@@ -23,7 +23,7 @@ class Record:
     status: Status
 
     def since_creation(self, seconds: float | None) -> datetime | None:
-        """Give the moment that lies so many seconds after the creation."""
+        """Return the moment that lies so many seconds after the creation."""
         return None if seconds is None else later(self.created_at, seconds)
 
 

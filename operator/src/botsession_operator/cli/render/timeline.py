@@ -22,7 +22,7 @@ class Entry:
 
 
 def entries(before: Status | None, after: Status, now: datetime) -> Iterator[Entry]:
-    """Tell what is new in a status, in the order in which it happened."""
+    """Return what is new in a status, in the order in which it happened."""
     if after.client_connected_at and not (before and before.client_connected_at):
         yield Entry(after.client_connected_at, "client", "connected to the bot")
     sound, known = _first_sound(after), _first_sound(before)
@@ -76,7 +76,7 @@ def _last_frame(status: Status) -> Iterator[Entry]:
 
 
 def _frame_at(status: Status, finished_at: datetime) -> datetime:
-    """Give when the last frame came out where no conversation's end was told; of an own end, when all was over."""
+    """Return when the last frame came out where no conversation's end was told; of an own end, when all was over."""
     drained = status.timings.drained if status.timings else None
     if status.ending_at is None or drained is None:
         return finished_at
@@ -110,7 +110,7 @@ def countdown(status: Status | None, now: datetime) -> str:
 
 
 def summary(status: Status) -> Iterator[tuple[str, str]]:
-    """Give what is worth knowing when it is over, as names and values."""
+    """Yield what is worth knowing when it is over, as names and values."""
     finish, timings, tasks = status.finish, status.timings, status.dangling_tasks
     if finish is None:
         return

@@ -28,7 +28,7 @@ NOTICEABLE_SECONDS: Final = 0.1
 
 
 def why(record: Record, now: datetime) -> str:
-    """Tell why a session ended; for one that has not, where it stands and what will end it."""
+    """Return why a session ended; for one that has not, where it stands and what will end it."""
     finish = record.status.finish
     told = _over(record, finish) if finish else _alive(record, now)
     return " ".join(told)

@@ -118,7 +118,7 @@ def _refuse_missing_values(pod: Json) -> None:
 
 
 def _is_located(status: Status) -> bool:
-    """Tell whether the line that matters is in the status; the stacks in the log then only repeat it."""
+    """Return whether the line that matters is in the status; the stacks in the log then only repeat it."""
     return bool(status.finish and status.finish.stuck_at)
 
 
@@ -132,6 +132,6 @@ def _kept(folder: Path, status: Status, companion: CallerProcess | None) -> Iter
 
 
 def telling_lines(log: bytes) -> list[str]:
-    """Give the last lines of a bot's log that say what went wrong: warnings, errors and what has no level at all."""
+    """Return the last lines of a bot's log that say what went wrong: warnings, errors and what has no level at all."""
     lines = [line.rstrip() for line in log.decode(errors="replace").splitlines()]
     return [line for line in lines if line and not _INFORMATION.search(line)][-MOST_LINES:]

@@ -47,7 +47,7 @@ class StartOptions:
 
 
 def compose(name: str | None, wishes: StartOptions) -> Json:
-    """Give a manifest; raise Problem where an option makes no sense."""
+    """Return a manifest; raise Problem where an option makes no sense."""
     if not wishes.image:
         raise CliError(Exit.REFUSED, "name the bot's --image, or a manifest with -f FILE")
     if bool(wishes.target) == bool(wishes.command):
@@ -74,7 +74,7 @@ def pairs(given: tuple[str, ...], option: str) -> dict[str, str]:
 
 
 def stem(image: str) -> str:
-    """Give the image's own name, as far as a session's name may begin with it."""
+    """Return the image's own name, as far as a session's name may begin with it."""
     found = _LAST_PART.match(image)
     plain = re.sub(r"[^a-z0-9-]+", "-", (found[1] if found else image).lower())
     return plain[:LONGEST_STEM].strip("-") or "bot"

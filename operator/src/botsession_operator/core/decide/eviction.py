@@ -25,7 +25,7 @@ class BudgetChange(Enum):
 
 
 def may_have_budget(session: Session) -> bool:
-    """Tell whether there may be a budget to look for; a session that has always allowed evictions costs no look.
+    """Return whether there may be a budget to look for; a session that has always allowed evictions costs no look.
 
     An edit may have allowed them just now. No status is written for a spec before its pass has done away with the
     budget, so the generation on record tells, whatever operator died in between. A deletion counts as a generation too.
@@ -36,30 +36,30 @@ def may_have_budget(session: Session) -> bool:
 
 
 def budget_change(observed: Observed) -> BudgetChange | None:
-    """Give what the budget of a session needs that nobody has asked to end."""
+    """Return what the budget of a session needs that nobody has asked to end."""
     if is_protected(observed) == observed.has_budget:
         return None
     return BudgetChange.DELETE if observed.has_budget else BudgetChange.CREATE
 
 
 def budget_removal(observed: Observed) -> BudgetChange | None:
-    """Give what it needs once the session ends, or is over: a drain waits no longer than the ladder."""
+    """Return what it needs once the session ends, or is over: a drain waits no longer than the ladder."""
     return BudgetChange.DELETE if observed.has_budget else None
 
 
 def after(observed: Observed, change: BudgetChange | None) -> Observed:
-    """Give what is known once the change has been made."""
+    """Return what is known once the change has been made."""
     return replace(observed, has_budget=change is BudgetChange.CREATE) if change else observed
 
 
 def is_protected(observed: Observed) -> bool:
-    """Tell whether evictions are to be refused."""
+    """Return whether evictions are to be refused."""
     policy = observed.session.spec.eviction
     return policy is EvictionPolicy.NEVER or (policy is EvictionPolicy.WHEN_IDLE and is_in_call(observed))
 
 
 def is_in_call(observed: Observed) -> bool:
-    """Tell whether somebody may be in the call; where nobody can tell, somebody is.
+    """Return whether somebody may be in the call; where nobody can tell, somebody is.
 
     A caller who says nothing for a while is still there. While the supervisor is silent, what was known stands.
     """
@@ -71,5 +71,5 @@ def is_in_call(observed: Observed) -> bool:
 
 
 def annotations(policy: EvictionPolicy) -> dict[str, str]:
-    """Give what the pod says of itself from the start; it does not follow edits, as the budget does."""
+    """Return what the pod says of itself from the start; it does not follow edits, as the budget does."""
     return {SAFE_TO_EVICT: "false"} if policy is EvictionPolicy.NEVER else {}

@@ -19,7 +19,7 @@ REPORT_TIME: Final = timedelta(seconds=3)
 
 
 def fit_into_grace(observed: Observed, now: datetime) -> EndRequest | None:
-    """Give the ending that goes on, with the periods that the rest of it must fit into; None where it fits."""
+    """Return the ending that goes on, with the periods that the rest of it must fit into; None where it fits."""
     pod, ending = observed.pod, _ending(observed)
     if ending is None or pod is None or pod.deletion_requested_by is None:
         return None

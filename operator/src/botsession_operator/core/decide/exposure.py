@@ -18,15 +18,15 @@ class ExposureChange(Enum):
 
 
 def exposure_change(observed: Observed) -> ExposureChange | None:
-    """Give what a session needs that is not over."""
+    """Return what a session needs that is not over."""
     return None if observed.is_exposed or observed.session.spec.expose is None else ExposureChange.CREATE
 
 
 def exposure_removal(observed: Observed) -> ExposureChange | None:
-    """Give what it needs once it is over."""
+    """Return what it needs once it is over."""
     return ExposureChange.DELETE if observed.is_exposed else None
 
 
 def after(observed: Observed, change: ExposureChange | None) -> Observed:
-    """Give what is known once the change has been made."""
+    """Return what is known once the change has been made."""
     return replace(observed, is_exposed=change is ExposureChange.CREATE) if change else observed

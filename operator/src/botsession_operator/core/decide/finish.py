@@ -68,7 +68,7 @@ class FinalResult:
 
 
 def conclude(observed: Observed, wanted: EndIntent | None, now: datetime) -> FinalResult | None:
-    """Tell how the session finished, or None while it has not."""
+    """Return how the session finished, or None while it has not."""
     pod = observed.pod
     if pod is None:
         return _without_pod(observed, wanted, now)
@@ -253,7 +253,7 @@ def _timed(message: str, reason: Reason, observed: Observed, wanted: EndIntent |
 
 
 def _condition_reason(status: Status | None, kind: ConditionType) -> str | None:
-    """Give a condition's reason where the condition is known not to hold."""
+    """Return a condition's reason where the condition is known not to hold."""
     found = find_condition(status, kind, ConditionStatus.FALSE)
     return found.reason if found else None
 

@@ -31,12 +31,12 @@ class NodePorts:
 
 
 def has_host_network(spec: Spec) -> bool:
-    """Tell whether a session's pod has the network of its node."""
+    """Return whether a session's pod has the network of its node."""
     return spec.pod_template.spec.get("hostNetwork") is True
 
 
 def has_own_call_port(spec: Spec) -> bool:
-    """Tell whether callers come to a port that nobody named, by a Service: where the launcher listens for them."""
+    """Return whether callers come to a port that nobody named, by a Service: where the launcher listens for them."""
     listens = spec.bot.transport is not None and spec.bot.transport.launch.type in LISTENING
     return has_host_network(spec) and listens and spec.expose is not None and spec.expose.port == CALL_PORT
 

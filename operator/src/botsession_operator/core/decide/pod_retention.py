@@ -6,7 +6,7 @@ from botsession_operator.core.observe.observed import Pod, Session
 
 
 def is_kept(session: Session, pod: Pod) -> bool:
-    """Tell whether the pod stays beside its finished session.
+    """Return whether the pod stays beside its finished session.
 
     A session that is being deleted takes its pod along, so that nothing of it is left when its name is free again. A
     pod that is being deleted goes, whoever deleted it: nobody can call that back.

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 def shutdown_for(shutdown: Shutdown, cause: Cause) -> Shutdown:
-    """Give the shutdown for one cause, with nothing left open."""
+    """Return the shutdown for one cause, with nothing left open."""
     override = shutdown.overrides.get(cause, Override())
     return replace(
         shutdown,
@@ -28,13 +28,13 @@ def shutdown_for(shutdown: Shutdown, cause: Cause) -> Shutdown:
 
 
 def ladder_length(shutdown: Shutdown, cause: Cause) -> timedelta:
-    """Give how long the runtime may take from the request to the bot's end."""
+    """Return how long the runtime may take from the request to the bot's end."""
     resolved = shutdown_for(shutdown, cause)
     return resolved.grace_period + resolved.cancel_period
 
 
 def longest_ladder(shutdown: Shutdown) -> timedelta:
-    """Give how long it may take whoever ends the session: a node may be drained while any of them is at it.
+    """Return how long it may take whoever ends the session: a node may be drained while any of them is at it.
 
     Not where the bot ends itself: a SIGTERM takes the place of that, with the periods of an eviction.
     """
@@ -42,7 +42,7 @@ def longest_ladder(shutdown: Shutdown) -> timedelta:
 
 
 def to_contract(shutdown: Shutdown) -> contract.Shutdown:
-    """Give what a supervisor is told of the ending, overrides left aside."""
+    """Return what a supervisor is told of the ending, overrides left aside."""
     return contract.Shutdown(
         mode=shutdown.mode,
         grace_period_seconds=shutdown.grace_period.total_seconds(),
@@ -52,7 +52,7 @@ def to_contract(shutdown: Shutdown) -> contract.Shutdown:
 
 
 def overrides_to_contract(shutdown: Shutdown) -> contract.Overrides:
-    """Give what a supervisor is told of the causes that it acts on by itself; the others it is told with each end."""
+    """Return what a supervisor is told of the causes that it acts on by itself; the others it is told with each end."""
 
     def merged(cause: Cause) -> contract.Shutdown | None:
         return to_contract(shutdown_for(shutdown, cause)) if cause in shutdown.overrides else None

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 def session_limits(spec: Spec) -> SessionLimits:
-    """Give the limits that only the pod can judge, and so strikes itself."""
+    """Return the limits that only the pod can judge, and so strikes itself."""
     prompt = spec.idle.prompt
     return SessionLimits(
         join_timeout_seconds=spec.join_timeout.total_seconds(),
@@ -29,7 +29,7 @@ def session_limits(spec: Spec) -> SessionLimits:
 
 
 def patch_for_supervisor(observed: Observed) -> SessionPatch | None:
-    """Give what the spec has moved and the supervisor does not know yet.
+    """Return what the spec has moved and the supervisor does not know yet.
 
     What a runtime does not tell of, it is too old to be told: it would refuse the whole request.
     """

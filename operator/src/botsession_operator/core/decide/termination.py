@@ -51,7 +51,7 @@ def end_intent(observed: Observed, now: datetime) -> EndIntent | None:
 
 
 def end_request(observed: Observed, wanted: EndIntent) -> EndRequest | None:
-    """Give what the supervisor must be told, or None when it knows already."""
+    """Return what the supervisor must be told, or None when it knows already."""
     control = observed.control
     if wanted.is_bots or not isinstance(control, SessionSnapshot) or control.state is BotState.FINISHED:
         return None
@@ -70,12 +70,12 @@ def end_request(observed: Observed, wanted: EndIntent) -> EndRequest | None:
 
 
 def raised(one: Mode, other: Mode) -> Mode:
-    """Give the more urgent of two modes."""
+    """Return the more urgent of two modes."""
     return Mode.IMMEDIATE if Mode.IMMEDIATE in (one, other) else Mode.GRACEFUL
 
 
 def _recorded(observed: Observed, now: datetime) -> EndIntent | None:
-    """Give the ending that is known of: the first cause, the more urgent mode, and since when the ladder is walked."""
+    """Return the ending that is known of: the first cause, the more urgent mode, and when the ladder began."""
     status = observed.session.status
     asked = status.ending if status else None
     control = observed.control

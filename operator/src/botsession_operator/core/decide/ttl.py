@@ -12,7 +12,7 @@ from botsession_operator.core.observe.observed import Session
 
 
 def expiry(session: Session) -> datetime | None:
-    """Give the time from which on the session may be deleted; None where it is kept, or is being deleted already."""
+    """Return the time from which on the session may be deleted; None where it is kept, or is being deleted already."""
     ttl, recorded = session.spec.ttl_after_finished, _recorded_at(session.status)
     if ttl is None or recorded is None or session.is_deleting:
         return None
@@ -20,7 +20,7 @@ def expiry(session: Session) -> datetime | None:
 
 
 def is_expired(session: Session, now: datetime) -> bool:
-    """Tell whether the session's time as a record is over."""
+    """Return whether the session's time as a record is over."""
     ends = expiry(session)
     return ends is not None and now >= ends
 

@@ -94,7 +94,7 @@ def build_pod(
 
 
 def termination_grace_seconds(spec: Spec) -> int:
-    """Give the pod the longest ladder's time, so that even on a drained node the caller hears the goodbye."""
+    """Return the longest ladder's time in seconds, so that even on a drained node the caller hears the goodbye."""
     return math.ceil(longest_ladder(spec.shutdown).total_seconds()) + TERMINATION_SLACK_SECONDS
 
 

@@ -43,13 +43,13 @@ class Exposure:
 
 
 def url(session: Session, exposure: Exposure) -> str | None:
-    """Give the address at which callers reach the session; None where nobody is to."""
+    """Return the address at which callers reach the session; None where nobody is to."""
     expose = session.spec.expose
     return Template(exposure.url).safe_substitute(_variables(session, expose)) if expose else None
 
 
 def manifests(session: Session, exposure: Exposure) -> tuple[Json, ...]:
-    """Give what is made for a session, the Service last: where that is, all is."""
+    """Return what is made for a session, the Service last: where that is, all is."""
     expose = session.spec.expose
     if expose is None:
         return ()

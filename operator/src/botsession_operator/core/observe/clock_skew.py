@@ -19,13 +19,13 @@ MOST_TRUSTED: Final = timedelta(minutes=5)
 
 
 def skew(control: SessionSnapshot | NoSnapshot, now: datetime) -> timedelta:
-    """Tell how far the supervisor's clock is ahead of ours; zero where it is not known, or may be the answer's way."""
+    """Return how far the supervisor's clock is ahead of ours; zero where that is unknown or may be the answer's way."""
     ahead = control.now - now if isinstance(control, SessionSnapshot) else timedelta(0)
     return ahead if abs(ahead) > IGNORED else timedelta(0)
 
 
 def started_at(observed: Observed, moment: datetime, now: datetime) -> datetime:
-    """Give by our clock when a pipeline started, of which the supervisor's clock says that it was at this moment.
+    """Return by our clock when a pipeline started, of which the supervisor's clock says that it was at this moment.
 
     Whatever it says: not before the session was created, and not after the operator saw that it had started.
     """
@@ -36,7 +36,7 @@ def started_at(observed: Observed, moment: datetime, now: datetime) -> datetime:
 
 
 def requested_at(observed: Observed, recorded: datetime | None, moment: datetime, now: datetime) -> datetime:
-    """Give by our clock when the supervisor was asked to end; the recorded time, where that is near.
+    """Return by our clock when the supervisor was asked to end; the recorded time, where that is near.
 
     An answer's way differs from pass to pass, and each other time would be a write of the status. Whatever it says: no
     later than the operator first heard of it, or its word would put off for ever what ends the session.

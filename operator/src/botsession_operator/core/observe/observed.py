@@ -36,17 +36,17 @@ class SessionMetadata:
 
     @property
     def has_finalizer(self) -> bool:
-        """Tell whether our finalizer makes a deletion wait for the clean-up."""
+        """Return whether our finalizer makes a deletion wait for the clean-up."""
         return SESSION_FINALIZER in self.finalizers
 
     @property
     def with_finalizer(self) -> tuple[str, ...]:
-        """Give its finalizers, and ours with them."""
+        """Return its finalizers, and ours with them."""
         return (*self.without_finalizer, SESSION_FINALIZER)
 
     @property
     def without_finalizer(self) -> tuple[str, ...]:
-        """Give the finalizers of others."""
+        """Return the finalizers of others."""
         return _without(SESSION_FINALIZER, self.finalizers)
 
 
@@ -62,7 +62,7 @@ class Session(SessionMetadata):
 
     @property
     def is_finished(self) -> bool:
-        """Tell whether the finish is recorded; from then on there is only cleaning up."""
+        """Return whether the finish is recorded; from then on there is only cleaning up."""
         return self.status is not None and self.status.phase in FINISHED_PHASES
 
 
@@ -133,17 +133,17 @@ class Pod:
 
     @property
     def has_finalizer(self) -> bool:
-        """Tell whether our finalizer keeps the object until its report is copied."""
+        """Return whether our finalizer keeps the object until its report is copied."""
         return REPORT_FINALIZER in self.finalizers
 
     @property
     def without_finalizer(self) -> tuple[str, ...]:
-        """Give the finalizers of others."""
+        """Return the finalizers of others."""
         return _without(REPORT_FINALIZER, self.finalizers)
 
     @property
     def is_deleting(self) -> bool:
-        """Tell whether somebody, maybe the operator, has deleted the pod."""
+        """Return whether somebody, maybe the operator, has deleted the pod."""
         return self.deletion_requested_by is not None
 
 

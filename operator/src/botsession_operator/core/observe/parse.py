@@ -158,7 +158,7 @@ def _state(metadata: Json, spec: Json, status: Json, container: Json) -> PodStat
 
 
 def _is_abandoned(metadata: Json, spec: Json) -> bool:
-    """Tell whether no kubelet will touch a deleted pod again: none ever had it, or it was deleted without grace."""
+    """Return whether no kubelet will touch a deleted pod again: none ever had it, or it was deleted without grace."""
     return "nodeName" not in spec or metadata.get("deletionGracePeriodSeconds") == 0
 
 
@@ -194,7 +194,7 @@ def _said(by: Json, usual: ExternalReason = _NO_REASON) -> WaitingReason:
 
 
 def _started_at(container: Json) -> datetime | None:
-    """Give when the container started; the epoch stands for one whose command could not be run at all."""
+    """Return when the container started; the epoch stands for one whose command could not be run at all."""
     started = moment(container.get("startedAt"))
     return started if started and started.timestamp() > 0 else None
 

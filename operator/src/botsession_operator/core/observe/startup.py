@@ -76,7 +76,7 @@ def waiting_for(observed: Observed) -> WaitingReason:
 
 
 def has_listened(observed: Observed) -> bool:
-    """Tell whether the bot listens for its caller, or did; while the supervisor is silent, what was known stands."""
+    """Return whether the bot listens for its caller, or did; while the supervisor is silent, what was known stands."""
     if isinstance(observed.control, SessionSnapshot):
         return observed.control.listening_at is not None
     known = find_condition(observed.session.status, ConditionType.STARTED, ConditionStatus.FALSE)
@@ -84,7 +84,7 @@ def has_listened(observed: Observed) -> bool:
 
 
 def timed_out(observed: Observed, bot_imported: float | None) -> str:
-    """Tell how a startTimeout was spent, the part last that was not done.
+    """Return how a startTimeout was spent, the part last that was not done.
 
     `bot_imported` are seconds from the supervisor's start, as its report has them.
     """
@@ -114,7 +114,7 @@ def _in_the_pod(observed: Observed, pod: Pod) -> WaitingReason:
 
 
 def _stage_durations(observed: Observed, pod: Pod | None, imported: float | None) -> dict[StartupStage, float]:
-    """Give the seconds of each part that is known to be over, in their order. The cluster tells whole seconds."""
+    """Return the seconds of each part that is known to be over, in their order. The cluster tells whole seconds."""
     recorded = (observed.session.status.timings if observed.session.status else None) or TimingsStatus()
     created = observed.session.created_at
     scheduled = (pod.scheduled_at - created).total_seconds() if pod and pod.scheduled_at else recorded.scheduled

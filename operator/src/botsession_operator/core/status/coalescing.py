@@ -22,7 +22,7 @@ from botsession_operator.core.status import conversation
 
 
 def write_due_at(observed: Observed, status: Status, limits: ControllerTimeouts) -> datetime:
-    """Give the time from which on a status that differs from the recorded one is written; one that is past: at once."""
+    """Return when a status that differs from the recorded one is written; a time that is past means at once."""
     before, at_once = observed.session.status, observed.session.created_at
     known = before.phase if before else Phase.PENDING
     if status.phase is Phase.ENDING and known is not Phase.ENDING:
@@ -45,7 +45,7 @@ def _ending_at(observed: Observed, status: Status, limits: ControllerTimeouts) -
 
 
 def _last_news(observed: Observed) -> tuple[datetime, ...]:
-    """Give when there was something to write, as far as it is recorded."""
+    """Return when there was something to write, as far as it is recorded."""
     before = observed.session.status
     changed = tuple(each.last_transition_time for each in before.conditions) if before else ()
     asked = (before.ending_at,) if before and before.ending_at else ()
@@ -53,7 +53,7 @@ def _last_news(observed: Observed) -> tuple[datetime, ...]:
 
 
 def _troubles(status: Status | None) -> set[tuple[ConditionType, str]]:
-    """Give what keeps a session from starting, where it is more than the time that a start takes.
+    """Return what keeps a session from starting, where it is more than the time that a start takes.
 
     That a bot waits for its caller is among it: whoever is to call waits to be told.
     """

@@ -53,7 +53,7 @@ def claims(observed: Observed, refusal: WaitingReason | None, conclusion: FinalR
 
 
 def merge(before: Status | None, said: tuple[Claim, ...], generation: int, now: datetime) -> tuple[Condition, ...]:
-    """Give the conditions with transition times: a condition's time moves only when its status does."""
+    """Return the conditions with transition times: a condition's time moves only when its status does."""
     known = {condition.type: condition for condition in before.conditions} if before else {}
     for claim in said:
         old = known.get(claim.type)

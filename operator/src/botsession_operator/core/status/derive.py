@@ -40,7 +40,7 @@ class Applied:
 
 
 def derive_status(observed: Observed, plan: Plan, applied: Applied, now: datetime) -> Status:
-    """Give the whole status after this pass; equal to the present one when nothing is new."""
+    """Return the whole status after this pass; equal to the present one when nothing is new."""
     before = observed.session.status
     if before and observed.session.is_finished:
         # Written once; observedGeneration tells of the spec that the session lived by. Only deliveries come later, and
@@ -143,7 +143,7 @@ def _final_ending(
 
 
 def _farewell(conclusion: FinalResult) -> Farewell:
-    """Give what the report says; where it says nothing, what else is known for certain."""
+    """Return what the report says; where it says nothing, what else is known for certain."""
     if conclusion.ending and conclusion.ending.farewell:
         return conclusion.ending.farewell
     if conclusion.finish.outcome is Outcome.NEVER_STARTED:
@@ -187,7 +187,7 @@ def _ending(observed: Observed, plan: Plan, now: datetime) -> EndingStatus | Non
 
 
 def _steps(observed: Observed, plan: Plan, now: datetime) -> tuple[StepTaken, ...]:
-    """Give the steps that the supervisor tells of, or told of last, and the operator's own, which it took once."""
+    """Return the steps that the supervisor tells of, or told of last, and the operator's own, which it took once."""
     status, control = observed.session.status, observed.control
     recorded = status.ending.steps if status and status.ending else ()
     own = _operators_steps(recorded)

@@ -38,7 +38,7 @@ class KubernetesEvent:
 
 
 def events_for(before: Status | None, after: Status) -> tuple[KubernetesEvent, ...]:
-    """Give the Events for a status that was just written; a phase is told once, when it is entered."""
+    """Return the Events for a status that was just written; a phase is told once, when it is entered."""
     told = [_refusal(before, after)]
     if before is None or before.phase is not after.phase:
         told.append(_entered(after))
@@ -46,7 +46,7 @@ def events_for(before: Status | None, after: Status) -> tuple[KubernetesEvent, .
 
 
 def undelivered(event: EventType, attempt: Attempt) -> KubernetesEvent:
-    """Give the Event for what the webhook will never be sent."""
+    """Return the Event for what the webhook will never be sent."""
     note = f"nobody took {event} in {attempt.failures} tries; the last one: {attempt.trouble}"
     return KubernetesEvent(Severity.WARNING, EventReason.WEBHOOK_GAVE_UP, note)
 

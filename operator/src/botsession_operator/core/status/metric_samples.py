@@ -67,7 +67,7 @@ class MetricSample:
 
 
 def samples_of(namespace: str, before: Status | None, after: Status) -> tuple[MetricSample, ...]:
-    """Give what is counted for a status that was just written in place of another; a finish, once: when it is new."""
+    """Return what is counted for a status that was just written in place of another; a finish, once: when it is new."""
     found = list(_starts(before, after))
     if after.finish and not (before and before.finish):
         found += _finish(namespace, after, after.finish)
@@ -147,7 +147,7 @@ def _seconds(length: timedelta) -> float:
 
 
 def _fit(seconds: float) -> float:
-    """Give seconds that are fit for a histogram, whose sum all sessions share.
+    """Return seconds that are fit for a histogram, whose sum all sessions share.
 
     It may not fall, which clocks that differ would make it do, nor rise by what no session takes.
     """

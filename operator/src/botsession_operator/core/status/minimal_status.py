@@ -36,7 +36,7 @@ def least_status(status: Status, now: datetime) -> Status:
 
 
 def is_same_but_for_time(one: Status | None, other: Status) -> bool:
-    """Tell whether two statuses say the same. When a condition began to hold does not count."""
+    """Return whether two statuses say the same. When a condition began to hold does not count."""
     return one is not None and _timeless(one) == _timeless(other)
 
 

@@ -23,12 +23,12 @@ NOT_AT_ALL: Final = timedelta(0)
 
 
 def wait_before_retry(failures: int, reply: Reply, jitter: float) -> timedelta:
-    """Give the wait after the last of so many failures. `jitter`, of 0 to 1, keeps events from coming all at once."""
+    """Return the wait after the last of so many failures. `jitter`, of 0 to 1, keeps events from coming all at once."""
     return max(BACKOFF.wait(failures, jitter), min(LONGEST, reply.retry_after))
 
 
 def asked_wait(status: int, retry_after: str | None, now: datetime) -> timedelta:
-    """Give how long an answer asks to be left alone, by its Retry-After: seconds, or a date (RFC 9110, 10.2.3)."""
+    """Return how long an answer asks to be left alone, by its Retry-After: seconds, or a date (RFC 9110, 10.2.3)."""
     if status not in BUSY or retry_after is None:
         return NOT_AT_ALL
     if SECONDS.fullmatch(retry_after.strip()):

@@ -24,7 +24,7 @@ CONDITIONS: Final = {EventType.STARTED: ConditionType.STARTED, EventType.FINISHE
 
 
 def awaited(observed: Observed) -> tuple[EventType, ...]:
-    """Give the events that the webhook wants and is still to get: while there is one, the session is kept."""
+    """Return the events that the webhook wants and is still to get: while there is one, the session is kept."""
     return tuple(
         event
         for event in recorded_as_pending(observed.session.status)
@@ -33,20 +33,20 @@ def awaited(observed: Observed) -> tuple[EventType, ...]:
 
 
 def recorded_as_pending(status: Status | None) -> tuple[EventType, ...]:
-    """Give the events that are to be delivered by what is recorded, whether or not there still is a webhook."""
+    """Return the events that are to be delivered by what is recorded, whether or not there still is a webhook."""
     known = status.webhook if status else None
     return tuple(event for event in EventType if known and known_of(known, event) is Delivery.PENDING)
 
 
 def due(observed: Observed, now: datetime, patience: timedelta) -> tuple[EventType, ...]:
-    """Give the events to send now. A finish waits for the first try of its start, so that they come in their order."""
+    """Return the events to send now. A finish waits for the first try of its start, so that they come in order."""
     given_up, waits = overdue(observed, now, patience), awaited(observed)
     ready = (event for event in waits if event not in given_up and _is_ready(observed.deliveries[event], now))
     return tuple(event for event in ready if event is EventType.STARTED or not _is_untried(observed, EventType.STARTED))
 
 
 def overdue(observed: Observed, now: datetime, patience: timedelta) -> tuple[EventType, ...]:
-    """Give the events that are not tried again: each has been tried by this operator, which may be a new one."""
+    """Return the events that are not tried again: each has been tried by this operator, which may be a new one."""
     return tuple(
         event
         for event in awaited(observed)
@@ -57,12 +57,12 @@ def overdue(observed: Observed, now: datetime, patience: timedelta) -> tuple[Eve
 
 
 def next_try(observed: Observed, now: datetime, patience: timedelta) -> datetime | None:
-    """Give when an event is tried again, or given up. The end of a try brings a pass by itself."""
+    """Return when an event is tried again, or given up. The end of a try brings a pass by itself."""
     return min(_tries(observed, now, patience), default=None)
 
 
 def after(observed: Observed, draft: Status) -> WebhookStatus | None:
-    """Give what is recorded of deliveries beside a status."""
+    """Return what is recorded of deliveries beside a status."""
     before = observed.session.status
     known = before.webhook if before and before.webhook else WebhookStatus()
     new = _happened(draft) - (_happened(before) if before else frozenset())
@@ -74,7 +74,7 @@ def after(observed: Observed, draft: Status) -> WebhookStatus | None:
 
 
 def known_of(webhook: WebhookStatus, event: EventType) -> Delivery | None:
-    """Give what is recorded of one event."""
+    """Return what is recorded of one event."""
     return webhook.started if event is EventType.STARTED else webhook.finished
 
 

@@ -13,7 +13,7 @@ class SigningError(ValueError):
 
 
 def signing_secrets(text: str) -> tuple[str, ...]:
-    """Give the secrets that a file holds: more than one while a secret is being replaced, the newer one first."""
+    """Return the secrets that a file holds: more than one while a secret is being replaced, the newer one first."""
     secrets = tuple(text.split())
     if not secrets or not all(_is_secret(secret) for secret in secrets):
         raise SigningError(f"must hold whsec_ and the base64 of {SHORTEST} to {LONGEST} random bytes")
