@@ -67,7 +67,7 @@ def extend(
     context: options.Context = None,
     kubeconfig: options.Kubeconfig = None,
 ) -> None:
-    """Return a live session more time, or less.
+    """Give a live session more time, or less.
 
     Changes maxSessionDuration, which counts from the start of the pipeline.
     """
