@@ -137,8 +137,7 @@ def command_line(orders: dict[str, Any]) -> list[str]:
     """Return what to execute: the command as it is, or our launcher for a target."""
     if orders.get("command"):
         return [str(word) for word in orders["command"]]
-    # -P: the working directory may hold modules that are named like standard ones. The launcher adds the bot's folder.
-    return [orders.get("python") or "python3", "-P", "-m", "botsession_runtime.launch"]
+    return [orders.get("python") or "python3", "-m", "botsession_runtime.launch"]
 
 
 def bot_environment(orders: dict[str, Any], environ: dict[str, str], agent_fd: int, stack_fd: int) -> dict[str, str]:

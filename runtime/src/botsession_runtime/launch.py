@@ -173,7 +173,7 @@ def _load_file(path: Path) -> ModuleType:
     """Load a file the way `python bot.py` would: under its own name, its folder first on the path."""
     if not path.is_file():
         raise BotLoadError(f"there is no file {path} in {Path.cwd()}")
-    sys.path.insert(0, str(path.resolve().parent))
+    sys.path[0] = str(path.resolve().parent)
     spec = importlib.util.spec_from_file_location(path.stem, path.resolve())
     if spec is None or spec.loader is None:
         raise BotLoadError(f"{path} cannot be loaded as a Python module")
@@ -186,7 +186,6 @@ def _load_file(path: Path) -> ModuleType:
 def _load_module(name: str, *, has_function: bool) -> ModuleType:
     if not has_function:
         raise BotLoadError(f"{name!r} is neither a file such as bot.py nor module:function")
-    sys.path.insert(0, str(Path.cwd()))  # as `python -m` does
     return importing(name, partial(importlib.import_module, name))
 
 

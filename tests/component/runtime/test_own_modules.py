@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from botsession_contract.lifecycle import Outcome, Reason
+from botsession_contract.lifecycle import Cause, Outcome, Reason
 from botsession_contract.names import BOT_CONTAINER
 from botsession_operator.core.manifests.pod import Injection, PodSettings, build_pod
 from tests.builders import raw_spec, session
-from tests.supervision import BOTS, Supervised
+from tests.supervision import BOTS, PYTHON, Supervised
 
 #: Shows which modules it finds, before a bot of ours ends itself.
 BOT = f"""
@@ -32,21 +32,19 @@ def bundled() -> tuple[str, ...]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Return a working directory with modules of such names, and bots in a folder in it."""
+    """Return a working directory with modules of such names."""
     for name in ("json", "asyncio", "logging", "calendar"):
         (tmp_path / f"{name}.py").write_text(OURS)
-    bots = tmp_path / "bots"
-    bots.mkdir()
-    (bots / "own.py").write_text(BOT)
-    (bots / "helper.py").write_text("")
     return tmp_path
 
 
 async def test_bundled_supervisor_does_not_import_the_bots_modules(folder: Path) -> None:
-    async with Supervised(folder, "bots/own.py") as supervised:
+    command = (PYTHON, str(BOTS / "script.py"))
+    async with Supervised(folder, None, command=command) as supervised:
+        await supervised.running()
+        await supervised.end(cause=Cause.END_REQUESTED)
         report = await supervised.report()
-    assert (report.reason, report.outcome) == (Reason.COMPLETED, Outcome.DRAINED)
-    assert f"FOUND {folder}/bots/helper.py" in (folder / "log").read_text()
+    assert (report.reason, report.outcome) == (Reason.END_REQUESTED, Outcome.DRAINED)
 
 
 async def test_module_of_the_working_directory_is_found(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def test_command_is_left_alone() -> None:
 
 
 def test_target_is_run_by_its_interpreter() -> None:
-    assert command_line(TARGET) == ["python3.12", "-P", "-m", "botsession_runtime.launch"]
+    assert command_line(TARGET) == ["python3.12", "-m", "botsession_runtime.launch"]
 
 
 @pytest.mark.parametrize("orders", [TARGET, COMMAND])
