@@ -22,8 +22,6 @@ timed() { # what, command...: run it and print how long it took
   say "$what: $((SECONDS - start)) s"
 }
 
-took() { say "$((SECONDS / 60)) min $((SECONDS % 60)) s in all"; }   # since the script began
-
 locked() { # name, command...: one process at a time; where flock is missing (macOS) there is no lock
   local lock=$tools/$1.lock; shift
   if ! command -v flock >/dev/null; then "$@"; return; fi

@@ -1,5 +1,7 @@
 """What every run of tests does with the facts about Pipecat that some tests prove (tests/support.py)."""
 
+import os
+import time
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -91,3 +93,10 @@ def _turn(item: pytest.Item) -> tuple[bool, int]:
     """Fast tests, older Pipecats one after the other, the cluster: each waits for what is made in the background."""
     is_old = item.get_closest_marker("old_pipecat") is not None
     return item.get_closest_marker("cluster") is not None, VERSIONS.index(version_of(item)) if is_old else -1
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how long a script took that ran more than pytest. Pytest's own line is still the last one."""
+    if began := os.environ.get("BOTSESSION_TESTS_BEGAN"):
+        minutes, seconds = divmod(round(time.time()) - int(began), 60)
+        terminalreporter.write_line(f"{minutes} min {seconds} s in all, lint included")
