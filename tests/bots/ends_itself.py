@@ -1,13 +1,15 @@
 """A bot that ends itself, in any of the ways there are, with a recorder that may keep the ending frame.
 
 `body`: {"how": see below, "keeps": true for a recorder that never hands the frame on, "talks": seconds of sound that
-it makes meanwhile, "leaves": true for a caller who hangs up once the frame is kept}
+it makes meanwhile, "leaves": true for a caller who hangs up once the frame is kept,
+"parallel": true for a recorder in a branch of its own}
 """
 
 import asyncio
 
 from pipecat.frames import frames
 from pipecat.frames.frames import CancelFrame, EndFrame, OutputAudioRawFrame, StopFrame
+from pipecat.pipeline.parallel_pipeline import ParallelPipeline
 from pipecat.pipeline.worker import PipelineWorker
 from pipecat.processors.frame_processor import FrameDirection
 from pipecat.transports.base_transport import BaseTransport
@@ -91,7 +93,10 @@ async def bot(runner_args):
     """Start, and end as told."""
     body = runner_args.body
     line, recorder = Line(), Recorder(body.get("keeps"), body.get("talks", 0))
-    worker = make_worker(line.input(), line.output(), recorder)
+    if body.get("parallel"):
+        worker = make_worker(line.input(), ParallelPipeline([PassThrough()], [recorder]), line.output())
+    else:
+        worker = make_worker(line.input(), line.output(), recorder)
     runner = WorkerRunner(handle_sigint=False)
 
     @line.event_handler("on_client_disconnected")

@@ -8,7 +8,7 @@ from botsession_contract.control import SessionPatch
 from botsession_contract.lifecycle import BotState, Cause, Mode, Outcome, Reason, Step
 from botsession_contract.report import ExitReport
 from botsession_contract.shutdown import Overrides, Shutdown
-from tests.pipecats import every_pipecat
+from tests.pipecats import every_pipecat, fact
 from tests.supervision import AMPLE, PATIENCE, supervised
 
 #: A frame that stands still is freed soon; what comes then has all the time that a slow machine needs.
@@ -50,8 +50,10 @@ async def test_an_end_that_the_bot_began_is_recorded_with_its_step(
 
 
 @every_pipecat
-async def test_an_own_end_frame_that_is_kept_is_forced_out(tmp_path: Path) -> None:
-    body = {"how": "EndFrame", "keeps": True}
+@fact("an `EndFrame` of the bot's own that a processor swallows is forced out when `gracePeriod` has passed")
+@pytest.mark.parametrize("parallel", [False, True], ids=["in the pipeline", "in a branch"])
+async def test_an_own_end_frame_that_is_kept_is_forced_out(tmp_path: Path, parallel: bool) -> None:
+    body = {"how": "EndFrame", "keeps": True, "parallel": parallel}
     async with supervised(tmp_path, "ends_itself.py", body=body, shutdown=SOON) as session:
         report = await session.report()
     assert (report.reason, report.outcome, report.message) == (Reason.COMPLETED, Outcome.FORCED, "said goodbye")
@@ -149,6 +151,7 @@ async def test_a_second_pipeline_of_a_runner_that_is_silent_is_a_helper(tmp_path
 
 
 @every_pipecat
+@fact("a session with several pipelines, one after the other, is over when the last one is")
 @pytest.mark.parametrize("first", ["EndFrame", "StopFrame", "cancel"])
 async def test_a_session_is_over_when_its_last_pipeline_is(tmp_path: Path, first: str) -> None:
     body = {"ends": [first, "EndFrame"]}

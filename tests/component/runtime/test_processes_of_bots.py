@@ -9,6 +9,7 @@ import pytest
 from botsession_contract.lifecycle import BotState, Cause, Outcome, Reason, Step
 from botsession_contract.report import ExitReport
 from botsession_contract.session_limits import SessionLimits
+from tests.pipecats import every_pipecat, fact
 from tests.ports import free_port
 from tests.supervision import AMPLE, BOTS, PYTHON, QUICK, Supervised, supervised
 
@@ -36,6 +37,8 @@ def ended(report: ExitReport) -> tuple[Reason, Outcome]:
     return report.reason, report.outcome
 
 
+@every_pipecat
+@fact("a conversation in a child process, however that is started, is reported as one in the bot's own process")
 @pytest.mark.parametrize("how", WAYS)
 async def test_conversation_in_a_child_is_reported(tmp_path: Path, how: str) -> None:
     async with elsewhere(tmp_path, how, {"ends": 0.2}) as session:

@@ -84,6 +84,17 @@ def processors_of(processor: Any) -> Iterable[Any]:
         yield from processors_of(each)
 
 
+async def push_through(pipeline: Any, frame: Any) -> None:
+    """Put a system frame straight into a pipeline, past processors that hold such frames back.
+
+    A ParallelPipeline holds them until an EndFrame has come out of all its branches, so a branch that keeps the
+    EndFrame would keep the CancelFrame out too.
+    """
+    await pipeline.queue_frame(frame)
+    for processor in processors_of(pipeline):
+        await processor.resume_processing_system_frames()
+
+
 def is_a(processor: Any, module: str, name: str) -> bool:
     """Return whether something is an instance of a class; one that was never imported has none, and is not to be."""
     cls = getattr(sys.modules.get(module), name, None)

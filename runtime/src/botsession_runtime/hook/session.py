@@ -19,6 +19,7 @@ from .frames import (
     frame_classes,
     is_pipecat_at_least,
     pipecat_version,
+    push_through,
 )
 from .idle import Activity, IdleTimers
 from .ipc import IpcConnection, connect, leave_mark, register_dumps
@@ -304,7 +305,7 @@ class Agent:
 
         for root in roots:
             root.has_end_in_flight = True
-            self._track(root, root.worker.pipeline.queue_frame(CancelFrame(reason=reason)))
+            self._track(root, push_through(root.worker.pipeline, CancelFrame(reason=reason)))
 
     def _track(self, root: Root, work: Coroutine[Any, Any, None]) -> None:
         """Run something in a worker's loop without waiting for it; keep it, since loops hold tasks only weakly."""
