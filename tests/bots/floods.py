@@ -183,8 +183,8 @@ def stop():
 def signals():
     """Send the supervisor signals that it acts on, from two processes, as fast as can be."""
     supervisor, until = os.getppid(), time.monotonic() + LONGEST
+    ready()  # before there are two, whose lines could be mixed
     os.fork()
-    ready()
     while time.monotonic() < until:
         for _ in range(1000):
             os.kill(supervisor, signal.SIGCHLD)

@@ -17,7 +17,7 @@ class BotLoadError(Exception):
 
 
 def importing(name: str, load: Callable[[], T]) -> T:
-    """Import something of the bot's image; raise BotUnusableError where that fails."""
+    """Import something of the bot's image; raise BotLoadError where that fails."""
     try:
         return load()
     except SyntaxError as exc:

@@ -30,6 +30,8 @@ from botsession_runtime.transports import LaunchConfig, read_orders
 
 OLDEST_PIPECAT = (1, 3)
 _PR_SET_PDEATHSIG = 1
+#: Imported when Pipecat loads the hook, which it does when a runner or a worker starts.
+HOOK = "botsession_runtime.hook.session"
 
 Bot = Callable[[Any], Awaitable[None]]
 #: Runs the bot, from the first caller on or at once, until it returns.
@@ -72,7 +74,7 @@ def die_with_supervisor() -> None:
 
 
 def find_bot(target: str) -> Bot:
-    """Load the target and return its bot; raise BotUnusableError.
+    """Load the target and return its bot; raise BotLoadError.
 
     As under Pipecat's runner it may be anything that can be called and returns what can be awaited: an async function,
     also behind decorators, an object with an async `__call__`, a partial. That it does is seen when it is called.
@@ -89,10 +91,23 @@ def find_bot(target: str) -> Bot:
 
 
 async def _await(bot: Callable[[Any], Any], where: str, name: str, arguments: Any) -> None:
+    _check_call(bot, where, name, arguments)
     returned = bot(arguments)
     if not inspect.isawaitable(returned):
         raise BotLoadError(_no_bot(where, name, f"it returned {type(returned).__name__}, which cannot be awaited"))
     await returned
+
+
+def _check_call(bot: Callable[[Any], Any], where: str, name: str, arguments: Any) -> None:
+    """Refuse a bot that cannot be called with its arguments, before Python does so with a line of ours."""
+    try:
+        signature = inspect.signature(bot)
+    except ValueError:  # some that are written in C have none
+        return
+    try:
+        signature.bind(arguments)
+    except TypeError as exc:
+        raise BotLoadError(_no_bot(where, name, f"it cannot be called like that: {exc}")) from None
 
 
 def _kind(bot: Any) -> str:
@@ -143,9 +158,23 @@ async def _hold(bot: Bot, arguments: Any, wire: IpcConnection) -> None:
     except SystemExit as exc:
         wire.tell("quit", message=parting_of(exc))
         raise
-    except Exception as exc:
-        wire.tell("crashed", message=one_line(exc))
+    except KeyboardInterrupt:
         raise
+    except BaseException as exc:
+        if isinstance(exc, Exception) or _is_own(exc):
+            wire.tell("crashed", message=one_line(exc))
+        raise
+
+
+def _is_own(exc: BaseException) -> bool:
+    """Return whether an exception that is no error of a program is the bot's own doing, and nobody else reports it.
+
+    Where Pipecat has run, a cancellation is how its runner leaves, and the hook has reported what came of that. A task
+    that somebody cancels was not cancelled by the bot: the event loop does so when another task calls `sys.exit()`.
+    """
+    task = asyncio.current_task()
+    is_cancelled = isinstance(exc, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+    return HOOK not in sys.modules and not is_cancelled
 
 
 def _run(conversation: Conversation, wire: IpcConnection) -> int:

@@ -39,6 +39,17 @@ async def report_of(session: Supervised) -> ExitReport:
             "ValueError: no credentials (crashes_early.py:6 in read_credentials)",
             id="an exception before the pipeline",
         ),
+        pytest.param(
+            "leaks_cancellation.py",
+            "CancelledError: the model's connection was cancelled (leaks_cancellation.py:8 in connect)",
+            id="a cancellation before the pipeline",
+        ),
+        pytest.param(
+            "no_arguments.py",
+            "bot in {bots}/no_arguments.py must be an async function: async def bot(runner_args); "
+            "it cannot be called like that: too many positional arguments",
+            id="a bot function without a parameter",
+        ),
     ],
 )
 async def test_bot_that_cannot_run_says_why(tmp_path: Path, bot: str, message: str) -> None:

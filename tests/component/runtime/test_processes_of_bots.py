@@ -143,7 +143,11 @@ async def test_child_that_dies_in_mid_call_is_told(tmp_path: Path, stays: bool) 
     async with elsewhere(tmp_path, "spawn", {"dies": 0.2}, stays=stays, shutdown=QUICK) as session:
         report = await session.report()
     assert ended(report) == (Reason.BOT_EXITED, Outcome.LOST)
-    assert report.message == "the process that ran the pipeline ended before that had finished"
+    ends = ["the process that ran the pipeline ended before that had finished"]
+    if not stays:
+        # Both are gone at once, and it is the kernel's turn whose end the supervisor hears of first.
+        ends.append("the bot exited with code 0 before its pipeline had finished")
+    assert report.message in ends
 
 
 async def test_parent_may_begin_another_child_for_one_that_died(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ class ClusterClient:
         return self.get(_listed(SESSIONS, None if everywhere else self.namespace, labelSelector=selector))
 
     def session(self, name: str) -> Json:
-        """Read a session; raise Problem where there is none."""
+        """Read a session; raise CliError where there is none."""
         return self.get(self._session(name))
 
     def create(self, manifest: Json, *, is_dry: bool = False) -> Json:
@@ -202,7 +202,7 @@ def _listed(resource: Resource, namespace: str | None, **query: str | None) -> A
 
 
 def _path(*segments: str, query: Mapping[str, str | None]) -> ApiPath:
-    """Build a path; raise Problem where a text can be no part of one."""
+    """Build a path; raise CliError where a text can be no part of one."""
     try:
         return ApiPath(*segments, query=query)
     except InvalidPathError as exc:

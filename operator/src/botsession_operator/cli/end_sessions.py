@@ -77,7 +77,7 @@ def extend(
 
 
 def extending(session: Json, by: str) -> Json:
-    """Return the patch that changes a session's length; raise Problem where it is too late for that."""
+    """Return the patch that changes a session's length; raise CliError where it is too late for that."""
     name, phase = session["metadata"]["name"], session.get("status", {}).get("phase")
     if phase in FINISHED_PHASES or phase == Phase.ENDING:
         raise CliError(Exit.REFUSED, f"{name} {'has ended' if phase in FINISHED_PHASES else 'is ending'}: too late")
@@ -90,7 +90,7 @@ def extending(session: Json, by: str) -> Json:
 
 
 def changed(current: str, change: str) -> timedelta:
-    """Return the new length; raise Problem where there is none."""
+    """Return the new length; raise CliError where there is none."""
     known, sign = parse_duration(current), change[:1] if change[:1] in ("+", "-") else ""
     try:
         given = parse_duration(change.removeprefix(sign))

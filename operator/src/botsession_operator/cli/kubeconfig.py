@@ -29,7 +29,7 @@ Json = dict[str, Any]
 
 
 def choose(kubeconfig: Path | None, context: str | None) -> SingleConfig:
-    """Return the cluster and the user of a context; raise Problem where there is none."""
+    """Return the cluster and the user of a context; raise CliError where there is none."""
     files = list(_files(kubeconfig))
     if not files and kubeconfig is None and context is None and Path(SERVICE_ACCOUNT, "token").exists():
         return _chosen(KubeConfig.from_service_account(), None)

@@ -44,7 +44,7 @@ def logs(
 
 
 def pod_of(session: Json) -> str:
-    """Name a session's pod; raise Problem where none was made yet."""
+    """Name a session's pod; raise CliError where none was made yet."""
     name, pod = session["metadata"]["name"], session.get("status", {}).get("podName")
     if not pod:
         raise CliError(Exit.NOT_FOUND, f"{name} has no pod yet; botsession why {name} says what it waits for")

@@ -13,7 +13,7 @@ LARGEST_BYTES: Final = 1024 * 1024
 
 
 def read_manifest(file: Path) -> Json:
-    """Read the one manifest in a file; raise Problem when it holds none or several."""
+    """Read the one manifest in a file; raise CliError when it holds none or several."""
     from botsession_operator.cli.yaml_values import YamlError, read_documents
 
     try:
@@ -55,7 +55,7 @@ def _kind(value: Any) -> str:
 
 
 def admitted(manifest: Json, namespace: str) -> Json:
-    """Return a manifest as the API server would take it; raise Problem, with its sentences, where it would not.
+    """Return a manifest as the API server would take it; raise CliError, with its sentences, where it would not.
 
     One that names no namespace is taken for one of this. What only the operator would refuse, such as a `podTemplate`
     of which no pod can be made, is refused too.

@@ -13,7 +13,7 @@ Json = dict[str, Any]
 
 
 def until(cluster: ClusterClient, session: Json, holds: Callable[[Json], bool]) -> Json:
-    """Return the first version of which it holds; raise Problem where the session goes before."""
+    """Return the first version of which it holds; raise CliError where the session goes before."""
     for version in _versions(cluster, session):
         if holds(version):
             return version

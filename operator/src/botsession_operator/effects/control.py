@@ -1,4 +1,4 @@
-"""The Control port over HTTP. What does not answer in time is Silence: the next pass asks again.
+"""The Control port over HTTP. What does not answer in time is NoSnapshot: the next pass asks again.
 
 Whoever runs in a pod may listen on its address. So an answer is read up to a bound, is never decompressed, never leads
 to another address, and is read as a snapshot or not at all.

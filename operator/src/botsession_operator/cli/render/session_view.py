@@ -28,7 +28,7 @@ class Record:
 
 
 def read(session: Json) -> Record:
-    """Read a session; raise Problem where a newer operator has written what this version does not understand."""
+    """Read a session; raise CliError where a newer operator has written what this version does not understand."""
     metadata, raw = session["metadata"], session.get("status") or {}
     try:
         status, words = decode_noting(Status, {"phase": "Pending", "observedGeneration": 0, **raw})

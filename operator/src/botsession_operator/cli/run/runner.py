@@ -85,7 +85,7 @@ def _again_and_again(order: Order, folder: Path, files: Watched) -> Exit:
 
 
 def run_once(order: Order, folder: Path) -> tuple[Exit, Run]:
-    """Run a session and sum it up; raise Problem where the manifest is not acceptable."""
+    """Run a session and sum it up; raise CliError where the manifest is not acceptable."""
     manifest, pod = admitted_with_pod(read_manifest(order.file), "default")
     _refuse_missing_values(pod)
     # Only now, so that what is refused leaves nothing; and where all have their files, for nobody else.

@@ -47,7 +47,7 @@ class StartOptions:
 
 
 def compose(name: str | None, wishes: StartOptions) -> Json:
-    """Return a manifest; raise Problem where an option makes no sense."""
+    """Return a manifest; raise CliError where an option makes no sense."""
     if not wishes.image:
         raise CliError(Exit.REFUSED, "name the bot's --image, or a manifest with -f FILE")
     if bool(wishes.target) == bool(wishes.command):

@@ -58,7 +58,7 @@ BY_ITSELF: Final = TransportOptions()
 
 
 def transport(meeting: TransportOptions) -> Json | None:
-    """Return `spec.bot.transport`; raise Problem where its options do not fit together."""
+    """Return `spec.bot.transport`; raise CliError where its options do not fit together."""
     for name in _given(meeting, BELONGS):
         if meeting.transport not in BELONGS[name]:
             raise CliError(Exit.REFUSED, f"{flag(name)} belongs to --transport {_listed(BELONGS[name], 'or')}")
@@ -80,7 +80,7 @@ def transport(meeting: TransportOptions) -> Json | None:
 
 
 def expose(meeting: TransportOptions) -> Json | None:
-    """Return `spec.expose`; raise Problem where its options do not fit together."""
+    """Return `spec.expose`; raise CliError where its options do not fit together."""
     said = list(_given(meeting, ("port", "protocol", "path")))
     if said and not meeting.expose:
         raise CliError(Exit.REFUSED, f"{flag(said[0])} belongs to --expose")

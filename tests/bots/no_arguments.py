@@ -1,0 +1,5 @@
+"""A bot that cannot take its arguments."""
+
+
+async def bot():
+    """Never be called."""
