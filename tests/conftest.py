@@ -23,6 +23,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    is_recording = config.option.record_support or config.option.record_ways
+    if is_recording and getattr(config.option, "numprocesses", None):
+        raise pytest.UsageError("what is recorded is found in one process: leave --numprocesses out")
     config.stash[FOUND] = Table()
     config.stash[recorded.SEEN] = {}
 
