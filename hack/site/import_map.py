@@ -11,41 +11,34 @@ import grimp
 OPERATOR: Final = "botsession_operator"
 RUNTIME: Final = "botsession_runtime"
 CONTRACT: Final = "botsession_contract"
-#: The parts, by the longest beginning of a module's name, with what the picture calls them.
+#: What the picture calls each part, and the beginnings of its modules' names. The longest beginning decides.
 PARTS: Final = {
-    f"{OPERATOR}.cli": "cli",
-    f"{OPERATOR}.local": "local",
-    f"{OPERATOR}.__main__": "operate, handlers, server, settings, uninstall",
-    f"{OPERATOR}.operate": "operate, handlers, server, settings, uninstall",
-    f"{OPERATOR}.handlers": "operate, handlers, server, settings, uninstall",
-    f"{OPERATOR}.server": "operate, handlers, server, settings, uninstall",
-    f"{OPERATOR}.settings": "operate, handlers, server, settings, uninstall",
-    f"{OPERATOR}.uninstall": "operate, handlers, server, settings, uninstall",
-    f"{OPERATOR}.effects": "effects",
-    f"{OPERATOR}.core.observe": "core/observe",
-    f"{OPERATOR}.core.webhook": "core/webhook",
-    f"{OPERATOR}.core.decide": "core/decide",
-    f"{OPERATOR}.core.manifests": "core/manifests",
-    f"{OPERATOR}.core.status": "core/status",
-    f"{OPERATOR}.core": "core: names and keys",
-    f"{OPERATOR}.api": "api",
-    f"{OPERATOR}.ports": "ports, metrics, queue",
-    f"{OPERATOR}.metrics": "ports, metrics, queue",
-    f"{OPERATOR}.queue": "ports, metrics, queue",
-    f"{OPERATOR}.errors": "ports, metrics, queue",
-    f"{OPERATOR}.clock": "ports, metrics, queue",
-    f"{OPERATOR}.fair_queue": "ports, metrics, queue",
-    f"{OPERATOR}.schedule": "ports, metrics, queue",
-    f"{OPERATOR}.poke_gate": "ports, metrics, queue",
-    f"{OPERATOR}.silent_nodes": "ports, metrics, queue",
-    f"{OPERATOR}.polling_metrics": "ports, metrics, queue",
-    f"{OPERATOR}.polled_supervisor": "ports, metrics, queue",
-    f"{OPERATOR}": "reconcile and what a pass needs",
-    f"{RUNTIME}.hook": "hook",
-    f"{RUNTIME}.agent": "hook",
-    f"{RUNTIME}": "supervisor and launcher",
-    CONTRACT: "contract",
+    "cli": (f"{OPERATOR}.cli",),
+    "local": (f"{OPERATOR}.local",),
+    "operate, handlers, server, settings, uninstall": tuple(
+        f"{OPERATOR}.{name}" for name in ("__main__", "operate", "handlers", "server", "settings", "uninstall")
+    ),
+    "effects": (f"{OPERATOR}.effects",),
+    "core/observe": (f"{OPERATOR}.core.observe",),
+    "core/webhook": (f"{OPERATOR}.core.webhook",),
+    "core/decide": (f"{OPERATOR}.core.decide",),
+    "core/manifests": (f"{OPERATOR}.core.manifests",),
+    "core/status": (f"{OPERATOR}.core.status",),
+    "core: names and keys": (f"{OPERATOR}.core",),
+    "api": (f"{OPERATOR}.api",),
+    "ports, metrics, queue": tuple(
+        f"{OPERATOR}.{name}"
+        for name in (
+            *("ports", "metrics", "queue", "errors", "clock", "fair_queue", "schedule", "poke_gate"),
+            *("silent_nodes", "polling_metrics", "polled_supervisor"),
+        )
+    ),
+    "reconcile and what a pass needs": (OPERATOR,),
+    "hook": (f"{RUNTIME}.hook", f"{RUNTIME}.agent"),
+    "supervisor and launcher": (RUNTIME,),
+    "contract": (CONTRACT,),
 }
+PART_OF: Final = {beginning: part for part, beginnings in PARTS.items() for beginning in beginnings}
 GROUPS: Final = {"Operator": OPERATOR, "In the pod": RUNTIME, "Both": CONTRACT}
 
 Edges = dict[str, set[str]]
@@ -54,11 +47,11 @@ Edges = dict[str, set[str]]
 def picture() -> Iterator[str]:
     """Yield the lines of a Mermaid diagram: who imports whom, highest first."""
     edges = reduced(imports())
-    numbers = {part: f"p{number}" for number, part in enumerate(dict.fromkeys(PARTS.values()))}
+    numbers = {part: f"p{number}" for number, part in enumerate(PARTS)}
     yield "flowchart TD"
     for title, package in GROUPS.items():
         yield f'    subgraph {package}["{title}"]'
-        for part in dict.fromkeys(name for prefix, name in PARTS.items() if prefix.split(".")[0] == package):
+        for part in (part for part, beginnings in PARTS.items() if beginnings[0].split(".")[0] == package):
             yield f'        {numbers[part]}["{part}"]'
         yield "    end"
     for importer in numbers:
@@ -80,7 +73,7 @@ def imports() -> Edges:
 def part_of(module: str) -> str:
     """Return the part that a module belongs to."""
     names = module.split(".")
-    return next(PARTS[prefix] for end in range(len(names), 0, -1) if (prefix := ".".join(names[:end])) in PARTS)
+    return next(PART_OF[prefix] for end in range(len(names), 0, -1) if (prefix := ".".join(names[:end])) in PART_OF)
 
 
 def reduced(edges: Edges) -> Edges:
