@@ -121,8 +121,13 @@ def is_over(pipelines: Pipelines) -> bool:
 def finish_of(pipelines: Pipelines) -> Finish | None:
     """Return how the conversation finished, also where the bot's own handlers keep the last finish from being told."""
     every = settled(pipelines)
-    finishes = [each.finish for each in every if each.finish and not each.is_past]
-    return max(finishes, key=lambda finish: finish.at) if is_over(every) else None
+    return last_finish(every) if is_over(every) else None
+
+
+def last_finish(pipelines: Pipelines) -> Finish | None:
+    """Return the last finish of this stage's pipelines; None where none has finished."""
+    finishes = (each.finish for each in pipelines if each.finish and not each.is_past)
+    return max(finishes, key=lambda finish: finish.at, default=None)
 
 
 def is_ending(pipelines: Pipelines) -> bool:

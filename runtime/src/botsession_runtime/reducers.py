@@ -304,11 +304,11 @@ def _lost(facts: SessionState, event: dict[str, Any], at: float) -> SessionState
     """Note that the last process with a pipeline is gone. Where that had not begun, what the others did counts."""
     had_started = any(each.started_at is not None for each in facts.pipelines if each.number in event["roots"])
     facts = _gone(settle(facts), event, at)
-    finishes = [each.finish for each in facts.pipelines if each.finish and not each.is_past]
     if facts.finish:
         return facts
-    if finishes and not had_started and pipelines.is_over(facts.pipelines):
-        return replace(facts, finish=max(finishes, key=lambda finish: finish.at))
+    finish = pipelines.last_finish(facts.pipelines)
+    if finish and not had_started and pipelines.is_over(facts.pipelines):
+        return replace(facts, finish=finish)
     # It crashed, if anybody did, and is gone: its parent has its own time.
     return replace(facts, lost_at=at, crashed_at=None)
 
