@@ -153,25 +153,25 @@ async def _hold(bot: Bot, arguments: Any, wire: IpcConnection) -> None:
     """
     try:
         await bot(arguments)
-    except BotLoadError:
+    except (BotLoadError, KeyboardInterrupt):
         raise
     except SystemExit as exc:
         wire.tell("quit", message=parting_of(exc))
         raise
-    except KeyboardInterrupt:
-        raise
     except BaseException as exc:
-        if isinstance(exc, Exception) or _is_own(exc):
+        if _is_crash(exc):
             wire.tell("crashed", message=one_line(exc))
         raise
 
 
-def _is_own(exc: BaseException) -> bool:
-    """Return whether an exception that is no error of a program is the bot's own doing, and nobody else reports it.
+def _is_crash(exc: BaseException) -> bool:
+    """Return whether an exception is the bot's own doing, and the hook does not report it.
 
     Where Pipecat has run, a cancellation is how its runner leaves, and the hook has reported what came of that. A task
-    that somebody cancels was not cancelled by the bot: the event loop does so when another task calls `sys.exit()`.
+    can also be cancelled by the event loop, which does so when another task calls `sys.exit()`.
     """
+    if isinstance(exc, Exception):
+        return True
     task = asyncio.current_task()
     is_cancelled = isinstance(exc, asyncio.CancelledError) and task is not None and task.cancelling() > 0
     return HOOK not in sys.modules and not is_cancelled
