@@ -70,7 +70,7 @@ BOT_CAUSES: Final = frozenset({Cause.BOT_ENDED, Cause.BOT_CANCELLED})
 
 
 class Reason(DocumentedEnum):
-    """Why a session ended."""
+    """Why a session ended. One that follows from a cause alone has its sentence."""
 
     COMPLETED = "Completed", "The bot ended itself with an EndFrame or a StopFrame, or ended its runner."
     BOT_CANCELLED = (
@@ -82,19 +82,13 @@ class Reason(DocumentedEnum):
         "IdleTimeout",
         "There was no activity for idleTimeout, or for as long as the bot itself had configured.",
     )
-    NO_CLIENT = (
-        "NoClient",
-        "No client had connected when joinTimeout had passed since the start, or since the bot listened.",
-    )
-    MAX_DURATION = "MaxDuration", "maxSessionDuration has passed since the pipeline started."
-    END_REQUESTED = "EndRequested", "spec.end was set, or the operator was uninstalled."
-    DELETED = "Deleted", "The BotSession was deleted."
+    NO_CLIENT = "NoClient", Cause.NO_CLIENT.sentence
+    MAX_DURATION = "MaxDuration", Cause.MAX_DURATION.sentence
+    END_REQUESTED = "EndRequested", Cause.END_REQUESTED.sentence
+    DELETED = "Deleted", Cause.DELETED.sentence
     EVICTED = "Evicted", "The pod got a SIGTERM that the operator did not ask for."
-    START_TIMEOUT = "StartTimeout", "The pipeline had not started when startTimeout had passed."
-    NO_SOUND = (
-        "NoSound",
-        "A client was connected, and the bot had made no sound for it when firstSoundTimeout had passed.",
-    )
+    START_TIMEOUT = "StartTimeout", Cause.START_TIMEOUT.sentence
+    NO_SOUND = "NoSound", Cause.NO_SOUND.sentence
     BOT_ERROR = (
         "BotError",
         "The bot raised, could not be imported, or its pipeline could not be set up or could not go on.",
