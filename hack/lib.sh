@@ -22,6 +22,10 @@ timed() { # what, command...: run it and print how long it took
   say "$what: $((SECONDS - start)) s"
 }
 
+count_from_here() { # pytest's summary says how long it took since (tests/conftest.py)
+  BOTSESSION_TESTS_BEGAN=$(date +%s); export BOTSESSION_TESTS_BEGAN
+}
+
 locked() { # name, command...: one process at a time; where flock is missing (macOS) there is no lock
   local lock=$tools/$1.lock; shift
   if ! command -v flock >/dev/null; then "$@"; return; fi
