@@ -41,7 +41,7 @@ def check(
 
 
 def is_manifest(file: Path) -> bool:
-    """Tell a file from an image, which is named like a path too."""
+    """Return whether the argument is a manifest's file; an image is named like a path too."""
     return str(file) == "-" or file.exists() or file.suffix in MANIFESTS
 
 
@@ -64,7 +64,7 @@ def _manifest(file: Path, where: Where | None, namespace: str | None) -> Iterato
 
 
 def _asked(manifest: Json, where: Where) -> Finding:
-    """Have the API server say whether it would take the manifest; its own policies may have more to say."""
+    """Return whether the API server accepts the manifest, by a dry run: its own policies may refuse more."""
     try:
         cluster = ClusterClient(where)
         cluster.create(manifest, is_dry=True)

@@ -129,7 +129,7 @@ def _operator(cluster: ClusterClient) -> Iterator[Finding]:
 
 
 def judge_operator(deployment: Json) -> Finding:
-    """Say how it is with an operator."""
+    """Return whether an operator is ready, and what to do if it is not."""
     metadata = deployment["metadata"]
     place = f"{metadata['namespace']}/{metadata['name']}"
     version = metadata.get("labels", {}).get("app.kubernetes.io/version", "of unknown version")

@@ -91,7 +91,7 @@ def probe() -> str:
 
 
 def judge(seen: Json, target: str | None) -> Iterator[Finding]:
-    """Say of what was seen in an image whether it is enough."""
+    """Yield whether what was found in an image is enough to run a bot."""
     if "lacks" in seen:
         yield Finding(Verdict.FAIL, f"No interpreter of the image can run the bot: {seen['lacks']}.", _MEND)
         return
