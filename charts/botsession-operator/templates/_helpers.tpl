@@ -31,7 +31,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 
 {{- define "botsession.serviceAccountName" -}}
 {{- if and (not .Values.serviceAccount.create) (not .Values.serviceAccount.name) }}
-{{- fail "serviceAccount.name must say which ServiceAccount to use where serviceAccount.create is false" }}
+{{- fail "serviceAccount.name must say which ServiceAccount to use if serviceAccount.create is false" }}
 {{- end }}
 {{- default (include "botsession.fullname" .) .Values.serviceAccount.name }}
 {{- end }}
