@@ -32,62 +32,62 @@ class Due:
 NOTHING: Final[tuple[Due, ...]] = ()
 
 
-def next_due(facts: SessionState, limits: SessionLimits, backstop: float | None) -> Due | None:
+def next_due(state: SessionState, limits: SessionLimits, backstop: float | None) -> Due | None:
     """Return the next limit to strike; None once the session ends, or while nothing bounds it."""
-    if facts.exit or (facts.request and not facts.request.is_bots):
+    if state.exit or (state.request and not state.request.is_bots):
         return None
     last = NOTHING if backstop is None else (Due(backstop, Cause.MAX_DURATION),)
-    if facts.request or facts.finish:
+    if state.request or state.finish:
         return last[0] if last else None  # a bot that ends itself, or is between two pipelines
     return min(
-        (*last, *_join(facts, limits), *_sound(facts, limits), *_idle(facts, limits)),
+        (*last, *_join(state, limits), *_sound(state, limits), *_idle(state, limits)),
         key=lambda due: due.at,
         default=None,
     )
 
 
-def awaits_client(facts: SessionState, limits: SessionLimits) -> bool:
+def awaits_client(state: SessionState, limits: SessionLimits) -> bool:
     """Return whether the join limit still runs."""
-    return bool(limits.join_timeout_seconds) and facts.has_clients and facts.client_at is None
+    return bool(limits.join_timeout_seconds) and state.has_clients and state.client_at is None
 
 
-def quiet_since(facts: SessionState, limits: SessionLimits) -> float | None:
+def quiet_since(state: SessionState, limits: SessionLimits) -> float | None:
     """Return when the present quiet spell began; None while there is nobody who could be quiet."""
-    if facts.started_at is None or awaits_client(facts, limits):
+    if state.started_at is None or awaits_client(state, limits):
         return None
-    began = facts.started_at if facts.stage_at is None else facts.stage_at
-    return max(began, facts.client_at or 0.0, facts.active_at or 0.0)
+    began = state.started_at if state.stage_at is None else state.stage_at
+    return max(began, state.client_at or 0.0, state.active_at or 0.0)
 
 
-def awaits_caller(facts: SessionState) -> bool:
+def awaits_caller(state: SessionState) -> bool:
     """Return whether the bot listens, and nobody has called."""
-    return facts.listening_at is not None and facts.called_at is None and facts.started_at is None
+    return state.listening_at is not None and state.called_at is None and state.started_at is None
 
 
-def _join(facts: SessionState, limits: SessionLimits) -> tuple[Due, ...]:
-    started = facts.started_at if facts.stage_at is None else facts.stage_at
-    since = facts.listening_at if awaits_caller(facts) else started
-    awaits = awaits_caller(facts) or awaits_client(facts, limits)
+def _join(state: SessionState, limits: SessionLimits) -> tuple[Due, ...]:
+    started = state.started_at if state.stage_at is None else state.stage_at
+    since = state.listening_at if awaits_caller(state) else started
+    awaits = awaits_caller(state) or awaits_client(state, limits)
     if since is None or not awaits or not limits.join_timeout_seconds:
         return NOTHING
-    earliest = facts.join_earliest if awaits_caller(facts) else 0.0
+    earliest = state.join_earliest if awaits_caller(state) else 0.0
     return (Due(max(since + limits.join_timeout_seconds, earliest), Cause.NO_CLIENT),)
 
 
-def _sound(facts: SessionState, limits: SessionLimits) -> tuple[Due, ...]:
-    heard, timeout = facts.conversation, limits.first_sound_timeout_seconds
-    is_there = facts.client_at is not None and facts.left_at is None
+def _sound(state: SessionState, limits: SessionLimits) -> tuple[Due, ...]:
+    heard, timeout = state.conversation, limits.first_sound_timeout_seconds
+    is_there = state.client_at is not None and state.left_at is None
     if not timeout or not heard.has_audio or heard.first_sound_at is not None or not is_there:
         return NOTHING
-    return (Due(max(facts.client_at or 0.0, facts.started_at or 0.0) + timeout, Cause.NO_SOUND),)
+    return (Due(max(state.client_at or 0.0, state.started_at or 0.0) + timeout, Cause.NO_SOUND),)
 
 
-def _idle(facts: SessionState, limits: SessionLimits) -> tuple[Due, ...]:
-    since = quiet_since(facts, limits)
-    if since is None or not limits.idle_timeout_seconds or facts.unwatched:
+def _idle(state: SessionState, limits: SessionLimits) -> tuple[Due, ...]:
+    since = quiet_since(state, limits)
+    if since is None or not limits.idle_timeout_seconds or state.unwatched:
         return NOTHING
     struck = Due(since + limits.idle_timeout_seconds, Cause.IDLE_TIMEOUT)
     prompt = limits.idle_prompt
-    if prompt is None or (facts.prompted_at is not None and facts.prompted_at >= since):
+    if prompt is None or (state.prompted_at is not None and state.prompted_at >= since):
         return (struck,)
     return (struck, Due(since + prompt.after_seconds, None))

@@ -29,16 +29,16 @@ def complete(asked: EndRequest, shutdown: Shutdown, now: float) -> Request:
     )
 
 
-def begun_by_bot(facts: SessionState, launch: Launch) -> SessionState:
-    """Return the facts with the ladder that the bot's own end begins, where it has begun one and nobody else has.
+def begun_by_bot(state: SessionState, launch: Launch) -> SessionState:
+    """Return the state with the ladder that the bot's own end begins, where it has begun one and nobody else has.
 
     Its first step is the bot's own frame. Before the pipeline has started, nothing can hold it up.
     """
-    own = _own_end(facts)
-    if facts.request or facts.started_at is None or own is None:
-        return facts
+    own = _own_end(state)
+    if state.request or state.started_at is None or own is None:
+        return state
     is_cancel = own.frame == CANCEL_FRAME
-    cause = Cause.BOT_CANCELLED if is_cancel and facts.runner_end is None else Cause.BOT_ENDED
+    cause = Cause.BOT_CANCELLED if is_cancel and state.runner_end is None else Cause.BOT_ENDED
     shutdown = launch.shutdown_for(cause)
     request = Request(
         cause,
@@ -47,25 +47,25 @@ def begun_by_bot(facts: SessionState, launch: Launch) -> SessionState:
         shutdown.grace_period_seconds,
         shutdown.cancel_period_seconds,
     )
-    return replace(facts, request=request, rungs=(Rung(Step.CANCEL_FRAME if is_cancel else Step.END_FRAME, own.at),))
+    return replace(state, request=request, rungs=(Rung(Step.CANCEL_FRAME if is_cancel else Step.END_FRAME, own.at),))
 
 
-def _own_end(facts: SessionState) -> OwnEnd | None:
-    if facts.own_end or facts.finish is None or facts.finish.is_ours:
-        return facts.own_end
-    return OwnEnd(facts.finish.frame, facts.finish.reason, facts.finish.at)
+def _own_end(state: SessionState) -> OwnEnd | None:
+    if state.own_end or state.finish is None or state.finish.is_ours:
+        return state.own_end
+    return OwnEnd(state.finish.frame, state.finish.reason, state.finish.at)
 
 
-def taken_over(facts: SessionState, current: Request, asked: Request) -> Request:
+def taken_over(state: SessionState, current: Request, asked: Request) -> Request:
     """Return the request of somebody who asks while the bot ends itself: it may only hurry what is under way.
 
     From now on progress no longer counts: what was left is left, or as much as was asked for where that is less.
     """
-    now, cancelled = asked.at, ladder.cancel_rung(facts)
+    now, cancelled = asked.at, ladder.cancel_rung(state)
     mode = Mode.IMMEDIATE if Mode.IMMEDIATE in (current.mode, asked.mode) else Mode.GRACEFUL
-    if ladder.finish_of(facts):
+    if ladder.finish_of(state):
         wanted = asked.cancel_seconds + (asked.grace_seconds if asked.mode is Mode.GRACEFUL else 0.0)
-        left = max(min(ladder.end_of_ladder(facts, current) - now, wanted), 0.0)
+        left = max(min(ladder.end_of_ladder(state, current) - now, wanted), 0.0)
         if cancelled:  # the kill, the only step that is left, counts from it
             return replace(asked, mode=mode, cancel_seconds=now + left - cancelled.at)
         is_graceful = mode is Mode.GRACEFUL
@@ -75,7 +75,7 @@ def taken_over(facts: SessionState, current: Request, asked: Request) -> Request
         spent = now - cancelled.at
         cancel = min(current.cancel_seconds, spent + asked.cancel_seconds)
         return replace(asked, mode=mode, cancel_seconds=cancel)
-    left = max(ladder.asked_at(facts, current) + current.grace_seconds - now, 0.0)
+    left = max(ladder.asked_at(state, current) + current.grace_seconds - now, 0.0)
     return replace(
         asked,
         mode=mode,
@@ -95,34 +95,34 @@ def raised(current: Request, asked: EndRequest, now: float) -> Request:
     )
 
 
-def shortened(current: Request, asked: EndRequest, facts: SessionState, now: float) -> Request:
+def shortened(current: Request, asked: EndRequest, state: SessionState, now: float) -> Request:
     """Fit what is left of the ladder into the periods of a request that comes again; nothing is ever put off."""
     if asked.grace_period_seconds is None or asked.cancel_period_seconds is None:
         return current
-    return squeeze(current, facts, now, asked.grace_period_seconds + asked.cancel_period_seconds)
+    return squeeze(current, state, now, asked.grace_period_seconds + asked.cancel_period_seconds)
 
 
-def squeeze(request: Request, facts: SessionState, now: float, budget_seconds: float) -> Request:
+def squeeze(request: Request, state: SessionState, now: float, budget_seconds: float) -> Request:
     """Shorten what is left of the ladder, in proportion, so that it ends within the budget from now."""
-    left = max(ladder.end_of_ladder(facts, request) - now, 0.0)
+    left = max(ladder.end_of_ladder(state, request) - now, 0.0)
     if left <= budget_seconds:
         return request
     share = budget_seconds / left
-    cancelled = ladder.cancel_rung(facts)
+    cancelled = ladder.cancel_rung(state)
     if cancelled:
         return replace(request, cancel_seconds=now - cancelled.at + left * share)
     if request.mode is Mode.IMMEDIATE:
         return replace(request, cancel_seconds=request.cancel_seconds * share)
-    spent = now - ladder.asked_at(facts, request)
+    spent = now - ladder.asked_at(state, request)
     grace = spent + (request.grace_seconds - spent) * share
     return replace(request, grace_seconds=grace, cancel_seconds=request.cancel_seconds * share)
 
 
-def without_kill(facts: SessionState) -> SessionState:
-    """Return the facts of a bot that is gone, without a kill that came too late: it left while its stacks were read."""
-    if facts.exit is None or facts.exit.code == -signal.SIGKILL:
-        return facts
-    return replace(facts, rungs=tuple(rung for rung in facts.rungs if rung.step is not Step.KILL))
+def without_kill(state: SessionState) -> SessionState:
+    """Return the state of a bot that is gone, without a kill that came too late: it left while its stacks were read."""
+    if state.exit is None or state.exit.code == -signal.SIGKILL:
+        return state
+    return replace(state, rungs=tuple(rung for rung in state.rungs if rung.step is not Step.KILL))
 
 
 def sigterm_budget(termination_grace_seconds: float) -> float:

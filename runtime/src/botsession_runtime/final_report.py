@@ -23,20 +23,20 @@ from botsession_runtime.session_state import SessionState
 _PLAINLY: Final = os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def final_report(facts: SessionState, launch: Launch, wall: Wall, now: float) -> tuple[ExitReport, bytes]:
+def final_report(state: SessionState, launch: Launch, wall: Wall, now: float) -> tuple[ExitReport, bytes]:
     """Return the report of a session that is over, and its bytes. Never raise."""
     try:
-        report = without_secrets(conclude(facts, wall, now), redactor_for(launch))
+        report = without_secrets(conclude(state, wall, now), redactor_for(launch))
         return report, to_bytes(report)
     except Exception as exc:  # noqa: BLE001  # whatever it is, a session without a report would count as lost
         logger.error("the report could not be put together: {}", type(exc).__name__)
-        report = minimal_report(facts, type(exc).__name__)
+        report = minimal_report(state, type(exc).__name__)
         return report, to_bytes(report)
 
 
-def conversation_of(facts: SessionState, launch: Launch, wall: Wall) -> Conversation | None:
+def conversation_of(state: SessionState, launch: Launch, wall: Wall) -> Conversation | None:
     """Return what the caller has got so far, without secrets."""
-    told = to_contract(facts.conversation, wall)
+    told = to_contract(state.conversation, wall)
     return conversation_without_secrets(told, redactor_for(launch)) if told and told.errors else told
 
 
@@ -50,11 +50,11 @@ def _redactor(secrets: tuple[str, ...]) -> Redactor:
     return Redactor(secrets)
 
 
-def minimal_report(facts: SessionState, trouble: str) -> ExitReport:
+def minimal_report(state: SessionState, trouble: str) -> ExitReport:
     """Return the least that can be said of a session; nothing in it comes from the bot."""
     return ExitReport(
         reason=Reason.UNKNOWN,
-        outcome=Outcome.NEVER_STARTED if facts.started_at is None else Outcome.LOST,
+        outcome=Outcome.NEVER_STARTED if state.started_at is None else Outcome.LOST,
         finished_at=datetime.now(UTC),
         message=f"the supervisor could not put its report together ({trouble})",
     )

@@ -33,163 +33,163 @@ TERMINATE_SECONDS: Final = 5.0
 SERVER_SECONDS: Final = 2.0
 
 
-def next_rung(facts: SessionState, own_grace_seconds: float) -> Rung | None:
+def next_rung(state: SessionState, own_grace_seconds: float) -> Rung | None:
     """Return the next step and when it is due; None while there is nothing to do.
 
     `own_grace_seconds` is what a bot gets to leave that crashed, or whose server is over, without an end of its own.
     """
-    if facts.exit or facts.rung(Step.KILL):
+    if state.exit or state.rung(Step.KILL):
         return None
-    if facts.serving_at is not None:
-        return _of_server(facts, facts.serving_at, own_grace_seconds)
-    if facts.lost_at is None:
-        return _of_program(facts, own_grace_seconds)
-    if facts.may_go_on:
-        return _of_parent(facts, facts.lost_at, own_grace_seconds)
-    return _of_server(facts, facts.lost_at, own_grace_seconds)
+    if state.serving_at is not None:
+        return _of_server(state, state.serving_at, own_grace_seconds)
+    if state.lost_at is None:
+        return _of_program(state, own_grace_seconds)
+    if state.may_go_on:
+        return _of_parent(state, state.lost_at, own_grace_seconds)
+    return _of_server(state, state.lost_at, own_grace_seconds)
 
 
-def _of_server(facts: SessionState, over_at: float, own_grace_seconds: float) -> Rung:
-    last = _last_of_server(facts, over_at, own_grace_seconds)
-    if facts.rung(Step.TERMINATE):
+def _of_server(state: SessionState, over_at: float, own_grace_seconds: float) -> Rung:
+    last = _last_of_server(state, over_at, own_grace_seconds)
+    if state.rung(Step.TERMINATE):
         return last
     return Rung(Step.TERMINATE, min(over_at + SERVER_SECONDS, last.at))
 
 
-def _of_parent(facts: SessionState, lost_at: float, own_grace_seconds: float) -> Rung:
+def _of_parent(state: SessionState, lost_at: float, own_grace_seconds: float) -> Rung:
     """Return a process whose child is gone the time to begin another one, as it has for the next pipeline."""
-    if terminated := facts.rung(Step.TERMINATE):
+    if terminated := state.rung(Step.TERMINATE):
         return Rung(Step.KILL, terminated.at + TERMINATE_SECONDS)
-    return Rung(Step.TERMINATE, _waits_until(facts, lost_at, own_grace_seconds))
+    return Rung(Step.TERMINATE, _waits_until(state, lost_at, own_grace_seconds))
 
 
-def _waits_until(facts: SessionState, lost_at: float, own_grace_seconds: float) -> float:
-    waits_until = lost_at + (facts.request.grace_seconds if facts.request else own_grace_seconds)
+def _waits_until(state: SessionState, lost_at: float, own_grace_seconds: float) -> float:
+    waits_until = lost_at + (state.request.grace_seconds if state.request else own_grace_seconds)
     # A parent that has crashed itself begins nothing more.
-    return waits_until if facts.crashed_at is None else min(waits_until, facts.crashed_at + SERVER_SECONDS)
+    return waits_until if state.crashed_at is None else min(waits_until, state.crashed_at + SERVER_SECONDS)
 
 
-def _last_of_server(facts: SessionState, over_at: float, own_grace_seconds: float) -> Rung:
+def _last_of_server(state: SessionState, over_at: float, own_grace_seconds: float) -> Rung:
     """Return when a server is killed that a SIGTERM does not end: its bot is over, but it may have work to finish."""
-    own = (facts.finish.at if facts.finish else over_at) + own_grace_seconds
-    at = end_of_ladder(facts, facts.request) if facts.request else own
-    return Rung(Step.KILL, at if facts.crashed_at is None else min(at, facts.crashed_at + TERMINATE_SECONDS))
+    own = (state.finish.at if state.finish else over_at) + own_grace_seconds
+    at = end_of_ladder(state, state.request) if state.request else own
+    return Rung(Step.KILL, at if state.crashed_at is None else min(at, state.crashed_at + TERMINATE_SECONDS))
 
 
-def _of_program(facts: SessionState, own_grace_seconds: float) -> Rung | None:
-    request = facts.request
+def _of_program(state: SessionState, own_grace_seconds: float) -> Rung | None:
+    request = state.request
     if request is None:
-        return _without_request(facts, own_grace_seconds)
+        return _without_request(state, own_grace_seconds)
     if request.is_bots:
-        return _by_bot(facts, request)
-    terminated = facts.rung(Step.TERMINATE)
-    if facts.unwatched:
+        return _by_bot(state, request)
+    terminated = state.rung(Step.TERMINATE)
+    if state.unwatched:
         # No frame reaches it; a bot that handles SIGTERM may need all that time for its goodbye.
-        return Rung(Step.KILL, end_of_ladder(facts, request)) if terminated else Rung(Step.TERMINATE, request.at)
+        return Rung(Step.KILL, end_of_ladder(state, request)) if terminated else Rung(Step.TERMINATE, request.at)
     if terminated:
         return Rung(Step.KILL, terminated.at + min(request.cancel_seconds, TERMINATE_SECONDS))
-    if facts.finish:
-        return Rung(Step.KILL, end_of_ladder(facts, request))
-    if facts.started_at is None:
+    if state.finish:
+        return Rung(Step.KILL, end_of_ladder(state, request))
+    if state.started_at is None:
         return Rung(Step.TERMINATE, request.at)
-    return _with_pipeline(facts, request)
+    return _with_pipeline(state, request)
 
 
-def _without_request(facts: SessionState, own_grace_seconds: float) -> Rung | None:
+def _without_request(state: SessionState, own_grace_seconds: float) -> Rung | None:
     """Return a bot that is over by itself its time to leave. One that crashed has no goodbye to finish."""
-    if facts.finish:
-        return Rung(Step.KILL, facts.finish.at + own_grace_seconds)
-    if facts.crashed_at is not None:
-        return Rung(Step.KILL, facts.crashed_at + min(own_grace_seconds, TERMINATE_SECONDS))
+    if state.finish:
+        return Rung(Step.KILL, state.finish.at + own_grace_seconds)
+    if state.crashed_at is not None:
+        return Rung(Step.KILL, state.crashed_at + min(own_grace_seconds, TERMINATE_SECONDS))
     return None
 
 
-def _by_bot(facts: SessionState, request: Request) -> Rung:
-    if facts.crashed_at is not None and facts.finish is None:
-        return Rung(Step.KILL, facts.crashed_at + min(request.grace_seconds, TERMINATE_SECONDS))
-    finish = finish_of(facts)
+def _by_bot(state: SessionState, request: Request) -> Rung:
+    if state.crashed_at is not None and state.finish is None:
+        return Rung(Step.KILL, state.crashed_at + min(request.grace_seconds, TERMINATE_SECONDS))
+    finish = finish_of(state)
     if finish is None:
-        return _with_pipeline(facts, request)
-    leaves_at = _leaves_at(facts, finish, request)
-    if (told := _told_helpers(facts, finish)) is not None:
+        return _with_pipeline(state, request)
+    leaves_at = _leaves_at(state, finish, request)
+    if (told := _told_helpers(state, finish)) is not None:
         return Rung(Step.KILL, told.at + request.cancel_seconds)
-    return Rung(Step.CANCEL_FRAME if has_helpers(facts) else Step.KILL, leaves_at)
+    return Rung(Step.CANCEL_FRAME if has_helpers(state) else Step.KILL, leaves_at)
 
 
-def finish_of(facts: SessionState) -> Finish | None:
+def finish_of(state: SessionState) -> Finish | None:
     """Return the end of the conversation; a bot whose own handler of it blocks the event loop keeps it untold."""
-    return facts.finish or pipelines.finish_of(facts.pipelines)
+    return state.finish or pipelines.finish_of(state.pipelines)
 
 
-def has_helpers(facts: SessionState) -> bool:
+def has_helpers(state: SessionState) -> bool:
     """Return whether workers run on that are no longer part of a conversation."""
-    return facts.has_bare_helpers or any(each.is_live for each in pipelines.settled(facts.pipelines))
+    return state.has_bare_helpers or any(each.is_live for each in pipelines.settled(state.pipelines))
 
 
-def _leaves_at(facts: SessionState, finish: Finish, request: Request) -> float:
+def _leaves_at(state: SessionState, finish: Finish, request: Request) -> float:
     """Return until when a bot whose pipeline has finished may take to leave, or to start its next one."""
-    leaves_at = max(finish.at, facts.set_up_at or 0.0) + request.grace_seconds
-    forced = facts.rung(Step.FORCED_CANCEL_FRAME)
+    leaves_at = max(finish.at, state.set_up_at or 0.0) + request.grace_seconds
+    forced = state.rung(Step.FORCED_CANCEL_FRAME)
     return max(leaves_at, forced.at + request.cancel_seconds) if forced and finish.is_ours else leaves_at
 
 
-def next_pipeline_until(facts: SessionState, own_grace_seconds: float) -> float | None:
+def next_pipeline_until(state: SessionState, own_grace_seconds: float) -> float | None:
     """Return until when a bot may start another pipeline; None while nothing waits for that.
 
     It may when its pipeline has finished, or is gone with its process.
     """
-    if facts.exit or not facts.may_go_on:
+    if state.exit or not state.may_go_on:
         return None
-    if facts.lost_at is not None:
-        return None if facts.is_told_to_go else _waits_until(facts, facts.lost_at, own_grace_seconds)
-    if facts.finish is None or facts.request is None:
+    if state.lost_at is not None:
+        return None if state.is_told_to_go else _waits_until(state, state.lost_at, own_grace_seconds)
+    if state.finish is None or state.request is None:
         return None
-    return _leaves_at(facts, facts.finish, facts.request)
+    return _leaves_at(state, state.finish, state.request)
 
 
-def _told_helpers(facts: SessionState, finish: Finish) -> Rung | None:
+def _told_helpers(state: SessionState, finish: Finish) -> Rung | None:
     cancels = (Step.CANCEL_FRAME, Step.FORCED_CANCEL_FRAME)
-    return next((rung for rung in facts.rungs if rung.step in cancels and rung.at > finish.at), None)
+    return next((rung for rung in state.rungs if rung.step in cancels and rung.at > finish.at), None)
 
 
-def _with_pipeline(facts: SessionState, request: Request) -> Rung:
-    cancelled = cancel_rung(facts)
+def _with_pipeline(state: SessionState, request: Request) -> Rung:
+    cancelled = cancel_rung(state)
     if cancelled:
         return Rung(Step.KILL, cancelled.at + request.cancel_seconds)
     if request.mode is Mode.IMMEDIATE:
-        step = Step.FORCED_CANCEL_FRAME if facts.has_end_in_flight else Step.CANCEL_FRAME
+        step = Step.FORCED_CANCEL_FRAME if state.has_end_in_flight else Step.CANCEL_FRAME
         return Rung(step, request.at if request.raised_at is None else request.raised_at)
-    if facts.rung(Step.END_FRAME) is None:
+    if state.rung(Step.END_FRAME) is None:
         return Rung(Step.END_FRAME, request.at)
-    return Rung(Step.FORCED_CANCEL_FRAME, asked_at(facts, request) + request.grace_seconds)
+    return Rung(Step.FORCED_CANCEL_FRAME, asked_at(state, request) + request.grace_seconds)
 
 
-def end_of_ladder(facts: SessionState, request: Request) -> float:
+def end_of_ladder(state: SessionState, request: Request) -> float:
     """Return when the bot is killed if nothing else happens."""
-    if request.is_bots and (finish := finish_of(facts)):
-        told = _told_helpers(facts, finish)
+    if request.is_bots and (finish := finish_of(state)):
+        told = _told_helpers(state, finish)
         if told:
             return told.at + request.cancel_seconds
-        helping = request.cancel_seconds if has_helpers(facts) else 0.0
-        return _leaves_at(facts, finish, request) + helping
-    cancelled = cancel_rung(facts)
+        helping = request.cancel_seconds if has_helpers(state) else 0.0
+        return _leaves_at(state, finish, request) + helping
+    cancelled = cancel_rung(state)
     if cancelled:
         return cancelled.at + request.cancel_seconds
     if request.mode is Mode.IMMEDIATE:
         return (request.at if request.raised_at is None else request.raised_at) + request.cancel_seconds
-    return asked_at(facts, request) + request.grace_seconds + request.cancel_seconds
+    return asked_at(state, request) + request.grace_seconds + request.cancel_seconds
 
 
-def asked_at(facts: SessionState, request: Request) -> float:
+def asked_at(state: SessionState, request: Request) -> float:
     """Return when the grace period began: with the EndFrame, once there is one.
 
     The bot's own counts from the last progress. A request that came after the bot's own frame counts from itself.
     """
-    asked = facts.rung(Step.END_FRAME)
+    asked = state.rung(Step.END_FRAME)
     began = max(asked.at, request.at) if asked else request.at
-    return max(began, facts.progress_at or began) if request.is_bots else began
+    return max(began, state.progress_at or began) if request.is_bots else began
 
 
-def cancel_rung(facts: SessionState) -> Rung | None:
+def cancel_rung(state: SessionState) -> Rung | None:
     """Return the rung at which the pipeline was cancelled, either way."""
-    return facts.rung(Step.FORCED_CANCEL_FRAME) or facts.rung(Step.CANCEL_FRAME)
+    return state.rung(Step.FORCED_CANCEL_FRAME) or state.rung(Step.CANCEL_FRAME)

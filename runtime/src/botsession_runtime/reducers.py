@@ -15,101 +15,101 @@ UNHEARD: Final = frozenset({Speech.QUEUED, Speech.VOICED, Speech.SPEAKING})
 CLOSING_SECONDS: Final = 1.0
 
 
-def apply_event(facts: SessionState, event: dict[str, Any]) -> SessionState:
-    """Return the facts with what an event says, which has been through the gate (`events`)."""
+def apply_event(state: SessionState, event: dict[str, Any]) -> SessionState:
+    """Return the state with what an event says, which has been through the gate (`events`)."""
     learner = _REDUCERS.get(event.get("event", ""))
-    return learner(facts, event, float(event["at"])) if learner else facts
+    return learner(state, event, float(event["at"])) if learner else state
 
 
-def settle(facts: SessionState) -> SessionState:
-    """Return the facts of a bot that is gone: a pipeline has finished whose frame came out, though it was not told."""
-    every, finish = pipelines.settled(facts.pipelines), pipelines.finish_of(facts.pipelines)
-    if facts.finish or every == facts.pipelines or finish is None:
-        return facts
-    return replace(facts, pipelines=every, finish=finish)
+def settle(state: SessionState) -> SessionState:
+    """Return the state of a bot that is gone: a pipeline has finished whose frame came out, though it was not told."""
+    every, finish = pipelines.settled(state.pipelines), pipelines.finish_of(state.pipelines)
+    if state.finish or every == state.pipelines or finish is None:
+        return state
+    return replace(state, pipelines=every, finish=finish)
 
 
-def _hooked(facts: SessionState, _event: dict[str, Any], at: float) -> SessionState:
+def _hooked(state: SessionState, _event: dict[str, Any], at: float) -> SessionState:
     # A program that serves callers loads Pipecat's hook when one has come.
-    called_at = facts.called_at if facts.listening_at is None else facts.called_at or max(at, facts.listening_at)
-    imported_at = facts.imported_at or at
-    if facts.lost_at is not None and facts.may_go_on:
-        facts = _begun_again(facts)
-    elif facts.lost_at is not None:
-        facts = replace(facts, lost_at=None)
-    return replace(facts, hooked_at=at, imported_at=imported_at, called_at=called_at, unwatched=None)
+    called_at = state.called_at if state.listening_at is None else state.called_at or max(at, state.listening_at)
+    imported_at = state.imported_at or at
+    if state.lost_at is not None and state.may_go_on:
+        state = _begun_again(state)
+    elif state.lost_at is not None:
+        state = replace(state, lost_at=None)
+    return replace(state, hooked_at=at, imported_at=imported_at, called_at=called_at, unwatched=None)
 
 
-def _begun_again(facts: SessionState) -> SessionState:
-    """Return the facts where a parent begins another process for one that was lost; if told to go, it does in vain."""
-    if facts.is_told_to_go:
-        return facts
-    return replace(_without_end(facts), lost_at=None, pipelines=pipelines.NONE)
+def _begun_again(state: SessionState) -> SessionState:
+    """Return the state where a parent begins another process for one that was lost; if told to go, it does in vain."""
+    if state.is_told_to_go:
+        return state
+    return replace(_without_end(state), lost_at=None, pipelines=pipelines.NONE)
 
 
-def _imported(facts: SessionState, _event: dict[str, Any], at: float) -> SessionState:
-    return replace(facts, imported_at=facts.imported_at or at)
+def _imported(state: SessionState, _event: dict[str, Any], at: float) -> SessionState:
+    return replace(state, imported_at=state.imported_at or at)
 
 
-def _listening(facts: SessionState, event: dict[str, Any], at: float) -> SessionState:
+def _listening(state: SessionState, event: dict[str, Any], at: float) -> SessionState:
     # The gate takes `earliest` and `here_alone` out of what the bot's side writes.
     earliest = event.get("earliest")
     guess = {} if earliest is None else {"guessed_port": event["port"], "join_earliest": earliest}
     here = bool(event.get("here_alone"))
-    return replace(facts, listening_at=facts.listening_at or at, listens_here_alone=here, **guess)
+    return replace(state, listening_at=state.listening_at or at, listens_here_alone=here, **guess)
 
 
-def _elsewhere(facts: SessionState, event: dict[str, Any], _at: float) -> SessionState:
-    return replace(facts, other_ports=event["ports"], asked_port=event["asked"])
+def _elsewhere(state: SessionState, event: dict[str, Any], _at: float) -> SessionState:
+    return replace(state, other_ports=event["ports"], asked_port=event["asked"])
 
 
-def _called(facts: SessionState, _event: dict[str, Any], at: float) -> SessionState:
-    return replace(facts, called_at=facts.called_at or at)
+def _called(state: SessionState, _event: dict[str, Any], at: float) -> SessionState:
+    return replace(state, called_at=state.called_at or at)
 
 
-def _set_up(facts: SessionState, event: dict[str, Any], at: float) -> SessionState:
-    new = replace(_pipeline(facts, event, at), set_up_at=at)
-    return replace(facts, pipelines=pipelines.put(facts.pipelines, new), set_up_at=at)
+def _set_up(state: SessionState, event: dict[str, Any], at: float) -> SessionState:
+    new = replace(_pipeline(state, event, at), set_up_at=at)
+    return replace(state, pipelines=pipelines.put(state.pipelines, new), set_up_at=at)
 
 
-def _started(facts: SessionState, event: dict[str, Any], at: float) -> SessionState:
-    new = replace(_pipeline(facts, event, at), started_at=at)
-    if facts.is_between and facts.finish and new.set_up_at > facts.finish.at:
-        facts = _next_stage(facts, facts.finish)
+def _started(state: SessionState, event: dict[str, Any], at: float) -> SessionState:
+    new = replace(_pipeline(state, event, at), started_at=at)
+    if state.is_between and state.finish and new.set_up_at > state.finish.at:
+        state = _next_stage(state, state.finish)
     return replace(
-        facts,
-        started_at=facts.started_at or at,
-        stage_at=facts.stage_at or at,
-        has_clients=facts.has_clients or bool(event.get("clients")),
-        pipelines=pipelines.put(facts.pipelines, new),
+        state,
+        started_at=state.started_at or at,
+        stage_at=state.stage_at or at,
+        has_clients=state.has_clients or bool(event.get("clients")),
+        pipelines=pipelines.put(state.pipelines, new),
     )
 
 
-def _pipeline(facts: SessionState, event: dict[str, Any], at: float) -> Pipeline:
-    known = pipelines.find(facts.pipelines, event.get("root") or 0, at)
+def _pipeline(state: SessionState, event: dict[str, Any], at: float) -> Pipeline:
+    known = pipelines.find(state.pipelines, event.get("root") or 0, at)
     has_transport = known.has_transport or bool(event.get("transport"))
     name = event.get("name") or known.name
     return replace(known, runner=event.get("runner") or known.runner, name=name, has_transport=has_transport)
 
 
-def _next_stage(facts: SessionState, finish: Finish) -> SessionState:
+def _next_stage(state: SessionState, finish: Finish) -> SessionState:
     """Archive a stage that is over: what was known of its end says nothing of the stage that begins."""
-    named = (each.name for each in facts.pipelines if each.finish is finish or each.finish == finish)
-    began = facts.started_at if facts.stage_at is None else facts.stage_at
-    frame, said = (facts.own_end.frame, facts.own_end.reason) if facts.own_end else (finish.frame, finish.reason)
+    named = (each.name for each in state.pipelines if each.finish is finish or each.finish == finish)
+    began = state.started_at if state.stage_at is None else state.stage_at
+    frame, said = (state.own_end.frame, state.own_end.reason) if state.own_end else (finish.frame, finish.reason)
     stage = Stage(next(named, ""), frame, said, finish.at if began is None else began, finish.at)
     return replace(
-        _without_end(facts),
-        stages=(*facts.stages, stage)[-pipelines.MOST_STAGES :],
-        stage_count=min(facts.stage_count + 1, LARGEST_COUNT),
-        pipelines=pipelines.next_stage(facts.pipelines, finish.at),
+        _without_end(state),
+        stages=(*state.stages, stage)[-pipelines.MOST_STAGES :],
+        stage_count=min(state.stage_count + 1, LARGEST_COUNT),
+        pipelines=pipelines.next_stage(state.pipelines, finish.at),
     )
 
 
-def _without_end(facts: SessionState) -> SessionState:
-    """Return the facts for a pipeline that begins after another one: of the end of that they know nothing."""
+def _without_end(state: SessionState) -> SessionState:
+    """Return the state for a pipeline that begins after another one, without what was known of that one's end."""
     return replace(
-        facts,
+        state,
         stage_at=None,
         request=None,
         rungs=(),
@@ -136,71 +136,71 @@ def _without_end(facts: SessionState) -> SessionState:
     )
 
 
-def _client(facts: SessionState, _event: dict[str, Any], at: float) -> SessionState:
-    return replace(facts, client_at=facts.client_at or at, left_at=None)
+def _client(state: SessionState, _event: dict[str, Any], at: float) -> SessionState:
+    return replace(state, client_at=state.client_at or at, left_at=None)
 
 
-def _left(facts: SessionState, _event: dict[str, Any], at: float) -> SessionState:
+def _left(state: SessionState, _event: dict[str, Any], at: float) -> SessionState:
     """Note that the last client has left, unless it is the end of the pipeline that has closed its connection."""
-    if facts.finish or _closes_connections(facts, at):
-        return facts
-    if facts.farewell in UNHEARD:
-        return replace(facts, farewell=Farewell.CLIENT_GONE)
-    return facts if facts.request and not facts.request.is_bots else replace(facts, left_at=at)
+    if state.finish or _closes_connections(state, at):
+        return state
+    if state.farewell in UNHEARD:
+        return replace(state, farewell=Farewell.CLIENT_GONE)
+    return state if state.request and not state.request.is_bots else replace(state, left_at=at)
 
 
-def _closes_connections(facts: SessionState, at: float) -> bool:
+def _closes_connections(state: SessionState, at: float) -> bool:
     """Tell a client that leaves because a transport has got the ending frame from one that hangs up meanwhile."""
-    if any(rung.step is not Step.END_FRAME for rung in facts.rungs):
+    if any(rung.step is not Step.END_FRAME for rung in state.rungs):
         return True
-    if facts.own_end is None:
+    if state.own_end is None:
         return False
-    was_asked = facts.request is not None and not facts.request.is_bots
-    return was_asked or at - max(facts.own_end.at, facts.hop_at or 0.0) <= CLOSING_SECONDS
+    was_asked = state.request is not None and not state.request.is_bots
+    return was_asked or at - max(state.own_end.at, state.hop_at or 0.0) <= CLOSING_SECONDS
 
 
-def _farewell(facts: SessionState, event: dict[str, Any], _at: float) -> SessionState:
-    if facts.farewell is Farewell.CLIENT_GONE:
-        return facts  # the transport plays on, and nobody listens
+def _farewell(state: SessionState, event: dict[str, Any], _at: float) -> SessionState:
+    if state.farewell is Farewell.CLIENT_GONE:
+        return state  # the transport plays on, and nobody listens
     if event.get("refused"):
-        return replace(facts, farewell=Farewell(event["refused"]))
-    return replace(facts, farewell=Speech(event["state"])) if event.get("state") else facts
+        return replace(state, farewell=Farewell(event["refused"]))
+    return replace(state, farewell=Speech(event["state"])) if event.get("state") else state
 
 
-def _active(facts: SessionState, _event: dict[str, Any], at: float) -> SessionState:
-    return replace(facts, active_at=max(facts.active_at or at, at))
+def _active(state: SessionState, _event: dict[str, Any], at: float) -> SessionState:
+    return replace(state, active_at=max(state.active_at or at, at))
 
 
-def _prompted(facts: SessionState, _event: dict[str, Any], at: float) -> SessionState:
-    return replace(facts, prompts=min(facts.prompts + 1, LARGEST_COUNT), asked_at=at)
+def _prompted(state: SessionState, _event: dict[str, Any], at: float) -> SessionState:
+    return replace(state, prompts=min(state.prompts + 1, LARGEST_COUNT), asked_at=at)
 
 
-def _advice(facts: SessionState, event: dict[str, Any], _at: float) -> SessionState:
-    return replace(facts, advice=event["message"])
+def _advice(state: SessionState, event: dict[str, Any], _at: float) -> SessionState:
+    return replace(state, advice=event["message"])
 
 
-def _idle(facts: SessionState, _event: dict[str, Any], at: float) -> SessionState:
-    return replace(facts, idle_at=at)
+def _idle(state: SessionState, _event: dict[str, Any], at: float) -> SessionState:
+    return replace(state, idle_at=at)
 
 
-def _timeout(facts: SessionState, event: dict[str, Any], _at: float) -> SessionState:
-    return replace(facts, timed_out=event["what"])
+def _timeout(state: SessionState, event: dict[str, Any], _at: float) -> SessionState:
+    return replace(state, timed_out=event["what"])
 
 
-def _unless_closed(facts: SessionState, at: float) -> SessionState:
+def _unless_closed(state: SessionState, at: float) -> SessionState:
     """Forget that a client left where the ending frame moves on right after: a transport closed, and passes it on."""
-    if facts.own_end is None or facts.left_at is None or facts.left_at < facts.own_end.at:
-        return facts
-    return replace(facts, left_at=None) if at - facts.left_at <= CLOSING_SECONDS else facts
+    if state.own_end is None or state.left_at is None or state.left_at < state.own_end.at:
+        return state
+    return replace(state, left_at=None) if at - state.left_at <= CLOSING_SECONDS else state
 
 
-def _hop(facts: SessionState, event: dict[str, Any], at: float) -> SessionState:
+def _hop(state: SessionState, event: dict[str, Any], at: float) -> SessionState:
     if not event["ours"]:
-        facts = _unless_closed(facts, at)
+        state = _unless_closed(state, at)
     is_cancel = event["frame"] == CANCEL_FRAME
-    known = pipelines.find(facts.pipelines, event.get("root") or 0, at)
+    known = pipelines.find(state.pipelines, event.get("root") or 0, at)
     if known.is_past or known.finish:
-        return facts
+        return state
     own_end = known.own_end
     if not event["ours"]:
         own_end = own_end or OwnEnd(event["frame"], event.get("reason"), at)
@@ -208,137 +208,137 @@ def _hop(facts: SessionState, event: dict[str, Any], at: float) -> SessionState:
     came_out = known.came_out
     if event.get("out"):
         came_out = came_out or Finish(event["frame"], event.get("reason"), bool(event["ours"]), at)
-    facts = _with_ends(facts, replace(known, own_end=own_end, came_out=came_out, **held))
-    if own_end and not facts.finish and pipelines.is_ending(facts.pipelines):
-        facts = replace(facts, own_end=facts.own_end or own_end)
-    in_flight = facts.has_end_in_flight or not is_cancel
-    return replace(facts, has_end_in_flight=in_flight, hop_at=at, progress_at=at)
+    state = _with_ends(state, replace(known, own_end=own_end, came_out=came_out, **held))
+    if own_end and not state.finish and pipelines.is_ending(state.pipelines):
+        state = replace(state, own_end=state.own_end or own_end)
+    in_flight = state.has_end_in_flight or not is_cancel
+    return replace(state, has_end_in_flight=in_flight, hop_at=at, progress_at=at)
 
 
-def _with_ends(facts: SessionState, new: Pipeline) -> SessionState:
-    every = pipelines.put(facts.pipelines, new)
+def _with_ends(state: SessionState, new: Pipeline) -> SessionState:
+    every = pipelines.put(state.pipelines, new)
     end, cancel = pipelines.holder(every, "end_held_by"), pipelines.holder(every, "cancel_held_by")
-    return replace(facts, pipelines=every, end_held_by=end, cancel_held_by=cancel)
+    return replace(state, pipelines=every, end_held_by=end, cancel_held_by=cancel)
 
 
-def _progress(facts: SessionState, _event: dict[str, Any], at: float) -> SessionState:
+def _progress(state: SessionState, _event: dict[str, Any], at: float) -> SessionState:
     # What plays on for a caller who has hung up does not get on with anything.
-    return facts if facts.left_at is not None else replace(facts, progress_at=max(facts.progress_at or at, at))
+    return state if state.left_at is not None else replace(state, progress_at=max(state.progress_at or at, at))
 
 
-def _speaks(facts: SessionState, event: dict[str, Any], at: float) -> SessionState:
+def _speaks(state: SessionState, event: dict[str, Any], at: float) -> SessionState:
     """Note that a pipeline talks when another one has finished: it was no helper, and the session goes on with it."""
-    known = pipelines.find(facts.pipelines, event.get("root") or 0, at)
-    finish = facts.finish
-    if finish is None or not facts.is_between or at < finish.at or not pipelines.may_follow(facts.pipelines, known):
-        return facts
-    if any(rung.at > finish.at for rung in facts.rungs):
-        return facts  # it was told to go, as a helper
-    left = pipelines.without_finished(facts.pipelines)
-    return replace(_next_stage(facts, finish), pipelines=left, stage_at=at)
+    known = pipelines.find(state.pipelines, event.get("root") or 0, at)
+    finish = state.finish
+    if finish is None or not state.is_between or at < finish.at or not pipelines.may_follow(state.pipelines, known):
+        return state
+    if any(rung.at > finish.at for rung in state.rungs):
+        return state  # it was told to go, as a helper
+    left = pipelines.without_finished(state.pipelines)
+    return replace(_next_stage(state, finish), pipelines=left, stage_at=at)
 
 
-def _finished(facts: SessionState, event: dict[str, Any], at: float) -> SessionState:
+def _finished(state: SessionState, event: dict[str, Any], at: float) -> SessionState:
     if not event["ours"]:
-        facts = _unless_closed(facts, at)
+        state = _unless_closed(state, at)
     finish = Finish(event["frame"], event.get("reason"), bool(event["ours"]), at)
-    known = pipelines.find(facts.pipelines, event.get("root") or 0, at)
-    every = pipelines.put(facts.pipelines, replace(known, finish=known.finish or finish))
-    if facts.finish or known.is_past or not pipelines.is_over(every):
-        return replace(facts, pipelines=every)
-    return replace(facts, pipelines=every, finish=finish, has_bare_helpers=bool(event.get("helpers")))
+    known = pipelines.find(state.pipelines, event.get("root") or 0, at)
+    every = pipelines.put(state.pipelines, replace(known, finish=known.finish or finish))
+    if state.finish or known.is_past or not pipelines.is_over(every):
+        return replace(state, pipelines=every)
+    return replace(state, pipelines=every, finish=finish, has_bare_helpers=bool(event.get("helpers")))
 
 
-def _took(facts: SessionState, event: dict[str, Any], _at: float) -> SessionState:
+def _took(state: SessionState, event: dict[str, Any], _at: float) -> SessionState:
     """Correct the last rung by what the bot's side really did: it knows of its own EndFrame first."""
     step = Step(event["step"])
-    in_flight = facts.has_end_in_flight or step in (Step.END_FRAME, Step.FORCED_CANCEL_FRAME)
-    if facts.rungs and step is Step.FORCED_CANCEL_FRAME and facts.rungs[-1].step is Step.CANCEL_FRAME:
-        last = replace(facts.rungs[-1], step=step)
-        return replace(facts, rungs=(*facts.rungs[:-1], last), has_end_in_flight=in_flight)
-    return replace(facts, has_end_in_flight=in_flight)
+    in_flight = state.has_end_in_flight or step in (Step.END_FRAME, Step.FORCED_CANCEL_FRAME)
+    if state.rungs and step is Step.FORCED_CANCEL_FRAME and state.rungs[-1].step is Step.CANCEL_FRAME:
+        last = replace(state.rungs[-1], step=step)
+        return replace(state, rungs=(*state.rungs[:-1], last), has_end_in_flight=in_flight)
+    return replace(state, has_end_in_flight=in_flight)
 
 
-def _failed(facts: SessionState, event: dict[str, Any], _at: float) -> SessionState:
-    return replace(facts, failure=facts.failure or event["message"])
+def _failed(state: SessionState, event: dict[str, Any], _at: float) -> SessionState:
+    return replace(state, failure=state.failure or event["message"])
 
 
-def _crashed(facts: SessionState, event: dict[str, Any], at: float) -> SessionState:
-    return replace(facts, crash=facts.crash or event["message"], crashed_at=facts.crashed_at or at)
+def _crashed(state: SessionState, event: dict[str, Any], at: float) -> SessionState:
+    return replace(state, crash=state.crash or event["message"], crashed_at=state.crashed_at or at)
 
 
-def _quit(facts: SessionState, event: dict[str, Any], at: float) -> SessionState:
-    return replace(facts, parting=facts.parting or event["message"], crashed_at=facts.crashed_at or at)
+def _quit(state: SessionState, event: dict[str, Any], at: float) -> SessionState:
+    return replace(state, parting=state.parting or event["message"], crashed_at=state.crashed_at or at)
 
 
-def _error(facts: SessionState, event: dict[str, Any], at: float) -> SessionState:
+def _error(state: SessionState, event: dict[str, Any], at: float) -> SessionState:
     if event.get("unusable"):
-        facts = replace(facts, unusable=f"{event['unusable']}: {event['message']}", unusable_at=at)
-    return replace(facts, fatal_error=event["message"]) if event["fatal"] else facts
+        state = replace(state, unusable=f"{event['unusable']}: {event['message']}", unusable_at=at)
+    return replace(state, fatal_error=event["message"]) if event["fatal"] else state
 
 
-def _conversation(facts: SessionState, event: dict[str, Any], _at: float) -> SessionState:
-    return replace(facts, conversation=conversation.apply_event(facts.conversation, event))
+def _conversation(state: SessionState, event: dict[str, Any], _at: float) -> SessionState:
+    return replace(state, conversation=conversation.apply_event(state.conversation, event))
 
 
-def _ended(facts: SessionState, event: dict[str, Any], at: float) -> SessionState:
-    return replace(facts, runner_end=facts.runner_end or OwnEnd(CANCEL_FRAME, event.get("reason"), at))
+def _ended(state: SessionState, event: dict[str, Any], at: float) -> SessionState:
+    return replace(state, runner_end=state.runner_end or OwnEnd(CANCEL_FRAME, event.get("reason"), at))
 
 
-def _over(facts: SessionState, _event: dict[str, Any], _at: float) -> SessionState:
-    return replace(facts, is_over=True)
+def _over(state: SessionState, _event: dict[str, Any], _at: float) -> SessionState:
+    return replace(state, is_over=True)
 
 
-def _serving(facts: SessionState, _event: dict[str, Any], at: float) -> SessionState:
+def _serving(state: SessionState, _event: dict[str, Any], at: float) -> SessionState:
     # Our own launcher may listen too, for its one caller, and leaves when the bot has.
-    return facts if facts.is_target else replace(facts, serving_at=facts.serving_at or at)
+    return state if state.is_target else replace(state, serving_at=state.serving_at or at)
 
 
-def _gone(facts: SessionState, event: dict[str, Any], _at: float) -> SessionState:
+def _gone(state: SessionState, event: dict[str, Any], _at: float) -> SessionState:
     """Leave out the pipelines of a process that is gone, while another one still has a pipeline."""
-    left = tuple(each for each in facts.pipelines if each.number not in frozenset(event["roots"]))
-    return replace(facts, pipelines=left)
+    left = tuple(each for each in state.pipelines if each.number not in frozenset(event["roots"]))
+    return replace(state, pipelines=left)
 
 
-def _lost(facts: SessionState, event: dict[str, Any], at: float) -> SessionState:
+def _lost(state: SessionState, event: dict[str, Any], at: float) -> SessionState:
     """Note that the last process with a pipeline is gone. Where that had not begun, what the others did counts."""
-    had_started = any(each.started_at is not None for each in facts.pipelines if each.number in event["roots"])
-    facts = _gone(settle(facts), event, at)
-    if facts.finish:
-        return facts
-    finish = pipelines.last_finish(facts.pipelines)
-    if finish and not had_started and pipelines.is_over(facts.pipelines):
-        return replace(facts, finish=finish)
+    had_started = any(each.started_at is not None for each in state.pipelines if each.number in event["roots"])
+    state = _gone(settle(state), event, at)
+    if state.finish:
+        return state
+    finish = pipelines.last_finish(state.pipelines)
+    if finish and not had_started and pipelines.is_over(state.pipelines):
+        return replace(state, finish=finish)
     # It crashed, if anybody did, and is gone: its parent has its own time.
-    return replace(facts, lost_at=at, crashed_at=None)
+    return replace(state, lost_at=at, crashed_at=None)
 
 
-def _unwatched(facts: SessionState, event: dict[str, Any], at: float) -> SessionState:
+def _unwatched(state: SessionState, event: dict[str, Any], at: float) -> SessionState:
     """Take the pipeline for one that has started: Pipecat has loaded the hook into its worker."""
-    if facts.hooked_at is not None or facts.unwatched:
-        return facts
+    if state.hooked_at is not None or state.unwatched:
+        return state
     said = f"the hook was loaded in process {event['pid']} and could not reach the supervisor"
-    return replace(facts, unwatched=said, imported_at=facts.imported_at or at, started_at=facts.started_at or at)
+    return replace(state, unwatched=said, imported_at=state.imported_at or at, started_at=state.started_at or at)
 
 
-def _cleared(facts: SessionState, event: dict[str, Any], _at: float) -> SessionState:
-    return replace(facts, cleared=event["message"])
+def _cleared(state: SessionState, event: dict[str, Any], _at: float) -> SessionState:
+    return replace(state, cleared=event["message"])
 
 
-def _returned(facts: SessionState, _event: dict[str, Any], _at: float) -> SessionState:
-    return replace(facts, has_returned=True)
+def _returned(state: SessionState, _event: dict[str, Any], _at: float) -> SessionState:
+    return replace(state, has_returned=True)
 
 
-def _dangling(facts: SessionState, event: dict[str, Any], _at: float) -> SessionState:
+def _dangling(state: SessionState, event: dict[str, Any], _at: float) -> SessionState:
     """Put together what is told of tasks: the launcher knows how many there are, the hook which Pipecat manages.
 
     Told twice, the longer list is kept.
     """
-    count, managed = larger(facts.tasks, event.get("count")), larger(facts.managed_tasks, event.get("managed"))
-    names = max(facts.dangling.names, tuple(event["names"]), key=len)
+    count, managed = larger(state.tasks, event.get("count")), larger(state.managed_tasks, event.get("managed"))
+    names = max(state.dangling.names, tuple(event["names"]), key=len)
     unmanaged = None if count is None or managed is None else max(count - managed, 0)
     dangling = DanglingTasks(max(count or 0, managed or 0), names, unmanaged)
-    return replace(facts, tasks=count, managed_tasks=managed, dangling=dangling)
+    return replace(state, tasks=count, managed_tasks=managed, dangling=dangling)
 
 
 def larger(one: int | None, other: int | None) -> int | None:

@@ -66,7 +66,7 @@ def serving(launch: Launch) -> Serving | None:
     return None
 
 
-async def watch(launch: Launch, facts: Callable[[], SessionState], note: Note) -> None:
+async def watch(launch: Launch, state: Callable[[], SessionState], note: Note) -> None:
     """Note when the bot waits for its caller, and when one has come, until its pipeline tells more."""
     wanted = serving(launch)
     loop = asyncio.get_running_loop()
@@ -75,35 +75,35 @@ async def watch(launch: Launch, facts: Callable[[], SessionState], note: Note) -
     seen: set[int] = set()
     before: frozenset[tuple[int, str]] = frozenset()
     others_before: tuple[int, ...] = ()
-    while wanted and _may_wait(facts()):
+    while wanted and _may_wait(state()):
         sockets = read_sockets(processes.descendants())
         ports = wanted.ports(sockets)
-        if facts().listening_at is None and ports & seen:
+        if state().listening_at is None and ports & seen:
             port = min(ports & seen)
             here_alone = launch.control_fd is None and not sockets.listening[port]
-            earliest = _earliest(launch, facts())
+            earliest = _earliest(launch, state())
             note(
                 {"event": "listening", "at": loop.time(), "port": port, "earliest": earliest, "here_alone": here_alone}
             )
         others = wanted.others(sockets)
-        if others == others_before != facts().other_ports:
+        if others == others_before != state().other_ports:
             note({"event": "elsewhere", "at": loop.time(), "ports": others, "asked": wanted.port})
             for port in others:
                 logger.info("the bot listens on port {}, and callers come to port {}", port, wanted.port)
         callers = frozenset(each for each in sockets.connections if each[0] in ports)
-        if facts().listening_at is not None and callers & before:
+        if state().listening_at is not None and callers & before:
             note({"event": "called", "at": loop.time()})
         seen, before, others_before = ports, callers, others
         await asyncio.sleep(LOOK_SECONDS)
 
 
-def _may_wait(facts: SessionState) -> bool:
-    is_over = facts.exit is not None or facts.request is not None
-    return not is_over and facts.hooked_at is None and facts.started_at is None and facts.called_at is None
+def _may_wait(state: SessionState) -> bool:
+    is_over = state.exit is not None or state.request is not None
+    return not is_over and state.hooked_at is None and state.started_at is None and state.called_at is None
 
 
-def _earliest(launch: Launch, facts: SessionState) -> float | None:
+def _earliest(launch: Launch, state: SessionState) -> float | None:
     """Return when the caller of a guessed port may be given up; None where the port was named."""
     if launch.expose_port is not None or launch.start_timeout_seconds is None:
         return None
-    return facts.began + launch.start_timeout_seconds
+    return state.began + launch.start_timeout_seconds

@@ -1,6 +1,6 @@
 """The supervisor: outlives whatever the bot does, ends it properly, and says how it ended.
 
-Glue between the pure parts and the world: events change the facts, the ladder reads the facts and names the next
+Glue between the pure parts and the world: events change the state, the ladder reads the state and names the next
 step, steps are carried out here. Nothing in it ever waits for the bot without a bound.
 """
 
@@ -67,12 +67,12 @@ def run(orders: dict[str, Any], bot: Bot, *, began: float, early_signals: list[i
 
 
 class Supervisor:
-    """One session: its facts, its timers and what is done about them."""
+    """One session: its state, its timers and what is done about them."""
 
     def __init__(self, launch: Launch, bot: Bot, *, began: float) -> None:
         self.launch = launch
         self.bot = bot
-        self.facts = SessionState(began=began, is_target=not launch.command, failure=bot.failure)
+        self.state = SessionState(began=began, is_target=not launch.command, failure=bot.failure)
         self.report: ExitReport | None = None
         # One pairing of the two clocks: times of records keep their distances when the wall clock is set.
         self._zero = datetime.now(UTC) - timedelta(seconds=time.monotonic())
@@ -93,7 +93,7 @@ class Supervisor:
         runner = create_runner(self, self.launch.token_sha256)
         try:
             self._watch()
-            self._track(server_watch.watch(self.launch, lambda: self.facts, self._note))
+            self._track(server_watch.watch(self.launch, lambda: self.state, self._note))
             await self._serve(runner)
             for number in early_signals:
                 self._signalled(number)
@@ -110,56 +110,56 @@ class Supervisor:
     @property
     def is_ready(self) -> bool:
         """Whether there is somebody to talk to: the bot listens or its pipeline has started, and it is not over."""
-        is_there = self.facts.listening_at is not None or self.facts.started_at is not None
-        return is_there and self.facts.exit is None
+        is_there = self.state.listening_at is not None or self.state.started_at is not None
+        return is_there and self.state.exit is None
 
     def snapshot(self) -> SessionSnapshot:
         """Return what is known now."""
-        facts = self.facts
+        state = self.state
         deadline = self._deadline_at()
         return SessionSnapshot(
             state=self._state(),
             now=self.wall(self._loop.time()),
-            started_at=wall_time(facts.started_at, self.wall),
-            client_connected_at=wall_time(facts.client_at, self.wall),
+            started_at=wall_time(state.started_at, self.wall),
+            client_connected_at=wall_time(state.client_at, self.wall),
             deadline=wall_time(deadline, self.wall),
-            ending=ending_of(facts, self.wall),
+            ending=ending_of(state, self.wall),
             report=self.report,
             limits=self._limits,
             shutdown=self.launch.shutdown,
             overrides=self.launch.overrides,
-            tells_of_clients=facts.has_clients,
-            client_disconnected_at=wall_time(facts.left_at, self.wall),
-            bot_imported_at=wall_time(facts.imported_at, self.wall),
-            listening_at=wall_time(facts.listening_at, self.wall),
-            called_at=wall_time(facts.called_at, self.wall),
-            unwatched=facts.unwatched,
-            conversation=conversation_of(facts, self.launch, self.wall),
-            pipelines_finished=facts.stage_count + bool(facts.finish),
-            next_pipeline_until=wall_time(ladder.next_pipeline_until(facts, self._own_grace()), self.wall),
+            tells_of_clients=state.has_clients,
+            client_disconnected_at=wall_time(state.left_at, self.wall),
+            bot_imported_at=wall_time(state.imported_at, self.wall),
+            listening_at=wall_time(state.listening_at, self.wall),
+            called_at=wall_time(state.called_at, self.wall),
+            unwatched=state.unwatched,
+            conversation=conversation_of(state, self.launch, self.wall),
+            pipelines_finished=state.stage_count + bool(state.finish),
+            next_pipeline_until=wall_time(ladder.next_pipeline_until(state, self._own_grace()), self.wall),
         )
 
     def end(self, request: EndRequest) -> None:
         """Start the ladder, raise its mode, or shorten what is left of it."""
-        if self.facts.exit:
+        if self.state.exit:
             raise WrongStateError("the session has finished")
-        current = self.facts.request
+        current = self.state.request
         if current is None:
             self._ask(self._request(request))
         elif current.is_bots:
-            self._ask(end_requests.taken_over(self.facts, current, self._request(request)))
+            self._ask(end_requests.taken_over(self.state, current, self._request(request)))
         elif current.mode is Mode.GRACEFUL and request.mode is Mode.IMMEDIATE:
             self._ask(end_requests.raised(current, request, self._loop.time()))
         elif current.mode is request.mode:
-            shorter = end_requests.shortened(current, request, self.facts, self._loop.time())
-            self.facts = replace(self.facts, request=shorter)
+            shorter = end_requests.shortened(current, request, self.state, self._loop.time())
+            self.state = replace(self.state, request=shorter)
             self._advance()
         else:
             raise WrongStateError("the session is ending immediately, which cannot become graceful again")
 
     def adjust(self, patch: SessionPatch) -> None:
         """Go by another deadline, by other limits, or end in another way: by whatever the patch says."""
-        if self.facts.exit or (self.facts.request and not self.facts.request.is_bots):
+        if self.state.exit or (self.state.request and not self.state.request.is_bots):
             raise WrongStateError("the session is ending")
         if patch.deadline:
             self._deadline = (patch.deadline - self._zero).total_seconds()
@@ -207,7 +207,7 @@ class Supervisor:
         self._advance()
 
     def _learn(self, event: Event) -> None:
-        self.facts = end_requests.begun_by_bot(apply_event(self.facts, event), self.launch)
+        self.state = end_requests.begun_by_bot(apply_event(self.state, event), self.launch)
         if event["event"] in NEWS:
             self._poker.poke()
 
@@ -232,12 +232,12 @@ class Supervisor:
 
     def _exited(self, code: int) -> None:
         now = self._loop.time()
-        self.facts = replace(self.facts, exit=Exit(code, now))
+        self.state = replace(self.state, exit=Exit(code, now))
         self._gone.set()
         for event in self._hooks.rest():  # what it said last, and nobody has read yet
             self._learn(event)
-        self.facts = end_requests.without_kill(settle(self.facts))
-        self.facts = replace(self.facts, memory=memory.since(self.bot.memory_before, memory.read()))
+        self.state = end_requests.without_kill(settle(self.state))
+        self.state = replace(self.state, memory=memory.since(self.bot.memory_before, memory.read()))
         logger.info("bot exited with code {}", code)
         self._advance()
 
@@ -245,15 +245,15 @@ class Supervisor:
         """Answer a SIGTERM: whoever sends it kills the container when the grace is over, so all must fit in."""
         now = self._loop.time()
         budget = end_requests.sigterm_budget(self.launch.termination_grace_seconds)
-        current = self.facts.request
+        current = self.state.request
         if current is None or current.is_bots:
             logger.info("SIGTERM received")
             evicted = self._own_request(Cause.EVICTED)
-            request = end_requests.taken_over(self.facts, current, evicted) if current else evicted
-            self._ask(end_requests.squeeze(request, self.facts, now, budget))
+            request = end_requests.taken_over(self.state, current, evicted) if current else evicted
+            self._ask(end_requests.squeeze(request, self.state, now, budget))
         else:
-            squeezed = end_requests.squeeze(current, self.facts, now, budget)
-            self.facts = replace(self.facts, request=squeezed)
+            squeezed = end_requests.squeeze(current, self.state, now, budget)
+            self.state = replace(self.state, request=squeezed)
             self._advance()
 
     # The ladder.
@@ -266,10 +266,10 @@ class Supervisor:
 
     def _ask(self, request: Request) -> None:
         logger.info("session asked to end: {} {}", request.cause, request.mode)
-        self.facts = replace(self.facts, request=request)
+        self.state = replace(self.state, request=request)
         close = {"do": "close", "reason": request.cause}
         self._hooks.end_newcomers(close)
-        if self.facts.finish:
+        if self.state.finish:
             self._hooks.send(close)  # no other pipeline is to follow
         self._advance()
 
@@ -287,13 +287,13 @@ class Supervisor:
             self._timer = self._loop.call_at(rung.at, self._advance)
 
     def _next(self) -> Rung | None:
-        return ladder.next_rung(self.facts, self._own_grace())
+        return ladder.next_rung(self.state, self._own_grace())
 
     def _own_grace(self) -> float:
         return self.launch.shutdown.grace_period_seconds
 
     def _take(self, step: Step) -> None:
-        self.facts = replace(self.facts, rungs=(*self.facts.rungs, Rung(step, self._loop.time())))
+        self.state = replace(self.state, rungs=(*self.state.rungs, Rung(step, self._loop.time())))
         logger.info("ladder step: {}", step)
         self._poker.poke()
         if step is Step.TERMINATE:
@@ -304,23 +304,23 @@ class Supervisor:
             self._order(step)
 
     def _order(self, step: Step) -> None:
-        request = self.facts.request
+        request = self.state.request
         verb = {Step.END_FRAME: "end", Step.CANCEL_FRAME: "cancel", Step.FORCED_CANCEL_FRAME: "force"}[step]
         order = {
             "do": verb,
             "reason": request.cause if request else "",
             "farewell": request.farewell if request else "",
             # The bot's own end may leave pipelines that talk on, or be followed by another one.
-            "own": self.facts.may_go_on,
+            "own": self.state.may_go_on,
         }
         self._hooks.send(order)
-        if not self.facts.may_go_on:
+        if not self.state.may_go_on:
             self._hooks.end_newcomers(order | {"farewell": ""})
 
     def _deadline_at(self) -> float | None:
         if self._deadline is not None:
             return self._deadline
-        started = self.facts.started_at
+        started = self.state.started_at
         return None if started is None else started + self.launch.max_duration_seconds
 
     # The limits.
@@ -328,7 +328,7 @@ class Supervisor:
     def _limit(self, wanted: SessionLimits) -> None:
         if not self._limits.idle_timeout_seconds:
             # Nobody has looked for activity so far, so nobody can say that there was none.
-            self.facts = replace(self.facts, active_at=self._loop.time())
+            self.state = replace(self.state, active_at=self._loop.time())
         self._limits = wanted
         order = limit_order(encode(wanted))
         self._hooks.greet_with(order)
@@ -338,7 +338,7 @@ class Supervisor:
     def _due(self) -> conversation_limits.Due | None:
         deadline = self._deadline_at()
         backstop = None if deadline is None else deadline + BACKSTOP_SECONDS
-        return conversation_limits.next_due(self.facts, self._limits, backstop)
+        return conversation_limits.next_due(self.state, self._limits, backstop)
 
     def _struck(self) -> None:
         due = self._due()
@@ -348,13 +348,13 @@ class Supervisor:
             self._prompt()
         else:
             logger.warning("limit struck: {}", due.cause)
-            current, wanted = self.facts.request, self._own_request(due.cause)
-            self._ask(end_requests.taken_over(self.facts, current, wanted) if current else wanted)
+            current, wanted = self.state.request, self._own_request(due.cause)
+            self._ask(end_requests.taken_over(self.state, current, wanted) if current else wanted)
 
     def _prompt(self) -> None:
         """Ask a quiet caller whether they are still there."""
         prompt = self._limits.idle_prompt
-        self.facts = replace(self.facts, prompted_at=self._loop.time())
+        self.state = replace(self.state, prompted_at=self._loop.time())
         logger.info("quiet caller prompted")
         self._hooks.send({"do": "say", "text": prompt.text if prompt else ""})
         self._advance()
@@ -364,12 +364,12 @@ class Supervisor:
         try:
             await self._look()
         finally:
-            if not self.facts.exit:
+            if not self.state.exit:
                 self._stopper.signal(number)
 
     async def _look(self) -> None:
         if blocked_at := await self._stopper.blocking_line():
-            self.facts = replace(self.facts, blocked_at=blocked_at)
+            self.state = replace(self.state, blocked_at=blocked_at)
 
     def _track(self, work: Any) -> None:
         task = self._loop.create_task(work)
@@ -381,17 +381,17 @@ class Supervisor:
     def _conclude(self) -> None:
         if self._hooks.refused:
             logger.warning("{} lines of the bot's side were no events", self._hooks.refused)
-        self.facts = replace(self.facts, result=read_result(self.bot.result))
-        self.report, data = final_report(self.facts, self.launch, self.wall, self._loop.time())
+        self.state = replace(self.state, result=read_result(self.bot.result))
+        self.report, data = final_report(self.state, self.launch, self.wall, self._loop.time())
         write_report(self.launch.report_path, data)
         logger.info("session finished: {} {} {}", self.report.reason, self.report.outcome, self.report.message or "")
 
     def _state(self) -> BotState:
         if self.report:
             return BotState.FINISHED
-        if self.facts.request:
+        if self.state.request:
             return BotState.ENDING
-        return BotState.STARTING if self.facts.started_at is None else BotState.RUNNING
+        return BotState.STARTING if self.state.started_at is None else BotState.RUNNING
 
     def _exit_code(self) -> int:
         report = self.report

@@ -24,10 +24,10 @@ def wall(moment: float) -> datetime:
     return ZERO + timedelta(seconds=moment)
 
 
-def told(*events: dict[str, Any], facts: SessionState = FRESH) -> SessionState:
+def told(*events: dict[str, Any], state: SessionState = FRESH) -> SessionState:
     for number, event in enumerate(events):
-        facts = apply_event(facts, {"at": float(number + 1), **event})
-    return facts
+        state = apply_event(state, {"at": float(number + 1), **event})
+    return state
 
 
 def errors(message: str, count: int = 1, kind: str = "STT", processor: str | None = "FarSTT") -> dict[str, Any]:
@@ -51,13 +51,13 @@ def test_the_first_sound_stays_the_first() -> None:
 
 
 def test_turns_are_totals_that_never_fall() -> None:
-    facts = told({"event": "turns", "bot": 3, "caller": 1}, {"event": "turns", "bot": 2, "caller": 4})
-    assert (facts.conversation.bot_turns, facts.conversation.caller_turns) == (3, 4)
+    state = told({"event": "turns", "bot": 3, "caller": 1}, {"event": "turns", "bot": 2, "caller": 4})
+    assert (state.conversation.bot_turns, state.conversation.caller_turns) == (3, 4)
 
 
 def test_errors_are_kept_by_processor_with_the_first_and_the_last() -> None:
-    facts = told(errors("a"), errors("b", 7), errors("c", kind="TTS", processor="ToneTTS"), errors("d", 9))
-    assert facts.conversation.errors == (
+    state = told(errors("a"), errors("b", 7), errors("c", kind="TTS", processor="ToneTTS"), errors("d", 9))
+    assert state.conversation.errors == (
         ProcessorErrors(ProcessorKind.STT, 9, "FarSTT", None, "a", "d"),
         ProcessorErrors(ProcessorKind.TTS, 1, "ToneTTS", None, "c"),
     )
@@ -68,8 +68,8 @@ def test_the_same_words_are_kept_once() -> None:
 
 
 def test_no_number_of_processors_fills_the_report() -> None:
-    facts = told(*(errors("a", processor=f"STT{number}") for number in range(99)))
-    assert len(facts.conversation.errors) == MOST_PROCESSORS + 1
+    state = told(*(errors("a", processor=f"STT{number}") for number in range(99)))
+    assert len(state.conversation.errors) == MOST_PROCESSORS + 1
 
 
 def test_before_a_pipeline_has_started_nothing_is_told() -> None:
@@ -77,9 +77,9 @@ def test_before_a_pipeline_has_started_nothing_is_told() -> None:
 
 
 def test_times_are_told_by_the_wall_clock() -> None:
-    facts = replace(FRESH, conversation=Conversation(has_audio=True, first_sound_at=7.5, bot_turns=2))
+    state = replace(FRESH, conversation=Conversation(has_audio=True, first_sound_at=7.5, bot_turns=2))
     told = contract.Conversation(has_audio=True, first_sound_at=wall(7.5), bot_turns=2)
-    assert conclude(facts, wall, 9.0).conversation == told
+    assert conclude(state, wall, 9.0).conversation == told
 
 
 def test_words_of_errors_have_no_secrets_and_no_control_characters(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ REQUEST = Request(Cause.DELETED, Mode.GRACEFUL, at=20.0, grace_seconds=30.0, can
 
 
 @pytest.mark.parametrize(
-    ("facts", "limits", "due"),
+    ("state", "limits", "due"),
     [
         pytest.param(STARTED, NO_LIMITS, None, id="nothing bounds it"),
         pytest.param(SessionState(began=0.0), BOTH, None, id="nothing runs before the pipeline"),
@@ -77,8 +77,8 @@ REQUEST = Request(Cause.DELETED, Mode.GRACEFUL, at=20.0, grace_seconds=30.0, can
         ),
     ],
 )
-def test_next_limit(facts: SessionState, limits: SessionLimits, due: Due | None) -> None:
-    assert next_due(facts, limits, None) == due
+def test_next_limit(state: SessionState, limits: SessionLimits, due: Due | None) -> None:
+    assert next_due(state, limits, None) == due
 
 
 @pytest.mark.parametrize(("backstop", "cause"), [(69.0, Cause.MAX_DURATION), (71.0, Cause.NO_CLIENT)])
@@ -93,7 +93,7 @@ SOUND = SessionLimits(first_sound_timeout_seconds=20.0)
 
 
 @pytest.mark.parametrize(
-    ("facts", "limits", "due"),
+    ("state", "limits", "due"),
     [
         pytest.param(HEARING, SOUND, Due(35.0, Cause.NO_SOUND), id="a client that is there waits for a sound"),
         pytest.param(
@@ -112,5 +112,5 @@ SOUND = SessionLimits(first_sound_timeout_seconds=20.0)
         pytest.param(replace(HEARING, request=REQUEST), SOUND, None, id="it ends already"),
     ],
 )
-def test_the_limit_of_the_first_sound(facts: SessionState, limits: SessionLimits, due: Due | None) -> None:
-    assert next_due(facts, limits, None) == due
+def test_the_limit_of_the_first_sound(state: SessionState, limits: SessionLimits, due: Due | None) -> None:
+    assert next_due(state, limits, None) == due

@@ -168,13 +168,13 @@ EVENTS = st.builds(
 @settings(max_examples=300)
 @given(st.lists(EVENTS, max_size=12), st.integers(min_value=-64, max_value=255))
 def test_whatever_a_bot_says_its_report_fits_into_a_status(events: list[Any], code: int) -> None:
-    facts = SessionState(began=BEGAN)
+    state = SessionState(began=BEGAN)
     for event in events:
         try:
-            facts = apply_event(facts, read(event) or {"event": ""})
+            state = apply_event(state, read(event) or {"event": ""})
         except NoEventError:
             continue
-    report, data = final_report(replace(facts, exit=Exit(code, NOW)), ORDERS, wall, NOW)
+    report, data = final_report(replace(state, exit=Exit(code, NOW)), ORDERS, wall, NOW)
     assert len(data) <= LARGEST_REPORT_BYTES
     assert "could not put" not in (report.message or "")
     assert not list(SCHEMA.iter_errors(status_of(from_bytes(data))))
@@ -184,14 +184,14 @@ def test_whatever_a_bot_says_its_report_fits_into_a_status(events: list[Any], co
 @settings(max_examples=200)
 @given(st.lists(EVENTS, max_size=12), st.sampled_from(Mode))
 def test_whatever_a_bot_says_its_ladder_ends_in_a_kill(events: list[Any], mode: Mode) -> None:
-    facts = SessionState(began=BEGAN, request=Request(Cause.END_REQUESTED, mode, BEGAN, 30.0, 10.0))
+    state = SessionState(began=BEGAN, request=Request(Cause.END_REQUESTED, mode, BEGAN, 30.0, 10.0))
     steps = []
     for event in [*events, *[None] * 8]:
-        if (rung := next_rung(facts, 30.0)) is not None:
-            facts = replace(facts, rungs=(*facts.rungs, Rung(rung.step, rung.at)))
+        if (rung := next_rung(state, 30.0)) is not None:
+            state = replace(state, rungs=(*state.rungs, Rung(rung.step, rung.at)))
             steps.append(rung.step)
         try:
-            facts = apply_event(facts, read(event) or {"event": ""})
+            state = apply_event(state, read(event) or {"event": ""})
         except NoEventError:
             continue
     assert steps[-1] is Step.KILL

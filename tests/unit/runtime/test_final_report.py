@@ -17,7 +17,7 @@ from botsession_runtime.result import Result, read
 from botsession_runtime.session_state import Exit, SessionState
 
 ORDERS = Launch(namespace="tests", name="session", token_sha256="")
-FACTS = SessionState(began=0.0, started_at=1.0, exit=Exit(0, 2.0))
+STATE = SessionState(began=0.0, started_at=1.0, exit=Exit(0, 2.0))
 
 
 def wall(moment: float) -> datetime:
@@ -25,23 +25,23 @@ def wall(moment: float) -> datetime:
 
 
 @pytest.mark.parametrize(
-    "facts",
+    "state",
     [
-        pytest.param(replace(FACTS, started_at=1e300), id="a time at no date"),
-        pytest.param(replace(FACTS, started_at=float("nan")), id="a time that is no number"),
-        pytest.param(replace(FACTS, crash=5), id="a message that is no text"),  # type: ignore[arg-type]
-        pytest.param(replace(FACTS, result=Result({1, 2})), id="a result that is no JSON"),
-        pytest.param(replace(FACTS, dangling=DanglingTasks(10**5000)), id="a count that does not fit"),
-        pytest.param(replace(FACTS, memory=()), id="facts of another shape"),  # type: ignore[arg-type]
+        pytest.param(replace(STATE, started_at=1e300), id="a time at no date"),
+        pytest.param(replace(STATE, started_at=float("nan")), id="a time that is no number"),
+        pytest.param(replace(STATE, crash=5), id="a message that is no text"),  # type: ignore[arg-type]
+        pytest.param(replace(STATE, result=Result({1, 2})), id="a result that is no JSON"),
+        pytest.param(replace(STATE, dangling=DanglingTasks(10**5000)), id="a count that does not fit"),
+        pytest.param(replace(STATE, memory=()), id="state of another shape"),  # type: ignore[arg-type]
     ],
 )
-def test_whatever_is_wrong_with_the_facts_there_is_a_report(facts: SessionState) -> None:
-    _, data = final_report(facts, ORDERS, wall, 3.0)
+def test_whatever_is_wrong_with_the_facts_there_is_a_report(state: SessionState) -> None:
+    _, data = final_report(state, ORDERS, wall, 3.0)
     assert from_bytes(data).outcome is Outcome.LOST
 
 
 def test_report_that_could_not_be_put_together_says_so() -> None:
-    report, _ = final_report(replace(FACTS, started_at=1e300), ORDERS, wall, 3.0)
+    report, _ = final_report(replace(STATE, started_at=1e300), ORDERS, wall, 3.0)
     assert (report.reason, report.outcome) == (Reason.UNKNOWN, Outcome.LOST)
     assert report.message == "the supervisor could not put its report together (OverflowError)"
 
@@ -51,20 +51,20 @@ def test_body_may_be_as_deep_as_it_likes(depth: int) -> None:
     body: Any = {"token": "sk-123456"}
     for _ in range(depth):
         body = [body]
-    facts = replace(FACTS, finish=Finish("EndFrame", "used sk-123456", is_ours=False, at=2.0))
-    report, _ = final_report(facts, replace(ORDERS, body=body), wall, 3.0)
+    state = replace(STATE, finish=Finish("EndFrame", "used sk-123456", is_ours=False, at=2.0))
+    report, _ = final_report(state, replace(ORDERS, body=body), wall, 3.0)
     assert report.message == "used [redacted]"
 
 
 def test_texts_are_one_line_that_orders_nothing() -> None:
-    facts = replace(FACTS, finish=Finish("End\x1bFrame", "bye\r\n\x1b[2J\x9b\ud800", is_ours=False, at=2.0))
-    report, _ = final_report(facts, ORDERS, wall, 3.0)
+    state = replace(STATE, finish=Finish("End\x1bFrame", "bye\r\n\x1b[2J\x9b\ud800", is_ours=False, at=2.0))
+    report, _ = final_report(state, ORDERS, wall, 3.0)
     assert (report.frame, report.message) == (r"End\x1bFrame", r"bye \x1b[2J\x9b\ud800")
 
 
 def test_secret_is_found_before_control_characters_are_written_out() -> None:
-    facts = replace(FACTS, finish=Finish("EndFrame", "used one\ntwo\x00three", is_ours=False, at=2.0))
-    report, _ = final_report(facts, replace(ORDERS, body={"token": "one\ntwo\x00three"}), wall, 3.0)
+    state = replace(STATE, finish=Finish("EndFrame", "used one\ntwo\x00three", is_ours=False, at=2.0))
+    report, _ = final_report(state, replace(ORDERS, body={"token": "one\ntwo\x00three"}), wall, 3.0)
     assert report.message == "used [redacted]"
 
 

@@ -25,8 +25,8 @@ SERVING = replace(RUNNING, finish=DRAINED, serving_at=106.0)
 TOLD_TO_GO = Rung(Step.TERMINATE, 108.0)
 
 
-def after(facts: SessionState, *rungs: Rung, request: Request | None = None) -> SessionState:
-    return replace(facts, rungs=rungs, request=request or facts.request)
+def after(state: SessionState, *rungs: Rung, request: Request | None = None) -> SessionState:
+    return replace(state, rungs=rungs, request=request or state.request)
 
 
 ENDED = Rung(Step.END_FRAME, 100.0)
@@ -34,7 +34,7 @@ FORCED = Rung(Step.FORCED_CANCEL_FRAME, 130.0)
 
 
 @pytest.mark.parametrize(
-    ("facts", "expected"),
+    ("state", "expected"),
     [
         pytest.param(RUNNING, None, id="nothing is due while nobody asks"),
         pytest.param(
@@ -176,8 +176,8 @@ FORCED = Rung(Step.FORCED_CANCEL_FRAME, 130.0)
         ),
     ],
 )
-def test_next_step(facts: SessionState, expected: Rung | None) -> None:
-    assert next_rung(facts, OWN_GRACE) == expected
+def test_next_step(state: SessionState, expected: Rung | None) -> None:
+    assert next_rung(state, OWN_GRACE) == expected
 
 
 SECONDS = st.floats(0, 3600)
@@ -201,44 +201,44 @@ WORLDS = st.builds(
 )
 
 
-def walk(facts: SessionState) -> SessionState:
+def walk(state: SessionState) -> SessionState:
     """Climb down with a bot that answers nothing."""
-    while rung := next_rung(facts, OWN_GRACE):
-        assert len(facts.rungs) < 5
-        facts = replace(facts, rungs=(*facts.rungs, rung))
-    return facts
+    while rung := next_rung(state, OWN_GRACE):
+        assert len(state.rungs) < 5
+        state = replace(state, rungs=(*state.rungs, rung))
+    return state
 
 
 @given(WORLDS)
-def test_every_ladder_ends_in_a_kill_within_its_periods(facts: SessionState) -> None:
-    assert facts.request is not None
-    last = walk(facts).rungs[-1]
+def test_every_ladder_ends_in_a_kill_within_its_periods(state: SessionState) -> None:
+    assert state.request is not None
+    last = walk(state).rungs[-1]
     assert last.step is Step.KILL
-    assert last.at <= 100 + facts.request.grace_seconds + facts.request.cancel_seconds + 1e-6
+    assert last.at <= 100 + state.request.grace_seconds + state.request.cancel_seconds + 1e-6
 
 
 @given(WORLDS)
-def test_no_step_is_taken_twice_or_before_the_one_above_it(facts: SessionState) -> None:
-    rungs = walk(facts).rungs
+def test_no_step_is_taken_twice_or_before_the_one_above_it(state: SessionState) -> None:
+    rungs = walk(state).rungs
     assert len({rung.step for rung in rungs}) == len(rungs)
     assert [rung.at for rung in rungs] == sorted(rung.at for rung in rungs)
 
 
 @given(WORLDS)
-def test_immediate_never_sends_an_end_frame(facts: SessionState) -> None:
-    assert facts.request is not None
-    steps = {rung.step for rung in walk(facts).rungs}
-    assert Step.END_FRAME not in steps or facts.request.mode is Mode.GRACEFUL
+def test_immediate_never_sends_an_end_frame(state: SessionState) -> None:
+    assert state.request is not None
+    steps = {rung.step for rung in walk(state).rungs}
+    assert Step.END_FRAME not in steps or state.request.mode is Mode.GRACEFUL
 
 
 @given(WORLDS, st.floats(0, 120), SECONDS)
-def test_squeezed_ladder_ends_within_the_budget(facts: SessionState, budget: float, waited: float) -> None:
-    assert facts.request is not None
-    now = 100 + min(waited, facts.request.grace_seconds)
-    taken = () if now == 100 or facts.request.mode is Mode.IMMEDIATE else (ENDED,)
-    facts = replace(facts, started_at=5.0, rungs=taken)
-    squeezed = squeeze(facts.request or GRACEFUL, facts, now, budget)
-    assert end_of_ladder(facts, squeezed) <= now + budget + 1e-6
+def test_squeezed_ladder_ends_within_the_budget(state: SessionState, budget: float, waited: float) -> None:
+    assert state.request is not None
+    now = 100 + min(waited, state.request.grace_seconds)
+    taken = () if now == 100 or state.request.mode is Mode.IMMEDIATE else (ENDED,)
+    state = replace(state, started_at=5.0, rungs=taken)
+    squeezed = squeeze(state.request or GRACEFUL, state, now, budget)
+    assert end_of_ladder(state, squeezed) <= now + budget + 1e-6
 
 
 def test_ladder_that_fits_is_not_squeezed() -> None:
@@ -288,7 +288,7 @@ CAME_OUT = Pipeline(1, started_at=5.0, came_out=ITS_OWN)
 
 
 @pytest.mark.parametrize(
-    ("facts", "expected"),
+    ("state", "expected"),
     [
         pytest.param(ENDING, Rung(Step.FORCED_CANCEL_FRAME, 130), id="the bot's own EndFrame is forced too"),
         pytest.param(
@@ -337,8 +337,8 @@ CAME_OUT = Pipeline(1, started_at=5.0, came_out=ITS_OWN)
         ),
     ],
 )
-def test_next_step_where_the_bot_ends_itself(facts: SessionState, expected: Rung) -> None:
-    assert next_rung(facts, OWN_GRACE) == expected
+def test_next_step_where_the_bot_ends_itself(state: SessionState, expected: Rung) -> None:
+    assert next_rung(state, OWN_GRACE) == expected
 
 
 def test_bot_that_left_by_itself_before_its_kill_was_not_killed() -> None:
@@ -361,16 +361,16 @@ BOTS_OWN = st.sampled_from(
 
 @given(BOTS_OWN, REQUESTS, st.none() | st.floats(100, 120), st.floats(0, 40))
 def test_whoever_asks_while_the_bot_ends_itself_puts_nothing_off(
-    facts: SessionState, asked: Request, progress_at: float | None, waited: float
+    state: SessionState, asked: Request, progress_at: float | None, waited: float
 ) -> None:
-    facts = replace(facts, progress_at=progress_at)
-    assert facts.request is not None
-    due = next_rung(facts, OWN_GRACE)
+    state = replace(state, progress_at=progress_at)
+    assert state.request is not None
+    due = next_rung(state, OWN_GRACE)
     assert due is not None
     now = min(105 + waited, due.at)
-    request = taken_over(facts, facts.request, replace(asked, at=now))
-    before, after_it = next_rung(facts, OWN_GRACE), next_rung(replace(facts, request=request), OWN_GRACE)
-    assert end_of_ladder(facts, request) <= end_of_ladder(facts, facts.request) + 1e-6
+    request = taken_over(state, state.request, replace(asked, at=now))
+    before, after_it = next_rung(state, OWN_GRACE), next_rung(replace(state, request=request), OWN_GRACE)
+    assert end_of_ladder(state, request) <= end_of_ladder(state, state.request) + 1e-6
     assert before is not None
     assert after_it is not None
     assert after_it.at <= max(before.at, now) + 1e-6

@@ -20,14 +20,14 @@ SAID_GOODBYE = replace(CANCELLED, runner_end=OwnEnd("CancelFrame", "the caller s
 UNUSABLE = replace(RUNNING, unusable="TTS#0: the key was refused", unusable_at=150.0)
 
 
-def ended(facts: SessionState, at: float, reason: str | None = None) -> SessionState:
+def ended(state: SessionState, at: float, reason: str | None = None) -> SessionState:
     return replace(
-        facts, own_end=OwnEnd("EndFrame", reason, at), finish=Finish("EndFrame", reason, is_ours=False, at=at + 1)
+        state, own_end=OwnEnd("EndFrame", reason, at), finish=Finish("EndFrame", reason, is_ours=False, at=at + 1)
     )
 
 
 @pytest.mark.parametrize(
-    ("facts", "reason", "message"),
+    ("state", "reason", "message"),
     [
         pytest.param(SAID_GOODBYE, Reason.COMPLETED, "the caller said goodbye", id="a runner that was ended"),
         pytest.param(CANCELLED, Reason.BOT_CANCELLED, None, id="a runner that was cancelled"),
@@ -60,8 +60,8 @@ def ended(facts: SessionState, at: float, reason: str | None = None) -> SessionS
         ),
     ],
 )
-def test_session_is_what_its_bot_said(facts: SessionState, reason: Reason, message: str | None) -> None:
-    assert (reason_of(facts), message_of(facts)) == (reason, message)
+def test_session_is_what_its_bot_said(state: SessionState, reason: Reason, message: str | None) -> None:
+    assert (reason_of(state), message_of(state)) == (reason, message)
 
 
 def test_end_of_the_runner_is_learnt_once() -> None:
@@ -79,7 +79,7 @@ def test_error_of_a_processor_that_goes_on_is_no_reason_to_end() -> None:
 
 def test_runner_that_the_bot_ends_begins_the_bots_own_ladder() -> None:
     cancelled = replace(SAID_GOODBYE, exit=None, own_end=OwnEnd("CancelFrame", "runner exiting", 150.05))
-    facts = begun_by_bot(cancelled, Launch(namespace="tests", name="session", token_sha256=""))
-    assert facts.request is not None
-    assert (facts.request.cause, facts.request.mode) == (Cause.BOT_ENDED, Mode.IMMEDIATE)
-    assert [rung.step for rung in facts.rungs] == [Step.CANCEL_FRAME]
+    state = begun_by_bot(cancelled, Launch(namespace="tests", name="session", token_sha256=""))
+    assert state.request is not None
+    assert (state.request.cause, state.request.mode) == (Cause.BOT_ENDED, Mode.IMMEDIATE)
+    assert [rung.step for rung in state.rungs] == [Step.CANCEL_FRAME]

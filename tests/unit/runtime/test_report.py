@@ -49,12 +49,12 @@ def wall(moment: float) -> datetime:
     return datetime(2026, 1, 31, tzinfo=UTC) + timedelta(seconds=moment)
 
 
-def ended(facts: SessionState, frame: str, reason: str | None = None, *, ours: bool = False) -> SessionState:
-    return replace(facts, finish=Finish(frame, reason, ours, 160.0))
+def ended(state: SessionState, frame: str, reason: str | None = None, *, ours: bool = False) -> SessionState:
+    return replace(state, finish=Finish(frame, reason, ours, 160.0))
 
 
 @pytest.mark.parametrize(
-    ("facts", "reason", "outcome"),
+    ("state", "reason", "outcome"),
     [
         pytest.param(ended(RUNNING, "EndFrame"), Reason.COMPLETED, Outcome.DRAINED, id="the bot said goodbye"),
         pytest.param(UNWATCHED, Reason.COMPLETED, Outcome.UNWATCHED, id="nobody saw it, and its process was content"),
@@ -305,12 +305,12 @@ def ended(facts: SessionState, frame: str, reason: str | None = None, *, ours: b
         ),
     ],
 )
-def test_why_and_how(facts: SessionState, reason: Reason, outcome: Outcome) -> None:
-    assert (reason_of(facts), outcome_of(facts)) == (reason, outcome)
+def test_why_and_how(state: SessionState, reason: Reason, outcome: Outcome) -> None:
+    assert (reason_of(state), outcome_of(state)) == (reason, outcome)
 
 
 @pytest.mark.parametrize(
-    ("facts", "message"),
+    ("state", "message"),
     [
         pytest.param(UNWATCHED, UNSEEN, id="nobody saw the pipeline"),
         pytest.param(
@@ -465,19 +465,19 @@ def test_why_and_how(facts: SessionState, reason: Reason, outcome: Outcome) -> N
         ),
     ],
 )
-def test_message(facts: SessionState, message: str | None) -> None:
-    assert message_of(facts) == message
+def test_message(state: SessionState, message: str | None) -> None:
+    assert message_of(state) == message
 
 
 @pytest.mark.parametrize("asked", [None, REQUEST])
 def test_every_bot_that_never_met_the_hook_is_told_what_to_look_at(asked: Request | None) -> None:
     rungs = (Rung(Step.TERMINATE, 150.0),) if asked else ()
-    facts = replace(UNHOOKED, is_target=False, request=asked, rungs=rungs)
-    assert "is PIPECAT_SETUP_FILES passed on to it?" in (message_of(facts) or "")
+    state = replace(UNHOOKED, is_target=False, request=asked, rungs=rungs)
+    assert "is PIPECAT_SETUP_FILES passed on to it?" in (message_of(state) or "")
 
 
 @pytest.mark.parametrize(
-    ("facts", "place"),
+    ("state", "place"),
     [
         pytest.param(ended(FORCED, "CancelFrame", ours=True), "Blackhole#0", id="who held the EndFrame"),
         pytest.param(replace(KILLED, blocked_at="bot.py:3 in spin"), "bot.py:3 in spin", id="a blocked line is nearer"),
@@ -489,20 +489,20 @@ def test_every_bot_that_never_met_the_hook_is_told_what_to_look_at(asked: Reques
         ),
     ],
 )
-def test_where_it_was_stuck(facts: SessionState, place: str | None) -> None:
-    assert stuck_at(facts) == place
+def test_where_it_was_stuck(state: SessionState, place: str | None) -> None:
+    assert stuck_at(state) == place
 
 
-def farewell(state: Speech | Farewell | None, facts: SessionState = SAID) -> SessionState:
-    return replace(facts, farewell=state)
+def farewell(progress: Speech | Farewell | None, state: SessionState = SAID) -> SessionState:
+    return replace(state, farewell=progress)
 
 
-def drained(state: Speech | None) -> SessionState:
-    return ended(farewell(state), "EndFrame", ours=True)
+def drained(progress: Speech | None) -> SessionState:
+    return ended(farewell(progress), "EndFrame", ours=True)
 
 
 @pytest.mark.parametrize(
-    ("facts", "said"),
+    ("state", "said"),
     [
         pytest.param(RUNNING, None, id="nobody asked it to end"),
         pytest.param(ended(ASKED, "EndFrame", ours=True), Farewell.NOT_CONFIGURED, id="there is none"),
@@ -534,8 +534,8 @@ def drained(state: Speech | None) -> SessionState:
         ),
     ],
 )
-def test_what_became_of_the_farewell(facts: SessionState, said: Farewell | None) -> None:
-    assert farewell_of(facts) is said
+def test_what_became_of_the_farewell(state: SessionState, said: Farewell | None) -> None:
+    assert farewell_of(state) is said
 
 
 def test_report_tells_of_the_farewell_and_of_the_client() -> None:

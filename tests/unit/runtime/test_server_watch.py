@@ -68,25 +68,25 @@ EXPOSED: Final = Launch("bots", "support-42", "ab" * 32, expose_port=80, **COMMA
 
 
 async def noted(monkeypatch: pytest.MonkeyPatch, launch: Launch, looks: list[Sockets], end: SessionState) -> list[str]:
-    """Return what is noted of these looks; after the last the facts are those that end it."""
-    facts, events = SessionState(began=0.0), list[str]()
+    """Return what is noted of these looks; after the last look the state is the one that ends the watch."""
+    state, events = SessionState(began=0.0), list[str]()
     left = iter(looks)
 
     def look(_: object) -> Sockets:
-        nonlocal facts
+        nonlocal state
         found = next(left, None)
         if found is None:
-            facts = end
+            state = end
         return found or NOTHING
 
     def note(event: dict[str, Any]) -> None:
-        nonlocal facts
+        nonlocal state
         events.append(event["event"])
-        facts = apply_event(facts, event)
+        state = apply_event(state, event)
 
     monkeypatch.setattr(server_watch, "LOOK_SECONDS", 0.0)
     monkeypatch.setattr(server_watch, "read_sockets", look)
-    await server_watch.watch(launch, lambda: facts, note)
+    await server_watch.watch(launch, lambda: state, note)
     return events
 
 

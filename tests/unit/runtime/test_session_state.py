@@ -14,10 +14,10 @@ from botsession_runtime.session_state import Request, Rung, SessionState, Speech
 FRESH = SessionState(began=0.0)
 
 
-def told(*events: dict[str, Any], facts: SessionState = FRESH) -> SessionState:
+def told(*events: dict[str, Any], state: SessionState = FRESH) -> SessionState:
     for number, event in enumerate(events):
-        facts = apply_event(facts, {"at": float(number + 1), **event})
-    return facts
+        state = apply_event(state, {"at": float(number + 1), **event})
+    return state
 
 
 def finished(frame: str, *, ours: bool = False) -> dict[str, Any]:
@@ -38,8 +38,8 @@ def test_first_root_worker_to_start_starts_the_session() -> None:
 
 
 def test_waiting_for_a_caller_is_noted_from_its_beginning_to_its_end() -> None:
-    facts = told({"event": "listening"}, {"event": "called"}, {"event": "called"})
-    assert (facts.listening_at, facts.called_at, facts.started_at) == (1.0, 2.0, None)
+    state = told({"event": "listening"}, {"event": "called"}, {"event": "called"})
+    assert (state.listening_at, state.called_at, state.started_at) == (1.0, 2.0, None)
 
 
 def test_caller_of_a_server_has_come_when_its_pipeline_loads_the_hook() -> None:
@@ -50,8 +50,8 @@ def test_caller_of_a_server_has_come_when_its_pipeline_loads_the_hook() -> None:
 
 
 def test_guess_is_known_for_one() -> None:
-    facts = told({"event": "listening", "port": 80, "earliest": 120.0})
-    assert (facts.guessed_port, facts.join_earliest, facts.listens_here_alone) == (80, 120.0, False)
+    state = told({"event": "listening", "port": 80, "earliest": 120.0})
+    assert (state.guessed_port, state.join_earliest, state.listens_here_alone) == (80, 120.0, False)
     assert told({"event": "listening", "port": 80, "here_alone": True}).listens_here_alone
     assert told({"event": "listening", "port": 80, "earliest": None}).guessed_port is None
 
@@ -70,8 +70,8 @@ def test_first_root_worker_to_finish_is_the_conversation() -> None:
 
 
 def test_end_frame_is_followed_to_who_holds_it() -> None:
-    facts = told(hop("EndFrame", "A#0"), hop("EndFrame", "B#0"))
-    assert (facts.end_held_by, facts.has_end_in_flight, facts.own_end) == ("B#0", True, OwnEnd("EndFrame", None, 1.0))
+    state = told(hop("EndFrame", "A#0"), hop("EndFrame", "B#0"))
+    assert (state.end_held_by, state.has_end_in_flight, state.own_end) == ("B#0", True, OwnEnd("EndFrame", None, 1.0))
 
 
 def test_end_frame_that_came_out_is_held_by_nobody() -> None:
@@ -83,9 +83,9 @@ def test_our_own_frame_is_no_end_of_the_bots() -> None:
 
 
 def test_cancel_that_had_to_be_forced_is_recorded_as_such() -> None:
-    facts = SessionState(began=0.0, rungs=(Rung(Step.CANCEL_FRAME, 7.0),))
+    state = SessionState(began=0.0, rungs=(Rung(Step.CANCEL_FRAME, 7.0),))
     took = {"event": "took", "step": "ForcedCancelFrame"}
-    assert told(took, facts=facts).rungs == (Rung(Step.FORCED_CANCEL_FRAME, 7.0),)
+    assert told(took, state=state).rungs == (Rung(Step.FORCED_CANCEL_FRAME, 7.0),)
 
 
 IN_ALL = {"event": "dangling", "count": 2, "names": ["a", "b"]}
@@ -133,7 +133,7 @@ def test_client_has_left_where_nothing_else_had_closed_its_connection(
 
 def test_client_that_leaves_while_the_session_ends_changes_nothing_but_the_farewell() -> None:
     asked = replace(FRESH, request=Request(Cause.DELETED, Mode.GRACEFUL, 0.5, 30.0, 10.0))
-    assert told(CAME, LEFT, facts=asked).left_at is None
+    assert told(CAME, LEFT, state=asked).left_at is None
 
 
 @pytest.mark.parametrize("state", ["Queued", "Voiced", "Speaking"])
@@ -143,15 +143,15 @@ def test_client_that_leaves_during_the_farewell_has_not_heard_it(state: str) -> 
 
 
 @pytest.mark.parametrize(
-    "facts",
+    "state",
     [
         pytest.param(replace(FRESH, rungs=(Rung(Step.FORCED_CANCEL_FRAME, 0.5),)), id="ours"),
         pytest.param(replace(FRESH, own_end=OwnEnd("CancelFrame", None, 1.5)), id="the bot's"),
     ],
 )
-def test_cancel_closes_connections_and_nobody_has_left(facts: SessionState) -> None:
-    facts = told({"event": "farewell", "state": "Speaking"}, LEFT, facts=facts)
-    assert (facts.farewell, facts.left_at) == (Speech.SPEAKING, None)
+def test_cancel_closes_connections_and_nobody_has_left(state: SessionState) -> None:
+    state = told({"event": "farewell", "state": "Speaking"}, LEFT, state=state)
+    assert (state.farewell, state.left_at) == (Speech.SPEAKING, None)
 
 
 @pytest.mark.parametrize("state", ["Spoken", "Silent", "Interrupted"])

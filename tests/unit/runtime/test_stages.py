@@ -18,10 +18,10 @@ Event = dict[str, Any]
 
 
 def told(*events: Event) -> SessionState:
-    facts = SessionState(began=0.0)
+    state = SessionState(began=0.0)
     for number, event in enumerate(events):
-        facts = begun_by_bot(apply_event(facts, {"at": float(number + 1), **event}), LAUNCH)
-    return facts
+        state = begun_by_bot(apply_event(state, {"at": float(number + 1), **event}), LAUNCH)
+    return state
 
 
 def set_up(root: int, *, runner: int = 1, transport: bool = False) -> Event:
@@ -101,16 +101,16 @@ def test_an_own_end_is_the_sessions_when_no_pipeline_of_the_conversation_goes_on
 
 
 def test_an_own_end_begins_the_ladder_with_the_bots_frame() -> None:
-    facts = told(*LINE, hop(1))
-    assert facts.request is not None
-    assert (facts.request.cause, facts.request.grace_seconds) == (Cause.BOT_ENDED, LAUNCH.shutdown.grace_period_seconds)
-    assert [(rung.step, rung.at) for rung in facts.rungs] == [(Step.END_FRAME, 3.0)]
+    state = told(*LINE, hop(1))
+    assert state.request is not None
+    assert (state.request.cause, state.request.grace_seconds) == (Cause.BOT_ENDED, LAUNCH.shutdown.grace_period_seconds)
+    assert [(rung.step, rung.at) for rung in state.rungs] == [(Step.END_FRAME, 3.0)]
 
 
 def test_a_finish_whose_frame_was_not_seen_is_an_own_end_too() -> None:
-    facts = told(*LINE, finish(1, "CancelFrame"))
-    assert facts.request is not None
-    assert facts.request.cause is Cause.BOT_CANCELLED
+    state = told(*LINE, finish(1, "CancelFrame"))
+    assert state.request is not None
+    assert state.request.cause is Cause.BOT_CANCELLED
 
 
 def test_an_end_before_the_start_begins_nothing() -> None:
@@ -119,23 +119,23 @@ def test_an_end_before_the_start_begins_nothing() -> None:
 
 
 def test_the_next_pipeline_takes_all_of_an_ending_back_but_what_it_was() -> None:
-    facts = told(*up(1), hop(1), finish(1), *up(2))
-    assert (facts.request, facts.rungs, facts.finish, facts.own_end, facts.end_held_by) == (None, (), None, None, None)
-    (stage,) = facts.stages
+    state = told(*up(1), hop(1), finish(1), *up(2))
+    assert (state.request, state.rungs, state.finish, state.own_end, state.end_held_by) == (None, (), None, None, None)
+    (stage,) = state.stages
     assert (stage.name, stage.frame, stage.reason) == ("worker-1", "EndFrame", "bye")
-    assert (stage.started_at, stage.finished_at, facts.stage_count) == (2.0, 4.0, 1)
-    assert (facts.started_at, facts.stage_at) == (2.0, 6.0)
+    assert (stage.started_at, stage.finished_at, state.stage_count) == (2.0, 4.0, 1)
+    assert (state.started_at, state.stage_at) == (2.0, 6.0)
 
 
 def test_a_pipeline_that_was_set_up_with_the_first_is_no_next_stage() -> None:
-    facts = told(set_up(1), set_up(2), start(1), hop(1), finish(1), start(2))
-    assert facts.finish is not None
-    assert facts.stages == ()
+    state = told(set_up(1), set_up(2), start(1), hop(1), finish(1), start(2))
+    assert state.finish is not None
+    assert state.stages == ()
 
 
 def test_a_helper_of_the_stage_before_does_not_end_the_next_one() -> None:
-    facts = told(*LINE, *HELPER, hop(1), finish(1), *OTHER_LINE, finish(3))
-    assert facts.finish is None
+    state = told(*LINE, *HELPER, hop(1), finish(1), *OTHER_LINE, finish(3))
+    assert state.finish is None
 
 
 def test_a_process_between_two_pipelines_waits_for_the_grace_period_and_anew_for_a_set_up() -> None:
@@ -147,37 +147,37 @@ def test_a_process_between_two_pipelines_waits_for_the_grace_period_and_anew_for
 
 
 def test_a_client_that_hangs_up_on_a_frame_that_stands_still_has_left() -> None:
-    facts = told(*LINE, {"event": "client"}, hop(1), {"event": "left", "at": 30.0})
-    assert facts.left_at == 30.0
+    state = told(*LINE, {"event": "client"}, hop(1), {"event": "left", "at": 30.0})
+    assert state.left_at == 30.0
 
 
 def test_a_client_whose_transport_closes_when_it_has_played_all_has_not() -> None:
     closed = {"event": "left", "at": 30.0}
-    facts = told(*LINE, {"event": "client"}, hop(1), closed, {**hop(1, held_by=None), "at": 30.2})
-    assert facts.left_at is None
+    state = told(*LINE, {"event": "client"}, hop(1), closed, {**hop(1, held_by=None), "at": 30.2})
+    assert state.left_at is None
 
 
 def test_progress_is_noted_until_nobody_listens() -> None:
-    facts = told(*LINE, {"event": "client"}, hop(1), {"event": "progress", "at": 20.0})
-    assert facts.progress_at == 20.0
-    left = apply_event(facts, {"event": "left", "at": 30.0})
+    state = told(*LINE, {"event": "client"}, hop(1), {"event": "progress", "at": 20.0})
+    assert state.progress_at == 20.0
+    left = apply_event(state, {"event": "left", "at": 30.0})
     assert apply_event(left, {"event": "progress", "at": 40.0}).progress_at == 20.0
 
 
 def test_what_a_bot_says_of_pipelines_takes_no_memory() -> None:
     events = [event for root in range(100) for event in (*up(root), finish(root))]
-    facts = told(*events)
-    assert len(facts.stages) == MOST_STAGES
-    assert facts.stage_count == 99
+    state = told(*events)
+    assert len(state.stages) == MOST_STAGES
+    assert state.stage_count == 99
     assert len(told(*(set_up(root) for root in range(100))).pipelines) == MOST_PIPELINES
 
 
 def test_stages_are_told_apart_that_are_read_only_when_the_process_is_gone() -> None:
-    facts = replace(told(*up(1), hop(1), finish(1)), exit=Exit(0, 9.0))
+    state = replace(told(*up(1), hop(1), finish(1)), exit=Exit(0, 9.0))
     for event in (*up(2), hop(2), finish(2)):
-        facts = begun_by_bot(apply_event(facts, {"at": 8.0, **event}), LAUNCH)
-    assert (facts.stage_count, facts.finish is not None) == (1, True)
-    assert next_pipeline_until(facts, 30.0) is None
+        state = begun_by_bot(apply_event(state, {"at": 8.0, **event}), LAUNCH)
+    assert (state.stage_count, state.finish is not None) == (1, True)
+    assert next_pipeline_until(state, 30.0) is None
 
 
 def speaks(root: int) -> Event:
@@ -185,9 +185,9 @@ def speaks(root: int) -> Event:
 
 
 def test_a_pipeline_that_talks_when_another_one_has_finished_is_the_next_stage() -> None:
-    facts = told(*up(5), *HELPER, finish(5), speaks(3))
-    assert (facts.finish, facts.request, facts.stage_count, facts.stage_at) == (None, None, 1, 6.0)
-    assert [stage.name for stage in facts.stages] == ["worker-5"]
+    state = told(*up(5), *HELPER, finish(5), speaks(3))
+    assert (state.finish, state.request, state.stage_count, state.stage_at) == (None, None, 1, 6.0)
+    assert [stage.name for stage in state.stages] == ["worker-5"]
     over = told(*up(5), *HELPER, finish(5), speaks(3), hop(3), finish(3))
     assert (over.finish is not None, over.request is not None) == (True, True)
 
@@ -217,40 +217,40 @@ def lost(*roots: int, event: str = "lost") -> Event:
 
 
 def test_pipeline_of_a_process_that_is_gone_is_waited_for_no_more() -> None:
-    facts = told(*LINE, *OTHER_LINE, lost(1, event="gone"), finish(2))
-    assert (facts.finish is not None, facts.lost_at) == (True, None)
+    state = told(*LINE, *OTHER_LINE, lost(1, event="gone"), finish(2))
+    assert (state.finish is not None, state.lost_at) == (True, None)
 
 
 def test_last_process_that_is_gone_in_mid_call_is_lost() -> None:
-    facts = told(*LINE, *OTHER_LINE, finish(1), lost(2))
-    assert (facts.finish, facts.lost_at) == (None, 6.0)
+    state = told(*LINE, *OTHER_LINE, finish(1), lost(2))
+    assert (state.finish, state.lost_at) == (None, 6.0)
 
 
 def test_another_process_may_follow_one_that_is_lost() -> None:
     waiting = told(*up(1), lost(1))
     assert next_pipeline_until(waiting, 30.0) == 33.0
-    facts = apply_event(apply_event(waiting, {"at": 10.0, "event": "hooked"}), {"at": 11.0, **start(2)})
-    assert (facts.lost_at, facts.started_at, next_pipeline_until(facts, 30.0)) == (None, 2.0, None)
-    assert apply_event(facts, {"at": 12.0, **finish(2)}).finish is not None
+    state = apply_event(apply_event(waiting, {"at": 10.0, "event": "hooked"}), {"at": 11.0, **start(2)})
+    assert (state.lost_at, state.started_at, next_pipeline_until(state, 30.0)) == (None, 2.0, None)
+    assert apply_event(state, {"at": 12.0, **finish(2)}).finish is not None
 
 
 def test_end_that_a_lost_process_had_begun_is_not_that_of_the_next() -> None:
     waiting = told(*up(1), hop(1), {"event": "crashed", "message": "KeyError"}, lost(1))
     assert (waiting.request is not None, waiting.crash) == (True, "KeyError")
     assert next_pipeline_until(waiting, 7.0) == 5.0 + LAUNCH.shutdown.grace_period_seconds
-    facts = apply_event(waiting, {"at": 10.0, "event": "hooked"})
-    assert (facts.request, facts.rungs, facts.own_end, facts.crash) == (None, (), None, None)
+    state = apply_event(waiting, {"at": 10.0, "event": "hooked"})
+    assert (state.request, state.rungs, state.own_end, state.crash) == (None, (), None, None)
 
 
 def test_parent_that_was_told_to_go_begins_another_process_in_vain() -> None:
     waiting = replace(told(*up(1), lost(1)), rungs=(Rung(Step.TERMINATE, 9.0),))
-    facts = apply_event(waiting, {"at": 10.0, "event": "hooked"})
-    assert next_rung(facts, 30.0) == Rung(Step.KILL, 14.0)
+    state = apply_event(waiting, {"at": 10.0, "event": "hooked"})
+    assert next_rung(state, 30.0) == Rung(Step.KILL, 14.0)
 
 
 def test_process_that_is_gone_before_its_start_leaves_the_end_of_the_others() -> None:
-    facts = told(*LINE, set_up(2, runner=2, transport=True), finish(1), lost(2))
-    assert (facts.finish is not None, facts.lost_at) == (True, None)
+    state = told(*LINE, set_up(2, runner=2, transport=True), finish(1), lost(2))
+    assert (state.finish is not None, state.lost_at) == (True, None)
 
 
 def test_a_pipeline_that_is_being_set_up_elsewhere_keeps_the_session() -> None:
