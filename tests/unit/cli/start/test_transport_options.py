@@ -1,4 +1,4 @@
-"""The options about transport and address make what docs/how-to/transports.md shows, and refuse what the CRD would."""
+"""The options about transport and address make what the pages on transports show, and refuse what the CRD would."""
 
 from collections.abc import Callable, Iterator
 from enum import StrEnum
@@ -20,17 +20,18 @@ from tests.manifests import session
 from tests.unit.cli.conftest import Botsession
 
 Json = dict[str, Any]
-PAGE: Final = [*blocks_of(ROOT / "docs/how-to/transports.md")]
-#: The sessions that the page shows, and what it has its reader type to start one, by their names.
+PAGES: Final = ("transports", "expose", "telephone")
+BLOCKS: Final = [block for page in PAGES for block in blocks_of(ROOT / f"docs/how-to/{page}.md")]
+#: The sessions that the pages show, and the arguments of the commands that start them, by their names.
 SHOWN: Final = {
     manifest["metadata"]["name"]: manifest
-    for block in PAGE
+    for block in BLOCKS
     if block.language == "yaml"
     for manifest in [yaml.safe_load(block.text)]
 }
 TYPED: Final = {
     command.words[2]: command.arguments
-    for block in PAGE
+    for block in BLOCKS
     for command in commands(block.commands)
     if command.words[:2] == ("botsession", "start")
 }
@@ -80,7 +81,7 @@ def is_refused(act: Callable[[], Any]) -> bool:
 
 
 @pytest.mark.parametrize("name", ["support-42", "support-43", "support-44", "support-45", "own-server"])
-def test_commands_of_the_page_make_its_manifests(name: str, botsession: Botsession) -> None:
+def test_commands_of_the_pages_make_their_manifests(name: str, botsession: Botsession) -> None:
     made = botsession(*TYPED[name], "--dry-run", "client", "-o", "yaml")
     assert yaml.safe_load(made.stdout) == SHOWN[name]
 

@@ -1,4 +1,4 @@
-"""The page for tenants says what the chart does."""
+"""The pages on guardrails and NetworkPolicies say what the chart does."""
 
 from typing import Final
 
@@ -9,11 +9,12 @@ from tests.docs.blocks import ROOT, blocks_of
 from tests.guardrails import REFUSED
 from tests.manifests import Json
 
-PAGE: Final = ROOT / "docs/operations/tenants.md"
+GUARDRAILS: Final = ROOT / "docs/operations/guardrails.md"
+POLICIES: Final = ROOT / "docs/operations/network-policies.md"
 
 
 def manifests() -> list[Json]:
-    return [yaml.safe_load(block.text) for block in blocks_of(PAGE) if block.language == "yaml"]
+    return [yaml.safe_load(block.text) for block in blocks_of(POLICIES) if block.language == "yaml"]
 
 
 def test_the_policy_for_each_namespace_is_the_charts(helm: Helm) -> None:
@@ -26,7 +27,7 @@ def test_the_policy_for_each_namespace_is_the_charts(helm: Helm) -> None:
 
 def test_sentences_of_guardrails_are_those_that_they_say() -> None:
     said = " ".join(case.sentence for case in REFUSED)
-    lines = [line for line in PAGE.read_text().splitlines() if line.startswith("| `")]
+    lines = [line for line in GUARDRAILS.read_text().splitlines() if line.startswith("| `")]
     rows = [line.split("|") for line in lines if line.count("|") == 4]
     table = [row[3].strip() for row in rows if "refuses" not in row[3] and "namespace" in row[3]]
     parts = [part.strip() for sentence in table for part in sentence.partition(" x ")[::2] if part]
