@@ -30,6 +30,7 @@ from botsession_operator.core.observe.observed import (
     Termination,
     WaitingReason,
 )
+from botsession_operator.core.observe.timeline import Timeline, timeline_of
 from botsession_operator.core.session_key import Key, SessionIdentity
 from botsession_operator.core.status.metric_samples import Metric, MetricSample, Stage, TaskKind
 
@@ -189,3 +190,8 @@ def observed(of: Session, its_pod: Pod | None, control: SessionSnapshot | NoSnap
     """Return one look at the world; a pod that runs answers unless told otherwise."""
     runs = its_pod is not None and its_pod.state is PodState.RUNNING
     return Observed(of, its_pod, control or (snapshot() if runs else NoSnapshot.NOT_ASKED))
+
+
+def with_timeline(seen: Observed) -> tuple[Observed, Timeline]:
+    """Return one look at the world with its timeline, as rules take them."""
+    return seen, timeline_of(seen, NOW)

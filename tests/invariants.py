@@ -12,8 +12,8 @@ from botsession_operator.core.decide import termination
 from botsession_operator.core.decide.eviction import BudgetChange
 from botsession_operator.core.decide.exposure import ExposureChange
 from botsession_operator.core.decide.plan import Plan
-from botsession_operator.core.observe import timeline
 from botsession_operator.core.observe.observed import Observed
+from botsession_operator.core.observe.timeline import timeline_of
 
 
 def check_plan(seen: Observed, plan: Plan, now: datetime) -> None:
@@ -42,7 +42,8 @@ def check_plan(seen: Observed, plan: Plan, now: datetime) -> None:
         assert now >= recorded.finished_at + ttl
         assert seen.pod is None or not seen.pod.has_finalizer
     assert plan.requeue_at is None or plan.requeue_at >= now
-    limit = timeline.deadline(seen) or timeline.start_deadline(seen, now)
+    timeline = timeline_of(seen, now)
+    limit = timeline.deadline or timeline.end_due_at
     if not is_finished and now >= limit:
         assert plan.wanted or plan.conclusion, "a deadline is missed"
     if not is_finished and isinstance(seen.control, SessionSnapshot) and plan.wanted:

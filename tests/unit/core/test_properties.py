@@ -27,7 +27,6 @@ from botsession_operator.core.decide.eviction import BudgetChange
 from botsession_operator.core.decide.exposure import ExposureChange
 from botsession_operator.core.decide.plan import ControllerTimeouts, Plan, PodDeletion, make_plan
 from botsession_operator.core.decide.supervisor_limits import session_limits
-from botsession_operator.core.observe import timeline
 from botsession_operator.core.observe.observed import (
     Freshness,
     NoSnapshot,
@@ -37,6 +36,7 @@ from botsession_operator.core.observe.observed import (
     Termination,
     WaitingReason,
 )
+from botsession_operator.core.observe.timeline import timeline_of
 from botsession_operator.core.status.coalescing import write_due_at
 from botsession_operator.core.status.derive import Applied, derive_status
 from tests.builders import NOW, POD_NAME, adjusted, report, session, waiting
@@ -225,7 +225,8 @@ class Sessions(RuleBasedStateMachine):
 
     def _last_deadline(self) -> datetime:
         seen = Observed(self.session, self.pod, self._ask())
-        return timeline.deadline(seen) or timeline.start_deadline(seen, self.now)
+        timeline = timeline_of(seen, self.now)
+        return timeline.deadline or timeline.end_due_at
 
     # What always holds.
 

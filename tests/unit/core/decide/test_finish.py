@@ -12,6 +12,7 @@ from botsession_operator.api.status import ConditionType
 from botsession_operator.core.decide.finish import FinalResult, conclude, start_trouble_reason
 from botsession_operator.core.decide.termination import end_intent
 from botsession_operator.core.observe.observed import Observed, PodState, WaitingReason
+from botsession_operator.core.observe.timeline import timeline_of
 from tests.builders import (
     NOW,
     POD_NAME,
@@ -38,7 +39,7 @@ NO_CONTAINER: Final = ended("ContainerStatusUnknown", started_at=None)
 
 
 def conclusion(seen: Observed) -> FinalResult | None:
-    return conclude(seen, end_intent(seen, NOW), NOW)
+    return conclude(seen, end_intent(seen, timeline_of(seen, NOW)), NOW)
 
 
 @pytest.mark.parametrize(

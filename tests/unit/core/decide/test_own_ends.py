@@ -16,8 +16,22 @@ from botsession_operator.core.decide.shutdown import longest_ladder, overrides_t
 from botsession_operator.core.decide.supervisor_limits import patch_for_supervisor
 from botsession_operator.core.decide.termination import EndIntent
 from botsession_operator.core.observe.observed import NoSnapshot, Observed
+from botsession_operator.core.observe.timeline import timeline_of
 from botsession_operator.core.status.derive import Applied, derive_status
-from tests.builders import NOW, ago, asked, ended, observed, pod, report, session, snapshot, spec, started
+from tests.builders import (
+    NOW,
+    ago,
+    asked,
+    ended,
+    observed,
+    pod,
+    report,
+    session,
+    snapshot,
+    spec,
+    started,
+    with_timeline,
+)
 
 OWN: Final = Ending(Cause.BOT_ENDED, Mode.GRACEFUL, ago(20), (StepTaken(Step.END_FRAME, ago(20)),))
 ENDING: Final = snapshot(BotState.ENDING, ending=OWN)
@@ -60,7 +74,7 @@ LIMITS: Final = ControllerTimeouts()
     ],
 )
 def test_who_wants_it_over(seen: Observed, wanted: EndIntent | None) -> None:
-    assert termination.end_intent(seen, NOW) == wanted
+    assert termination.end_intent(seen, timeline_of(seen, NOW)) == wanted
 
 
 def test_a_supervisor_whose_bot_ends_itself_is_told_of_whoever_asks() -> None:
@@ -105,7 +119,7 @@ def test_a_request_that_came_too_late_says_so_of_its_farewell() -> None:
 
 def test_a_pod_that_went_while_its_bot_ended_itself_was_not_asked_to_end() -> None:
     seen = observed(session(started(ending=asked(Cause.BOT_ENDED))), ended("Error"))
-    assert conclude(seen, termination.end_intent(seen, NOW), NOW) is not None
+    assert conclude(seen, termination.end_intent(seen, timeline_of(seen, NOW)), NOW) is not None
 
 
 def test_periods_of_own_ends_are_told_and_lengthen_no_pods_grace() -> None:
@@ -128,5 +142,7 @@ def test_periods_of_own_ends_are_told_and_lengthen_no_pods_grace() -> None:
 @pytest.mark.parametrize(("count", "is_told"), [(None, False), (0, True)])
 def test_only_a_runtime_that_knows_of_own_ends_is_told_of_their_periods(count: int | None, *, is_told: bool) -> None:
     its = session(started(), shutdown={"overrides": {"botEnded": {"gracePeriod": "5m"}}})
-    patch = patch_for_supervisor(observed(its, pod(), snapshot(overrides=Overrides(), pipelines_finished=count)))
+    patch = patch_for_supervisor(
+        *with_timeline(observed(its, pod(), snapshot(overrides=Overrides(), pipelines_finished=count)))
+    )
     assert (patch is not None and patch.overrides is not None) is is_told

@@ -12,7 +12,7 @@ from botsession_contract.lifecycle import BotState, Mode
 from botsession_contract.session_limits import SessionLimits
 from botsession_contract.shutdown import Overrides, Shutdown
 from botsession_operator.core.decide.supervisor_limits import patch_for_supervisor
-from tests.builders import observed, pod, session, snapshot, started
+from tests.builders import observed, pod, session, snapshot, started, with_timeline
 
 PATIENT = Shutdown(grace_period_seconds=60.0)
 SILENT = {"firstSoundTimeout": "20s", "shutdown": {"overrides": {"noSound": {"mode": "Immediate"}}}}
@@ -21,7 +21,7 @@ OLD = snapshot(limits=None, shutdown=None, overrides=None)
 
 
 def news(spec: dict[str, Any], control: SessionSnapshot) -> SessionPatch | None:
-    return patch_for_supervisor(observed(session(started(), **spec), pod(), control))
+    return patch_for_supervisor(*with_timeline(observed(session(started(), **spec), pod(), control)))
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from botsession_contract.report import Ending
 from botsession_operator.api.status import ConditionType
 from botsession_operator.core.decide import termination
 from botsession_operator.core.decide.termination import EndIntent
-from botsession_operator.core.observe import timeline
 from botsession_operator.core.observe.observed import NoSnapshot, Observed, Session
+from botsession_operator.core.observe.timeline import timeline_of
 from tests.builders import (
     NOW,
     ago,
@@ -28,6 +28,7 @@ from tests.builders import (
     taken,
     unmet,
     waiting,
+    with_timeline,
 )
 
 GRACEFUL, IMMEDIATE = Mode.GRACEFUL, Mode.IMMEDIATE
@@ -73,7 +74,7 @@ UNREACHABLE: Final = NoSnapshot.UNREACHABLE
     ],
 )
 def test_who_wants_the_session_over(seen: Observed, cause: Cause | None, mode: Mode | None) -> None:
-    wanted = termination.end_intent(seen, NOW)
+    wanted = termination.end_intent(seen, timeline_of(seen, NOW))
 
     assert wanted == (EndIntent(cause, mode, NOW) if cause and mode else None)
 
@@ -124,7 +125,7 @@ CANCELLED = snapshot(BotState.ENDING, ending=taken(Cause.MAX_DURATION, IMMEDIATE
     ],
 )
 def test_what_is_recorded_stands(seen: Observed, wanted: EndIntent) -> None:
-    assert termination.end_intent(seen, NOW) == wanted
+    assert termination.end_intent(seen, timeline_of(seen, NOW)) == wanted
 
 
 @pytest.mark.parametrize(
@@ -164,19 +165,19 @@ def test_a_request_carries_the_shutdown_as_the_spec_has_it_now() -> None:
 
 
 def test_the_deadline_counts_from_the_pipelines_start() -> None:
-    assert timeline.deadline(observed(session(maxSessionDuration="10m"), pod())) == later(600 - 50)
+    assert timeline_of(observed(session(maxSessionDuration="10m"), pod()), NOW).deadline == later(600 - 50)
 
 
 def test_the_recorded_start_serves_where_the_supervisor_is_silent() -> None:
-    assert timeline.started_at(observed(session(started()), pod(), UNREACHABLE)) == ago(50)
+    assert timeline_of(observed(session(started()), pod(), UNREACHABLE), NOW).started_at == ago(50)
 
 
 def test_there_is_no_deadline_before_the_start() -> None:
-    assert timeline.deadline(observed(session(status()), waiting())) is None
+    assert timeline_of(observed(session(status()), waiting()), NOW).deadline is None
 
 
 def test_the_start_counts_from_the_creation() -> None:
-    assert timeline.start_deadline(observed(session(startTimeout="2m"), None), NOW) == later(60)
+    assert timeline_of(observed(session(startTimeout="2m"), None), NOW).end_due_at == later(60)
 
 
 LISTENING: Final = snapshot(BotState.STARTING, listening_at=ago(50))
@@ -200,12 +201,12 @@ KNOWN: Final = status(Phase.STARTING, conditions=(unmet(ConditionType.STARTED, "
 def test_start_of_a_bot_that_listens(
     given: dict[str, Any], control: SessionSnapshot | NoSnapshot, deadline: datetime
 ) -> None:
-    assert timeline.start_deadline(observed(session(startTimeout="2m", **given), pod(), control), NOW) == deadline
+    assert timeline_of(observed(session(startTimeout="2m", **given), pod(), control), NOW).end_due_at == deadline
 
 
 def test_bot_that_waits_for_its_caller_is_not_ended_by_the_start_timeout() -> None:
     seen = observed(session(startTimeout="30s"), pod(), LISTENING)
-    assert termination.end_intent(seen, NOW) is None
+    assert termination.end_intent(seen, timeline_of(seen, NOW)) is None
 
 
 BY_CAUSE: Final = {
@@ -226,7 +227,7 @@ BY_CAUSE: Final = {
     ],
 )
 def test_the_mode_follows_the_cause(seen: Session, mode: Mode) -> None:
-    wanted = termination.end_intent(observed(seen, pod()), NOW)
+    wanted = termination.end_intent(*with_timeline(observed(seen, pod())))
 
     assert wanted
     assert wanted.mode is mode
@@ -273,7 +274,7 @@ def uninstalling(of: Session, control: object = UNREACHABLE) -> Observed:
     ],
 )
 def test_uninstalling_ends_what_nobody_has_ended_yet(seen: Observed, expected: EndIntent) -> None:
-    assert termination.end_intent(seen, NOW) == expected
+    assert termination.end_intent(seen, timeline_of(seen, NOW)) == expected
 
 
 @pytest.mark.parametrize(
@@ -283,6 +284,6 @@ def test_the_next_operator_still_tells_that_the_last_one_was_uninstalled(control
     ending = replace(asked(Cause.END_REQUESTED, since=3), message=termination.UNINSTALLED)
     seen = Observed(session(started(ending=ending)), pod(), control)  # type: ignore[arg-type]  # as above
 
-    assert termination.end_intent(seen, NOW) == EndIntent(
+    assert termination.end_intent(seen, timeline_of(seen, NOW)) == EndIntent(
         Cause.END_REQUESTED, GRACEFUL, ago(3), termination.UNINSTALLED
     )

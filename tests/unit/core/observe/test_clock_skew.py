@@ -11,11 +11,11 @@ from botsession_contract.lifecycle import BotState, Cause
 from botsession_operator.api.status import Condition, ConditionStatus, ConditionType, Status
 from botsession_operator.core.decide import termination
 from botsession_operator.core.decide.plan import ControllerTimeouts, make_plan
-from botsession_operator.core.observe import timeline
 from botsession_operator.core.observe.clock_skew import skew
 from botsession_operator.core.observe.observed import NoSnapshot, Observed
+from botsession_operator.core.observe.timeline import timeline_of
 from botsession_operator.core.status.derive import Applied, derive_status
-from tests.builders import NOW, ago, asked, later, observed, pod, session, snapshot, started, taken
+from tests.builders import NOW, ago, asked, later, observed, pod, session, snapshot, started, taken, with_timeline
 
 MINUTE: Final = 60.0
 
@@ -54,11 +54,11 @@ def test_deadline_is_met_whatever_the_supervisors_clock_says(seconds: float) -> 
     """The pipeline started 50 s ago; an error of what is ignored is allowed."""
     due, early = session(started(), maxSessionDuration="47s"), session(started(), maxSessionDuration="53s")
 
-    struck = termination.end_intent(observed(due, pod(), off(seconds)), NOW)
+    struck = termination.end_intent(*with_timeline(observed(due, pod(), off(seconds))))
 
     assert struck
     assert struck.cause is Cause.MAX_DURATION
-    assert termination.end_intent(observed(early, pod(), off(seconds)), NOW) is None
+    assert termination.end_intent(*with_timeline(observed(early, pod(), off(seconds)))) is None
 
 
 def test_next_look_is_at_the_deadline_by_our_clock() -> None:
@@ -93,7 +93,7 @@ def test_next_look_is_at_the_deadline_by_our_clock() -> None:
     ],
 )
 def test_supervisors_word_is_trusted_within_bounds(seen: Observed, deadline: datetime) -> None:
-    assert timeline.deadline_here(seen, NOW) == deadline
+    assert timeline_of(seen, NOW).end_due_at == deadline
 
 
 def test_deadline_is_recorded_and_told_by_the_supervisors_clock() -> None:
@@ -130,7 +130,7 @@ def test_ladder_is_waited_for_by_our_clock(control: SessionSnapshot, recorded: f
 
 
 def test_ending_that_the_operator_did_not_ask_for_is_put_right_too() -> None:
-    wanted = termination.end_intent(observed(session(started()), pod(), off(MINUTE, ENDING)), NOW)
+    wanted = termination.end_intent(*with_timeline(observed(session(started()), pod(), off(MINUTE, ENDING))))
 
     assert wanted
     assert wanted.requested_at == ago(5)

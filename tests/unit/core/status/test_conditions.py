@@ -24,6 +24,7 @@ from tests.builders import (
     status,
     unmet,
     waiting,
+    with_timeline,
 )
 
 TRUE, FALSE, UNKNOWN = ConditionStatus.TRUE, ConditionStatus.FALSE, ConditionStatus.UNKNOWN
@@ -34,7 +35,7 @@ CONTROLLED, FINISHED = ConditionType.CONTROLLED, ConditionType.FINISHED
 
 def said(seen: Observed, refusal: WaitingReason | None = None) -> dict[ConditionType, tuple[str, str]]:
     conclusion = conclude(seen, None, NOW)
-    return {claim.type: (claim.status, claim.reason) for claim in claims(seen, refusal, conclusion)}
+    return {claim.type: (claim.status, claim.reason) for claim in claims(*with_timeline(seen), refusal, conclusion)}
 
 
 @pytest.mark.parametrize(
@@ -164,16 +165,15 @@ def test_what_is_not_said_again_is_kept_and_conditions_keep_their_order() -> Non
 def test_a_bot_between_two_pipelines_says_until_when_it_may_start_the_next() -> None:
     control = snapshot(BotState.ENDING, pipelines_finished=2, next_pipeline_until=NOW)
     seen = observed(session(started()), pod(), control)
-    claim = next(claim for claim in claims(seen, None, None) if claim.type is STARTED)
+    claim = next(claim for claim in claims(*with_timeline(seen), None, None) if claim.type is STARTED)
     assert (claim.status, claim.reason) == (TRUE, "BetweenPipelines")
     assert claim.message == "2 pipelines have finished; the bot may start the next until 12:00:00Z"
 
 
 def test_a_bot_whose_process_with_the_pipeline_is_gone_says_until_when_it_may_start_the_next() -> None:
     control = snapshot(BotState.RUNNING, pipelines_finished=0, next_pipeline_until=NOW)
-    claim = next(
-        claim for claim in claims(observed(session(started()), pod(), control), None, None) if claim.type is STARTED
-    )
+    seen = observed(session(started()), pod(), control)
+    claim = next(claim for claim in claims(*with_timeline(seen), None, None) if claim.type is STARTED)
     assert (claim.status, claim.reason) == (TRUE, "BetweenPipelines")
     gone = "the process that ran the pipeline ended before that had finished"
     assert claim.message == f"{gone}; the bot may start the next until 12:00:00Z"

@@ -14,8 +14,8 @@ from botsession_operator.core.decide.finish import FinalResult, conclude
 from botsession_operator.core.decide.shutdown import ladder_length
 from botsession_operator.core.decide.supervisor_limits import patch_for_supervisor
 from botsession_operator.core.decide.termination import EndIntent
-from botsession_operator.core.observe import timeline
 from botsession_operator.core.observe.observed import Freshness, NoSnapshot, Observed, Pod, PodState
+from botsession_operator.core.observe.timeline import Timeline, timeline_of
 from botsession_operator.core.observe.webhook_delivery import EventType
 from botsession_operator.core.webhook import events_due
 
@@ -105,7 +105,8 @@ def make_plan(observed: Observed, now: datetime, limits: ControllerTimeouts) -> 
 def _plan(observed: Observed, now: datetime, limits: ControllerTimeouts) -> Plan:
     if observed.session.is_finished:
         return replace(_clean_up(observed, now, limits), **_removals(observed))
-    wanted = termination.end_intent(observed, now)
+    timeline = timeline_of(observed, now)
+    wanted = termination.end_intent(observed, timeline)
     conclusion = conclude(observed, wanted, now)
     if conclusion:
         # Before the finish is on record: a session that is over has none of these, whatever operator dies meanwhile.
@@ -113,19 +114,20 @@ def _plan(observed: Observed, now: datetime, limits: ControllerTimeouts) -> Plan
     # What a supervisor has just replied to is not said twice: its reply is recorded first.
     is_reply = observed.freshness is Freshness.REPLY
     is_asked = wanted is not None and not wanted.is_bots
+    ladder_end = _ladder_end(observed, wanted, limits) if wanted and is_asked else None
     end = (
         (termination.end_request(observed, wanted) or eviction_grace.fit_into_grace(observed, now)) if wanted else None
     )
     return Plan(
         hold_session=not observed.session.has_finalizer and not observed.session.is_deleting,
         create_pod=observed.pod is None,
-        adjust=None if is_reply else patch_for_supervisor(observed),
+        adjust=None if is_reply else patch_for_supervisor(observed, timeline),
         end=None if is_reply else end,
-        delete_pod=_overdue(observed, wanted, now, limits),
+        delete_pod=_overdue(observed.pod, ladder_end, now, limits),
         budget=eviction.budget_removal(observed) if is_asked else eviction.budget_change(observed),
         exposure=None if is_asked else exposure.exposure_change(observed),
         wanted=wanted,
-        requeue_at=_next_look(observed, wanted, now, limits),
+        requeue_at=min(_looks(observed, timeline, wanted, ladder_end, limits)),
     )
 
 
@@ -144,7 +146,7 @@ def _clean_up(observed: Observed, now: datetime, limits: ControllerTimeouts) -> 
         kept = _release(now, limits) if pod.has_finalizer else _expire(observed, now, limits)
         return replace(kept, end_sidecars=pod.has_sidecars and not pod.has_finalizer)
     return Plan(
-        delete_pod=_overdue(observed, None, now, limits) if pod.is_deleting else _parting(pod),
+        delete_pod=_overdue(pod, None, now, limits) if pod.is_deleting else _parting(pod),
         release_pod=pod.has_finalizer,
         requeue_at=now + limits.slow_requeue,
     )
@@ -174,18 +176,17 @@ def _expire(observed: Observed, now: datetime, limits: ControllerTimeouts) -> Pl
 
 
 def _overdue(
-    observed: Observed, wanted: EndIntent | None, now: datetime, limits: ControllerTimeouts
+    pod: Pod | None, ladder_end: datetime | None, now: datetime, limits: ControllerTimeouts
 ) -> PodDeletion | None:
-    pod = observed.pod
     if pod is None:
         return None
     if pod.deletion_requested_by is not None:
         return forced_deletion(pod.deletion_requested_by, now, limits)
-    if wanted is None or wanted.is_bots:
+    if ladder_end is None:
         return None
     if pod.state is PodState.WAITING:
         return PodDeletion.NORMAL
-    return PodDeletion.SHORT if now >= _ladder_end(observed, wanted, limits) else None
+    return PodDeletion.SHORT if now >= ladder_end else None
 
 
 def forced_deletion(requested_by: datetime, now: datetime, limits: ControllerTimeouts) -> PodDeletion | None:
@@ -198,25 +199,19 @@ def _ladder_end(observed: Observed, wanted: EndIntent, limits: ControllerTimeout
     return wanted.requested_at + ladder + limits.ladder_margin
 
 
-def _next_look(observed: Observed, wanted: EndIntent | None, now: datetime, limits: ControllerTimeouts) -> datetime:
-    return min(_looks(observed, wanted, now, limits))
-
-
 def _looks(
-    observed: Observed, wanted: EndIntent | None, now: datetime, limits: ControllerTimeouts
+    observed: Observed,
+    timeline: Timeline,
+    wanted: EndIntent | None,
+    ladder_end: datetime | None,
+    limits: ControllerTimeouts,
 ) -> Iterator[datetime]:
+    now, pod = timeline.now, observed.pod
     is_silent = observed.control is NoSnapshot.UNREACHABLE and wanted is None
     yield now + (limits.silent_requeue if is_silent else limits.slow_requeue)
-    if wanted is None or wanted.is_bots:
-        yield timeline.deadline_here(observed, now) or timeline.start_deadline(observed, now)
-    if observed.pod:
-        yield from _pod_looks(observed, observed.pod, wanted, now, limits)
-
-
-def _pod_looks(
-    observed: Observed, pod: Pod, wanted: EndIntent | None, now: datetime, limits: ControllerTimeouts
-) -> Iterator[datetime]:
-    if pod.deletion_requested_by is not None:
+    if ladder_end is None:
+        yield timeline.end_due_at
+    if pod and pod.deletion_requested_by is not None:
         yield max(pod.deletion_requested_by + limits.deletion_margin, now + limits.control_retry)
-    elif wanted and not wanted.is_bots:
-        yield max(_ladder_end(observed, wanted, limits), now + limits.control_retry)
+    elif pod and ladder_end:
+        yield max(ladder_end, now + limits.control_retry)

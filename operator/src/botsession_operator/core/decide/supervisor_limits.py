@@ -9,8 +9,8 @@ from botsession_contract.session_limits import IdlePrompt, SessionLimits
 from botsession_contract.shutdown import Overrides
 from botsession_operator.api.spec import Spec
 from botsession_operator.core.decide.shutdown import overrides_to_contract, to_contract
-from botsession_operator.core.observe import timeline
 from botsession_operator.core.observe.observed import Observed
+from botsession_operator.core.observe.timeline import Timeline
 
 T = TypeVar("T")
 
@@ -28,12 +28,12 @@ def session_limits(spec: Spec) -> SessionLimits:
     )
 
 
-def patch_for_supervisor(observed: Observed) -> SessionPatch | None:
+def patch_for_supervisor(observed: Observed, timeline: Timeline) -> SessionPatch | None:
     """Return what the spec has moved and the supervisor does not know yet.
 
     What a runtime does not tell of, it is too old to be told: it would refuse the whole request.
     """
-    control, deadline = observed.control, timeline.deadline(observed)
+    control, deadline = observed.control, timeline.deadline
     if not isinstance(control, SessionSnapshot) or control.state is not BotState.RUNNING:
         return None
     spec = observed.session.spec

@@ -15,8 +15,9 @@ from botsession_contract.control import EndRequest, SessionSnapshot
 from botsession_contract.lifecycle import BOT_CAUSES, BotState, Cause, Mode
 from botsession_operator.api.spec import EndNow
 from botsession_operator.core.decide.shutdown import shutdown_for
-from botsession_operator.core.observe import clock_skew, timeline
+from botsession_operator.core.observe import clock_skew
 from botsession_operator.core.observe.observed import Observed
+from botsession_operator.core.observe.timeline import Timeline
 
 UNINSTALLED: Final = "the operator was being uninstalled"
 
@@ -37,17 +38,18 @@ class EndIntent:
         return self.cause in BOT_CAUSES
 
 
-def end_intent(observed: Observed, now: datetime) -> EndIntent | None:
+def end_intent(observed: Observed, timeline: Timeline) -> EndIntent | None:
     """Decide whether the session is to end now, and for which cause."""
-    recorded = _recorded(observed, now)
+    recorded = _recorded(observed, timeline)
     if recorded and recorded.is_bots:
-        asked = _cause(observed, now)
+        asked = _cause(observed, timeline)
         recorded = recorded if asked is None else None
-    cause = recorded.cause if recorded else _cause(observed, now)
+    cause = recorded.cause if recorded else _cause(observed, timeline)
     if cause is None:
         return None
     mode = _mode(observed, cause, recorded)
-    return EndIntent(cause, mode, recorded.requested_at if recorded else now, _message(observed, cause, recorded))
+    requested_at = recorded.requested_at if recorded else timeline.now
+    return EndIntent(cause, mode, requested_at, _message(observed, cause, recorded))
 
 
 def end_request(observed: Observed, wanted: EndIntent) -> EndRequest | None:
@@ -74,7 +76,7 @@ def raised(one: Mode, other: Mode) -> Mode:
     return Mode.IMMEDIATE if Mode.IMMEDIATE in (one, other) else Mode.GRACEFUL
 
 
-def _recorded(observed: Observed, now: datetime) -> EndIntent | None:
+def _recorded(observed: Observed, timeline: Timeline) -> EndIntent | None:
     """Return the ending that is known of: the first cause, the more urgent mode, and when the ladder began."""
     status = observed.session.status
     asked = status.ending if status else None
@@ -88,21 +90,22 @@ def _recorded(observed: Observed, now: datetime) -> EndIntent | None:
         asked = None  # its supervisor knows better: somebody may have asked meanwhile
     elif asked and taken.cause in BOT_CAUSES:
         return EndIntent(asked.cause, asked.mode, asked.requested_at, asked.message)  # and has not heard of it
-    since = clock_skew.requested_at(observed, asked.requested_at if asked else None, taken.requested_at, now)
+    since = clock_skew.requested_at(
+        observed, asked.requested_at if asked else None, taken.requested_at, timeline.clock_skew, timeline.now
+    )
     if asked is None:
         return EndIntent(taken.cause, taken.mode, since, taken.note)
     return EndIntent(asked.cause, raised(asked.mode, taken.mode), since, asked.message)
 
 
-def _cause(observed: Observed, now: datetime) -> Cause | None:
+def _cause(observed: Observed, timeline: Timeline) -> Cause | None:
     if observed.session.is_deleting:
         return Cause.DELETED
     if observed.session.spec.end is not EndNow.NO or observed.is_uninstalling:
         return Cause.END_REQUESTED
-    limit = timeline.deadline_here(observed, now)
-    if limit is None:
-        return Cause.START_TIMEOUT if now >= timeline.start_deadline(observed, now) else None
-    return Cause.MAX_DURATION if now >= limit else None
+    if timeline.now < timeline.end_due_at:
+        return None
+    return Cause.MAX_DURATION if timeline.started_at else Cause.START_TIMEOUT
 
 
 def _message(observed: Observed, cause: Cause, recorded: EndIntent | None) -> str | None:

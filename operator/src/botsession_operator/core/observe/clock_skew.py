@@ -1,7 +1,8 @@
 """Rule: what a supervisor's times are by the operator's clock.
 
-A supervisor tells its own time with every answer. Where that is further off than an answer can be old, its times are
-moved before they are compared with ours. What is recorded, and what the supervisor is told, stays by its own clock.
+A supervisor sends its own time with each answer. If that is further from the operator's time than an answer can be
+old, the operator shifts the supervisor's times before it compares them with its own. What the status records, and what
+the operator sends to the supervisor, stays by the supervisor's clock.
 """
 
 from datetime import datetime, timedelta
@@ -11,37 +12,40 @@ from botsession_contract.control import SessionSnapshot
 from botsession_operator.api.status import ConditionStatus, ConditionType, find_condition
 from botsession_operator.core.observe.observed import NoSnapshot, Observed
 
-#: No answer is older: a control call may take so long. Clocks that NTP keeps are nearer than that too.
+#: A control call takes no longer than this, so a smaller difference may be the age of the answer. NTP keeps clocks
+#: closer together than this.
 IGNORED: Final = timedelta(seconds=2)
-#: How much longer a session may last for what its supervisor says of the time. A pod runs its user's image, whose word
-#: must not move a limit for ever; clocks of a cluster that differ by more break more than this.
+#: How far a supervisor's time can move a limit. The pod runs an image of the session's user, so an error must stay
+#: bounded. Where clocks of one cluster differ by more, more than this operator breaks.
 MOST_TRUSTED: Final = timedelta(minutes=5)
 
 
 def skew(control: SessionSnapshot | NoSnapshot, now: datetime) -> timedelta:
-    """Return how far the supervisor's clock is ahead of ours; zero where that is unknown or may be the answer's way."""
+    """Return how far the supervisor's clock is ahead; zero where that is unknown or may be the age of the answer."""
     ahead = control.now - now if isinstance(control, SessionSnapshot) else timedelta(0)
     return ahead if abs(ahead) > IGNORED else timedelta(0)
 
 
-def started_at(observed: Observed, moment: datetime, now: datetime) -> datetime:
-    """Return by our clock when a pipeline started, of which the supervisor's clock says that it was at this moment.
+def started_at(observed: Observed, moment: datetime, ahead: timedelta, now: datetime) -> datetime:
+    """Return, by the operator's clock, a start that the supervisor's clock dates to this moment.
 
-    Whatever it says: not before the session was created, and not after the operator saw that it had started.
+    The result is bounded: not before the session was created, and not after the operator saw that it had started.
     """
     seen = find_condition(observed.session.status, ConditionType.STARTED, ConditionStatus.TRUE)
     latest = (seen.last_transition_time if seen else now) + MOST_TRUSTED
     earliest = observed.session.created_at - MOST_TRUSTED
-    return min(max(moment - skew(observed.control, now), earliest), latest)
+    return min(max(moment - ahead, earliest), latest)
 
 
-def requested_at(observed: Observed, recorded: datetime | None, moment: datetime, now: datetime) -> datetime:
-    """Return by our clock when the supervisor was asked to end; the recorded time, where that is near.
+def requested_at(
+    observed: Observed, recorded: datetime | None, moment: datetime, ahead: timedelta, now: datetime
+) -> datetime:
+    """Return, by the operator's clock, when the supervisor was asked to end; the recorded time where that is near.
 
-    An answer's way differs from pass to pass, and each other time would be a write of the status. Whatever it says: no
-    later than the operator first heard of it, or its word would put off for ever what ends the session.
+    Answers take a different time in each pass, and a different result would be one more write of the status. The result
+    is no later than the moment at which the operator first heard of the request: else a supervisor could put off
+    forever what ends its session.
     """
-    ahead = skew(observed.control, now)
     latest, earliest = observed.ending_heard_at or now, observed.session.created_at - MOST_TRUSTED
     here = min(max(moment - ahead, earliest), latest)
     return recorded if recorded and ahead and abs(recorded - here) <= IGNORED else here

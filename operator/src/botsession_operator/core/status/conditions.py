@@ -16,8 +16,9 @@ from botsession_operator.api.status import (
     has_condition,
 )
 from botsession_operator.core.decide.finish import FinalResult
-from botsession_operator.core.observe import startup, timeline
+from botsession_operator.core.observe import startup
 from botsession_operator.core.observe.observed import NoSnapshot, Observed, PodState, WaitingReason
+from botsession_operator.core.observe.timeline import Timeline
 
 TRUE, FALSE, UNKNOWN = ConditionStatus.TRUE, ConditionStatus.FALSE, ConditionStatus.UNKNOWN
 
@@ -34,7 +35,9 @@ class Claim:
     message: str = ""
 
 
-def claims(observed: Observed, refusal: WaitingReason | None, conclusion: FinalResult | None) -> tuple[Claim, ...]:
+def claims(
+    observed: Observed, timeline: Timeline, refusal: WaitingReason | None, conclusion: FinalResult | None
+) -> tuple[Claim, ...]:
     """Say what holds now. A condition that is not claimed keeps what was last said of it."""
     if conclusion:
         started = (
@@ -43,7 +46,7 @@ def claims(observed: Observed, refusal: WaitingReason | None, conclusion: FinalR
         return (*started, *_uncontrolled(observed), _finished(conclusion), *_recorded(observed))
     said = [
         _created(refusal),
-        _started(observed, refusal),
+        _started(observed, timeline, refusal),
         Claim(ConditionType.FINISHED, FALSE, ConditionReason.NOT_FINISHED),
     ]
     said.extend(_recorded(observed))
@@ -68,8 +71,8 @@ def _created(refusal: WaitingReason | None) -> Claim:
     return Claim(ConditionType.POD_CREATED, TRUE, ConditionReason.CREATED)
 
 
-def _started(observed: Observed, refusal: WaitingReason | None) -> Claim | None:
-    if timeline.started_at(observed):
+def _started(observed: Observed, timeline: Timeline, refusal: WaitingReason | None) -> Claim | None:
+    if timeline.started_at:
         return _between_pipelines(observed) or Claim(ConditionType.STARTED, TRUE, ConditionReason.PIPELINE_STARTED)
     if observed.session.status and observed.session.status.ending:
         return None  # what kept it from starting must stay readable while its pod goes

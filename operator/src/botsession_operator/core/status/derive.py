@@ -14,8 +14,8 @@ from botsession_operator.core.decide import termination
 from botsession_operator.core.decide.finish import FinalResult
 from botsession_operator.core.decide.plan import Plan
 from botsession_operator.core.decide.termination import EndIntent
-from botsession_operator.core.observe import timeline
 from botsession_operator.core.observe.observed import Observed, PodState, Session, WaitingReason
+from botsession_operator.core.observe.timeline import Timeline, deadline_of, timeline_of
 from botsession_operator.core.status import conversation, exposed_condition
 from botsession_operator.core.status.conditions import claims, merge
 from botsession_operator.core.status.protected_condition import protection
@@ -47,10 +47,10 @@ def derive_status(observed: Observed, plan: Plan, applied: Applied, now: datetim
         # what is known of those is for nobody where the session goes.
         goes = plan.release_session or plan.delete_session
         return before if goes else replace(before, webhook=events_due.after(observed, before))
-    done = plan.conclusion
-    draft = _finished(observed, done, plan.wanted) if done else _live(observed, plan, applied, now)
+    done, timeline = plan.conclusion, timeline_of(observed, now)
+    draft = _finished(observed, done, plan.wanted) if done else _live(observed, timeline, plan, applied)
     said = (
-        *claims(observed, applied.refusal, done),
+        *claims(observed, timeline, applied.refusal, done),
         *protection(observed, done or _asked(plan.wanted), applied.budget_refusal),
         *exposed_condition.claims(observed, exposed_condition.FINISHED if done else applied.exposure_refusal),
     )
@@ -60,23 +60,23 @@ def derive_status(observed: Observed, plan: Plan, applied: Applied, now: datetim
     )
 
 
-def _live(observed: Observed, plan: Plan, applied: Applied, now: datetime) -> Status:
+def _live(observed: Observed, timeline: Timeline, plan: Plan, applied: Applied) -> Status:
     before, pod, control = observed.session.status, observed.pod, observed.control
     connected = control.client_connected_at if isinstance(control, SessionSnapshot) else None
-    ending = _ending(observed, plan, now)
+    ending = _ending(observed, plan, timeline.now)
     return Status(
-        phase=_phase(observed, ending),
+        phase=_phase(observed, timeline, ending),
         observed_generation=observed.session.generation,
         pod_name=pod.name if pod else applied.pod_name,
         node_name=pod.node_name if pod else None,
         pod_ip=pod.address if pod else None,
         url=observed.url if observed.is_exposed else None,
-        started_at=timeline.started_at(observed),
+        started_at=timeline.started_at,
         client_connected_at=(before.client_connected_at if before else None) or connected,
-        deadline=timeline.deadline(observed),
+        deadline=timeline.deadline,
         ending_at=ending.requested_at if ending else None,
         ending=ending,
-        timings=_timings(observed, timeline.started_at(observed), Timings()),
+        timings=_timings(observed, timeline.started_at, Timings()),
         conversation=conversation.live(observed),
     )
 
@@ -97,7 +97,7 @@ def _finished(observed: Observed, conclusion: FinalResult, wanted: EndIntent | N
         started_at=started,
         client_connected_at=conclusion.client_connected_at or before.client_connected_at,
         client_disconnected_at=conclusion.client_disconnected_at,
-        deadline=timeline.deadline_of(started, session.spec) if started else None,
+        deadline=deadline_of(started, session.spec) if started else None,
         ending_at=ending.requested_at if ending else None,
         conversation_ended_at=conclusion.conversation_ended_at,
         finished_at=conclusion.finished_at,
@@ -169,10 +169,10 @@ def _asked(wanted: EndIntent | None) -> EndIntent | None:
     return None if wanted and wanted.is_bots else wanted
 
 
-def _phase(observed: Observed, ending: EndingStatus | None) -> Phase:
+def _phase(observed: Observed, timeline: Timeline, ending: EndingStatus | None) -> Phase:
     if ending:
         return Phase.ENDING
-    if timeline.started_at(observed):
+    if timeline.started_at:
         return Phase.RUNNING
     running = observed.pod is not None and observed.pod.state is PodState.RUNNING
     return Phase.STARTING if running else Phase.PENDING
