@@ -30,7 +30,8 @@ from botsession_operator.core.status.k8s_events import KubernetesEvent
 from botsession_operator.errors import BudgetRefused, ExposureRefused, PodRefused, StatusRefused
 from botsession_operator.local.object_store import InMemoryObjectStore, check_owner, create_owned, delete_owned
 from botsession_operator.metrics import Metrics
-from botsession_operator.reconcile import Deps, reconcile
+from botsession_operator.reconcile.deps import Deps
+from botsession_operator.reconcile.reconciler import reconcile
 from botsession_operator.refusals import Refusals
 from botsession_operator.supervisor_poller import SupervisorPoller
 from botsession_operator.webhook_dispatcher import WebhookDispatcher

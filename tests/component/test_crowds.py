@@ -26,7 +26,8 @@ from botsession_operator.core.session_key import Key
 from botsession_operator.effects.control import HttpControl
 from botsession_operator.fair_queue import Priority
 from botsession_operator.metrics import Metrics
-from botsession_operator.reconcile import Deps, reconcile
+from botsession_operator.reconcile.deps import Deps
+from botsession_operator.reconcile.reconciler import reconcile
 from botsession_operator.supervisor_poller import SLOTS
 from tests.builders import NOW, raw_spec, snapshot
 from tests.fakes import CONTROL_KEYS, POD_SETTINGS, FakeClock, FakeCluster

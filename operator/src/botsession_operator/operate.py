@@ -25,7 +25,8 @@ from botsession_operator.handlers import Memo, make_registry, make_settings
 from botsession_operator.host_ports import HostPorts
 from botsession_operator.metrics import Metrics
 from botsession_operator.poke_gate import KnownSessions, PokeGate
-from botsession_operator.reconcile import Deps, reconcile
+from botsession_operator.reconcile.deps import Deps
+from botsession_operator.reconcile.reconciler import reconcile
 from botsession_operator.server import LIFETIME_SECONDS, create_app, serving
 from botsession_operator.settings import Settings, WebhookSettings
 from botsession_operator.webhook_dispatcher import WebhookDispatcher

@@ -309,7 +309,7 @@ class Sessions(RuleBasedStateMachine):
         return Applied(POD_NAME if plan.create_pod else None)
 
     def _acts(self, plan: Plan) -> list[tuple[object, Callable[[], None]]]:
-        """Return what a plan asks for, in the order of `reconcile.apply`."""
+        """Return what a plan asks for, in the order of `reconcile/apply.py`."""
         return [
             (plan.hold_session, self._hold),
             (plan.exposure, lambda: self._expose(plan)),

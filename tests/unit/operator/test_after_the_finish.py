@@ -7,7 +7,8 @@ import pytest
 from botsession_contract.lifecycle import Phase, Reason
 from botsession_operator.core.names import ENDED_SECONDS
 from botsession_operator.errors import Conflict
-from botsession_operator.reconcile import gather, reconcile
+from botsession_operator.reconcile.gather import gather
+from botsession_operator.reconcile.reconciler import reconcile
 from tests.builders import KEY
 from tests.fakes import World
 from tests.unit.operator.lives import finish, talk

@@ -3,7 +3,7 @@
 import pytest
 
 from botsession_contract.lifecycle import Cause, Reason
-from botsession_operator.reconcile import reconcile
+from botsession_operator.reconcile.reconciler import reconcile
 from botsession_operator.supervisor_poller import SupervisorPoller
 from tests.builders import KEY
 from tests.fakes import World

@@ -17,7 +17,7 @@ from botsession_operator.api.reasons import ConditionReason
 from botsession_operator.errors import PodRefused
 from botsession_operator.metrics import Metrics
 from botsession_operator.ports import Cluster, Supervisors
-from botsession_operator.reconcile import Deps
+from botsession_operator.reconcile.deps import Deps
 from tests.builders import KEY, samples
 from tests.fakes import FakeWebhook, World
 

@@ -18,7 +18,7 @@ from botsession_operator.errors import ClusterUnavailable, Conflict, RequestRefu
 from botsession_operator.fair_queue import Priority
 from botsession_operator.metrics import BY_NAMESPACE, LABELS, Action, Metrics, NoCode, ReconcileErrorKind
 from botsession_operator.poke_gate import Admission
-from botsession_operator.reconcile import reconcile
+from botsession_operator.reconcile.reconciler import reconcile
 from tests.builders import EVERY_COUNT, KEY, samples
 from tests.fakes import World
 

@@ -8,7 +8,7 @@ import pytest
 from botsession_contract.names import REPORT_FINALIZER, SESSION_LABEL, SESSION_UID_LABEL
 from botsession_operator.api.spec import Json, SpecError
 from botsession_operator.core.session_key import Key
-from botsession_operator.reconcile import reconcile
+from botsession_operator.reconcile.reconciler import reconcile
 from tests.builders import KEY
 from tests.fakes import World
 from tests.unit.operator.lives import names, talk

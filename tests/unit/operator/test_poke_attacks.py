@@ -19,7 +19,7 @@ from botsession_operator.effects.kubernetes import KubernetesCluster
 from botsession_operator.fair_queue import Priority
 from botsession_operator.poke_gate import KnownSessions, PokeGate
 from botsession_operator.queue import WorkQueue
-from botsession_operator.reconcile import reconcile
+from botsession_operator.reconcile.reconciler import reconcile
 from botsession_operator.server import create_app
 from tests.apiserver import missing
 from tests.builders import KEY

@@ -13,7 +13,7 @@ from botsession_operator.api.status import ConditionType
 from botsession_operator.core.control_keys import ControlKeys
 from botsession_operator.core.decide.plan import ControllerTimeouts
 from botsession_operator.errors import PodRefused
-from botsession_operator.reconcile import reconcile
+from botsession_operator.reconcile.reconciler import reconcile
 from tests.builders import KEY
 from tests.fakes import CONTROL_KEYS, World
 from tests.unit.operator.lives import names, talk

@@ -12,7 +12,7 @@ from botsession_operator.api.spec import Json
 from botsession_operator.api.status import ConditionStatus, ConditionType, find_condition
 from botsession_operator.core.observe.observed import Key
 from botsession_operator.errors import ClusterUnavailable, PodRefused, StatusRefused
-from botsession_operator.reconcile import Deps
+from botsession_operator.reconcile.deps import Deps
 from botsession_operator.status_recorder import MOST_LOST
 from tests.builders import KEY, samples, session, started
 from tests.fakes import FakeCluster, World

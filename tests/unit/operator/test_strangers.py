@@ -15,7 +15,8 @@ from botsession_operator.core.observe.observed import SessionMetadata
 from botsession_operator.core.observe.parse import parse_pod
 from botsession_operator.core.session_key import SessionIdentity
 from botsession_operator.errors import Conflict, NotOurs
-from botsession_operator.reconcile import _release, _release_finalizer, reconcile
+from botsession_operator.reconcile.finalizers import delete_and_release_pod, remove_pod_finalizer
+from botsession_operator.reconcile.reconciler import reconcile
 from tests.builders import KEY
 from tests.fakes import FakeCluster, World
 from tests.unit.operator.lives import names, talk
@@ -97,9 +98,9 @@ async def test_only_its_own_session_deletes_and_releases_a_pod(world: World) -> 
     other, deps = SessionIdentity(pod.owner.key, "another"), world.deps()
 
     with pytest.raises(NotOurs):
-        await _release_finalizer(Plan(delete_pod=PodDeletion.FORCED), pod, other, deps)
+        await delete_and_release_pod(Plan(delete_pod=PodDeletion.FORCED), pod, other, deps)
     with pytest.raises(NotOurs):
-        await _release(pod, other, deps)
+        await remove_pod_finalizer(pod, other, deps)
 
     assert world.stored_pod["metadata"]["finalizers"] == [REPORT_FINALIZER]
 

@@ -11,7 +11,8 @@ from botsession_operator.api.status import Delivery, WebhookStatus
 from botsession_operator.core.decide.plan import ControllerTimeouts
 from botsession_operator.core.observe.observed import Observed
 from botsession_operator.core.observe.webhook_delivery import Answer, EventType, Reply
-from botsession_operator.reconcile import gather, reconcile
+from botsession_operator.reconcile.gather import gather
+from botsession_operator.reconcile.reconciler import reconcile
 from botsession_operator.webhook_dispatcher import WebhookDispatcher
 from tests.builders import KEY, samples
 from tests.fakes import FakeWebhook, World

@@ -28,7 +28,8 @@ from botsession_operator.local.supervisor_process import RunFiles
 from botsession_operator.metrics import Metrics
 from botsession_operator.poke_gate import PokeGate
 from botsession_operator.queue import Pass
-from botsession_operator.reconcile import Deps, reconcile
+from botsession_operator.reconcile.deps import Deps
+from botsession_operator.reconcile.reconciler import reconcile
 from botsession_operator.server import create_app, serving
 
 #: A person watches, and a write to a dictionary costs nothing: each change is shown as it comes.

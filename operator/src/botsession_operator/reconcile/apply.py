@@ -1,0 +1,56 @@
+"""Carry out a plan."""
+
+from dataclasses import replace
+
+from loguru import logger as log
+
+from botsession_operator.core.decide import eviction, exposure
+from botsession_operator.core.decide.plan import Plan
+from botsession_operator.core.observe.observed import Observed
+from botsession_operator.core.status.derive import Applied
+from botsession_operator.core.status.k8s_events import undelivered
+from botsession_operator.reconcile.child_objects import change_budget, change_exposure, create_pod
+from botsession_operator.reconcile.control_requests import send_control_requests
+from botsession_operator.reconcile.deps import Deps
+from botsession_operator.reconcile.finalizers import add_session_finalizer, delete_and_release_pod
+from botsession_operator.webhook_dispatcher import WebhookDispatcher
+
+
+async def apply(plan: Plan, observed: Observed, deps: Deps) -> tuple[Observed, Applied]:
+    """Carry out a plan in its order; give what is now known better than before."""
+    session, pod = observed.session, observed.pod
+    if plan.hold_session:
+        session = await add_session_finalizer(session, deps)
+    applied = Applied()
+    if plan.exposure:
+        applied = await change_exposure(plan.exposure, session, deps)
+    if plan.create_pod:
+        applied = await create_pod(session, observed, applied, deps)
+    if pod:
+        await send_control_requests(plan, pod, session, deps)
+        await delete_and_release_pod(plan, pod, session.identity, deps)
+    if plan.budget:
+        applied = await change_budget(plan.budget, session, applied, deps)
+    if pod and plan.end_sidecars:
+        await deps.cluster.end_sidecars(pod)
+        log.info("sidecars ended", pod=f"{pod.namespace}/{pod.name}")
+    if plan.release_session:
+        await deps.cluster.set_session_finalizers(session, session.without_finalizer)
+    if plan.delete_session:
+        await deps.cluster.delete_session(session)
+        log.info("finished session deleted")
+    if deps.deliveries:
+        await _send_webhook_events(plan, observed, deps.deliveries, deps)
+    made = None if applied.budget_refusal else plan.budget
+    exposed = None if applied.exposure_refusal else plan.exposure
+    known = exposure.after(replace(observed, session=session), exposed)
+    return eviction.after(known, made), applied
+
+
+async def _send_webhook_events(plan: Plan, observed: Observed, deliveries: WebhookDispatcher, deps: Deps) -> None:
+    """Begin to send what is due, and tell of what will never be sent. What became of it is for another pass."""
+    for event in plan.deliver:
+        deliveries.send(observed.session, event)
+    for event in plan.give_up:
+        deliveries.give_up(observed.session, event)
+        await deps.cluster.record_event(observed.session, undelivered(event, observed.deliveries[event]))

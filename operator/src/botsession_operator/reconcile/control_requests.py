@@ -1,0 +1,35 @@
+"""What a pass reads from a session's supervisor, and what it sends there."""
+
+from typing import Final
+
+from loguru import logger as log
+
+from botsession_operator.core.decide.plan import Plan
+from botsession_operator.core.observe.observed import Freshness, NoSnapshot, Pod, PodState, Reading, Session
+from botsession_operator.reconcile.deps import Deps
+
+#: The supervisor does not run, or nobody needs it any more.
+NO_SUPERVISOR: Final = Reading(NoSnapshot.NOT_ASKED, Freshness.CURRENT)
+
+
+def read_supervisor(session: Session, pod: Pod | None, deps: Deps) -> Reading:
+    """Return what is known of the session's supervisor; NO_SUPERVISOR where none runs or none is needed."""
+    if session.is_finished:
+        deps.refusals.forget(session.key)
+    if pod is None or session.is_finished or pod.state is not PodState.RUNNING or pod.address is None:
+        deps.control.forget(session.key)
+        return NO_SUPERVISOR
+    return deps.control.read(session.key, pod, _token(session, pod, deps))
+
+
+async def send_control_requests(plan: Plan, pod: Pod, session: Session, deps: Deps) -> None:
+    """Have the supervisor told what it does not know; the pass that comes with its answer goes on from there."""
+    if plan.end:
+        log.info("end requested", cause=plan.end.cause, mode=plan.end.mode)
+        await deps.control.end(session.key, pod, _token(session, pod, deps), plan.end)
+    elif plan.adjust:
+        await deps.control.adjust(session.key, pod, _token(session, pod, deps), plan.adjust)
+
+
+def _token(session: Session, pod: Pod, deps: Deps) -> str:
+    return deps.control_keys.token(session.uid, pod.token_sha256)

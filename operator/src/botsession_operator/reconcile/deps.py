@@ -1,0 +1,47 @@
+"""What a pass works with: the ports, and what the operator keeps in memory."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from botsession_operator.core.clock import Clock
+from botsession_operator.core.control_keys import ControlKeys
+from botsession_operator.core.decide.plan import ControllerTimeouts
+from botsession_operator.core.manifests.pod import PodSettings
+from botsession_operator.core.manifests.service_and_route import Exposure
+from botsession_operator.core.observe.observed import Key
+from botsession_operator.host_ports import HostPorts
+from botsession_operator.metrics import Metrics
+from botsession_operator.ports import Cluster, Supervisors
+from botsession_operator.refusals import Refusals
+from botsession_operator.status_recorder import StatusWrites
+from botsession_operator.webhook_dispatcher import WebhookDispatcher
+
+#: Sessions are reached inside the cluster, and no route leads there from outside.
+IN_THE_CLUSTER: Final = Exposure()
+
+
+@dataclass(frozen=True, slots=True)
+class Deps:
+    """What a pass works with."""
+
+    cluster: Cluster
+    control: Supervisors
+    clock: Clock
+    metrics: Metrics
+    limits: ControllerTimeouts
+    refusals: Refusals
+    pods: PodSettings
+    #: The operator's keys, from which each session's token is derived.
+    control_keys: ControlKeys
+    exposure: Exposure = IN_THE_CLUSTER
+    #: The operator is being uninstalled: every session is to end.
+    is_uninstalling: bool = False
+    #: None where nobody wants to hear of sessions.
+    deliveries: WebhookDispatcher | None = None
+    #: What this operator remembers of the statuses that it has written.
+    writes: StatusWrites = field(default_factory=StatusWrites)
+    #: What this operator knows of the ports of nodes.
+    host_ports: HostPorts = field(default_factory=HostPorts)
+    #: Called with a session that is gone.
+    forget: Callable[[Key], None] = lambda _: None

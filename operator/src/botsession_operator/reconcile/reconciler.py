@@ -1,0 +1,103 @@
+"""One pass over one session: gather, plan, apply, write the status, report."""
+
+from datetime import datetime
+
+from botsession_contract.lifecycle import Phase
+from botsession_operator.api.fitting import fitted
+from botsession_operator.api.spec import SpecError
+from botsession_operator.api.status import Status
+from botsession_operator.core.decide import earlier_answers
+from botsession_operator.core.decide.plan import Plan, make_plan
+from botsession_operator.core.observe.observed import Key, NoSnapshot, Observed
+from botsession_operator.core.status import coalescing
+from botsession_operator.core.status.derive import Applied, derive_status
+from botsession_operator.errors import StatusRefused
+from botsession_operator.reconcile.apply import apply
+from botsession_operator.reconcile.control_requests import send_control_requests
+from botsession_operator.reconcile.deps import Deps
+from botsession_operator.reconcile.gather import gather
+from botsession_operator.reconcile.unrecordable import end_unrecorded, handle_unreadable
+from botsession_operator.status_recorder import Recorder
+
+
+async def reconcile(key: Key, deps: Deps) -> datetime | None:
+    """Bring one session closer to what it should be; give the time of the next look, None when none is needed."""
+    try:
+        observed = await gather(key, deps)
+    except SpecError as exc:
+        return await handle_unreadable(key, exc, deps)
+    if observed is None:
+        _forget(key, deps)
+        return None
+    await _recorder(deps).tell_of_lost_answer(observed.session)
+    plan = make_plan(observed, deps.clock.now(), deps.limits)
+    if not earlier_answers.is_enough(observed, plan):
+        return await _wait_for_answer(plan, observed, deps)
+    observed, applied = await apply(plan, observed, deps)
+    if plan.wanted and observed.control is NoSnapshot.UNREACHABLE:
+        deps.control.hurry(key)
+    if plan.end or plan.adjust:  # the status is written with the answer
+        return _requeue_at(plan, observed, applied, None, deps)
+    status = derive_status(observed, plan, applied, deps.clock.now())
+    try:
+        waits_until = await _write_status(observed, status, deps)
+    except StatusRefused:
+        return await end_unrecorded(observed, plan, deps)
+    if plan.release_session:
+        _forget(key, deps)
+    else:
+        deps.metrics.show(key, status.phase)
+    return _requeue_at(plan, observed, applied, waits_until, deps)
+
+
+async def _wait_for_answer(plan: Plan, observed: Observed, deps: Deps) -> datetime | None:
+    """Leave the session to the pass that comes with its supervisor's answer; send only what a user waits for."""
+    session, pod = observed.session, observed.pod
+    deps.metrics.show(session.key, session.status.phase if session.status else Phase.PENDING)
+    if pod and earlier_answers.may_send(plan):
+        await send_control_requests(plan, pod, session, deps)
+    elif earlier_answers.concludes_from_silence(observed, plan):
+        deps.control.insist(session.key)
+    elif plan.wanted:
+        deps.control.hurry(session.key)
+    return plan.requeue_at
+
+
+async def _write_status(observed: Observed, status: Status, deps: Deps) -> datetime | None:
+    """Write what is new, or give the time at which it will be. Raise StatusRefused where nothing of it is taken."""
+    fit = status if status == observed.session.status else fitted(status)
+    if fit == observed.session.status:
+        return None
+    now = deps.clock.now()
+    due = deps.writes.due(observed.session, fit, coalescing.write_due_at(observed, fit, deps.limits))
+    if due > now:
+        return due
+    await _recorder(deps).record(observed.session, fit, now)
+    return None
+
+
+def _recorder(deps: Deps) -> Recorder:
+    return Recorder(deps.cluster, deps.metrics, deps.writes)
+
+
+def _requeue_at(
+    plan: Plan, observed: Observed, applied: Applied, waits_until: datetime | None, deps: Deps
+) -> datetime | None:
+    """Return the plan's next look, or an earlier one where something waits or did not go through."""
+    looks = [plan.requeue_at, waits_until]
+    if applied.refusal or applied.budget_refusal or applied.exposure_refusal:
+        looks.append(deps.refusals.retry_at(observed.session.key))
+    looks.append(deps.control.retry_at(observed.session.key))
+    return min((look for look in looks if look), default=None)
+
+
+def _forget(key: Key, deps: Deps) -> None:
+    """Keep nothing of a session that is gone, or that only others hold."""
+    deps.metrics.show(key, None)
+    deps.control.forget(key)
+    deps.forget(key)
+    deps.host_ports.forget(key)
+    deps.refusals.forget(key)
+    deps.writes.forget(key)
+    if deps.deliveries:
+        deps.deliveries.forget(key)

@@ -1,0 +1,72 @@
+"""Sessions of which no finish can be recorded: their spec cannot be read, or the API server refuses every status."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from loguru import logger as log
+
+from botsession_operator.api.spec import Json, SpecError
+from botsession_operator.core.decide import orphans
+from botsession_operator.core.decide.plan import Plan
+from botsession_operator.core.observe import parse
+from botsession_operator.core.observe.observed import Key, Observed, PodState, SessionMetadata
+from botsession_operator.core.status import unreadable_session
+from botsession_operator.errors import RequestRefused
+from botsession_operator.reconcile.deps import Deps
+from botsession_operator.reconcile.finalizers import delete_and_release_pod, pods_of
+
+
+async def handle_unreadable(key: Key, why: SpecError, deps: Deps) -> datetime | None:
+    """Let a session go that cannot be read; raise `why` where it is still wanted, and only told what is wrong."""
+    deps.control.forget(key)
+    raw = await deps.cluster.session(key)
+    known = parse.parse_metadata(raw) if raw else None
+    if known is None:
+        return None
+    if not (known.is_deleting or deps.is_uninstalling):
+        await _report_unreadable(known, raw or {}, why, deps)
+        raise why
+    return await _release_without_record(known, str(why), deps)
+
+
+async def end_unrecorded(observed: Observed, plan: Plan, deps: Deps) -> datetime:
+    """Have a session end, and go, of which nothing can be recorded: its pod ends by itself on the SIGTERM.
+
+    A pod is only released with a session that is deleted. Else the next pass could not tell that there ever was one.
+    """
+    session, pod, now = observed.session, observed.pod, deps.clock.now()
+    if session.is_deleting or deps.is_uninstalling:
+        return await _release_without_record(session, "its status is refused", deps) or now + deps.limits.slow_requeue
+    if plan.wanted and pod and pod.state is not PodState.TERMINATED:
+        parting = replace(orphans.plan_orphan(pod, now, deps.limits), release_pod=False)
+        await delete_and_release_pod(parting, pod, session.identity, deps)
+    return now + deps.limits.slow_requeue
+
+
+async def _release_without_record(known: SessionMetadata, why: str, deps: Deps) -> datetime | None:
+    """Let a session go of which nothing can be recorded, and before it its pods; give the time of the next look."""
+    pods = await pods_of(known.key, deps)
+    for pod, owner in pods:
+        await delete_and_release_pod(orphans.plan_orphan(pod, deps.clock.now(), deps.limits), pod, owner, deps)
+    if pods:
+        return deps.clock.now() + deps.limits.create_retry
+    if known.has_finalizer:
+        await deps.cluster.set_session_finalizers(known, known.without_finalizer)
+        log.warning("session let go without a record", why=why)
+    return None
+
+
+async def _report_unreadable(known: SessionMetadata, raw: Json, why: SpecError, deps: Deps) -> None:
+    generation = raw["metadata"].get("generation", 1)
+    status = unreadable_session.refused_status(raw.get("status"), generation, str(why), deps.clock.now())
+    if status and await _write_if_accepted(known, status, deps):
+        await deps.cluster.record_event(known, unreadable_session.refusal(str(why)))
+
+
+async def _write_if_accepted(known: SessionMetadata, status: Json, deps: Deps) -> bool:
+    """Write a status that is not all our own: the API server may refuse what else is in it."""
+    try:
+        return await deps.cluster.write_status(known.key, known.resource_version, status)
+    except RequestRefused as exc:
+        log.warning("condition refused", error=str(exc))
+        return False
