@@ -232,7 +232,7 @@ def test_the_operator_understands_its_webhook(render: Render, tmp_path: Path) ->
     assert settings.webhook is not None
     assert (settings.webhook.url, settings.webhook.source) == ("https://example.com/hook", "//prod")
     assert settings.webhook.events == {EventType.FINISHED}
-    assert settings.limits.webhook_patience == timedelta(seconds=1500000)
+    assert settings.timeouts.webhook_patience == timedelta(seconds=1500000)
 
 
 def test_the_webhooks_secret_is_mounted_where_the_operator_looks(render: Render) -> None:

@@ -15,10 +15,10 @@ from botsession_operator.supervisor_poller import SupervisorPoller
 class Controller:
     """Gives sessions their passes."""
 
-    def __init__(self, control: Control, clock: Clock, limits: ControllerTimeouts, workers: int = 1) -> None:
+    def __init__(self, control: Control, clock: Clock, timeouts: ControllerTimeouts, workers: int = 1) -> None:
         self._queue = WorkQueue(clock, workers, on_due=lambda key: self.poller.prefetch(key))
-        self.poller = SupervisorPoller(control, clock, limits, self._queue.add)
-        self.refusals = Refusals(clock, limits, self._queue.add)
+        self.poller = SupervisorPoller(control, clock, timeouts, self._queue.add)
+        self.refusals = Refusals(clock, timeouts, self._queue.add)
 
     def mark(self, key: Key, priority: Priority = Priority.NORMAL) -> None:
         """Have a session looked at. Its supervisor is asked meanwhile, so that the pass mostly finds the answer."""

@@ -51,7 +51,7 @@ async def operate(connected: client.ApiClient, settings: Settings, stop: asyncio
         control = HttpControl(
             await stack.enter_async_context(make_session()), metrics, lambda pod: port_of(pod, settings.host_ports)
         )
-        controller = Controller(control, clock, settings.limits, settings.workers)
+        controller = Controller(control, clock, settings.timeouts, settings.workers)
         metrics.follow(controller.poller)
         deliveries = _deliveries(settings.webhook, clock, controller, metrics, http) if settings.webhook else None
         if deliveries:
@@ -92,7 +92,7 @@ async def _deps(
         control=controller.poller,
         clock=clock,
         metrics=metrics,
-        limits=settings.limits,
+        timeouts=settings.timeouts,
         refusals=controller.refusals,
         pods=PodSettings(settings.runtime_image, injection, settings.poke_base_url),
         control_keys=settings.control_keys,

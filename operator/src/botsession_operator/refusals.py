@@ -58,13 +58,13 @@ class Refusals:
     def __init__(
         self,
         clock: Clock,
-        limits: ControllerTimeouts,
+        timeouts: ControllerTimeouts,
         wake: Callable[[Key], None] = lambda _: None,
         jitter: Callable[[], float] = random.random,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock = clock
-        self._backoff = Backoff(limits.create_retry, limits.create_retry_longest)
+        self._backoff = Backoff(timeouts.create_retry, timeouts.create_retry_longest)
         #: Marks a session dirty.
         self._wake = wake
         self._luck = jitter

@@ -69,7 +69,7 @@ class Settings:
     kubeconfig: Path | None = None
     #: HOSTNAME: who Events are from.
     identity: str = "botsession-operator"
-    limits: ControllerTimeouts = field(default_factory=ControllerTimeouts)
+    timeouts: ControllerTimeouts = field(default_factory=ControllerTimeouts)
     #: None: nobody.
     webhook: WebhookSettings | None = None
     #: BOTSESSION_DEPLOYMENT, as namespace/name: the operator's own, which `uninstall` stops; None stops nothing.
@@ -106,7 +106,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         log_format=LogFormat(_choice(environ, "BOTSESSION_LOG_FORMAT", tuple(LogFormat))),
         log_level=_choice(environ, "BOTSESSION_LOG_LEVEL", ("info", "debug", "warning", "error")),
         kubeconfig=Path(environ["KUBECONFIG"]) if environ.get("KUBECONFIG") else None,
-        limits=ControllerTimeouts(webhook_patience=_seconds(environ, "BOTSESSION_WEBHOOK_PATIENCE_SECONDS", "3600")),
+        timeouts=ControllerTimeouts(webhook_patience=_seconds(environ, "BOTSESSION_WEBHOOK_PATIENCE_SECONDS", "3600")),
         webhook=_webhook(environ) if environ.get("BOTSESSION_WEBHOOK_URL") else None,
         identity=environ.get("HOSTNAME", "botsession-operator"),
         finalizer_policy=environ.get("BOTSESSION_FINALIZER_POLICY") or None,

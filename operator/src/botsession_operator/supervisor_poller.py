@@ -51,14 +51,14 @@ class SupervisorPoller:
         self,
         control: Control,
         clock: Clock,
-        limits: ControllerTimeouts,
+        timeouts: ControllerTimeouts,
         answered: Callable[[Key], None],
         monotonic: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._control = control
         self._clock = clock
-        self._limits = limits
+        self._timeouts = timeouts
         #: Marks a session dirty.
         self._answered = answered
         self._monotonic = monotonic
@@ -216,9 +216,9 @@ class SupervisorPoller:
         self._ask(known)
 
     def _wait(self, known: PolledSupervisor) -> float:
-        limits = self._limits
-        longest = limits.control_retry_ending if known.is_pressing else limits.control_retry_longest
-        return Backoff(limits.control_retry, longest).wait(known.tries, self._luck()).total_seconds()
+        timeouts = self._timeouts
+        longest = timeouts.control_retry_ending if known.is_pressing else timeouts.control_retry_longest
+        return Backoff(timeouts.control_retry, longest).wait(known.tries, self._luck()).total_seconds()
 
     def _ask(self, known: PolledSupervisor) -> None:
         """Have a supervisor wait for its turn. One that is being asked gets another only for a request."""
@@ -307,5 +307,5 @@ class SupervisorPoller:
                 self._turns.put(each, each.key.namespace, each.priority)
 
     def _probe_wait(self, node: Node[PolledSupervisor]) -> float:
-        backoff = Backoff(self._limits.control_retry, LONGEST_PROBE_WAIT)
+        backoff = Backoff(self._timeouts.control_retry, LONGEST_PROBE_WAIT)
         return backoff.wait(node.probes, self._luck()).total_seconds()

@@ -246,7 +246,7 @@ async def test_a_spec_of_which_no_pod_can_be_made_is_not_tried_again(world: Worl
 
     next_look = await reconcile(KEY, world.deps())
 
-    assert next_look == world.clock.now() + world.deps().limits.slow_requeue
+    assert next_look == world.clock.now() + world.deps().timeouts.slow_requeue
     assert [news.reason for news in world.cluster.told] == ["SpecRefused"]
 
 

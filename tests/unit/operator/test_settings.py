@@ -109,7 +109,7 @@ def test_a_webhook_gets_all_events_by_default(listened: dict[str, str]) -> None:
 
     secret = Path(listened["BOTSESSION_WEBHOOK_SECRET_FILE"])
     expected = WebhookSettings("https://example.com/hook", secret, frozenset(EventType), "botsession-operator")
-    assert (settings.webhook, settings.limits.webhook_patience) == (expected, timedelta(hours=1))
+    assert (settings.webhook, settings.timeouts.webhook_patience) == (expected, timedelta(hours=1))
 
 
 def test_a_webhook_may_be_narrowed(listened: dict[str, str]) -> None:
@@ -118,7 +118,7 @@ def test_a_webhook_may_be_narrowed(listened: dict[str, str]) -> None:
 
     assert settings.webhook
     assert (settings.webhook.events, settings.webhook.source) == (frozenset({EventType.FINISHED}), "//prod-eu")
-    assert settings.limits.webhook_patience == timedelta(minutes=1)
+    assert settings.timeouts.webhook_patience == timedelta(minutes=1)
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,8 @@ from tests.fakes import FakeClock
 from tests.log_lines import Line
 
 GOOD: Final = Key("bots", "good")
-LIMITS: Final = ControllerTimeouts()
-FIRST_WAIT: Final = LIMITS.control_retry.total_seconds()
+TIMEOUTS: Final = ControllerTimeouts()
+FIRST_WAIT: Final = TIMEOUTS.control_retry.total_seconds()
 GRACEFUL: Final = EndRequest(Mode.GRACEFUL, Cause.END_REQUESTED)
 IMMEDIATE: Final = EndRequest(Mode.IMMEDIATE, Cause.END_REQUESTED)
 PATCH: Final = SessionPatch(deadline=None)
@@ -78,7 +78,7 @@ class Polling:
     def __init__(self) -> None:
         self.clock, self.control, self.dirty = FakeClock(), Asked(), list[Key]()
         self.poller = SupervisorPoller(
-            self.control, self.clock, LIMITS, self.dirty.append, lambda: self.clock.now().timestamp(), lambda: 1.0
+            self.control, self.clock, TIMEOUTS, self.dirty.append, lambda: self.clock.now().timestamp(), lambda: 1.0
         )
 
     async def read(self, key: Key = KEY, **its: str) -> Reading:
@@ -396,7 +396,7 @@ async def test_a_silent_supervisor_is_asked_more_often_while_its_end_is_waited_f
     await polling.be_silent()
     polling.poller.hurry(KEY)
     for _ in range(6):
-        await polling.wait(LIMITS.control_retry_ending.total_seconds())
+        await polling.wait(TIMEOUTS.control_retry_ending.total_seconds())
         await polling.read()
         await polling.be_silent()
 
@@ -560,7 +560,7 @@ async def test_ends_of_silent_sessions_are_tried_though_their_node_is_silent(pol
     await polling.fall_silent(crowd(20))
     polling.control.questions.clear()
     polling.poller.hurry(crowd()[7])
-    await polling.wait(LIMITS.control_retry_ending.total_seconds())
+    await polling.wait(TIMEOUTS.control_retry_ending.total_seconds())
 
     for key in crowd(20):
         await polling.read(key)

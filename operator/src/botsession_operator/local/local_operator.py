@@ -24,9 +24,9 @@ class _Life:
 class LocalOperator:
     """One operator, from start to stop. All that it must not lose is in the backend, as it is in a cluster."""
 
-    def __init__(self, control: Control, limits: ControllerTimeouts, passes: Callable[[Controller], Pass]) -> None:
+    def __init__(self, control: Control, timeouts: ControllerTimeouts, passes: Callable[[Controller], Pass]) -> None:
         self._control = control
-        self._limits = limits
+        self._timeouts = timeouts
         self._passes = passes
         self._life: _Life | None = None
 
@@ -36,7 +36,7 @@ class LocalOperator:
 
     def start(self) -> None:
         """Begin to work, knowing nothing."""
-        controller = Controller(self._control, SystemClock(), self._limits)
+        controller = Controller(self._control, SystemClock(), self._timeouts)
         self._life = _Life(controller, asyncio.create_task(controller.work(self._passes(controller))))
 
     def mark(self, key: Key) -> None:

@@ -33,7 +33,7 @@ from botsession_operator.reconcile.reconciler import reconcile
 from botsession_operator.server import create_app, serving
 
 #: A person watches, and a write to a dictionary costs nothing: each change is shown as it comes.
-LIMITS: Final = ControllerTimeouts(status_settle=timedelta(0), ending_settle=timedelta(0))
+TIMEOUTS: Final = ControllerTimeouts(status_settle=timedelta(0), ending_settle=timedelta(0))
 #: Bots listen on this machine, whatever Service the operator would make.
 HERE: Final = Exposure("${scheme}://127.0.0.1:${port}${path}")
 #: How long a killed operator stays away, in seconds: long enough to miss something.
@@ -106,10 +106,12 @@ async def local_session(manifest: Json, place: RunFiles) -> AsyncIterator[LocalS
         def passes(controller: Controller) -> Pass:
             poller, refusals = controller.poller, controller.refusals
             ports = HostPorts(range(0))  # nothing shares a node here
-            deps = Deps(cluster, poller, clock, metrics, LIMITS, refusals, pods, keys, exposure=HERE, host_ports=ports)
+            deps = Deps(
+                cluster, poller, clock, metrics, TIMEOUTS, refusals, pods, keys, exposure=HERE, host_ports=ports
+            )
             return metrics.timed(lambda key: reconcile(key, deps))
 
-        operator = LocalOperator(control, LIMITS, passes)
+        operator = LocalOperator(control, TIMEOUTS, passes)
         operator.start()
         stack.push_async_callback(operator.stop)
         yield LocalSession(manifest, cluster, operator, changed)

@@ -29,7 +29,7 @@ class Deps:
     control: Supervisors
     clock: Clock
     metrics: Metrics
-    limits: ControllerTimeouts
+    timeouts: ControllerTimeouts
     refusals: Refusals
     pods: PodSettings
     #: The operator's keys, from which each session's token is derived.

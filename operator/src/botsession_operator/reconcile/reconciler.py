@@ -30,7 +30,7 @@ async def reconcile(key: Key, deps: Deps) -> datetime | None:
         _forget(key, deps)
         return None
     await _recorder(deps).tell_of_lost_answer(observed.session)
-    plan = make_plan(observed, deps.clock.now(), deps.limits)
+    plan = make_plan(observed, deps.clock.now(), deps.timeouts)
     if not earlier_answers.is_enough(observed, plan):
         return await _wait_for_answer(plan, observed, deps)
     observed, applied = await apply(plan, observed, deps)
@@ -69,7 +69,7 @@ async def _write_status(observed: Observed, status: Status, deps: Deps) -> datet
     if fit == observed.session.status:
         return None
     now = deps.clock.now()
-    due = deps.writes.due(observed.session, fit, coalescing.write_due_at(observed, fit, deps.limits))
+    due = deps.writes.due(observed.session, fit, coalescing.write_due_at(observed, fit, deps.timeouts))
     if due > now:
         return due
     await _recorder(deps).record(observed.session, fit, now)

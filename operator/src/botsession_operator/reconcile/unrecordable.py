@@ -36,20 +36,20 @@ async def end_unrecorded(observed: Observed, plan: Plan, deps: Deps) -> datetime
     """
     session, pod, now = observed.session, observed.pod, deps.clock.now()
     if session.is_deleting or deps.is_uninstalling:
-        return await _release_without_record(session, "its status is refused", deps) or now + deps.limits.slow_requeue
+        return await _release_without_record(session, "its status is refused", deps) or now + deps.timeouts.slow_requeue
     if plan.wanted and pod and pod.state is not PodState.TERMINATED:
-        parting = replace(orphans.plan_orphan(pod, now, deps.limits), release_pod=False)
+        parting = replace(orphans.plan_orphan(pod, now, deps.timeouts), release_pod=False)
         await delete_and_release_pod(parting, pod, session.identity, deps)
-    return now + deps.limits.slow_requeue
+    return now + deps.timeouts.slow_requeue
 
 
 async def _release_without_record(known: SessionMetadata, why: str, deps: Deps) -> datetime | None:
     """Let a session go of which nothing can be recorded, and before it its pods; give the time of the next look."""
     pods = await pods_of(known.key, deps)
     for pod, owner in pods:
-        await delete_and_release_pod(orphans.plan_orphan(pod, deps.clock.now(), deps.limits), pod, owner, deps)
+        await delete_and_release_pod(orphans.plan_orphan(pod, deps.clock.now(), deps.timeouts), pod, owner, deps)
     if pods:
-        return deps.clock.now() + deps.limits.create_retry
+        return deps.clock.now() + deps.timeouts.create_retry
     if known.has_finalizer:
         await deps.cluster.set_session_finalizers(known, known.without_finalizer)
         log.warning("session let go without a record", why=why)
