@@ -310,7 +310,7 @@ class World:
             POD_SETTINGS,
             CONTROL_KEYS,
         )
-        return replace(deps, deliveries=self._deliveries(self.webhook)) if self.webhook else deps
+        return replace(deps, webhook=self._deliveries(self.webhook)) if self.webhook else deps
 
     def poller(self) -> SupervisorPoller:
         """Return an operator that knows nothing of any supervisor yet what it asks them by."""

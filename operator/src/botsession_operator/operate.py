@@ -53,13 +53,14 @@ async def operate(connected: client.ApiClient, settings: Settings, stop: asyncio
         )
         controller = Controller(control, clock, settings.timeouts, settings.workers)
         metrics.follow(controller.poller)
-        deliveries = _deliveries(settings.webhook, clock, controller, metrics, http) if settings.webhook else None
-        if deliveries:
-            stack.push_async_callback(deliveries.close)
+        dispatcher = None
+        if settings.webhook:
+            dispatcher = _webhook_dispatcher(settings.webhook, clock, controller, metrics, http)
+            stack.push_async_callback(dispatcher.close)
         deps = await _deps(connected, settings, clock, metrics, controller)
-        deps = replace(deps, deliveries=deliveries, forget=known.forget)
+        deps = replace(deps, webhook=dispatcher, forget=known.forget)
         await _serve(stack, settings, controller, metrics, ready, known)
-        log.info("operator started", injection=deps.pods.injection, namespaces=settings.namespaces or "all")
+        log.info("operator started", injection=deps.pod_settings.injection, namespaces=settings.namespaces or "all")
         work = asyncio.create_task(controller.work(metrics.timed(lambda key: reconcile(key, deps))))
         registry = make_registry(connected.configuration.host)
         watch = asyncio.create_task(_watch(registry, settings, controller, metrics, ready, stop, known))
@@ -89,12 +90,12 @@ async def _deps(
     injection = settings.injection or await cluster.injection()
     return Deps(
         cluster=cluster,
-        control=controller.poller,
+        supervisors=controller.poller,
         clock=clock,
         metrics=metrics,
         timeouts=settings.timeouts,
         refusals=controller.refusals,
-        pods=PodSettings(settings.runtime_image, injection, settings.poke_base_url),
+        pod_settings=PodSettings(settings.runtime_image, injection, settings.poke_base_url),
         control_keys=settings.control_keys,
         exposure=settings.exposure,
         is_uninstalling=settings.is_uninstalling,
@@ -102,11 +103,11 @@ async def _deps(
     )
 
 
-def _deliveries(
-    wanted: WebhookSettings, clock: SystemClock, controller: Controller, metrics: Metrics, http: aiohttp.ClientSession
+def _webhook_dispatcher(
+    settings: WebhookSettings, clock: SystemClock, controller: Controller, metrics: Metrics, http: aiohttp.ClientSession
 ) -> WebhookDispatcher:
-    webhook = HttpWebhook(http, wanted.url, wanted.secret_file, clock)
-    return WebhookDispatcher(webhook, wanted.events, wanted.source, clock, controller.mark, metrics)
+    webhook = HttpWebhook(http, settings.url, settings.secret_file, clock)
+    return WebhookDispatcher(webhook, settings.events, settings.source, clock, controller.mark, metrics)
 
 
 async def _serve(

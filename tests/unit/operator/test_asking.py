@@ -114,8 +114,8 @@ async def test_what_is_known_of_a_supervisor_goes_with_its_session(world: World)
 
     assert world.is_empty
     assert world.operator
-    assert isinstance(world.operator.control, SupervisorPoller)
-    assert world.operator.control._known == {}
+    assert isinstance(world.operator.supervisors, SupervisorPoller)
+    assert world.operator.supervisors._known == {}
 
 
 async def test_a_supervisor_is_not_asked_once_its_session_is_over(world: World) -> None:

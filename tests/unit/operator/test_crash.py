@@ -106,8 +106,8 @@ class Mortals:
     def _operator(self) -> Deps:
         deps = self.world.deps()
         self.metrics.append(deps.metrics)
-        cluster, control = Mortal(deps.cluster, self.fate), Mortal(deps.control, self.fate)
-        return replace(deps, cluster=cluster, control=control)
+        cluster, control = Mortal(deps.cluster, self.fate), Mortal(deps.supervisors, self.fate)
+        return replace(deps, cluster=cluster, supervisors=control)
 
 
 Story = Callable[[World, Mortals], Awaitable[None]]

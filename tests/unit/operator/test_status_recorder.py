@@ -321,12 +321,12 @@ async def test_nothing_is_remembered_of_a_session_that_is_gone(world: World, dea
     await world.settle()
 
     assert world.operator
-    assert not world.operator.writes.lost
-    assert not world.operator.writes.refused
+    assert not world.operator.status_writes.lost
+    assert not world.operator.status_writes.refused
 
 
 def test_no_more_writes_of_one_session_are_remembered_than_a_few(world: World) -> None:
-    writes = world.deps().writes
+    writes = world.deps().status_writes
     for number in range(50):
         writes.lose(session(started()), replace(started(), observed_generation=number))
 

@@ -37,8 +37,8 @@ def webhook(world: World) -> FakeWebhook:
 
 def deliveries(world: World) -> WebhookDispatcher:
     assert world.operator
-    assert world.operator.deliveries
-    return world.operator.deliveries
+    assert world.operator.webhook
+    return world.operator.webhook
 
 
 def counted(world: World) -> dict[tuple[str, str], float]:
@@ -268,7 +268,7 @@ async def test_a_slow_receiver_holds_no_pass_up_and_is_asked_once_at_a_time(
     looks = asyncio.Event()
     patient = WebhookDispatcher(slow, frozenset(EventType), "tests", world.clock, lambda _: looks.set(), world.metrics)
     assert world.operator
-    operator = replace(world.operator, deliveries=patient)
+    operator = replace(world.operator, webhook=patient)
     world.report(Reason.COMPLETED)
     for _ in range(2):
         await reconcile(KEY, operator)
@@ -294,7 +294,7 @@ async def test_an_operator_that_leaves_lets_go_of_what_is_under_way(world: World
 
 
 async def gathered(world: World, of: WebhookDispatcher) -> Observed:
-    seen = await gather(KEY, replace(world.deps(), deliveries=of))
+    seen = await gather(KEY, replace(world.deps(), webhook=of))
     assert seen
     return seen
 

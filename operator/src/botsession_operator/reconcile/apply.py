@@ -39,18 +39,18 @@ async def apply(plan: Plan, observed: Observed, deps: Deps) -> tuple[Observed, A
     if plan.delete_session:
         await deps.cluster.delete_session(session)
         log.info("finished session deleted")
-    if deps.deliveries:
-        await _send_webhook_events(plan, observed, deps.deliveries, deps)
+    if deps.webhook:
+        await _send_webhook_events(plan, observed, deps.webhook, deps)
     made = None if applied.budget_refusal else plan.budget
     exposed = None if applied.exposure_refusal else plan.exposure
     known = exposure.after(replace(observed, session=session), exposed)
     return eviction.after(known, made), applied
 
 
-async def _send_webhook_events(plan: Plan, observed: Observed, deliveries: WebhookDispatcher, deps: Deps) -> None:
+async def _send_webhook_events(plan: Plan, observed: Observed, webhook: WebhookDispatcher, deps: Deps) -> None:
     """Begin to send what is due, and tell of what will never be sent. What became of it is for another pass."""
     for event in plan.deliver:
-        deliveries.send(observed.session, event)
+        webhook.send(observed.session, event)
     for event in plan.give_up:
-        deliveries.give_up(observed.session, event)
+        webhook.give_up(observed.session, event)
         await deps.cluster.record_event(observed.session, undelivered(event, observed.deliveries[event]))

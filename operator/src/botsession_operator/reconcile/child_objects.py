@@ -27,7 +27,7 @@ async def create_pod(session: Session, observed: Observed, applied: Applied, dep
         return replace(applied, refusal=standing)
     try:
         digest, ports = token_digest(deps.control_keys.token(session.uid)), deps.host_ports.choose(session)
-        manifest = build_pod(session, digest, deps.pods, observed.url, ports)
+        manifest = build_pod(session, digest, deps.pod_settings, observed.url, ports)
         if observed.is_pod_name_taken:
             raise PodRefused(ConditionReason.NAME_TAKEN, ownership.name_taken(manifest))  # noqa: TRY301  # one way to refuse
         await _create_as_non_root_if_required(manifest, deps)

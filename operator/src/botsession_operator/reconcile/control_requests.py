@@ -17,18 +17,18 @@ def read_supervisor(session: Session, pod: Pod | None, deps: Deps) -> Reading:
     if session.is_finished:
         deps.refusals.forget(session.key)
     if pod is None or session.is_finished or pod.state is not PodState.RUNNING or pod.address is None:
-        deps.control.forget(session.key)
+        deps.supervisors.forget(session.key)
         return NO_SUPERVISOR
-    return deps.control.read(session.key, pod, _token(session, pod, deps))
+    return deps.supervisors.read(session.key, pod, _token(session, pod, deps))
 
 
 async def send_control_requests(plan: Plan, pod: Pod, session: Session, deps: Deps) -> None:
     """Have the supervisor told what it does not know; the pass that comes with its answer goes on from there."""
     if plan.end:
         log.info("end requested", cause=plan.end.cause, mode=plan.end.mode)
-        await deps.control.end(session.key, pod, _token(session, pod, deps), plan.end)
+        await deps.supervisors.end(session.key, pod, _token(session, pod, deps), plan.end)
     elif plan.adjust:
-        await deps.control.adjust(session.key, pod, _token(session, pod, deps), plan.adjust)
+        await deps.supervisors.adjust(session.key, pod, _token(session, pod, deps), plan.adjust)
 
 
 def _token(session: Session, pod: Pod, deps: Deps) -> str:

@@ -26,21 +26,21 @@ class Deps:
     """What a pass works with."""
 
     cluster: Cluster
-    control: Supervisors
+    supervisors: Supervisors
     clock: Clock
     metrics: Metrics
     timeouts: ControllerTimeouts
     refusals: Refusals
-    pods: PodSettings
+    pod_settings: PodSettings
     #: The operator's keys, from which each session's token is derived.
     control_keys: ControlKeys
     exposure: Exposure = IN_THE_CLUSTER
     #: The operator is being uninstalled: every session is to end.
     is_uninstalling: bool = False
     #: None where nobody wants to hear of sessions.
-    deliveries: WebhookDispatcher | None = None
+    webhook: WebhookDispatcher | None = None
     #: What this operator remembers of the statuses that it has written.
-    writes: StatusWrites = field(default_factory=StatusWrites)
+    status_writes: StatusWrites = field(default_factory=StatusWrites)
     #: What this operator knows of the ports of nodes.
     host_ports: HostPorts = field(default_factory=HostPorts)
     #: Called with a session that is gone.

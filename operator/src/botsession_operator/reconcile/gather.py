@@ -31,7 +31,7 @@ async def gather(key: Key, deps: Deps) -> Observed | None:
         is_exposed=await _is_exposed(session, deps),
         url=service_and_route.url(session, deps.exposure),
         is_uninstalling=deps.is_uninstalling,
-        deliveries=deps.deliveries.attempts(session) if deps.deliveries else {},
+        deliveries=deps.webhook.attempts(session) if deps.webhook else {},
         freshness=reading.freshness,
         ending_heard_at=reading.ending_heard_at,
         is_pod_name_taken=found is not pod,

@@ -35,7 +35,7 @@ async def reconcile(key: Key, deps: Deps) -> datetime | None:
         return await _wait_for_answer(plan, observed, deps)
     observed, applied = await apply(plan, observed, deps)
     if plan.wanted and observed.control is NoSnapshot.UNREACHABLE:
-        deps.control.hurry(key)
+        deps.supervisors.hurry(key)
     if plan.end or plan.adjust:  # the status is written with the answer
         return _requeue_at(plan, observed, applied, None, deps)
     status = derive_status(observed, plan, applied, deps.clock.now())
@@ -57,9 +57,9 @@ async def _wait_for_answer(plan: Plan, observed: Observed, deps: Deps) -> dateti
     if pod and earlier_answers.may_send(plan):
         await send_control_requests(plan, pod, session, deps)
     elif earlier_answers.concludes_from_silence(observed, plan):
-        deps.control.insist(session.key)
+        deps.supervisors.insist(session.key)
     elif plan.wanted:
-        deps.control.hurry(session.key)
+        deps.supervisors.hurry(session.key)
     return plan.requeue_at
 
 
@@ -69,7 +69,7 @@ async def _write_status(observed: Observed, status: Status, deps: Deps) -> datet
     if fit == observed.session.status:
         return None
     now = deps.clock.now()
-    due = deps.writes.due(observed.session, fit, coalescing.write_due_at(observed, fit, deps.timeouts))
+    due = deps.status_writes.due(observed.session, fit, coalescing.write_due_at(observed, fit, deps.timeouts))
     if due > now:
         return due
     await _recorder(deps).record(observed.session, fit, now)
@@ -77,7 +77,7 @@ async def _write_status(observed: Observed, status: Status, deps: Deps) -> datet
 
 
 def _recorder(deps: Deps) -> Recorder:
-    return Recorder(deps.cluster, deps.metrics, deps.writes)
+    return Recorder(deps.cluster, deps.metrics, deps.status_writes)
 
 
 def _requeue_at(
@@ -87,17 +87,17 @@ def _requeue_at(
     looks = [plan.requeue_at, waits_until]
     if applied.refusal or applied.budget_refusal or applied.exposure_refusal:
         looks.append(deps.refusals.retry_at(observed.session.key))
-    looks.append(deps.control.retry_at(observed.session.key))
+    looks.append(deps.supervisors.retry_at(observed.session.key))
     return min((look for look in looks if look), default=None)
 
 
 def _forget(key: Key, deps: Deps) -> None:
     """Keep nothing of a session that is gone, or that only others hold."""
     deps.metrics.show(key, None)
-    deps.control.forget(key)
+    deps.supervisors.forget(key)
     deps.forget(key)
     deps.host_ports.forget(key)
     deps.refusals.forget(key)
-    deps.writes.forget(key)
-    if deps.deliveries:
-        deps.deliveries.forget(key)
+    deps.status_writes.forget(key)
+    if deps.webhook:
+        deps.webhook.forget(key)

@@ -18,7 +18,7 @@ from botsession_operator.reconcile.finalizers import delete_and_release_pod, pod
 
 async def handle_unreadable(key: Key, why: SpecError, deps: Deps) -> datetime | None:
     """Let a session go that cannot be read; raise `why` where it is still wanted, and only told what is wrong."""
-    deps.control.forget(key)
+    deps.supervisors.forget(key)
     raw = await deps.cluster.session(key)
     known = parse.parse_metadata(raw) if raw else None
     if known is None:
