@@ -28,7 +28,7 @@ from botsession_operator.fair_queue import Priority
 from botsession_operator.metrics import Metrics
 from botsession_operator.reconcile.deps import Deps
 from botsession_operator.reconcile.reconciler import reconcile
-from botsession_operator.supervisor_poller import SLOTS
+from botsession_operator.supervisor_poller import MAX_CONNECTIONS
 from tests.builders import NOW, raw_spec, snapshot
 from tests.fakes import CONTROL_KEYS, POD_SETTINGS, FakeClock, FakeCluster
 
@@ -177,7 +177,7 @@ async def test_silent_sessions_of_one_tenant_do_not_delay_anothers(answers: bool
         for number in range(SILENT):
             beside.start(Key("crowd", f"silent-{number}"), node)
         if answers:
-            await beside.mute.until(SLOTS // 4)
+            await beside.mute.until(MAX_CONNECTIONS // 4)
         asked = await a_good_life(beside)
         passes = beside.passes.count(GOOD)
 
@@ -192,7 +192,7 @@ async def test_a_silent_session_holds_no_worker() -> None:
     async with crowd() as beside:
         for number in range(SILENT):
             beside.start(Key("crowd", f"silent-{number}"), "node-2")
-        await beside.mute.until(SLOTS // 4)
+        await beside.mute.until(MAX_CONNECTIONS // 4)
         # Four workers: each session has had its first pass, and no supervisor has answered any.
         async with asyncio.timeout(PATIENCE):
             while len({*beside.passes}) < SILENT:

@@ -25,7 +25,7 @@ class Controller:
         self.poller.prefetch(key)
         self._queue.add(key, priority)
 
-    def mark_news(self, key: Key, priority: Priority = Priority.NORMAL) -> None:
+    def mark_changed(self, key: Key, priority: Priority = Priority.NORMAL) -> None:
         """Have a session looked at to whose pod something has happened, so that its supervisor has more to say."""
         self.poller.refresh(key)
         self._queue.add(key, priority)

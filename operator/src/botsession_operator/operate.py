@@ -118,7 +118,7 @@ async def _serve(
     ready: asyncio.Event,
     known: KnownSessions,
 ) -> None:
-    door = PokeGate(known.__contains__, lambda key: controller.mark_news(key, Priority.LOW))
+    door = PokeGate(known.__contains__, lambda key: controller.mark_changed(key, Priority.LOW))
     app = create_app(lambda address, key: metrics.poked(door.poke(address, key)), ready.is_set, metrics.registry)
     guard = ConnectionGuard(lifetime_seconds=LIFETIME_SECONDS)
     await stack.enter_async_context(serving(app, settings.host, settings.port, guard))
@@ -139,7 +139,7 @@ async def _watch(
 
     def pod_changed(key: Key) -> None:
         metrics.watched()
-        controller.mark_news(key)
+        controller.mark_changed(key)
 
     await kopf.operator(
         registry=registry,

@@ -13,7 +13,7 @@ from botsession_operator.silent_nodes import Node
 
 Request = EndRequest | SessionPatch
 #: So often a supervisor may be silent that starts: the third time is more than five seconds after the first.
-TRIES_OF_A_START: Final = 3
+STARTUP_TRIES: Final = 3
 
 
 @dataclass(eq=False, slots=True)
@@ -33,22 +33,22 @@ class PolledSupervisor:
     #: The last answer was to a request.
     is_reply: bool = False
     #: A pass has ended early, and another one is to come with the answer.
-    is_awaited: bool = False
+    is_pass_waiting: bool = False
     #: A user waits for the session's end, or a pass for the proof that nobody answers.
-    is_pressing: bool = False
+    is_urgent: bool = False
     is_in_flight: bool = False
     #: What it is sent next; None is the question how it is.
-    request: Request | None = None
+    next_request: Request | None = None
     #: What it has been sent, and has not answered yet.
-    sent: Request | None = None
+    sent_request: Request | None = None
     #: How often it was silent since it last answered, and how often it was due to be asked.
     failures: int = 0
     tries: int = 0
     asked_at: float = 0.0
     retry_at: float = 0.0
     #: How much has happened to the session, and how much of it the last question came after.
-    news: int = 0
-    news_asked: int = 0
+    events: int = 0
+    events_when_asked: int = 0
 
     @property
     def is_silent(self) -> bool:
@@ -56,25 +56,25 @@ class PolledSupervisor:
         return self.failures > 0
 
     @property
-    def has_news(self) -> bool:
+    def has_new_events(self) -> bool:
         """Return whether something has happened to the session since the supervisor was asked."""
-        return self.news > self.news_asked
+        return self.events > self.events_when_asked
 
     @property
-    def is_proof(self) -> bool:
+    def proves_node_silence(self) -> bool:
         """Return whether its silence says something of its node. One that has never answered may just be starting."""
-        return self.answer is not None or self.tries >= TRIES_OF_A_START
+        return self.answer is not None or self.tries >= STARTUP_TRIES
 
     @property
     def priority(self) -> Priority:
         """Return how soon it is to be asked: those that will answer go first, and are done at once."""
         if not self.is_silent and not self.node.is_silent:
             return Priority.HIGH
-        return Priority.NORMAL if self.request or self.is_pressing or self.has_news else Priority.LOW
+        return Priority.NORMAL if self.next_request or self.is_urgent or self.has_new_events else Priority.LOW
 
     def is_of(self, pod: Pod) -> bool:
         """Return whether this is the supervisor of this very pod, reached where it was asked."""
-        return _place(self.pod) == _place(pod)
+        return _location(self.pod) == _location(pod)
 
     def state(self, now: float) -> SessionSnapshot | NoSnapshot:
         """Return the last answer as if it were given now: the supervisor's clock has gone on."""
@@ -88,5 +88,5 @@ class PolledSupervisor:
             return self.answer
 
 
-def _place(pod: Pod) -> tuple[object, ...]:
+def _location(pod: Pod) -> tuple[object, ...]:
     return (pod.uid, pod.address, pod.node_name)

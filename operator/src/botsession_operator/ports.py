@@ -172,11 +172,11 @@ class Supervisors(Protocol):
         """Have a supervisor told the limits that have moved."""
         ...
 
-    def insist(self, key: Key) -> None:
+    def ask_now(self, key: Key) -> None:
         """Have a supervisor asked now, however long it has been silent."""
         ...
 
-    def hurry(self, key: Key) -> None:
+    def ask_more_often(self, key: Key) -> None:
         """Have a supervisor asked more often while it is silent."""
         ...
 

@@ -17,7 +17,7 @@ class Node(Generic[T]):
     name: str
     pods: dict[T, None] = field(default_factory=dict)
     #: Pods that have been silent since any pod of the node last answered.
-    quiet: set[T] = field(default_factory=set)
+    silent_pods: set[T] = field(default_factory=set)
     #: The one pod that is asked for all of them, and whether it is being asked.
     prober: T | None = None
     is_probed: bool = False
@@ -27,7 +27,7 @@ class Node(Generic[T]):
     @property
     def is_silent(self) -> bool:
         """Return whether the node is taken to be out of reach."""
-        return len(self.quiet) >= SILENT_PODS
+        return len(self.silent_pods) >= SILENT_PODS
 
     def may_probe(self, now: float) -> bool:
         """Return whether a pod may be asked on behalf of the node."""
@@ -46,13 +46,13 @@ class Node(Generic[T]):
     def note_silence(self, pod: T) -> bool:
         """Remember that a pod was silent; return whether that has made the node silent."""
         was_silent = self.is_silent
-        self.quiet.add(pod)
+        self.silent_pods.add(pod)
         return self.is_silent and not was_silent
 
     def note_answer(self) -> bool:
         """Remember that a pod answered; return whether the node had been silent."""
         was_silent = self.is_silent
-        self.quiet.clear()
+        self.silent_pods.clear()
         self.prober, self.probes, self.next_probe_at = None, 0, 0.0
         return was_silent
 
@@ -71,14 +71,14 @@ class SilentNodes(Generic[T]):
         """Return how many nodes are known."""
         return len(self._nodes)
 
-    def named(self, name: str) -> Node[T]:
+    def get_or_create(self, name: str) -> Node[T]:
         """Return the node of a name."""
         return self._nodes.setdefault(name, Node(name))
 
-    def leave(self, pod: T, node: Node[T]) -> None:
+    def remove(self, pod: T, node: Node[T]) -> None:
         """Forget a pod."""
         node.pods.pop(pod, None)
-        node.quiet.discard(pod)
+        node.silent_pods.discard(pod)
         if node.prober == pod:
             node.prober, node.is_probed = None, False
         if not node.pods:

@@ -33,13 +33,13 @@ from botsession_operator.ports import Control
 from botsession_operator.silent_nodes import Node, SilentNodes
 
 #: Connections at once. A supervisor answers within milliseconds, so only the silent ones keep a connection for long.
-SLOTS: Final = 64
+MAX_CONNECTIONS: Final = 64
 #: A silent supervisor keeps its connection until the time-out, so a share of the connections stays free of them.
-CEILINGS: Final = {Priority.NORMAL: SLOTS // 2, Priority.LOW: SLOTS // 4}
+MAX_CONNECTIONS_BY_PRIORITY: Final = {Priority.NORMAL: MAX_CONNECTIONS // 2, Priority.LOW: MAX_CONNECTIONS // 4}
 #: An answer that no pass waited for is read within this time, in seconds, or the supervisor is asked anew.
-SHELF_LIFE: Final = 2.0
+FRESH_SECONDS: Final = 2.0
 #: A silent supervisor is asked again at once when something happens to its session, but so long after the last time.
-NEWS_WAIT: Final = 0.25
+EVENT_RETRY_SECONDS: Final = 0.25
 #: Where a node is silent, one pod on it is asked at least so often.
 LONGEST_PROBE_WAIT: Final = timedelta(seconds=10)
 
@@ -52,7 +52,7 @@ class SupervisorPoller:
         control: Control,
         clock: Clock,
         timeouts: ControllerTimeouts,
-        answered: Callable[[Key], None],
+        mark: Callable[[Key], None],
         monotonic: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
     ) -> None:
@@ -60,76 +60,76 @@ class SupervisorPoller:
         self._clock = clock
         self._timeouts = timeouts
         #: Marks a session dirty.
-        self._answered = answered
+        self._mark = mark
         self._monotonic = monotonic
-        self._luck = jitter
-        self._known: dict[Key, PolledSupervisor] = {}
+        self._jitter = jitter
+        self._supervisors: dict[Key, PolledSupervisor] = {}
         self._nodes: SilentNodes[PolledSupervisor] = SilentNodes()
-        self._turns: FairQueue[PolledSupervisor] = FairQueue(SLOTS, CEILINGS)
+        self._queue: FairQueue[PolledSupervisor] = FairQueue(MAX_CONNECTIONS, MAX_CONNECTIONS_BY_PRIORITY)
         self._tasks: dict[asyncio.Task[None], PolledSupervisor] = {}
 
     # What passes call. Nothing here waits.
 
     def read(self, key: Key, pod: Pod, token: str) -> Reading:
         """Return what is known of a supervisor, and ask it anew unless the answer is fresh."""
-        known = self._meet(key, pod, token)
-        if self._monotonic() <= known.fresh_until:
-            return self._take(known)
-        if known.is_silent:
-            self._retry(known)
+        supervisor = self._supervisor_of(key, pod, token)
+        if self._monotonic() <= supervisor.fresh_until:
+            return self._consume(supervisor)
+        if supervisor.is_silent:
+            self._retry_if_due(supervisor)
         else:
-            self._await(known)
-        return self._reading(known, Freshness.EARLIER)
+            self._ask_for_pass(supervisor)
+        return self._reading(supervisor, Freshness.EARLIER)
 
     async def end(self, key: Key, pod: Pod, token: str, request: EndRequest) -> None:
         """Have a supervisor asked to end its session; another pass reads the answer."""
-        self._send_soon(self._meet(key, pod, token), request)
+        self._send_request(self._supervisor_of(key, pod, token), request)
 
     async def adjust(self, key: Key, pod: Pod, token: str, patch: SessionPatch) -> None:
         """Have a supervisor told the limits that have moved; another pass reads the answer."""
-        self._send_soon(self._meet(key, pod, token), patch)
+        self._send_request(self._supervisor_of(key, pod, token), patch)
 
-    def insist(self, key: Key) -> None:
+    def ask_now(self, key: Key) -> None:
         """Have a silent supervisor asked now: a pass would conclude something from its silence, and waits."""
-        if known := self._known.get(key):
-            known.is_pressing = True
-            self._await(known)
+        if supervisor := self._supervisors.get(key):
+            supervisor.is_urgent = True
+            self._ask_for_pass(supervisor)
 
-    def hurry(self, key: Key) -> None:
+    def ask_more_often(self, key: Key) -> None:
         """Have a supervisor asked more often while it is silent: a user waits for the end of its session."""
-        known = self._known.get(key)
-        if known is None or known.is_pressing:
+        supervisor = self._supervisors.get(key)
+        if supervisor is None or supervisor.is_urgent:
             return
-        known.is_pressing = True
-        known.retry_at = min(known.retry_at, self._monotonic() + self._wait(known))
-        if known in self._turns:
-            self._ask(known)
+        supervisor.is_urgent = True
+        supervisor.retry_at = min(supervisor.retry_at, self._monotonic() + self._retry_seconds(supervisor))
+        if supervisor in self._queue:
+            self._enqueue(supervisor)
 
     def retry_at(self, key: Key) -> datetime | None:
         """Return when a pass is to have a silent supervisor asked again; None where none is needed for it."""
-        known = self._known.get(key)
-        if known is None or not known.is_silent:
+        supervisor = self._supervisors.get(key)
+        if supervisor is None or not supervisor.is_silent:
             return None
-        when, node = known.retry_at, known.node
-        if node.is_silent and node.prober and not (known.is_pressing or known.has_news):
-            if node.prober is not known:
+        when, node = supervisor.retry_at, supervisor.node
+        if node.is_silent and node.prober and not (supervisor.is_urgent or supervisor.has_new_events):
+            if node.prober is not supervisor:
                 return None  # another one is asked for it
             when = node.next_probe_at
         return self._clock.now() + timedelta(seconds=max(0.0, when - self._monotonic()))
 
     def forget(self, key: Key) -> None:
         """Forget a session that has no supervisor, or is gone. An answer that is still to come is dropped."""
-        if known := self._known.pop(key, None):
-            self._turns.discard(known)
-            self._nodes.leave(known, known.node)
+        if supervisor := self._supervisors.pop(key, None):
+            self._queue.discard(supervisor)
+            self._nodes.remove(supervisor, supervisor.node)
 
     # What events call.
 
     def prefetch(self, key: Key) -> None:
         """Ask a supervisor that is expected to answer, so that a pass that is about to come finds the answer."""
-        known = self._known.get(key)
-        if known and not known.is_silent and self._monotonic() > known.fresh_until:
-            self._ask(known)
+        supervisor = self._supervisors.get(key)
+        if supervisor and not supervisor.is_silent and self._monotonic() > supervisor.fresh_until:
+            self._enqueue(supervisor)
 
     def refresh(self, key: Key) -> None:
         """Ask a supervisor because something has happened to its pod: what was asked for before is out of date.
@@ -137,24 +137,24 @@ class SupervisorPoller:
         One that is silent is due again, a moment after it was last asked: it may just have started, and anyone may send
         pokes.
         """
-        if known := self._known.get(key):
-            known.news += 1
-            known.retry_at = min(known.retry_at, known.asked_at + NEWS_WAIT)
+        if supervisor := self._supervisors.get(key):
+            supervisor.events += 1
+            supervisor.retry_at = min(supervisor.retry_at, supervisor.asked_at + EVENT_RETRY_SECONDS)
             self.prefetch(key)
 
     # What metrics call, in a thread of their own.
 
     def in_flight(self) -> int:
         """Return how many supervisors are being asked."""
-        return self._turns.held
+        return self._queue.held
 
     def waiting(self) -> dict[Priority, int]:
         """Return how many supervisors wait to be asked, by priority."""
-        return self._turns.depths()
+        return self._queue.depths()
 
     def silent(self) -> dict[str, int]:
         """Return how many supervisors are silent, by namespace."""
-        return Counter(known.key.namespace for known in tuple(self._known.values()) if known.is_silent)
+        return Counter(each.key.namespace for each in tuple(self._supervisors.values()) if each.is_silent)
 
     def silent_nodes(self) -> int:
         """Return how many nodes are silent."""
@@ -162,150 +162,151 @@ class SupervisorPoller:
 
     async def close(self) -> None:
         """Let requests in flight be answered, and drop all else: the next operator asks again."""
-        for key in tuple(self._known):
+        for key in tuple(self._supervisors):
             self.forget(key)
-        for task, asked in self._tasks.items():
-            if asked.sent is None:
+        for task, supervisor in self._tasks.items():
+            if supervisor.sent_request is None:
                 task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     # How it is done.
 
-    def _meet(self, key: Key, pod: Pod, token: str) -> PolledSupervisor:
+    def _supervisor_of(self, key: Key, pod: Pod, token: str) -> PolledSupervisor:
         """Return the supervisor of this very pod. What an earlier pod of the session said does not count for it."""
-        known = self._known.get(key)
-        if known and known.is_of(pod):
-            return known
+        supervisor = self._supervisors.get(key)
+        if supervisor and supervisor.is_of(pod):
+            return supervisor
         self.forget(key)
         name = pod.node_name or f"{key}"  # a pod that is on no node yet shares its silence with none
-        made = PolledSupervisor(key, pod, token, self._nodes.named(name))
-        made.node.pods[made] = None
-        self._known[key] = made
-        return made
+        supervisor = PolledSupervisor(key, pod, token, self._nodes.get_or_create(name))
+        supervisor.node.pods[supervisor] = None
+        self._supervisors[key] = supervisor
+        return supervisor
 
-    def _take(self, known: PolledSupervisor) -> Reading:
+    def _consume(self, supervisor: PolledSupervisor) -> Reading:
         """Hand a fresh answer to a pass. Where something has happened since it was asked for, there will be another."""
-        known.fresh_until = -math.inf
-        if known.has_news and not known.is_silent:
-            self._await(known)
-        return self._reading(known, Freshness.REPLY if known.is_reply else Freshness.CURRENT)
+        supervisor.fresh_until = -math.inf
+        if supervisor.has_new_events and not supervisor.is_silent:
+            self._ask_for_pass(supervisor)
+        return self._reading(supervisor, Freshness.REPLY if supervisor.is_reply else Freshness.CURRENT)
 
-    def _reading(self, known: PolledSupervisor, freshness: Freshness) -> Reading:
-        return Reading(known.state(self._monotonic()), freshness, known.ending_heard_at)
+    def _reading(self, supervisor: PolledSupervisor, freshness: Freshness) -> Reading:
+        return Reading(supervisor.state(self._monotonic()), freshness, supervisor.ending_heard_at)
 
-    def _send_soon(self, known: PolledSupervisor, request: Request) -> None:
-        if request != known.sent:
-            known.request = request
-        self._await(known)
+    def _send_request(self, supervisor: PolledSupervisor, request: Request) -> None:
+        if request != supervisor.sent_request:
+            supervisor.next_request = request
+        self._ask_for_pass(supervisor)
 
-    def _await(self, known: PolledSupervisor) -> None:
-        known.is_awaited = True
-        self._ask(known)
+    def _ask_for_pass(self, supervisor: PolledSupervisor) -> None:
+        supervisor.is_pass_waiting = True
+        self._enqueue(supervisor)
 
-    def _retry(self, known: PolledSupervisor) -> None:
+    def _retry_if_due(self, supervisor: PolledSupervisor) -> None:
         """Ask a silent supervisor if it is due, and if its node has not been found silent."""
-        now, is_prober = self._monotonic(), known.node.is_silent and known.node.prober is known
-        if now < known.retry_at and not is_prober:
+        now, is_prober = self._monotonic(), supervisor.node.is_silent and supervisor.node.prober is supervisor
+        if now < supervisor.retry_at and not is_prober:
             return
-        if known.node.is_silent and not known.is_pressing and not known.has_news:
-            if not known.node.may_probe(now):
+        if supervisor.node.is_silent and not supervisor.is_urgent and not supervisor.has_new_events:
+            if not supervisor.node.may_probe(now):
                 return
-            known.node.begin_probe(known, now + self._probe_wait(known.node))
-        known.tries += 1
-        known.retry_at = now + self._wait(known)
-        self._ask(known)
+            supervisor.node.begin_probe(supervisor, now + self._probe_seconds(supervisor.node))
+        supervisor.tries += 1
+        supervisor.retry_at = now + self._retry_seconds(supervisor)
+        self._enqueue(supervisor)
 
-    def _wait(self, known: PolledSupervisor) -> float:
+    def _retry_seconds(self, supervisor: PolledSupervisor) -> float:
         timeouts = self._timeouts
-        longest = timeouts.control_retry_ending if known.is_pressing else timeouts.control_retry_longest
-        return Backoff(timeouts.control_retry, longest).wait(known.tries, self._luck()).total_seconds()
+        longest = timeouts.control_retry_ending if supervisor.is_urgent else timeouts.control_retry_longest
+        return Backoff(timeouts.control_retry, longest).wait(supervisor.tries, self._jitter()).total_seconds()
 
-    def _ask(self, known: PolledSupervisor) -> None:
+    def _enqueue(self, supervisor: PolledSupervisor) -> None:
         """Have a supervisor wait for its turn. One that is being asked gets another only for a request."""
-        if known.is_in_flight and known.request is None:
+        if supervisor.is_in_flight and supervisor.next_request is None:
             return
-        self._turns.put(known, known.key.namespace, known.priority)
-        self._pump()
+        self._queue.put(supervisor, supervisor.key.namespace, supervisor.priority)
+        self._start_next()
 
-    def _pump(self) -> None:
-        while (known := self._turns.take()) is not None:
-            known.sent, known.request = known.request, None
-            known.news_asked, known.asked_at, known.is_in_flight = known.news, self._monotonic(), True
-            task = asyncio.create_task(self._visit_logged(known))
-            self._tasks[task] = known
+    def _start_next(self) -> None:
+        while (supervisor := self._queue.take()) is not None:
+            supervisor.sent_request, supervisor.next_request = supervisor.next_request, None
+            supervisor.events_when_asked, supervisor.asked_at = supervisor.events, self._monotonic()
+            supervisor.is_in_flight = True
+            task = asyncio.create_task(self._poll_logged(supervisor))
+            self._tasks[task] = supervisor
             task.add_done_callback(self._tasks.pop)
 
-    async def _visit_logged(self, known: PolledSupervisor) -> None:
+    async def _poll_logged(self, supervisor: PolledSupervisor) -> None:
         """Visit it with its session in each line: the visit may begin in a pass of another."""
-        with log.contextualize(session=str(known.key)):
-            await self._visit(known)
+        with log.contextualize(session=str(supervisor.key)):
+            await self._poll(supervisor)
 
-    async def _visit(self, known: PolledSupervisor) -> None:
+    async def _poll(self, supervisor: PolledSupervisor) -> None:
         try:
-            answer = await self._send(known)
+            answer = await self._send(supervisor)
         except Exception:  # noqa: BLE001  # a bug must not keep a session waiting for ever
             log.exception("supervisor not asked")
             answer = NoSnapshot.UNREACHABLE
         finally:
-            known.is_in_flight = False
-            self._turns.done(known)
-        if self._known.get(known.key) is known:
-            self._take_in(known, answer)
-        self._pump()
+            supervisor.is_in_flight = False
+            self._queue.done(supervisor)
+        if self._supervisors.get(supervisor.key) is supervisor:
+            self._record_reply(supervisor, answer)
+        self._start_next()
 
-    async def _send(self, known: PolledSupervisor) -> SessionSnapshot | NoSnapshot:
-        match known.sent:
+    async def _send(self, supervisor: PolledSupervisor) -> SessionSnapshot | NoSnapshot:
+        match supervisor.sent_request:
             case EndRequest():
-                return await self._control.end(known.pod, known.token, known.sent)
+                return await self._control.end(supervisor.pod, supervisor.token, supervisor.sent_request)
             case SessionPatch():
-                return await self._control.adjust(known.pod, known.token, known.sent)
+                return await self._control.adjust(supervisor.pod, supervisor.token, supervisor.sent_request)
             case _:
-                return await self._control.snapshot(known.pod, known.token)
+                return await self._control.snapshot(supervisor.pod, supervisor.token)
 
-    def _take_in(self, known: PolledSupervisor, answer: SessionSnapshot | NoSnapshot) -> None:
+    def _record_reply(self, supervisor: PolledSupervisor, answer: SessionSnapshot | NoSnapshot) -> None:
         """Remember an answer, or a silence, and have a pass come where that is news."""
-        was_silent, now = known.is_silent, self._monotonic()
-        known.is_reply, known.sent = known.sent is not None, None
+        was_silent, now = supervisor.is_silent, self._monotonic()
+        supervisor.is_reply, supervisor.sent_request = supervisor.sent_request is not None, None
         if isinstance(answer, SessionSnapshot):
-            known.answer, known.answered_at = answer, now
+            supervisor.answer, supervisor.answered_at = answer, now
             is_asked = answer.ending is not None and answer.ending.cause not in BOT_CAUSES
-            if is_asked and known.ending_heard_at is None:
-                known.ending_heard_at = self._clock.now()
-            self._note_answer(known)
+            if is_asked and supervisor.ending_heard_at is None:
+                supervisor.ending_heard_at = self._clock.now()
+            self._note_answer(supervisor)
         else:
-            self._note_silence(known)
-        known.node.end_probe(known)
-        if known.request:  # the pass that sent it waits for the answer to that
-            self._ask(known)
+            self._note_silence(supervisor)
+        supervisor.node.end_probe(supervisor)
+        if supervisor.next_request:  # the pass that sent it waits for the answer to that
+            self._enqueue(supervisor)
             return
-        is_news = known.is_awaited or was_silent != known.is_silent
-        known.is_awaited = False
-        known.fresh_until = math.inf if is_news else now + SHELF_LIFE
+        is_news = supervisor.is_pass_waiting or was_silent != supervisor.is_silent
+        supervisor.is_pass_waiting = False
+        supervisor.fresh_until = math.inf if is_news else now + FRESH_SECONDS
         if is_news:
-            self._answered(known.key)
+            self._mark(supervisor.key)
 
-    def _note_answer(self, known: PolledSupervisor) -> None:
-        was_silent, known.failures, known.tries = known.is_silent, 0, 0
-        if not known.node.note_answer():
+    def _note_answer(self, supervisor: PolledSupervisor) -> None:
+        was_silent, supervisor.failures, supervisor.tries = supervisor.is_silent, 0, 0
+        if not supervisor.node.note_answer():
             return
-        log.info("node answers", node=known.node.name)
-        for each in known.node.pods:
-            if each in self._turns or (each.is_silent and was_silent):
-                self._ask(each)
+        log.info("node answers", node=supervisor.node.name)
+        for each in supervisor.node.pods:
+            if each in self._queue or (each.is_silent and was_silent):
+                self._enqueue(each)
 
-    def _note_silence(self, known: PolledSupervisor) -> None:
-        known.failures += 1
-        if known.failures == 1:
-            known.tries = 1
-            known.retry_at = self._monotonic() + self._wait(known)
-        if not known.is_proof or not known.node.note_silence(known):
+    def _note_silence(self, supervisor: PolledSupervisor) -> None:
+        supervisor.failures += 1
+        if supervisor.failures == 1:
+            supervisor.tries = 1
+            supervisor.retry_at = self._monotonic() + self._retry_seconds(supervisor)
+        if not supervisor.proves_node_silence or not supervisor.node.note_silence(supervisor):
             return
-        log.info("node silent", node=known.node.name, pods=len(known.node.pods))
-        for each in known.node.pods:  # those who wait for their turn are no longer expected to answer
-            if each in self._turns:
-                self._turns.discard(each)
-                self._turns.put(each, each.key.namespace, each.priority)
+        log.info("node silent", node=supervisor.node.name, pods=len(supervisor.node.pods))
+        for each in supervisor.node.pods:  # those who wait for their turn are no longer expected to answer
+            if each in self._queue:
+                self._queue.discard(each)
+                self._queue.put(each, each.key.namespace, each.priority)
 
-    def _probe_wait(self, node: Node[PolledSupervisor]) -> float:
+    def _probe_seconds(self, node: Node[PolledSupervisor]) -> float:
         backoff = Backoff(self._timeouts.control_retry, LONGEST_PROBE_WAIT)
-        return backoff.wait(node.probes, self._luck()).total_seconds()
+        return backoff.wait(node.probes, self._jitter()).total_seconds()

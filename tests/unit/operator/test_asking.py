@@ -115,7 +115,7 @@ async def test_what_is_known_of_a_supervisor_goes_with_its_session(world: World)
     assert world.is_empty
     assert world.operator
     assert isinstance(world.operator.supervisors, SupervisorPoller)
-    assert world.operator.supervisors._known == {}
+    assert world.operator.supervisors._supervisors == {}
 
 
 async def test_a_supervisor_is_not_asked_once_its_session_is_over(world: World) -> None:

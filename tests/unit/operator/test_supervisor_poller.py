@@ -16,7 +16,13 @@ from botsession_operator.core.observe.observed import Freshness, NoSnapshot, Pod
 from botsession_operator.core.session_key import Key
 from botsession_operator.fair_queue import Priority
 from botsession_operator.silent_nodes import SILENT_PODS
-from botsession_operator.supervisor_poller import CEILINGS, NEWS_WAIT, SHELF_LIFE, SLOTS, SupervisorPoller
+from botsession_operator.supervisor_poller import (
+    EVENT_RETRY_SECONDS,
+    FRESH_SECONDS,
+    MAX_CONNECTIONS,
+    MAX_CONNECTIONS_BY_PRIORITY,
+    SupervisorPoller,
+)
 from tests.builders import KEY, pod, snapshot
 from tests.fakes import FakeClock
 from tests.log_lines import Line
@@ -213,7 +219,7 @@ async def test_an_answer_that_nobody_waited_for_does_not_keep(polling: Polling) 
     await turn()
     await polling.answer()
 
-    await polling.wait(SHELF_LIFE + 1)
+    await polling.wait(FRESH_SECONDS + 1)
 
     assert (await polling.read()).freshness is Freshness.EARLIER
 
@@ -260,9 +266,9 @@ async def test_what_is_known_goes_with_the_session(polling: Polling) -> None:
     await polling.be_silent_to_the_end()
 
     assert polling.dirty == []
-    assert not polling.poller._known
+    assert not polling.poller._supervisors
     assert not polling.poller._tasks
-    assert (len(polling.poller._nodes), len(polling.poller._turns), polling.poller.in_flight()) == (0, 0, 0)
+    assert (len(polling.poller._nodes), len(polling.poller._queue), polling.poller.in_flight()) == (0, 0, 0)
 
 
 # Requests.
@@ -342,9 +348,9 @@ async def test_a_silent_supervisor_is_asked_again_after_ever_longer_waits(pollin
         await polling.wait(0.02)
         assert await polling.read() == STILL_SILENT
         await polling.be_silent()
-        await polling.wait(SHELF_LIFE)
+        await polling.wait(FRESH_SECONDS)
 
-    assert [round(wait + SHELF_LIFE * (number > 0)) for number, wait in enumerate(waits)] == [
+    assert [round(wait + FRESH_SECONDS * (number > 0)) for number, wait in enumerate(waits)] == [
         2,
         4,
         8,
@@ -362,7 +368,7 @@ async def test_a_silent_supervisor_that_answers_is_told_of(polling: Polling) -> 
     await polling.be_silent()
     await polling.wait(FIRST_WAIT)
     await polling.read()
-    await polling.wait(FIRST_WAIT + SHELF_LIFE)
+    await polling.wait(FIRST_WAIT + FRESH_SECONDS)
     await polling.read()
 
     await polling.answer()
@@ -385,7 +391,7 @@ async def test_news_of_a_silent_session_has_it_asked_sooner_and_not_at_once(poll
         await polling.read()
     assert len(polling.control.questions) == asked
 
-    await polling.wait(NEWS_WAIT)
+    await polling.wait(EVENT_RETRY_SECONDS)
     await polling.read()
 
     assert len(polling.control.questions) == asked + 1
@@ -394,7 +400,7 @@ async def test_news_of_a_silent_session_has_it_asked_sooner_and_not_at_once(poll
 async def test_a_silent_supervisor_is_asked_more_often_while_its_end_is_waited_for(polling: Polling) -> None:
     await polling.read()
     await polling.be_silent()
-    polling.poller.hurry(KEY)
+    polling.poller.ask_more_often(KEY)
     for _ in range(6):
         await polling.wait(TIMEOUTS.control_retry_ending.total_seconds())
         await polling.read()
@@ -409,7 +415,7 @@ async def test_a_pass_that_would_conclude_from_silence_has_it_proved(polling: Po
     await polling.read()
     assert await polling.read() == STILL_SILENT
 
-    polling.poller.insist(KEY)
+    polling.poller.ask_now(KEY)
     await turn()
     await polling.be_silent()
 
@@ -436,7 +442,7 @@ async def test_a_bug_in_asking_is_silence(polling: Polling, monkeypatch: pytest.
 async def test_silent_sessions_of_one_tenant_do_not_delay_anothers(polling: Polling) -> None:
     for key in crowd():
         await polling.read(key)
-    assert len(polling.control.open) == SLOTS - SLOTS // 4
+    assert len(polling.control.open) == MAX_CONNECTIONS - MAX_CONNECTIONS // 4
 
     await polling.read(GOOD)
 
@@ -453,7 +459,7 @@ async def test_a_good_session_is_asked_before_any_silent_one_is_asked_again(poll
     await polling.answer(GOOD.name)
 
     assert polling.dirty[-1] == GOOD
-    assert len(polling.control.names) <= 1 + CEILINGS[Priority.LOW]
+    assert len(polling.control.names) <= 1 + MAX_CONNECTIONS_BY_PRIORITY[Priority.LOW]
 
 
 async def test_the_silence_of_a_node_is_one_fact(polling: Polling) -> None:
@@ -490,7 +496,7 @@ async def test_pods_that_start_together_say_nothing_of_their_node(polling: Polli
 
     for key in crowd(20):
         polling.poller.refresh(key)
-    await polling.wait(NEWS_WAIT)
+    await polling.wait(EVENT_RETRY_SECONDS)
     for key in crowd(20):
         await polling.read(key)
         await polling.read(key)
@@ -559,7 +565,7 @@ async def test_few_silent_pods_say_nothing_of_their_node(polling: Polling) -> No
 async def test_ends_of_silent_sessions_are_tried_though_their_node_is_silent(polling: Polling) -> None:
     await polling.fall_silent(crowd(20))
     polling.control.questions.clear()
-    polling.poller.hurry(crowd()[7])
+    polling.poller.ask_more_often(crowd()[7])
     await polling.wait(TIMEOUTS.control_retry_ending.total_seconds())
 
     for key in crowd(20):
@@ -574,7 +580,7 @@ async def test_those_who_wait_are_put_back_when_their_node_turns_out_silent(poll
     await polling.be_silent()
 
     assert polling.poller.waiting()[Priority.HIGH] == 0
-    assert len(polling.control.open) <= CEILINGS[Priority.LOW] + SILENT_PODS
+    assert len(polling.control.open) <= MAX_CONNECTIONS_BY_PRIORITY[Priority.LOW] + SILENT_PODS
 
 
 async def test_a_closed_poller_lets_requests_be_answered_and_drops_questions(polling: Polling) -> None:

@@ -42,7 +42,7 @@ class LocalOperator:
     def mark(self, key: Key) -> None:
         """Have a session looked at; what happens while no operator lives is not heard of."""
         if self._life:
-            self._life.controller.mark_news(key)
+            self._life.controller.mark_changed(key)
 
     async def kill(self) -> None:
         """Die in the middle of a pass, as from a SIGKILL: nothing is finished, and what waited is forgotten."""

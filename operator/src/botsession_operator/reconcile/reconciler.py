@@ -35,7 +35,7 @@ async def reconcile(key: Key, deps: Deps) -> datetime | None:
         return await _wait_for_answer(plan, observed, deps)
     observed, applied = await apply(plan, observed, deps)
     if plan.wanted and observed.control is NoSnapshot.UNREACHABLE:
-        deps.supervisors.hurry(key)
+        deps.supervisors.ask_more_often(key)
     if plan.end or plan.adjust:  # the status is written with the answer
         return _requeue_at(plan, observed, applied, None, deps)
     status = derive_status(observed, plan, applied, deps.clock.now())
@@ -57,9 +57,9 @@ async def _wait_for_answer(plan: Plan, observed: Observed, deps: Deps) -> dateti
     if pod and earlier_answers.may_send(plan):
         await send_control_requests(plan, pod, session, deps)
     elif earlier_answers.concludes_from_silence(observed, plan):
-        deps.supervisors.insist(session.key)
+        deps.supervisors.ask_now(session.key)
     elif plan.wanted:
-        deps.supervisors.hurry(session.key)
+        deps.supervisors.ask_more_often(session.key)
     return plan.requeue_at
 
 
