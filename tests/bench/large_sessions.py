@@ -17,7 +17,7 @@ from typing import Any, Final
 import kopf
 
 from botsession_contract.names import GROUP, PLURAL, VERSION
-from botsession_operator.effects.watching import tolerant
+from botsession_operator.effects.watching import tolerant_session
 from botsession_operator.handlers import make_settings
 from tests.apiserver import kubeconfig
 from tests.bench import figures
@@ -53,7 +53,7 @@ async def _list(url: str, sessions: int, *, is_bare: bool) -> int:
     @kopf.on.login(registry=registry)
     async def login(**kwargs: Any) -> kopf.ConnectionInfo | kopf.AiohttpSession | None:
         found = kopf.login_with_kubeconfig(**kwargs)
-        return tolerant(found) if found and not is_bare else found
+        return tolerant_session(found) if found and not is_bare else found
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
     async def count(name: str, **_: Any) -> None:

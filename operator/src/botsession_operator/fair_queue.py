@@ -47,7 +47,7 @@ TURNS: Final = (*[_HIGH_FIRST] * 3, _NORMAL_FIRST, *[_HIGH_FIRST] * 3, _LOW_FIRS
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Position:
     """Where an item stands."""
 
     namespace: str
@@ -62,49 +62,49 @@ class FairQueue(Generic[T]):
         #: A quarter of the slots is always free for the others.
         self._most_per_namespace = slots - slots // 4
         self._ceilings = dict.fromkeys(Priority, slots) | dict(ceilings or {})
-        self._places: dict[T, Place] = {}
+        self._positions: dict[T, Position] = {}
         #: By priority, the namespaces in the order of their turns, each with its items in the order of arrival.
         self._waiting: dict[Priority, dict[str, dict[T, None]]] = {priority: {} for priority in Priority}
-        self._held: dict[T, Place] = {}
+        self._held: dict[T, Position] = {}
         self._held_by: Counter[str | Priority] = Counter()
         self._turn = 0
 
     def __len__(self) -> int:
         """Return how many items wait."""
-        return len(self._places)
+        return len(self._positions)
 
     def __contains__(self, item: T) -> bool:
         """Return whether an item waits."""
-        return item in self._places
+        return item in self._positions
 
     @property
-    def held(self) -> int:
+    def slots_in_use(self) -> int:
         """Return how many slots are taken."""
         return len(self._held)
 
     def depths(self) -> dict[Priority, int]:
         """Return how many items wait, by priority. Other threads may call this."""
-        waiting = Counter(place.priority for place in tuple(self._places.values()))
+        waiting = Counter(position.priority for position in tuple(self._positions.values()))
         return {priority: waiting[priority] for priority in Priority}
 
     def put(self, item: T, namespace: str, priority: Priority) -> None:
         """Have an item wait. One that waits already keeps its place, or moves to the higher priority."""
-        known = self._places.get(item)
+        known = self._positions.get(item)
         if known and known.priority <= priority:
             return
         self.discard(item)
-        self._places[item] = Place(namespace, priority)
+        self._positions[item] = Position(namespace, priority)
         self._waiting[priority].setdefault(namespace, {})[item] = None
 
     def discard(self, item: T) -> None:
         """Have an item wait no longer."""
-        place = self._places.pop(item, None)
-        if place is None:
+        position = self._positions.pop(item, None)
+        if position is None:
             return
-        namespaces = self._waiting[place.priority]
-        del namespaces[place.namespace][item]
-        if not namespaces[place.namespace]:
-            del namespaces[place.namespace]
+        namespaces = self._waiting[position.priority]
+        del namespaces[position.namespace][item]
+        if not namespaces[position.namespace]:
+            del namespaces[position.namespace]
 
     def take(self) -> T | None:
         """Return the item whose turn it is, and let it hold a slot; None while no waiting item may have one."""
@@ -114,13 +114,13 @@ class FairQueue(Generic[T]):
         if item is None:
             return None
         self._turn = (self._turn + 1) % len(TURNS)
-        self._hold(item)
+        self._occupy(item)
         return item
 
     def done(self, item: T) -> None:
         """Take back the slot of an item."""
-        place = self._held.pop(item)
-        for holder in (place.namespace, place.priority):
+        position = self._held.pop(item)
+        for holder in (position.namespace, position.priority):
             self._held_by[holder] -= 1
             if not self._held_by[holder]:
                 del self._held_by[holder]
@@ -136,11 +136,11 @@ class FairQueue(Generic[T]):
                     yield free
                     break
 
-    def _hold(self, item: T) -> None:
-        place = self._places[item]
+    def _occupy(self, item: T) -> None:
+        position = self._positions[item]
         self.discard(item)
-        namespaces = self._waiting[place.priority]
-        if place.namespace in namespaces:  # its next turn comes after those of all others
-            namespaces[place.namespace] = namespaces.pop(place.namespace)
-        self._held[item] = place
-        self._held_by.update((place.namespace, place.priority))
+        namespaces = self._waiting[position.priority]
+        if position.namespace in namespaces:  # its next turn comes after those of all others
+            namespaces[position.namespace] = namespaces.pop(position.namespace)
+        self._held[item] = position
+        self._held_by.update((position.namespace, position.priority))

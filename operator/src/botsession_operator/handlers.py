@@ -9,7 +9,7 @@ import kopf
 
 from botsession_contract.names import GROUP, PLURAL, SESSION_LABEL, VERSION
 from botsession_operator.core.session_key import Key, parse_key
-from botsession_operator.effects.watching import tolerant
+from botsession_operator.effects.watching import tolerant_session
 from botsession_operator.fair_queue import Priority
 from botsession_operator.poke_gate import KnownSessions
 
@@ -24,7 +24,7 @@ class Memo:
     #: What pokes may name.
     known: KnownSessions
     #: A pod of this namespace has ended, so that its quota may have room.
-    freed: Callable[[str], None] = lambda _: None
+    pod_ended: Callable[[str], None] = lambda _: None
 
 
 def make_registry(server: str) -> kopf.OperatorRegistry:
@@ -38,13 +38,13 @@ def make_registry(server: str) -> kopf.OperatorRegistry:
     @kopf.on.login(registry=registry)
     async def login(**kwargs: Any) -> kopf.AiohttpSession | None:
         found = await asyncio.to_thread(_connection, **kwargs)
-        return tolerant(replace(found, server=server)) if found else None
+        return tolerant_session(replace(found, server=server)) if found else None
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
     async def session_changed(
         *, event: kopf.RawEvent, namespace: str | None, name: str, body: kopf.Body, memo: Memo, **_: Any
     ) -> None:
-        _know(memo.known, namespace, name, is_gone=event["type"] == "DELETED")
+        _update_known(memo.known, namespace, name, is_gone=event["type"] == "DELETED")
         if key := parse_key(namespace, name):
             memo.changed(key, session_priority(body))
 
@@ -56,7 +56,7 @@ def make_registry(server: str) -> kopf.OperatorRegistry:
         if key := parse_key(namespace, labels.get(SESSION_LABEL)):
             memo.pod_changed(key)
         if namespace and has_ended(event):
-            memo.freed(namespace)
+            memo.pod_ended(namespace)
 
     return registry
 
@@ -77,7 +77,7 @@ def session_priority(body: Mapping[str, Any]) -> Priority:
     return Priority.NORMAL if is_answered else Priority.HIGH
 
 
-def _know(known: KnownSessions, namespace: str | None, name: str, *, is_gone: bool) -> None:
+def _update_known(known: KnownSessions, namespace: str | None, name: str, *, is_gone: bool) -> None:
     """Remember which sessions exist: for others the operator takes no pokes."""
     if key := parse_key(namespace, name):
         (known.forget if is_gone else known.add)(key)

@@ -144,7 +144,7 @@ async def _watch(
     await kopf.operator(
         registry=registry,
         settings=make_settings(),
-        memo=Memo(changed, pod_changed, known, controller.refusals.freed),
+        memo=Memo(changed, pod_changed, known, controller.refusals.note_pod_ended),
         standalone=True,
         clusterwide=not settings.namespaces,
         namespaces=settings.namespaces,

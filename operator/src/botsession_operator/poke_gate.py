@@ -47,14 +47,14 @@ class TokenBuckets(Generic[T]):
         """Return how many are remembered."""
         return len(self._left)
 
-    def take(self, who: T) -> bool:
+    def take(self, key: T) -> bool:
         """Take a token; return whether there was one."""
         now = self._monotonic()
-        left, since = self._left.get(who, (self._burst, now))
+        left, since = self._left.get(key, (self._burst, now))
         left = min(self._burst, left + (now - since) * self._per_second)
         has_one = left >= 1
-        self._left[who] = (left - 1 if has_one else left, now)
-        self._left.move_to_end(who)
+        self._left[key] = (left - 1 if has_one else left, now)
+        self._left.move_to_end(key)
         if len(self._left) > self._most:
             self._left.popitem(last=False)
         return has_one

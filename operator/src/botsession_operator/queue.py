@@ -28,7 +28,7 @@ Pass = Callable[[Key], Awaitable[datetime | None]]
 FIRST_BACKOFF_SECONDS = 0.4
 LONGEST_BACKOFF_SECONDS = 30.0
 #: When a session is looked at again of which the API server does not accept a request, if no event comes before.
-REFUSED_RECHECK = timedelta(minutes=5)
+REFUSED_REQUEUE = timedelta(minutes=5)
 #: How long a pass may take to end when the operator stops; well within a pod's usual 30 s of grace.
 DRAIN_SECONDS = 10.0
 #: The timer rings at least so often while anything waits. Nothing wakes a sleeper when a clock is set or a machine goes
@@ -96,16 +96,16 @@ class WorkQueue:
     async def _worker(self, do_pass: Pass) -> None:
         while (key := await self._take()) is not None:
             with log.contextualize(session=str(key)):
-                await self._give_pass(key, do_pass)
+                await self._run_pass(key, do_pass)
 
-    async def _give_pass(self, key: Key, do_pass: Pass) -> None:
+    async def _run_pass(self, key: Key, do_pass: Pass) -> None:
         try:
             self._reschedule(key, await do_pass(key))
         except TransientError as exc:
             self._back_off(key, exc)
         except RequestRefused as exc:  # waiting changes nothing: an event does, or an upgrade
             log.warning("request refused", error=str(exc))
-            self._reschedule(key, self._clock.now() + REFUSED_RECHECK)
+            self._reschedule(key, self._clock.now() + REFUSED_REQUEUE)
         except SpecError as exc:  # its user must change it, which brings an event
             log.warning("spec not understood", error=str(exc))
         except Exception as exc:  # noqa: BLE001  # a bug in one session's pass must not end all others' service
@@ -152,14 +152,14 @@ class WorkQueue:
         if left is None or self._closed:
             return
         loop = asyncio.get_running_loop()
-        rings_at = loop.time() + min(left, LONGEST_SLEEP_SECONDS)
-        if self._timer and self._timer.when() <= rings_at:
+        due_at = loop.time() + min(left, LONGEST_SLEEP_SECONDS)
+        if self._timer and self._timer.when() <= due_at:
             return
         if self._timer:
             self._timer.cancel()
-        self._timer = loop.call_at(rings_at, self._ring)
+        self._timer = loop.call_at(due_at, self._on_timer)
 
-    def _ring(self) -> None:
+    def _on_timer(self) -> None:
         self._timer = None
         for key in self._schedule.take_due():
             self._on_due(key)

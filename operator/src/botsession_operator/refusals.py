@@ -67,9 +67,9 @@ class Refusals:
         self._backoff = Backoff(timeouts.create_retry, timeouts.create_retry_longest)
         #: Marks a session dirty.
         self._wake = wake
-        self._luck = jitter
+        self._jitter = jitter
         self._refused: dict[str, dict[Key, dict[Creation, Refusal]]] = defaultdict(dict)
-        self._ends = TokenBuckets[str](ENDS_BURST, ENDS_PER_SECOND, MOST_NAMESPACES, monotonic)
+        self._end_tokens = TokenBuckets[str](ENDS_BURST, ENDS_PER_SECOND, MOST_NAMESPACES, monotonic)
 
     def __len__(self) -> int:
         """Return how many sessions were refused something."""
@@ -84,7 +84,7 @@ class Refusals:
         """Remember a refusal, and return it."""
         known = self._find(session, what)
         failures = known.failures + 1 if known else 1
-        retry_at = self._clock.now() + self._backoff.wait(failures, self._luck())
+        retry_at = self._clock.now() + self._backoff.wait(failures, self._jitter())
         refused = self._refused[session.key.namespace].pop(session.key, {})
         refused[what] = Refusal(session.uid, session.generation, why, retry_at, failures)
         self._refused[session.key.namespace][session.key] = refused  # behind all others
@@ -99,9 +99,9 @@ class Refusals:
             self.forget(session.key)
         self._wake_up(session.key.namespace, 1)
 
-    def freed(self, namespace: str) -> None:
+    def note_pod_ended(self, namespace: str) -> None:
         """Have those tried again that have waited longest: a pod of their namespace has ended, or is said to have."""
-        if namespace in self._refused and self._ends.take(namespace):
+        if namespace in self._refused and self._end_tokens.take(namespace):
             self._wake_up(namespace, WOKEN_AT_ONCE)
 
     def retry_at(self, key: Key) -> datetime | None:

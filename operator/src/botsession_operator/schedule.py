@@ -15,11 +15,11 @@ from botsession_operator.core.session_key import Key
 
 #: How far the two clocks drift apart before it is a jump, in seconds. They are slewed alike, so that only a step, a
 #: suspended machine, or a thread that was stopped between two readings can do it; then a look is a little early.
-SMALLEST_JUMP = 0.1
+SMALLEST_STEP = 0.1
 #: How much later than asked for a look is due, in seconds. One that came a hair too early would be for nothing.
 MARGIN = 0.001
 #: So many entries that were replaced may wait in the heap, beside as many as are valid.
-SPARE = 64
+MAX_STALE_ENTRIES = 64
 
 
 class SteadyClock:
@@ -33,25 +33,25 @@ class SteadyClock:
     def __init__(self, clock: Clock, monotonic: Callable[[], float]) -> None:
         self._clock = clock
         self._monotonic = monotonic
-        self._leapt = 0.0
-        self._apart = clock.now().timestamp() - monotonic()
+        self._jumped = 0.0
+        self._offset = clock.now().timestamp() - monotonic()
 
     def now(self) -> float:
         """Return the present time, in seconds since whenever."""
         return self._read()[0]
 
-    def reach(self, when: datetime) -> float:
+    def time_at(self, when: datetime) -> float:
         """Return the time at which the wall clock will be there, if nobody sets it."""
         steady, wall = self._read()
         return steady + when.timestamp() - wall
 
     def _read(self) -> tuple[float, float]:
         wall, monotonic = self._clock.now().timestamp(), self._monotonic()
-        jump = wall - monotonic - self._apart
-        if abs(jump) >= SMALLEST_JUMP:
-            self._apart += jump
-            self._leapt += max(0.0, jump)
-        return monotonic + self._leapt, wall
+        step = wall - monotonic - self._offset
+        if abs(step) >= SMALLEST_STEP:
+            self._offset += step
+            self._jumped += max(0.0, step)
+        return monotonic + self._jumped, wall
 
 
 class Schedule:
@@ -64,9 +64,9 @@ class Schedule:
 
     def put(self, key: Key, when: datetime) -> None:
         """Have a key due at a time; the last call for a key counts."""
-        due = self._due[key] = self._clock.reach(when) + MARGIN
+        due = self._due[key] = self._clock.time_at(when) + MARGIN
         heapq.heappush(self._heap, (due, key))
-        if len(self._heap) > 2 * len(self._due) + SPARE:
+        if len(self._heap) > 2 * len(self._due) + MAX_STALE_ENTRIES:
             self._heap = [(due, key) for key, due in self._due.items()]
             heapq.heapify(self._heap)
 

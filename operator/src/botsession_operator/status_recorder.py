@@ -50,7 +50,7 @@ class StatusWrites:
     #: The times of the last writes.
     times: dict[Key, tuple[datetime, ...]] = field(default_factory=dict)
     #: Of which a refusal was told.
-    told: set[Key] = field(default_factory=set)
+    reported: set[Key] = field(default_factory=set)
 
     def due(self, session: Session, status: Status, wanted: datetime) -> datetime:
         """Return when a status is written: not later than was said when there first was something to write.
@@ -64,7 +64,7 @@ class StatusWrites:
             return due
         return max(due, times[0] + BURST_TIME)
 
-    def written(self, key: Key, now: datetime) -> None:
+    def note_written(self, key: Key, now: datetime) -> None:
         """Remember that something was written."""
         self.waiting.pop(key, None)
         self.times[key] = (*self.times.get(key, ()), now)[-BURST:]
@@ -75,16 +75,16 @@ class StatusWrites:
         self.times.pop(key, None)
         self.lost.pop(key, None)
         self.refused.pop(key, None)
-        self.told.discard(key)
+        self.reported.discard(key)
 
-    def lose(self, session: Session, status: Status) -> None:
+    def note_lost(self, session: Session, status: Status) -> None:
         """Remember a write without an answer."""
         known = self.lost.get(session.key)
         if known is None or (known.uid, known.version) != (session.uid, session.resource_version):
             known = LostAnswers(session.uid, session.resource_version, session.status, ())
         self.lost[session.key] = replace(known, written=(*known.written, status)[-MOST_LOST:])
 
-    def find(self, session: Session) -> tuple[Status | None, Status] | None:
+    def find_lost(self, session: Session) -> tuple[Status | None, Status] | None:
         """Return what a write without an answer has replaced, and by what, if it is seen to be carried out."""
         known = self.lost.get(session.key)
         if known is None or (known.uid, known.version) == (session.uid, session.resource_version):
@@ -96,25 +96,25 @@ class StatusWrites:
 
 
 @dataclass(frozen=True, slots=True)
-class Recorder:
+class StatusRecorder:
     """Writes statuses for one operator."""
 
     cluster: Cluster
     metrics: Metrics
     writes: StatusWrites
 
-    async def tell_of_lost_answer(self, session: Session) -> None:
+    async def report_lost_answer(self, session: Session) -> None:
         """Count and tell what an earlier pass has written without hearing that it had."""
-        found = self.writes.find(session)
+        found = self.writes.find_lost(session)
         if found:
             log.info("status was written though the answer was lost")
-            await self._tell(session, *found)
+            await self._report(session, *found)
 
     async def record(self, session: Session, status: Status, now: datetime) -> None:
         """Write a status, or its bare facts where it is refused for good; raise StatusRefused where those are too."""
-        self.writes.written(session.key, now)
+        self.writes.note_written(session.key, now)
         if minimal_status.is_same_but_for_time(self.writes.refused.get(session.key), status):
-            await self._record_least(session, status, now)
+            await self._record_minimal(session, status, now)
             return
         try:
             await self._write(session, status)
@@ -122,34 +122,34 @@ class Recorder:
             self.writes.refused[session.key] = status
             self.metrics.status_refused()
             log.warning("status refused", error=str(exc))
-            await self._tell_refusal(session, str(exc))
-            await self._record_least(session, status, now)
+            await self._report_refusal(session, str(exc))
+            await self._record_minimal(session, status, now)
         else:
             self.writes.refused.pop(session.key, None)
 
-    async def _record_least(self, session: Session, status: Status, now: datetime) -> None:
+    async def _record_minimal(self, session: Session, status: Status, now: datetime) -> None:
         least = minimal_status.least_status(status, now)
         if not minimal_status.is_same_but_for_time(session.status, least):
             await self._write(session, least)
 
-    async def _tell_refusal(self, session: Session, why: str) -> None:
+    async def _report_refusal(self, session: Session, why: str) -> None:
         """Tell once of a session that its status is refused; what is recorded of it says so too, if it can be."""
         is_known = find_condition(session.status, ConditionType.RECORDED, ConditionStatus.FALSE)
-        if not is_known and session.key not in self.writes.told:
+        if not is_known and session.key not in self.writes.reported:
             await self.cluster.record_event(session, minimal_status.refusal(why))
-        self.writes.told.add(session.key)
+        self.writes.reported.add(session.key)
 
     async def _write(self, session: Session, status: Status) -> None:
         try:
             is_written = await self.cluster.write_status(session.key, session.resource_version, encode(status))
         except ClusterUnavailable:
-            self.writes.lose(session, status)
+            self.writes.note_lost(session, status)
             raise
         self.writes.lost.pop(session.key, None)
         if is_written:  # else it was taken away by force: nothing was recorded, so nothing is told or counted
-            await self._tell(session, session.status, status)
+            await self._report(session, session.status, status)
 
-    async def _tell(self, session: Session, before: Status | None, status: Status) -> None:
+    async def _report(self, session: Session, before: Status | None, status: Status) -> None:
         # Before anything else is waited for: an operator that dies in between counts nothing.
         self.metrics.count(samples_of(session.key.namespace, before, status))
         if before is None or before.phase is not status.phase:

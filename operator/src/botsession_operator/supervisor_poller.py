@@ -146,7 +146,7 @@ class SupervisorPoller:
 
     def in_flight(self) -> int:
         """Return how many supervisors are being asked."""
-        return self._queue.held
+        return self._queue.slots_in_use
 
     def waiting(self) -> dict[Priority, int]:
         """Return how many supervisors wait to be asked, by priority."""

@@ -22,7 +22,7 @@ from botsession_operator.metrics import Metrics
 from botsession_operator.ports import Webhook
 
 #: Messages that are sent at once; the others wait for their turn.
-AT_ONCE: Final = 16
+MAX_CONCURRENT: Final = 16
 OUTCOMES: Final = {Answer.DELIVERED: Delivery.DELIVERED, Answer.GONE: Delivery.GONE}
 UNTRIED: Final = Attempt()
 
@@ -36,7 +36,7 @@ class WebhookDispatcher:
         events: frozenset[EventType],
         source: str,
         clock: Clock,
-        changed: Callable[[Key], None],
+        mark: Callable[[Key], None],
         metrics: Metrics,
     ) -> None:
         self._webhook = webhook
@@ -44,12 +44,12 @@ class WebhookDispatcher:
         self._source = source
         self._clock = clock
         #: Marks a session dirty, as a watch does.
-        self._changed = changed
+        self._mark = mark
         self._metrics = metrics
         #: By name, the UID of the session that has it now, and how far each of its events has got.
         self._attempts: dict[Key, tuple[str, dict[str, Attempt]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._turn = asyncio.Semaphore(AT_ONCE)
+        self._slots = asyncio.Semaphore(MAX_CONCURRENT)
 
     def attempts(self, session: Session) -> Attempts:
         """Return how far each event has got that the webhook wants to be sent of a session."""
@@ -59,7 +59,7 @@ class WebhookDispatcher:
 
     def send(self, session: Session, event: EventType) -> None:
         """Begin to send an event; a pass is asked for when it is known what became of that."""
-        self._note(session, event, replace(self._attempt(session, event), is_under_way=True))
+        self._store(session, event, replace(self._attempt(session, event), is_under_way=True))
         task = asyncio.create_task(self._send(session, event))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -69,8 +69,8 @@ class WebhookDispatcher:
         self._metrics.delivered(event, Delivery.GAVE_UP)
         attempt = self._attempt(session, event)
         log.warning("event given up", session=str(session.key), event_type=event, tries=attempt.failures)
-        self._note(session, event, replace(attempt, outcome=Delivery.GAVE_UP))
-        self._changed(session.key)
+        self._store(session, event, replace(attempt, outcome=Delivery.GAVE_UP))
+        self._mark(session.key)
 
     def forget(self, key: Key) -> None:
         """Forget a session that is gone."""
@@ -84,24 +84,24 @@ class WebhookDispatcher:
 
     async def _send(self, session: Session, event: EventType) -> None:
         try:
-            async with self._turn:
+            async with self._slots:
                 body = json.dumps(cloud_event(session, event, self._source), ensure_ascii=False)
                 reply = await self._webhook.post(event_id(session, event), body)
         except Exception as exc:  # noqa: BLE001  # a bug must not keep a session waiting for ever
             log.exception("event not sent", session=str(session.key), event_type=event)
             reply = Reply(Answer.FAILED, type(exc).__name__)
-        self._conclude(session, event, reply)
+        self._record_reply(session, event, reply)
 
-    def _conclude(self, session: Session, event: EventType, reply: Reply) -> None:
+    def _record_reply(self, session: Session, event: EventType, reply: Reply) -> None:
         self._metrics.delivered(event, reply.answer)
-        place = {"session": str(session.key), "event_type": event, "answer": reply.answer, "detail": reply.detail}
+        fields = {"session": str(session.key), "event_type": event, "answer": reply.answer, "detail": reply.detail}
         if reply.answer in OUTCOMES:
-            log.info("event settled", **place)
+            log.info("event settled", **fields)
         else:
-            log.warning("event not delivered", **place)
+            log.warning("event not delivered", **fields)
         if self._is_known(session):  # it may be gone by now, and another may have its name
-            self._note(session, event, self._next(self._attempt(session, event), reply))
-        self._changed(session.key)
+            self._store(session, event, self._next(self._attempt(session, event), reply))
+        self._mark(session.key)
 
     def _next(self, attempt: Attempt, reply: Reply) -> Attempt:
         if reply.answer in OUTCOMES:
@@ -117,6 +117,6 @@ class WebhookDispatcher:
         _, known = self._attempts.get(session.key, (session.uid, {}))
         return known.get(event_id(session, event), UNTRIED)
 
-    def _note(self, session: Session, event: EventType, attempt: Attempt) -> None:
+    def _store(self, session: Session, event: EventType, attempt: Attempt) -> None:
         _, known = self._attempts.setdefault(session.key, (session.uid, {}))
         known[event_id(session, event)] = attempt

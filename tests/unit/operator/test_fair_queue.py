@@ -109,7 +109,7 @@ def test_one_namespace_leaves_slots_to_the_others(queue: FairQueue[Item]) -> Non
     while queue.take():
         pass
 
-    assert queue.held == 12
+    assert queue.slots_in_use == 12
     put(queue, OTHER, range(1), LOW)
     assert queue.take() == (OTHER, 0)
 
@@ -121,7 +121,7 @@ def test_few_slots_are_no_standstill(slots: int) -> None:
     while queue.take():
         pass
 
-    assert queue.held == slots
+    assert queue.slots_in_use == slots
 
 
 def test_a_ceiling_leaves_slots_to_other_priorities() -> None:
@@ -130,7 +130,7 @@ def test_a_ceiling_leaves_slots_to_other_priorities() -> None:
     while queue.take():
         pass
 
-    assert queue.held == 4
+    assert queue.slots_in_use == 4
     put(queue, ONE, range(CROWD, CROWD + 1), NORMAL)
     assert queue.take() == (ONE, CROWD)
 
@@ -167,5 +167,5 @@ def test_every_item_comes_once_and_nothing_is_kept(moves: list[tuple[str, int, P
         else:
             queue.done(held.pop())
 
-    assert len(queue) == queue.held == 0
-    assert not any([queue._places, *queue._waiting.values(), queue._held_by])
+    assert len(queue) == queue.slots_in_use == 0
+    assert not any([queue._positions, *queue._waiting.values(), queue._held_by])

@@ -74,7 +74,7 @@ def stopped(clock: FakeClock) -> WorkQueue:
 def pass_(clock: FakeClock, queue: WorkQueue, time: timedelta) -> None:
     """Have time pass for a queue."""
     clock.pass_(time.total_seconds())
-    queue._ring()
+    queue._on_timer()
 
 
 @pytest.fixture(autouse=True)

@@ -85,7 +85,7 @@ def test_a_pod_that_ends_wakes_those_that_have_waited_longest(refusing: Refusing
     for number in range(10):
         refusing.refusals.note(named(f"s{number}"), POD, WHY)
 
-    refusing.refusals.freed("bots")
+    refusing.refusals.note_pod_ended("bots")
 
     assert [key.name for key in refusing.woken] == [f"s{number}" for number in range(WOKEN_AT_ONCE)]
     assert refusing.refusals.standing(named("s0"), POD) is None
@@ -95,12 +95,12 @@ def test_a_pod_that_ends_wakes_those_that_have_waited_longest(refusing: Refusing
 def test_those_that_are_refused_again_wait_behind_the_others(refusing: Refusing) -> None:
     for number in range(8):
         refusing.refusals.note(named(f"s{number}"), POD, WHY)
-    refusing.refusals.freed("bots")
+    refusing.refusals.note_pod_ended("bots")
     for number in range(WOKEN_AT_ONCE):
         refusing.refusals.note(named(f"s{number}"), POD, WHY)
     refusing.woken.clear()
 
-    refusing.refusals.freed("bots")
+    refusing.refusals.note_pod_ended("bots")
 
     assert [key.name for key in refusing.woken] == ["s4", "s5", "s6", "s7"]
 
@@ -108,7 +108,7 @@ def test_those_that_are_refused_again_wait_behind_the_others(refusing: Refusing)
 def test_many_events_of_a_pod_that_is_over_do_not_defeat_the_back_off(refusing: Refusing) -> None:
     for _ in range(100):
         refusing.refusals.note(named("a"), POD, WHY)
-        refusing.refusals.freed("bots")
+        refusing.refusals.note_pod_ended("bots")
 
     assert len(refusing.woken) == ENDS_BURST
     assert refusing.refusals.retry_at(named("a").key)
@@ -117,21 +117,21 @@ def test_many_events_of_a_pod_that_is_over_do_not_defeat_the_back_off(refusing: 
 def test_a_pod_that_ends_later_wakes_sessions_again(refusing: Refusing) -> None:
     for _ in range(ENDS_BURST + 1):
         refusing.refusals.note(named("a"), POD, WHY)
-        refusing.refusals.freed("bots")
+        refusing.refusals.note_pod_ended("bots")
     refusing.woken.clear()
     refusing.clock.pass_(1 / ENDS_PER_SECOND)
 
-    refusing.refusals.freed("bots")
+    refusing.refusals.note_pod_ended("bots")
 
     assert refusing.woken == [named("a").key]
 
 
 def test_pods_that_ended_before_the_first_refusal_use_up_nothing(refusing: Refusing) -> None:
     for _ in range(100):
-        refusing.refusals.freed("bots")  # a new operator lists all pods that are over
+        refusing.refusals.note_pod_ended("bots")  # a new operator lists all pods that are over
     refusing.refusals.note(named("a"), POD, WHY)
 
-    refusing.refusals.freed("bots")
+    refusing.refusals.note_pod_ended("bots")
 
     assert refusing.woken == [named("a").key]
 
@@ -141,9 +141,9 @@ def test_events_of_one_namespace_keep_no_other_from_its_room(refusing: Refusing)
     refusing.refusals.note(elsewhere, POD, WHY)
     for _ in range(100):
         refusing.refusals.note(named("a"), POD, WHY)
-        refusing.refusals.freed("bots")
+        refusing.refusals.note_pod_ended("bots")
 
-    refusing.refusals.freed("other")
+    refusing.refusals.note_pod_ended("other")
 
     assert refusing.woken[-1] == elsewhere.key
 
@@ -161,7 +161,7 @@ def test_what_was_never_refused_wakes_nobody(refusing: Refusing) -> None:
     refusing.refusals.note(named("a"), POD, WHY)
 
     refusing.refusals.note_success(named("b"), POD)
-    refusing.refusals.freed("other")
+    refusing.refusals.note_pod_ended("other")
 
     assert refusing.woken == []
 
@@ -243,7 +243,7 @@ async def test_the_end_of_another_pod_has_a_refused_one_tried_at_once(world: Wor
     await world.settle()
     world.cluster.refusal = None
 
-    world.operator.refusals.freed("bots")
+    world.operator.refusals.note_pod_ended("bots")
     await world.settle()
 
     assert world.cluster.pods.names()

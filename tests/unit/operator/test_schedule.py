@@ -6,7 +6,7 @@ from typing import Final
 import pytest
 
 from botsession_operator.core.session_key import Key
-from botsession_operator.schedule import SPARE, Schedule
+from botsession_operator.schedule import MAX_STALE_ENTRIES, Schedule
 from tests.builders import NOW
 from tests.fakes import FakeClock
 
@@ -136,6 +136,6 @@ def test_keys_that_are_put_off_again_and_again_do_not_pile_up(schedule: Schedule
         for key in keys:
             put(schedule, clocks, key, HOUR + seconds)
 
-    assert len(schedule._heap) <= 2 * len(keys) + SPARE
+    assert len(schedule._heap) <= 2 * len(keys) + MAX_STALE_ENTRIES
     clocks.pass_(HOUR + 10)
     assert set(schedule.take_due()) == set(keys)

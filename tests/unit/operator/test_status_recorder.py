@@ -328,6 +328,6 @@ async def test_nothing_is_remembered_of_a_session_that_is_gone(world: World, dea
 def test_no_more_writes_of_one_session_are_remembered_than_a_few(world: World) -> None:
     writes = world.deps().status_writes
     for number in range(50):
-        writes.lose(session(started()), replace(started(), observed_generation=number))
+        writes.note_lost(session(started()), replace(started(), observed_generation=number))
 
     assert len(writes.lost[KEY].written) == MOST_LOST

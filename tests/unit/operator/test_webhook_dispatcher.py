@@ -347,6 +347,6 @@ async def test_an_answer_that_comes_after_the_next_session_of_the_name_is_not_th
     sent, old, new = deliveries(world), seen.session, replace(seen.session, uid="another")
     sent.attempts(new)
 
-    sent._conclude(old, EventType.STARTED, Reply(Answer.DELIVERED, "200"))
+    sent._record_reply(old, EventType.STARTED, Reply(Answer.DELIVERED, "200"))
 
     assert sent.attempts(new)[EventType.STARTED].outcome is None

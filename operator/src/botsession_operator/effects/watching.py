@@ -15,7 +15,7 @@ from botsession_operator.api import bounded_json
 from botsession_operator.effects.api import read_json
 
 
-def tolerant(found: kopf.ConnectionInfo) -> kopf.AiohttpSession:
+def tolerant_session(found: kopf.ConnectionInfo) -> kopf.AiohttpSession:
     """Return the same connection, which reads any answer. It must be made where its loop runs."""
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, ssl=found.as_ssl_context()),

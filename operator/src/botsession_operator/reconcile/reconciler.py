@@ -17,7 +17,7 @@ from botsession_operator.reconcile.control_requests import send_control_requests
 from botsession_operator.reconcile.deps import Deps
 from botsession_operator.reconcile.gather import gather
 from botsession_operator.reconcile.unrecordable import end_unrecorded, handle_unreadable
-from botsession_operator.status_recorder import Recorder
+from botsession_operator.status_recorder import StatusRecorder
 
 
 async def reconcile(key: Key, deps: Deps) -> datetime | None:
@@ -29,7 +29,7 @@ async def reconcile(key: Key, deps: Deps) -> datetime | None:
     if observed is None:
         _forget(key, deps)
         return None
-    await _recorder(deps).tell_of_lost_answer(observed.session)
+    await _recorder(deps).report_lost_answer(observed.session)
     plan = make_plan(observed, deps.clock.now(), deps.timeouts)
     if not earlier_answers.is_enough(observed, plan):
         return await _wait_for_answer(plan, observed, deps)
@@ -76,8 +76,8 @@ async def _write_status(observed: Observed, status: Status, deps: Deps) -> datet
     return None
 
 
-def _recorder(deps: Deps) -> Recorder:
-    return Recorder(deps.cluster, deps.metrics, deps.status_writes)
+def _recorder(deps: Deps) -> StatusRecorder:
+    return StatusRecorder(deps.cluster, deps.metrics, deps.status_writes)
 
 
 def _requeue_at(
