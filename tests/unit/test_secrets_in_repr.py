@@ -29,7 +29,7 @@ HARMLESS: Final = {
     "Pod.token_sha256": "a digest, which anyone who may read pods can read",
     "PolledSupervisor.key": "the name of a session",
     "RunFiles.log": "a function that takes bytes",
-    "ServerDeps.scraped": "the text of the metrics",
+    "ServerDeps.scrape_cache": "the text of the metrics",
     "Session.key": "the name of a session",
     "SessionIdentity.key": "the name of a session",
     "SessionMetadata.key": "the name of a session",

@@ -50,13 +50,13 @@ async def uninstall(settings: Settings) -> None:
     """Stop the operator, end all sessions in its place, and let everything go; exit with 1 when interrupted."""
     stop = _stopped_by_signals()
     async with await api.connect(settings.kubeconfig) as connected:
-        estate = KubernetesUninstallClient(
+        client = KubernetesUninstallClient(
             connected, settings.namespaces, settings.deployment, settings.finalizer_policy
         )
-        await estate.stop_operator()
+        await client.stop_operator()
         operating = asyncio.create_task(operate(connected, replace(settings, is_uninstalling=True), stop))
         events = settings.webhook.events if settings.webhook else NO_EVENTS
-        waiting = asyncio.create_task(wait_for_ends(estate, settings.uninstall_timeout, events=events))
+        waiting = asyncio.create_task(wait_for_ends(client, settings.uninstall_timeout, events=events))
         await asyncio.wait({operating, waiting}, return_when=asyncio.FIRST_COMPLETED)
         stop.set()
         await operating
@@ -65,7 +65,7 @@ async def uninstall(settings: Settings) -> None:
             log.error("interrupted; uninstall again")
             sys.exit(1)
         await waiting
-        await release_all_finalizers(estate, KubernetesCluster(connected, settings.identity))
+        await release_all_finalizers(client, KubernetesCluster(connected, settings.identity))
     log.info("all let go")
 
 

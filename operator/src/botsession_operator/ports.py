@@ -106,7 +106,7 @@ class ExposureClient(Protocol):
 class EventRecorder(Protocol):
     """Records Kubernetes Events."""
 
-    async def record_event(self, session: SessionMetadata, news: KubernetesEvent) -> None:
+    async def record_event(self, session: SessionMetadata, event: KubernetesEvent) -> None:
         """Record an Event on the session. Best effort: an Event that is lost is not tried again."""
         ...
 

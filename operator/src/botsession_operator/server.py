@@ -32,10 +32,10 @@ class ServerDeps:
     is_ready: Callable[[], bool]
     registry: CollectorRegistry
     #: Scrapes by address, and the one that is under way.
-    scrapes: TokenBuckets[str]
-    scrape: asyncio.Lock
+    scrape_budget: TokenBuckets[str]
+    scrape_lock: asyncio.Lock
     #: By format, when the last scrape began, and what it gave.
-    scraped: dict[str, tuple[float, bytes]] = field(default_factory=dict)
+    scrape_cache: dict[str, tuple[float, bytes]] = field(default_factory=dict)
 
 
 #: Scrapes of one address: far more than Prometheus makes, and too few to keep the operator from its sessions.
@@ -47,7 +47,7 @@ MOST_HEADERS: Final = 64
 #: From accept to the end of the answer, in seconds; a scrape takes seconds where there are many namespaces.
 LIFETIME_SECONDS: Final = 30.0
 #: What callers can cause: malformed HTTP, a body that cannot be decoded, a connection that they drop.
-FAULTS_OF_CALLERS: Final = (HttpProcessingError, web.RequestPayloadError, ConnectionResetError)
+CLIENT_ERRORS: Final = (HttpProcessingError, web.RequestPayloadError, ConnectionResetError)
 METRICS_PATH: Final = "/metrics"
 OPENMETRICS: Final = "application/openmetrics-text"
 DEPS = web.AppKey("deps", ServerDeps)
@@ -56,8 +56,8 @@ DEPS = web.AppKey("deps", ServerDeps)
 def create_app(poke: Poke, is_ready: Callable[[], bool], registry: CollectorRegistry) -> web.Application:
     """Build the application; `poke` marks a key dirty, `is_ready` tells whether the watches run."""
     app = web.Application(client_max_size=1024, middlewares=[one_request])
-    scrapes = TokenBuckets[str](SCRAPE_BURST, SCRAPES_PER_SECOND, MOST_SCRAPERS, time.monotonic)
-    app[DEPS] = ServerDeps(poke, is_ready, registry, scrapes, asyncio.Lock())
+    scrape_budget = TokenBuckets[str](SCRAPE_BURST, SCRAPES_PER_SECOND, MOST_SCRAPERS, time.monotonic)
+    app[DEPS] = ServerDeps(poke, is_ready, registry, scrape_budget, asyncio.Lock())
     app.router.add_get(LIVEZ_PATH, livez)
     app.router.add_get(READYZ_PATH, readyz)
     app.router.add_get(METRICS_PATH, metrics)
@@ -68,7 +68,7 @@ def create_app(poke: Poke, is_ready: Callable[[], bool], registry: CollectorRegi
 @asynccontextmanager
 async def serving(app: web.Application, host: str, port: int, guard: ConnectionGuard) -> AsyncIterator[tuple[str, int]]:
     """Serve an application behind a guard of its connections; give the address that it listens on."""
-    runner = web.AppRunner(app, access_log=None, logger=server_logger(*FAULTS_OF_CALLERS), max_headers=MOST_HEADERS)
+    runner = web.AppRunner(app, access_log=None, logger=server_logger(*CLIENT_ERRORS), max_headers=MOST_HEADERS)
     await runner.setup()
     assert runner.server  # noqa: S101  # what setup makes
     server = await _listening(guard.protect(runner.server), host, port)
@@ -118,17 +118,17 @@ async def metrics(request: web.Request) -> web.Response:
     cost no more than two, also where their senders have gone.
     """
     deps, asked_at = request.app[DEPS], time.monotonic()
-    if not deps.scrapes.take(plain_address(request.remote or "")):
+    if not deps.scrape_budget.take(plain_address(request.remote or "")):
         raise web.HTTPTooManyRequests(text="fewer scrapes, please\n")
     # Of what the header says only the format counts: the client library fails on a version that is no number.
     is_open = OPENMETRICS in request.headers.get("Accept", "")
     encode, content_type = choose_encoder(OPENMETRICS if is_open else "")
-    async with deps.scrape:
-        began, text = deps.scraped.get(content_type, (0.0, b""))
+    async with deps.scrape_lock:
+        began, text = deps.scrape_cache.get(content_type, (0.0, b""))
         if began <= asked_at:
             began = time.monotonic()
             text = await asyncio.to_thread(encode, deps.registry)
-            deps.scraped[content_type] = began, text
+            deps.scrape_cache[content_type] = began, text
     return web.Response(body=text, headers={"Content-Type": content_type})
 
 

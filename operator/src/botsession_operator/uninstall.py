@@ -19,27 +19,27 @@ from botsession_operator.core.observe.webhook_delivery import EventType
 from botsession_operator.errors import ClusterUnavailable, RequestRefused, TransientError
 from botsession_operator.ports import SessionWriter, UninstallClient
 
-LOOK_EVERY = timedelta(seconds=1)
+READ_INTERVAL = timedelta(seconds=1)
 #: A look at thousands of sessions takes its time, in the process that must end them: it rests so many times as long.
-REST = 9
+REST_FACTOR = 9
 #: A minute: in it a receiver that does not answer is asked four times, one that refuses six times.
-QUIET_LOOKS = 60
+MAX_QUIET_READS = 60
 #: Before the first look.
 UNKNOWN = Left(to_end=("unknown",))
 #: How often it is tried to let everything go: a kubelet that writes the same pods may be in the way.
 ATTEMPTS = 20
 #: How many objects are let go at once.
-AT_ONCE = 16
+MAX_CONCURRENT = 16
 #: What one object may be answered with; the others are let go all the same.
-_NOT_NOW = (TransientError, RequestRefused)
+_RETRYABLE = (TransientError, RequestRefused)
 #: How many of those that are waited for are named in a line of the log.
-NAMED = 10
+MAX_NAMES = 10
 
 
 async def wait_for_ends(
-    estate: UninstallClient,
+    client: UninstallClient,
     timeout: timedelta,
-    look_every: timedelta = LOOK_EVERY,
+    interval: timedelta = READ_INTERVAL,
     events: frozenset[EventType] = NO_EVENTS,
 ) -> None:
     """Return when all sessions are over, a webhook has got the events that it wants, and the pods are gone.
@@ -47,65 +47,67 @@ async def wait_for_ends(
     Or when the time is up; or, where only the webhook is waited for, when it has taken nothing for a while: a receiver
     that is dead shall not hold Helm up, and what is recorded as pending is sent by whatever operator comes next.
     """
-    left, quiet_looks = UNKNOWN, 0
+    left, quiet_reads = UNKNOWN, 0
     try:
         async with asyncio.timeout(timeout.total_seconds()):
-            while left.to_end or (left.to_tell and quiet_looks < QUIET_LOOKS):
+            while left.to_end or (left.to_tell and quiet_reads < MAX_QUIET_READS):
                 before, began = left, time.monotonic()
-                left = await _look(estate, left, events)
-                quiet_looks = quiet_looks + 1 if left == before else 0
+                left = await _read_left(client, left, events)
+                quiet_reads = quiet_reads + 1 if left == before else 0
                 took = time.monotonic() - began
-                await asyncio.sleep(max(look_every.total_seconds(), took * REST))
+                await asyncio.sleep(max(interval.total_seconds(), took * REST_FACTOR))
     except TimeoutError:
         log.warning("sessions did not end in time", left=left.to_end, waited_s=timeout.total_seconds())
     if left.to_tell:
         log.warning("events not delivered before the operator goes", left=left.to_tell)
 
 
-async def release_all_finalizers(estate: UninstallClient, cluster: SessionWriter, wait: timedelta = LOOK_EVERY) -> None:
+async def release_all_finalizers(
+    client: UninstallClient, cluster: SessionWriter, wait: timedelta = READ_INTERVAL
+) -> None:
     """Take our finalizers off everything, so that nothing waits for an operator that never comes.
 
     A pod that is still there is deleted with all the grace it was made with: its supervisor walks the ladder to its
     end, and only nobody is left to record that.
     """
     for _ in range(ATTEMPTS):
-        pods = [pod async for pod in _pods(estate) if pod.has_finalizer]
-        sessions = [session async for session in _sessions(estate) if session.has_finalizer]
-        tasks = [_let_pod_go(each, cluster) for each in pods]
-        tasks += [_let_session_go(each, cluster) for each in sessions]
+        pods = [pod async for pod in _pods(client) if pod.has_finalizer]
+        sessions = [session async for session in _sessions(client) if session.has_finalizer]
+        tasks = [_release_pod(each, cluster) for each in pods]
+        tasks += [_release_session(each, cluster) for each in sessions]
         if not tasks:
             return
-        for first in range(0, len(tasks), AT_ONCE):
-            await asyncio.gather(*tasks[first : first + AT_ONCE])
+        for first in range(0, len(tasks), MAX_CONCURRENT):
+            await asyncio.gather(*tasks[first : first + MAX_CONCURRENT])
         await asyncio.sleep(wait.total_seconds())
     raise ClusterUnavailable("finalizers could not be taken off")
 
 
-async def _look(estate: UninstallClient, before: Left, events: frozenset[EventType]) -> Left:
+async def _read_left(client: UninstallClient, before: Left, events: frozenset[EventType]) -> Left:
     try:
-        parts = [what_is_left([each], [], events) async for each in estate.sessions()]
-        parts += [what_is_left([], [each], events) async for each in estate.pod_metadata()]
+        parts = [what_is_left([each], [], events) async for each in client.sessions()]
+        parts += [what_is_left([], [each], events) async for each in client.pod_metadata()]
         left = together(parts)
-    except _NOT_NOW as exc:
+    except _RETRYABLE as exc:
         log.warning("sessions could not be read", error=str(exc))
         return before
     if left != before:
         names = left.to_end + left.to_tell
-        log.info("sessions end", left=len(left.to_end), untold=len(left.to_tell), among_them=names[:NAMED])
+        log.info("sessions end", left=len(left.to_end), untold=len(left.to_tell), among_them=names[:MAX_NAMES])
     return left
 
 
-async def _pods(estate: UninstallClient) -> AsyncIterator[Pod]:
-    async for each in estate.pod_metadata():
+async def _pods(client: UninstallClient) -> AsyncIterator[Pod]:
+    async for each in client.pod_metadata():
         yield parse_pod(each)
 
 
-async def _sessions(estate: UninstallClient) -> AsyncIterator[SessionMetadata]:
-    async for each in estate.session_metadata():
+async def _sessions(client: UninstallClient) -> AsyncIterator[SessionMetadata]:
+    async for each in client.session_metadata():
         yield parse_metadata(each)
 
 
-async def _let_pod_go(pod: Pod, cluster: SessionWriter) -> None:
+async def _release_pod(pod: Pod, cluster: SessionWriter) -> None:
     """Let a pod go. One that is no session's, but for our finalizer, is only rid of that."""
     try:
         if pod.owner and not pod.is_deleting:
@@ -113,12 +115,12 @@ async def _let_pod_go(pod: Pod, cluster: SessionWriter) -> None:
             log.warning("pod deleted before its report came", pod=f"{pod.namespace}/{pod.name}")
         else:
             await cluster.set_pod_finalizers(pod, pod.without_finalizer)
-    except _NOT_NOW as exc:
+    except _RETRYABLE as exc:
         log.debug("pod not let go yet", pod=f"{pod.namespace}/{pod.name}", error=str(exc))
 
 
-async def _let_session_go(known: SessionMetadata, cluster: SessionWriter) -> None:
+async def _release_session(known: SessionMetadata, cluster: SessionWriter) -> None:
     try:
         await cluster.set_session_finalizers(known, known.without_finalizer)
-    except _NOT_NOW as exc:
+    except _RETRYABLE as exc:
         log.debug("session not let go yet", session=str(known.key), error=str(exc))

@@ -56,7 +56,7 @@ def metadata_only(stored: Json) -> Json:
 
 
 @pytest.fixture
-def estate(world: World) -> FakeUninstallClient:
+def client(world: World) -> FakeUninstallClient:
     return FakeUninstallClient(world.cluster)
 
 
@@ -112,7 +112,7 @@ async def test_finished_sessions_are_left_as_they_are(world: World) -> None:
     assert world.cluster.pods.names()
 
 
-async def test_a_session_of_another_version_ends_too(world: World, estate: FakeUninstallClient) -> None:
+async def test_a_session_of_another_version_ends_too(world: World, client: FakeUninstallClient) -> None:
     await talk(world)
     world.edit(podRetention="Sometimes")
 
@@ -124,7 +124,7 @@ async def test_a_session_of_another_version_ends_too(world: World, estate: FakeU
     assert finalizers(world) == []
 
 
-async def test_it_waits_until_sessions_are_over_and_pods_are_gone(world: World, estate: FakeUninstallClient) -> None:
+async def test_it_waits_until_sessions_are_over_and_pods_are_gone(world: World, client: FakeUninstallClient) -> None:
     await talk(world)
     moments = itertools.count()
 
@@ -133,31 +133,31 @@ async def test_it_waits_until_sessions_are_over_and_pods_are_gone(world: World, 
             world.end_as_asked()
         await settle_last(world)
 
-    estate.meanwhile = meanwhile
-    await wait_for_ends(estate, LONG, AT_ONCE)
+    client.meanwhile = meanwhile
+    await wait_for_ends(client, LONG, AT_ONCE)
 
     assert world.status.phase is Phase.SUCCEEDED
     assert not world.cluster.pods.names()
 
 
-async def test_it_waits_no_longer_than_it_may(world: World, estate: FakeUninstallClient, logs: list[Line]) -> None:
+async def test_it_waits_no_longer_than_it_may(world: World, client: FakeUninstallClient, logs: list[Line]) -> None:
     await talk(world)
 
-    await wait_for_ends(estate, AT_ONCE, AT_ONCE)
+    await wait_for_ends(client, AT_ONCE, AT_ONCE)
 
     (said,) = (line for line in logs if line["event"] == "sessions did not end in time")
     assert f"session {KEY}" in said["left"]
 
 
-async def test_an_api_server_that_is_away_is_waited_for(world: World, estate: FakeUninstallClient) -> None:
+async def test_an_api_server_that_is_away_is_waited_for(world: World, client: FakeUninstallClient) -> None:
     happens: Iterator[bool] = iter([True, False])
 
     async def meanwhile() -> None:
         if next(happens):
             raise ClusterUnavailable("away")
 
-    estate.meanwhile = meanwhile
-    await wait_for_ends(estate, LONG, AT_ONCE)
+    client.meanwhile = meanwhile
+    await wait_for_ends(client, LONG, AT_ONCE)
 
     assert not next(happens, False)
 
@@ -185,28 +185,28 @@ async def passing(world: World) -> None:
 
 
 async def test_it_waits_until_the_webhook_has_heard_of_each_end(
-    world: World, estate: FakeUninstallClient, webhook: FakeWebhook
+    world: World, client: FakeUninstallClient, webhook: FakeWebhook
 ) -> None:
     await talk(world)
     webhook.replies = [FAILED] * 4
     await end_by_the_last(world)
-    estate.meanwhile = lambda: passing(world)
+    client.meanwhile = lambda: passing(world)
 
-    await wait_for_ends(estate, LONG, AT_ONCE, frozenset(EventType))
+    await wait_for_ends(client, LONG, AT_ONCE, frozenset(EventType))
 
     assert world.status.webhook == WebhookStatus(Delivery.DELIVERED, Delivery.DELIVERED)
 
 
 async def test_it_does_not_wait_for_a_receiver_that_takes_nothing(
-    world: World, estate: FakeUninstallClient, webhook: FakeWebhook, logs: list[Line]
+    world: World, client: FakeUninstallClient, webhook: FakeWebhook, logs: list[Line]
 ) -> None:
     await talk(world)
     webhook.replies = [FAILED] * 100
     await end_by_the_last(world)
     began = world.clock.now()
-    estate.meanwhile = lambda: passing(world)
+    client.meanwhile = lambda: passing(world)
 
-    await wait_for_ends(estate, LONG, AT_ONCE, frozenset(EventType))
+    await wait_for_ends(client, LONG, AT_ONCE, frozenset(EventType))
 
     assert timedelta(seconds=60) <= world.clock.now() - began <= timedelta(seconds=70)
     assert webhook.events.count("finished") >= 6
@@ -215,12 +215,12 @@ async def test_it_does_not_wait_for_a_receiver_that_takes_nothing(
 
 
 async def test_what_the_webhook_has_not_heard_of_is_told_by_the_next_operator(
-    world: World, estate: FakeUninstallClient, webhook: FakeWebhook
+    world: World, client: FakeUninstallClient, webhook: FakeWebhook
 ) -> None:
     await talk(world)
     webhook.replies = [FAILED] * 100
     await end_by_the_last(world)
-    await release_all_finalizers(estate, world.cluster, AT_ONCE)
+    await release_all_finalizers(client, world.cluster, AT_ONCE)
     webhook.replies = []
 
     world.operator = world.deps()
@@ -229,43 +229,43 @@ async def test_what_the_webhook_has_not_heard_of_is_told_by_the_next_operator(
     assert world.status.webhook == WebhookStatus(Delivery.DELIVERED, Delivery.DELIVERED)
 
 
-async def test_a_finished_session_is_let_go_and_stays(world: World, estate: FakeUninstallClient) -> None:
+async def test_a_finished_session_is_let_go_and_stays(world: World, client: FakeUninstallClient) -> None:
     await talk(world)
     world.report(Reason.COMPLETED)
     await world.settle()
 
-    await release_all_finalizers(estate, world.cluster, AT_ONCE)
+    await release_all_finalizers(client, world.cluster, AT_ONCE)
 
     assert world.status.phase is Phase.SUCCEEDED
     assert finalizers(world) == []
 
 
-async def test_finalizers_of_others_stay(world: World, estate: FakeUninstallClient) -> None:
+async def test_finalizers_of_others_stay(world: World, client: FakeUninstallClient) -> None:
     await talk(world)
     place = (KEY.namespace, KEY.name)
     world.sessions.change(*place, lambda stored: stored["metadata"]["finalizers"].append("other"))
 
-    await release_all_finalizers(estate, world.cluster, AT_ONCE)
+    await release_all_finalizers(client, world.cluster, AT_ONCE)
 
     assert finalizers(world) == ["other"]
 
 
-async def test_a_session_that_did_not_end_in_time_keeps_its_grace(world: World, estate: FakeUninstallClient) -> None:
+async def test_a_session_that_did_not_end_in_time_keeps_its_grace(world: World, client: FakeUninstallClient) -> None:
     await talk(world)
 
-    await release_all_finalizers(estate, world.cluster, AT_ONCE)
+    await release_all_finalizers(client, world.cluster, AT_ONCE)
 
     assert world.stored_pod["metadata"]["deletionGracePeriodSeconds"] == 45
     assert world.stored_pod["metadata"]["finalizers"] == []
     assert finalizers(world) == []
 
 
-async def test_what_was_let_go_is_concluded_by_the_next_operator(world: World, estate: FakeUninstallClient) -> None:
+async def test_what_was_let_go_is_concluded_by_the_next_operator(world: World, client: FakeUninstallClient) -> None:
     await talk(world)
     await settle_last(world)
     world.clock.pass_(5)
     await settle_last(world)
-    await release_all_finalizers(estate, world.cluster, AT_ONCE)
+    await release_all_finalizers(client, world.cluster, AT_ONCE)
     world.end_container()
 
     await world.settle()
@@ -297,24 +297,24 @@ class Busy(FakeCluster):
             raise Conflict("changed")
 
 
-async def test_what_somebody_else_writes_is_let_go_from_a_fresh_look(world: World, estate: FakeUninstallClient) -> None:
+async def test_what_somebody_else_writes_is_let_go_from_a_fresh_look(world: World, client: FakeUninstallClient) -> None:
     await talk(world)
 
-    await release_all_finalizers(estate, Busy(world, times=5), AT_ONCE)
+    await release_all_finalizers(client, Busy(world, times=5), AT_ONCE)
 
     assert finalizers(world) == []
     assert REPORT_FINALIZER not in world.stored_pod["metadata"]["finalizers"]
 
 
-async def test_what_cannot_be_let_go_is_not_passed_over(world: World, estate: FakeUninstallClient) -> None:
+async def test_what_cannot_be_let_go_is_not_passed_over(world: World, client: FakeUninstallClient) -> None:
     await talk(world)
 
     with pytest.raises(ClusterUnavailable, match="finalizers could not be taken off"):
-        await release_all_finalizers(estate, Busy(world, times=1000), AT_ONCE)
+        await release_all_finalizers(client, Busy(world, times=1000), AT_ONCE)
 
 
 async def test_a_session_that_cannot_be_let_go_does_not_keep_the_others(
-    world: World, estate: FakeUninstallClient
+    world: World, client: FakeUninstallClient
 ) -> None:
     await talk(world)
 
@@ -323,19 +323,19 @@ async def test_a_session_that_cannot_be_let_go_does_not_keep_the_others(
             raise RequestRefused("422: the stored session is invalid")
 
     with pytest.raises(ClusterUnavailable, match="finalizers could not be taken off"):
-        await release_all_finalizers(estate, Refusing(world, times=0), AT_ONCE)
+        await release_all_finalizers(client, Refusing(world, times=0), AT_ONCE)
 
     assert world.stored_pod["metadata"]["finalizers"] == []
 
 
 async def test_a_pod_that_is_no_sessions_is_only_rid_of_our_finalizer(
-    world: World, estate: FakeUninstallClient
+    world: World, client: FakeUninstallClient
 ) -> None:
     await talk(world)
     place = (KEY.namespace, world.pod_name)
     world.cluster.pods.change(*place, lambda pod: pod["metadata"]["labels"].update({SESSION_UID_LABEL: "another"}))
 
-    await release_all_finalizers(estate, world.cluster, AT_ONCE)
+    await release_all_finalizers(client, world.cluster, AT_ONCE)
 
     assert world.stored_pod["metadata"]["finalizers"] == []
     assert "deletionTimestamp" not in world.stored_pod["metadata"]

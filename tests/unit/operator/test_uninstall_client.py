@@ -79,9 +79,9 @@ async def test_of_pods_only_the_metadata_is_read(connected: client.ApiClient, pa
 async def test_what_was_not_asked_for_is_left_out(connected: client.ApiClient, pages: Pages) -> None:
     pages.items = [pod("a"), pod("stranger", namespace="other"), {"metadata": {"namespace": "bots", "name": "web"}}]
 
-    estate = KubernetesUninstallClient(connected, ("bots",))
+    client = KubernetesUninstallClient(connected, ("bots",))
 
-    assert [each["metadata"]["name"] async for each in estate.pod_metadata()] == ["a"]
+    assert [each["metadata"]["name"] async for each in client.pod_metadata()] == ["a"]
 
 
 async def test_a_session_whose_name_no_operator_could_look_after_is_left_out(
@@ -89,10 +89,10 @@ async def test_a_session_whose_name_no_operator_could_look_after_is_left_out(
 ) -> None:
     pages.items = [raw_session(name="x" * 64), raw_session()]
 
-    estate = KubernetesUninstallClient(connected)
+    client = KubernetesUninstallClient(connected)
 
-    assert len([each async for each in estate.sessions()]) == 1
-    assert len([each async for each in estate.session_metadata()]) == 1
+    assert len([each async for each in client.sessions()]) == 1
+    assert len([each async for each in client.session_metadata()]) == 1
 
 
 async def test_a_list_that_expires_between_two_pages_is_begun_anew_by_the_next_look(

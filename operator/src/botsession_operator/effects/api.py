@@ -66,7 +66,7 @@ async def request(
     except (TimeoutError, aiohttp.ClientError, OSError, client.ApiException) as exc:
         raise ClusterUnavailable(f"{method} {path}: {exc!r}") from exc
     answer = Answer(response.status, await _parsed(raw))
-    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status in _LATER:
+    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status in _RETRY_STATUSES:
         raise ClusterUnavailable(f"{method} {path}: {answer.status} {answer.message}")
     return answer
 
@@ -91,4 +91,4 @@ async def _parsed(raw: bytes) -> Json:
 
 #: Proxies have statuses of their own, such as 499 and 520, which no standard names.
 _PHRASES = {int(each): each.phrase for each in HTTPStatus}
-_LATER = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.UNAUTHORIZED}
+_RETRY_STATUSES = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.UNAUTHORIZED}

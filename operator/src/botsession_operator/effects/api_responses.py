@@ -13,7 +13,7 @@ from botsession_operator.errors import ClusterUnavailable, RequestRefused, Wrong
 
 #: Refusals that may be over without a change of the request: an administrator grants a right, installs the CRD again,
 #: or an object's version moves on. All others of this kind are permanent.
-_PASSING: Final = frozenset(
+_RETRYABLE: Final = frozenset(
     {
         HTTPStatus.UNAUTHORIZED,
         HTTPStatus.FORBIDDEN,
@@ -26,7 +26,7 @@ _PASSING: Final = frozenset(
 )
 
 #: What Go's servers answer, as plain text, for a path that they do not know.
-_NO_PAGE: Final = "404 page not found"
+_UNKNOWN_PATH: Final = "404 page not found"
 
 
 def is_missing(answer: Answer, target: Target) -> bool:
@@ -48,7 +48,7 @@ def is_unserved(answer: Answer, resource: Resource) -> bool:
     Each cluster serves Kubernetes' own kinds: for these the answer is from somebody else, such as a proxy.
     """
     is_no_page = answer.status == HTTPStatus.NOT_FOUND and answer.body.get("kind") != "Status"
-    return is_no_page and resource.may_be_unserved and answer.message.strip() == _NO_PAGE
+    return is_no_page and resource.may_be_unserved and answer.message.strip() == _UNKNOWN_PATH
 
 
 def is_status(answer: Answer, reason: str) -> bool:
@@ -61,7 +61,7 @@ def expect(answer: Answer, *allowed: HTTPStatus) -> None:
     if answer.is_ok or answer.status in allowed:
         return
     log.warning("API server refused", status=answer.status, message=answer.message)
-    if answer.status in _PASSING:
+    if answer.status in _RETRYABLE:
         raise ClusterUnavailable(f"{answer.status}: {answer.message}")
     raise RequestRefused(f"{answer.status}: {answer.message}")
 
@@ -72,7 +72,7 @@ def object_of(answer: Answer, target: Target) -> Json | None:
         return None
     expect(answer)
     metadata = answer.body.get("metadata")
-    if not isinstance(metadata, dict) or not _is(answer.body, metadata, target):
+    if not isinstance(metadata, dict) or not _is_target(answer.body, metadata, target):
         raise WrongAnswer(f"asked for {target}, the API server answered with another object")
     return answer.body
 
@@ -86,7 +86,7 @@ def items_of(
     Raise WrongAnswer where the answer is no list: it must not be taken for an empty one.
     """
     expect(answer)
-    for item in _listed(answer, resource):
+    for item in _items(answer, resource):
         metadata = item["metadata"]
         given = metadata.get("labels") or {}
         has_labels = all(name in given and value in (None, given[name]) for name, value in labels.items())
@@ -96,13 +96,13 @@ def items_of(
             log.warning("object that was not asked for", kind=resource.kind, name=metadata.get("name"))
 
 
-def _listed(answer: Answer, resource: Resource) -> list[Json]:
+def _items(answer: Answer, resource: Resource) -> list[Json]:
     items = answer.body.get("items", "none")
     if str(answer.body.get("kind")).endswith("List") and (items is None or isinstance(items, list)):
         return items or []  # Go may write an empty list as null
     raise WrongAnswer(f"asked for a list of {resource.plural}, the API server answered with something else")
 
 
-def _is(body: Json, metadata: Json, target: Target) -> bool:
+def _is_target(body: Json, metadata: Json, target: Target) -> bool:
     found = (body.get("kind"), metadata.get("namespace"), metadata.get("name"))
     return found == (target.resource.kind, target.namespace, target.name)

@@ -117,11 +117,11 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
 class _BoundedHandler(ResponseHandler):
     """A connection that is cut when more comes than any answer has, whatever part of HTTP it is said to be."""
 
-    _left = LARGEST_RESPONSE_BYTES
+    _remaining = LARGEST_RESPONSE_BYTES
 
     def data_received(self, data: bytes) -> None:
-        self._left -= len(data)
-        if self._left >= 0:
+        self._remaining -= len(data)
+        if self._remaining >= 0:
             super().data_received(data)
         elif self.transport is not None:
             self.transport.abort()  # which fails whatever waits for more; `close` would leave it waiting

@@ -110,16 +110,18 @@ class KubernetesCluster:
 
     async def delete_pod(self, pod: Pod, how: PodDeletion) -> None:
         """Ask for the deletion of this very pod (by UID); a missing one is success."""
-        await self._delete(_pod(pod), {"uid": pod.uid}, GRACE_SECONDS.get(how))
+        await self._delete(_pod_target(pod), {"uid": pod.uid}, GRACE_SECONDS.get(how))
 
     async def end_sidecars(self, pod: Pod) -> None:
         """Have everything in a pod ended that still runs, and keep the pod; a missing one is success."""
         # Deleting is the only other way to have the kubelet end a container. A deadline can be lowered on a live pod.
-        await self._patch(_pod(pod), {"metadata": {"uid": pod.uid}, "spec": {"activeDeadlineSeconds": ENDED_SECONDS}})
+        await self._patch(
+            _pod_target(pod), {"metadata": {"uid": pod.uid}, "spec": {"activeDeadlineSeconds": ENDED_SECONDS}}
+        )
 
     async def set_pod_finalizers(self, pod: Pod, finalizers: tuple[str, ...]) -> None:
         """Replace the finalizers; a missing pod is success. Raise Conflict when the pod has changed."""
-        await self._patch(_pod(pod), _finalizers_patch(pod.resource_version, finalizers))
+        await self._patch(_pod_target(pod), _finalizers_patch(pod.resource_version, finalizers))
 
     async def budget(self, namespace: str, name: str) -> Json | None:
         """Read a PodDisruptionBudget; None when there is none."""
@@ -146,11 +148,11 @@ class KubernetesCluster:
         """Delete the Service or the route that a manifest describes; a missing or another owner's one stays."""
         await self._delete_own(manifest)
 
-    async def record_event(self, session: SessionMetadata, news: KubernetesEvent) -> None:
+    async def record_event(self, session: SessionMetadata, event: KubernetesEvent) -> None:
         """Record an Event on the session. Best effort: an Event that is lost is not tried again."""
         path = EVENTS.collection(session.key.namespace)
         try:
-            answer = await api.request(self._client, "POST", path, self._event(session, news))
+            answer = await api.request(self._client, "POST", path, self._event(session, event))
         except TransientError as exc:
             log.debug("event lost", error=str(exc))
         else:
@@ -168,16 +170,16 @@ class KubernetesCluster:
     async def _read(self, target: Target) -> Json | None:
         return api_responses.object_of(await api.request(self._client, "GET", target.path()), target)
 
-    async def _create(self, manifest: Json, refused: type[Refused]) -> None:
+    async def _create(self, manifest: Json, refusal_type: type[Refused]) -> None:
         target = target_of(manifest)
         path = target.resource.collection(target.namespace, STRICT)
         answer = await api.request(self._client, "POST", path, manifest)
         if api_responses.is_status(answer, "AlreadyExists"):
             found = await self._read(target)
             if found is not None and not ownership.is_owned_alike(found, manifest):
-                raise refused(ConditionReason.NAME_TAKEN, ownership.name_taken(manifest))
+                raise refusal_type(ConditionReason.NAME_TAKEN, ownership.name_taken(manifest))
         elif not answer.is_ok:
-            raise refused(_refusal_reason(answer), answer.message)
+            raise refusal_type(_refusal_reason(answer), answer.message)
 
     async def _patch(
         self, target: Target, patch: Any, content_type: str = MERGE_PATCH, *subresource: str
@@ -211,7 +213,7 @@ class KubernetesCluster:
         else:
             log.warning("object of another owner left alone", kind=target.resource.kind, object=str(target))
 
-    def _event(self, session: SessionMetadata, news: KubernetesEvent) -> Json:
+    def _event(self, session: SessionMetadata, event: KubernetesEvent) -> Json:
         regarding = {
             "apiVersion": API_VERSION,
             "kind": KIND,
@@ -224,17 +226,17 @@ class KubernetesCluster:
             "kind": "Event",
             "metadata": {"generateName": f"{session.key.name}-", "namespace": session.key.namespace},
             "regarding": regarding,
-            "type": news.severity,
-            "reason": news.reason,
-            "note": news.note,
-            "action": news.reason,
+            "type": event.severity,
+            "reason": event.reason,
+            "note": event.note,
+            "action": event.reason,
             "eventTime": format_time(datetime.now(UTC)),
             "reportingController": GROUP,
             "reportingInstance": self._identity,
         }
 
 
-def _pod(pod: Pod) -> Target:
+def _pod_target(pod: Pod) -> Target:
     return Target(PODS, pod.namespace, pod.name)
 
 

@@ -64,8 +64,8 @@ class KubernetesUninstallClient:
             binding = Target(POLICY_BINDINGS, None, self._policy)
             _expect(await api.request(self._client, "DELETE", binding.path()), binding)
         if self._deployment:
-            operator, none = Target(DEPLOYMENTS, *self._deployment), {"spec": {"replicas": 0}}
-            answer = await api.request(self._client, "PATCH", operator.path("scale"), none, MERGE_PATCH)
+            operator, scaled_to_zero = Target(DEPLOYMENTS, *self._deployment), {"spec": {"replicas": 0}}
+            answer = await api.request(self._client, "PATCH", operator.path("scale"), scaled_to_zero, MERGE_PATCH)
             _expect(answer, operator)
 
     async def _list(
@@ -73,15 +73,15 @@ class KubernetesUninstallClient:
     ) -> AsyncIterator[Json]:
         for namespace in self._namespaces:
             query: dict[str, str | None] = {"labelSelector": ",".join(labels) or None, "limit": str(page)}
-            following: str | None = None
-            while following != "":
-                path = resource.collection(namespace, {**query, "continue": following})
+            continue_token: str | None = None
+            while continue_token != "":
+                path = resource.collection(namespace, {**query, "continue": continue_token})
                 answer = await api.request(self._client, "GET", path, accept=accept)
                 if api_responses.is_unserved(answer, resource):
                     break  # a CRD that is gone has taken its sessions along
                 for item in api_responses.items_of(answer, resource, namespace, labels):
                     yield item
-                following = str((answer.body.get("metadata") or {}).get("continue") or "")
+                continue_token = str((answer.body.get("metadata") or {}).get("continue") or "")
 
 
 def _expect(answer: api.Answer, target: Target) -> None:

@@ -155,10 +155,10 @@ class LocalCluster:
         if await self.has_object(manifest):
             del self.objects[_place(manifest)]
 
-    async def record_event(self, session: SessionMetadata, news: KubernetesEvent) -> None:
+    async def record_event(self, session: SessionMetadata, event: KubernetesEvent) -> None:
         """Hand the news to whoever runs this."""
-        log.debug("event", session=str(session.key), reason=news.reason)
-        self.told(news)
+        log.debug("event", session=str(session.key), reason=event.reason)
+        self.told(event)
 
     def control_port(self, pod: Pod) -> int:
         """Return where a pod's supervisor listens, since all share one address; 0 for a pod that is gone."""
