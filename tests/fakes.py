@@ -72,7 +72,7 @@ class FakeCluster:
         self.is_dirty = False
         self.created: list[str] = []
         self.written: list[Status] = []
-        self.told: list[KubernetesEvent] = []
+        self.recorded_events: list[KubernetesEvent] = []
         #: What the API server says of every status, whatever is in it; empty: what the CRD says of it.
         self.status_refusal = ""
         self.refused_statuses: list[Json] = []
@@ -187,10 +187,10 @@ class FakeCluster:
         self.budget_calls.append("delete")
         delete_owned(self.budgets, manifest)
 
-    async def record_event(self, session: SessionMetadata, news: KubernetesEvent) -> None:
-        assert 0 < len(news.note.encode()) <= 1024, "the API server refuses the note of an Event"
-        assert 0 < len(news.reason) <= 128, "the API server refuses the reason of an Event"
-        self.told.append(news)
+    async def record_event(self, session: SessionMetadata, event: KubernetesEvent) -> None:
+        assert 0 < len(event.note.encode()) <= 1024, "the API server refuses the note of an Event"
+        assert 0 < len(event.reason) <= 128, "the API server refuses the reason of an Event"
+        self.recorded_events.append(event)
 
     def touch(self) -> None:
         """Have the session looked at again."""

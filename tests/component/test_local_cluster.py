@@ -58,7 +58,7 @@ async def test_a_running_pod_without_finalizers_stays_until_its_process_is_gone(
 
 async def test_what_cannot_be_started_is_refused(backend: LocalBackend, tmp_path: Path) -> None:
     session = await read(backend, await backend.create_session(session_manifest()))
-    backend.cluster.place = RunFiles(tmp_path / "nowhere", tmp_path)
+    backend.cluster.files = RunFiles(tmp_path / "nowhere", tmp_path)
 
     with pytest.raises(PodRefused, match="nowhere"):
         await backend.cluster.create_pod(manifest(session))

@@ -118,8 +118,8 @@ async def _serve(
     ready: asyncio.Event,
     known: KnownSessions,
 ) -> None:
-    door = PokeGate(known.__contains__, lambda key: controller.mark_changed(key, Priority.LOW))
-    app = create_app(lambda address, key: metrics.poked(door.poke(address, key)), ready.is_set, metrics.registry)
+    gate = PokeGate(known.__contains__, lambda key: controller.mark_changed(key, Priority.LOW))
+    app = create_app(lambda address, key: metrics.poked(gate.poke(address, key)), ready.is_set, metrics.registry)
     guard = ConnectionGuard(lifetime_seconds=LIFETIME_SECONDS)
     await stack.enter_async_context(serving(app, settings.host, settings.port, guard))
 

@@ -308,13 +308,13 @@ async def test_a_finish_of_a_session_taken_away_by_force_is_neither_told_nor_cou
 ) -> None:
     await _until_it_runs(world)
     world.report(Reason.COMPLETED)
-    deps, told = world.deps(), len(world.cluster.told)
+    deps, told = world.deps(), len(world.cluster.recorded_events)
     monkeypatch.setattr(world.cluster, "write_status", _refusing(None))
 
     await reconcile(KEY, deps)
 
     assert finishes(deps.metrics) == {}
-    assert len(world.cluster.told) == told
+    assert len(world.cluster.recorded_events) == told
 
 
 def _refusing(trouble: Exception | None) -> Callable[..., object]:

@@ -68,7 +68,7 @@ async def test_a_session_of_another_version_says_what_is_wrong(world: World) -> 
     (controlled,) = (each for each in world.status.conditions if each.type == "Controlled")
     assert (controlled.status, controlled.reason) == ("False", "SpecRefused")
     assert "Sometimes" in controlled.message
-    assert [news.reason for news in world.cluster.told][-1] == "SpecRefused"
+    assert [event.reason for event in world.cluster.recorded_events][-1] == "SpecRefused"
 
 
 async def test_a_session_of_another_version_says_so_once(world: World) -> None:
@@ -78,7 +78,7 @@ async def test_a_session_of_another_version_says_so_once(world: World) -> None:
         with pytest.raises(SpecError):
             await reconcile(KEY, world.deps())
 
-    assert [news.reason for news in world.cluster.told] == ["SpecRefused"]
+    assert [event.reason for event in world.cluster.recorded_events] == ["SpecRefused"]
 
 
 async def test_a_session_of_another_version_ends_gracefully_when_it_is_deleted(world: World) -> None:

@@ -75,8 +75,8 @@ class Operator:
 async def operator(world: World) -> AsyncIterator[Operator]:
     api, queue, known, passes = Api(), WorkQueue(SystemClock()), KnownSessions(), list[Key]()
     known.add(LIVE)
-    door = PokeGate(known.__contains__, lambda key: queue.add(key, Priority.LOW))
-    app = create_app(door.poke, lambda: True, world.metrics.registry)
+    gate = PokeGate(known.__contains__, lambda key: queue.add(key, Priority.LOW))
+    app = create_app(gate.poke, lambda: True, world.metrics.registry)
     async with RawTestServer(api.answer) as server, TestClient(TestServer(app)) as pokes:
         configuration = client.Configuration(host=str(server.make_url("")).rstrip("/"))
         async with client.ApiClient(configuration) as connected:

@@ -52,34 +52,34 @@ def marked() -> list[Key]:
 
 
 @pytest.fixture
-def door(known: KnownSessions, marked: list[Key], seconds: Seconds) -> PokeGate:
+def gate(known: KnownSessions, marked: list[Key], seconds: Seconds) -> PokeGate:
     return PokeGate(known.__contains__, marked.append, seconds)
 
 
-def test_a_poke_for_a_session_that_exists_marks_it(door: PokeGate, marked: list[Key]) -> None:
-    assert door.poke(POD, A) is Admission.ADMITTED
+def test_a_poke_for_a_session_that_exists_marks_it(gate: PokeGate, marked: list[Key]) -> None:
+    assert gate.poke(POD, A) is Admission.ADMITTED
     assert marked == [A]
 
 
-def test_a_poke_for_a_session_that_does_not_exist_is_dropped(door: PokeGate, marked: list[Key]) -> None:
+def test_a_poke_for_a_session_that_does_not_exist_is_dropped(gate: PokeGate, marked: list[Key]) -> None:
     for number in range(5000):
-        assert door.poke(STRANGER, Key("bots", f"made-up-{number}")) is Admission.UNKNOWN
-    assert door.poke(STRANGER, parse_key("bots", "x" * 65)) is Admission.UNKNOWN
+        assert gate.poke(STRANGER, Key("bots", f"made-up-{number}")) is Admission.UNKNOWN
+    assert gate.poke(STRANGER, parse_key("bots", "x" * 65)) is Admission.UNKNOWN
     assert marked == []
 
 
-def test_a_session_that_is_gone_is_poked_no_more(door: PokeGate, known: KnownSessions, marked: list[Key]) -> None:
+def test_a_session_that_is_gone_is_poked_no_more(gate: PokeGate, known: KnownSessions, marked: list[Key]) -> None:
     known.forget(A)
 
-    assert door.poke(POD, A) is Admission.UNKNOWN
+    assert gate.poke(POD, A) is Admission.UNKNOWN
     assert marked == []
 
 
-def test_made_up_names_take_nothing_of_an_address(door: PokeGate) -> None:
+def test_made_up_names_take_nothing_of_an_address(gate: PokeGate) -> None:
     for _ in range(10 * ADDRESS_BURST):
-        door.poke(POD, Key("bots", "made-up"))
+        gate.poke(POD, Key("bots", "made-up"))
 
-    assert door.poke(POD, A) is Admission.ADMITTED
+    assert gate.poke(POD, A) is Admission.ADMITTED
 
 
 def test_an_address_pokes_no_more_often_than_it_may(known: KnownSessions, seconds: Seconds) -> None:
@@ -87,36 +87,36 @@ def test_an_address_pokes_no_more_often_than_it_may(known: KnownSessions, second
     for key in sessions:
         known.add(key)
     marked: list[Key] = []
-    door = PokeGate(known.__contains__, marked.append, seconds)
+    gate = PokeGate(known.__contains__, marked.append, seconds)
 
     for key in sessions:
-        door.poke(STRANGER, key)
+        gate.poke(STRANGER, key)
     assert len(marked) == ADDRESS_BURST
 
     seconds.now += 1
     for key in reversed(sessions):
-        door.poke(STRANGER, key)
+        gate.poke(STRANGER, key)
     assert ADDRESS_BURST < len(marked) <= ADDRESS_BURST + 20
 
 
-def test_a_stranger_who_pokes_without_end_does_not_silence_the_pod(door: PokeGate, seconds: Seconds) -> None:
+def test_a_stranger_who_pokes_without_end_does_not_silence_the_pod(gate: PokeGate, seconds: Seconds) -> None:
     for _ in range(50):
         for _ in range(1000):
-            door.poke(STRANGER, B)
+            gate.poke(STRANGER, B)
         seconds.now += 0.01
 
-    assert door.poke(POD, A) is Admission.ADMITTED
+    assert gate.poke(POD, A) is Admission.ADMITTED
 
 
 def test_a_session_is_poked_no_more_often_than_it_may_however_many_addresses_do_it(
-    door: PokeGate, marked: list[Key], seconds: Seconds
+    gate: PokeGate, marked: list[Key], seconds: Seconds
 ) -> None:
     for number in range(1000):
-        door.poke(f"10.1.{number // 256}.{number % 256}", A)
+        gate.poke(f"10.1.{number // 256}.{number % 256}", A)
     assert marked == [A] * SESSION_BURST
 
     seconds.now += 60
-    assert door.poke(POD, A) is Admission.ADMITTED
+    assert gate.poke(POD, A) is Admission.ADMITTED
 
 
 def test_addresses_are_forgotten_where_there_are_too_many(seconds: Seconds) -> None:
@@ -143,11 +143,11 @@ async def test_a_real_event_goes_before_a_flood_of_pokes(known: KnownSessions) -
     sessions = [Key("bots", str(number)) for number in range(500)]
     for key in sessions:
         known.add(key)
-    door = PokeGate(known.__contains__, lambda key: queue.add(key, Priority.LOW))
+    gate = PokeGate(known.__contains__, lambda key: queue.add(key, Priority.LOW))
 
     for number in range(10_000):
-        door.poke(f"10.2.0.{number % 50}", sessions[number % 500])
-        door.poke(STRANGER, Key("bots", f"made-up-{number}"))
+        gate.poke(f"10.2.0.{number % 50}", sessions[number % 500])
+        gate.poke(STRANGER, Key("bots", f"made-up-{number}"))
     flooded = len(queue)
     queue.add(real, Priority.NORMAL)
 

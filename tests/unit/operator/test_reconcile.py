@@ -247,7 +247,7 @@ async def test_a_spec_of_which_no_pod_can_be_made_is_not_tried_again(world: Worl
     next_look = await reconcile(KEY, world.deps())
 
     assert next_look == world.clock.now() + world.deps().timeouts.slow_requeue
-    assert [news.reason for news in world.cluster.told] == ["SpecRefused"]
+    assert [event.reason for event in world.cluster.recorded_events] == ["SpecRefused"]
 
 
 async def test_an_image_that_never_comes_is_told_by_name(world: World) -> None:
@@ -273,7 +273,7 @@ async def test_events_tell_of_each_phase_once(world: World) -> None:
     world.report(Reason.COMPLETED)
     await world.settle()
 
-    assert [item.reason for item in world.cluster.told] == ["Started", "Completed"]
+    assert [item.reason for item in world.cluster.recorded_events] == ["Started", "Completed"]
 
 
 @pytest.mark.parametrize("how", ["by force", "with its grace"])

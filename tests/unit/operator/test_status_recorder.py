@@ -27,7 +27,7 @@ def counted(world: World, name: str) -> float:
 
 
 def events(world: World) -> list[str]:
-    return [news.reason for news in world.cluster.told]
+    return [event.reason for event in world.cluster.recorded_events]
 
 
 class Choosy(FakeCluster):

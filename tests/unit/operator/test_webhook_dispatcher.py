@@ -137,7 +137,7 @@ async def test_what_nobody_takes_is_given_up_and_told(world: World, webhook: Fak
     await wait(world, PATIENCE + 1)
 
     assert world.status.webhook == WebhookStatus(DELIVERED, Delivery.GAVE_UP)
-    (told,) = [news for news in world.cluster.told if news.reason == "WebhookGaveUp"]
+    (told,) = [event for event in world.cluster.recorded_events if event.reason == "WebhookGaveUp"]
     assert told.note.startswith("nobody took finished in ")
     assert told.note.endswith(" tries; the last one: 503")
     assert counted(world)["finished", "GaveUp"] == 1

@@ -32,10 +32,10 @@ SHORT_GRACE: Final = timedelta(seconds=5)
 class LocalCluster:
     """Sessions and pods of one `botsession run`."""
 
-    place: RunFiles
+    files: RunFiles
     #: Called when a session or its pod has changed: marks the key dirty, as a watch does.
-    changed: Callable[[Key], None]
-    told: Callable[[KubernetesEvent], None] = lambda _: None
+    on_change: Callable[[Key], None]
+    on_event: Callable[[KubernetesEvent], None] = lambda _: None
     sessions: InMemoryObjectStore = field(init=False)
     pods: InMemoryObjectStore = field(init=False)
     #: Kept as they are written, to no effect: nothing on this machine evicts a process.
@@ -46,8 +46,8 @@ class LocalCluster:
     _tasks: set[asyncio.Task[None]] = field(init=False, default_factory=set)
 
     def __post_init__(self) -> None:
-        self.sessions = InMemoryObjectStore(lambda stored: self.changed(_key(stored)))
-        self.pods = InMemoryObjectStore(lambda stored: self.changed(_session_key(stored)))
+        self.sessions = InMemoryObjectStore(lambda stored: self.on_change(_key(stored)))
+        self.pods = InMemoryObjectStore(lambda stored: self.on_change(_session_key(stored)))
         self.budgets = InMemoryObjectStore(lambda _: None)
 
     async def session(self, key: Key) -> Json | None:
@@ -60,7 +60,7 @@ class LocalCluster:
 
     async def pods_labelled(self, key: Key) -> list[Json]:
         """Read all pods that carry the session's label: its own, and those of earlier sessions of its name."""
-        pods = (self.pods.get(*place) for place in self.pods.names())
+        pods = (self.pods.get(*full_name) for full_name in self.pods.names())
         return [pod for pod in pods if pod and _session_key(pod) == key]
 
     async def set_session_finalizers(self, session: SessionMetadata, finalizers: tuple[str, ...]) -> str | None:
@@ -89,9 +89,9 @@ class LocalCluster:
 
     async def delete_session(self, session: Session) -> None:
         """Ask for the deletion of the session as it was read; a missing one is success. Raise Conflict on a change."""
-        place = (session.key.namespace, session.key.name)
-        self.sessions.delete(*place, timedelta(0), uid=session.uid, version=session.resource_version)
-        self.sessions.collect(*place)
+        full_name = (session.key.namespace, session.key.name)
+        self.sessions.delete(*full_name, timedelta(0), uid=session.uid, version=session.resource_version)
+        self.sessions.collect(*full_name)
 
     async def create_pod(self, manifest: Json) -> None:
         """Start a supervisor; the session's own of this name is success. Raise PodRefused when it cannot be started."""
@@ -100,12 +100,12 @@ class LocalCluster:
             check_owner(found, manifest, PodRefused)
             return
         try:
-            supervisor = await start_supervisor(manifest, self.place)
+            supervisor = await start_supervisor(manifest, self.files)
         except OSError as exc:
             raise PodRefused(ConditionReason.START_FAILED, str(exc)) from exc
         self.pods.create(_running(manifest))
         self._supervisors[name] = supervisor
-        self._keep(asyncio.create_task(self._until_exit(namespace, name, supervisor)))
+        self._keep_task(asyncio.create_task(self._until_exit(namespace, name, supervisor)))
 
     async def delete_pod(self, pod: Pod, how: PodDeletion) -> None:
         """Ask for the deletion of this very pod (by UID); a missing one is success."""
@@ -143,22 +143,22 @@ class LocalCluster:
 
     async def has_object(self, manifest: Json) -> bool:
         """Return whether the object of this kind, name and owner exists: a Service, or a route."""
-        found = self.objects.get(_place(manifest))
+        found = self.objects.get(_object_key(manifest))
         return found is not None and ownership.is_owned_alike(found, manifest)
 
     async def create_object(self, manifest: Json) -> None:
         """Keep a Service or a route, which nobody needs here; the session's own is success."""
-        check_owner(self.objects.setdefault(_place(manifest), manifest), manifest, ExposureRefused)
+        check_owner(self.objects.setdefault(_object_key(manifest), manifest), manifest, ExposureRefused)
 
     async def delete_object(self, manifest: Json) -> None:
         """Forget the Service or the route that a manifest describes; a missing or another owner's one stays."""
         if await self.has_object(manifest):
-            del self.objects[_place(manifest)]
+            del self.objects[_object_key(manifest)]
 
     async def record_event(self, session: SessionMetadata, event: KubernetesEvent) -> None:
         """Hand the news to whoever runs this."""
         log.debug("event", session=str(session.key), reason=event.reason)
-        self.told(event)
+        self.on_event(event)
 
     def control_port(self, pod: Pod) -> int:
         """Return where a pod's supervisor listens, since all share one address; 0 for a pod that is gone."""
@@ -181,7 +181,7 @@ class LocalCluster:
             supervisor.stop(SHORT_GRACE)
         await asyncio.gather(*self._tasks)
 
-    def _keep(self, task: asyncio.Task[None]) -> None:
+    def _keep_task(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -238,7 +238,7 @@ def _finalizers(finalizers: tuple[str, ...]) -> Callable[[Json], None]:
     return write
 
 
-def _place(manifest: Json) -> tuple[str, str, str]:
+def _object_key(manifest: Json) -> tuple[str, str, str]:
     return (manifest["kind"], manifest["metadata"]["namespace"], manifest["metadata"]["name"])
 
 

@@ -21,7 +21,7 @@ from botsession_operator.core.observe.untyped import mapping, mappings, text
 from botsession_operator.errors import PodRefused
 
 _KINDS: Final = {"secretKeyRef": "Secret", "configMapKeyRef": "ConfigMap"}
-_HERE: Final = "127.0.0.1"
+_LOOPBACK: Final = "127.0.0.1"
 _HUGE_PAGES: Final = "hugepages-"
 #: What a process may be given, and a kubelet takes.
 _NAME: Final = re.compile(r"[ -<>-~]+")
@@ -38,24 +38,24 @@ def environment(pod: Json, shell: Mapping[str, str]) -> dict[str, str]:
     """
     container = next(each for each in pod["spec"]["containers"] if each["name"] == BOT_CONTAINER)
     known: dict[str, str] = {}
-    lacking: list[str] = []
+    problems: list[str] = []
     for each in container["env"]:
         name = each["name"]
         if not _NAME.fullmatch(name):
-            lacking.append(f"env {one_line(name)}: a variable's name has printable ASCII characters only, and no =")
+            problems.append(f"env {one_line(name)}: a variable's name has printable ASCII characters only, and no =")
             continue
         if "valueFrom" not in each:
             known[name] = expand(str(each.get("value", "")), known)
             if "\0" in known[name]:
-                lacking.append(f"env {name}: no variable can have a value with the character \\x00 in it")
+                problems.append(f"env {name}: no variable can have a value with the character \\x00 in it")
             continue
-        value, trouble = _value(name, each["valueFrom"], pod, container, shell)
+        value, problem = _value(name, each["valueFrom"], pod, container, shell)
         if value is not None:
             known[name] = value
-        elif trouble:
-            lacking.append(trouble)
-    if lacking:
-        raise PodRefused(reasons.CREATE_CONTAINER_CONFIG_ERROR, "\n".join(lacking))
+        elif problem:
+            problems.append(problem)
+    if problems:
+        raise PodRefused(reasons.CREATE_CONTAINER_CONFIG_ERROR, "\n".join(problems))
     return known
 
 
@@ -93,7 +93,7 @@ def _field(path: str, pod: Json) -> str | None:
         "spec.host": os.uname().nodename,  # its name in the first versions of Kubernetes, which is still taken
         "spec.serviceAccountName": text(spec.get("serviceAccountName")) or "default",
     }
-    addresses = dict.fromkeys(("status.podIP", "status.podIPs", "status.hostIP", "status.hostIPs"), _HERE)
+    addresses = dict.fromkeys(("status.podIP", "status.podIPs", "status.hostIP", "status.hostIPs"), _LOOPBACK)
     return (fields | addresses).get(path)
 
 

@@ -14,7 +14,7 @@ from botsession_operator.queue import Pass
 
 
 @dataclass(slots=True)
-class _Life:
+class _State:
     """What the operator has in memory, and what dies with it."""
 
     controller: Controller
@@ -24,36 +24,36 @@ class _Life:
 class LocalOperator:
     """One operator, from start to stop. All that it must not lose is in the backend, as it is in a cluster."""
 
-    def __init__(self, control: Control, timeouts: ControllerTimeouts, passes: Callable[[Controller], Pass]) -> None:
+    def __init__(self, control: Control, timeouts: ControllerTimeouts, make_pass: Callable[[Controller], Pass]) -> None:
         self._control = control
         self._timeouts = timeouts
-        self._passes = passes
-        self._life: _Life | None = None
+        self._make_pass = make_pass
+        self._state: _State | None = None
 
     def depths(self) -> dict[Priority, int]:
         """Return how many sessions wait for a pass, by priority."""
-        return self._life.controller.depths() if self._life else {}
+        return self._state.controller.depths() if self._state else {}
 
     def start(self) -> None:
         """Begin to work, knowing nothing."""
         controller = Controller(self._control, SystemClock(), self._timeouts)
-        self._life = _Life(controller, asyncio.create_task(controller.work(self._passes(controller))))
+        self._state = _State(controller, asyncio.create_task(controller.work(self._make_pass(controller))))
 
     def mark(self, key: Key) -> None:
         """Have a session looked at; what happens while no operator lives is not heard of."""
-        if self._life:
-            self._life.controller.mark_changed(key)
+        if self._state:
+            self._state.controller.mark_changed(key)
 
     async def kill(self) -> None:
         """Die in the middle of a pass, as from a SIGKILL: nothing is finished, and what waited is forgotten."""
-        if self._life is None:
+        if self._state is None:
             return
-        life, self._life = self._life, None
-        life.work.cancel()
-        await asyncio.gather(life.work, return_exceptions=True)
-        await life.controller.drain(life.work)
+        state, self._state = self._state, None
+        state.work.cancel()
+        await asyncio.gather(state.work, return_exceptions=True)
+        await state.controller.drain(state.work)
 
     async def stop(self) -> None:
         """End the passes that have begun, and begin none."""
-        if self._life:
-            await self._life.controller.drain(self._life.work)
+        if self._state:
+            await self._state.controller.drain(self._state.work)

@@ -35,9 +35,9 @@ from botsession_operator.server import create_app, serving
 #: A person watches, and a write to a dictionary costs nothing: each change is shown as it comes.
 TIMEOUTS: Final = ControllerTimeouts(status_settle=timedelta(0), ending_settle=timedelta(0))
 #: Bots listen on this machine, whatever Service the operator would make.
-HERE: Final = Exposure("${scheme}://127.0.0.1:${port}${path}")
+EXPOSURE: Final = Exposure("${scheme}://127.0.0.1:${port}${path}")
 #: How long a killed operator stays away, in seconds: long enough to miss something.
-ABSENCE_SECONDS: Final = 1.0
+DOWNTIME_SECONDS: Final = 1.0
 
 
 class LocalSession:
@@ -83,7 +83,7 @@ class LocalSession:
 
 
 @asynccontextmanager
-async def local_session(manifest: Json, place: RunFiles) -> AsyncIterator[LocalSession]:
+async def local_session(manifest: Json, files: RunFiles) -> AsyncIterator[LocalSession]:
     """Start an admitted manifest and an operator for it; on leaving, stop the operator and whatever runs."""
     changed, clock = asyncio.Event(), SystemClock()
 
@@ -91,27 +91,27 @@ async def local_session(manifest: Json, place: RunFiles) -> AsyncIterator[LocalS
         operator.mark(key)
         changed.set()
 
-    cluster = LocalCluster(place, mark)
+    cluster = LocalCluster(files, mark)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(cluster.close)
         http = await stack.enter_async_context(make_session())
         metrics = Metrics(CollectorRegistry(), lambda: operator.depths())
-        door = PokeGate(lambda key: cluster.sessions.get(key.namespace, key.name) is not None, mark)
-        url = await stack.enter_async_context(_pokes(door, metrics))
+        gate = PokeGate(lambda key: cluster.sessions.get(key.namespace, key.name) is not None, mark)
+        url = await stack.enter_async_context(_poke_endpoint(gate, metrics))
         # Nobody pulls the runtime here: it is imported from where this command runs.
         pods = PodSettings("", Injection.IMAGE_VOLUME, url)
         control = HttpControl(http, metrics, cluster.control_port)
         keys = ControlKeys(secrets.token_bytes(32))
 
-        def passes(controller: Controller) -> Pass:
+        def make_pass(controller: Controller) -> Pass:
             poller, refusals = controller.poller, controller.refusals
             ports = HostPorts(range(0))  # nothing shares a node here
             deps = Deps(
-                cluster, poller, clock, metrics, TIMEOUTS, refusals, pods, keys, exposure=HERE, host_ports=ports
+                cluster, poller, clock, metrics, TIMEOUTS, refusals, pods, keys, exposure=EXPOSURE, host_ports=ports
             )
             return metrics.timed(lambda key: reconcile(key, deps))
 
-        operator = LocalOperator(control, TIMEOUTS, passes)
+        operator = LocalOperator(control, TIMEOUTS, make_pass)
         operator.start()
         stack.push_async_callback(operator.stop)
         yield LocalSession(manifest, cluster, operator, changed)
@@ -127,8 +127,8 @@ def _for_one_run(manifest: Json) -> Json:
 
 
 @asynccontextmanager
-async def _pokes(door: PokeGate, metrics: Metrics) -> AsyncIterator[str]:
+async def _poke_endpoint(gate: PokeGate, metrics: Metrics) -> AsyncIterator[str]:
     """Serve the poke endpoint on a free port of the loopback interface; give its base URL."""
-    app = create_app(door.poke, lambda: True, metrics.registry)
+    app = create_app(gate.poke, lambda: True, metrics.registry)
     async with serving(app, "127.0.0.1", 0, ConnectionGuard()) as (host, port):
         yield f"http://{host}:{port}"

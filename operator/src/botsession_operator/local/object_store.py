@@ -17,14 +17,14 @@ from botsession_operator.errors import Conflict, Refused
 
 
 class InMemoryObjectStore:
-    """Objects of one kind, by namespace and name. `changed` is called after each change, with the object."""
+    """Objects of one kind, by namespace and name. `on_change` is called after each change, with the object."""
 
     def __init__(
-        self, changed: Callable[[Json], None], now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self, on_change: Callable[[Json], None], now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
         self._objects: dict[tuple[str, str], Json] = {}
         self._versions = itertools.count(1)
-        self._changed = changed
+        self._on_change = on_change
         self._now = now
 
     def get(self, namespace: str, name: str) -> Json | None:
@@ -38,8 +38,8 @@ class InMemoryObjectStore:
     def create(self, manifest: Json) -> bool:
         """Store a new object; False when one of its name exists."""
         metadata = manifest["metadata"]
-        place = (metadata["namespace"], metadata["name"])
-        if place in self._objects:
+        full_name = (metadata["namespace"], metadata["name"])
+        if full_name in self._objects:
             return False
         created = copy.deepcopy(manifest)
         created["metadata"] |= {
@@ -47,7 +47,7 @@ class InMemoryObjectStore:
             "generation": 1,
             "creationTimestamp": format_time(self._now()),
         }
-        self._store(place, created)
+        self._store(full_name, created)
         return True
 
     def change(
@@ -93,12 +93,12 @@ class InMemoryObjectStore:
         stored = self._objects.get((namespace, name))
         if stored and "deletionTimestamp" in stored["metadata"] and not stored["metadata"].get("finalizers"):
             del self._objects[namespace, name]
-            self._changed(stored)
+            self._on_change(stored)
 
-    def _store(self, place: tuple[str, str], changed: Json) -> None:
+    def _store(self, full_name: tuple[str, str], changed: Json) -> None:
         changed["metadata"]["resourceVersion"] = str(next(self._versions))
-        self._objects[place] = changed
-        self._changed(changed)
+        self._objects[full_name] = changed
+        self._on_change(changed)
 
 
 def check_owner(found: Json, manifest: Json, refused: type[Refused]) -> None:
@@ -110,16 +110,16 @@ def check_owner(found: Json, manifest: Json, refused: type[Refused]) -> None:
 def create_owned(objects: InMemoryObjectStore, manifest: Json, refused: type[Refused]) -> None:
     """Store an object; its owner's own of this name is success. Raise a refusal where it is another owner's."""
     if not objects.create(manifest):
-        check_owner(objects.get(*_place(manifest)) or manifest, manifest, refused)
+        check_owner(objects.get(*_full_name(manifest)) or manifest, manifest, refused)
 
 
 def delete_owned(objects: InMemoryObjectStore, manifest: Json) -> None:
     """Delete the object that a manifest describes at once; a missing or another owner's one stays."""
-    found, place = objects.get(*_place(manifest)), _place(manifest)
+    found, full_name = objects.get(*_full_name(manifest)), _full_name(manifest)
     if found and ownership.is_owned_alike(found, manifest):
-        objects.delete(*place, timedelta(0), uid=found["metadata"]["uid"])
-        objects.collect(*place)
+        objects.delete(*full_name, timedelta(0), uid=found["metadata"]["uid"])
+        objects.collect(*full_name)
 
 
-def _place(manifest: Json) -> tuple[str, str]:
+def _full_name(manifest: Json) -> tuple[str, str]:
     return manifest["metadata"]["namespace"], manifest["metadata"]["name"]

@@ -73,28 +73,28 @@ class Supervisor:
             self.process.kill()
 
 
-async def start_supervisor(manifest: Json, place: RunFiles) -> Supervisor:
+async def start_supervisor(manifest: Json, files: RunFiles) -> Supervisor:
     """Start the supervisor that a pod manifest describes, listening on a free port of the loopback interface."""
     variables = environment(manifest, os.environ)
-    report_path = place.scratch / f"{manifest['metadata']['name']}.report.json"
+    report_path = files.scratch / f"{manifest['metadata']['name']}.report.json"
     with socket.create_server(("127.0.0.1", 0)) as listener:
         launch = decode(Launch, json.loads(variables[LAUNCH_ENV]))
         launch = replace(
             launch,
             transport=replace(launch.transport, host="127.0.0.1") if launch.transport else None,
-            python=place.python,
+            python=files.python,
             report_path=str(report_path),
             control_fd=listener.fileno(),
         )
         process = await asyncio.create_subprocess_exec(
             # -P: a bot may have a json.py or calendar.py of its own beside it.
-            *die_with_parent(place.python, "-P", "-m", "botsession_runtime"),
-            cwd=place.folder,
+            *die_with_parent(files.python, "-P", "-m", "botsession_runtime"),
+            cwd=files.folder,
             env={**os.environ, **variables, LAUNCH_ENV: json.dumps(encode(launch))},
             pass_fds=(listener.fileno(),),
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=place.log,
-            stderr=place.log,
+            stdout=files.log,
+            stderr=files.log,
             start_new_session=True,
         )
         return Supervisor(process, listener.getsockname()[1], report_path)

@@ -15,7 +15,7 @@ from botsession_operator.cli.run.caller_process import PATIENCE_SECONDS, CallerP
 from botsession_operator.cli.run.file_watch import Watched
 from botsession_operator.cli.run.run_options import AS_IT_IS, RunOptions
 from botsession_operator.cli.run.terminal import Terminal
-from botsession_operator.local.local_session import ABSENCE_SECONDS, LocalSession, local_session
+from botsession_operator.local.local_session import DOWNTIME_SECONDS, LocalSession, local_session
 from botsession_operator.local.supervisor_process import RunFiles
 
 
@@ -101,7 +101,7 @@ async def _kill_operator(run: Run) -> None:
     """Kill the operator, and bring another one to life a second later, which hears of every session, as from a list."""
     await run.session.kill_operator()
     run.terminal.show(Entry(datetime.now(UTC), "rehearsal", "the operator is killed"))
-    await asyncio.sleep(ABSENCE_SECONDS)
+    await asyncio.sleep(DOWNTIME_SECONDS)
     run.terminal.show(Entry(datetime.now(UTC), "rehearsal", "an operator starts"))
     run.session.start_operator()
 
