@@ -39,10 +39,13 @@ _BOT_FIELDS: Final[dict[str, tuple[Any, str]]] = {
     "env": ([{"name": "A"}], "write environment variables in spec.bot.env"),
     "envFrom": ([{}], "write sources of environment variables in spec.bot.envFrom"),
     "resources": ({}, "write resources in spec.bot.resources"),
-    "terminationMessagePath": ("/log", "leave terminationMessagePath out, because the exit report is read from there"),
+    "terminationMessagePath": (
+        "/log",
+        "leave terminationMessagePath out, because the operator reads the exit report from there",
+    ),
     "terminationMessagePolicy": (
         "File",
-        "leave terminationMessagePolicy out, because the exit report is read from there",
+        "leave terminationMessagePolicy out, because the operator reads the exit report from there",
     ),
     "livenessProbe": ({}, "leave livenessProbe out, because the operator probes the supervisor"),
     "readinessProbe": ({}, "leave readinessProbe out, because the operator probes the supervisor"),
@@ -151,7 +154,7 @@ _TARGET: Final = (
 )
 _QUANTITY: Final = "must be a quantity, for example 500m, 2 or 1Gi"
 _NAME: Final = "must have printable ASCII characters only, and no ="
-_NO_NUL: Final = "leave the NUL character (U+0000) out, because no process can be given it"
+_NO_NUL: Final = "leave the NUL character (U+0000) out, because no process can receive it"
 _FIELD: Final = (
     "must be a field that a variable can have, for example metadata.name, status.podIP or metadata.labels['app']"
 )
@@ -374,7 +377,7 @@ def _idle(*, timeout: str | None = "5m", **idle: Any) -> Json:
 
 
 def _idles() -> Iterator[Refusal]:
-    alone = "write spec.idleTimeout too, for example 5m, because idle only says how it is judged"
+    alone = "write spec.idleTimeout too, for example 5m, because spec.idle has no effect without it"
     shorter = "must be shorter than spec.idleTimeout, for example 4m where that is 5m"
     prompt = {"after": "4m", "text": "Are you still there?"}
     yield Refusal("idle without a timeout", _idle(timeout=None, frames=["UserSpeakingFrame"]), "spec.idle", alone)

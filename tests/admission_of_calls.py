@@ -54,7 +54,7 @@ def exposures() -> Iterator[Refusal]:
         "the control endpoint's port",
         session(spec__expose={"port": 8474}),
         "spec.expose.port",
-        "choose another port, 8474 is the control endpoint's",
+        "choose another port, because 8474 belongs to the supervisor",
     )
     yield Refusal(
         "a path from nowhere",

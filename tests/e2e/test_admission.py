@@ -100,7 +100,7 @@ def test_the_pod_template_cannot_change(sessions: client.CustomObjectsApi, exist
 @pytest.mark.parametrize("end", ["", None])
 def test_nothing_un_ends_a_session(sessions: client.CustomObjectsApi, ending: str, end: str | None) -> None:
     said = refusal_of_change(sessions, ending, {"end": end})
-    assert "end can only go from empty to Graceful to Immediate; nothing un-ends a session" in said
+    assert "end can only go from empty to Graceful to Immediate; an end cannot be taken back" in said
 
 
 @pytest.mark.parametrize("end", ["Graceful", "Immediate"])

@@ -21,7 +21,7 @@ OWN_PATHS: Final = (RUNTIME_PATH, "/dev/termination-log")
 
 _RUNS_ONCE: Final = "leave restartPolicy out, a session runs once; create a new BotSession to run the bot again"
 _PROCESS_1: Final = "because the supervisor must be process 1 of its container"
-_REPORT: Final = "because the exit report is read from there"
+_REPORT: Final = "because the operator reads the exit report from there"
 _PROBES: Final = "because the operator probes the supervisor"
 _TERMINAL: Final = "because a bot has no terminal"
 _NAME: Final = f"names that start with {OWN_PREFIX} belong to the operator; choose another name"
