@@ -42,7 +42,7 @@ REFUSED_OBJECTS: Final = (ConditionType.POD_CREATED, ConditionType.EXPOSED, Cond
 #: The name of a field, a function or a frame in a sentence that does not mark it as code.
 NAME: Final = re.compile(r"(?<![\w.`])(?:(?:spec|worker)\.\w+(?:\(\))?|[a-z]+[A-Z]\w+|[A-Z]\w+Frame|bot\(\))(?![\w`])")
 #: What a condition `Finished` that is True means, and what to do about it.
-END: Final = (ConditionReason.FINISHED.sentence, "See the reason; `message` begins with the outcome.")
+END: Final = "See the reason; `message` begins with the outcome."
 
 
 def tables() -> dict[str, dict[str, Iterable[str]]]:
