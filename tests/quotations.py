@@ -94,7 +94,7 @@ def _runs(text: str) -> Iterable[str]:
 
 
 def _is_key(text: str) -> bool:
-    """Return whether a text is one of which every run is kept back: see docs/how-to/results.md for the others."""
+    """Return whether a text is one of which every run is kept back: see docs/reference/redaction.md for the others."""
     # Hypothesis also draws from the texts that stand in our code, such as a path of common words.
     words = re.findall(r"[^\W\d_]+", text)
     is_worded = is_plain(text) or any(map(is_common, (text, *words)))

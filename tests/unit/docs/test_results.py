@@ -1,4 +1,4 @@
-"""The page on results is held to the code: its programs run, and its event is one."""
+"""The pages on results and the webhook are held to the code: their programs run, and their event is one."""
 
 import json
 import os
@@ -19,12 +19,13 @@ from botsession_runtime.result import create_file, path_of, read
 from tests.builders import UID
 from tests.unit.core.webhook.test_cloudevent import FINISHED, of
 
-PAGE = (Path(__file__).parents[3] / "docs/how-to/results.md").read_text()
+HOW_TO = Path(__file__).parents[3] / "docs/how-to"
+PAGES = "".join((HOW_TO / page).read_text() for page in ("results.md", "webhook.md"))
 SECRET = "whsec_" + "A" * 32
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    return re.findall(rf"^```{language}\n(.*?)^```", PAGES, re.MULTILINE | re.DOTALL)
 
 
 def block(language: str, word: str) -> str:
@@ -87,7 +88,7 @@ def test_the_two_lines_of_a_bot_hand_over_a_result(file: int) -> None:
     assert read(file).value == {"booked": True, "table": 4}
 
 
-def test_the_event_on_the_page_is_one() -> None:
+def test_the_event_shown_is_one() -> None:
     (shown,) = map(json.loads, blocks("json"))
     sent = cloud_event(of(FINISHED), EventType.FINISHED, "botsession-operator")
     assert {**shown, "data": 0, "subject": 0} == {**sent, "data": 0, "subject": 0}
