@@ -34,7 +34,7 @@ def test_clock_never_runs_backwards() -> None:
 def test_what_is_recalled_keeps_its_own_time() -> None:
     shown, out = terminal()
     shown.show(entry(2, "closed"))
-    shown.recall([entry(1, "heard hello")])
+    shown.show_late([entry(1, "heard hello")])
     assert out.getvalue().splitlines()[-1] == "   1.00 s  caller      heard hello"
 
 
@@ -60,5 +60,5 @@ def test_markup_in_a_bots_words_is_only_text() -> None:
 
 def test_summary_is_aligned() -> None:
     shown, out = terminal()
-    shown.sum_up([("reason", "Completed"), ("bot's log", "bot.log")])
+    shown.show_summary([("reason", "Completed"), ("bot's log", "bot.log")])
     assert out.getvalue() == "\nreason     Completed\nbot's log  bot.log\n"

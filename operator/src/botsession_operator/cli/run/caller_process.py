@@ -12,7 +12,7 @@ from botsession_operator.cli.render.timeline import Entry
 from botsession_operator.local.supervisor_process import die_with_parent
 
 #: How long a companion may take when the session is over, in seconds: a caller still has its recording to listen to.
-PATIENCE_SECONDS: Final = 60.0
+CALLER_TIMEOUT_SECONDS: Final = 60.0
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ class CallerProcess:
     log_path: Path
     show: Callable[[Entry], None]
     #: What was found out afterwards.
-    afterwards: list[Entry] = field(default_factory=list)
+    late_entries: list[Entry] = field(default_factory=list)
     #: Where its last line, a JSON object, says that the recording lies.
     recording: str | None = None
     has_failed: bool = False
@@ -54,40 +54,40 @@ class CallerProcess:
         assert process.stdout is not None  # noqa: S101  # it was asked for
         try:
             async for raw in process.stdout:
-                self.hear(raw.decode(errors="replace").strip(), datetime.now(UTC))
+                self.handle_line(raw.decode(errors="replace").strip(), datetime.now(UTC))
             if code := await process.wait():
-                self._fail(f"the caller exited with {code}{self._last_words()}")
+                self._fail(f"the caller exited with {code}{self._last_error_line()}")
         finally:
             if process.returncode is None:
                 process.terminate()
                 await process.wait()
 
-    def hear(self, line: str, now: datetime) -> None:
+    def handle_line(self, line: str, now: datetime) -> None:
         """Take in a line of its output."""
-        said = _json(line)
-        if said is None:
+        message = _json(line)
+        if message is None:
             self.show(Entry(now, "caller", line))
             return
-        if isinstance(said.get("recording"), str):
-            self.recording = said["recording"]
-        if "event" in said:
-            self._event(said, now)
+        if isinstance(message.get("recording"), str):
+            self.recording = message["recording"]
+        if "event" in message:
+            self._event(message, now)
 
-    def _event(self, said: dict[str, Any], now: datetime) -> None:
-        at = said.get("at")
-        text = f"{said['event']}: {said['detail']}" if said.get("detail") else str(said["event"])
+    def _event(self, message: dict[str, Any], now: datetime) -> None:
+        at = message.get("at")
+        text = f"{message['event']}: {message['detail']}" if message.get("detail") else str(message["event"])
         if not isinstance(at, int | float):
             self.show(Entry(now, "caller", text))
             return
         self._began = self._began or now - timedelta(seconds=at)
         entry = Entry(self._began + timedelta(seconds=at), "caller", text)
         if at < self._latest:
-            self.afterwards.append(entry)
+            self.late_entries.append(entry)
             return
         self._latest = at
         self.show(entry)
 
-    def _last_words(self) -> str:
+    def _last_error_line(self) -> str:
         lines = self.log_path.read_text(encoding="utf-8", errors="replace").split("\n")
         words = [line for line in lines if line.strip()][-1:]
         return "".join(f": {word} (see {self.log_path})" for word in words)
@@ -99,7 +99,7 @@ class CallerProcess:
 
 def _json(line: str) -> dict[str, Any] | None:
     try:
-        said = json.loads(line)
+        message = json.loads(line)
     except ValueError:
         return None
-    return said if isinstance(said, dict) else None
+    return message if isinstance(message, dict) else None

@@ -79,8 +79,8 @@ def run(
     """
     # Of a file that is not there, reading it says so.
     watched = Watched(file.resolve().parent) if watch and file.is_file() else None
-    rehearsal = RunOptions(_length(end_after), mode, kill, watched)
+    options = RunOptions(_length(end_after), mode, kill, watched)
     words = _words(caller)
-    from botsession_operator.cli.run.runner import Order, run_all
+    from botsession_operator.cli.run.runner import RunRequest, run_all
 
-    raise typer.Exit(run_all(Order(file, python, words, output, rehearsal)))
+    raise typer.Exit(run_all(RunRequest(file, python, words, output, options)))

@@ -7,7 +7,7 @@ from typing import Final
 #: What a bot is made of: its code, and the manifest beside it.
 SUFFIXES: Final = (".py", ".yaml", ".yml")
 #: A change that came before anybody watched is found after so long, in milliseconds.
-SECOND_LOOK_MS: Final = 1000
+RECHECK_MS: Final = 1000
 
 
 @dataclass(slots=True)
@@ -30,7 +30,7 @@ class Watched:
         """Wait until some files change, and name them."""
         import watchfiles
 
-        async for _ in watchfiles.awatch(self.folder, yield_on_timeout=True, rust_timeout=SECOND_LOOK_MS):
+        async for _ in watchfiles.awatch(self.folder, yield_on_timeout=True, rust_timeout=RECHECK_MS):
             if names := self.changed():
                 return names
         return []
@@ -39,8 +39,8 @@ class Watched:
         """Wait until some files change; Ctrl-C raises KeyboardInterrupt."""
         import watchfiles
 
-        looks = watchfiles.watch(self.folder, yield_on_timeout=True, rust_timeout=SECOND_LOOK_MS, raise_interrupt=True)
-        next(None for _ in looks if self.changed())
+        changes = watchfiles.watch(self.folder, yield_on_timeout=True, rust_timeout=RECHECK_MS, raise_interrupt=True)
+        next(None for _ in changes if self.changed())
 
     def _times(self) -> dict[Path, int]:
         found = (path for suffix in SUFFIXES for path in self.folder.rglob(f"*{suffix}"))

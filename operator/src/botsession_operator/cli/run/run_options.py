@@ -22,9 +22,9 @@ class RunOptions:
     end_after: timedelta | None = None
     #: How the end is asked for then.
     mode: Mode = Mode.GRACEFUL
-    victim: FaultTarget | None = None
+    fault_target: FaultTarget | None = None
     #: Files of which a change starts the session anew.
     watched: Watched | None = None
 
 
-AS_IT_IS = RunOptions()
+DEFAULT_OPTIONS = RunOptions()

@@ -29,7 +29,7 @@ from botsession_operator.local.supervisor_process import RunFiles
 from botsession_operator.log import silence_log
 
 #: How much of a failed bot's log is shown.
-MOST_LINES: Final = 15
+MAX_LINES: Final = 15
 _PROBE: Final = """
 from importlib.util import find_spec
 needed = {"pipecat": "pipecat-ai", "botsession_runtime": "botsession-operator"}
@@ -40,7 +40,7 @@ _INFORMATION: Final = re.compile(r"\| (TRACE|DEBUG|INFO|SUCCESS) +\|")
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class RunRequest:
     """What is to be run, and how."""
 
     file: Path
@@ -48,32 +48,32 @@ class Order:
     caller: list[str]
     #: Where the bot's log and its exit report go; None: a temporary folder.
     output: Path | None
-    rehearsal: RunOptions
+    options: RunOptions
 
 
-def run_all(order: Order) -> Exit:
+def run_all(request: RunRequest) -> Exit:
     """Run the session once or, watched, again and again."""
-    if lacking := _lacking(order.python):
-        raise CliError(Exit.REFUSED, f"{order.python} has no {lacking}; name an interpreter that has it by --python")
-    folder = order.output or Path(tempfile.gettempdir()) / f"botsession-{secrets.token_hex(8)}"
+    if missing := _missing_packages(request.python):
+        raise CliError(Exit.REFUSED, f"{request.python} has no {missing}; name an interpreter that has it by --python")
+    folder = request.output or Path(tempfile.gettempdir()) / f"botsession-{secrets.token_hex(8)}"
     # Passes tell the timeline what they did; their log would only say it twice.
     silence_log()
-    watched = order.rehearsal.watched
-    return _again_and_again(order, folder, watched) if watched else run_once(order, folder)[0]
+    watched = request.options.watched
+    return _run_on_changes(request, folder, watched) if watched else run_once(request, folder)[0]
 
 
-def _lacking(python: str) -> str:
+def _missing_packages(python: str) -> str:
     """Name what an interpreter would need to run a bot, and does not have."""
     done = subprocess.run([python, "-c", _PROBE], capture_output=True, text=True, check=False)
     return done.stdout.strip()
 
 
-def _again_and_again(order: Order, folder: Path, files: Watched) -> Exit:
+def _run_on_changes(request: RunRequest, folder: Path, files: Watched) -> Exit:
     """Run until Ctrl-C: anew when something has changed, at once or after the session's end."""
     while True:
         files.remember()
         try:
-            code, run_ = run_once(order, folder)
+            code, run_ = run_once(request, folder)
         except CliError as problem:
             say(f"botsession: {problem}", err=True)
             code, run_ = problem.code, None
@@ -84,28 +84,28 @@ def _again_and_again(order: Order, folder: Path, files: Watched) -> Exit:
             files.wait()
 
 
-def run_once(order: Order, folder: Path) -> tuple[Exit, Run]:
+def run_once(request: RunRequest, folder: Path) -> tuple[Exit, Run]:
     """Run a session and sum it up; raise CliError where the manifest is not acceptable."""
-    manifest, pod = admitted_with_pod(read_manifest(order.file), "default")
+    manifest, pod = admitted_with_pod(read_manifest(request.file), "default")
     _refuse_missing_values(pod)
     # Only now, so that what is refused leaves nothing; and where all have their files, for nobody else.
-    folder.mkdir(0o777 if order.output else 0o700, parents=True, exist_ok=True)
+    folder.mkdir(0o777 if request.output else 0o700, parents=True, exist_ok=True)
     key = manifest["metadata"]
     terminal = Terminal(console(), f"{key['namespace']}/{key['name']}", datetime.now(UTC))
-    companion = CallerProcess(order.caller, folder / "caller.log", terminal.show) if order.caller else None
+    caller = CallerProcess(request.caller, folder / "caller.log", terminal.show) if request.caller else None
     log_path = folder / "bot.log"
     with log_path.open("ab") as log, terminal:
         log_start = log.tell()
-        place = RunFiles(order.file.resolve().parent, folder.resolve(), order.python, log)
-        run_ = asyncio.run(run_session(manifest, place, terminal, companion, order.rehearsal))
+        files = RunFiles(request.file.resolve().parent, folder.resolve(), request.python, log)
+        run_ = asyncio.run(run_session(manifest, files, terminal, caller, request.options))
     assert run_.status is not None  # noqa: S101  # a session that is over has one
-    if companion:
-        terminal.recall(companion.afterwards)
-    lines = telling_lines(log_path.read_bytes()[log_start:])
+    if caller:
+        terminal.show_late(caller.late_entries)
+    lines = lines_of_failure(log_path.read_bytes()[log_start:])
     if run_.status.phase is Phase.FAILED and not _is_located(run_.status) and lines:
         terminal.quote("the end of the bot's log, without what is only information", lines)
-    terminal.sum_up([*summary(run_.status), *_kept(folder, run_.status, companion)])
-    is_good = run_.status.phase is Phase.SUCCEEDED and not (companion and companion.has_failed)
+    terminal.show_summary([*summary(run_.status), *_kept(folder, run_.status, caller)])
+    is_good = run_.status.phase is Phase.SUCCEEDED and not (caller and caller.has_failed)
     return Exit.OK if is_good else Exit.FAILED, run_
 
 
@@ -122,16 +122,16 @@ def _is_located(status: Status) -> bool:
     return bool(status.finish and status.finish.stuck_at)
 
 
-def _kept(folder: Path, status: Status, companion: CallerProcess | None) -> Iterator[tuple[str, str]]:
-    if companion and companion.recording:
-        yield "recording", companion.recording
+def _kept(folder: Path, status: Status, caller: CallerProcess | None) -> Iterator[tuple[str, str]]:
+    if caller and caller.recording:
+        yield "recording", caller.recording
     yield "bot's log", str(folder / "bot.log")
     report = folder / f"{status.pod_name}.report.json"
     if report.exists():
         yield "exit report", str(report)
 
 
-def telling_lines(log: bytes) -> list[str]:
+def lines_of_failure(log: bytes) -> list[str]:
     """Return the last lines of a bot's log that say what went wrong: warnings, errors and what has no level at all."""
     lines = [line.rstrip() for line in log.decode(errors="replace").splitlines()]
-    return [line for line in lines if line and not _INFORMATION.search(line)][-MOST_LINES:]
+    return [line for line in lines if line and not _INFORMATION.search(line)][-MAX_LINES:]

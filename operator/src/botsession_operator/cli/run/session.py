@@ -11,9 +11,9 @@ from botsession_operator.api.duration import format_duration
 from botsession_operator.api.spec import EndNow, Json
 from botsession_operator.api.status import Status, awaits_caller
 from botsession_operator.cli.render.timeline import Entry, entries
-from botsession_operator.cli.run.caller_process import PATIENCE_SECONDS, CallerProcess
+from botsession_operator.cli.run.caller_process import CALLER_TIMEOUT_SECONDS, CallerProcess
 from botsession_operator.cli.run.file_watch import Watched
-from botsession_operator.cli.run.run_options import AS_IT_IS, RunOptions
+from botsession_operator.cli.run.run_options import DEFAULT_OPTIONS, RunOptions
 from botsession_operator.cli.run.terminal import Terminal
 from botsession_operator.local.local_session import DOWNTIME_SECONDS, LocalSession, local_session
 from botsession_operator.local.supervisor_process import RunFiles
@@ -26,8 +26,8 @@ class Run:
     session: LocalSession
     terminal: Terminal
     #: Starts with the pipeline, or when the bot waits for its caller.
-    companion: CallerProcess | None
-    rehearsal: RunOptions
+    caller: CallerProcess | None
+    options: RunOptions
     status: Status | None = None
     interrupts: int = 0
     #: The watched files have changed.
@@ -39,14 +39,14 @@ class Run:
 
 async def run_session(
     manifest: Json,
-    place: RunFiles,
+    files: RunFiles,
     terminal: Terminal,
-    companion: CallerProcess | None,
-    rehearsal: RunOptions = AS_IT_IS,
+    caller: CallerProcess | None,
+    options: RunOptions = DEFAULT_OPTIONS,
 ) -> Run:
     """Run an admitted manifest to its end; the run has the final status. Ctrl-C ends it gracefully, twice at once."""
-    async with local_session(manifest, place) as session:
-        run = Run(session, terminal, companion, rehearsal)
+    async with local_session(manifest, files) as session:
+        run = Run(session, terminal, caller, options)
         await _follow(run)
         return run
 
@@ -55,14 +55,14 @@ async def _follow(run: Run) -> None:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGINT, _interrupt, run)
     loop.add_signal_handler(signal.SIGTERM, _interrupt, run)
-    _begin(run, _count(run))
-    if run.rehearsal.watched:
-        _begin(run, _watch(run, run.rehearsal.watched))
+    _start_task(run, _update_countdown(run))
+    if run.options.watched:
+        _start_task(run, _watch(run, run.options.watched))
     try:
         while not _is_over(run):
             await run.session.changed.wait()
             run.session.changed.clear()
-            _tell(run)
+            _show_changes(run)
         await _end_call(run)
     finally:
         for task in run.background:
@@ -70,31 +70,29 @@ async def _follow(run: Run) -> None:
         await asyncio.gather(*run.background, return_exceptions=True)
 
 
-def _tell(run: Run) -> None:
+def _show_changes(run: Run) -> None:
     status, before = run.session.status(), run.status
     if status is None:
         return
     for entry in entries(before, status, datetime.now(UTC)):
         run.terminal.show(entry)
     run.status = status
-    if run.companion and run.call is None and (status.started_at or awaits_caller(status)):
-        run.call = asyncio.create_task(run.companion.run())
-    if run.rehearsal.end_after is not None and status.started_at and not (before and before.started_at):
-        _begin(run, _end_after(run, run.rehearsal.end_after))
-    if run.rehearsal.victim and not (before and before.phase is status.phase) and not status.finish:
-        _begin(run, _kill_operator(run))
+    if run.caller and run.call is None and (status.started_at or awaits_caller(status)):
+        run.call = asyncio.create_task(run.caller.run())
+    if run.options.end_after is not None and status.started_at and not (before and before.started_at):
+        _start_task(run, _end_after(run, run.options.end_after))
+    if run.options.fault_target and not (before and before.phase is status.phase) and not status.finish:
+        _start_task(run, _kill_operator(run))
 
 
-def _begin(run: Run, what: Coroutine[Any, Any, None]) -> None:
+def _start_task(run: Run, what: Coroutine[Any, Any, None]) -> None:
     run.background.add(asyncio.create_task(what))
 
 
 async def _end_after(run: Run, length: timedelta) -> None:
     await asyncio.sleep(length.total_seconds())
-    run.terminal.show(
-        Entry(datetime.now(UTC), "rehearsal", f"{run.rehearsal.mode} end, after {format_duration(length)}")
-    )
-    _ask(run, EndNow(run.rehearsal.mode))
+    run.terminal.show(Entry(datetime.now(UTC), "rehearsal", f"{run.options.mode} end, after {format_duration(length)}"))
+    _request_end(run, EndNow(run.options.mode))
 
 
 async def _kill_operator(run: Run) -> None:
@@ -110,13 +108,13 @@ async def _watch(run: Run, files: Watched) -> None:
     names = await files.change()
     run.is_outdated = True
     run.terminal.show(Entry(datetime.now(UTC), "changed", f"{', '.join(names)}: starting anew"))
-    _ask(run, EndNow.IMMEDIATE)
+    _request_end(run, EndNow.IMMEDIATE)
 
 
 async def _end_call(run: Run) -> None:
     """Let the caller say what it has to say after the bot hung up; not for ever, and Ctrl-C cuts it short."""
     if run.call:
-        await asyncio.wait({run.call}, timeout=PATIENCE_SECONDS)
+        await asyncio.wait({run.call}, timeout=CALLER_TIMEOUT_SECONDS)
         run.call.cancel()
         await asyncio.gather(run.call, return_exceptions=True)
 
@@ -131,21 +129,21 @@ def _interrupt(run: Run) -> None:
         if run.call:
             run.call.cancel()
         return
-    run.terminal.show(Entry(datetime.now(UTC), "trouble", _INTERRUPTED[min(run.interrupts, 2)]))
+    run.terminal.show(Entry(datetime.now(UTC), "trouble", _INTERRUPT_TEXTS[min(run.interrupts, 2)]))
     end = EndNow.GRACEFUL if run.interrupts == 1 else EndNow.IMMEDIATE
-    _ask(run, end)
+    _request_end(run, end)
 
 
-def _ask(run: Run, end: EndNow) -> None:
+def _request_end(run: Run, end: EndNow) -> None:
     """Ask for the end; a session that is over is left alone."""
     if not _is_over(run):
         run.session.end(end)
 
 
-async def _count(run: Run) -> None:
+async def _update_countdown(run: Run) -> None:
     while True:
-        run.terminal.count(run.status, datetime.now(UTC))
+        run.terminal.show_countdown(run.status, datetime.now(UTC))
         await asyncio.sleep(0.25)
 
 
-_INTERRUPTED = {1: "interrupted: asking for a graceful end; once more ends it at once", 2: "ending at once"}
+_INTERRUPT_TEXTS = {1: "interrupted: asking for a graceful end; once more ends it at once", 2: "ending at once"}

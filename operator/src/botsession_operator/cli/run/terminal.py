@@ -49,13 +49,13 @@ class Terminal:
         self._latest = max(self._latest, entry.at)
         self._print(self._latest, entry.subject, entry.text)
 
-    def count(self, status: Status | None, now: datetime) -> None:
+    def show_countdown(self, status: Status | None, now: datetime) -> None:
         """Renew the line that counts down."""
         text = countdown(status, now)
         self._spinner.update(text=Text(text, style="dim"))
         self._live.update(self._spinner if text else Text(""))
 
-    def recall(self, entries: Sequence[Entry]) -> None:
+    def show_late(self, entries: Sequence[Entry]) -> None:
         """Print what was found out only afterwards."""
         if entries:
             self.head("in the caller's recording")
@@ -68,7 +68,7 @@ class Terminal:
         for line in lines:
             self._console.print(Text(line), soft_wrap=True)
 
-    def sum_up(self, facts: Iterable[tuple[str, str]]) -> None:
+    def show_summary(self, facts: Iterable[tuple[str, str]]) -> None:
         """Print names and values."""
         pairs = list(facts)
         width = max((len(name) for name, _ in pairs), default=0)
