@@ -11,8 +11,8 @@ from botsession_contract.transports import TelephonyProvider, TransportType
 from botsession_operator.api.admission import admit, session_schema
 from botsession_operator.api.spec import ExposeProtocol, SpecError
 from botsession_operator.cli.cli_error import CliError, Exit
-from botsession_operator.cli.start.manifest_builder import StartOptions, compose
-from botsession_operator.cli.start.transport_options import BELONGS, NEEDS, TransportOptions, expose, transport
+from botsession_operator.cli.start.manifest_builder import StartOptions, build_manifest
+from botsession_operator.cli.start.transport_options import ALLOWED_WITH, REQUIRED, TransportOptions, expose, transport
 from tests.apiserver import ApiServer
 from tests.docs.blocks import ROOT, blocks_of
 from tests.docs.shell import commands
@@ -58,8 +58,8 @@ ADDRESS: Final[dict[str, tuple[Any, Json]]] = {
 def with_one_more_or_less() -> Iterator[Any]:
     """Yield for each transport the options that it needs, and the same with any one added or taken away."""
     for kind in TransportType:
-        needed = frozenset(NEEDS.get(kind, ()))
-        for names in (needed, *(needed ^ {name} for name in BELONGS)):
+        needed = frozenset(REQUIRED.get(kind, ()))
+        for names in (needed, *(needed ^ {name} for name in ALLOWED_WITH)):
             yield pytest.param(kind, names, id=" ".join([kind, *sorted(names)]))
 
 
@@ -102,7 +102,9 @@ def test_what_is_not_asked_for_is_left_to_the_defaults() -> None:
 
 def test_every_field_of_the_crd_has_its_option() -> None:
     spec = session_schema()["properties"]["spec"]["properties"]
-    assert {"type", *merged(VALUES, frozenset(BELONGS))} == set(spec["bot"]["properties"]["transport"]["properties"])
+    assert {"type", *merged(VALUES, frozenset(ALLOWED_WITH))} == set(
+        spec["bot"]["properties"]["transport"]["properties"]
+    )
     assert {*merged(ADDRESS, frozenset(ADDRESS))} == set(spec["expose"]["properties"])
 
 
@@ -164,9 +166,9 @@ def test_options_that_do_not_fit_together_are_refused_before_anything_is_sent(
 
 
 def test_command_line_takes_no_transport() -> None:
-    wishes = StartOptions(image="b", command="c", meeting=TransportOptions(TransportType.WEBSOCKET))
+    options = StartOptions(image="b", command="c", transport_options=TransportOptions(TransportType.WEBSOCKET))
     with pytest.raises(CliError, match="--transport needs a --target"):
-        compose("a", wishes)
+        build_manifest("a", options)
 
 
 def test_manifest_leaves_nothing_to_the_options(server: ApiServer, botsession: Botsession) -> None:

@@ -15,7 +15,7 @@ from botsession_operator.cli.render.session_view import read
 from botsession_operator.cli.render.why import why
 from botsession_operator.cli.start import flags
 from botsession_operator.cli.start.flags import DryRun
-from botsession_operator.cli.start.manifest_builder import StartOptions, compose, pairs
+from botsession_operator.cli.start.manifest_builder import StartOptions, build_manifest, pairs
 from botsession_operator.cli.start.transport_options import TransportOptions
 from botsession_operator.cli.wait import has_started, is_over, until
 
@@ -64,7 +64,7 @@ def start(
     With --wait the exit code is 1 where the pipeline never started, and the reason is told. `--dry-run client -o yaml`
     prints the manifest that the options make.
     """
-    meeting = TransportOptions(
+    transport_options = TransportOptions(
         transport=transport,
         room_url=room_url,
         url=url,
@@ -79,7 +79,7 @@ def start(
         protocol=protocol,
         path=path,
     )
-    wishes = StartOptions(
+    start_options = StartOptions(
         image=image,
         target=target,
         command=command,
@@ -90,29 +90,31 @@ def start(
         idle_timeout=idle_timeout,
         farewell=farewell,
         python=python,
-        meeting=meeting,
+        transport_options=transport_options,
     )
-    manifest = _labelled(_from_file(file, name, wishes) if file else compose(name, wishes), tuple(label or ()))
+    manifest = _labelled(
+        _from_file(file, name, start_options) if file else build_manifest(name, start_options), tuple(label or ())
+    )
     if dry_run is DryRun.CLIENT:
         _check(manifest, namespace, output)
         return
     cluster = ClusterClient(Where(kubeconfig, context, namespace or manifest["metadata"].get("namespace")))
-    _agree(manifest, cluster.namespace)
+    _check_namespace(manifest, cluster.namespace)
     session = cluster.create(manifest, is_dry=dry_run is DryRun.SERVER)
     if dry_run:
         _show(session, output, "would be started, says the server")
         return
     session = _started(cluster, session) if wait else session
-    _show(session, output, _stands(session) if wait else "is started")
+    _show(session, output, _progress(session) if wait else "is started")
 
 
-def _from_file(file: Path, name: str | None, wishes: StartOptions) -> Json:
+def _from_file(file: Path, name: str | None, start_options: StartOptions) -> Json:
     from botsession_operator.api.admission import check_head
     from botsession_operator.api.spec import SpecError
     from botsession_operator.cli.manifests import read_manifest
 
-    if superfluous := wishes.options():
-        raise CliError(Exit.REFUSED, f"with -f the manifest says it all; leave out {', '.join(superfluous)}")
+    if extra := start_options.given_flags():
+        raise CliError(Exit.REFUSED, f"with -f the manifest says it all; leave out {', '.join(extra)}")
     manifest = read_manifest(file)
     metadata = manifest["metadata"] = manifest.get("metadata") or {}
     if name and isinstance(metadata, dict):
@@ -131,7 +133,7 @@ def _labelled(manifest: Json, given: tuple[str, ...]) -> Json:
     return manifest
 
 
-def _agree(manifest: Json, namespace: str) -> None:
+def _check_namespace(manifest: Json, namespace: str) -> None:
     """Refuse a manifest for another namespace than the one that was named, as kubectl does."""
     own = manifest["metadata"]["namespace"] = manifest["metadata"].get("namespace") or namespace
     if own != namespace:
@@ -143,7 +145,7 @@ def _check(manifest: Json, namespace: str | None, form: Output | None) -> None:
     from botsession_operator.cli.manifests import admitted
 
     if namespace:
-        _agree(manifest, namespace)
+        _check_namespace(manifest, namespace)
     session = admitted(manifest, "default")
     is_whole = form in (Output.JSON, Output.YAML)
     _show(manifest if is_whole else session, form, "would be started, as far as can be said here")
@@ -156,7 +158,7 @@ def _started(cluster: ClusterClient, session: Json) -> Json:
     return session
 
 
-def _stands(session: Json) -> str:
+def _progress(session: Json) -> str:
     """Say where a session stands whose start was waited for."""
     status = session["status"]
     if "startedAt" in status:

@@ -11,12 +11,12 @@ from typing import Any, Final
 from botsession_contract.names import API_VERSION, KIND
 from botsession_operator.cli.cli_error import CliError, Exit
 from botsession_operator.cli.start.transport_options import (
-    BY_ITSELF,
+    NO_TRANSPORT,
     TransportOptions,
     expose,
     flag,
     transport,
-    written,
+    without_empty,
 )
 
 Json = dict[str, Any]
@@ -39,29 +39,29 @@ class StartOptions:
     idle_timeout: str | None = None
     farewell: str | None = None
     python: str | None = None
-    meeting: TransportOptions = BY_ITSELF
+    transport_options: TransportOptions = NO_TRANSPORT
 
-    def options(self) -> list[str]:
+    def given_flags(self) -> list[str]:
         """Name the options that were given."""
-        return list(_options(self))
+        return list(_given_flags(self))
 
 
-def compose(name: str | None, wishes: StartOptions) -> Json:
+def build_manifest(name: str | None, options: StartOptions) -> Json:
     """Return a manifest; raise CliError where an option makes no sense."""
-    if not wishes.image:
+    if not options.image:
         raise CliError(Exit.REFUSED, "name the bot's --image, or a manifest with -f FILE")
-    if bool(wishes.target) == bool(wishes.command):
+    if bool(options.target) == bool(options.command):
         raise CliError(Exit.REFUSED, "name either the bot's --target or a --command")
-    if wishes.command and wishes.meeting.transport:
+    if options.command and options.transport_options.transport:
         raise CliError(Exit.REFUSED, "--transport needs a --target, because a --command gets no runner arguments")
-    spec = written(
-        bot=_bot(wishes),
-        expose=expose(wishes.meeting),
-        maxSessionDuration=wishes.max_duration,
-        idleTimeout=wishes.idle_timeout,
-        shutdown={"farewell": wishes.farewell} if wishes.farewell else None,
+    spec = without_empty(
+        bot=_bot(options),
+        expose=expose(options.transport_options),
+        maxSessionDuration=options.max_duration,
+        idleTimeout=options.idle_timeout,
+        shutdown={"farewell": options.farewell} if options.farewell else None,
     )
-    named = {"name": name} if name else {"generateName": f"{stem(wishes.image)}-"}
+    named = {"name": name} if name else {"generateName": f"{stem(options.image)}-"}
     return {"apiVersion": API_VERSION, "kind": KIND, "metadata": named, "spec": spec}
 
 
@@ -80,26 +80,26 @@ def stem(image: str) -> str:
     return plain[:LONGEST_STEM].strip("-") or "bot"
 
 
-def _options(wishes: StartOptions | TransportOptions) -> Iterator[str]:
-    for each in fields(wishes):
-        value = getattr(wishes, each.name)
+def _given_flags(options: StartOptions | TransportOptions) -> Iterator[str]:
+    for each in fields(options):
+        value = getattr(options, each.name)
         if isinstance(value, TransportOptions):
-            yield from _options(value)
+            yield from _given_flags(value)
         elif value:
             yield flag(each.name)
 
 
-def _bot(wishes: StartOptions) -> Json:
-    env = [{"name": key, "value": value} for key, value in pairs(wishes.env, "--env").items()]
-    return written(
-        image=wishes.image,
-        target=wishes.target,
-        command=_words(wishes.command),
-        python=wishes.python,
-        body=_body(wishes.body),
-        transport=transport(wishes.meeting),
+def _bot(options: StartOptions) -> Json:
+    env = [{"name": key, "value": value} for key, value in pairs(options.env, "--env").items()]
+    return without_empty(
+        image=options.image,
+        target=options.target,
+        command=_words(options.command),
+        python=options.python,
+        body=_body(options.body),
+        transport=transport(options.transport_options),
         env=env,
-        envFrom=[{"secretRef": {"name": secret}} for secret in wishes.env_from_secret],
+        envFrom=[{"secretRef": {"name": secret}} for secret in options.env_from_secret],
     )
 
 

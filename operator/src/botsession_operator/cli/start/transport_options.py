@@ -16,7 +16,7 @@ Json = dict[str, Any]
 #: The key in a room's Secret, where none is named.
 TOKEN_KEY: Final = "token"  # noqa: S105  # its name, not a token
 #: The options that say more of a transport, and of which ones.
-BELONGS: Final = {
+ALLOWED_WITH: Final = {
     "room_url": (TransportType.DAILY,),
     "url": (TransportType.LIVEKIT,),
     "room_name": (TransportType.LIVEKIT,),
@@ -27,7 +27,7 @@ BELONGS: Final = {
     "ice_server": (TransportType.SMALLWEBRTC,),
 }
 #: …and those that a transport cannot do without.
-NEEDS: Final[dict[TransportType, tuple[str, ...]]] = {
+REQUIRED: Final[dict[TransportType, tuple[str, ...]]] = {
     TransportType.DAILY: ("room_url",),
     TransportType.LIVEKIT: ("url", "room_name", "token_secret"),
     TransportType.VONAGE: ("application_id", "vonage_session_id", "token_secret"),
@@ -54,44 +54,44 @@ class TransportOptions:
     path: str | None = None
 
 
-BY_ITSELF: Final = TransportOptions()
+NO_TRANSPORT: Final = TransportOptions()
 
 
-def transport(meeting: TransportOptions) -> Json | None:
+def transport(options: TransportOptions) -> Json | None:
     """Return `spec.bot.transport`; raise CliError where its options do not fit together."""
-    for name in _given(meeting, BELONGS):
-        if meeting.transport not in BELONGS[name]:
-            raise CliError(Exit.REFUSED, f"{flag(name)} belongs to --transport {_listed(BELONGS[name], 'or')}")
-    if meeting.transport is None:
+    for name in _names_of_given(options, ALLOWED_WITH):
+        if options.transport not in ALLOWED_WITH[name]:
+            raise CliError(Exit.REFUSED, f"{flag(name)} belongs to --transport {_joined(ALLOWED_WITH[name], 'or')}")
+    if options.transport is None:
         return None
-    if missing := [flag(name) for name in NEEDS.get(meeting.transport, ()) if not getattr(meeting, name)]:
-        raise CliError(Exit.REFUSED, f"--transport {meeting.transport} needs {_listed(missing, 'and')} too")
-    return written(
-        type=str(meeting.transport),
-        roomUrl=meeting.room_url,
-        url=meeting.url,
-        roomName=meeting.room_name,
-        applicationId=meeting.application_id,
-        vonageSessionId=meeting.vonage_session_id,
-        token=_token(meeting.token_secret),
-        provider=meeting.provider and str(meeting.provider),
-        iceServers=[{"urls": [url]} for url in meeting.ice_server],
+    if missing := [flag(name) for name in REQUIRED.get(options.transport, ()) if not getattr(options, name)]:
+        raise CliError(Exit.REFUSED, f"--transport {options.transport} needs {_joined(missing, 'and')} too")
+    return without_empty(
+        type=str(options.transport),
+        roomUrl=options.room_url,
+        url=options.url,
+        roomName=options.room_name,
+        applicationId=options.application_id,
+        vonageSessionId=options.vonage_session_id,
+        token=_token(options.token_secret),
+        provider=options.provider and str(options.provider),
+        iceServers=[{"urls": [url]} for url in options.ice_server],
     )
 
 
-def expose(meeting: TransportOptions) -> Json | None:
+def expose(options: TransportOptions) -> Json | None:
     """Return `spec.expose`; raise CliError where its options do not fit together."""
-    said = list(_given(meeting, ("port", "protocol", "path")))
-    if said and not meeting.expose:
-        raise CliError(Exit.REFUSED, f"{flag(said[0])} belongs to --expose")
-    if not meeting.expose:
+    given = list(_names_of_given(options, ("port", "protocol", "path")))
+    if given and not options.expose:
+        raise CliError(Exit.REFUSED, f"{flag(given[0])} belongs to --expose")
+    if not options.expose:
         return None
-    if meeting.transport in LISTENING and said not in ([], ["port"]):
-        raise CliError(Exit.REFUSED, f"leave out {flag(said[-1])}, which follows from --transport {meeting.transport}")
-    return written(port=meeting.port, protocol=meeting.protocol and str(meeting.protocol), path=meeting.path)
+    if options.transport in LISTENING and given not in ([], ["port"]):
+        raise CliError(Exit.REFUSED, f"leave out {flag(given[-1])}, which follows from --transport {options.transport}")
+    return without_empty(port=options.port, protocol=options.protocol and str(options.protocol), path=options.path)
 
 
-def written(**members: Any) -> Json:
+def without_empty(**members: Any) -> Json:
     """Leave out what was not given."""
     return {key: value for key, value in members.items() if value not in (None, [])}
 
@@ -101,8 +101,8 @@ def flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def _given(meeting: TransportOptions, names: Sequence[str] | dict[str, Any]) -> Iterator[str]:
-    return (name for name in names if getattr(meeting, name))
+def _names_of_given(options: TransportOptions, names: Sequence[str] | dict[str, Any]) -> Iterator[str]:
+    return (name for name in names if getattr(options, name))
 
 
 def _token(named: str | None) -> Json | None:
@@ -114,5 +114,5 @@ def _token(named: str | None) -> Json | None:
     return {"secretKeyRef": {"name": name, "key": key or TOKEN_KEY}}
 
 
-def _listed(names: Sequence[str], last: str) -> str:
+def _joined(names: Sequence[str], last: str) -> str:
     return f" {last} ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
