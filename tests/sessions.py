@@ -7,7 +7,7 @@ from botsession_contract.json_codec import encode, format_time
 from botsession_contract.lifecycle import Cause, Mode, Outcome, Phase, Reason, ReportedBy, Step, final_phase
 from botsession_contract.report import StepTaken
 from botsession_operator.api.status import EndingStatus, Finish, Status, TimingsStatus
-from botsession_operator.cli.render.session_view import Record, read
+from botsession_operator.cli.render.session_view import SessionView, read
 from tests.builders import NOW, raw_session, raw_spec
 
 Json = dict[str, Any]
@@ -25,7 +25,7 @@ def stored(status: Status | None = None, name: str = "support-42", **spec: Any) 
     return {**session, "spec": raw_spec(**spec), **({"status": encode(status)} if status else {})}
 
 
-def record(status: Status | None = None, **spec: Any) -> Record:
+def view(status: Status | None = None, **spec: Any) -> SessionView:
     """Return the same, read."""
     return read(stored(status, **spec))
 

@@ -9,7 +9,7 @@ import pytest
 
 from botsession_contract.lifecycle import Cause, Outcome, Reason
 from botsession_operator.cli.cli_error import Exit
-from botsession_operator.cli.retry_delay import LONGEST_SECONDS, Pauses
+from botsession_operator.cli.retry_delay import LONGEST_SECONDS, RetryDelay
 from tests.apiserver import ApiServer
 from tests.sessions import asked, finished, running, stored
 from tests.unit.cli.conftest import Botsession
@@ -26,8 +26,8 @@ def version(number: int, session: Json, uid: str | None = None) -> Json:
 
 
 @pytest.fixture(autouse=True)
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Take no time for pauses, and note them."""
+def delay(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Take no time for delay, and note them."""
     taken: list[float] = []
     monkeypatch.setattr(time, "sleep", taken.append)
     return taken
@@ -59,43 +59,43 @@ def test_wait_goes_on_from_a_version_that_is_forgotten(server: ApiServer, botses
 
 
 def test_watch_that_closes_at_once_is_opened_again_after_longer_and_longer_pauses(
-    server: ApiServer, botsession: Botsession, pauses: list[float]
+    server: ApiServer, botsession: Botsession, delay: list[float]
 ) -> None:
     server.add(stored(running()))
     server.changes = [*([[]] * 12), [version(8, stored(OVER))]]
     assert botsession("end", "support-42", "--wait").exit_code == Exit.OK
-    assert len(pauses) == 11
-    assert all(later >= earlier for earlier, later in itertools.pairwise(pauses))
-    assert pauses[-1] == LONGEST_SECONDS
+    assert len(delay) == 11
+    assert all(later >= earlier for earlier, later in itertools.pairwise(delay))
+    assert delay[-1] == LONGEST_SECONDS
 
 
 @pytest.mark.parametrize("error", [[EXPIRED], HTTPStatus.GONE])
 def test_watch_that_always_fails_is_no_hot_loop(
-    server: ApiServer, botsession: Botsession, pauses: list[float], error: Any
+    server: ApiServer, botsession: Botsession, delay: list[float], error: Any
 ) -> None:
     server.add(stored(running()))
     server.changes = [error] * 12
     assert botsession("list", "-w").exit_code == Exit.FORBIDDEN  # when the server has no more to say
-    assert pauses[-1] == LONGEST_SECONDS
+    assert delay[-1] == LONGEST_SECONDS
 
 
 def test_watch_that_repeats_itself_is_no_hot_loop(
-    server: ApiServer, botsession: Botsession, pauses: list[float]
+    server: ApiServer, botsession: Botsession, delay: list[float]
 ) -> None:
     server.add(stored(running()))
     server.changes = [[version(8, stored(running()))]] * 12
     botsession("get", "support-42", "-w")
-    assert pauses[-1] == LONGEST_SECONDS
+    assert delay[-1] == LONGEST_SECONDS
 
 
-def test_news_makes_the_next_pause_short_again(pauses: list[float]) -> None:
-    loop = Pauses()
+def test_news_makes_the_next_pause_short_again(delay: list[float]) -> None:
+    loop = RetryDelay()
     for _ in range(9):
         loop.wait()
     loop.reset()
     loop.wait()
     loop.wait()
-    assert pauses[-1] < 1 < pauses[-2]
+    assert delay[-1] < 1 < delay[-2]
 
 
 def test_extension_is_added_to_what_another_has_written_meanwhile(server: ApiServer, botsession: Botsession) -> None:

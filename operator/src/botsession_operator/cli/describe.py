@@ -13,7 +13,7 @@ from botsession_operator.cli.cluster_client import ClusterClient, Where
 from botsession_operator.cli.output import console
 from botsession_operator.cli.render import conversation, gantt
 from botsession_operator.cli.render.history import history
-from botsession_operator.cli.render.session_view import Record, read
+from botsession_operator.cli.render.session_view import SessionView, read
 from botsession_operator.cli.render.styles import STYLES
 from botsession_operator.cli.render.timeline import Entry
 
@@ -28,7 +28,7 @@ def describe(
     """Draw a session's life, and tell each moment of it."""
     cluster = ClusterClient(Where(kubeconfig, context, namespace))
     session = cluster.session(name)
-    record, now = read(session), datetime.now(UTC)
+    view, now = read(session), datetime.now(UTC)
     try:
         events = cluster.events(session)
     except CliError as problem:
@@ -36,20 +36,20 @@ def describe(
             raise
         events = []  # what the pod's Events would add is left out where they may not be read
     out = console()
-    for label, value in facts(record, now):
+    for label, value in facts(view, now):
         out.print(Text.assemble((f"{label + ':':<12}", "dim"), value), soft_wrap=True)
     out.print()
-    for line, style in gantt.draw(gantt.bars(record, now), out.width):
+    for line, style in gantt.draw(gantt.bars(view, now), out.width):
         out.print(Text(line, STYLES.get(style, style)), soft_wrap=True)
     out.print()
-    for entry in history(record, events):
-        out.print(moment(entry, record.created_at), soft_wrap=True)
+    for entry in history(view, events):
+        out.print(moment(entry, view.created_at), soft_wrap=True)
 
 
-def facts(record: Record, now: datetime) -> Iterator[tuple[str, str]]:
+def facts(view: SessionView, now: datetime) -> Iterator[tuple[str, str]]:
     """Yield what is known of a session at a glance."""
-    status, bot = record.status, record.spec["bot"]
-    yield "Session", f"{record.namespace}/{record.name}"
+    status, bot = view.status, view.spec["bot"]
+    yield "Session", f"{view.namespace}/{view.name}"
     yield "Phase", str(status.phase)
     if status.finish:
         yield "Ended", f"{status.finish.reason} / {status.finish.outcome}"

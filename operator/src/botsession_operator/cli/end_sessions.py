@@ -114,7 +114,7 @@ def _until(session: Json, length: str) -> str:
 
 
 def _report(session: Json) -> None:
-    record = read(session)
-    say(why(record, datetime.now(UTC)))
-    if record.status.phase is Phase.FAILED:
+    view = read(session)
+    say(why(view, datetime.now(UTC)))
+    if view.status.phase is Phase.FAILED:
         raise typer.Exit(Exit.FAILED)

@@ -22,7 +22,7 @@ def pressed() -> Iterator[Wait]:
     Ctrl-C stays what it is.
     """
     if not sys.stdin.isatty():
-        yield _nobody
+        yield _no_keys
         return
     keyboard = sys.stdin.fileno()
     before = termios.tcgetattr(keyboard)
@@ -44,9 +44,9 @@ def _leave(number: int, _frame: object) -> NoReturn:
 def _wait(keyboard: int, seconds: float) -> str:
     ready, _, _ = select.select([keyboard], [], [], seconds)
     # A terminal that has gone is always ready, and has nothing.
-    return (os.read(keyboard, 64).decode(errors="replace") or _nobody(seconds)) if ready else ""
+    return (os.read(keyboard, 64).decode(errors="replace") or _no_keys(seconds)) if ready else ""
 
 
-def _nobody(seconds: float) -> str:
+def _no_keys(seconds: float) -> str:
     time.sleep(seconds)
     return ""

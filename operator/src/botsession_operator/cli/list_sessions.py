@@ -10,7 +10,7 @@ from botsession_operator.cli.options import Output
 from botsession_operator.cli.output import say
 from botsession_operator.cli.printing import Table, name_of, show_objects
 from botsession_operator.cli.render.columns import Layout
-from botsession_operator.cli.retry_delay import Pauses
+from botsession_operator.cli.retry_delay import RetryDelay
 
 Json = dict[str, Any]
 
@@ -86,12 +86,12 @@ def changes(cluster: ClusterClient, listed: Json, **about: Any) -> Iterator[tupl
     A stream that ends, as each does, is taken up where it ended; after a pause where it had nothing to say. About one
     session by its name, the list is that session, and its end is told even where nobody saw it.
     """
-    version, last, pauses = listed["metadata"]["resourceVersion"], listed, Pauses()
+    version, last, delay = listed["metadata"]["resourceVersion"], listed, RetryDelay()
     while True:
         try:
             for kind, session in cluster.watch(version, **about):
                 if session["metadata"]["resourceVersion"] != version:
-                    pauses.reset()
+                    delay.reset()
                 version, last = session["metadata"]["resourceVersion"], session
                 yield session, kind == "DELETED"
         except Expired:
@@ -101,7 +101,7 @@ def changes(cluster: ClusterClient, listed: Json, **about: Any) -> Iterator[tupl
             yield from ((each, False) for each in found)
             if about.get("name") and not found:
                 yield last, True
-        pauses.wait()
+        delay.wait()
 
 
 def _table(output: Output | None, layout: Layout) -> Table | None:

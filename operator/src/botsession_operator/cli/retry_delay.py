@@ -7,7 +7,7 @@ FIRST_SECONDS: Final = 0.25
 LONGEST_SECONDS: Final = 15.0
 
 
-class Pauses:
+class RetryDelay:
     """The pauses of one loop: none after something has come, then twice as long each time."""
 
     def __init__(self) -> None:

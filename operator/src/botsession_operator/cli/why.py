@@ -17,7 +17,7 @@ def why(
     kubeconfig: options.Kubeconfig = None,
 ) -> None:
     """Say why and how a session ended, and what to do about it."""
-    record = read(ClusterClient(Where(kubeconfig, context, namespace)).session(name))
+    view = read(ClusterClient(Where(kubeconfig, context, namespace)).session(name))
     # A terminal wraps between words; a pipe gets one line.
     out = console()
-    out.print(tell(record, datetime.now(UTC)), soft_wrap=not out.is_terminal)
+    out.print(tell(view, datetime.now(UTC)), soft_wrap=not out.is_terminal)

@@ -178,7 +178,7 @@ def test_image_that_lacks_something_fails(changes: Json, sentence: str) -> None:
 
 def test_image_is_not_looked_at_where_nothing_can_look(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    (finding,) = engine.look("bot:1", "bot.py", "python3")
+    (finding,) = engine.inspect_image("bot:1", "bot.py", "python3")
     assert finding.verdict is Verdict.WARN
     assert "there is neither docker nor podman here" in finding.fact
 
@@ -189,7 +189,7 @@ def test_image_whose_name_looks_like_an_option_is_none(tmp_path: Path, monkeypat
     (tmp_path / "docker").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
 
-    list(engine.look("--privileged", "bot.py", "python3"))
+    list(engine.inspect_image("--privileged", "bot.py", "python3"))
 
     inspected, ran = (
         line.split(" -- ") for line in asked.read_text().splitlines() if line.startswith(("image", "run"))

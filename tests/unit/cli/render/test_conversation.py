@@ -10,7 +10,7 @@ from botsession_operator.cli.render.columns import Layout, row
 from botsession_operator.cli.render.history import history
 from botsession_operator.cli.render.timeline import entries, summary
 from botsession_operator.cli.render.why import why
-from tests.sessions import after, finished, record, running, stored
+from tests.sessions import after, finished, running, stored, view
 
 REFUSED = ProcessorErrors(
     ProcessorKind.LLM, 3, "GeminiLiveLLMService", "connectivity", "OSError: refused", "OSError: gone"
@@ -52,22 +52,22 @@ def seen(conversation: Conversation | None, *, is_over: bool = True) -> Status:
     ],
 )
 def test_why_says_what_the_caller_heard(conversation: Conversation, sentence: str) -> None:
-    assert sentence in why(record(seen(conversation)), after(100))
+    assert sentence in why(view(seen(conversation)), after(100))
 
 
 def test_why_says_what_the_caller_has_heard_so_far() -> None:
-    told = why(record(seen(Conversation(has_audio=True), is_over=False)), after(20))
+    told = why(view(seen(Conversation(has_audio=True), is_over=False)), after(20))
     assert "The caller heard nothing so far: the bot made no sound." in told
 
 
 @pytest.mark.parametrize("conversation", [None, Conversation(has_audio=False)])
 def test_why_says_nothing_of_what_is_not_known(conversation: Conversation | None) -> None:
-    assert "caller" not in why(record(seen(conversation)), after(100))
+    assert "caller" not in why(view(seen(conversation)), after(100))
 
 
 def test_describe_says_it_at_a_glance() -> None:
     failed = Conversation(has_audio=True, bot_turns=1, errors=(REFUSED, STRAY))
-    assert [pair for pair in facts(record(seen(failed)), after(100)) if pair[0] in ("Heard", "Turns", "Errors")] == [
+    assert [pair for pair in facts(view(seen(failed)), after(100)) if pair[0] in ("Heard", "Turns", "Errors")] == [
         ("Heard", "nothing"),
         ("Turns", "1 of the bot, 0 of the caller"),
         ("Errors", "3 of GeminiLiveLLMService (connectivity): OSError: refused; the last: OSError: gone"),
@@ -88,7 +88,7 @@ def test_the_summary_says_what_was_heard(conversation: Conversation, heard: str)
 
 
 def test_the_first_sound_is_a_moment() -> None:
-    moments = [(each.subject, each.text) for each in history(record(seen(SPOKEN)), [])]
+    moments = [(each.subject, each.text) for each in history(view(seen(SPOKEN)), [])]
     assert ("sound", "the bot makes its first sound, 800 ms after the client came") in moments
     silent, spoken = seen(Conversation(has_audio=True), is_over=False), seen(SPOKEN, is_over=False)
     assert [each.text for each in entries(silent, spoken, after(6))] == ["the bot makes its first sound"]

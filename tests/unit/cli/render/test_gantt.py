@@ -10,7 +10,7 @@ from botsession_operator.api.status import ConditionType, Status, TimingsStatus
 from botsession_operator.cli.render.gantt import NARROWEST, WIDEST, bars, draw
 from botsession_operator.cli.render.history import history
 from tests.builders import unmet
-from tests.sessions import CREATED, after, asked, finished, record, running
+from tests.sessions import CREATED, after, asked, finished, running, view
 
 NOW = after(100)
 LADDER = asked(
@@ -30,7 +30,7 @@ STUCK = finished(
 
 
 def drawn(status: Status | None = None, now: datetime = NOW, width: int = 90) -> list[str]:
-    return [line for line, _ in draw(bars(record(status), now), width)]
+    return [line for line, _ in draw(bars(view(status), now), width)]
 
 
 def bar(lines: list[str], label: str) -> tuple[int, int]:
@@ -41,7 +41,7 @@ def bar(lines: list[str], label: str) -> tuple[int, int]:
 
 
 def told(status: Status | None = None, *events: dict[str, object]) -> list[tuple[str, str]]:
-    return [(entry.subject, entry.text) for entry in history(record(status), events)]
+    return [(entry.subject, entry.text) for entry in history(view(status), events)]
 
 
 def event(reason: str, message: str, seconds: int, kind: str = "Pod") -> dict[str, object]:
@@ -100,7 +100,7 @@ def test_clock_that_is_behind_draws_no_bar_backwards() -> None:
 
 
 def test_moments_come_in_the_order_of_time() -> None:
-    moments = [entry.at for entry in history(record(STUCK), [])]
+    moments = [entry.at for entry in history(view(STUCK), [])]
     assert moments == sorted(moments)
 
 

@@ -10,10 +10,10 @@ from botsession_contract.lifecycle import ERROR_REASONS, Cause, Farewell, Mode, 
 from botsession_contract.report import DanglingTasks
 from botsession_operator.api.reasons import ConditionReason
 from botsession_operator.api.status import ConditionType, Status
-from botsession_operator.cli.render.hints import ADVICE, MISHAPS
+from botsession_operator.cli.render.hints import NEXT_STEPS, NEXT_STEPS_BY_OUTCOME
 from botsession_operator.cli.render.why import why
 from tests.builders import unmet
-from tests.sessions import after, asked, finished, record, running
+from tests.sessions import after, asked, finished, running, view
 
 ROOT = Path(__file__).parents[4]
 BY_ITSELF = {Outcome.DRAINED, Outcome.CANCELLED}
@@ -77,7 +77,7 @@ LIMITED = {"image": "registry.example/bot:1", "resources": {"limits": {"memory":
 
 
 def told(status: Status, **spec: object) -> str:
-    return why(record(status, **{"bot": LIMITED, "idleTimeout": "5m", "firstSoundTimeout": "20s", **spec}), after(100))
+    return why(view(status, **{"bot": LIMITED, "idleTimeout": "5m", "firstSoundTimeout": "20s", **spec}), after(100))
 
 
 def test_every_reason_has_outcomes_to_be_tried_with() -> None:
@@ -89,8 +89,8 @@ def test_paragraph_names_what_happened_how_it_went_and_what_to_do(reason: Reason
     text = told(finished(reason, outcome))
     assert NAMED[reason] in text
     assert HOW[outcome] in text
-    is_mishap = outcome in MISHAPS and reason not in ERROR_REASONS
-    assert (MISHAPS[outcome] if is_mishap else ADVICE[reason]).format(name="support-42") in text
+    is_mishap = outcome in NEXT_STEPS_BY_OUTCOME and reason not in ERROR_REASONS
+    assert (NEXT_STEPS_BY_OUTCOME[outcome] if is_mishap else NEXT_STEPS[reason]).format(name="support-42") in text
 
 
 @pytest.mark.parametrize(("reason", "outcome"), PAIRS)
@@ -156,7 +156,7 @@ def test_who_uninstalled_is_told_where_nobody_set_spec_end() -> None:
 
 
 def test_quiet_that_only_the_bot_itself_limits_is_told_apart() -> None:
-    text = why(record(finished(Reason.IDLE_TIMEOUT)), after(100))
+    text = why(view(finished(Reason.IDLE_TIMEOUT)), after(100))
     assert "as long as its bot allows" in text
 
 
@@ -171,19 +171,19 @@ def test_log_that_is_gone_is_said_to_be_gone() -> None:
 
 
 def test_session_that_runs_is_told_by_what_will_end_it() -> None:
-    text = why(record(running()), after(63))
+    text = why(view(running()), after(63))
     assert "has not ended. Its pipeline runs. maxSessionDuration ends it in 29m" in text
 
 
 def test_session_that_is_ending_is_told_by_who_asked_and_the_last_step() -> None:
     ending = asked(Cause.MAX_DURATION, Mode.GRACEFUL, Step.END_FRAME)
-    text = why(record(Status(Phase.ENDING, 1, ending=ending, ending_at=after(58))), after(60))
+    text = why(view(Status(Phase.ENDING, 1, ending=ending, ending_at=after(58))), after(60))
     assert "asked to end 2s ago: MaxDuration, Graceful. The last step taken was EndFrame" in text
 
 
 def test_session_that_waits_is_told_by_what_it_waits_for() -> None:
     waiting = unmet(ConditionType.STARTED, "ErrImagePull", "no such image")
-    text = why(record(Status(Phase.PENDING, 1, conditions=(waiting,))), after(10))
+    text = why(view(Status(Phase.PENDING, 1, conditions=(waiting,))), after(10))
     assert "startTimeout of 2m" in text
     assert "ErrImagePull: no such image" in text
 
@@ -198,13 +198,17 @@ def test_session_that_waits_is_told_by_what_it_waits_for() -> None:
 def test_bot_that_listens_is_told_by_where_and_for_how_long_it_waits(join: str, limit: str) -> None:
     listens = unmet(ConditionType.STARTED, ConditionReason.WAITING_FOR_CALLER, "the bot listens")
     status = Status(Phase.STARTING, 1, conditions=(listens,), url="ws://a.bots.svc:7860/ws")
-    text = why(record(status, joinTimeout=join), after(10))
+    text = why(view(status, joinTimeout=join), after(10))
     assert f"Its bot waits for its caller at ws://a.bots.svc:7860/ws. {limit} if nobody calls." in text
 
 
 def test_commands_that_the_advice_names_exist() -> None:
     from botsession_operator.cli.app import COMMANDS
 
-    named = {name for text in [*ADVICE.values(), *MISHAPS.values()] for name in re.findall(r"`botsession (\w+)", text)}
+    named = {
+        name
+        for text in [*NEXT_STEPS.values(), *NEXT_STEPS_BY_OUTCOME.values()]
+        for name in re.findall(r"`botsession (\w+)", text)
+    }
     assert named
     assert named <= set(COMMANDS)

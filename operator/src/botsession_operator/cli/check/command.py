@@ -31,11 +31,11 @@ def check(
     reached, by its API server, without starting anything. The image is looked into with this machine's docker or
     podman; what cannot be looked at is said.
     """
-    from botsession_operator.cli.check.engine import look
+    from botsession_operator.cli.check.engine import inspect_image
 
     file = Path(subject)
     if not is_manifest(file):
-        raise typer.Exit(show(look(subject, target, python)))
+        raise typer.Exit(show(inspect_image(subject, target, python)))
     where = None if offline else Where(kubeconfig, context, namespace)
     raise typer.Exit(show(_manifest(file, where, namespace)))
 
@@ -46,7 +46,7 @@ def is_manifest(file: Path) -> bool:
 
 
 def _manifest(file: Path, where: Where | None, namespace: str | None) -> Iterator[Finding]:
-    from botsession_operator.cli.check.engine import look
+    from botsession_operator.cli.check.engine import inspect_image
     from botsession_operator.cli.manifests import admitted, read_manifest
 
     manifest = read_manifest(file)
@@ -60,7 +60,7 @@ def _manifest(file: Path, where: Where | None, namespace: str | None) -> Iterato
         yield Finding(Verdict.WARN, "No cluster was asked: --offline.")
     else:
         yield _asked(manifest, where)
-    yield from look(bot["image"], bot.get("target"), bot["python"])
+    yield from inspect_image(bot["image"], bot.get("target"), bot["python"])
 
 
 def _asked(manifest: Json, where: Where) -> Finding:

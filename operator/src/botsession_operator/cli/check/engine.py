@@ -40,23 +40,23 @@ def look(target):
     packages = {name: version(name) for name in ("pipecat-ai", "aiohttp", "loguru")}
     facts = {"interpreter": sys.executable, "python": list(sys.version_info[:3]), "packages": packages}
     return {**facts, "folder": os.getcwd(), "target": found(target) if target else None}
-orders = json.loads(sys.argv[1])
+config = json.loads(sys.argv[1])
 try:
-    chosen = choose(orders)
+    chosen = choose(config)
 except NoInterpreterError as exc:
     print(json.dumps({"lacks": str(exc)}))
 else:
     if chosen != Path(sys.executable):
         code = sys.argv[2]
-        os.execv(str(chosen), [str(chosen), "-c", code, json.dumps({**orders, "python": str(chosen)}), code])
-    print(json.dumps(look(orders.get("target"))))
+        os.execv(str(chosen), [str(chosen), "-c", code, json.dumps({**config, "python": str(chosen)}), code])
+    print(json.dumps(look(config.get("target"))))
 """
 
 
-_MEND: Final = "pip install pipecat-ai in the image, or name its interpreter in spec.bot.python."
+_REMEDY: Final = "pip install pipecat-ai in the image, or name its interpreter in spec.bot.python."
 
 
-def look(image: str, target: str | None, python: str) -> Iterator[Finding]:
+def inspect_image(image: str, target: str | None, python: str) -> Iterator[Finding]:
     """Return whether an image has what a bot needs; where nobody can look, say so."""
     engine = next((found for found in ENGINES if shutil.which(found)), None)
     if engine is None:
@@ -70,9 +70,9 @@ def look(image: str, target: str | None, python: str) -> Iterator[Finding]:
             f"{engine} pull {image} brings it here.",
         )
         return
-    code, orders = probe(), json.dumps({"python": python, "target": target})
+    code, config = probe(), json.dumps({"python": python, "target": target})
     looked = _run(
-        engine, "run", "--rm", "--network=none", f"--entrypoint={python}", "--", image, "-c", code, orders, code
+        engine, "run", "--rm", "--network=none", f"--entrypoint={python}", "--", image, "-c", code, config, code
     )
     if looked.returncode:
         lines = looked.stderr.strip().splitlines() or ["it said nothing"]
@@ -93,7 +93,7 @@ def probe() -> str:
 def judge(seen: Json, target: str | None) -> Iterator[Finding]:
     """Yield whether what was found in an image is enough to run a bot."""
     if "lacks" in seen:
-        yield Finding(Verdict.FAIL, f"No interpreter of the image can run the bot: {seen['lacks']}.", _MEND)
+        yield Finding(Verdict.FAIL, f"No interpreter of the image can run the bot: {seen['lacks']}.", _REMEDY)
         return
     yield _python(tuple(seen["python"]), seen["interpreter"])
     yield _pipecat(seen["packages"]["pipecat-ai"])

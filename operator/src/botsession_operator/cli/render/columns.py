@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from botsession_contract.lifecycle import Phase
 from botsession_operator.api.duration import format_duration
-from botsession_operator.cli.render.conversation import wait
-from botsession_operator.cli.render.times import moment, told
+from botsession_operator.cli.render.conversation import format_wait
+from botsession_operator.cli.render.times import format_time, moment
 
 Json = dict[str, Any]
 NARROW: Final = ("NAME", "PHASE", "REASON", "OUTCOME", "DURATION", "LEFT", "AGE")
@@ -56,14 +56,14 @@ def duration(status: Json, now: datetime) -> str:
     """Return how long the conversation lasted, or has lasted by now."""
     if "duration" in status or "startedAt" not in status:
         return str(status.get("duration", ""))
-    return told(status["startedAt"], lambda started: format_duration(now - started))
+    return format_time(status["startedAt"], lambda started: format_duration(now - started))
 
 
 def left(status: Json, now: datetime) -> str:
     """Return how long a conversation may still last."""
     if status.get("phase") != Phase.RUNNING or "deadline" not in status:
         return ""
-    return told(status["deadline"], lambda deadline: format_duration(deadline - now))
+    return format_time(status["deadline"], lambda deadline: format_duration(deadline - now))
 
 
 def first_sound(status: Json) -> str:
@@ -73,7 +73,7 @@ def first_sound(status: Json) -> str:
         return _NEVER
     sounded = moment(heard.get("firstSoundAt"))
     if sounded is not None:
-        return wait(max(0.0, (sounded - came).total_seconds()))
+        return format_wait(max(0.0, (sounded - came).total_seconds()))
     return "none" if heard.get("hasAudio") is True else _NEVER
 
 
@@ -81,7 +81,7 @@ def aged(metadata: Json, now: datetime) -> str:
     """Return how long ago an object was created."""
     if "creationTimestamp" not in metadata:
         return ""
-    return told(metadata["creationTimestamp"], lambda created: age(created, now))
+    return format_time(metadata["creationTimestamp"], lambda created: age(created, now))
 
 
 def age(since: datetime, now: datetime) -> str:

@@ -9,52 +9,52 @@ from botsession_operator.api.status import Status
 from botsession_operator.core.status.conversation import is_silent, seconds_to_first_sound
 
 
-def heard(status: Status) -> Iterator[str]:
+def heard_by_caller(status: Status) -> Iterator[str]:
     """Return what the caller heard, and which errors did not end the session."""
-    told = status.conversation
-    if told is None:
+    conversation = status.conversation
+    if conversation is None:
         return
     if is_silent(status):
         so_far = "" if status.finish else " so far"
-        yield f"The caller heard nothing{so_far}: {_first(told) or 'the bot made no sound'}."
+        yield f"The caller heard nothing{so_far}: {_first(conversation) or 'the bot made no sound'}."
         return
     seconds = seconds_to_first_sound(status)
     if seconds is not None:
-        yield f"The caller first heard the bot after {wait(seconds)}."
-    if told.errors and status.started_at is None:
-        first = _first(told)
+        yield f"The caller first heard the bot after {format_wait(seconds)}."
+    if conversation.errors and status.started_at is None:
+        first = _first(conversation)
         yield f"{first[0].upper()}{first[1:]}."
-    elif told.errors:
-        count = sum(each.count for each in told.errors)
+    elif conversation.errors:
+        count = sum(each.count for each in conversation.errors)
         many = "1 error" if count == 1 else f"{count} errors, the first of them"
-        yield f"The bot went on after {many}: {_first(told)}."
+        yield f"The bot went on after {many}: {_first(conversation)}."
 
 
 def facts(status: Status) -> Iterator[tuple[str, str]]:
     """Return what is known of the conversation at a glance, as names and values."""
-    told = status.conversation
-    if told is None:
+    conversation = status.conversation
+    if conversation is None:
         return
     if is_silent(status):
         yield "Heard", "nothing"
-    elif told.first_sound_at is not None:
+    elif conversation.first_sound_at is not None:
         seconds = seconds_to_first_sound(status)
-        yield "Heard", "the bot" if seconds is None else f"the bot, first after {wait(seconds)}"
-    elif told.has_audio is False:
+        yield "Heard", "the bot" if seconds is None else f"the bot, first after {format_wait(seconds)}"
+    elif conversation.has_audio is False:
         yield "Heard", "the bot plays no audio"
-    if told.bot_turns or told.caller_turns:
-        yield "Turns", f"{told.bot_turns} of the bot, {told.caller_turns} of the caller"
-    for errors in told.errors:
+    if conversation.bot_turns or conversation.caller_turns:
+        yield "Turns", f"{conversation.bot_turns} of the bot, {conversation.caller_turns} of the caller"
+    for errors in conversation.errors:
         yield "Errors", _at_length(errors)
 
 
-def wait(seconds: float) -> str:
+def format_wait(seconds: float) -> str:
     """Return how long a caller waited, in words."""
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
 
 
-def _first(told: Conversation) -> str:
-    return _what(told.errors[0]) if told.errors else ""
+def _first(conversation: Conversation) -> str:
+    return _what(conversation.errors[0]) if conversation.errors else ""
 
 
 def _what(errors: ProcessorErrors) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 
 from botsession_contract.lifecycle import Phase
 from botsession_operator.api.duration import format_duration
-from botsession_operator.cli.render.session_view import Record
+from botsession_operator.cli.render.session_view import SessionView
 
 #: A bar is drawn in eighths of a character.
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉"
@@ -32,9 +32,9 @@ class Bar:
     is_open: bool = False
 
 
-def bars(record: Record, now: datetime) -> list[Bar]:
+def bars(view: SessionView, now: datetime) -> list[Bar]:
     """Return the stretches that are known, in the order in which they began."""
-    return [*_start(record, now), *_conversation(record, now)]
+    return [*_start(view, now), *_conversation(view, now)]
 
 
 def draw(drawn: list[Bar], width: int) -> Iterator[tuple[str, str]]:
@@ -52,33 +52,33 @@ def draw(drawn: list[Bar], width: int) -> Iterator[tuple[str, str]]:
     yield f"{'':<{LABEL_WIDTH}}╰{'─' * (room - len(total) - 5)} {total} ─╯", "dim"
 
 
-def _start(record: Record, now: datetime) -> Iterator[Bar]:
+def _start(view: SessionView, now: datetime) -> Iterator[Bar]:
     """Yield the parts of the start; the last one known goes on until the session started, finished, or now."""
-    timings, begins = record.status.timings, record.created_at
+    timings, begins = view.status.timings, view.created_at
     known = (
         ("wait for a node", timings.scheduled if timings else None),
         ("image, container", timings.pod_started if timings else None),
         ("import of the bot", timings.bot_imported if timings else None),
         # When the bot was imported is told by its report, at the end.
-        ("start of pipeline" if timings and timings.bot_imported else "import, pipeline", _pipeline_started(record)),
+        ("start of pipeline" if timings and timings.bot_imported else "import, pipeline", _pipeline_started(view)),
     )
     for label, seconds in known:
-        ends = record.since_creation(seconds)
-        if ends is None and record.status.started_at is None:
-            yield Bar(label, begins, max(begins, _end(record, now)), Phase.STARTING, is_open=not record.status.finish)
+        ends = view.since_creation(seconds)
+        if ends is None and view.status.started_at is None:
+            yield Bar(label, begins, max(begins, _end(view, now)), Phase.STARTING, is_open=not view.status.finish)
             return
         if ends:
             yield Bar(label, begins, max(begins, ends), Phase.STARTING)
             begins = max(begins, ends)
 
 
-def _pipeline_started(record: Record) -> float | None:
-    timings = record.status.timings
+def _pipeline_started(view: SessionView) -> float | None:
+    timings = view.status.timings
     return timings.pipeline_started if timings else None
 
 
-def _conversation(record: Record, now: datetime) -> Iterator[Bar]:
-    status, over = record.status, _end(record, now)
+def _conversation(view: SessionView, now: datetime) -> Iterator[Bar]:
+    status, over = view.status, _end(view, now)
     is_open = status.finish is None
     talks_until = max(status.ending_at or over, status.started_at or over)
     if status.started_at:
@@ -93,8 +93,8 @@ def _conversation(record: Record, now: datetime) -> Iterator[Bar]:
         yield Bar("ending", status.ending_at, max(over, status.ending_at), Phase.ENDING, is_open)
 
 
-def _end(record: Record, now: datetime) -> datetime:
-    return record.status.finished_at or now
+def _end(view: SessionView, now: datetime) -> datetime:
+    return view.status.finished_at or now
 
 
 def _bar(left: float, right: float, room: int) -> str:

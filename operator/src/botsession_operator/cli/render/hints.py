@@ -5,7 +5,7 @@ from typing import Final
 from botsession_contract.lifecycle import Outcome, Reason
 
 #: Where the reason is an error, or the session went down as it should.
-ADVICE: Final[dict[Reason, str]] = {
+NEXT_STEPS: Final[dict[Reason, str]] = {
     Reason.COMPLETED: "Nothing needs to be done.",
     Reason.BOT_CANCELLED: "If callers are cut off by this, look for cancel() in the bot.",
     Reason.CLIENT_DISCONNECTED: "Nothing needs to be done.",
@@ -56,7 +56,7 @@ ADVICE: Final[dict[Reason, str]] = {
     ),
 }
 #: Where the reason is none to worry about, and the way down was not as it should be.
-MISHAPS: Final[dict[Outcome, str]] = {
+NEXT_STEPS_BY_OUTCOME: Final[dict[Outcome, str]] = {
     Outcome.FORCED: (
         "Let the processor that held it push every frame on; if it was only still speaking, raise shutdown.gracePeriod."
     ),

@@ -6,31 +6,31 @@ from typing import Any, Final
 
 from botsession_contract.lifecycle import BOT_CAUSES, Farewell, Phase
 from botsession_operator.api.status import ConditionStatus, ConditionType, Status, find_condition
-from botsession_operator.cli.render.conversation import wait
-from botsession_operator.cli.render.session_view import Record
+from botsession_operator.cli.render.conversation import format_wait
+from botsession_operator.cli.render.session_view import SessionView
 from botsession_operator.cli.render.timeline import STEPS, Entry
 from botsession_operator.cli.render.times import later, moment
 from botsession_operator.core.status.conversation import seconds_to_first_sound
 
 Json = dict[str, Any]
 #: What the kubelet and the scheduler tell of a pod, and nobody else: the image, and what went wrong.
-TELLING: Final = frozenset({"Pulling", "Pulled", "Failed", "BackOff", "FailedScheduling", "FailedMount"})
+SHOWN_EVENTS: Final = frozenset({"Pulling", "Pulled", "Failed", "BackOff", "FailedScheduling", "FailedMount"})
 
 
-def history(record: Record, events: Sequence[Json]) -> list[Entry]:
+def history(view: SessionView, events: Sequence[Json]) -> list[Entry]:
     """Tell a session's life so far. Where two moments are one to the second, the cause stands before its effect."""
-    told = [*_start(record), *_pod(events), *_call(record), *_ending(record), *_finish(record), *_waiting(record)]
-    return sorted(told, key=lambda entry: entry.at)
+    moments = [*_start(view), *_pod(events), *_call(view), *_ending(view), *_finish(view), *_waiting(view)]
+    return sorted(moments, key=lambda entry: entry.at)
 
 
-def _start(record: Record) -> Iterator[Entry]:
-    status, timings = record.status, record.status.timings
-    yield Entry(record.created_at, Phase.PENDING, "the session is created")
+def _start(view: SessionView) -> Iterator[Entry]:
+    status, timings = view.status, view.status.timings
+    yield Entry(view.created_at, Phase.PENDING, "the session is created")
     if timings:
         node = f"the pod is placed on {status.node_name}" if status.node_name else "the pod is placed on a node"
         moments = ((timings.scheduled, node), (timings.pod_started, "the supervisor starts"))
         for seconds, text in (*moments, (timings.bot_imported, "the bot is imported")):
-            if at := record.since_creation(seconds):
+            if at := view.since_creation(seconds):
                 yield Entry(at, Phase.STARTING, text)
     if status.started_at:
         yield Entry(status.started_at, Phase.RUNNING, "the pipeline runs")
@@ -39,14 +39,14 @@ def _start(record: Record) -> Iterator[Entry]:
 def _pod(events: Sequence[Json]) -> Iterator[Entry]:
     for event in events:
         is_of_pod = event.get("involvedObject", {}).get("kind") == "Pod"
-        if is_of_pod and event.get("reason") in TELLING and (at := _seen(event)):
+        if is_of_pod and event.get("reason") in SHOWN_EVENTS and (at := _seen(event)):
             subject = "image" if event["reason"] in ("Pulling", "Pulled") else "trouble"
             often = f" ({event['count']} times)" if event.get("count", 1) > 1 and subject == "trouble" else ""
             yield Entry(at, subject, f"{event.get('message', event['reason'])}{often}")
 
 
-def _call(record: Record) -> Iterator[Entry]:
-    status = record.status
+def _call(view: SessionView) -> Iterator[Entry]:
+    status = view.status
     if status.client_connected_at:
         yield Entry(status.client_connected_at, "client", "the first client connects")
     if status.conversation and status.conversation.first_sound_at:
@@ -60,11 +60,11 @@ def _call(record: Record) -> Iterator[Entry]:
 
 def _waited(status: Status) -> str:
     seconds = seconds_to_first_sound(status)
-    return "" if seconds is None else f", {wait(seconds)} after the client came"
+    return "" if seconds is None else f", {format_wait(seconds)} after the client came"
 
 
-def _ending(record: Record) -> Iterator[Entry]:
-    ending = record.status.ending
+def _ending(view: SessionView) -> Iterator[Entry]:
+    ending = view.status.ending
     if ending is None:
         return
     who = f", {ending.message}" if ending.message else ""
@@ -72,14 +72,14 @@ def _ending(record: Record) -> Iterator[Entry]:
     how = f"the bot ends it: {ending.cause}" if is_bots else f"{ending.mode} end asked for: {ending.cause}{who}"
     yield Entry(ending.requested_at, Phase.ENDING, how)
     yield from (Entry(taken.at, "step", STEPS[taken.step]) for taken in ending.steps)
-    drained = record.status.timings.drained if record.status.timings else None
-    frame = record.status.finish.frame if record.status.finish else None
+    drained = view.status.timings.drained if view.status.timings else None
+    frame = view.status.finish.frame if view.status.finish else None
     if drained is not None and frame and (at := later(ending.requested_at, drained)):
         yield Entry(at, "frame", f"{frame} came out of the pipeline")
 
 
-def _finish(record: Record) -> Iterator[Entry]:
-    status, finish = record.status, record.status.finish
+def _finish(view: SessionView) -> Iterator[Entry]:
+    status, finish = view.status, view.status.finish
     if finish is None or status.finished_at is None:
         return
     at, tasks = status.finished_at, status.dangling_tasks
@@ -94,12 +94,12 @@ def _finish(record: Record) -> Iterator[Entry]:
     yield Entry(at, status.phase, f"{finish.reason} / {finish.outcome}{detail}")
 
 
-def _waiting(record: Record) -> Iterator[Entry]:
+def _waiting(view: SessionView) -> Iterator[Entry]:
     """Return what a session that has not started waits for."""
-    if record.status.finish:
+    if view.status.finish:
         return
     for kind in (ConditionType.POD_CREATED, ConditionType.STARTED):
-        unmet = find_condition(record.status, kind, ConditionStatus.FALSE)
+        unmet = find_condition(view.status, kind, ConditionStatus.FALSE)
         if unmet:
             yield Entry(unmet.last_transition_time, "waiting", f"{unmet.reason}: {unmet.message}")
 

@@ -13,7 +13,7 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class SessionView:
     """One session."""
 
     name: str
@@ -27,7 +27,7 @@ class Record:
         return None if seconds is None else later(self.created_at, seconds)
 
 
-def read(session: Json) -> Record:
+def read(session: Json) -> SessionView:
     """Read a session; raise CliError where a newer operator has written what this version does not understand."""
     metadata, raw = session["metadata"], session.get("status") or {}
     try:
@@ -39,7 +39,7 @@ def read(session: Json) -> Record:
     created_at = moment(metadata["creationTimestamp"])
     if created_at is None:
         raise CliError(Exit.REFUSED, f"{metadata['name']} has no creationTimestamp that can be read")
-    return Record(
+    return SessionView(
         name=metadata["name"],
         namespace=metadata.get("namespace", ""),
         created_at=created_at,

@@ -18,10 +18,10 @@ def moment(value: Any) -> datetime | None:
         return None
 
 
-def told(value: Any, words: Callable[[datetime], str]) -> str:
+def format_time(value: Any, describe: Callable[[datetime], str]) -> str:
     """Return the words for a stored time, or `?`."""
     at = moment(value)
-    return UNREADABLE if at is None else words(at)
+    return UNREADABLE if at is None else describe(at)
 
 
 def later(at: datetime, seconds: float) -> datetime | None:

@@ -17,9 +17,9 @@ from botsession_operator.api.status import (
     awaits_caller,
     find_condition,
 )
-from botsession_operator.cli.render.conversation import heard
-from botsession_operator.cli.render.hints import ADVICE, EXIT_CODES, MISHAPS, OTHER_EXIT_CODES
-from botsession_operator.cli.render.session_view import Json, Record
+from botsession_operator.cli.render.conversation import heard_by_caller
+from botsession_operator.cli.render.hints import EXIT_CODES, NEXT_STEPS, NEXT_STEPS_BY_OUTCOME, OTHER_EXIT_CODES
+from botsession_operator.cli.render.session_view import Json, SessionView
 
 #: Task names that are worth a sentence.
 MOST_NAMES: Final = 5
@@ -27,37 +27,37 @@ MOST_NAMES: Final = 5
 NOTICEABLE_SECONDS: Final = 0.1
 
 
-def why(record: Record, now: datetime) -> str:
+def why(view: SessionView, now: datetime) -> str:
     """Return why a session ended; for one that has not, where it stands and what will end it."""
-    finish = record.status.finish
-    told = _over(record, finish) if finish else _alive(record, now)
-    return " ".join(told)
+    finish = view.status.finish
+    sentences = _over(view, finish) if finish else _alive(view, now)
+    return " ".join(sentences)
 
 
-def _over(record: Record, finish: Finish) -> Iterator[str]:
-    yield f"{record.name} {_because(finish.reason, record)}."
-    is_only_badly_down = record.status.phase is Phase.FAILED and finish.reason not in ERROR_REASONS
-    yield f"{_how(finish, record)}{', which makes it Failed' if is_only_badly_down else ''}."
-    yield from heard(record.status)
-    if farewell := _farewell(record):
+def _over(view: SessionView, finish: Finish) -> Iterator[str]:
+    yield f"{view.name} {_because(finish.reason, view)}."
+    is_only_badly_down = view.status.phase is Phase.FAILED and finish.reason not in ERROR_REASONS
+    yield f"{_how(finish, view)}{', which makes it Failed' if is_only_badly_down else ''}."
+    yield from heard_by_caller(view.status)
+    if farewell := _farewell(view):
         yield farewell
     if finish.message:
         yield f"The report says: {finish.message.rstrip('.')}."
-    if tasks := _tasks(record):
+    if tasks := _tasks(view):
         yield tasks
-    if record.status.result is not None:
+    if view.status.result is not None:
         yield "The bot handed over a result, which `botsession describe` shows."
-    yield _next(finish, record)
-    if record.status.phase is Phase.FAILED and finish.outcome is not Outcome.NEVER_STARTED:
-        yield _log(record)
+    yield _next(finish, view)
+    if view.status.phase is Phase.FAILED and finish.outcome is not Outcome.NEVER_STARTED:
+        yield _log(view)
 
 
-def _because(reason: Reason, record: Record) -> str:
-    spec, ending = record.spec, record.status.ending
+def _because(reason: Reason, view: SessionView) -> str:
+    spec, ending = view.spec, view.status.ending
     match reason:
         case Reason.END_REQUESTED if ending and ending.message:
             return f"ended because it was asked to: {ending.message}"
-        case Reason.CLIENT_DISCONNECTED if record.status.started_at is None:
+        case Reason.CLIENT_DISCONNECTED if view.status.started_at is None:
             return "ended because the last client left while its pipeline was still starting"
         case Reason.IDLE_TIMEOUT if "idleTimeout" in spec:
             return f"ended because it had been quiet for its idleTimeout of {spec['idleTimeout']}"
@@ -65,7 +65,7 @@ def _because(reason: Reason, record: Record) -> str:
             limit = spec["bot"].get("resources", {}).get("limits", {}).get("memory")
             bound = f"its memory limit of {limit}" if limit else "its node could give; it has no limit of its own"
             return f"failed because it used more memory than {bound}"
-        case Reason.START_TIMEOUT if record.status.started_at:
+        case Reason.START_TIMEOUT if view.status.started_at:
             return f"failed because its pipeline started only after its startTimeout of {spec['startTimeout']}"
     return _BECAUSE[reason].format(
         image=spec["bot"]["image"],
@@ -73,17 +73,17 @@ def _because(reason: Reason, record: Record) -> str:
         sound=spec.get("firstSoundTimeout"),
         longest=spec.get("maxSessionDuration"),
         start=spec.get("startTimeout"),
-        node=record.status.node_name or "its node",
+        node=view.status.node_name or "its node",
     )
 
 
-def _how(finish: Finish, record: Record) -> str:
-    ending = record.status.ending
+def _how(finish: Finish, view: SessionView) -> str:
+    ending = view.status.ending
     match finish.outcome:
         case Outcome.DRAINED if finish.reason is Reason.NO_CLIENT:
             return "It was drained, with nobody there to hear anything"
         case Outcome.DRAINED:
-            return f"It was drained: all that the bot had queued was said to the end{_drained(record)}"
+            return f"It was drained: all that the bot had queued was said to the end{_drained(view)}"
         case Outcome.CANCELLED:
             return _cancelled(finish, ending)
         case Outcome.FORCED:
@@ -102,9 +102,9 @@ def _how(finish: Finish, record: Record) -> str:
             return "How it went, its supervisor said in the words of another version"
 
 
-def _drained(record: Record) -> str:
-    timings = record.status.timings
-    ending = record.status.ending
+def _drained(view: SessionView) -> str:
+    timings = view.status.timings
+    ending = view.status.ending
     if ending is None or ending.cause in BOT_CAUSES or timings is None or timings.drained is None:
         return ""
     if timings.drained < NOTICEABLE_SECONDS:
@@ -135,13 +135,13 @@ def _exit_code(finish: Finish) -> str:
     return f", with exit code {finish.exit_code}: {EXIT_CODES.get(finish.exit_code, OTHER_EXIT_CODES)}"
 
 
-def _farewell(record: Record) -> str | None:
-    ending = record.status.ending
+def _farewell(view: SessionView) -> str | None:
+    ending = view.status.ending
     return _FAREWELLS[ending.farewell] if ending and ending.farewell else None
 
 
-def _tasks(record: Record) -> str | None:
-    tasks = record.status.dangling_tasks
+def _tasks(view: SessionView) -> str | None:
+    tasks = view.status.dangling_tasks
     if not tasks or not tasks.count:
         return None
     names = f" ({', '.join(tasks.names[:MOST_NAMES])})" if tasks.names else ""
@@ -149,26 +149,26 @@ def _tasks(record: Record) -> str | None:
     return f"{many} still alive at the end{names}: the bot should cancel what it starts."
 
 
-def _next(finish: Finish, record: Record) -> str:
+def _next(finish: Finish, view: SessionView) -> str:
     """Say what to look at: where the way down was bad, at that, unless the reason explains that too."""
-    if finish.outcome in MISHAPS and finish.reason not in ERROR_REASONS:
-        return MISHAPS[finish.outcome].format(name=record.name)
-    return ADVICE[finish.reason].format(name=record.name)
+    if finish.outcome in NEXT_STEPS_BY_OUTCOME and finish.reason not in ERROR_REASONS:
+        return NEXT_STEPS_BY_OUTCOME[finish.outcome].format(name=view.name)
+    return NEXT_STEPS[finish.reason].format(name=view.name)
 
 
-def _log(record: Record) -> str:
-    if record.spec.get("podRetention") in ("OnFailure", "Always"):
-        return f"Its log is kept: botsession logs {record.name}."
+def _log(view: SessionView) -> str:
+    if view.spec.get("podRetention") in ("OnFailure", "Always"):
+        return f"Its log is kept: botsession logs {view.name}."
     return "Its log went with its pod; podRetention: OnFailure keeps the pods of sessions that fail."
 
 
-def _alive(record: Record, now: datetime) -> Iterator[str]:
-    status = record.status
-    yield f"{record.name} has not ended."
+def _alive(view: SessionView, now: datetime) -> Iterator[str]:
+    status = view.status
+    yield f"{view.name} has not ended."
     match status.phase:
         case Phase.RUNNING:
             yield "Its pipeline runs" + (", and a client has connected." if status.client_connected_at else ".")
-            yield from heard(status)
+            yield from heard_by_caller(status)
             if status.deadline:
                 yield f"maxSessionDuration ends it in {format_duration(status.deadline - now)}, if nothing does before."
         case Phase.ENDING if status.ending:
@@ -181,22 +181,22 @@ def _alive(record: Record, now: datetime) -> Iterator[str]:
                 yield f"The last step taken was {status.ending.step}; each is bounded, so it will end."
         case _ if awaits_caller(status):
             yield f"Its bot waits for its caller{f' at {status.url}' if status.url else ''}."
-            yield f"{_patience(record.spec)} ends it if nobody calls."
+            yield f"{_caller_timeout(view.spec)} ends it if nobody calls."
         case _:
-            limit = record.spec.get("startTimeout")
+            limit = view.spec.get("startTimeout")
             yield f"Its pipeline has not started; its startTimeout of {limit} ends it if it does not."
-            yield from _unmet(record)
+            yield from _unmet(view)
 
 
-def _patience(spec: Json) -> str:
+def _caller_timeout(spec: Json) -> str:
     """Name the limit that a caller has to come within; where joinTimeout is off, it is that of the start."""
     name = "joinTimeout" if parse_duration(spec["joinTimeout"]) else "startTimeout"
     return f"Its {name} of {spec[name]}"
 
 
-def _unmet(record: Record) -> Iterator[str]:
+def _unmet(view: SessionView) -> Iterator[str]:
     for kind in (ConditionType.POD_CREATED, ConditionType.STARTED):
-        unmet = find_condition(record.status, kind, ConditionStatus.FALSE)
+        unmet = find_condition(view.status, kind, ConditionStatus.FALSE)
         if unmet:
             yield f"It waits for this: {unmet.reason}: {unmet.message.rstrip('.')}."
 
