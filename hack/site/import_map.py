@@ -30,7 +30,7 @@ PARTS: Final = {
         f"{OPERATOR}.{name}"
         for name in (
             *("ports", "metrics", "queue", "errors", "clock", "fair_queue", "schedule", "poke_gate"),
-            *("silent_nodes", "polling_metrics", "polled_supervisor"),
+            *("silent_nodes", "metric_labels", "metric_collectors", "polled_supervisor"),
         )
     ),
     "reconcile and what a pass needs": (OPERATOR,),

@@ -11,7 +11,8 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from botsession_contract.lifecycle import Phase
-from botsession_operator.metrics import Action, Metrics
+from botsession_operator.metric_labels import Action
+from botsession_operator.metrics import Metrics
 from tests.builders import EVERY_COUNT, KEY
 
 ROOT = Path(__file__).parents[2]

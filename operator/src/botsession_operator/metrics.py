@@ -1,32 +1,25 @@
-"""The operator's numbers, for Prometheus. docs/reference/metrics.md says what each means, and a test compares the two.
-
-A scrape reads in a thread of its own while the loop counts, so what is collected is copied first, in one go.
-Labels come from enums, but for the namespace: a number of series that grows with the sessions would be a leak.
-"""
+"""The operator's metrics for Prometheus. docs/reference/metrics.md describes each one; a test compares the two."""
 
 import itertools
 import time
-from collections import Counter as Tally
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Set
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from http import HTTPStatus
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-from prometheus_client.registry import Collector
 
-from botsession_contract.documented import DocumentedEnum
-from botsession_contract.lifecycle import Farewell, Mode, Outcome, Phase, ProcessorKind, Reason, Step
+from botsession_contract.lifecycle import Mode, Outcome, Phase
 from botsession_operator.api.spec import SpecError
 from botsession_operator.api.status import Delivery
 from botsession_operator.core.observe.webhook_delivery import Answer, EventType
 from botsession_operator.core.session_key import Key
-from botsession_operator.core.status.metric_samples import Metric, MetricSample, Stage, TaskKind
+from botsession_operator.core.status.metric_samples import Metric, MetricSample, Stage
 from botsession_operator.errors import Conflict, RequestRefused, TransientError
 from botsession_operator.fair_queue import Priority
+from botsession_operator.metric_collectors import Polled, Polling, Snapshot, Tallies
+from botsession_operator.metric_labels import BY_NAMESPACE, Action, NoCode, ReconcileErrorKind
 from botsession_operator.poke_gate import Admission
-from botsession_operator.polling_metrics import Polled, Polling
 
 #: One look at a session; gives the time of the next.
 Pass = Callable[[Key], Awaitable[datetime | None]]
@@ -40,60 +33,6 @@ FIRST_SOUND: Final = (0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 20, 30, 60)
 #: 15 s is where the supervisor's own backstop strikes.
 LATENESS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 30)
 PASS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-
-#: What is counted of sessions by namespace: what each counter tells, and its other labels with all that they can be.
-BY_NAMESPACE: Final[dict[Metric, tuple[str, dict[str, type[DocumentedEnum]]]]] = {
-    Metric.FINISHED: ("Sessions that ended", {"reason": Reason, "outcome": Outcome}),
-    Metric.DANGLING_TASKS: ("Tasks that bots left behind", {"kind": TaskKind}),
-    Metric.WITH_DANGLING_TASKS: ("Sessions whose bot left tasks behind", {}),
-    Metric.REPORTS_MISSING: ("Sessions whose supervisor ran and left no report", {}),
-    Metric.LADDER_STEPS: ("Rungs of the shutdown ladder that were stepped on", {"step": Step}),
-    Metric.FAREWELLS: ("What became of the farewells of sessions that were asked to end", {"result": Farewell}),
-    Metric.SILENT: ("Sessions in which a client was there, and the bot never made a sound", {}),
-    Metric.BOT_ERRORS: ("Errors of bots' processors that did not end the pipeline", {"processor": ProcessorKind}),
-}
-
-
-class Action(DocumentedEnum):
-    """What a supervisor is asked."""
-
-    SNAPSHOT = "snapshot", "The operator asked how the session is."
-    END = "end", "The operator asked the supervisor to end the session."
-    ADJUST = "adjust", "The operator sent new limits."
-
-
-class NoCode(DocumentedEnum):
-    """What stands for the HTTP status of an answer that has none to be told."""
-
-    NO_ANSWER = "NoAnswer", "No connection, or no answer in time."
-    UNREADABLE = "Unreadable", "The answer was no snapshot."
-    # Pods run users' images, whose answers must not make series.
-    OTHER = "Other", "The answer had a status that HTTP does not define."
-
-
-class ReconcileErrorKind(DocumentedEnum):
-    """Why a pass was broken off."""
-
-    CONFLICT = "Conflict", "The object was written since the operator read it; the operator retries."
-    TRANSIENT = "Transient", "The API server did not answer, or asked to wait; the operator retries."
-    SPEC = "Spec", "The operator cannot read the spec; its user must act."
-    REFUSED = "Refused", "The API server does not accept a request; the operator retries after five minutes."
-    BUG = "Bug", "Any other error in the operator; it retries."
-
-
-#: The labels of each metric besides `namespace`, with all their values; `code` may be an HTTP status too.
-LABELS: Final[dict[str, dict[str, tuple[DocumentedEnum | Priority, ...]]]] = {
-    "botsession_sessions": {"phase": tuple(Phase)},
-    **{metric: {name: tuple(words) for name, words in labels.items()} for metric, (_, labels) in BY_NAMESPACE.items()},
-    Metric.START: {"stage": tuple(Stage)},
-    Metric.SHUTDOWN: {"mode": tuple(Mode), "outcome": tuple(Outcome)},
-    "botsession_control_requests_total": {"action": tuple(Action), "code": tuple(NoCode)},
-    "botsession_webhook_deliveries_total": {"event": tuple(EventType), "result": (*Answer, Delivery.GAVE_UP)},
-    "botsession_reconcile_errors_total": {"error": tuple(ReconcileErrorKind)},
-    "botsession_pokes_total": {"result": tuple(Admission)},
-    "botsession_queue_depth": {"priority": tuple(Priority)},
-    "botsession_control_queue_depth": {"priority": tuple(Priority)},
-}
 
 
 class Metrics:
@@ -195,82 +134,6 @@ class Metrics:
                 self._passes.observe(self._seconds() - began)
 
         return timed_pass
-
-
-class Snapshot(Collector):
-    """What is so now: taken when a scrape asks, so that nothing has to be kept in step."""
-
-    def __init__(
-        self,
-        registry: CollectorRegistry,
-        queued: Callable[[], Mapping[Priority, int]],
-        seconds: Callable[[], float],
-    ) -> None:
-        self._phases: dict[Key, Phase] = {}
-        self._queued = queued
-        self._seconds = seconds
-        self._event_at = seconds()
-        registry.register(self)
-
-    def show(self, key: Key, phase: Phase | None) -> None:
-        """Remember a session's phase; None forgets it."""
-        if phase is None:
-            self._phases.pop(key, None)
-        else:
-            self._phases[key] = phase
-
-    def watched(self) -> None:
-        """Remember the time of the last event."""
-        self._event_at = self._seconds()
-
-    def namespaces(self) -> set[str]:
-        """Name the namespaces that hold sessions now."""
-        return {key.namespace for key in tuple(self._phases)}
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield the gauges. A namespace that holds sessions shows all phases, so that none is missing from a sum."""
-        sessions = GaugeMetricFamily("botsession_sessions", "Sessions that exist", labels=("namespace", "phase"))
-        tally = Tally((key.namespace, phase) for key, phase in tuple(self._phases.items()))
-        for namespace in sorted({namespace for namespace, _ in tally}):
-            for phase in Phase:
-                sessions.add_metric((namespace, phase), tally[namespace, phase])
-        yield sessions
-        depths = self._queued()
-        queue = GaugeMetricFamily("botsession_queue_depth", "Sessions that wait for a pass", labels=("priority",))
-        for priority in Priority:
-            queue.add_metric((priority.label,), depths.get(priority, 0))
-        yield queue
-        age = self._seconds() - self._event_at
-        yield GaugeMetricFamily(
-            "botsession_watch_event_age_seconds", "Time since a watch brought an event, or since the start", age
-        )
-
-
-class Tallies(Collector):
-    """Counters by namespace, each shown with 0 before it counts: increase() does not see the 1 that a series begins at.
-
-    The zeros are those of namespaces that hold sessions now. What has counted stays; a zero may go and come back
-    without harm, so that namespaces that come and go leave little behind.
-    """
-
-    def __init__(self, registry: CollectorRegistry, namespaces: Callable[[], Set[str]]) -> None:
-        self._counted: dict[Metric, dict[tuple[str, ...], int]] = {metric: {} for metric in BY_NAMESPACE}
-        self._namespaces = namespaces
-        registry.register(self)
-
-    def add(self, count: MetricSample) -> None:
-        """Count."""
-        counted = self._counted[count.metric]
-        counted[count.labels] = counted.get(count.labels, 0) + int(count.value)
-
-    def collect(self) -> Iterator[CounterMetricFamily]:
-        """Yield all that has been counted, and the zeros."""
-        for metric, (text, labels) in BY_NAMESPACE.items():
-            zeros = dict.fromkeys(itertools.product(self._namespaces(), *labels.values()), 0)
-            family = CounterMetricFamily(metric, text, labels=("namespace", *labels))
-            for values, count in (zeros | self._counted[metric]).items():
-                family.add_metric(values, count)
-            yield family
 
 
 def _session_times(registry: CollectorRegistry) -> dict[Metric, Histogram]:

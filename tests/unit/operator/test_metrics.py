@@ -16,7 +16,8 @@ from botsession_operator.core.session_key import Key
 from botsession_operator.core.status.metric_samples import Metric, Stage
 from botsession_operator.errors import ClusterUnavailable, Conflict, RequestRefused
 from botsession_operator.fair_queue import Priority
-from botsession_operator.metrics import BY_NAMESPACE, LABELS, Action, Metrics, NoCode, ReconcileErrorKind
+from botsession_operator.metric_labels import BY_NAMESPACE, LABELS, Action, NoCode, ReconcileErrorKind
+from botsession_operator.metrics import Metrics
 from botsession_operator.poke_gate import Admission
 from botsession_operator.reconcile.reconciler import reconcile
 from tests.builders import EVERY_COUNT, KEY, samples

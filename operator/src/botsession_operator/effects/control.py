@@ -25,7 +25,8 @@ from botsession_contract.control import (
 )
 from botsession_contract.json_codec import PayloadError, encode
 from botsession_operator.core.observe.observed import NoSnapshot, Pod
-from botsession_operator.metrics import Action, Metrics, NoCode
+from botsession_operator.metric_labels import Action, NoCode
+from botsession_operator.metrics import Metrics
 
 #: A supervisor answers from memory; one that has not within this time is as good as silent. A connection inside a
 #: cluster takes a millisecond; one second bridges a lost SYN.
