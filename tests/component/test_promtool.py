@@ -32,8 +32,8 @@ def promtool() -> Path:
 def test_promtool_has_nothing_against_the_metrics(promtool: Path) -> None:
     metrics = Metrics(CollectorRegistry())
     metrics.count(EVERY_COUNT)
-    metrics.show(KEY, Phase.RUNNING)
-    metrics.asked(Action.END, 202)
+    metrics.set_phase(KEY, Phase.RUNNING)
+    metrics.count_control_request(Action.END, 202)
     encode, _ = choose_encoder("text/plain")
 
     check = subprocess.run(

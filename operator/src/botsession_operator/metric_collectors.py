@@ -19,7 +19,7 @@ from botsession_operator.fair_queue import Priority
 from botsession_operator.metric_labels import BY_NAMESPACE
 
 
-class Snapshot(Collector):
+class SessionGauges(Collector):
     """What is so now: taken when a scrape asks, so that nothing has to be kept in step."""
 
     def __init__(
@@ -34,14 +34,14 @@ class Snapshot(Collector):
         self._event_at = seconds()
         registry.register(self)
 
-    def show(self, key: Key, phase: Phase | None) -> None:
+    def set_phase(self, key: Key, phase: Phase | None) -> None:
         """Remember a session's phase; None forgets it."""
         if phase is None:
             self._phases.pop(key, None)
         else:
             self._phases[key] = phase
 
-    def watched(self) -> None:
+    def note_watch_event(self) -> None:
         """Remember the time of the last event."""
         self._event_at = self._seconds()
 
@@ -68,7 +68,7 @@ class Snapshot(Collector):
         )
 
 
-class Tallies(Collector):
+class NamespaceCounters(Collector):
     """Counters by namespace, each shown with 0 before it counts: increase() does not see the 1 that a series begins at.
 
     The zeros are those of namespaces that hold sessions now. What has counted stays; a zero may go and come back
@@ -95,7 +95,7 @@ class Tallies(Collector):
             yield family
 
 
-class Polled(Protocol):
+class PollerState(Protocol):
     """The supervisors that are asked, as far as a scrape wants to know. It asks in a thread of its own."""
 
     def in_flight(self) -> int:
@@ -115,29 +115,29 @@ class Polled(Protocol):
         ...
 
 
-class Polling(Collector):
+class PollerGauges(Collector):
     """How it goes with the supervisors that are asked now."""
 
-    def __init__(self, polled: Polled, namespaces: Callable[[], Set[str]]) -> None:
-        self._polled = polled
+    def __init__(self, poller: PollerState, namespaces: Callable[[], Set[str]]) -> None:
+        self._poller = poller
         self._namespaces = namespaces
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield the gauges. A namespace that holds sessions shows how many are silent, be it 0."""
-        polled = self._polled
+        poller = self._poller
         text = "Requests to supervisors that wait for an answer"
-        yield GaugeMetricFamily("botsession_control_requests_in_flight", text, polled.in_flight())
+        yield GaugeMetricFamily("botsession_control_requests_in_flight", text, poller.in_flight())
         waiting = GaugeMetricFamily(
             "botsession_control_queue_depth", "Supervisors that wait to be asked", labels=("priority",)
         )
-        for priority, number in polled.waiting().items():
+        for priority, number in poller.waiting().items():
             waiting.add_metric((priority.label,), number)
         yield waiting
         silent = GaugeMetricFamily(
             "botsession_silent_supervisors", "Supervisors that did not answer when last asked", labels=("namespace",)
         )
-        for namespace, number in (dict.fromkeys(self._namespaces(), 0) | dict(polled.silent())).items():
+        for namespace, number in (dict.fromkeys(self._namespaces(), 0) | dict(poller.silent())).items():
             silent.add_metric((namespace,), number)
         yield silent
         text = "Nodes of which several supervisors are silent, and none has answered since"
-        yield GaugeMetricFamily("botsession_silent_nodes", text, polled.silent_nodes())
+        yield GaugeMetricFamily("botsession_silent_nodes", text, poller.silent_nodes())

@@ -17,7 +17,7 @@ from botsession_operator.core.session_key import Key
 from botsession_operator.core.status.metric_samples import Metric, MetricSample, Stage
 from botsession_operator.errors import Conflict, RequestRefused, TransientError
 from botsession_operator.fair_queue import Priority
-from botsession_operator.metric_collectors import Polled, Polling, Snapshot, Tallies
+from botsession_operator.metric_collectors import NamespaceCounters, PollerGauges, PollerState, SessionGauges
 from botsession_operator.metric_labels import BY_NAMESPACE, Action, NoCode, ReconcileErrorKind
 from botsession_operator.poke_gate import Admission
 
@@ -46,42 +46,42 @@ class Metrics:
     ) -> None:
         self.registry = registry
         self._seconds = seconds
-        self._sessions = Snapshot(registry, queued, seconds)
-        self._by_namespace = Tallies(registry, self._sessions.namespaces)
+        self._sessions = SessionGauges(registry, queued, seconds)
+        self._by_namespace = NamespaceCounters(registry, self._sessions.namespaces)
         self._times = _session_times(registry)
-        self._asked = Counter(
+        self._control_requests = Counter(
             "botsession_control_requests",
             "Requests to supervisors, by what was asked and the HTTP status",
             ("action", "code"),
             registry=registry,
         )
-        self._status_refused = Counter(
+        self._status_refusals = Counter(
             "botsession_status_refusals",
             "Statuses that the API server refused for good",
             registry=registry,
         )
-        self._delivered = Counter(
+        self._webhook_deliveries = Counter(
             "botsession_webhook_deliveries",
             "Tries to send an event to the webhook, by the event and what became of it",
             ("event", "result"),
             registry=registry,
         )
         self._passes = Histogram("botsession_reconcile_seconds", "Passes", buckets=PASS, registry=registry)
-        self._troubles = Counter(
+        self._errors = Counter(
             "botsession_reconcile_errors",
             "Passes that were broken off",
             ("error",),
             registry=registry,
         )
         self._pokes = Counter("botsession_pokes", "Pokes, by what became of them", ("result",), registry=registry)
-        for trouble in ReconcileErrorKind:
-            self._troubles.labels(trouble)
+        for kind in ReconcileErrorKind:
+            self._errors.labels(kind)
         for admission in Admission:
             self._pokes.labels(admission)
         for action, code in itertools.product(Action, NoCode):
-            self._asked.labels(action, code)
+            self._control_requests.labels(action, code)
         for event, result in itertools.product(EventType, (*Answer, Delivery.GAVE_UP)):
-            self._delivered.labels(event, result)
+            self._webhook_deliveries.labels(event, result)
 
     def count(self, counts: tuple[MetricSample, ...]) -> None:
         """Count what a status tells that has been written."""
@@ -92,33 +92,33 @@ class Metrics:
                 times = self._times[each.metric]
                 (times.labels(*each.labels) if each.labels else times).observe(each.value)
 
-    def show(self, key: Key, phase: Phase | None) -> None:
+    def set_phase(self, key: Key, phase: Phase | None) -> None:
         """Remember the phase that a pass has seen; None when the session is gone."""
-        self._sessions.show(key, phase)
+        self._sessions.set_phase(key, phase)
 
-    def watched(self) -> None:
+    def note_watch_event(self) -> None:
         """Remember that a watch has brought an event."""
-        self._sessions.watched()
+        self._sessions.note_watch_event()
 
-    def follow(self, polled: Polled) -> None:
+    def register_poller(self, poller: PollerState) -> None:
         """Show what is asked of supervisors now, and how many of them are silent."""
-        self.registry.register(Polling(polled, self._sessions.namespaces))
+        self.registry.register(PollerGauges(poller, self._sessions.namespaces))
 
-    def asked(self, action: Action, code: int | NoCode) -> None:
+    def count_control_request(self, action: Action, code: int | NoCode) -> None:
         """Count a request to a supervisor."""
-        self._asked.labels(action, _label(code)).inc()
+        self._control_requests.labels(action, _label(code)).inc()
 
-    def poked(self, admission: Admission) -> None:
+    def count_poke(self, admission: Admission) -> None:
         """Count a poke by what became of it."""
         self._pokes.labels(admission).inc()
 
-    def status_refused(self) -> None:
+    def count_status_refusal(self) -> None:
         """Count a status that the API server will never take."""
-        self._status_refused.inc()
+        self._status_refusals.inc()
 
-    def delivered(self, event: EventType, result: Answer | Delivery) -> None:
+    def count_delivery(self, event: EventType, result: Answer | Delivery) -> None:
         """Count what became of a try to send an event to the webhook, or that there is no other."""
-        self._delivered.labels(event, result).inc()
+        self._webhook_deliveries.labels(event, result).inc()
 
     def timed(self, do_pass: Pass) -> Pass:
         """Wrap a pass so that it is counted and timed; what it raises goes on to the queue."""
@@ -128,7 +128,7 @@ class Metrics:
             try:
                 return await do_pass(key)
             except Exception as exc:
-                self._troubles.labels(_trouble(exc)).inc()
+                self._errors.labels(_error_kind(exc)).inc()
                 raise
             finally:
                 self._passes.observe(self._seconds() - began)
@@ -161,7 +161,7 @@ def _label(code: int | NoCode) -> str:
     return str(code) if code in _STATUSES else NoCode.OTHER
 
 
-def _trouble(exc: Exception) -> ReconcileErrorKind:
+def _error_kind(exc: Exception) -> ReconcileErrorKind:
     match exc:
         case Conflict():
             return ReconcileErrorKind.CONFLICT

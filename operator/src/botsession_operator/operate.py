@@ -52,7 +52,7 @@ async def operate(connected: client.ApiClient, settings: Settings, stop: asyncio
             await stack.enter_async_context(make_session()), metrics, lambda pod: port_of(pod, settings.host_ports)
         )
         controller = Controller(control, clock, settings.timeouts, settings.workers)
-        metrics.follow(controller.poller)
+        metrics.register_poller(controller.poller)
         dispatcher = None
         if settings.webhook:
             dispatcher = _webhook_dispatcher(settings.webhook, clock, controller, metrics, http)
@@ -119,7 +119,7 @@ async def _serve(
     known: KnownSessions,
 ) -> None:
     gate = PokeGate(known.__contains__, lambda key: controller.mark_changed(key, Priority.LOW))
-    app = create_app(lambda address, key: metrics.poked(gate.poke(address, key)), ready.is_set, metrics.registry)
+    app = create_app(lambda address, key: metrics.count_poke(gate.poke(address, key)), ready.is_set, metrics.registry)
     guard = ConnectionGuard(lifetime_seconds=LIFETIME_SECONDS)
     await stack.enter_async_context(serving(app, settings.host, settings.port, guard))
 
@@ -134,11 +134,11 @@ async def _watch(
     known: KnownSessions,
 ) -> None:
     def changed(key: Key, priority: Priority) -> None:
-        metrics.watched()
+        metrics.note_watch_event()
         controller.mark(key, priority)
 
     def pod_changed(key: Key) -> None:
-        metrics.watched()
+        metrics.note_watch_event()
         controller.mark_changed(key)
 
     await kopf.operator(

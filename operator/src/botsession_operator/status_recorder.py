@@ -120,7 +120,7 @@ class StatusRecorder:
             await self._write(session, status)
         except StatusRefused as exc:
             self.writes.refused[session.key] = status
-            self.metrics.status_refused()
+            self.metrics.count_status_refusal()
             log.warning("status refused", error=str(exc))
             await self._report_refusal(session, str(exc))
             await self._record_minimal(session, status, now)

@@ -66,7 +66,7 @@ class WebhookDispatcher:
 
     def give_up(self, session: Session, event: EventType) -> None:
         """Have an event sent no more."""
-        self._metrics.delivered(event, Delivery.GAVE_UP)
+        self._metrics.count_delivery(event, Delivery.GAVE_UP)
         attempt = self._attempt(session, event)
         log.warning("event given up", session=str(session.key), event_type=event, tries=attempt.failures)
         self._store(session, event, replace(attempt, outcome=Delivery.GAVE_UP))
@@ -93,7 +93,7 @@ class WebhookDispatcher:
         self._record_reply(session, event, reply)
 
     def _record_reply(self, session: Session, event: EventType, reply: Reply) -> None:
-        self._metrics.delivered(event, reply.answer)
+        self._metrics.count_delivery(event, reply.answer)
         fields = {"session": str(session.key), "event_type": event, "answer": reply.answer, "detail": reply.detail}
         if reply.answer in OUTCOMES:
             log.info("event settled", **fields)

@@ -75,33 +75,33 @@ def test_everything_that_the_core_counts_is_shown(metrics: Metrics) -> None:
 
 def test_sessions_are_shown_by_namespace_and_phase(metrics: Metrics) -> None:
     for name, phase in (("a", Phase.PENDING), ("b", Phase.RUNNING), ("a", Phase.RUNNING)):
-        metrics.show(Key("bots", name), phase)
-    metrics.show(Key("other", "a"), Phase.FAILED)
+        metrics.set_phase(Key("bots", name), phase)
+    metrics.set_phase(Key("other", "a"), Phase.FAILED)
 
     assert phases(metrics) == {"bots/Running": 2, "other/Failed": 1}
     assert value(metrics, "botsession_sessions", namespace="bots", phase="Failed") == 0
 
 
 def test_a_session_that_is_gone_is_no_longer_shown(metrics: Metrics) -> None:
-    metrics.show(KEY, Phase.RUNNING)
+    metrics.set_phase(KEY, Phase.RUNNING)
     for _ in range(2):
-        metrics.show(KEY, None)
+        metrics.set_phase(KEY, None)
 
     assert samples(metrics.registry, "botsession_sessions") == []
 
 
 def test_all_that_can_be_counted_of_a_namespace_begins_at_zero_with_its_first_session(metrics: Metrics) -> None:
     assert samples(metrics.registry, "botsession_finished_total") == []
-    metrics.show(KEY, Phase.PENDING)
+    metrics.set_phase(KEY, Phase.PENDING)
 
     for metric, (_, labels) in BY_NAMESPACE.items():
         assert counted(metrics, metric, *labels) == dict.fromkeys(itertools.product(*labels.values()), 0)
 
 
 def test_a_namespace_whose_sessions_are_gone_keeps_what_it_has_counted(metrics: Metrics) -> None:
-    metrics.show(KEY, Phase.PENDING)
+    metrics.set_phase(KEY, Phase.PENDING)
     metrics.count(EVERY_COUNT[:1])
-    metrics.show(KEY, None)
+    metrics.set_phase(KEY, None)
 
     assert counted(metrics, "botsession_finished_total", "reason", "outcome") == {("Completed", "Drained"): 1}
     assert samples(metrics.registry, "botsession_ladder_steps_total") == []
@@ -124,7 +124,7 @@ def test_all_that_is_known_beforehand_begins_at_zero(
 
 
 def test_the_docs_list_every_label_with_every_value(metrics: Metrics) -> None:
-    metrics.show(KEY, Phase.PENDING)
+    metrics.set_phase(KEY, Phase.PENDING)
     metrics.count(EVERY_COUNT)
     listed = {
         metric: {name: {_shown(each) for each in values} for name, values in of.items()}
@@ -149,7 +149,7 @@ def _shown(value: DocumentedEnum | Priority) -> str:
 
 
 def test_pokes_are_counted_by_what_became_of_them(metrics: Metrics) -> None:
-    metrics.poked(Admission.UNKNOWN)
+    metrics.count_poke(Admission.UNKNOWN)
 
     assert value(metrics, "botsession_pokes_total", result="Unknown") == 1
 
@@ -158,7 +158,7 @@ def test_the_age_of_the_last_event_grows_until_the_next(metrics: Metrics, stopwa
     stopwatch.seconds += 30
     assert value(metrics, "botsession_watch_event_age_seconds") == 30
 
-    metrics.watched()
+    metrics.note_watch_event()
 
     assert value(metrics, "botsession_watch_event_age_seconds") == 0
 
@@ -184,8 +184,8 @@ class Polled:
 
 
 def test_what_is_asked_of_supervisors_is_shown(metrics: Metrics) -> None:
-    metrics.show(KEY, Phase.RUNNING)
-    metrics.follow(Polled())
+    metrics.set_phase(KEY, Phase.RUNNING)
+    metrics.register_poller(Polled())
 
     assert value(metrics, "botsession_control_requests_in_flight") == 3
     assert counted(metrics, "botsession_control_queue_depth", "priority") == {("high",): 0, ("normal",): 0, ("low",): 2}
@@ -197,7 +197,7 @@ def test_what_is_asked_of_supervisors_is_shown(metrics: Metrics) -> None:
     ("code", "label"), [(202, "202"), (799, "Other"), (NoCode.NO_ANSWER, "NoAnswer"), (NoCode.UNREADABLE, "Unreadable")]
 )
 def test_a_request_is_counted_by_what_came_of_it(metrics: Metrics, code: int | NoCode, label: str) -> None:
-    metrics.asked(Action.END, code)
+    metrics.count_control_request(Action.END, code)
 
     assert value(metrics, "botsession_control_requests_total", action="end", code=label) == 1
 
@@ -260,7 +260,7 @@ async def test_a_session_is_shown_until_it_is_let_go(world: World) -> None:
 
 async def test_a_session_that_is_not_there_is_forgotten(world: World) -> None:
     deps = world.deps()
-    deps.metrics.show(KEY, Phase.RUNNING)
+    deps.metrics.set_phase(KEY, Phase.RUNNING)
 
     await reconcile(KEY, deps)
 
@@ -345,9 +345,9 @@ async def test_a_conversation_that_ran_out_of_time_shows_how_late_its_end_began(
 
 def test_the_page_names_each_metric_with_its_type_and_labels(metrics: Metrics) -> None:
     metrics.count(EVERY_COUNT)
-    metrics.show(KEY, Phase.RUNNING)
-    metrics.asked(Action.END, 202)
-    metrics.follow(Polled())
+    metrics.set_phase(KEY, Phase.RUNNING)
+    metrics.count_control_request(Action.END, 202)
+    metrics.register_poller(Polled())
     rows = re.findall(r"^\| `(botsession_\w+)` \| (\w+) \| ([^|]+) \|", PAGE, re.MULTILINE)
 
     assert len(rows) == len({name for name, _, _ in rows})

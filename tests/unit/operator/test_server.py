@@ -82,7 +82,7 @@ async def test_a_poke_marks_its_session(client: TestClient[Request, Application]
 async def test_a_scrape_is_answered_in_the_format_it_asks_for(
     client: TestClient[Request, Application], operator: Operator, accept: str, content_type: str, last: str
 ) -> None:
-    operator.metrics.show(Key("bots", "support-42"), Phase.RUNNING)
+    operator.metrics.set_phase(Key("bots", "support-42"), Phase.RUNNING)
 
     answer = await client.get("/metrics", headers={"Accept": accept})
 

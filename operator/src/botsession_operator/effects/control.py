@@ -86,7 +86,7 @@ class HttpControl:
             log.debug("supervisor not understood", method=method, url=url, error=repr(exc))
             return NoSnapshot.UNREACHABLE
         finally:
-            self._metrics.asked(action, code)
+            self._metrics.count_control_request(action, code)
         if code == HTTPStatus.CONFLICT and action is not Action.SNAPSHOT:
             # The session has gone on since it was looked at, so the change came too late: how far is it now?
             return await self.snapshot(pod, token)

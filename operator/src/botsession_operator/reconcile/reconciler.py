@@ -46,14 +46,14 @@ async def reconcile(key: Key, deps: Deps) -> datetime | None:
     if plan.release_session:
         _forget(key, deps)
     else:
-        deps.metrics.show(key, status.phase)
+        deps.metrics.set_phase(key, status.phase)
     return _requeue_at(plan, observed, applied, waits_until, deps)
 
 
 async def _wait_for_answer(plan: Plan, observed: Observed, deps: Deps) -> datetime | None:
     """Leave the session to the pass that comes with its supervisor's answer; send only what a user waits for."""
     session, pod = observed.session, observed.pod
-    deps.metrics.show(session.key, session.status.phase if session.status else Phase.PENDING)
+    deps.metrics.set_phase(session.key, session.status.phase if session.status else Phase.PENDING)
     if pod and earlier_answers.may_send(plan):
         await send_control_requests(plan, pod, session, deps)
     elif earlier_answers.concludes_from_silence(observed, plan):
@@ -93,7 +93,7 @@ def _requeue_at(
 
 def _forget(key: Key, deps: Deps) -> None:
     """Keep nothing of a session that is gone, or that only others hold."""
-    deps.metrics.show(key, None)
+    deps.metrics.set_phase(key, None)
     deps.supervisors.forget(key)
     deps.forget(key)
     deps.host_ports.forget(key)
