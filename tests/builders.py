@@ -145,7 +145,9 @@ def pod(state: PodState = PodState.RUNNING, **members: Any) -> Pod:
 
 def waiting(reason: str = "", message: str = "", **members: Any) -> Pod:
     """Return a pod whose container has not started."""
-    return pod(PodState.WAITING, trouble=WaitingReason(ExternalReason(reason), message) if reason else None, **members)
+    return pod(
+        PodState.WAITING, waiting_reason=WaitingReason(ExternalReason(reason), message) if reason else None, **members
+    )
 
 
 def ended(reason: str = "Completed", left: ExitReport | None = None, **members: Any) -> Pod:

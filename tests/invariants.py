@@ -24,15 +24,15 @@ def check_plan(seen: Observed, plan: Plan, now: datetime) -> None:
     assert not (plan.release_pod and not is_finished)
     assert not (plan.end_sidecars and not is_finished)
     assert not (plan.release_session and (seen.pod or not is_finished or not seen.session.is_deleting))
-    assert not (plan.conclusion and is_finished)
+    assert not (plan.final_result and is_finished)
     if plan.budget is BudgetChange.CREATE:
         assert not is_finished
-        assert plan.wanted is None
-        assert plan.conclusion is None
+        assert plan.intent is None
+        assert plan.final_result is None
         assert seen.session.spec.eviction is not EvictionPolicy.ALLOW
     if plan.exposure is ExposureChange.CREATE:
         assert not is_finished
-        assert plan.conclusion is None
+        assert plan.final_result is None
         assert seen.session.spec.expose
     if plan.delete_session:
         ttl = seen.session.spec.ttl_after_finished
@@ -45,10 +45,10 @@ def check_plan(seen: Observed, plan: Plan, now: datetime) -> None:
     timeline = timeline_of(seen, now)
     limit = timeline.deadline or timeline.end_due_at
     if not is_finished and now >= limit:
-        assert plan.wanted or plan.conclusion, "a deadline is missed"
-    if not is_finished and isinstance(seen.control, SessionSnapshot) and plan.wanted:
-        assert plan.end or seen.control.ending or plan.conclusion, "the supervisor is not told"
-    if not is_finished and plan.wanted is None:
+        assert plan.intent or plan.final_result, "a deadline is missed"
+    if not is_finished and isinstance(seen.control, SessionSnapshot) and plan.intent:
+        assert plan.end_request or seen.control.ending or plan.final_result, "the supervisor is not told"
+    if not is_finished and plan.intent is None:
         assert plan.requeue_at
         assert plan.requeue_at <= limit
 
@@ -62,7 +62,7 @@ def check_status(before: Status | None, after: Status) -> None:
     if before and before.ending and before.ending.cause not in BOT_CAUSES:
         assert after.ending
         assert after.ending.cause is before.ending.cause
-        assert after.ending.mode is termination.raised(before.ending.mode, after.ending.mode)
+        assert after.ending.mode is termination.more_urgent(before.ending.mode, after.ending.mode)
     if before and before.started_at:
         assert after.started_at == before.started_at
     assert not [each for each in after.conditions if not _is_documented(each)]

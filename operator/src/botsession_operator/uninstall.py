@@ -12,7 +12,7 @@ from datetime import timedelta
 from loguru import logger as log
 
 from botsession_operator.core.decide.plan import PodDeletion
-from botsession_operator.core.decide.uninstall import NO_EVENTS, Left, together, what_is_left
+from botsession_operator.core.decide.uninstall import NO_EVENTS, RemainingWork, merge_remaining, remaining_work
 from botsession_operator.core.observe.observed import Pod, SessionMetadata
 from botsession_operator.core.observe.parse import parse_metadata, parse_pod
 from botsession_operator.core.observe.webhook_delivery import EventType
@@ -25,7 +25,7 @@ REST_FACTOR = 9
 #: A minute: in it a receiver that does not answer is asked four times, one that refuses six times.
 MAX_QUIET_READS = 60
 #: Before the first look.
-UNKNOWN = Left(to_end=("unknown",))
+UNKNOWN = RemainingWork(to_end=("unknown",))
 #: How often it is tried to let everything go: a kubelet that writes the same pods may be in the way.
 ATTEMPTS = 20
 #: How many objects are let go at once.
@@ -50,7 +50,7 @@ async def wait_for_ends(
     left, quiet_reads = UNKNOWN, 0
     try:
         async with asyncio.timeout(timeout.total_seconds()):
-            while left.to_end or (left.to_tell and quiet_reads < MAX_QUIET_READS):
+            while left.to_end or (left.to_deliver and quiet_reads < MAX_QUIET_READS):
                 before, began = left, time.monotonic()
                 left = await _read_left(client, left, events)
                 quiet_reads = quiet_reads + 1 if left == before else 0
@@ -58,8 +58,8 @@ async def wait_for_ends(
                 await asyncio.sleep(max(interval.total_seconds(), took * REST_FACTOR))
     except TimeoutError:
         log.warning("sessions did not end in time", left=left.to_end, waited_s=timeout.total_seconds())
-    if left.to_tell:
-        log.warning("events not delivered before the operator goes", left=left.to_tell)
+    if left.to_deliver:
+        log.warning("events not delivered before the operator goes", left=left.to_deliver)
 
 
 async def release_all_finalizers(
@@ -83,17 +83,17 @@ async def release_all_finalizers(
     raise ClusterUnavailable("finalizers could not be taken off")
 
 
-async def _read_left(client: UninstallClient, before: Left, events: frozenset[EventType]) -> Left:
+async def _read_left(client: UninstallClient, before: RemainingWork, events: frozenset[EventType]) -> RemainingWork:
     try:
-        parts = [what_is_left([each], [], events) async for each in client.sessions()]
-        parts += [what_is_left([], [each], events) async for each in client.pod_metadata()]
-        left = together(parts)
+        parts = [remaining_work([each], [], events) async for each in client.sessions()]
+        parts += [remaining_work([], [each], events) async for each in client.pod_metadata()]
+        left = merge_remaining(parts)
     except _RETRYABLE as exc:
         log.warning("sessions could not be read", error=str(exc))
         return before
     if left != before:
-        names = left.to_end + left.to_tell
-        log.info("sessions end", left=len(left.to_end), untold=len(left.to_tell), among_them=names[:MAX_NAMES])
+        names = left.to_end + left.to_deliver
+        log.info("sessions end", left=len(left.to_end), untold=len(left.to_deliver), among_them=names[:MAX_NAMES])
     return left
 
 

@@ -108,7 +108,7 @@ class WebhookDispatcher:
             return Attempt(outcome=OUTCOMES[reply.answer])
         failures = attempt.failures + 1
         wait = wait_before_retry(failures, reply, jitter=random.random())  # noqa: S311  # jitter, not a secret
-        return Attempt(failures=failures, next_at=self._clock.now() + wait, trouble=reply.detail)
+        return Attempt(failures=failures, next_at=self._clock.now() + wait, last_error=reply.detail)
 
     def _is_known(self, session: Session) -> bool:
         return self._attempts.get(session.key, ("",))[0] == session.uid

@@ -125,12 +125,12 @@ class Sessions(RuleBasedStateMachine):
     @precondition(lambda self: self.pod and self.pod.state is PodState.WAITING)
     @rule(trouble=st.sampled_from(["ImagePullBackOff", "Unschedulable"]))
     def the_container_cannot_start(self, trouble: str) -> None:
-        self._change(trouble=WaitingReason(ExternalReason(trouble), "for a reason"))
+        self._change(waiting_reason=WaitingReason(ExternalReason(trouble), "for a reason"))
 
     @precondition(lambda self: self.pod and self.pod.state is PodState.WAITING)
     @rule()
     def the_container_starts(self) -> None:
-        self._change(state=PodState.RUNNING, address="10.0.0.7", started_at=self.now, trouble=None)
+        self._change(state=PodState.RUNNING, address="10.0.0.7", started_at=self.now, waiting_reason=None)
         self.supervisor = SessionSnapshot(BotState.STARTING, self.now)
 
     @precondition(lambda self: self.supervisor and self.supervisor.state is BotState.STARTING)
@@ -265,14 +265,16 @@ class Sessions(RuleBasedStateMachine):
         known = replace(self.known, now=self.now) if isinstance(self.known, SessionSnapshot) else self.known
         seen = replace(self._see(), control=known, freshness=Freshness.EARLIER)
         plan = make_plan(seen, self.now, LIMITS)
-        if earlier_answers.is_enough(seen, plan) or not earlier_answers.may_send(plan) or not self.answers:
+        if earlier_answers.may_apply(seen, plan) or not earlier_answers.may_send(plan) or not self.answers:
             return
         assert self.supervisor
         self._write()
-        if plan.adjust and self.supervisor.state is BotState.RUNNING:
+        if plan.patch and self.supervisor.state is BotState.RUNNING:
             self._adjust(plan)
         before = self.supervisor.ending
-        if plan.end and (before is None or (before.mode, plan.end.mode) == (Mode.GRACEFUL, Mode.IMMEDIATE)):
+        if plan.end_request and (
+            before is None or (before.mode, plan.end_request.mode) == (Mode.GRACEFUL, Mode.IMMEDIATE)
+        ):
             self._take_in(plan)
 
     def _pass(self) -> datetime | None:
@@ -281,7 +283,9 @@ class Sessions(RuleBasedStateMachine):
         plan = make_plan(seen, self.now, LIMITS)
         check_plan(seen, plan, self.now)
         applied = self._carry_out(plan)
-        known = eviction.after(exposure.after(replace(seen, session=self.session), plan.exposure), plan.budget)
+        known = eviction.with_change(
+            exposure.with_change(replace(seen, session=self.session), plan.exposure), plan.budget
+        )
         status = derive_status(known, plan, applied, self.now)
         check_status(seen.session.status, status)
         waits_until = self._record(self._see(), status)
@@ -311,11 +315,11 @@ class Sessions(RuleBasedStateMachine):
     def _acts(self, plan: Plan) -> list[tuple[object, Callable[[], None]]]:
         """Return what a plan asks for, in the order of `reconcile/apply.py`."""
         return [
-            (plan.hold_session, self._hold),
+            (plan.add_finalizer, self._hold),
             (plan.exposure, lambda: self._expose(plan)),
             (plan.create_pod, self._create),
-            (plan.end and self.supervisor, lambda: self._take_in(plan)),
-            (plan.adjust and self.supervisor, lambda: self._adjust(plan)),
+            (plan.end_request and self.supervisor, lambda: self._take_in(plan)),
+            (plan.patch and self.supervisor, lambda: self._adjust(plan)),
             (plan.delete_pod, lambda: self._delete(plan.delete_pod)),
             (plan.release_pod and self.pod, self._release_pod),
             (plan.budget, lambda: self._protect(plan)),
@@ -332,13 +336,13 @@ class Sessions(RuleBasedStateMachine):
         self.pod = waiting(started_at=None, address=None)
 
     def _take_in(self, plan: Plan) -> None:
-        assert plan.end
-        self._know(state=BotState.ENDING, ending=Ending(plan.end.cause, plan.end.mode, self.now))
+        assert plan.end_request
+        self._know(state=BotState.ENDING, ending=Ending(plan.end_request.cause, plan.end_request.mode, self.now))
 
     def _adjust(self, plan: Plan) -> None:
         assert self.supervisor
-        assert plan.adjust
-        self.supervisor = adjusted(self.supervisor, plan.adjust)
+        assert plan.patch
+        self.supervisor = adjusted(self.supervisor, plan.patch)
 
     def _release_pod(self) -> None:
         self._change(finalizers=())
@@ -359,13 +363,13 @@ class Sessions(RuleBasedStateMachine):
 
     def _check_rest(self, plan: Plan, applied: Applied) -> None:
         """Look again at once where nothing was changed: there must be nothing to do and nothing to write."""
-        acts = (plan.create_pod, plan.adjust, plan.end, plan.delete_pod, plan.conclusion, plan.release_pod)
+        acts = (plan.create_pod, plan.patch, plan.end_request, plan.delete_pod, plan.final_result, plan.release_pod)
         more = (plan.budget, plan.exposure, plan.end_sidecars, plan.delete_session)
         if any(acts) or any(more) or self.is_gone:
             return
         seen = self._see()
         again = make_plan(seen, self.now, LIMITS)
-        assert replace(again, wanted=None, requeue_at=None) == Plan()
+        assert replace(again, intent=None, requeue_at=None) == Plan()
         status = derive_status(seen, again, Applied(), self.now)
         assert status == self.session.status or write_due_at(seen, status, LIMITS) > self.now
 

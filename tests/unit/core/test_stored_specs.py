@@ -53,7 +53,7 @@ def test_a_session_that_the_crd_accepts_is_planned_or_refused_with_a_sentence(sp
     if session := parsed(spec):
         observed = Observed(session, None, NoSnapshot.NOT_ASKED)
         plan = make_plan(observed, NOW, ControllerTimeouts())
-        carried_out = eviction.after(exposure.after(observed, plan.exposure), plan.budget)
+        carried_out = eviction.with_change(exposure.with_change(observed, plan.exposure), plan.budget)
         derive_status(carried_out, plan, Applied(), NOW)
         build_budget(session)
         service_and_route.manifests(session, Exposure())

@@ -309,7 +309,7 @@ async def test_a_bug_is_a_failure_and_not_an_end_without_end(
     await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})
 
     attempt = deliveries(world).attempts(session)[EventType.STARTED]
-    assert (attempt.failures, attempt.trouble, attempt.is_under_way) == (1, "ValueError", False)
+    assert (attempt.failures, attempt.last_error, attempt.is_under_way) == (1, "ValueError", False)
     assert [log["event"] for log in logs if log["level"] == "error"] == ["event not sent"]
 
 

@@ -37,12 +37,12 @@ _CUT_TEXT: Final = b"NaN"
 _CUT: Final = object()
 
 
-def read(raw: bytes, *, instead: Any = None) -> Any:
+def read(raw: bytes, *, replacement: Any = None) -> Any:
     """Return the value of an answer; raise ValueError where it is no JSON.
 
-    An object, alone, in a list or in a watch event, has `instead` in place of a spec or a status that was not read.
+    An object, alone, in a list or in a watch event, has `replacement` in place of a spec or a status that was not read.
     """
-    return _read_cut(raw, instead) if must_be_cut(raw) else json.loads(raw)
+    return _read_cut(raw, replacement) if must_be_cut(raw) else json.loads(raw)
 
 
 def must_be_cut(raw: bytes) -> bool:
@@ -65,10 +65,10 @@ def _is_large(raw: bytes, start: int, end: int) -> bool:
     return end - start > LARGEST_PART_BYTES or raw.count(b",", start, end) > MOST_VALUES
 
 
-def _read_cut(raw: bytes, instead: Any) -> Any:
+def _read_cut(raw: bytes, replacement: Any) -> Any:
     document = json.loads(_without(raw, _spans_to_cut(raw)), parse_constant=lambda _: _CUT)
     for each in _objects(document):
-        _replace_cuts(each, instead)
+        _replace_cuts(each, replacement)
     return document
 
 
@@ -127,12 +127,12 @@ def _objects(document: Any) -> Iterator[Json]:
     yield from (each for each in candidates if isinstance(each, dict) and isinstance(each.get("metadata"), dict))
 
 
-def _replace_cuts(each: Json, instead: Any) -> None:
+def _replace_cuts(each: Json, replacement: Any) -> None:
     """Replace the parts of an object in which something was cut. Drop what only the API server works with."""
     each["metadata"].pop("managedFields", None)
     for name in each.keys() - {"metadata", "items", "object"}:
         if _has_a_cut(each[name]):
-            each[name] = instead
+            each[name] = replacement
     for name in [name for name, value in each["metadata"].items() if _has_a_cut(value)]:
         del each["metadata"][name]
 

@@ -21,7 +21,7 @@ SCHEMA: Final[Json] = json.loads((resources.files(__package__) / "status_schema.
 LONGEST_TEXT: Final = 4096
 #: Stands for a word that the CRD does not have, and for a text that must not be empty.
 UNKNOWN: Final = "Unknown"
-_WHOLE_NUMBERS: Final = {"int32": 2**31 - 1, "int64": 2**63 - 1}
+_MAX_INTEGERS: Final = {"int32": 2**31 - 1, "int64": 2**63 - 1}
 
 
 class UnfitError(ValueError):
@@ -43,7 +43,7 @@ def fit_status(status: Json) -> Json:
 
 def _fit(schema: Json, value: Any) -> Any:
     if schema.get("x-kubernetes-preserve-unknown-fields"):
-        return _any(value)
+        return _free_form(value)
     match schema["type"]:
         case "object":
             return _object(schema, value)
@@ -52,11 +52,11 @@ def _fit(schema: Json, value: Any) -> Any:
         case "string":
             return _text(schema, value)
         case "integer":
-            return _whole(schema, value)
+            return _integer(schema, value)
         case "number":
             return _number(value)
         case "boolean":
-            return _flag(value)
+            return _boolean(value)
     raise UnfitError(f"no rule for {schema['type']}")
 
 
@@ -91,7 +91,7 @@ def _text(schema: Json, value: Any) -> str:
     if not isinstance(value, str):
         raise UnfitError("not a string")
     if "enum" in schema:
-        return _word(schema["enum"], value)
+        return _enum_value(schema["enum"], value)
     if schema.get("format") == "date-time":
         return _time(value)
     clean, longest = clean_text(value), min(schema.get("maxLength", LONGEST_TEXT), LONGEST_TEXT)
@@ -99,10 +99,10 @@ def _text(schema: Json, value: Any) -> str:
     return text if len(text) >= schema.get("minLength", 0) else UNKNOWN
 
 
-def _word(words: list[str], value: str) -> str:
-    if value in words:
+def _enum_value(values: list[str], value: str) -> str:
+    if value in values:
         return value
-    if UNKNOWN in words:
+    if UNKNOWN in values:
         return UNKNOWN
     raise UnfitError(f"{value} is none of the words")
 
@@ -115,10 +115,10 @@ def _time(value: str) -> str:
     return value
 
 
-def _whole(schema: Json, value: Any) -> int:
+def _integer(schema: Json, value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise UnfitError("not a whole number")
-    largest = _WHOLE_NUMBERS[schema.get("format", "int64")]
+    largest = _MAX_INTEGERS[schema.get("format", "int64")]
     return min(max(value, -largest), largest)
 
 
@@ -131,13 +131,13 @@ def _number(value: Any) -> float:
     raise UnfitError("not a finite number")
 
 
-def _flag(value: Any) -> bool:
+def _boolean(value: Any) -> bool:
     if not isinstance(value, bool):
         raise UnfitError("neither true nor false")
     return value
 
 
-def _any(value: Any) -> Any:
+def _free_form(value: Any) -> Any:
     try:
         check_result(value)
     except ResultError as exc:

@@ -93,7 +93,7 @@ class ClusterClient:
         field = f"metadata.name={name}" if name else None
         about = {"watch": "true", "resourceVersion": since, "labelSelector": options.get("selector")}
         for line in self.lines(_listed(SESSIONS, place, **about, fieldSelector=field)):
-            event = bounded_json.read(line.encode(), instead=UNREAD)
+            event = bounded_json.read(line.encode(), replacement=UNREAD)
             if event["type"] == "ERROR":
                 raise Expired
             yield event["type"], event["object"]
@@ -137,7 +137,7 @@ class ClusterClient:
             answer = self._http.request(method, path.text, **body)
         if answer.is_error:
             raise refusal(answer.status_code, _said(answer))
-        found: Json = bounded_json.read(answer.content, instead=UNREAD)
+        found: Json = bounded_json.read(answer.content, replacement=UNREAD)
         return found
 
     def _session(self, name: str) -> ApiPath:

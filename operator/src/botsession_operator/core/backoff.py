@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 #: More doublings than any ceiling needs. The power of a large number would be an error.
-MOST_DOUBLINGS: Final = 16
+MAX_DOUBLINGS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,5 +20,5 @@ class Backoff:
 
         `jitter`, of 0 to 1, spreads the retries of many over the second half of the wait.
         """
-        ceiling = min(self.longest, self.first * 2.0 ** min(max(failures, 1) - 1, MOST_DOUBLINGS))
+        ceiling = min(self.longest, self.first * 2.0 ** min(max(failures, 1) - 1, MAX_DOUBLINGS))
         return ceiling * (1 + jitter) / 2

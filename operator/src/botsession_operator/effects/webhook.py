@@ -15,7 +15,7 @@ import standardwebhooks
 
 from botsession_operator.core.clock import Clock
 from botsession_operator.core.observe.webhook_delivery import Answer, Reply
-from botsession_operator.core.webhook.backoff import asked_wait
+from botsession_operator.core.webhook.backoff import parse_retry_after
 from botsession_operator.core.webhook.cloudevent import CONTENT_TYPE
 from botsession_operator.core.webhook.signing import SigningError, signing_secrets
 
@@ -49,7 +49,7 @@ class HttpWebhook:
         )
         try:
             async with request as response:
-                asked = asked_wait(response.status, response.headers.get("Retry-After"), self._clock.now())
+                asked = parse_retry_after(response.status, response.headers.get("Retry-After"), self._clock.now())
                 return Reply(_answer(response.status), str(response.status), asked)
         except (TimeoutError, aiohttp.ClientError, OSError) as exc:
             return Reply(Answer.FAILED, type(exc).__name__)

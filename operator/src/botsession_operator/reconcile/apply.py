@@ -19,7 +19,7 @@ from botsession_operator.webhook_dispatcher import WebhookDispatcher
 async def apply(plan: Plan, observed: Observed, deps: Deps) -> tuple[Observed, Applied]:
     """Carry out a plan in its order; give what is now known better than before."""
     session, pod = observed.session, observed.pod
-    if plan.hold_session:
+    if plan.add_finalizer:
         session = await add_session_finalizer(session, deps)
     applied = Applied()
     if plan.exposure:
@@ -43,8 +43,8 @@ async def apply(plan: Plan, observed: Observed, deps: Deps) -> tuple[Observed, A
         await _send_webhook_events(plan, observed, deps.webhook, deps)
     made = None if applied.budget_refusal else plan.budget
     exposed = None if applied.exposure_refusal else plan.exposure
-    known = exposure.after(replace(observed, session=session), exposed)
-    return eviction.after(known, made), applied
+    known = exposure.with_change(replace(observed, session=session), exposed)
+    return eviction.with_change(known, made), applied
 
 
 async def _send_webhook_events(plan: Plan, observed: Observed, webhook: WebhookDispatcher, deps: Deps) -> None:

@@ -24,11 +24,11 @@ def read_supervisor(session: Session, pod: Pod | None, deps: Deps) -> Reading:
 
 async def send_control_requests(plan: Plan, pod: Pod, session: Session, deps: Deps) -> None:
     """Have the supervisor told what it does not know; the pass that comes with its answer goes on from there."""
-    if plan.end:
-        log.info("end requested", cause=plan.end.cause, mode=plan.end.mode)
-        await deps.supervisors.end(session.key, pod, _token(session, pod, deps), plan.end)
-    elif plan.adjust:
-        await deps.supervisors.adjust(session.key, pod, _token(session, pod, deps), plan.adjust)
+    if plan.end_request:
+        log.info("end requested", cause=plan.end_request.cause, mode=plan.end_request.mode)
+        await deps.supervisors.end(session.key, pod, _token(session, pod, deps), plan.end_request)
+    elif plan.patch:
+        await deps.supervisors.adjust(session.key, pod, _token(session, pod, deps), plan.patch)
 
 
 def _token(session: Session, pod: Pod, deps: Deps) -> str:

@@ -31,12 +31,12 @@ async def reconcile(key: Key, deps: Deps) -> datetime | None:
         return None
     await _recorder(deps).report_lost_answer(observed.session)
     plan = make_plan(observed, deps.clock.now(), deps.timeouts)
-    if not earlier_answers.is_enough(observed, plan):
+    if not earlier_answers.may_apply(observed, plan):
         return await _wait_for_answer(plan, observed, deps)
     observed, applied = await apply(plan, observed, deps)
-    if plan.wanted and observed.control is NoSnapshot.UNREACHABLE:
+    if plan.intent and observed.control is NoSnapshot.UNREACHABLE:
         deps.supervisors.ask_more_often(key)
-    if plan.end or plan.adjust:  # the status is written with the answer
+    if plan.end_request or plan.patch:  # the status is written with the answer
         return _requeue_at(plan, observed, applied, None, deps)
     status = derive_status(observed, plan, applied, deps.clock.now())
     try:
@@ -58,7 +58,7 @@ async def _wait_for_answer(plan: Plan, observed: Observed, deps: Deps) -> dateti
         await send_control_requests(plan, pod, session, deps)
     elif earlier_answers.concludes_from_silence(observed, plan):
         deps.supervisors.ask_now(session.key)
-    elif plan.wanted:
+    elif plan.intent:
         deps.supervisors.ask_more_often(session.key)
     return plan.requeue_at
 

@@ -37,7 +37,7 @@ async def end_unrecorded(observed: Observed, plan: Plan, deps: Deps) -> datetime
     session, pod, now = observed.session, observed.pod, deps.clock.now()
     if session.is_deleting or deps.is_uninstalling:
         return await _release_without_record(session, "its status is refused", deps) or now + deps.timeouts.slow_requeue
-    if plan.wanted and pod and pod.state is not PodState.TERMINATED:
+    if plan.intent and pod and pod.state is not PodState.TERMINATED:
         parting = replace(orphans.plan_orphan(pod, now, deps.timeouts), release_pod=False)
         await delete_and_release_pod(parting, pod, session.identity, deps)
     return now + deps.timeouts.slow_requeue

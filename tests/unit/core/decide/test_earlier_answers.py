@@ -6,7 +6,7 @@ from typing import Final
 import pytest
 
 from botsession_contract.lifecycle import BotState, Cause
-from botsession_operator.core.decide.earlier_answers import concludes_from_silence, is_enough, may_send
+from botsession_operator.core.decide.earlier_answers import concludes_from_silence, may_apply, may_send
 from botsession_operator.core.decide.plan import ControllerTimeouts, make_plan
 from botsession_operator.core.observe.observed import Freshness, NoSnapshot, Observed
 from tests.builders import NOW, asked, later, observed, pod, session, snapshot, started, waiting
@@ -27,7 +27,7 @@ def earlier(seen: Observed) -> Observed:
 def test_a_pass_with_an_answer_is_whole(freshness: Freshness, control: object) -> None:
     seen = replace(observed(session(started()), pod(), control), freshness=freshness)  # type: ignore[arg-type]
 
-    assert is_enough(seen, make_plan(seen, NOW, ControllerTimeouts()))
+    assert may_apply(seen, make_plan(seen, NOW, ControllerTimeouts()))
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_pass_with_an_answer_is_whole(freshness: Freshness, control: object) -
 def test_a_pass_without_an_answer(seen: Observed, whole: bool, sends: bool, concludes: bool) -> None:
     plan = make_plan(earlier(seen), NOW, ControllerTimeouts())
 
-    to_contract = is_enough(earlier(seen), plan), may_send(plan), concludes_from_silence(seen, plan)
+    to_contract = may_apply(earlier(seen), plan), may_send(plan), concludes_from_silence(seen, plan)
     assert to_contract == (whole, sends, concludes)
 
 
@@ -79,8 +79,8 @@ def test_what_a_supervisor_has_just_replied_to_is_not_said_again() -> None:
 
     plan = make_plan(replace(seen, freshness=Freshness.REPLY), NOW, ControllerTimeouts())
 
-    assert (plan.end, plan.adjust) == (None, None)
-    assert plan.wanted
+    assert (plan.end_request, plan.patch) == (None, None)
+    assert plan.intent
 
 
 def test_a_pod_that_has_not_started_needs_no_answer() -> None:

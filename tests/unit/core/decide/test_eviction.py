@@ -106,7 +106,7 @@ def test_a_session_that_allows_evictions_costs_no_look(of: Session, looks: bool)
 def test_what_is_known_follows_what_was_done(before: bool, change: BudgetChange | None, has_budget: bool) -> None:
     seen = replace(observed(NEVER, pod()), has_budget=before)
 
-    assert eviction.after(seen, change).has_budget is has_budget
+    assert eviction.with_change(seen, change).has_budget is has_budget
 
 
 def test_only_what_may_never_be_evicted_says_so_to_autoscalers() -> None:

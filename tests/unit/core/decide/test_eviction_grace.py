@@ -58,4 +58,4 @@ def test_no_time_left_is_none() -> None:
 def test_the_supervisor_is_told_by_the_next_pass() -> None:
     seen = ending(pod(deletion_requested_by=later(23)))
 
-    assert make_plan(seen, NOW, ControllerTimeouts()).end == fit_into_grace(seen, NOW)
+    assert make_plan(seen, NOW, ControllerTimeouts()).end_request == fit_into_grace(seen, NOW)

@@ -9,7 +9,7 @@ from botsession_contract.lifecycle import BOT_CAUSES, Cause, Mode, Outcome, Reas
 from botsession_contract.report import DanglingTasks, ExitReport, Timings
 from botsession_operator.api.reasons import ExternalReason
 from botsession_operator.api.status import ConditionType
-from botsession_operator.core.decide.finish import FinalResult, conclude, start_trouble_reason
+from botsession_operator.core.decide.finish import FinalResult, conclude, start_failure_reason
 from botsession_operator.core.decide.termination import end_intent
 from botsession_operator.core.observe.observed import Observed, PodState, WaitingReason
 from botsession_operator.core.observe.timeline import timeline_of
@@ -382,7 +382,7 @@ def test_the_ending_of_the_report_is_kept() -> None:
 
 
 def test_troubles_that_pass_have_no_reason() -> None:
-    assert start_trouble_reason("ContainerCreating") is None
+    assert start_failure_reason("ContainerCreating") is None
 
 
 def test_an_ending_that_is_wanted_only_now_did_not_end_the_pod() -> None:

@@ -79,7 +79,7 @@ def test_who_wants_it_over(seen: Observed, wanted: EndIntent | None) -> None:
 
 def test_a_supervisor_whose_bot_ends_itself_is_told_of_whoever_asks() -> None:
     seen = observed(session(started(), is_deleting=True), pod(), ENDING)
-    end = make_plan(seen, NOW, LIMITS).end
+    end = make_plan(seen, NOW, LIMITS).end_request
     assert end is not None
     assert (end.cause, end.mode) == (Cause.DELETED, Mode.GRACEFUL)
 
@@ -88,7 +88,7 @@ def test_nobody_is_told_of_an_end_that_the_bot_began_and_no_pod_is_deleted_for_i
     long_ago = replace(OWN, requested_at=ago(3000))
     seen = observed(session(started()), pod(), snapshot(BotState.ENDING, ending=long_ago))
     plan = make_plan(seen, NOW, LIMITS)
-    assert (plan.end, plan.delete_pod) == (None, None)
+    assert (plan.end_request, plan.delete_pod) == (None, None)
     assert plan.requeue_at is not None
     assert plan.requeue_at <= ago(50) + timedelta(minutes=30)
 

@@ -40,15 +40,15 @@ def plan(seen: Observed) -> Plan:
 def test_a_new_session_is_held_before_it_gets_a_pod() -> None:
     made = plan(observed(session(finalizers=()), None))
 
-    assert (made.hold_session, made.create_pod) == (True, True)
+    assert (made.add_finalizer, made.create_pod) == (True, True)
 
 
 def test_a_held_session_is_held_once() -> None:
-    assert not plan(observed(session(), None)).hold_session
+    assert not plan(observed(session(), None)).add_finalizer
 
 
 def test_a_session_that_is_being_deleted_cannot_be_held() -> None:
-    assert not plan(observed(session(finalizers=("other",), is_deleting=True), pod())).hold_session
+    assert not plan(observed(session(finalizers=("other",), is_deleting=True), pod())).add_finalizer
 
 
 def test_a_quiet_session_needs_nothing_but_a_look() -> None:
@@ -59,20 +59,20 @@ def test_a_pod_that_is_gone_is_not_made_again() -> None:
     made = plan(observed(session(started()), None))
 
     assert not made.create_pod
-    assert made.conclusion
+    assert made.final_result
 
 
 def test_a_finish_is_recorded_before_anything_is_let_go() -> None:
     made = plan(observed(session(started()), ended(left=report())))
 
-    assert made == Plan(conclusion=made.conclusion, requeue_at=NOW)
+    assert made == Plan(final_result=made.final_result, requeue_at=NOW)
 
 
 def test_an_ending_that_is_wanted_is_asked_for() -> None:
     made = plan(observed(session(started(), is_deleting=True), pod()))
 
-    assert made.end
-    assert (made.end.cause, made.end.mode) == (Cause.DELETED, Mode.GRACEFUL)
+    assert made.end_request
+    assert (made.end_request.cause, made.end_request.mode) == (Cause.DELETED, Mode.GRACEFUL)
 
 
 @pytest.mark.parametrize(
@@ -89,13 +89,13 @@ def test_an_ending_that_is_wanted_is_asked_for() -> None:
 )
 def test_the_supervisor_learns_what_was_moved(control: object, is_told: bool) -> None:
     seen = Observed(session(started()), pod(), control)  # type: ignore[arg-type]  # a snapshot or silence
-    assert bool(plan(seen).adjust) is is_told
+    assert bool(plan(seen).patch) is is_told
 
 
 def test_the_supervisor_is_told_only_what_it_does_not_know() -> None:
     seen = observed(session(started(), idleTimeout="5m"), pod())
 
-    assert plan(seen).adjust == SessionPatch(limits=SessionLimits(60.0, 300.0))
+    assert plan(seen).patch == SessionPatch(limits=SessionLimits(60.0, 300.0))
 
 
 ASKED: Final = started(ending=asked(Cause.DELETED, since=49))

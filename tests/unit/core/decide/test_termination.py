@@ -250,12 +250,12 @@ def uninstalling(of: Session, control: object = UNREACHABLE) -> Observed:
     [
         pytest.param(
             uninstalling(session(started())),
-            EndIntent(Cause.END_REQUESTED, GRACEFUL, NOW, termination.UNINSTALLED),
+            EndIntent(Cause.END_REQUESTED, GRACEFUL, NOW, termination.UNINSTALL_MESSAGE),
             id="all end, and why is told",
         ),
         pytest.param(
             uninstalling(session(started(), shutdown={"mode": "Immediate"})),
-            EndIntent(Cause.END_REQUESTED, IMMEDIATE, NOW, termination.UNINSTALLED),
+            EndIntent(Cause.END_REQUESTED, IMMEDIATE, NOW, termination.UNINSTALL_MESSAGE),
             id="as the shutdown says",
         ),
         pytest.param(
@@ -281,9 +281,9 @@ def test_uninstalling_ends_what_nobody_has_ended_yet(seen: Observed, expected: E
     "control", [UNREACHABLE, snapshot(BotState.ENDING, ending=taken(Cause.END_REQUESTED, since=3))]
 )
 def test_the_next_operator_still_tells_that_the_last_one_was_uninstalled(control: object) -> None:
-    ending = replace(asked(Cause.END_REQUESTED, since=3), message=termination.UNINSTALLED)
+    ending = replace(asked(Cause.END_REQUESTED, since=3), message=termination.UNINSTALL_MESSAGE)
     seen = Observed(session(started(ending=ending)), pod(), control)  # type: ignore[arg-type]  # as above
 
     assert termination.end_intent(seen, timeline_of(seen, NOW)) == EndIntent(
-        Cause.END_REQUESTED, GRACEFUL, ago(3), termination.UNINSTALLED
+        Cause.END_REQUESTED, GRACEFUL, ago(3), termination.UNINSTALL_MESSAGE
     )

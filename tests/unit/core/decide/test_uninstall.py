@@ -8,7 +8,7 @@ from botsession_contract.json_codec import encode
 from botsession_contract.lifecycle import Phase
 from botsession_contract.names import REPORT_FINALIZER, SESSION_FINALIZER
 from botsession_operator.api.spec import Json
-from botsession_operator.core.decide.uninstall import Left, what_is_left
+from botsession_operator.core.decide.uninstall import RemainingWork, remaining_work
 from botsession_operator.core.observe.webhook_delivery import EventType
 from tests.builders import raw_session, status
 
@@ -39,7 +39,7 @@ def unreadable(**metadata: Any) -> Json:
     ],
 )
 def test_sessions_that_are_waited_for(seen: Json, is_waited_for: bool) -> None:
-    assert what_is_left([seen], []) == Left(to_end=SESSION if is_waited_for else ())
+    assert remaining_work([seen], []) == RemainingWork(to_end=SESSION if is_waited_for else ())
 
 
 @pytest.mark.parametrize(
@@ -55,19 +55,19 @@ def test_sessions_that_are_waited_for(seen: Json, is_waited_for: bool) -> None:
 def test_sessions_that_a_webhook_is_to_hear_of(webhook: Json, events: list[EventType], is_waited_for: bool) -> None:
     seen = recorded(Phase.SUCCEEDED, **HELD)
     seen["status"]["webhook"] = webhook
-    assert what_is_left([seen], [], frozenset(events)) == Left(to_tell=SESSION if is_waited_for else ())
+    assert remaining_work([seen], [], frozenset(events)) == RemainingWork(to_deliver=SESSION if is_waited_for else ())
 
 
 def test_a_deleted_session_that_a_webhook_is_to_hear_of_is_over() -> None:
     seen = recorded(Phase.SUCCEEDED, **HELD, **DELETED)
     seen["status"]["webhook"] = {"finished": "Pending"}
-    assert what_is_left([seen], [], frozenset(EventType)) == Left(to_tell=SESSION)
+    assert remaining_work([seen], [], frozenset(EventType)) == RemainingWork(to_deliver=SESSION)
 
 
 def test_a_session_that_runs_has_first_to_end() -> None:
     seen = recorded(Phase.RUNNING, **HELD)
     seen["status"]["webhook"] = {"started": "Pending"}
-    assert what_is_left([seen], [], frozenset(EventType)) == Left(to_end=SESSION)
+    assert remaining_work([seen], [], frozenset(EventType)) == RemainingWork(to_end=SESSION)
 
 
 @pytest.mark.parametrize(
@@ -81,4 +81,4 @@ def test_a_session_that_runs_has_first_to_end() -> None:
 def test_pods_that_are_waited_for(metadata: Json, is_waited_for: bool) -> None:
     known = {"namespace": "bots", "name": "p", "uid": "u", "resourceVersion": "3"}
     seen = {"metadata": {**known, **metadata}, "spec": {"nodeName": "n"}, "status": {}}
-    assert what_is_left([], [seen]) == Left(to_end=("pod bots/p",) if is_waited_for else ())
+    assert remaining_work([], [seen]) == RemainingWork(to_end=("pod bots/p",) if is_waited_for else ())

@@ -143,6 +143,6 @@ def test_what_a_session_needs_that_is_over(is_exposed: bool, change: ExposureCha
 def test_what_the_condition_says(
     given: Session, is_exposed: bool, refusal: WaitingReason | None, said: list[tuple[ConditionStatus, str]]
 ) -> None:
-    found = list(exposed_condition.claims(replace(observed(given, pod()), is_exposed=is_exposed), refusal))
+    found = list(exposed_condition.condition_updates(replace(observed(given, pod()), is_exposed=is_exposed), refusal))
     assert [(claim.status, claim.reason) for claim in found] == said
     assert all(claim.type is ConditionType.EXPOSED for claim in found)

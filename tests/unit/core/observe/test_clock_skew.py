@@ -103,7 +103,7 @@ def test_deadline_is_recorded_and_told_by_the_supervisors_clock() -> None:
 
     plan = make_plan(seen, NOW, ControllerTimeouts())
 
-    assert plan.adjust is None
+    assert plan.patch is None
     assert derive_status(seen, plan, Applied(), NOW).deadline == control.deadline
 
 
@@ -124,8 +124,8 @@ def test_ladder_is_waited_for_by_our_clock(control: SessionSnapshot, recorded: f
 
     plan = make_plan(seen, NOW, ControllerTimeouts())
 
-    assert plan.wanted
-    assert plan.wanted.requested_at == ago(since)
+    assert plan.intent
+    assert plan.intent.requested_at == ago(since)
     assert derive_status(seen, plan, Applied(), NOW).ending_at == ago(since)
 
 

@@ -150,7 +150,7 @@ INIT: Final = {"initContainerStatuses": [{"name": "runtime", "state": waits("Err
     ],
 )
 def test_why_a_container_waits(pod: Json, trouble: WaitingReason | None) -> None:
-    assert parse_pod(pod).trouble == trouble
+    assert parse_pod(pod).waiting_reason == trouble
 
 
 def test_a_report_is_read() -> None:

@@ -181,7 +181,7 @@ GONE: Final = pod(PodState.TERMINATED, started_at=None, scheduled_at=ago(58))
 def test_how_a_start_timeout_was_spent(seen: Observed, imported: float | None, message: str) -> None:
     spent = replace(seen.session, spec=session(startTimeout="60s").spec)
 
-    assert startup.timed_out(replace(seen, session=spent), imported) == f"startTimeout 1m: {message}"
+    assert startup.start_timeout_message(replace(seen, session=spent), imported) == f"startTimeout 1m: {message}"
 
 
 def finish_message(seen: Observed) -> str | None:

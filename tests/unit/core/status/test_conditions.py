@@ -9,7 +9,7 @@ from botsession_operator.api.reasons import ConditionReason, ExternalReason
 from botsession_operator.api.status import Condition, ConditionStatus, ConditionType
 from botsession_operator.core.decide.finish import conclude
 from botsession_operator.core.observe.observed import NoSnapshot, Observed, WaitingReason
-from botsession_operator.core.status.conditions import Claim, claims, merge
+from botsession_operator.core.status.conditions import ConditionUpdate, condition_updates, merge
 from tests.builders import (
     NOW,
     ago,
@@ -34,8 +34,11 @@ CONTROLLED, FINISHED = ConditionType.CONTROLLED, ConditionType.FINISHED
 
 
 def said(seen: Observed, refusal: WaitingReason | None = None) -> dict[ConditionType, tuple[str, str]]:
-    conclusion = conclude(seen, None, NOW)
-    return {claim.type: (claim.status, claim.reason) for claim in claims(*with_timeline(seen), refusal, conclusion)}
+    final_result = conclude(seen, None, NOW)
+    return {
+        update.type: (update.status, update.reason)
+        for update in condition_updates(*with_timeline(seen), refusal, final_result)
+    }
 
 
 @pytest.mark.parametrize(
@@ -136,24 +139,29 @@ OLD: Final = Condition(CREATED, TRUE, "Created", "", ago(30), 1)
 
 
 @pytest.mark.parametrize(
-    ("claim", "since"),
+    ("update", "since"),
     [
-        pytest.param(Claim(CREATED, TRUE, ConditionReason.CREATED), ago(30), id="the same"),
-        pytest.param(Claim(CREATED, TRUE, ExternalReason("Adopted")), ago(30), id="the same for another reason"),
-        pytest.param(Claim(CREATED, FALSE, ExternalReason("Forbidden")), NOW, id="the opposite"),
+        pytest.param(ConditionUpdate(CREATED, TRUE, ConditionReason.CREATED), ago(30), id="the same"),
+        pytest.param(
+            ConditionUpdate(CREATED, TRUE, ExternalReason("Adopted")), ago(30), id="the same for another reason"
+        ),
+        pytest.param(ConditionUpdate(CREATED, FALSE, ExternalReason("Forbidden")), NOW, id="the opposite"),
     ],
 )
-def test_a_conditions_time_moves_with_its_status(claim: Claim, since: object) -> None:
-    (merged,) = merge(started(conditions=(OLD,)), (claim,), 2, NOW)
+def test_a_conditions_time_moves_with_its_status(update: ConditionUpdate, since: object) -> None:
+    (merged,) = merge(started(conditions=(OLD,)), (update,), 2, NOW)
 
-    assert merged == Condition(CREATED, claim.status, claim.reason, "", merged.last_transition_time, 2)
+    assert merged == Condition(CREATED, update.status, update.reason, "", merged.last_transition_time, 2)
     assert merged.last_transition_time == since
 
 
 def test_what_is_not_said_again_is_kept_and_conditions_keep_their_order() -> None:
     merged = merge(
         started(conditions=(OLD,)),
-        (Claim(FINISHED, FALSE, ConditionReason.NOT_FINISHED), Claim(STARTED, TRUE, ExternalReason("X"))),
+        (
+            ConditionUpdate(FINISHED, FALSE, ConditionReason.NOT_FINISHED),
+            ConditionUpdate(STARTED, TRUE, ExternalReason("X")),
+        ),
         1,
         NOW,
     )
@@ -165,15 +173,15 @@ def test_what_is_not_said_again_is_kept_and_conditions_keep_their_order() -> Non
 def test_a_bot_between_two_pipelines_says_until_when_it_may_start_the_next() -> None:
     control = snapshot(BotState.ENDING, pipelines_finished=2, next_pipeline_until=NOW)
     seen = observed(session(started()), pod(), control)
-    claim = next(claim for claim in claims(*with_timeline(seen), None, None) if claim.type is STARTED)
-    assert (claim.status, claim.reason) == (TRUE, "BetweenPipelines")
-    assert claim.message == "2 pipelines have finished; the bot may start the next until 12:00:00Z"
+    update = next(update for update in condition_updates(*with_timeline(seen), None, None) if update.type is STARTED)
+    assert (update.status, update.reason) == (TRUE, "BetweenPipelines")
+    assert update.message == "2 pipelines have finished; the bot may start the next until 12:00:00Z"
 
 
 def test_a_bot_whose_process_with_the_pipeline_is_gone_says_until_when_it_may_start_the_next() -> None:
     control = snapshot(BotState.RUNNING, pipelines_finished=0, next_pipeline_until=NOW)
     seen = observed(session(started()), pod(), control)
-    claim = next(claim for claim in claims(*with_timeline(seen), None, None) if claim.type is STARTED)
-    assert (claim.status, claim.reason) == (TRUE, "BetweenPipelines")
+    update = next(update for update in condition_updates(*with_timeline(seen), None, None) if update.type is STARTED)
+    assert (update.status, update.reason) == (TRUE, "BetweenPipelines")
     gone = "the process that ran the pipeline ended before that had finished"
-    assert claim.message == f"{gone}; the bot may start the next until 12:00:00Z"
+    assert update.message == f"{gone}; the bot may start the next until 12:00:00Z"

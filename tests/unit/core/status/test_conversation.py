@@ -11,9 +11,14 @@ from botsession_operator.api.status import Finish, Status
 from botsession_operator.core.decide.plan import ControllerTimeouts, make_plan
 from botsession_operator.core.observe.observed import NoSnapshot
 from botsession_operator.core.status.coalescing import write_due_at
-from botsession_operator.core.status.conversation import SETTLE, is_silent, seconds_to_first_sound, settled
+from botsession_operator.core.status.conversation import (
+    SETTLE,
+    is_silent,
+    seconds_to_first_sound,
+    without_count_changes,
+)
 from botsession_operator.core.status.derive import Applied, derive_status
-from botsession_operator.core.status.metric_samples import MOST_ERRORS, Metric, MetricSample, samples_of
+from botsession_operator.core.status.metric_samples import MAX_ERRORS, Metric, MetricSample, samples_of
 from tests.builders import NOW, ago, ended, later, observed, pod, report, session, snapshot, started, status
 
 SILENT = Conversation(has_audio=True)
@@ -38,12 +43,12 @@ def in_call(conversation: Conversation | None, **members: object) -> Status:
 )
 def test_counts_alone_are_not_written(before: Conversation | None, now: Conversation, is_written: bool) -> None:
     recorded = in_call(before)
-    assert settled(recorded, in_call(now)) == (in_call(now) if is_written else recorded)
+    assert without_count_changes(recorded, in_call(now)) == (in_call(now) if is_written else recorded)
 
 
 def test_counts_are_written_with_anything_else() -> None:
     now = in_call(FAILED_MORE, pod_ip="10.0.0.7")
-    assert settled(in_call(FAILED), now) == now
+    assert without_count_changes(in_call(FAILED), now) == now
 
 
 def test_the_first_sound_waits_for_other_news_for_a_moment() -> None:
@@ -116,7 +121,7 @@ def test_what_the_caller_got_is_counted_with_the_finish() -> None:
 
 def test_no_report_counts_more_errors_than_a_session_has() -> None:
     endless = replace(SPOKEN, errors=(ProcessorErrors(ProcessorKind.STT, 2**31 - 1),))
-    assert MetricSample(Metric.BOT_ERRORS, MOST_ERRORS, ("bots", "STT")) in counted(endless)
+    assert MetricSample(Metric.BOT_ERRORS, MAX_ERRORS, ("bots", "STT")) in counted(endless)
 
 
 def test_a_first_sound_that_is_said_to_be_to_come_counts_as_no_more_than_a_session_lasts() -> None:

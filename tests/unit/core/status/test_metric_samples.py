@@ -9,7 +9,7 @@ import pytest
 from botsession_contract.lifecycle import Cause, Farewell, Mode, Outcome, Phase, Reason, ReportedBy, Step
 from botsession_contract.report import DanglingTasks, StepTaken
 from botsession_operator.api.status import EndingStatus, Finish, Status, TimingsStatus
-from botsession_operator.core.status.metric_samples import MOST_SECONDS, Metric, MetricSample, samples_of
+from botsession_operator.core.status.metric_samples import MAX_SECONDS, Metric, MetricSample, samples_of
 from tests.builders import ago, asked, later, started, status
 
 COMPLETED = Finish(Reason.COMPLETED, Outcome.DRAINED, ReportedBy.RUNTIME)
@@ -64,7 +64,7 @@ def test_a_bot_that_ends_itself_is_not_shut_down() -> None:
 def test_no_report_makes_the_sum_that_all_share_worthless() -> None:
     after = over(started_at=datetime(1970, 1, 1, tzinfo=UTC), finished_at=datetime(2199, 1, 1, tzinfo=UTC))
 
-    assert MetricSample(Metric.DURATION, MOST_SECONDS) in samples_of("bots", None, after)
+    assert MetricSample(Metric.DURATION, MAX_SECONDS) in samples_of("bots", None, after)
 
 
 def test_clocks_that_differ_make_nothing_negative() -> None:

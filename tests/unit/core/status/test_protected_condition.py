@@ -9,7 +9,7 @@ from botsession_operator.api.reasons import ConditionReason
 from botsession_operator.api.status import ConditionStatus, ConditionType
 from botsession_operator.core.decide.termination import EndIntent
 from botsession_operator.core.observe.observed import Observed, WaitingReason
-from botsession_operator.core.status.protected_condition import protection
+from botsession_operator.core.status.protected_condition import protected_updates
 from tests.builders import NOW, observed, pod, session, started, unmet
 
 KNOWN = started(conditions=(unmet(ConditionType.PROTECTED, "Idle"),))
@@ -42,7 +42,7 @@ def seen(policy: str, *, has_budget: bool = False) -> Observed:
 def test_the_condition(
     of: Observed, end: EndIntent | None, refusal: WaitingReason | None, said: tuple[bool, str] | None
 ) -> None:
-    claims = list(protection(of, end, refusal))
+    updates = list(protected_updates(of, end, refusal))
 
-    assert [(claim.status is ConditionStatus.TRUE, claim.reason) for claim in claims] == ([said] if said else [])
-    assert all(claim.message for claim in claims)
+    assert [(update.status is ConditionStatus.TRUE, update.reason) for update in updates] == ([said] if said else [])
+    assert all(update.message for update in updates)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from botsession_operator.core.observe.webhook_delivery import Answer, Reply
-from botsession_operator.core.webhook.backoff import LONGEST, asked_wait, wait_before_retry
+from botsession_operator.core.webhook.backoff import LONGEST, parse_retry_after, wait_before_retry
 from tests.builders import NOW, ago, later
 
 
@@ -63,10 +63,10 @@ def test_a_receiver_that_asks_to_be_left_alone_is(asked: float, seconds: float) 
     ],
 )
 def test_what_an_answer_asks_for(status: int, retry_after: str | None, seconds: float) -> None:
-    assert asked_wait(status, retry_after, NOW) == timedelta(seconds=seconds)
+    assert parse_retry_after(status, retry_after, NOW) == timedelta(seconds=seconds)
 
 
 @given(st.text() | st.datetimes().map(lambda at: format_datetime(at)))
 def test_whatever_it_says_a_receiver_is_asked_again_in_time(said: str) -> None:
-    asked = asked_wait(503, said, NOW)
+    asked = parse_retry_after(503, said, NOW)
     assert timedelta(0) < wait_before_retry(1, Reply(Answer.FAILED, "503", asked), jitter=0) <= LONGEST

@@ -154,9 +154,9 @@ def test_nothing_is_written_to_a_session_that_goes() -> None:
 
 def test_what_was_recorded_stays_when_the_webhook_goes() -> None:
     assert recorded_of(seen(pending(), NOBODY)) == WebhookStatus(Delivery.PENDING, Delivery.PENDING)
-    assert events_due.awaited(seen(pending(), NOBODY)) == ()
+    assert events_due.pending_events(seen(pending(), NOBODY)) == ()
 
 
 def test_a_session_without_a_record_awaits_nothing() -> None:
-    assert events_due.awaited(replace(observed(session(), None), deliveries={STARTED: UNTRIED})) == ()
+    assert events_due.pending_events(replace(observed(session(), None), deliveries={STARTED: UNTRIED})) == ()
     assert replace(over(Phase.FAILED, since=1)).webhook is None

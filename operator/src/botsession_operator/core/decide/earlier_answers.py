@@ -10,7 +10,7 @@ from botsession_operator.core.decide.plan import Plan
 from botsession_operator.core.observe.observed import Freshness, NoSnapshot, Observed
 
 
-def is_enough(observed: Observed, plan: Plan) -> bool:
+def may_apply(observed: Observed, plan: Plan) -> bool:
     """Return whether the whole plan may be carried out."""
     if observed.freshness is not Freshness.EARLIER:
         return True
@@ -22,15 +22,15 @@ def may_send(plan: Plan) -> bool:
 
     Whatever has happened meanwhile, a user's word and a deadline hold. A pipeline may have started meanwhile.
     """
-    if plan.end:
-        return plan.end.cause is not Cause.START_TIMEOUT
-    return plan.adjust is not None
+    if plan.end_request:
+        return plan.end_request.cause is not Cause.START_TIMEOUT
+    return plan.patch is not None
 
 
 def concludes_from_silence(observed: Observed, plan: Plan) -> bool:
     """Return whether the plan gives a session up that may be well by now."""
     pod, status = observed.pod, observed.session.status
-    gives_up_start = plan.wanted is not None and plan.wanted.cause is Cause.START_TIMEOUT
+    gives_up_start = plan.intent is not None and plan.intent.cause is Cause.START_TIMEOUT
     is_new = status is None or status.ending is None
     deletes_pod = plan.delete_pod is not None and pod is not None and not pod.is_deleting
     return (gives_up_start and is_new) or deletes_pod

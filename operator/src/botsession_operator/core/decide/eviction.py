@@ -47,7 +47,7 @@ def budget_removal(observed: Observed) -> BudgetChange | None:
     return BudgetChange.DELETE if observed.has_budget else None
 
 
-def after(observed: Observed, change: BudgetChange | None) -> Observed:
+def with_change(observed: Observed, change: BudgetChange | None) -> Observed:
     """Return what is known once the change has been made."""
     return replace(observed, has_budget=change is BudgetChange.CREATE) if change else observed
 

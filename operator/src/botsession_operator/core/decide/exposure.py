@@ -27,6 +27,6 @@ def exposure_removal(observed: Observed) -> ExposureChange | None:
     return ExposureChange.DELETE if observed.is_exposed else None
 
 
-def after(observed: Observed, change: ExposureChange | None) -> Observed:
+def with_change(observed: Observed, change: ExposureChange | None) -> Observed:
     """Return what is known once the change has been made."""
     return replace(observed, is_exposed=change is ExposureChange.CREATE) if change else observed

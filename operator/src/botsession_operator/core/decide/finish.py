@@ -29,7 +29,7 @@ from botsession_operator.core.observe.observed import Observed, Pod, PodState, T
 
 NO_TIMINGS: Final = Timings()
 #: The container runtime's words for a command that is not in the image, or cannot be run.
-START_TROUBLES: Final = frozenset({"StartError", "ContainerCannotRun"})
+START_ERRORS: Final = frozenset({"StartError", "ContainerCannotRun"})
 #: What ends a pod that itself was in order: pod.status.reason, or the reason of its condition DisruptionTarget.
 DISRUPTIONS: Final = {
     "Evicted": Reason.EVICTED,
@@ -67,25 +67,27 @@ class FinalResult:
     stages: tuple[Stage, ...] | None = None
 
 
-def conclude(observed: Observed, wanted: EndIntent | None, now: datetime) -> FinalResult | None:
+def conclude(observed: Observed, intent: EndIntent | None, now: datetime) -> FinalResult | None:
     """Return how the session finished, or None while it has not."""
     pod = observed.pod
     if pod is None:
-        return _without_pod(observed, wanted, now)
+        return _without_pod(observed, intent, now)
     if pod.state is not PodState.TERMINATED:
         return None
     if pod.termination and pod.termination.report:
         return _from_report(_with_node_evidence(pod.termination.report, pod.termination), observed)
-    return _operators(_reason_of(pod, observed, wanted), _outcome_of(pod, observed, wanted), pod, observed, wanted, now)
+    return _operator_result(
+        _reason_of(pod, observed, intent), _outcome_of(pod, observed, intent), pod, observed, intent, now
+    )
 
 
-def start_trouble_reason(trouble: str) -> Reason | None:
+def start_failure_reason(waiting_reason: str) -> Reason | None:
     """Name the reason for a session that did not start, from the word that the cluster has for its pod's trouble."""
-    if trouble in IMAGE_REASONS:
+    if waiting_reason in IMAGE_REASONS:
         return Reason.IMAGE_PULL
-    if trouble in SCHEDULING_REASONS:
+    if waiting_reason in SCHEDULING_REASONS:
         return Reason.UNSCHEDULABLE
-    return Reason.POD_REJECTED if trouble in CONTAINER_REASONS else None
+    return Reason.POD_REJECTED if waiting_reason in CONTAINER_REASONS else None
 
 
 def _with_node_evidence(report: ExitReport, termination: Termination) -> ExitReport:
@@ -106,9 +108,9 @@ def _from_report(report: ExitReport, observed: Observed) -> FinalResult:
         # The SIGTERM was the operator's own, sent where the supervisor could not be asked.
         reason = reason_for(status.ending.cause)
     if reason is Reason.START_TIMEOUT and report.started_at is None:
-        spent = startup.timed_out(observed, report.timings.bot_imported)
-        message = f"{spent}; {message}" if message else spent
-    message = _with_kubelets_words(report, reason, message, observed.pod)
+        durations = startup.start_timeout_message(observed, report.timings.bot_imported)
+        message = f"{durations}; {message}" if message else durations
+    message = _with_pod_failure(report, reason, message, observed.pod)
     finish = Finish(
         reason=reason,
         outcome=report.outcome,
@@ -135,7 +137,7 @@ def _from_report(report: ExitReport, observed: Observed) -> FinalResult:
     )
 
 
-def _with_kubelets_words(report: ExitReport, reason: Reason, message: str | None, pod: Pod | None) -> str | None:
+def _with_pod_failure(report: ExitReport, reason: Reason, message: str | None, pod: Pod | None) -> str | None:
     """Put before a message why the pod failed, in the cluster's words: the supervisor only knows of a SIGTERM.
 
     A bot may fail before that comes, of the full disk for which its pod is evicted.
@@ -145,27 +147,29 @@ def _with_kubelets_words(report: ExitReport, reason: Reason, message: str | None
         return message
     if reason is not Reason.EVICTED and not has_failed:
         return message
-    words = _failure(pod.failure)
-    return f"{words}; {message}" if message else words
+    failure = _failure_message(pod.failure)
+    return f"{failure}; {message}" if message else failure
 
 
-def _failure(failure: WaitingReason) -> str:
+def _failure_message(failure: WaitingReason) -> str:
     return f"{failure.reason}: {failure.message}" if failure.message else failure.reason
 
 
-def _without_pod(observed: Observed, wanted: EndIntent | None, now: datetime) -> FinalResult | None:
+def _without_pod(observed: Observed, intent: EndIntent | None, now: datetime) -> FinalResult | None:
     status = observed.session.status
     if status and status.pod_name:
-        return _operators(_unreported(wanted), _outcome_of(None, observed, wanted), None, observed, wanted, now)
-    if wanted is None:
+        return _operator_result(
+            _reason_without_report(intent), _outcome_of(None, observed, intent), None, observed, intent, now
+        )
+    if intent is None:
         return None  # the pod is about to be created
-    refusal = _condition_reason(status, ConditionType.POD_CREATED)
-    reason = Reason.POD_REJECTED if refusal and wanted.cause is Cause.START_TIMEOUT else reason_for(wanted.cause)
-    return _operators(reason, Outcome.NEVER_STARTED, None, observed, wanted, now)
+    refusal = _false_condition_reason(status, ConditionType.POD_CREATED)
+    reason = Reason.POD_REJECTED if refusal and intent.cause is Cause.START_TIMEOUT else reason_for(intent.cause)
+    return _operator_result(reason, Outcome.NEVER_STARTED, None, observed, intent, now)
 
 
-def _operators(
-    reason: Reason, outcome: Outcome, pod: Pod | None, observed: Observed, wanted: EndIntent | None, now: datetime
+def _operator_result(
+    reason: Reason, outcome: Outcome, pod: Pod | None, observed: Observed, intent: EndIntent | None, now: datetime
 ) -> FinalResult:
     # The kubelet gives a code, 137, to a container that never ran too.
     termination = pod.termination if pod and pod.started_at else None
@@ -173,42 +177,42 @@ def _operators(
         reason=reason,
         outcome=outcome,
         reported_by=ReportedBy.OPERATOR,
-        message=_timed(_message(reason, pod, observed.session.status), reason, observed, wanted),
+        message=_with_stage_durations(_message(reason, pod, observed.session.status), reason, observed, intent),
         exit_code=termination.exit_code if termination else None,
     )
     status = observed.session.status
-    conclusion = FinalResult(finish, finished_at=now)
-    return replace(conclusion, started_at=status.started_at) if status else conclusion
+    result = FinalResult(finish, finished_at=now)
+    return replace(result, started_at=status.started_at) if status else result
 
 
-def _reason_of(pod: Pod, observed: Observed, wanted: EndIntent | None) -> Reason:
+def _reason_of(pod: Pod, observed: Observed, intent: EndIntent | None) -> Reason:
     termination = pod.termination or Termination("", None, None)
     if termination.reason == OUT_OF_MEMORY:
         return Reason.OUT_OF_MEMORY
-    if wanted and not wanted.is_bots and _was_acted_on(pod, observed):
-        trouble = _condition_reason(observed.session.status, ConditionType.STARTED) or ""
-        unstarted = start_trouble_reason(trouble) if wanted.cause is Cause.START_TIMEOUT else None
-        return unstarted or reason_for(wanted.cause)
+    if intent and not intent.is_from_bot and _was_requested(pod, observed):
+        waiting_reason = _false_condition_reason(observed.session.status, ConditionType.STARTED) or ""
+        unstarted = start_failure_reason(waiting_reason) if intent.cause is Cause.START_TIMEOUT else None
+        return unstarted or reason_for(intent.cause)
     if pod.failure:
         return DISRUPTIONS.get(pod.failure.reason, Reason.POD_REJECTED)
     if pod.is_deleting:
         return Reason.EVICTED
-    if termination.reason in START_TROUBLES:
+    if termination.reason in START_ERRORS:
         return Reason.POD_REJECTED
     return Reason.BOT_EXITED if pod.termination else Reason.UNKNOWN
 
 
-def _was_acted_on(pod: Pod, observed: Observed) -> bool:
+def _was_requested(pod: Pod, observed: Observed) -> bool:
     """Tell an ending that was acted on from one that is only wanted now that the pod has already ended by itself."""
     status = observed.session.status
     return pod.is_deleting or bool(status and status.ending)
 
 
-def _unreported(wanted: EndIntent | None) -> Reason:
-    return reason_for(wanted.cause) if wanted and not wanted.is_bots else Reason.UNKNOWN
+def _reason_without_report(intent: EndIntent | None) -> Reason:
+    return reason_for(intent.cause) if intent and not intent.is_from_bot else Reason.UNKNOWN
 
 
-def _outcome_of(pod: Pod | None, observed: Observed, wanted: EndIntent | None) -> Outcome:
+def _outcome_of(pod: Pod | None, observed: Observed, intent: EndIntent | None) -> Outcome:
     status = observed.session.status
     has_run = bool(pod and pod.started_at) or bool(status and status.started_at)
     if not has_run:
@@ -216,7 +220,7 @@ def _outcome_of(pod: Pod | None, observed: Observed, wanted: EndIntent | None) -
     was_killed = bool(pod and pod.termination and pod.termination.reason == OUT_OF_MEMORY)
     ending = status.ending if status else None
     # An ending of the last seconds may not be in the status yet.
-    was_ended = bool(ending and _was_deleted(ending)) or bool(wanted and pod and pod.is_deleting)
+    was_ended = bool(ending and _was_deleted(ending)) or bool(intent and pod and pod.is_deleting)
     return Outcome.KILLED if was_killed or was_ended else Outcome.LOST
 
 
@@ -225,16 +229,16 @@ def _was_deleted(ending: EndingStatus) -> bool:
 
 
 def _message(reason: Reason, pod: Pod | None, status: Status | None) -> str:
-    refused = _unmet(status, ConditionType.POD_CREATED) if reason is Reason.POD_REJECTED else ""
-    trouble = _unmet(status, ConditionType.STARTED)
+    refused = _false_condition_message(status, ConditionType.POD_CREATED) if reason is Reason.POD_REJECTED else ""
+    waiting_reason = _false_condition_message(status, ConditionType.STARTED)
     if pod and pod.failure:
-        return _failure(pod.failure)
-    if refused or (trouble and reason in (Reason.IMAGE_PULL, Reason.UNSCHEDULABLE, Reason.POD_REJECTED)):
-        return refused or trouble
+        return _failure_message(pod.failure)
+    if refused or (waiting_reason and reason in (Reason.IMAGE_PULL, Reason.UNSCHEDULABLE, Reason.POD_REJECTED)):
+        return refused or waiting_reason
     if pod is None:
         return "the pod is gone and left no report" if status and status.pod_name else "no pod was started"
     if pod.started_at is None:
-        detail = trouble or (pod.termination.message if pod.termination else "")
+        detail = waiting_reason or (pod.termination.message if pod.termination else "")
         return f"the bot's container never started: {detail}" if detail else "the bot's container never started"
     if pod.termination is None:
         return "the pod was taken away while its container ran, and left no report"
@@ -244,20 +248,20 @@ def _message(reason: Reason, pod: Pod | None, status: Status | None) -> str:
     return f"the supervisor left no report; {ended}"
 
 
-def _timed(message: str, reason: Reason, observed: Observed, wanted: EndIntent | None) -> str:
+def _with_stage_durations(message: str, reason: Reason, observed: Observed, intent: EndIntent | None) -> str:
     """Put before a message how the startTimeout was spent, where that is what ended the session."""
     status = observed.session.status
-    has_struck = wanted is not None and wanted.cause is Cause.START_TIMEOUT and not (status and status.started_at)
+    is_start_timeout = intent is not None and intent.cause is Cause.START_TIMEOUT and not (status and status.started_at)
     is_slow = reason in (Reason.START_TIMEOUT, Reason.IMAGE_PULL, Reason.UNSCHEDULABLE, Reason.POD_REJECTED)
-    return f"{startup.timed_out(observed, None)}; {message}" if has_struck and is_slow else message
+    return f"{startup.start_timeout_message(observed, None)}; {message}" if is_start_timeout and is_slow else message
 
 
-def _condition_reason(status: Status | None, kind: ConditionType) -> str | None:
+def _false_condition_reason(status: Status | None, kind: ConditionType) -> str | None:
     """Return a condition's reason where the condition is known not to hold."""
     found = find_condition(status, kind, ConditionStatus.FALSE)
     return found.reason if found else None
 
 
-def _unmet(status: Status | None, kind: ConditionType) -> str:
+def _false_condition_message(status: Status | None, kind: ConditionType) -> str:
     found = find_condition(status, kind, ConditionStatus.FALSE)
     return found.message if found else ""

@@ -10,12 +10,12 @@ from botsession_operator.core.decide.plan import ControllerTimeouts, Plan, PodDe
 from botsession_operator.core.observe.observed import Pod
 
 
-def plan_orphan(pod: Pod, now: datetime, limits: ControllerTimeouts) -> Plan:
+def plan_orphan(pod: Pod, now: datetime, timeouts: ControllerTimeouts) -> Plan:
     """Decide how the pod goes: gracefully, and by force where no kubelet sees to it. Its report is for nobody."""
-    return Plan(delete_pod=_deletion(pod, now, limits), release_pod=pod.has_finalizer)
+    return Plan(delete_pod=_deletion(pod, now, timeouts), release_pod=pod.has_finalizer)
 
 
-def _deletion(pod: Pod, now: datetime, limits: ControllerTimeouts) -> PodDeletion | None:
+def _deletion(pod: Pod, now: datetime, timeouts: ControllerTimeouts) -> PodDeletion | None:
     if pod.deletion_requested_by is None:
         return PodDeletion.NORMAL
-    return forced_deletion(pod.deletion_requested_by, now, limits)
+    return forced_deletion(pod.deletion_requested_by, now, timeouts)

@@ -61,13 +61,13 @@ class PodDeletion(Enum):
 class Plan:
     """What a pass does, in this order. Empty when the world is as it should be."""
 
-    hold_session: bool = False
+    add_finalizer: bool = False
     create_pod: bool = False
-    adjust: SessionPatch | None = None
-    end: EndRequest | None = None
+    patch: SessionPatch | None = None
+    end_request: EndRequest | None = None
     delete_pod: PodDeletion | None = None
     #: Recorded in status by this pass; everything below waits for a pass that sees it recorded.
-    conclusion: FinalResult | None = None
+    final_result: FinalResult | None = None
     release_pod: bool = False
     budget: BudgetChange | None = None
     exposure: ExposureChange | None = None
@@ -77,7 +77,7 @@ class Plan:
     #: Its time as a record is over, and nothing of it is left but what goes with it.
     delete_session: bool = False
     #: The ending that is wanted, whether or not the supervisor could be told.
-    wanted: EndIntent | None = None
+    intent: EndIntent | None = None
     #: Events that the webhook is sent now, and those that it will never be sent.
     deliver: tuple[EventType, ...] = ()
     give_up: tuple[EventType, ...] = ()
@@ -91,43 +91,46 @@ class Removals(TypedDict):
     exposure: ExposureChange | None
 
 
-def make_plan(observed: Observed, now: datetime, limits: ControllerTimeouts) -> Plan:
+def make_plan(observed: Observed, now: datetime, timeouts: ControllerTimeouts) -> Plan:
     """Decide what to do about one session, and about those who want to hear of it."""
-    plan, next_try = _plan(observed, now, limits), events_due.next_try(observed, now, limits.webhook_patience)
+    plan, next_attempt_at = (
+        _plan(observed, now, timeouts),
+        events_due.next_attempt_at(observed, now, timeouts.webhook_patience),
+    )
     return replace(
         plan,
-        deliver=events_due.due(observed, now, limits.webhook_patience),
-        give_up=events_due.overdue(observed, now, limits.webhook_patience),
-        requeue_at=min((look for look in (plan.requeue_at, next_try) if look), default=None),
+        deliver=events_due.due(observed, now, timeouts.webhook_patience),
+        give_up=events_due.expired(observed, now, timeouts.webhook_patience),
+        requeue_at=min((time for time in (plan.requeue_at, next_attempt_at) if time), default=None),
     )
 
 
-def _plan(observed: Observed, now: datetime, limits: ControllerTimeouts) -> Plan:
+def _plan(observed: Observed, now: datetime, timeouts: ControllerTimeouts) -> Plan:
     if observed.session.is_finished:
-        return replace(_clean_up(observed, now, limits), **_removals(observed))
+        return replace(_clean_up(observed, now, timeouts), **_removals(observed))
     timeline = timeline_of(observed, now)
-    wanted = termination.end_intent(observed, timeline)
-    conclusion = conclude(observed, wanted, now)
-    if conclusion:
+    intent = termination.end_intent(observed, timeline)
+    final_result = conclude(observed, intent, now)
+    if final_result:
         # Before the finish is on record: a session that is over has none of these, whatever operator dies meanwhile.
-        return Plan(conclusion=conclusion, wanted=wanted, requeue_at=now, **_removals(observed))
+        return Plan(final_result=final_result, intent=intent, requeue_at=now, **_removals(observed))
     # What a supervisor has just replied to is not said twice: its reply is recorded first.
     is_reply = observed.freshness is Freshness.REPLY
-    is_asked = wanted is not None and not wanted.is_bots
-    ladder_end = _ladder_end(observed, wanted, limits) if wanted and is_asked else None
-    end = (
-        (termination.end_request(observed, wanted) or eviction_grace.fit_into_grace(observed, now)) if wanted else None
+    is_requested = intent is not None and not intent.is_from_bot
+    ladder_end = _ladder_end(observed, intent, timeouts) if intent and is_requested else None
+    end_request = (
+        (termination.end_request(observed, intent) or eviction_grace.fit_into_grace(observed, now)) if intent else None
     )
     return Plan(
-        hold_session=not observed.session.has_finalizer and not observed.session.is_deleting,
+        add_finalizer=not observed.session.has_finalizer and not observed.session.is_deleting,
         create_pod=observed.pod is None,
-        adjust=None if is_reply else patch_for_supervisor(observed, timeline),
-        end=None if is_reply else end,
-        delete_pod=_overdue(observed.pod, ladder_end, now, limits),
-        budget=eviction.budget_removal(observed) if is_asked else eviction.budget_change(observed),
-        exposure=None if is_asked else exposure.exposure_change(observed),
-        wanted=wanted,
-        requeue_at=min(_looks(observed, timeline, wanted, ladder_end, limits)),
+        patch=None if is_reply else patch_for_supervisor(observed, timeline),
+        end_request=None if is_reply else end_request,
+        delete_pod=_deletion_if_overdue(observed.pod, ladder_end, now, timeouts),
+        budget=eviction.budget_removal(observed) if is_requested else eviction.budget_change(observed),
+        exposure=None if is_requested else exposure.exposure_change(observed),
+        intent=intent,
+        requeue_at=min(_requeue_times(observed, timeline, intent, ladder_end, timeouts)),
     )
 
 
@@ -135,24 +138,24 @@ def _removals(observed: Observed) -> Removals:
     return {"budget": eviction.budget_removal(observed), "exposure": exposure.exposure_removal(observed)}
 
 
-def _clean_up(observed: Observed, now: datetime, limits: ControllerTimeouts) -> Plan:
+def _clean_up(observed: Observed, now: datetime, timeouts: ControllerTimeouts) -> Plan:
     """The finish is recorded: let go of the pod, and of the session once no pod is left."""
     pod, session = observed.pod, observed.session
     if pod is None:
-        is_free = session.has_finalizer and session.is_deleting and not events_due.awaited(observed)
-        return replace(_expire(observed, now, limits), release_session=is_free)
+        can_release = session.has_finalizer and session.is_deleting and not events_due.pending_events(observed)
+        return replace(_expire(observed, now, timeouts), release_session=can_release)
     if pod_retention.is_kept(session, pod):
         # Its report is copied, so whoever wants the pod gone shall not have to wait for the operator.
-        kept = _release(now, limits) if pod.has_finalizer else _expire(observed, now, limits)
+        kept = _release(now, timeouts) if pod.has_finalizer else _expire(observed, now, timeouts)
         return replace(kept, end_sidecars=pod.has_sidecars and not pod.has_finalizer)
     return Plan(
-        delete_pod=_overdue(pod, None, now, limits) if pod.is_deleting else _parting(pod),
+        delete_pod=_deletion_if_overdue(pod, None, now, timeouts) if pod.is_deleting else _deletion_after_finish(pod),
         release_pod=pod.has_finalizer,
-        requeue_at=now + limits.slow_requeue,
+        requeue_at=now + timeouts.slow_requeue,
     )
 
 
-def _parting(pod: Pod) -> PodDeletion:
+def _deletion_after_finish(pod: Pod) -> PodDeletion:
     """Say how a pod goes whose bot is over. A shorter grace would be taken for a kubelet that does not do its work.
 
     The kubelet begins to end native sidecars by itself when the bot is over, with the pod's own grace, and a deletion
@@ -161,27 +164,27 @@ def _parting(pod: Pod) -> PodDeletion:
     return PodDeletion.NORMAL if pod.has_native_sidecars else PodDeletion.OVER
 
 
-def _release(now: datetime, limits: ControllerTimeouts) -> Plan:
-    return Plan(release_pod=True, requeue_at=now + limits.slow_requeue)
+def _release(now: datetime, timeouts: ControllerTimeouts) -> Plan:
+    return Plan(release_pod=True, requeue_at=now + timeouts.slow_requeue)
 
 
-def _expire(observed: Observed, now: datetime, limits: ControllerTimeouts) -> Plan:
+def _expire(observed: Observed, now: datetime, timeouts: ControllerTimeouts) -> Plan:
     """Delete a record whose time is over, or come back then. Nobody has to hear of it who has not yet."""
     session = observed.session
     if ttl.is_expired(session, now):
-        if events_due.awaited(observed):
+        if events_due.pending_events(observed):
             return Plan()
-        return Plan(delete_session=True, requeue_at=now + limits.slow_requeue)
+        return Plan(delete_session=True, requeue_at=now + timeouts.slow_requeue)
     return Plan(requeue_at=ttl.expiry(session))
 
 
-def _overdue(
-    pod: Pod | None, ladder_end: datetime | None, now: datetime, limits: ControllerTimeouts
+def _deletion_if_overdue(
+    pod: Pod | None, ladder_end: datetime | None, now: datetime, timeouts: ControllerTimeouts
 ) -> PodDeletion | None:
     if pod is None:
         return None
     if pod.deletion_requested_by is not None:
-        return forced_deletion(pod.deletion_requested_by, now, limits)
+        return forced_deletion(pod.deletion_requested_by, now, timeouts)
     if ladder_end is None:
         return None
     if pod.state is PodState.WAITING:
@@ -189,29 +192,29 @@ def _overdue(
     return PodDeletion.SHORT if now >= ladder_end else None
 
 
-def forced_deletion(requested_by: datetime, now: datetime, limits: ControllerTimeouts) -> PodDeletion | None:
+def forced_deletion(requested_by: datetime, now: datetime, timeouts: ControllerTimeouts) -> PodDeletion | None:
     """Take a pod away by force whose kubelet has not done it by the time that it was given, and a margin."""
-    return PodDeletion.FORCED if now >= requested_by + limits.deletion_margin else None
+    return PodDeletion.FORCED if now >= requested_by + timeouts.deletion_margin else None
 
 
-def _ladder_end(observed: Observed, wanted: EndIntent, limits: ControllerTimeouts) -> datetime:
-    ladder = ladder_length(observed.session.spec.shutdown, wanted.cause)
-    return wanted.requested_at + ladder + limits.ladder_margin
+def _ladder_end(observed: Observed, intent: EndIntent, timeouts: ControllerTimeouts) -> datetime:
+    ladder = ladder_length(observed.session.spec.shutdown, intent.cause)
+    return intent.requested_at + ladder + timeouts.ladder_margin
 
 
-def _looks(
+def _requeue_times(
     observed: Observed,
     timeline: Timeline,
-    wanted: EndIntent | None,
+    intent: EndIntent | None,
     ladder_end: datetime | None,
-    limits: ControllerTimeouts,
+    timeouts: ControllerTimeouts,
 ) -> Iterator[datetime]:
     now, pod = timeline.now, observed.pod
-    is_silent = observed.control is NoSnapshot.UNREACHABLE and wanted is None
-    yield now + (limits.silent_requeue if is_silent else limits.slow_requeue)
+    is_silent = observed.control is NoSnapshot.UNREACHABLE and intent is None
+    yield now + (timeouts.silent_requeue if is_silent else timeouts.slow_requeue)
     if ladder_end is None:
         yield timeline.end_due_at
     if pod and pod.deletion_requested_by is not None:
-        yield max(pod.deletion_requested_by + limits.deletion_margin, now + limits.control_retry)
+        yield max(pod.deletion_requested_by + timeouts.deletion_margin, now + timeouts.control_retry)
     elif pod and ladder_end:
-        yield max(ladder_end, now + limits.control_retry)
+        yield max(ladder_end, now + timeouts.control_retry)

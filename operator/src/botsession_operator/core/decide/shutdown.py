@@ -68,5 +68,5 @@ def overrides_to_contract(shutdown: Shutdown) -> contract.Overrides:
     )
 
 
-def _either(given: T | None, usual: T) -> T:
-    return usual if given is None else given
+def _either(override: T | None, default: T) -> T:
+    return default if override is None else override

@@ -39,23 +39,23 @@ def patch_for_supervisor(observed: Observed, timeline: Timeline) -> SessionPatch
     spec = observed.session.spec
     patch = SessionPatch(
         deadline=deadline if deadline != control.deadline else None,
-        limits=_news(control.limits, _known_to(control, session_limits(spec))),
-        shutdown=_news(control.shutdown, to_contract(spec.shutdown)),
-        overrides=_news(control.overrides, _overrides_known_to(control, overrides_to_contract(spec.shutdown))),
+        limits=_changed(control.limits, _limits_known_to(control, session_limits(spec))),
+        shutdown=_changed(control.shutdown, to_contract(spec.shutdown)),
+        overrides=_changed(control.overrides, _overrides_known_to(control, overrides_to_contract(spec.shutdown))),
     )
     return patch if patch != SessionPatch() else None
 
 
-def _known_to(control: SessionSnapshot, wanted: SessionLimits) -> SessionLimits:
+def _limits_known_to(control: SessionSnapshot, desired: SessionLimits) -> SessionLimits:
     """Return the limits that a runtime knows: one that runs and tells nothing of the conversation is too old."""
-    return wanted if control.conversation else replace(wanted, first_sound_timeout_seconds=None)
+    return desired if control.conversation else replace(desired, first_sound_timeout_seconds=None)
 
 
-def _overrides_known_to(control: SessionSnapshot, wanted: Overrides) -> Overrides:
+def _overrides_known_to(control: SessionSnapshot, desired: Overrides) -> Overrides:
     if control.pipelines_finished is None:
-        wanted = replace(wanted, bot_ended=None, bot_cancelled=None)
-    return wanted if control.conversation else replace(wanted, no_sound=None)
+        desired = replace(desired, bot_ended=None, bot_cancelled=None)
+    return desired if control.conversation else replace(desired, no_sound=None)
 
 
-def _news(known: T | None, wanted: T) -> T | None:
-    return wanted if known not in (None, wanted) else None
+def _changed(reported: T | None, desired: T) -> T | None:
+    return desired if reported not in (None, desired) else None

@@ -19,7 +19,7 @@ from botsession_operator.core.observe import clock_skew
 from botsession_operator.core.observe.observed import Observed
 from botsession_operator.core.observe.timeline import Timeline
 
-UNINSTALLED: Final = "the operator was being uninstalled"
+UNINSTALL_MESSAGE: Final = "the operator was being uninstalled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class EndIntent:
     message: str | None = None
 
     @property
-    def is_bots(self) -> bool:
+    def is_from_bot(self) -> bool:
         """Whether nobody wants it but the bot itself."""
         return self.cause in BOT_CAUSES
 
@@ -41,7 +41,7 @@ class EndIntent:
 def end_intent(observed: Observed, timeline: Timeline) -> EndIntent | None:
     """Decide whether the session is to end now, and for which cause."""
     recorded = _recorded(observed, timeline)
-    if recorded and recorded.is_bots:
+    if recorded and recorded.is_from_bot:
         asked = _cause(observed, timeline)
         recorded = recorded if asked is None else None
     cause = recorded.cause if recorded else _cause(observed, timeline)
@@ -52,26 +52,26 @@ def end_intent(observed: Observed, timeline: Timeline) -> EndIntent | None:
     return EndIntent(cause, mode, requested_at, _message(observed, cause, recorded))
 
 
-def end_request(observed: Observed, wanted: EndIntent) -> EndRequest | None:
+def end_request(observed: Observed, intent: EndIntent) -> EndRequest | None:
     """Return what the supervisor must be told, or None when it knows already."""
     control = observed.control
-    if wanted.is_bots or not isinstance(control, SessionSnapshot) or control.state is BotState.FINISHED:
+    if intent.is_from_bot or not isinstance(control, SessionSnapshot) or control.state is BotState.FINISHED:
         return None
     is_asked = control.ending is not None and control.ending.cause not in BOT_CAUSES
-    if control.ending and is_asked and (control.ending.mode is wanted.mode or control.ending.mode is Mode.IMMEDIATE):
+    if control.ending and is_asked and (control.ending.mode is intent.mode or control.ending.mode is Mode.IMMEDIATE):
         return None
-    shutdown = shutdown_for(observed.session.spec.shutdown, wanted.cause)
+    shutdown = shutdown_for(observed.session.spec.shutdown, intent.cause)
     return EndRequest(
-        mode=wanted.mode,
+        mode=intent.mode,
         # A cause that only another version knows can be asked of neither.
-        cause=Cause.END_REQUESTED if wanted.cause is Cause.UNKNOWN else wanted.cause,
+        cause=Cause.END_REQUESTED if intent.cause is Cause.UNKNOWN else intent.cause,
         farewell=shutdown.farewell,
         grace_period_seconds=shutdown.grace_period.total_seconds(),
         cancel_period_seconds=shutdown.cancel_period.total_seconds(),
     )
 
 
-def raised(one: Mode, other: Mode) -> Mode:
+def more_urgent(one: Mode, other: Mode) -> Mode:
     """Return the more urgent of two modes."""
     return Mode.IMMEDIATE if Mode.IMMEDIATE in (one, other) else Mode.GRACEFUL
 
@@ -95,7 +95,7 @@ def _recorded(observed: Observed, timeline: Timeline) -> EndIntent | None:
     )
     if asked is None:
         return EndIntent(taken.cause, taken.mode, since, taken.note)
-    return EndIntent(asked.cause, raised(asked.mode, taken.mode), since, asked.message)
+    return EndIntent(asked.cause, more_urgent(asked.mode, taken.mode), since, asked.message)
 
 
 def _cause(observed: Observed, timeline: Timeline) -> Cause | None:
@@ -112,7 +112,7 @@ def _message(observed: Observed, cause: Cause, recorded: EndIntent | None) -> st
     if recorded and recorded.message:
         return recorded.message
     by_user = observed.session.spec.end is not EndNow.NO
-    return UNINSTALLED if observed.is_uninstalling and cause is Cause.END_REQUESTED and not by_user else None
+    return UNINSTALL_MESSAGE if observed.is_uninstalling and cause is Cause.END_REQUESTED and not by_user else None
 
 
 def _mode(observed: Observed, cause: Cause, recorded: EndIntent | None) -> Mode:

@@ -12,41 +12,41 @@ from botsession_operator.core.webhook import events_due
 NO_EVENTS: Final[frozenset[EventType]] = frozenset()
 
 
-class Left(NamedTuple):
+class RemainingWork(NamedTuple):
     """What is still to happen, by name."""
 
     #: Sessions that are not over, and pods that are held or leave.
     to_end: tuple[str, ...] = ()
     #: Sessions that are over, and of which the webhook has not heard.
-    to_tell: tuple[str, ...] = ()
+    to_deliver: tuple[str, ...] = ()
 
 
-def what_is_left(sessions: list[Json], pods: list[Json], events: frozenset[EventType] = NO_EVENTS) -> Left:
+def remaining_work(sessions: list[Json], pods: list[Json], events: frozenset[EventType] = NO_EVENTS) -> RemainingWork:
     """Name what an uninstallation waits for. `events` are those that the webhook wants."""
-    to_end, to_tell = [], []
+    to_end, to_deliver = [], []
     for raw in sessions:
-        session = _understood(raw)
-        if _is_untold(session, events):
-            to_tell.append(f"session {_place(raw)}")
+        session = _parsed(raw)
+        if _has_undelivered_events(session, events):
+            to_deliver.append(f"session {_qualified_name(raw)}")
         elif _is_live(raw, session):
-            to_end.append(f"session {_place(raw)}")
-    leaving = (each for each in pods if _is_leaving(parse_pod(each)))
-    return Left((*to_end, *(f"pod {_place(each)}" for each in leaving)), tuple(to_tell))
+            to_end.append(f"session {_qualified_name(raw)}")
+    leaving = (each for each in pods if _is_held_or_deleting(parse_pod(each)))
+    return RemainingWork((*to_end, *(f"pod {_qualified_name(each)}" for each in leaving)), tuple(to_deliver))
 
 
-def together(parts: Iterable[Left]) -> Left:
+def merge_remaining(parts: Iterable[RemainingWork]) -> RemainingWork:
     """Return what several looks have found left."""
-    to_end, to_tell = list[str](), list[str]()
+    to_end, to_deliver = list[str](), list[str]()
     for part in parts:
         to_end += part.to_end
-        to_tell += part.to_tell
-    return Left(tuple(to_end), tuple(to_tell))
+        to_deliver += part.to_deliver
+    return RemainingWork(tuple(to_end), tuple(to_deliver))
 
 
-def _is_untold(session: Session | None, events: frozenset[EventType]) -> bool:
+def _has_undelivered_events(session: Session | None, events: frozenset[EventType]) -> bool:
     if session is None or not session.is_finished:
         return False
-    return not events.isdisjoint(events_due.recorded_as_pending(session.status))
+    return not events.isdisjoint(events_due.recorded_pending_events(session.status))
 
 
 def _is_live(raw: Json, session: Session | None) -> bool:
@@ -56,16 +56,16 @@ def _is_live(raw: Json, session: Session | None) -> bool:
     return not session.is_finished or (known.is_deleting and known.has_finalizer)
 
 
-def _understood(raw: Json) -> Session | None:
+def _parsed(raw: Json) -> Session | None:
     try:
         return parse_session(raw)
     except SpecError:
         return None
 
 
-def _is_leaving(pod: Pod) -> bool:
+def _is_held_or_deleting(pod: Pod) -> bool:
     return pod.has_finalizer or pod.is_deleting
 
 
-def _place(raw: Json) -> str:
+def _qualified_name(raw: Json) -> str:
     return f"{raw['metadata']['namespace']}/{raw['metadata']['name']}"

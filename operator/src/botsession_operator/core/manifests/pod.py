@@ -24,7 +24,7 @@ from botsession_operator.core.decide.shutdown import longest_ladder, overrides_t
 from botsession_operator.core.decide.supervisor_limits import session_limits
 from botsession_operator.core.manifests.kubelet_expansion import literal, literal_env
 from botsession_operator.core.manifests.secret_env import open_names, secret_names
-from botsession_operator.core.manifests.security_context import copier_context, secured
+from botsession_operator.core.manifests.security_context import copier_context, with_security_defaults
 from botsession_operator.core.manifests.template_overlay import check_template, overlay
 from botsession_operator.core.names import CALL_PORT_NAME, CONTROL_PORT_NAME, pod_name
 from botsession_operator.core.observe.observed import Session
@@ -88,8 +88,8 @@ def build_pod(
             f"spec.bot.body and spec.bot.command may take {LARGEST_LAUNCH_BYTES // 1024} KiB together as JSON"
         )
     pod_spec = _pod_spec(session.spec, launch, settings, node_ports.control if node_ports else CONTROL_PORT)
-    base = overlay(pod_spec, _reachable(session.spec, url, node_ports))
-    spec = secured(overlay(base, template.spec), BOT_CONTAINER)
+    base = overlay(pod_spec, _call_overlay(session.spec, url, node_ports))
+    spec = with_security_defaults(overlay(base, template.spec), BOT_CONTAINER)
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 
 
@@ -150,7 +150,7 @@ def _pod_spec(spec: Spec, launch: Json, settings: PodSettings, control_port: int
         "enableServiceLinks": False,
         "containers": [_bot_container(spec, launch, control_port)],
     }
-    return base if spec.bot.runtime is RuntimeSource.BUNDLED else overlay(base, _injected(spec, settings))
+    return base if spec.bot.runtime is RuntimeSource.BUNDLED else overlay(base, _injection(spec, settings))
 
 
 def _bot_container(spec: Spec, launch: Json, control_port: int) -> Json:
@@ -173,7 +173,7 @@ def _bot_container(spec: Spec, launch: Json, control_port: int) -> Json:
     }
 
 
-def _reachable(spec: Spec, url: str | None, node_ports: NodePorts | None) -> Json:
+def _call_overlay(spec: Spec, url: str | None, node_ports: NodePorts | None) -> Json:
     number = _call_port(spec, node_ports)
     if number is None:
         return {}
@@ -204,7 +204,7 @@ def _probe(path: str, *, period_seconds: int, failures: int) -> Json:
     }
 
 
-def _injected(spec: Spec, settings: PodSettings) -> Json:
+def _injection(spec: Spec, settings: PodSettings) -> Json:
     mount = {"name": RUNTIME_VOLUME, "mountPath": RUNTIME_PATH, "readOnly": True}
     if settings.injection is Injection.IMAGE_VOLUME:
         volume: Json = {"image": {"reference": settings.runtime_image, "pullPolicy": "IfNotPresent"}}

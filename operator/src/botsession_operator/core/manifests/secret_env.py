@@ -16,7 +16,7 @@ _REFERENCE: Final = re.compile(r"\$\(([^()]+)\)")
 
 def secret_names(env: Iterable[Json], env_from: Iterable[Json]) -> tuple[str, ...]:
     """Return the names of the variables that are known to hold a secret, in their order."""
-    secret, _ = _sorted(env, has_unknown=has_secrets(env_from))
+    secret, _ = _partitioned(env, has_unknown=has_secrets(env_from))
     return tuple(secret)
 
 
@@ -24,7 +24,7 @@ def open_names(env: Iterable[Json], env_from: Iterable[Json]) -> tuple[str, ...]
     """Return the names of the variables that the spec sets in the open; None where no Secret is taken as a whole."""
     if not has_secrets(env_from):
         return None
-    _, in_the_open = _sorted(env, has_unknown=True)
+    _, in_the_open = _partitioned(env, has_unknown=True)
     return tuple(in_the_open)
 
 
@@ -33,12 +33,12 @@ def has_secrets(env_from: Iterable[Json]) -> bool:
     return any("secretRef" in source for source in env_from)
 
 
-def _sorted(env: Iterable[Json], *, has_unknown: bool) -> tuple[list[str], list[str]]:
+def _partitioned(env: Iterable[Json], *, has_unknown: bool) -> tuple[list[str], list[str]]:
     secret: list[str] = []
     in_the_open: list[str] = []
     for variable in env:
         refers_to = _REFERENCE.findall(str(variable.get("value", "")))
-        hides = (name in secret or (has_unknown and name not in in_the_open) for name in refers_to)
-        is_secret = "secretKeyRef" in variable.get("valueFrom", {}) or any(hides)
+        may_be_secret = (name in secret or (has_unknown and name not in in_the_open) for name in refers_to)
+        is_secret = "secretKeyRef" in variable.get("valueFrom", {}) or any(may_be_secret)
         (secret if is_secret else in_the_open).append(variable["name"])
     return secret, in_the_open

@@ -11,22 +11,24 @@ from botsession_operator.api.spec import Json
 from botsession_operator.core.observe.untyped import mapping, mappings
 
 _PROFILE: Final = {"seccompProfile": {"type": "RuntimeDefault"}}
-_NO_RIGHTS: Final = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+_RESTRICTIONS: Final = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 #: The user of the runtime image.
 RUNTIME_USER: Final = 65532
 #: What the container that copies the runtime is in any case.
-_COPIER: Final = {**_NO_RIGHTS, "readOnlyRootFilesystem": True, "runAsNonRoot": True}
+_COPIER_DEFAULTS: Final = {**_RESTRICTIONS, "readOnlyRootFilesystem": True, "runAsNonRoot": True}
 #: What it has as the bot has it: what a namespace asks of one container it asks of all.
-_SHARED: Final = ("runAsUser", "runAsGroup", "seccompProfile", "seLinuxOptions", "appArmorProfile")
+_COPIED_FIELDS: Final = ("runAsUser", "runAsGroup", "seccompProfile", "seLinuxOptions", "appArmorProfile")
 #: How the API server begins when a pod does not meet the level of its namespace; what follows names each field.
 _REFUSAL: Final = 'violates PodSecurity "restricted'
 
 
-def secured(pod_spec: Json, container: str) -> Json:
+def with_security_defaults(pod_spec: Json, container: str) -> Json:
     """Return the pod spec with the defaults where it says nothing, for the pod and for this container."""
     if _is_windows(pod_spec):  # has no such fields
         return pod_spec
-    containers = [_without_rights(each) if _name(each) == container else each for each in pod_spec["containers"]]
+    containers = [
+        _with_container_defaults(each) if _name(each) == container else each for each in pod_spec["containers"]
+    ]
     return {**_with_context(pod_spec, _PROFILE), "containers": containers}
 
 
@@ -36,14 +38,14 @@ def copier_context(template: Json, container: str) -> Json:
     Where the template says nothing it runs as its image's user, which is not root, or as what the API server makes of
     that. It is never root, though the bot may be.
     """
-    whole, bot = _context(template), {}
+    pod_context, bot_context = _context(template), {}
     for each in mappings(template.get("containers")):
         if _name(each) == container:
-            bot = _context(each)
-    shared = {name: bot[name] for name in _SHARED if bot.get(name) is not None}
-    if shared.get("runAsUser", whole.get("runAsUser")) == 0:
-        shared |= {"runAsUser": RUNTIME_USER, "runAsGroup": RUNTIME_USER}
-    return {**_COPIER, **shared}
+            bot_context = _context(each)
+    copied = {name: bot_context[name] for name in _COPIED_FIELDS if bot_context.get(name) is not None}
+    if copied.get("runAsUser", pod_context.get("runAsUser")) == 0:
+        copied |= {"runAsUser": RUNTIME_USER, "runAsGroup": RUNTIME_USER}
+    return {**_COPIER_DEFAULTS, **copied}
 
 
 def as_non_root(manifest: Json, refusal: str) -> Json | None:
@@ -54,15 +56,15 @@ def as_non_root(manifest: Json, refusal: str) -> Json | None:
     return {**manifest, "spec": spec} if spec != manifest["spec"] else None
 
 
-def _without_rights(container: Json) -> Json:
+def _with_container_defaults(container: Json) -> Json:
     given = container.get("securityContext")
-    raised = isinstance(given, dict) and (given.get("privileged") or _may_administer(given.get("capabilities")))
+    is_privileged = isinstance(given, dict) and (given.get("privileged") or _adds_sys_admin(given.get("capabilities")))
     # The API server refuses a container that is privileged and may not escalate.
-    rights = {name: value for name, value in _NO_RIGHTS.items() if not raised}
-    return _with_context(container, rights)
+    restrictions = {name: value for name, value in _RESTRICTIONS.items() if not is_privileged}
+    return _with_context(container, restrictions)
 
 
-def _may_administer(capabilities: Any) -> bool:
+def _adds_sys_admin(capabilities: Any) -> bool:
     added = capabilities.get("add") if isinstance(capabilities, dict) else None
     return isinstance(added, list) and any(name in ("SYS_ADMIN", "CAP_SYS_ADMIN") for name in added)
 
@@ -71,8 +73,8 @@ def _with_context(item: Json, defaults: Json) -> Json:
     given = item.get("securityContext") or {}
     if not isinstance(given, dict):  # the API server says what is wrong with it
         return item
-    chosen = {name: value for name, value in given.items() if value is not None}
-    return {**item, "securityContext": {**defaults, **chosen}}
+    explicit = {name: value for name, value in given.items() if value is not None}
+    return {**item, "securityContext": {**defaults, **explicit}}
 
 
 def _context(item: Json) -> Json:

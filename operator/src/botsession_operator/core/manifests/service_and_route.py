@@ -26,7 +26,7 @@ ROUTE_KINDS: Final = ("Ingress", "HTTPRoute")
 APP_PROTOCOLS: Final = {ExposeProtocol.WEBSOCKET: "kubernetes.io/ws", ExposeProtocol.HTTP: "http"}
 SCHEMES: Final = {ExposeProtocol.WEBSOCKET: "ws", ExposeProtocol.HTTP: "http"}
 #: What follows from a transport that listens.
-KNOWN: Final = {
+TRANSPORT_DEFAULTS: Final = {
     TransportType.WEBSOCKET: (ExposeProtocol.WEBSOCKET, "/ws"),
     TransportType.SMALLWEBRTC: (ExposeProtocol.HTTP, ""),
 }
@@ -78,19 +78,19 @@ def service_name(session: Session) -> str:
 
 def _routes(session: Session, expose: Expose, template: Json | None) -> Iterator[Json]:
     if template is not None:
-        route = _filled(template, _variables(session, expose))
+        route = _substituted(template, _variables(session, expose))
         metadata = _metadata(session)
-        given = route.get("metadata", {})
-        labels = {**given.get("labels", {}), **metadata["labels"]}
-        yield {**route, "metadata": {**given, **metadata, "labels": labels}}
+        template_metadata = route.get("metadata", {})
+        labels = {**template_metadata.get("labels", {}), **metadata["labels"]}
+        yield {**route, "metadata": {**template_metadata, **metadata, "labels": labels}}
 
 
-def _filled(template: Any, variables: dict[str, str]) -> Any:
+def _substituted(template: Any, variables: dict[str, str]) -> Any:
     """Put variables into all texts of a manifest; a text that is only the port becomes the number."""
     if isinstance(template, dict):
-        return {key: _filled(value, variables) for key, value in template.items()}
+        return {key: _substituted(value, variables) for key, value in template.items()}
     if isinstance(template, list):
-        return [_filled(value, variables) for value in template]
+        return [_substituted(value, variables) for value in template]
     if template == "${port}":
         return int(variables["port"])
     return Template(template).safe_substitute(variables) if isinstance(template, str) else template
@@ -109,18 +109,18 @@ def _variables(session: Session, expose: Expose) -> dict[str, str]:
 
 
 def _protocol(session: Session, expose: Expose) -> ExposeProtocol:
-    known, _ = _known(session)
-    return known or expose.protocol or ExposeProtocol.HTTP
+    default, _ = _transport_defaults(session)
+    return default or expose.protocol or ExposeProtocol.HTTP
 
 
 def _path(session: Session, expose: Expose) -> str:
-    _, known = _known(session)
-    return expose.path or "" if known is None else known
+    _, default = _transport_defaults(session)
+    return expose.path or "" if default is None else default
 
 
-def _known(session: Session) -> tuple[ExposeProtocol | None, str | None]:
+def _transport_defaults(session: Session) -> tuple[ExposeProtocol | None, str | None]:
     transport = session.spec.bot.transport
-    return KNOWN.get(transport.launch.type, (None, None)) if transport else (None, None)
+    return TRANSPORT_DEFAULTS.get(transport.launch.type, (None, None)) if transport else (None, None)
 
 
 def _metadata(session: Session) -> Json:

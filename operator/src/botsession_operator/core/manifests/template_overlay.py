@@ -98,22 +98,24 @@ def _name(item: Any) -> str | None:
 
 
 def _problems(template: PodTemplate) -> Iterator[str]:
-    yield from _prefixed("metadata.labels", template.labels, f"labels {_PREFIX}")
-    yield from _prefixed("metadata.annotations", template.annotations, f"annotations {_PREFIX}")
+    yield from _prefix_problems("metadata.labels", template.labels, f"labels {_PREFIX}")
+    yield from _prefix_problems("metadata.annotations", template.annotations, f"annotations {_PREFIX}")
     spec = template.spec
-    yield from (f"spec.podTemplate.spec.{name}: {said}" for name, said in POD_FIELDS.items() if _is_given(spec, name))
-    yield from _each(spec, "volumes", _volume_problems)
-    yield from _each(spec, "containers", _container_problems)
-    yield from _each(spec, "initContainers", _init_container_problems)
+    yield from (
+        f"spec.podTemplate.spec.{name}: {sentence}" for name, sentence in POD_FIELDS.items() if _is_given(spec, name)
+    )
+    yield from _item_problems(spec, "volumes", _volume_problems)
+    yield from _item_problems(spec, "containers", _container_problems)
+    yield from _item_problems(spec, "initContainers", _init_container_problems)
 
 
-def _prefixed(place: str, names: Json, said: str) -> Iterator[str]:
-    yield from (f"spec.podTemplate.{place}[{name}]: {said}" for name in names if name.startswith(f"{GROUP}/"))
+def _prefix_problems(place: str, names: Json, sentence: str) -> Iterator[str]:
+    yield from (f"spec.podTemplate.{place}[{name}]: {sentence}" for name in names if name.startswith(f"{GROUP}/"))
 
 
-def _each(spec: Json, place: str, problems: Callable[[Json], Iterator[tuple[str, str]]]) -> Iterator[str]:
+def _item_problems(spec: Json, place: str, problems: Callable[[Json], Iterator[tuple[str, str]]]) -> Iterator[str]:
     for index, item in enumerate(_items(spec, place)):
-        yield from (f"spec.podTemplate.spec.{place}[{index}]{at}: {said}" for at, said in problems(item))
+        yield from (f"spec.podTemplate.spec.{place}[{index}]{at}: {sentence}" for at, sentence in problems(item))
 
 
 def _volume_problems(volume: Json) -> Iterator[tuple[str, str]]:
@@ -125,7 +127,7 @@ def _container_problems(container: Json) -> Iterator[tuple[str, str]]:
     if _is_own(container):
         yield ".name", _NAME
     if container.get("name") == BOT_CONTAINER:
-        yield from ((f".{name}", said) for name, said in BOT_FIELDS.items() if _is_given(container, name))
+        yield from ((f".{name}", sentence) for name, sentence in BOT_FIELDS.items() if _is_given(container, name))
         yield from _path_problems(container)
         if any(port.get("name") == CONTROL_PORT_NAME for port in _items(container, "ports")):
             yield ".ports", PORT_NAME
@@ -149,11 +151,11 @@ def _shared_problems(container: Json) -> Iterator[tuple[str, str]]:
 def _path_problems(container: Json) -> Iterator[tuple[str, str]]:
     mounted = [each.get("mountPath") for each in _items(container, "volumeMounts")]
     devices = [each.get("devicePath") for each in _items(container, "volumeDevices")]
-    if any(map(_hides_ours, (*mounted, *devices))):
+    if any(map(_hides_own_path, (*mounted, *devices))):
         yield ".volumeMounts", MOUNT_PATH
 
 
-def _hides_ours(path: Any) -> bool:
+def _hides_own_path(path: Any) -> bool:
     if not isinstance(path, str):
         return False
     clean = normpath("/" + path.lstrip("/"))

@@ -115,7 +115,7 @@ class Pod:
     #: Its volumes and its network are there: what is left is the image and the container.
     is_prepared: bool = False
     started_at: datetime | None = None
-    trouble: WaitingReason | None = None
+    waiting_reason: WaitingReason | None = None
     termination: Termination | None = None
     #: pod.status.reason (Evicted, DeadlineExceeded, …) or, where there is none, why the pod was disrupted
     #: (DeletionByTaintManager, EvictionByEvictionAPI, …).

@@ -42,10 +42,10 @@ def owner_reference(session: Session) -> Json:
 
 def is_owned_alike(stored: Json, manifest: Json) -> bool:
     """Return whether a stored object has the owner that its manifest names, or lost it to an orphaning deletion."""
-    wanted, found = _controller(manifest["metadata"]), _controller(stored["metadata"])
+    desired, found = _controller(manifest["metadata"]), _controller(stored["metadata"])
     if found is None:
         return _session_label(stored) == _session_label(manifest)
-    return wanted is not None and _is_session(found) and found.get("uid") == wanted["uid"]
+    return desired is not None and _is_session(found) and found.get("uid") == desired["uid"]
 
 
 def name_taken(manifest: Json) -> str:

@@ -31,7 +31,7 @@ from botsession_operator.core.observe.observed import (
 from botsession_operator.core.observe.ownership import pod_owner
 from botsession_operator.core.observe.untyped import mapping, mappings, moment, number, text, texts
 
-LARGEST_PORT: Final = 65535
+MAX_PORT: Final = 65535
 #: What is said of a session whose spec or status `api/bounded_json.py` did not read.
 TOO_LARGE_TO_READ: Final = (
     f"the session is nested deeper than {LEVELS} levels, or larger than {LARGEST_PART_BYTES // 1024} KiB or "
@@ -39,9 +39,9 @@ TOO_LARGE_TO_READ: Final = (
     "delete it and create it with a smaller spec.bot.body and spec.podTemplate"
 )
 #: Phases of a pod in which nothing runs any more.
-_OVER = ("Succeeded", "Failed")
+_FINISHED_POD_PHASES = ("Succeeded", "Failed")
 #: The kubelet's words for a container on its way.
-_NO_TROUBLES = ("ContainerCreating", "PodInitializing")
+_NORMAL_WAITING_REASONS = ("ContainerCreating", "PodInitializing")
 _NO_REASON: Final = ExternalReason("")
 #: Stands for a deletion time that cannot be read: the deletion was asked for, and is overdue.
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -119,7 +119,7 @@ def parse_pod(raw: Json) -> Pod:
         scheduled_at=moment(_condition(status, "PodScheduled", "True").get("lastTransitionTime")),
         is_prepared=bool(_condition(status, "PodReadyToStartContainers", "True")),
         started_at=_started_at(mapping(state.get("running")) or terminated),
-        trouble=_trouble(status, state),
+        waiting_reason=_waiting_trouble(status, state),
         termination=_termination(terminated) if "terminated" in state else None,
         failure=_failure(status),
         has_sidecars=_has_sidecars(spec, status),
@@ -150,7 +150,7 @@ def _bot_status(status: Json) -> Json:
 
 
 def _state(metadata: Json, spec: Json, status: Json, container: Json) -> PodState:
-    if "terminated" in container or status.get("phase") in _OVER:
+    if "terminated" in container or status.get("phase") in _FINISHED_POD_PHASES:
         return PodState.TERMINATED
     if "deletionTimestamp" in metadata and _is_abandoned(metadata, spec):
         return PodState.TERMINATED
@@ -167,30 +167,30 @@ def _init_states(status: Json) -> list[Json]:
 
 
 def _has_sidecars(spec: Json, status: Json) -> bool:
-    if status.get("phase") in _OVER or spec.get("activeDeadlineSeconds") == ENDED_SECONDS:
+    if status.get("phase") in _FINISHED_POD_PHASES or spec.get("activeDeadlineSeconds") == ENDED_SECONDS:
         return False
     others = (each for each in mappings(status.get("containerStatuses")) if each.get("name") != BOT_CONTAINER)
     return any("terminated" not in mapping(each.get("state")) for each in others)
 
 
-def _trouble(status: Json, state: Json) -> WaitingReason | None:
+def _waiting_trouble(status: Json, state: Json) -> WaitingReason | None:
     unscheduled = _condition(status, "PodScheduled", "False")
     if unscheduled:
-        return _said(unscheduled, UNSCHEDULABLE)
+        return _waiting_reason(unscheduled, UNSCHEDULABLE)
     for waiting in (mapping(each.get("waiting")) for each in (state, *_init_states(status))):
-        if text(waiting.get("reason")) not in ("", *_NO_TROUBLES):
-            return _said(waiting)
+        if text(waiting.get("reason")) not in ("", *_NORMAL_WAITING_REASONS):
+            return _waiting_reason(waiting)
     return None
 
 
 def _failure(status: Json) -> WaitingReason | None:
     disrupted = _condition(status, "DisruptionTarget", "True")
-    said = status if text(status.get("reason")) else disrupted
-    return _said(said) if said else None
+    source = status if text(status.get("reason")) else disrupted
+    return _waiting_reason(source) if source else None
 
 
-def _said(by: Json, usual: ExternalReason = _NO_REASON) -> WaitingReason:
-    return WaitingReason(ExternalReason(text(by.get("reason"))) or usual, text(by.get("message")).strip())
+def _waiting_reason(source: Json, default: ExternalReason = _NO_REASON) -> WaitingReason:
+    return WaitingReason(ExternalReason(text(source.get("reason"))) or default, text(source.get("message")).strip())
 
 
 def _started_at(container: Json) -> datetime | None:
@@ -201,12 +201,12 @@ def _started_at(container: Json) -> datetime | None:
 
 def _termination(terminated: Json) -> Termination:
     message = text(terminated.get("message"))
-    left, unreadable = _report(message)
+    exit_report, unreadable = _report(message)
     return Termination(
         reason=text(terminated.get("reason")),
         exit_code=number(terminated.get("exitCode")),
-        report=left,
-        message="" if left else clean_text(message),
+        report=exit_report,
+        message="" if exit_report else clean_text(message),
         unreadable=unreadable,
     )
 
@@ -231,4 +231,4 @@ def host_port(pod_spec: Json, name: str = CONTROL_PORT_NAME) -> int | None:
     bots = (each for each in mappings(pod_spec.get("containers")) if each.get("name") == BOT_CONTAINER)
     ports = (port for each in bots for port in mappings(each.get("ports")) if port.get("name") == name)
     found = next((port.get("containerPort") for port in ports), None)
-    return found if type(found) is int and 0 < found <= LARGEST_PORT else None
+    return found if type(found) is int and 0 < found <= MAX_PORT else None

@@ -46,7 +46,7 @@ CALLER_CONNECTED: Final = WaitingReason(
     ConditionReason.CALLER_CONNECTED, "a caller has come, and the pipeline has not started"
 )
 #: Reasons for which a pipeline has not started where all goes well so far, and nobody is told to do anything.
-QUIET: Final = frozenset(
+NORMAL_REASONS: Final = frozenset(
     each.reason
     for each in (
         WAITING_FOR_NODE,
@@ -58,7 +58,7 @@ QUIET: Final = frozenset(
     )
 )
 #: Those of a bot that had been imported, and so will stay.
-IMPORTED: Final = frozenset(each.reason for each in (STARTING_PIPELINE, LISTENING, CALLER_CONNECTED))
+IMPORTED_REASONS: Final = frozenset(each.reason for each in (STARTING_PIPELINE, LISTENING, CALLER_CONNECTED))
 
 
 def waiting_for(observed: Observed) -> WaitingReason:
@@ -66,10 +66,10 @@ def waiting_for(observed: Observed) -> WaitingReason:
     pod = observed.pod
     if pod is None:
         return WAITING_FOR_NODE
-    if pod.trouble:
-        return pod.trouble
+    if pod.waiting_reason:
+        return pod.waiting_reason
     if pod.state is PodState.RUNNING:
-        return _in_the_pod(observed, pod)
+        return _waiting_in_pod(observed, pod)
     if pod.node_name is None:
         return WAITING_FOR_NODE
     return CREATING_CONTAINER if pod.is_prepared else PREPARING_POD
@@ -83,7 +83,7 @@ def has_listened(observed: Observed) -> bool:
     return known is not None and known.reason in (LISTENING.reason, CALLER_CONNECTED.reason)
 
 
-def timed_out(observed: Observed, bot_imported: float | None) -> str:
+def start_timeout_message(observed: Observed, bot_imported: float | None) -> str:
     """Return how a startTimeout was spent, the part last that was not done.
 
     `bot_imported` are seconds from the supervisor's start, as its report has them.
@@ -91,26 +91,25 @@ def timed_out(observed: Observed, bot_imported: float | None) -> str:
     status, pod, limit = observed.session.status, observed.pod, observed.session.spec.start_timeout
     if has_listened(observed):
         return f"startTimeout {format_duration(limit)}: the bot had listened, and its pipeline did not start"
-    took = _stage_durations(observed, pod, bot_imported)
-    rest = max(0.0, limit.total_seconds() - sum(took.values()))
-    parts = [f"{part} {_seconds(took[part])}" for part in took]
-    unfinished = _unfinished(took, status, pod)
-    return (
-        f"startTimeout {format_duration(limit)}: {', '.join([*parts, f'{unfinished} {_seconds(rest)} and not done'])}"
-    )
+    durations = _stage_durations(observed, pod, bot_imported)
+    rest = max(0.0, limit.total_seconds() - sum(durations.values()))
+    stages = [f"{stage} {_seconds(durations[stage])}" for stage in durations]
+    unfinished = _unfinished(durations, status, pod)
+    stages.append(f"{unfinished} {_seconds(rest)} and not done")
+    return f"startTimeout {format_duration(limit)}: {', '.join(stages)}"
 
 
-def _in_the_pod(observed: Observed, pod: Pod) -> WaitingReason:
+def _waiting_in_pod(observed: Observed, pod: Pod) -> WaitingReason:
     control = observed.control
     if isinstance(control, SessionSnapshot) and control.listening_at:
         return LISTENING if control.called_at is None else CALLER_CONNECTED
     imported_at = control.bot_imported_at if isinstance(control, SessionSnapshot) else None
     # The kubelet and the supervisor are on one machine, so on one clock.
     imported = (imported_at - pod.started_at).total_seconds() if imported_at and pod.started_at else None
-    took = _stage_durations(observed, pod, imported)
-    trouble = IMPORTING_BOT if imported_at is None else STARTING_PIPELINE
-    before = ", ".join(f"{part} {_seconds(took[part])}" for part in took)
-    return WaitingReason(trouble.reason, f"{trouble.message}; before that: {before}" if before else trouble.message)
+    durations = _stage_durations(observed, pod, imported)
+    reason = IMPORTING_BOT if imported_at is None else STARTING_PIPELINE
+    before = ", ".join(f"{stage} {_seconds(durations[stage])}" for stage in durations)
+    return WaitingReason(reason.reason, f"{reason.message}; before that: {before}" if before else reason.message)
 
 
 def _stage_durations(observed: Observed, pod: Pod | None, imported: float | None) -> dict[StartupStage, float]:
@@ -119,31 +118,31 @@ def _stage_durations(observed: Observed, pod: Pod | None, imported: float | None
     created = observed.session.created_at
     scheduled = (pod.scheduled_at - created).total_seconds() if pod and pod.scheduled_at else recorded.scheduled
     started = (pod.started_at - created).total_seconds() if pod and pod.started_at else recorded.pod_started
-    took = {}
+    durations = {}
     if scheduled is not None:
-        took[StartupStage.NODE] = scheduled
+        durations[StartupStage.NODE] = scheduled
     if started is not None:
-        took[StartupStage.CONTAINER] = started - (scheduled or 0.0)
+        durations[StartupStage.CONTAINER] = started - (scheduled or 0.0)
         if imported is not None:
-            took[StartupStage.IMPORT] = imported
-    return {part: max(0.0, seconds) for part, seconds in took.items()}
+            durations[StartupStage.IMPORT] = imported
+    return {stage: max(0.0, seconds) for stage, seconds in durations.items()}
 
 
-def _unfinished(took: dict[StartupStage, float], status: Status | None, pod: Pod | None) -> StartupStage:
+def _unfinished(durations: dict[StartupStage, float], status: Status | None, pod: Pod | None) -> StartupStage:
     if pod is None and not (status and status.pod_name):
         return StartupStage.POD
     # What was seen when the time was over: a pod that goes has no network any more, and a lost supervisor no report.
     condition = find_condition(status, ConditionType.STARTED, ConditionStatus.FALSE)
-    said = condition.reason if condition else ""
-    if StartupStage.CONTAINER in took:
+    recorded_reason = condition.reason if condition else ""
+    if StartupStage.CONTAINER in durations:
         return (
             StartupStage.PIPELINE
-            if StartupStage.IMPORT in took or said == STARTING_PIPELINE.reason
+            if StartupStage.IMPORT in durations or recorded_reason == STARTING_PIPELINE.reason
             else StartupStage.IMPORT
         )
     if not (pod and pod.node_name) and not (status and status.node_name):
         return StartupStage.NODE
-    return StartupStage.SANDBOX if said == PREPARING_POD.reason else StartupStage.CONTAINER
+    return StartupStage.SANDBOX if recorded_reason == PREPARING_POD.reason else StartupStage.CONTAINER
 
 
 def _seconds(length: float) -> str:

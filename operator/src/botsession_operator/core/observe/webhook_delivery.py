@@ -45,7 +45,7 @@ class Attempt:
     #: Known here before it is recorded.
     outcome: Delivery | None = None
     #: What the last try failed by.
-    trouble: str = ""
+    last_error: str = ""
 
 
 #: One for each event that the webhook wants; none where there is no webhook.

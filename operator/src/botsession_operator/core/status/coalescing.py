@@ -21,49 +21,49 @@ from botsession_operator.core.observe.observed import Observed
 from botsession_operator.core.status import conversation
 
 
-def write_due_at(observed: Observed, status: Status, limits: ControllerTimeouts) -> datetime:
+def write_due_at(observed: Observed, status: Status, timeouts: ControllerTimeouts) -> datetime:
     """Return when a status that differs from the recorded one is written; a time that is past means at once."""
     before, at_once = observed.session.status, observed.session.created_at
-    known = before.phase if before else Phase.PENDING
-    if status.phase is Phase.ENDING and known is not Phase.ENDING:
-        return _ending_at(observed, status, limits) or at_once
-    if status.phase is not known and status.phase is not Phase.STARTING:
+    phase_before = before.phase if before else Phase.PENDING
+    if status.phase is Phase.ENDING and phase_before is not Phase.ENDING:
+        return _ending_at(observed, status, timeouts) or at_once
+    if status.phase is not phase_before and status.phase is not Phase.STARTING:
         return at_once
-    if not _troubles(status) <= _troubles(before):
+    if not _start_problems(status) <= _start_problems(before):
         return at_once
-    if heard := conversation.write_due_at(before, status):
-        return heard
-    return max(_last_news(observed)) + limits.status_settle
+    if due_at := conversation.write_due_at(before, status):
+        return due_at
+    return max(_last_change_times(observed)) + timeouts.status_settle
 
 
-def _ending_at(observed: Observed, status: Status, limits: ControllerTimeouts) -> datetime | None:
+def _ending_at(observed: Observed, status: Status, timeouts: ControllerTimeouts) -> datetime | None:
     """Wait with an ending that the supervisor has acknowledged, and so keeps itself: it may be over in a moment."""
     control = observed.control
     if isinstance(control, SessionSnapshot) and control.ending and status.ending:
-        return status.ending.requested_at + limits.ending_settle
+        return status.ending.requested_at + timeouts.ending_settle
     return None
 
 
-def _last_news(observed: Observed) -> tuple[datetime, ...]:
+def _last_change_times(observed: Observed) -> tuple[datetime, ...]:
     """Return when there was something to write, as far as it is recorded."""
     before = observed.session.status
     changed = tuple(each.last_transition_time for each in before.conditions) if before else ()
-    asked = (before.ending_at,) if before and before.ending_at else ()
-    return (observed.session.created_at, *changed, *asked)
+    ending_times = (before.ending_at,) if before and before.ending_at else ()
+    return (observed.session.created_at, *changed, *ending_times)
 
 
-def _troubles(status: Status | None) -> set[tuple[ConditionType, str]]:
+def _start_problems(status: Status | None) -> set[tuple[ConditionType, str]]:
     """Return what keeps a session from starting, where it is more than the time that a start takes.
 
     That a bot waits for its caller is among it: whoever is to call waits to be told.
     """
     conditions = status.conditions if status else ()
-    return {(each.type, each.reason) for each in conditions if _is_trouble(each)}
+    return {(each.type, each.reason) for each in conditions if _is_start_problem(each)}
 
 
-def _is_trouble(condition: Condition) -> bool:
+def _is_start_problem(condition: Condition) -> bool:
     if condition.status is not ConditionStatus.FALSE:
         return False
     if condition.type is ConditionType.STARTED:
-        return condition.reason not in startup.QUIET
+        return condition.reason not in startup.NORMAL_REASONS
     return condition.type in (ConditionType.POD_CREATED, ConditionType.EXPOSED)

@@ -26,7 +26,7 @@ POD_MISSING: Final = WaitingReason(ConditionReason.POD_MISSING, "the pod has not
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class ConditionUpdate:
     """A condition before it has a time."""
 
     type: ConditionType
@@ -35,108 +35,112 @@ class Claim:
     message: str = ""
 
 
-def claims(
-    observed: Observed, timeline: Timeline, refusal: WaitingReason | None, conclusion: FinalResult | None
-) -> tuple[Claim, ...]:
+def condition_updates(
+    observed: Observed, timeline: Timeline, refusal: WaitingReason | None, final_result: FinalResult | None
+) -> tuple[ConditionUpdate, ...]:
     """Say what holds now. A condition that is not claimed keeps what was last said of it."""
-    if conclusion:
-        started = (
-            (Claim(ConditionType.STARTED, TRUE, ConditionReason.PIPELINE_STARTED),) if conclusion.started_at else ()
-        )
-        return (*started, *_uncontrolled(observed), _finished(conclusion), *_recorded(observed))
-    said = [
-        _created(refusal),
+    if final_result:
+        pipeline_started = ConditionUpdate(ConditionType.STARTED, TRUE, ConditionReason.PIPELINE_STARTED)
+        started = (pipeline_started,) if final_result.started_at else ()
+        return (*started, *_no_longer_controlled(observed), _finished(final_result), *_recorded(observed))
+    updates = [
+        _pod_created(refusal),
         _started(observed, timeline, refusal),
-        Claim(ConditionType.FINISHED, FALSE, ConditionReason.NOT_FINISHED),
+        ConditionUpdate(ConditionType.FINISHED, FALSE, ConditionReason.NOT_FINISHED),
     ]
-    said.extend(_recorded(observed))
+    updates.extend(_recorded(observed))
     if observed.pod and observed.pod.state is PodState.RUNNING:
-        said.extend((_controlled(observed), _watched(observed)))
-    return tuple(claim for claim in said if claim)
+        updates.extend((_controlled(observed), _watched(observed)))
+    return tuple(update for update in updates if update)
 
 
-def merge(before: Status | None, said: tuple[Claim, ...], generation: int, now: datetime) -> tuple[Condition, ...]:
+def merge(
+    before: Status | None, updates: tuple[ConditionUpdate, ...], generation: int, now: datetime
+) -> tuple[Condition, ...]:
     """Return the conditions with transition times: a condition's time moves only when its status does."""
     known = {condition.type: condition for condition in before.conditions} if before else {}
-    for claim in said:
-        old = known.get(claim.type)
-        since = old.last_transition_time if old and old.status is claim.status else now
-        known[claim.type] = Condition(claim.type, claim.status, claim.reason, claim.message, since, generation)
+    for update in updates:
+        old = known.get(update.type)
+        since = old.last_transition_time if old and old.status is update.status else now
+        known[update.type] = Condition(update.type, update.status, update.reason, update.message, since, generation)
     return tuple(known[kind] for kind in ConditionType if kind in known)
 
 
-def _created(refusal: WaitingReason | None) -> Claim:
+def _pod_created(refusal: WaitingReason | None) -> ConditionUpdate:
     if refusal:
-        return Claim(ConditionType.POD_CREATED, FALSE, refusal.reason, refusal.message)
-    return Claim(ConditionType.POD_CREATED, TRUE, ConditionReason.CREATED)
+        return ConditionUpdate(ConditionType.POD_CREATED, FALSE, refusal.reason, refusal.message)
+    return ConditionUpdate(ConditionType.POD_CREATED, TRUE, ConditionReason.CREATED)
 
 
-def _started(observed: Observed, timeline: Timeline, refusal: WaitingReason | None) -> Claim | None:
+def _started(observed: Observed, timeline: Timeline, refusal: WaitingReason | None) -> ConditionUpdate | None:
     if timeline.started_at:
-        return _between_pipelines(observed) or Claim(ConditionType.STARTED, TRUE, ConditionReason.PIPELINE_STARTED)
+        pipeline_started = ConditionUpdate(ConditionType.STARTED, TRUE, ConditionReason.PIPELINE_STARTED)
+        return _between_pipelines(observed) or pipeline_started
     if observed.session.status and observed.session.status.ending:
         return None  # what kept it from starting must stay readable while its pod goes
     known = find_condition(observed.session.status, ConditionType.STARTED, FALSE)
-    if known and known.reason in startup.IMPORTED and isinstance(observed.control, NoSnapshot):
+    if known and known.reason in startup.IMPORTED_REASONS and isinstance(observed.control, NoSnapshot):
         return None  # a bot that was imported stays so, also where its supervisor does not answer
     missing = observed.pod is None and refusal is not None
-    trouble = POD_MISSING if missing else startup.waiting_for(observed)
-    return Claim(ConditionType.STARTED, FALSE, trouble.reason, trouble.message)
+    waiting = POD_MISSING if missing else startup.waiting_for(observed)
+    return ConditionUpdate(ConditionType.STARTED, FALSE, waiting.reason, waiting.message)
 
 
-def _between_pipelines(observed: Observed) -> Claim | None:
+def _between_pipelines(observed: Observed) -> ConditionUpdate | None:
     """Say that the bot has ended a pipeline, or lost the process that ran it, and may start another one."""
     control = observed.control
     if not isinstance(control, SessionSnapshot) or control.next_pipeline_until is None:
         return None
     count = control.pipelines_finished
-    done = "1 pipeline has finished" if count == 1 else f"{count} pipelines have finished"
+    finished = "1 pipeline has finished" if count == 1 else f"{count} pipelines have finished"
     if not count:
-        done = "the process that ran the pipeline ended before that had finished"
+        finished = "the process that ran the pipeline ended before that had finished"
     until = control.next_pipeline_until.astimezone(UTC).strftime("%H:%M:%SZ")
-    return Claim(
+    return ConditionUpdate(
         ConditionType.STARTED,
         TRUE,
         ConditionReason.BETWEEN_PIPELINES,
-        f"{done}; the bot may start the next until {until}",
+        f"{finished}; the bot may start the next until {until}",
     )
 
 
-def _controlled(observed: Observed) -> Claim | None:
+def _controlled(observed: Observed) -> ConditionUpdate | None:
     if isinstance(observed.control, SessionSnapshot):
-        return Claim(ConditionType.CONTROLLED, TRUE, ConditionReason.ANSWERS)
+        return ConditionUpdate(ConditionType.CONTROLLED, TRUE, ConditionReason.ANSWERS)
     if observed.session.status and observed.session.status.ending:
         return None  # a supervisor that is leaving is silent for a second; one that hangs is told by the ending's step
-    asked = observed.control is NoSnapshot.UNREACHABLE
-    message = "the supervisor's control endpoint did not answer" if asked else "the supervisor was not asked"
-    return Claim(ConditionType.CONTROLLED, UNKNOWN, ConditionReason.NO_ANSWER, message)
+    was_asked = observed.control is NoSnapshot.UNREACHABLE
+    message = "the supervisor's control endpoint did not answer" if was_asked else "the supervisor was not asked"
+    return ConditionUpdate(ConditionType.CONTROLLED, UNKNOWN, ConditionReason.NO_ANSWER, message)
 
 
-def _watched(observed: Observed) -> Claim | None:
+def _watched(observed: Observed) -> ConditionUpdate | None:
     """Say that nobody watches the pipeline, and where that was said, that somebody does."""
     if not isinstance(observed.control, SessionSnapshot):
         return None
     if observed.control.unwatched:
-        return Claim(ConditionType.WATCHED, FALSE, ConditionReason.HOOK_CANNOT_CONNECT, observed.control.unwatched)
+        return ConditionUpdate(
+            ConditionType.WATCHED, FALSE, ConditionReason.HOOK_CANNOT_CONNECT, observed.control.unwatched
+        )
     if has_condition(observed.session.status, ConditionType.WATCHED):
-        return Claim(ConditionType.WATCHED, TRUE, ConditionReason.HOOK_CONNECTED)
+        return ConditionUpdate(ConditionType.WATCHED, TRUE, ConditionReason.HOOK_CONNECTED)
     return None
 
 
-def _uncontrolled(observed: Observed) -> Iterator[Claim]:
+def _no_longer_controlled(observed: Observed) -> Iterator[ConditionUpdate]:
     if has_condition(observed.session.status, ConditionType.CONTROLLED):
-        yield Claim(
+        yield ConditionUpdate(
             ConditionType.CONTROLLED, FALSE, ConditionReason.FINISHED, "the supervisor has ended with its session"
         )
 
 
-def _recorded(observed: Observed) -> Iterator[Claim]:
+def _recorded(observed: Observed) -> Iterator[ConditionUpdate]:
     """Say that the whole status is recorded, where once the API server did not take it: this is part of it."""
     if has_condition(observed.session.status, ConditionType.RECORDED):
-        yield Claim(ConditionType.RECORDED, TRUE, ConditionReason.RECORDED)
+        yield ConditionUpdate(ConditionType.RECORDED, TRUE, ConditionReason.RECORDED)
 
 
-def _finished(conclusion: FinalResult) -> Claim:
-    finish = conclusion.finish
-    told = f"{finish.outcome}: {finish.message}" if finish.message else str(finish.outcome)
-    return Claim(ConditionType.FINISHED, TRUE, finish.reason, told)
+def _finished(final_result: FinalResult) -> ConditionUpdate:
+    finish = final_result.finish
+    message = f"{finish.outcome}: {finish.message}" if finish.message else str(finish.outcome)
+    return ConditionUpdate(ConditionType.FINISHED, TRUE, finish.reason, message)

@@ -17,18 +17,18 @@ from botsession_operator.core.observe.observed import Observed
 SETTLE: Final = timedelta(seconds=10)
 
 
-def live(observed: Observed) -> Conversation | None:
+def current(observed: Observed) -> Conversation | None:
     """Return what the supervisor says of the conversation, or what is recorded while it does not answer."""
     status, control = observed.session.status, observed.control
     recorded = status.conversation if status else None
     return (control.conversation if isinstance(control, SessionSnapshot) else None) or recorded
 
 
-def settled(before: Status | None, status: Status) -> Status:
+def without_count_changes(before: Status | None, status: Status) -> Status:
     """Return the status to be written; the one before, where nothing but counts is new."""
     if before is None or not is_only_conversation(before, status):
         return status
-    return status if _news(status.conversation) != _news(before.conversation) else before
+    return status if _significant(status.conversation) != _significant(before.conversation) else before
 
 
 def is_only_conversation(before: Status, status: Status) -> bool:
@@ -45,19 +45,25 @@ def write_due_at(before: Status | None, status: Status) -> datetime | None:
 
 def is_silent(status: Status) -> bool:
     """Return whether a client was there, and the bot, which plays audio, made no sound that it could hear."""
-    told = status.conversation
-    return bool(told and told.has_audio and status.client_connected_at and told.first_sound_at is None)
+    conversation = status.conversation
+    return bool(
+        conversation and conversation.has_audio and status.client_connected_at and conversation.first_sound_at is None
+    )
 
 
 def seconds_to_first_sound(status: Status) -> float | None:
     """Return how long the first client waited for the first sound; None where either never came."""
-    told = status.conversation
-    if told is None or told.first_sound_at is None or status.client_connected_at is None:
+    conversation = status.conversation
+    if conversation is None or conversation.first_sound_at is None or status.client_connected_at is None:
         return None
-    return max(0.0, (told.first_sound_at - status.client_connected_at).total_seconds())
+    return max(0.0, (conversation.first_sound_at - status.client_connected_at).total_seconds())
 
 
-def _news(told: Conversation | None) -> object:
-    if told is None:
+def _significant(conversation: Conversation | None) -> object:
+    if conversation is None:
         return None
-    return told.has_audio, told.first_sound_at, tuple((each.kind, each.processor) for each in told.errors)
+    return (
+        conversation.has_audio,
+        conversation.first_sound_at,
+        tuple((each.kind, each.processor) for each in conversation.errors),
+    )

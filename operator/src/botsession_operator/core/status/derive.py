@@ -17,12 +17,12 @@ from botsession_operator.core.decide.termination import EndIntent
 from botsession_operator.core.observe.observed import Observed, PodState, Session, WaitingReason
 from botsession_operator.core.observe.timeline import Timeline, deadline_of, timeline_of
 from botsession_operator.core.status import conversation, exposed_condition
-from botsession_operator.core.status.conditions import claims, merge
-from botsession_operator.core.status.protected_condition import protection
+from botsession_operator.core.status.conditions import condition_updates, merge
+from botsession_operator.core.status.protected_condition import protected_updates
 from botsession_operator.core.webhook import events_due
 
 #: Of a supervisor's rungs. The ladder has five, and the CRD has room for sixteen with the operator's own.
-MOST_STEPS: Final = 15
+MAX_STEPS: Final = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +46,18 @@ def derive_status(observed: Observed, plan: Plan, applied: Applied, now: datetim
         # Written once; observedGeneration tells of the spec that the session lived by. Only deliveries come later, and
         # what is known of those is for nobody where the session goes.
         goes = plan.release_session or plan.delete_session
-        return before if goes else replace(before, webhook=events_due.after(observed, before))
-    done, timeline = plan.conclusion, timeline_of(observed, now)
-    draft = _finished(observed, done, plan.wanted) if done else _live(observed, timeline, plan, applied)
-    said = (
-        *claims(observed, timeline, applied.refusal, done),
-        *protection(observed, done or _asked(plan.wanted), applied.budget_refusal),
-        *exposed_condition.claims(observed, exposed_condition.FINISHED if done else applied.exposure_refusal),
+        return before if goes else replace(before, webhook=events_due.webhook_status(observed, before))
+    final_result, timeline = plan.final_result, timeline_of(observed, now)
+    draft = _finished(observed, final_result, plan.intent) if final_result else _live(observed, timeline, plan, applied)
+    not_exposed = exposed_condition.FINISHED if final_result else applied.exposure_refusal
+    updates = (
+        *condition_updates(observed, timeline, applied.refusal, final_result),
+        *protected_updates(observed, final_result or _requested(plan.intent), applied.budget_refusal),
+        *exposed_condition.condition_updates(observed, not_exposed),
     )
-    conditions = merge(before, said, observed.session.generation, now)
-    return conversation.settled(
-        before, replace(draft, conditions=conditions, webhook=events_due.after(observed, draft))
+    conditions = merge(before, updates, observed.session.generation, now)
+    return conversation.without_count_changes(
+        before, replace(draft, conditions=conditions, webhook=events_due.webhook_status(observed, draft))
     )
 
 
@@ -77,15 +78,15 @@ def _live(observed: Observed, timeline: Timeline, plan: Plan, applied: Applied) 
         ending_at=ending.requested_at if ending else None,
         ending=ending,
         timings=_timings(observed, timeline.started_at, Timings()),
-        conversation=conversation.live(observed),
+        conversation=conversation.current(observed),
     )
 
 
-def _finished(observed: Observed, conclusion: FinalResult, wanted: EndIntent | None) -> Status:
-    session, pod, finish = observed.session, observed.pod, conclusion.finish
+def _finished(observed: Observed, final_result: FinalResult, intent: EndIntent | None) -> Status:
+    session, pod, finish = observed.session, observed.pod, final_result.finish
     before = session.status or Status(Phase.PENDING, session.generation)
-    started = conclusion.started_at or before.started_at
-    ending = _final_ending(before.ending, conclusion, wanted)
+    started = final_result.started_at or before.started_at
+    ending = _final_ending(before.ending, final_result, intent)
     return replace(
         before,
         phase=final_phase(finish.reason, finish.outcome),
@@ -95,61 +96,61 @@ def _finished(observed: Observed, conclusion: FinalResult, wanted: EndIntent | N
         pod_ip=pod.address if pod and pod.address else before.pod_ip,
         url=None,
         started_at=started,
-        client_connected_at=conclusion.client_connected_at or before.client_connected_at,
-        client_disconnected_at=conclusion.client_disconnected_at,
+        client_connected_at=final_result.client_connected_at or before.client_connected_at,
+        client_disconnected_at=final_result.client_disconnected_at,
         deadline=deadline_of(started, session.spec) if started else None,
         ending_at=ending.requested_at if ending else None,
-        conversation_ended_at=conclusion.conversation_ended_at,
-        finished_at=conclusion.finished_at,
-        duration=format_duration(_end_of_conversation(conclusion) - started) if started else None,
+        conversation_ended_at=final_result.conversation_ended_at,
+        finished_at=final_result.finished_at,
+        duration=format_duration(_end_of_conversation(final_result) - started) if started else None,
         ending=ending,
         finish=finish,
-        dangling_tasks=conclusion.dangling_tasks,
-        timings=_timings(observed, started, conclusion.timings),
-        result=conclusion.result,
-        prompts=conclusion.prompts,
-        conversation=conclusion.conversation or before.conversation,
-        stages=conclusion.stages,
+        dangling_tasks=final_result.dangling_tasks,
+        timings=_timings(observed, started, final_result.timings),
+        result=final_result.result,
+        prompts=final_result.prompts,
+        conversation=final_result.conversation or before.conversation,
+        stages=final_result.stages,
     )
 
 
-def _end_of_conversation(conclusion: FinalResult) -> datetime:
-    return conclusion.conversation_ended_at or conclusion.finished_at
+def _end_of_conversation(final_result: FinalResult) -> datetime:
+    return final_result.conversation_ended_at or final_result.finished_at
 
 
 def _final_ending(
-    before: EndingStatus | None, conclusion: FinalResult, wanted: EndIntent | None
+    before: EndingStatus | None, final_result: FinalResult, intent: EndIntent | None
 ) -> EndingStatus | None:
-    taken = conclusion.ending
-    if before and before.cause in BOT_CAUSES and conclusion.finish.reported_by is ReportedBy.RUNTIME:
+    taken = final_result.ending
+    if before and before.cause in BOT_CAUSES and final_result.finish.reported_by is ReportedBy.RUNTIME:
         before = None  # the report knows better: somebody has asked meanwhile, or another pipeline had begun
     if taken is None:
-        return replace(before, farewell=_farewell(conclusion)) if before else None
+        return replace(before, farewell=_farewell(final_result)) if before else None
     if before is None and taken.cause in BOT_CAUSES:
         return _with_steps(EndingStatus(taken.cause, taken.mode, taken.requested_at), taken.steps)
     if before and taken.cause in BOT_CAUSES:
         # It was asked for, and the supervisor had not heard of it when the bot was over by itself.
-        own = replace(before, farewell=_farewell(conclusion))
+        own = replace(before, farewell=_farewell(final_result))
         return _with_steps(own, (*taken.steps, *_operators_steps(before.steps)))
-    asked = EndingStatus(taken.cause, taken.mode, taken.requested_at, farewell=_farewell(conclusion))
+    requested = EndingStatus(taken.cause, taken.mode, taken.requested_at, farewell=_farewell(final_result))
     cause = before.cause if before else taken.cause
     # An operator that is on its way out may have recorded the ending, without knowing who asked for it.
-    message = wanted.message if wanted and wanted.cause is cause else None
+    message = intent.message if intent and intent.cause is cause else None
     if before is None:
-        return _with_steps(replace(asked, message=message), taken.steps)
+        return _with_steps(replace(requested, message=message), taken.steps)
     steps = (*taken.steps, *_operators_steps(before.steps))
-    mode = termination.raised(before.mode, taken.mode)
-    return _with_steps(replace(asked, cause=cause, mode=mode, message=before.message or message), steps)
+    mode = termination.more_urgent(before.mode, taken.mode)
+    return _with_steps(replace(requested, cause=cause, mode=mode, message=before.message or message), steps)
 
 
-def _farewell(conclusion: FinalResult) -> Farewell:
+def _farewell(final_result: FinalResult) -> Farewell:
     """Return what the report says; where it says nothing, what else is known for certain."""
-    if conclusion.ending and conclusion.ending.farewell:
-        return conclusion.ending.farewell
-    if conclusion.finish.outcome is Outcome.NEVER_STARTED:
+    if final_result.ending and final_result.ending.farewell:
+        return final_result.ending.farewell
+    if final_result.finish.outcome is Outcome.NEVER_STARTED:
         return Farewell.NOT_STARTED
-    ended_itself = conclusion.ending is None or conclusion.ending.cause in BOT_CAUSES
-    if ended_itself and conclusion.finish.reported_by is ReportedBy.RUNTIME:
+    ended_itself = final_result.ending is None or final_result.ending.cause in BOT_CAUSES
+    if ended_itself and final_result.finish.reported_by is ReportedBy.RUNTIME:
         return Farewell.ALREADY_ENDING  # the request did not reach it before the bot had ended by itself
     return Farewell.UNKNOWN
 
@@ -164,9 +165,9 @@ def _operators_steps(steps: tuple[StepTaken, ...]) -> tuple[StepTaken, ...]:
     return tuple(taken for taken in steps if taken.step is Step.POD_DELETE)
 
 
-def _asked(wanted: EndIntent | None) -> EndIntent | None:
+def _requested(intent: EndIntent | None) -> EndIntent | None:
     """Return what somebody asked for: a bot that ends itself is kept from evictions like any other."""
-    return None if wanted and wanted.is_bots else wanted
+    return None if intent and intent.is_from_bot else intent
 
 
 def _phase(observed: Observed, timeline: Timeline, ending: EndingStatus | None) -> Phase:
@@ -179,11 +180,11 @@ def _phase(observed: Observed, timeline: Timeline, ending: EndingStatus | None) 
 
 
 def _ending(observed: Observed, plan: Plan, now: datetime) -> EndingStatus | None:
-    wanted: EndIntent | None = plan.wanted
-    if wanted is None:
+    intent: EndIntent | None = plan.intent
+    if intent is None:
         return None
-    asked = EndingStatus(wanted.cause, wanted.mode, wanted.requested_at, message=wanted.message)
-    return _with_steps(asked, _steps(observed, plan, now))
+    requested = EndingStatus(intent.cause, intent.mode, intent.requested_at, message=intent.message)
+    return _with_steps(requested, _steps(observed, plan, now))
 
 
 def _steps(observed: Observed, plan: Plan, now: datetime) -> tuple[StepTaken, ...]:
@@ -195,9 +196,9 @@ def _steps(observed: Observed, plan: Plan, now: datetime) -> tuple[StepTaken, ..
         own = (StepTaken(Step.POD_DELETE, now),)
     known = tuple(taken for taken in recorded if taken.step is not Step.POD_DELETE)
     if isinstance(control, SessionSnapshot) and control.ending:
-        said = control.ending.steps[:MOST_STEPS]
+        reported = control.ending.steps[:MAX_STEPS]
         # Rungs are only added: whoever tells otherwise each time would have each time recorded.
-        known = said if said[: len(known)] == known else known
+        known = reported if reported[: len(known)] == known else known
     return (*known, *own)
 
 

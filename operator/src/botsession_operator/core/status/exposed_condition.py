@@ -6,16 +6,16 @@ from typing import Final
 from botsession_operator.api.reasons import ConditionReason
 from botsession_operator.api.status import ConditionStatus, ConditionType
 from botsession_operator.core.observe.observed import Observed, WaitingReason
-from botsession_operator.core.status.conditions import Claim
+from botsession_operator.core.status.conditions import ConditionUpdate
 
 FINISHED: Final = WaitingReason(ConditionReason.FINISHED, "the session is over")
 PENDING: Final = WaitingReason(ConditionReason.PENDING, "the Service has not been created")
 
 
-def claims(observed: Observed, refusal: WaitingReason | None) -> Iterator[Claim]:
+def condition_updates(observed: Observed, refusal: WaitingReason | None) -> Iterator[ConditionUpdate]:
     """Say whether callers reach the session, after this pass. Of one that is not to be reached it says nothing."""
     if observed.is_exposed:
-        yield Claim(ConditionType.EXPOSED, ConditionStatus.TRUE, ConditionReason.SERVICE_CREATED)
+        yield ConditionUpdate(ConditionType.EXPOSED, ConditionStatus.TRUE, ConditionReason.SERVICE_CREATED)
     elif observed.session.spec.expose:
         why = refusal or PENDING
-        yield Claim(ConditionType.EXPOSED, ConditionStatus.FALSE, why.reason, why.message)
+        yield ConditionUpdate(ConditionType.EXPOSED, ConditionStatus.FALSE, why.reason, why.message)

@@ -39,19 +39,19 @@ class KubernetesEvent:
 
 def events_for(before: Status | None, after: Status) -> tuple[KubernetesEvent, ...]:
     """Return the Events for a status that was just written; a phase is told once, when it is entered."""
-    told = [_refusal(before, after)]
+    events = [_new_pod_refusal(before, after)]
     if before is None or before.phase is not after.phase:
-        told.append(_entered(after))
-    return tuple(item for item in told if item)
+        events.append(_phase_event(after))
+    return tuple(item for item in events if item)
 
 
 def undelivered(event: EventType, attempt: Attempt) -> KubernetesEvent:
     """Return the Event for what the webhook will never be sent."""
-    note = f"nobody took {event} in {attempt.failures} tries; the last one: {attempt.trouble}"
+    note = f"nobody took {event} in {attempt.failures} tries; the last one: {attempt.last_error}"
     return KubernetesEvent(Severity.WARNING, EventReason.WEBHOOK_GAVE_UP, note)
 
 
-def _entered(status: Status) -> KubernetesEvent | None:
+def _phase_event(status: Status) -> KubernetesEvent | None:
     if status.phase is Phase.RUNNING:
         return KubernetesEvent(Severity.NORMAL, EventReason.STARTED, "the pipeline has started")
     if status.phase is Phase.ENDING and status.ending:
@@ -70,12 +70,12 @@ def _entered(status: Status) -> KubernetesEvent | None:
     return None
 
 
-def _refusal(before: Status | None, after: Status) -> KubernetesEvent | None:
-    known = _uncreated(before)
-    refused = _uncreated(after)
+def _new_pod_refusal(before: Status | None, after: Status) -> KubernetesEvent | None:
+    known = _pod_refusal(before)
+    refused = _pod_refusal(after)
     return refused if refused != known else None
 
 
-def _uncreated(status: Status | None) -> KubernetesEvent | None:
+def _pod_refusal(status: Status | None) -> KubernetesEvent | None:
     refused = find_condition(status, ConditionType.POD_CREATED, ConditionStatus.FALSE)
     return KubernetesEvent(Severity.WARNING, ExternalReason(refused.reason), refused.message) if refused else None

@@ -17,9 +17,9 @@ from botsession_operator.api.status import EndingStatus, Finish, Status, Timings
 from botsession_operator.core.status import conversation
 
 #: Twice as long as any session lasts. A report may say anything.
-MOST_SECONDS: Final = 2 * 24 * 3600.0
+MAX_SECONDS: Final = 2 * 24 * 3600.0
 #: More errors than this, of one processor in one session, are not counted: a report may say anything here too.
-MOST_ERRORS: Final = 100_000
+MAX_ERRORS: Final = 100_000
 
 
 class Metric(StrEnum):
@@ -68,18 +68,18 @@ class MetricSample:
 
 def samples_of(namespace: str, before: Status | None, after: Status) -> tuple[MetricSample, ...]:
     """Return what is counted for a status that was just written in place of another; a finish, once: when it is new."""
-    found = list(_starts(before, after))
+    samples = list(_start_samples(before, after))
     if after.finish and not (before and before.finish):
-        found += _finish(namespace, after, after.finish)
-        found += _ending(namespace, after.ending, after.finish, after) if after.ending else ()
-    return tuple(found)
+        samples += _finish_samples(namespace, after, after.finish)
+        samples += _ending_samples(namespace, after.ending, after.finish, after) if after.ending else ()
+    return tuple(samples)
 
 
-def _starts(before: Status | None, after: Status) -> Iterator[MetricSample]:
+def _start_samples(before: Status | None, after: Status) -> Iterator[MetricSample]:
     known, now_known = _stages(before), _stages(after)
     for stage, seconds in now_known.items():
         if stage not in known:
-            yield MetricSample(Metric.START, _fit(seconds), (stage,))
+            yield MetricSample(Metric.START, _clamped(seconds), (stage,))
 
 
 def _stages(status: Status | None) -> dict[Stage, float]:
@@ -94,37 +94,37 @@ def _stages(status: Status | None) -> dict[Stage, float]:
     return {stage: seconds for stage, seconds in stages.items() if seconds is not None}
 
 
-def _finish(namespace: str, status: Status, finish: Finish) -> Iterator[MetricSample]:
+def _finish_samples(namespace: str, status: Status, finish: Finish) -> Iterator[MetricSample]:
     yield MetricSample(Metric.FINISHED, 1, (namespace, finish.reason, finish.outcome))
     if finish.reported_by is ReportedBy.OPERATOR and _has_run(status, finish):
         yield MetricSample(Metric.REPORTS_MISSING, 1, (namespace,))
     if status.dangling_tasks and status.dangling_tasks.count:
-        yield from _tasks(namespace, status.dangling_tasks)
+        yield from _dangling_task_samples(namespace, status.dangling_tasks)
         yield MetricSample(Metric.WITH_DANGLING_TASKS, 1, (namespace,))
-    yield from _heard(namespace, status)
+    yield from _conversation_samples(namespace, status)
     ended_at = status.conversation_ended_at or status.finished_at
     if status.started_at and ended_at:
         yield MetricSample(Metric.DURATION, _seconds(ended_at - status.started_at))
 
 
-def _heard(namespace: str, status: Status) -> Iterator[MetricSample]:
+def _conversation_samples(namespace: str, status: Status) -> Iterator[MetricSample]:
     seconds = conversation.seconds_to_first_sound(status)
     if seconds is not None:
-        yield MetricSample(Metric.FIRST_SOUND, _fit(seconds))
+        yield MetricSample(Metric.FIRST_SOUND, _clamped(seconds))
     if conversation.is_silent(status):
         yield MetricSample(Metric.SILENT, 1, (namespace,))
     for errors in status.conversation.errors if status.conversation else ():
-        yield MetricSample(Metric.BOT_ERRORS, min(errors.count, MOST_ERRORS), (namespace, errors.kind))
+        yield MetricSample(Metric.BOT_ERRORS, min(errors.count, MAX_ERRORS), (namespace, errors.kind))
 
 
-def _tasks(namespace: str, left: DanglingTasks) -> Iterator[MetricSample]:
-    unmanaged = left.unmanaged or 0
-    for kind, count in ((TaskKind.MANAGED, left.count - unmanaged), (TaskKind.UNMANAGED, unmanaged)):
+def _dangling_task_samples(namespace: str, dangling: DanglingTasks) -> Iterator[MetricSample]:
+    unmanaged = dangling.unmanaged or 0
+    for kind, count in ((TaskKind.MANAGED, dangling.count - unmanaged), (TaskKind.UNMANAGED, unmanaged)):
         if count:
             yield MetricSample(Metric.DANGLING_TASKS, count, (namespace, kind))
 
 
-def _ending(namespace: str, ending: EndingStatus, finish: Finish, status: Status) -> Iterator[MetricSample]:
+def _ending_samples(namespace: str, ending: EndingStatus, finish: Finish, status: Status) -> Iterator[MetricSample]:
     yield from (MetricSample(Metric.LADDER_STEPS, 1, (namespace, taken.step)) for taken in ending.steps)
     if ending.cause not in BOT_CAUSES:
         yield MetricSample(Metric.FAREWELLS, 1, (namespace, ending.farewell or Farewell.UNKNOWN))
@@ -143,12 +143,12 @@ def _has_run(status: Status, finish: Finish) -> bool:
 
 
 def _seconds(length: timedelta) -> float:
-    return _fit(length.total_seconds())
+    return _clamped(length.total_seconds())
 
 
-def _fit(seconds: float) -> float:
+def _clamped(seconds: float) -> float:
     """Return seconds that are fit for a histogram, whose sum all sessions share.
 
     It may not fall, which clocks that differ would make it do, nor rise by what no session takes.
     """
-    return min(max(0.0, seconds), MOST_SECONDS)
+    return min(max(0.0, seconds), MAX_SECONDS)

@@ -9,7 +9,7 @@ from botsession_operator.api.status import ConditionStatus, ConditionType, has_c
 from botsession_operator.core.decide.finish import FinalResult
 from botsession_operator.core.decide.termination import EndIntent
 from botsession_operator.core.observe.observed import Observed, WaitingReason
-from botsession_operator.core.status.conditions import Claim
+from botsession_operator.core.status.conditions import ConditionUpdate
 
 PROTECTED: Final = {
     EvictionPolicy.WHEN_IDLE: WaitingReason(
@@ -26,17 +26,17 @@ EXPOSED: Final = {
 ENDING: Final = WaitingReason(ConditionReason.ENDING, "the session is over or ends; the pod may be evicted")
 
 
-def protection(
+def protected_updates(
     observed: Observed, end: EndIntent | FinalResult | None, refusal: WaitingReason | None
-) -> Iterator[Claim]:
+) -> Iterator[ConditionUpdate]:
     """Say whether evictions are refused, after this pass, and why."""
     policy = observed.session.spec.eviction
     if observed.has_budget:
-        yield _claim(ConditionStatus.TRUE, PROTECTED[policy])
+        yield _update(ConditionStatus.TRUE, PROTECTED[policy])
     elif policy is not EvictionPolicy.ALLOW or has_condition(observed.session.status, ConditionType.PROTECTED):
         exposed = ENDING if end else refusal or EXPOSED[policy]
-        yield _claim(ConditionStatus.FALSE, exposed)
+        yield _update(ConditionStatus.FALSE, exposed)
 
 
-def _claim(status: ConditionStatus, why: WaitingReason) -> Claim:
-    return Claim(ConditionType.PROTECTED, status, why.reason, why.message)
+def _update(status: ConditionStatus, why: WaitingReason) -> ConditionUpdate:
+    return ConditionUpdate(ConditionType.PROTECTED, status, why.reason, why.message)

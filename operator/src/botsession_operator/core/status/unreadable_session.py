@@ -30,12 +30,12 @@ def refused_status(status: Json | None, generation: int, why: str, now: datetime
     kind = ConditionType.CONTROLLED if known.get("podName") else ConditionType.POD_CREATED
     said = Condition(kind, ConditionStatus.FALSE, ConditionReason.SPEC_REFUSED, why[:LONGEST_MESSAGE], now, generation)
     before = known.get("conditions") or []
-    if any(_says_the_same(each, said) for each in before):
+    if any(_is_same_condition(each, said) for each in before):
         return None
     others = [each for each in before if each.get("type") != kind]
     return {**known, "observedGeneration": generation, "conditions": [*others, encode(said)]}
 
 
-def _says_the_same(condition: Json, said: Condition) -> bool:
+def _is_same_condition(condition: Json, said: Condition) -> bool:
     known = (condition.get("type"), condition.get("status"), condition.get("reason"), condition.get("message"))
     return known == (said.type, said.status, said.reason, said.message)

@@ -19,7 +19,7 @@ BACKOFF: Final = Backoff(first=timedelta(seconds=1), longest=LONGEST)
 BUSY: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 #: What is longer is no time that anybody means, and more than a timedelta or even an int may take.
 SECONDS: Final = re.compile(r"[0-9]{1,9}")
-NOT_AT_ALL: Final = timedelta(0)
+NO_WAIT: Final = timedelta(0)
 
 
 def wait_before_retry(failures: int, reply: Reply, jitter: float) -> timedelta:
@@ -27,13 +27,13 @@ def wait_before_retry(failures: int, reply: Reply, jitter: float) -> timedelta:
     return max(BACKOFF.wait(failures, jitter), min(LONGEST, reply.retry_after))
 
 
-def asked_wait(status: int, retry_after: str | None, now: datetime) -> timedelta:
+def parse_retry_after(status: int, retry_after: str | None, now: datetime) -> timedelta:
     """Return how long an answer asks to be left alone, by its Retry-After: seconds, or a date (RFC 9110, 10.2.3)."""
     if status not in BUSY or retry_after is None:
-        return NOT_AT_ALL
+        return NO_WAIT
     if SECONDS.fullmatch(retry_after.strip()):
         return timedelta(seconds=int(retry_after))
-    return max(NOT_AT_ALL, (_date(retry_after) or now) - now)
+    return max(NO_WAIT, (_date(retry_after) or now) - now)
 
 
 def _date(text: str) -> datetime | None:

@@ -33,15 +33,17 @@ def cloud_event(session: Session, event: EventType, source: str) -> Json:
         "source": source,
         "type": f"{TYPE_PREFIX}.{event}",
         "subject": str(session.key),
-        "time": _text(status.started_at if is_start else status.finished_at),
+        "time": _formatted(status.started_at if is_start else status.finished_at),
         "datacontenttype": "application/json",
-        "data": _present({**_who(session), **(_start(status) if is_start else _finish(status, status.finish))}),
+        "data": _without_nulls(
+            {**_session_data(session), **(_start_data(status) if is_start else _finish_data(status, status.finish))}
+        ),
     }
 
 
-def _who(session: Session) -> Json:
+def _session_data(session: Session) -> Json:
     key = session.key
-    created = _text(session.created_at)
+    created = _formatted(session.created_at)
     return {
         "namespace": key.namespace,
         "name": key.name,
@@ -51,27 +53,27 @@ def _who(session: Session) -> Json:
     }
 
 
-def _start(status: Status) -> Json:
-    return {"phase": Phase.RUNNING.value, "startedAt": _text(status.started_at)}
+def _start_data(status: Status) -> Json:
+    return {"phase": Phase.RUNNING.value, "startedAt": _formatted(status.started_at)}
 
 
-def _finish(status: Status, finish: Finish | None) -> Json:
-    known = encode(status)
-    times = ("startedAt", "clientConnectedAt", "clientDisconnectedAt", "endingAt", "finishedAt", "duration")
-    told = ("reason", "outcome", "message", "frame", "exitCode", "stuckAt", "reportedBy")
-    said = encode(finish) if finish else {}
+def _finish_data(status: Status, finish: Finish | None) -> Json:
+    status_json = encode(status)
+    time_fields = ("startedAt", "clientConnectedAt", "clientDisconnectedAt", "endingAt", "finishedAt", "duration")
+    finish_fields = ("reason", "outcome", "message", "frame", "exitCode", "stuckAt", "reportedBy")
+    finish_json = encode(finish) if finish else {}
     return {
         "phase": status.phase.value,
-        **{name: said.get(name) for name in told},
-        **{name: known.get(name) for name in times},
+        **{name: finish_json.get(name) for name in finish_fields},
+        **{name: status_json.get(name) for name in time_fields},
         "danglingTasks": status.dangling_tasks.count if status.dangling_tasks else None,
         "result": status.result,
     }
 
 
-def _text(moment: datetime | None) -> str | None:
+def _formatted(moment: datetime | None) -> str | None:
     return encode(moment) if moment else None
 
 
-def _present(members: dict[str, Any]) -> Json:
+def _without_nulls(members: dict[str, Any]) -> Json:
     return {name: value for name, value in members.items() if value is not None}
