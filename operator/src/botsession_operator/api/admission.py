@@ -1,8 +1,8 @@
 """The API server's checks of a BotSession, without an API server.
 
-`botsession run FILE` has no cluster to ask, yet must refuse what `kubectl apply` refuses, with the same sentence. So it
-reads the same CRD: unknown fields, defaults, the schema and the CEL rules. Rules about changes (`oldSelf`) say nothing
-of a new object and are skipped, as the API server skips them on create.
+`botsession run FILE` has no cluster, but must refuse what `kubectl apply` refuses, with the same sentence. So it
+evaluates the same CRD: unknown fields, defaults, the schema and the CEL rules. It skips rules about changes
+(`oldSelf`), as the API server does on create.
 """
 
 import functools
@@ -26,10 +26,10 @@ _SUBDOMAIN: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0
 
 
 def admit(manifest: Any) -> Json:
-    """Return the manifest with defaults filled in; raise SpecError with one line for each thing that is wrong.
+    """Return the manifest with defaults filled in; raise SpecError with one line for each problem.
 
-    As on the API server, each kind of check starts only where the one before it found nothing: a rule may rely on the
-    schema, and a misspelt field should not be reported as a missing one.
+    As on the API server, each kind of check starts only if the one before found nothing: a rule may rely on the schema,
+    and a misspelt field should not be reported as a missing one.
     """
     schema = session_schema()
     given = _as_json(manifest)
@@ -46,12 +46,12 @@ def admit(manifest: Any) -> Json:
 
 
 def check_head(manifest: Any) -> None:
-    """Raise SpecError where a manifest is no BotSession, or has metadata that no object may have."""
+    """Raise SpecError if a manifest is no BotSession, or has metadata that no object may have."""
     _refuse(_head_problems(manifest))
 
 
 def _as_json(manifest: Any) -> Any:
-    """Return what kubectl makes of YAML, whose dates become texts."""
+    """Return the JSON that kubectl sends for a YAML document, in which dates are strings."""
     try:
         return json.loads(json.dumps(manifest, default=str, allow_nan=False))
     except RecursionError:
@@ -62,7 +62,7 @@ def _as_json(manifest: Any) -> Any:
 
 @functools.cache
 def session_schema() -> Json:
-    """Read the resource's schema from the CRD: the wheel's copy, or the checkout's in an editable install."""
+    """Return the schema in the CRD: in the wheel's copy, or in the checkout's for an editable install."""
     packaged = resources.files("botsession_operator") / "crds" / "botsession.yaml"
     source = packaged if packaged.is_file() else Path(__file__).parents[4] / "crds" / "botsession.yaml"
     versions = yaml.safe_load(source.read_text(encoding="utf-8"))["spec"]["versions"]
@@ -117,7 +117,7 @@ def _is_list_of(value: Any, kind: type) -> bool:
 
 
 def _quoted(value: Any) -> str:
-    """Return what to write instead of a number or a truth value that was meant to be a text."""
+    """Return a hint to put quotes around a number or a boolean that must be a string."""
     return f', in quotes: "{json.dumps(value)}"' if isinstance(value, int | float) else ""
 
 
@@ -130,7 +130,7 @@ def _name_problems(name: str) -> Iterator[str]:
 
 
 def _members(schema: Json, value: Any, path: str) -> Iterator[tuple[Any, Json, str]]:
-    """Walk one level down: key or index, schema and path of each member that the schema describes."""
+    """Yield key or index, schema and path of each direct member that the schema describes."""
     if isinstance(value, list) and "items" in schema:
         yield from ((index, schema["items"], f"{path}[{index}]") for index in range(len(value)))
     if isinstance(value, dict):
@@ -152,7 +152,7 @@ def _unknown_fields(schema: Json, value: Any, path: str) -> Iterator[str]:
 
 
 def _defaulted(schema: Json, value: Any) -> Any:
-    """Fill in defaults. A null counts as absent where the schema knows the field."""
+    """Return the value with defaults filled in. A null counts as absent if the schema knows the field."""
     known = {key for key, _, _ in _members(schema, value, "")}
     if isinstance(value, list):
         return [_defaulted(schema.get("items", {}), item) for item in value]
@@ -175,7 +175,7 @@ def _schema_problems(manifest: Json) -> Iterator[str]:
 
 
 def _sentences(error: jsonschema.ValidationError) -> Iterator[tuple[str, str]]:
-    """Put an error into the words of the API server: where, below the error's path, and what."""
+    """Yield an error as the API server words it: the place below the error's path, and the sentence."""
     bound: Any = error.validator_value
     value: Any = error.instance
     match error.validator:
@@ -199,7 +199,7 @@ def _sentences(error: jsonschema.ValidationError) -> Iterator[tuple[str, str]]:
 
 
 def _duplicates(schema: Json, value: Any, path: str) -> Iterator[str]:
-    """Find items of a keyed list that have the key of an earlier one."""
+    """Yield a problem for each item of a keyed list that has the key of an earlier one."""
     if isinstance(value, list) and (keys := schema.get("x-kubernetes-list-map-keys")):
         seen: list[Json] = []
         for index, item in enumerate(value):
@@ -217,7 +217,7 @@ def _validator() -> jsonschema.Draft202012Validator:
 
 
 def _json_schema(schema: Any) -> Any:
-    """Turn a structural schema into a JSON schema: int-or-string is its only own type."""
+    """Return a structural schema as a JSON schema. Its only type that JSON schema lacks is int-or-string."""
     if isinstance(schema, list):
         return schema
     either = {"type": ["integer", "string"]} if schema.get("x-kubernetes-int-or-string") else {}
@@ -241,7 +241,7 @@ _compiled = functools.cache(cel.compile)
 
 
 def _declared(schema: Json, value: Any) -> Any:
-    """Return what a rule may see: the fields that the schema declares, and all metadata that every object has."""
+    """Return the value that a rule sees: declared fields only, and the metadata that every object has."""
     if isinstance(value, dict) and ("properties" in schema or "additionalProperties" in schema):
         return {key: _declared(member, value[key]) for key, member, _ in _members(schema, value, "")}
     if isinstance(value, list):

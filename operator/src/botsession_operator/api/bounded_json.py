@@ -1,8 +1,8 @@
-"""Read JSON from the API server, whatever is stored there.
+"""Read JSON from the API server within bounds of depth and size.
 
-The API server takes objects that are nested 10,000 levels deep and 1.5 MB large. Python's reader fails on the first,
-and makes hundreds of megabytes of a list of the second. One such object must cost one object: the parts of it that
-nothing here could work with are cut out before they are read, and the rest is read as usual.
+The API server accepts objects that are nested 10,000 levels deep and 1.5 MB large. Python's parser fails on the first,
+and needs hundreds of megabytes for a list of the second. One such object must not affect others. So this module cuts
+out the parts of it that are too deep or too large before it parses the rest.
 """
 
 import json
@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from botsession_operator.api.spec import Json
 
-#: Levels of objects and lists that are read. A pod has 16, a session whose body has the most levels 40, in a list.
+#: The most levels of objects and lists. A pod in a list has 16, and a session with the deepest body 40.
 LEVELS: Final = 64
-#: The largest spec or status that is read, in bytes and in values. A value takes some 100 bytes of memory, and sixteen
-#: passes may hold such a part at once. What admission accepts may be larger here: the API server writes `<` as \u003c.
+#: The largest spec or status, in bytes and in values. A value takes some 100 bytes of memory, and sixteen passes may
+#: hold such a part at once. A spec can be larger here than at admission, because the API server writes `<` as \u003c.
 LARGEST_PART_BYTES: Final = 1024 * 1024
 MOST_VALUES: Final = 64 * 1024
 
@@ -26,32 +26,32 @@ _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 _ONE_KIND: Final = bytes.maketrans(b"{}", b"[]")
 _OPENERS: Final = frozenset(b"[{")
 _QUOTE: Final = ord('"')
-#: What is cut out where it is too large, and in how many objects and lists it is: an item of a list has it in three.
+#: The parts that are cut out if they are too large, and their greatest depth: in an item of a list, they are at three.
 _PARTS: Final = frozenset({b'"spec"', b'"status"'})
 _DEEPEST_PART: Final = 3
-#: What only the API server works with, and is as large as the spec: it is cut out whenever something is looked for.
+#: Only the API server uses this, and it is as large as the spec. So each cut removes it, too.
 _FIELDS: Final = b'"managedFields"'
 _LONGEST_NAME: Final = len(_FIELDS) + 1
-#: What stands for a part that was cut out. It is no JSON, so that nothing that was stored can look like it.
+#: Stands for a part that was cut out. It is not valid JSON, so no stored value can look like it.
 _CUT_TEXT: Final = b"NaN"
 _CUT: Final = object()
 
 
 def read(raw: bytes, *, replacement: Any = None) -> Any:
-    """Return the value of an answer; raise ValueError where it is no JSON.
+    """Return the value of a response; raise ValueError if it is not JSON.
 
-    An object, alone, in a list or in a watch event, has `replacement` in place of a spec or a status that was not read.
+    An object, alone, in a list or in a watch event, has `replacement` in place of a spec or a status that was cut out.
     """
     return _read_cut(raw, replacement) if must_be_cut(raw) else json.loads(raw)
 
 
 def must_be_cut(raw: bytes) -> bool:
-    """Return whether an answer is nested too deep, or large enough to have a part that is too large."""
+    """Return whether a response is nested too deep, or large enough to have a part that is too large."""
     return _is_large(raw, 0, len(raw)) or is_nested_deeper(raw, LEVELS)
 
 
 def is_nested_deeper(raw: bytes, levels: int) -> bool:
-    """Return whether JSON has more levels of objects and lists. Nothing is built, and nothing recurses."""
+    """Return whether JSON has more levels of objects and lists, without parsing it or recursing."""
     brackets = _STRINGS.sub(b"", raw).translate(_ONE_KIND, _NO_BRACKETS)
     for _ in range(levels):
         if not brackets:
@@ -61,7 +61,7 @@ def is_nested_deeper(raw: bytes, levels: int) -> bool:
 
 
 def _is_large(raw: bytes, start: int, end: int) -> bool:
-    # Between two values is a comma. Those in texts are counted too, which is on the safe side.
+    # A comma stands between two values. Commas in strings count too, which only makes the check stricter.
     return end - start > LARGEST_PART_BYTES or raw.count(b",", start, end) > MOST_VALUES
 
 
@@ -73,11 +73,11 @@ def _read_cut(raw: bytes, replacement: Any) -> Any:
 
 
 def _spans_to_cut(raw: bytes) -> list[tuple[int, int]]:
-    """Return where the text is nested too deep, and where each spec and status is that is too large."""
+    """Return the spans that are nested too deep, and those of each spec and status that is too large."""
     spans: list[tuple[int, int]] = []
     for start, end, depth, name in _closed(raw):
         if depth == LEVELS or _is_too_much(raw, start, end, depth, name):
-            while spans and spans[-1][0] > start:  # inside this one
+            while spans and spans[-1][0] > start:  # that one is inside this one
                 spans.pop()
             spans.append((start, end))
     return spans
@@ -90,9 +90,9 @@ def _is_too_much(raw: bytes, start: int, end: int, depth: int, name: bytes) -> b
 
 
 def _closed(raw: bytes) -> Iterator[tuple[int, int, int, bytes]]:
-    """Walk over all objects and lists as they end: where they are, in how many others, and the name before them.
+    """Yield all objects and lists in the order of their ends: span, depth, and the name before them.
 
-    Raise ValueError where some never end.
+    Raise ValueError if one has no end.
     """
     opened: list[tuple[int, bytes]] = []
     name_at = name_end = 0
@@ -105,7 +105,7 @@ def _closed(raw: bytes) -> Iterator[tuple[int, int, int, bytes]]:
         elif opened:
             began, name = opened.pop()
             yield began, end, len(opened), name
-    if opened:  # the reader would only find out at the end, which is too deep
+    if opened:  # the parser would notice only at the end, and recurse too deep before that
         raise ValueError("the JSON ends too early")
 
 
@@ -118,7 +118,7 @@ def _without(raw: bytes, spans: list[tuple[int, int]]) -> bytes:
 
 
 def _objects(document: Any) -> Iterator[Json]:
-    """Find the API objects in an answer: itself, the items of a list, what a watch event is about."""
+    """Yield the API objects in a response: itself, the items of a list, or the object of a watch event."""
     if not isinstance(document, dict):
         return
     items = document.get("items")
@@ -128,7 +128,7 @@ def _objects(document: Any) -> Iterator[Json]:
 
 
 def _replace_cuts(each: Json, replacement: Any) -> None:
-    """Replace the parts of an object in which something was cut. Drop what only the API server works with."""
+    """Replace the parts of an object in which something was cut out, and drop managedFields."""
     each["metadata"].pop("managedFields", None)
     for name in each.keys() - {"metadata", "items", "object"}:
         if _has_a_cut(each[name]):

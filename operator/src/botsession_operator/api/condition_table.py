@@ -1,4 +1,4 @@
-"""Which reasons each condition may have with each status. The docs' table of conditions is made of this."""
+"""Which reasons each condition may have with each status. The docs' table of conditions is generated from this."""
 
 from typing import Final
 
@@ -7,7 +7,7 @@ from botsession_operator.api.status import ConditionStatus, ConditionType
 
 TRUE, FALSE, UNKNOWN = ConditionStatus.TRUE, ConditionStatus.FALSE, ConditionStatus.UNKNOWN
 
-#: Reasons in the operator's words. `Finished` is True for a `Reason` of the finish; a False condition may also have an
+#: The operator's own reasons. `Finished` is True for a `Reason` of the finish; a False condition may also have an
 #: `ExternalReason`, or `StatusRefused` in its place where the API server does not accept the whole status.
 CONDITION_REASONS: Final[dict[ConditionType, dict[ConditionStatus, tuple[Why, ...]]]] = {
     ConditionType.POD_CREATED: {

@@ -8,7 +8,7 @@ _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)", re.ASCII)
 
 
 def parse_duration(text: str) -> timedelta:
-    """Read a duration in the form of Go's time.ParseDuration, which CEL's `duration()` uses; never negative here."""
+    """Return a duration from the form of Go's time.ParseDuration, as in CEL's `duration()`, without negative ones."""
     if text == "0":
         return timedelta(0)
     parts = _PART.findall(text)

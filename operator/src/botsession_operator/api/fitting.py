@@ -1,7 +1,7 @@
 """Make a status fit the CRD, whatever a pod, a kubelet or a policy put into it.
 
-The bounds are the CRD's own: `status_schema.json` is generated from it. What is too long is cut, what is too large is
-brought to the bound, and what cannot be mended is left out, so that the API server takes the rest.
+The bounds are the CRD's own: `status_schema.json` is generated from it. Texts that are too long are cut, numbers that
+are too large become the bound, and invalid values are left out, so that the API server accepts the rest.
 """
 
 import json
@@ -17,26 +17,26 @@ from botsession_operator.api.spec import Json
 from botsession_operator.api.status import Status
 
 SCHEMA: Final[Json] = json.loads((resources.files(__package__) / "status_schema.json").read_text(encoding="utf-8"))
-#: Some bounds of the CRD are larger, and eight such texts would make a status that no reader takes.
+#: Some bounds of the CRD are larger, but eight texts of that length would make the status too large to read.
 LONGEST_TEXT: Final = 4096
-#: Stands for a word that the CRD does not have, and for a text that must not be empty.
+#: Stands for a value that the CRD's enum lacks, and for a text that must not be empty.
 UNKNOWN: Final = "Unknown"
 _MAX_INTEGERS: Final = {"int32": 2**31 - 1, "int64": 2**63 - 1}
 
 
 class UnfitError(ValueError):
-    """Nothing can be made of a value that the CRD would take."""
+    """A value cannot be changed into one that the CRD accepts."""
 
 
 def fitted(status: Status) -> Status:
-    """Return a status that the CRD takes: the same one, where it takes that."""
+    """Return a status that the CRD accepts: the same one, if the CRD accepts that."""
     written = encode(status)
     fit = fit_status(written)
     return status if fit == written else decode(Status, fit)
 
 
 def fit_status(status: Json) -> Json:
-    """Return the JSON of a status with everything brought to the CRD's bounds. One that fits is not changed."""
+    """Return the JSON of a status within the CRD's bounds. A status that fits is not changed."""
     fit: Json = _fit(SCHEMA, status)
     return fit
 
@@ -104,7 +104,7 @@ def _enum_value(values: list[str], value: str) -> str:
         return value
     if UNKNOWN in values:
         return UNKNOWN
-    raise UnfitError(f"{value} is none of the words")
+    raise UnfitError(f"{value} is not in the enum")
 
 
 def _time(value: str) -> str:

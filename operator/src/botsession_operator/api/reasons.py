@@ -1,6 +1,6 @@
-"""Why a condition has its status, and what an Event tells. Each word has the sentence that the docs show for it.
+"""The reasons of conditions and of Events. Each has the sentence that the docs show for it.
 
-A reason of the API server, the scheduler or the kubelet is an `ExternalReason`: the operator passes it on unchanged.
+A reason of the API server, the scheduler or the kubelet is an `ExternalReason`, which the operator passes on unchanged.
 """
 
 from typing import Final, NewType, TypeAlias
@@ -49,7 +49,7 @@ class ConditionReason(DocumentedEnum):
 
 
 class EventReason(DocumentedEnum):
-    """What an Event of a session tells. Events for a refused pod and for a finish have the reason of that instead."""
+    """The reason of an Event. Events for a refused pod and for a finish have the reason of that instead."""
 
     STARTED = "Started", "The pipeline has started."
     ENDING = "Ending", "The session was asked to end, or the bot ends its pipeline; the note names the cause."
@@ -62,9 +62,9 @@ class EventReason(DocumentedEnum):
     UNKNOWN = "Unknown", "The cluster refused the pod without a reason."
 
 
-#: A reason in the words of the API server, an admission policy, the scheduler or the kubelet.
+#: A reason from the API server, an admission policy, the scheduler or the kubelet.
 ExternalReason = NewType("ExternalReason", str)
-#: Why a pod waits, or an object was refused: in the operator's words or in the cluster's.
+#: Why a pod waits, or an object was refused: one of the operator's reasons, or one from the cluster.
 ObjectReason: TypeAlias = ConditionReason | ExternalReason
 #: The reason of a condition; `Finished` has the reason of the finish.
 AnyConditionReason: TypeAlias = ObjectReason | Reason

@@ -1,7 +1,8 @@
 """The spec of a BotSession, parsed.
 
-The CRD (`crds/botsession.yaml`) describes each field for users, gives the defaults and refuses what is wrong; a test
-holds the names here to the names there. Parsing happens after that, so here every field that has a default is present.
+The CRD (`crds/botsession.yaml`) describes each field for users, sets the defaults and refuses invalid values. A test
+compares its names with those here. This module parses specs that the API server has defaulted, so each field with a
+default is present.
 """
 
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ Json = dict[str, Any]
 
 
 class SpecError(ValueError):
-    """The spec cannot be carried out; its user must change it. The message is a sentence for them."""
+    """The spec is invalid, and its user must change it. The message is a sentence for them."""
 
 
 class RuntimeSource(StrEnum):
@@ -29,7 +30,7 @@ class RuntimeSource(StrEnum):
 
 
 class EndNow(StrEnum):
-    """`spec.end`: whether somebody wants the session over."""
+    """`spec.end`: whether a user has asked the session to end."""
 
     NO = ""  # the session goes on
     GRACEFUL = "Graceful"  # end it with an EndFrame
@@ -39,16 +40,16 @@ class EndNow(StrEnum):
 class PodRetention(StrEnum):
     """`spec.podRetention`: whether the finished pod stays."""
 
-    NEVER = "Never"  # it goes once its report is copied
-    ON_FAILURE = "OnFailure"  # it stays where the session failed
-    ALWAYS = "Always"  # it stays until its session goes
+    NEVER = "Never"  # it is deleted once its report is copied
+    ON_FAILURE = "OnFailure"  # it stays if the session failed
+    ALWAYS = "Always"  # it stays until its session is deleted
 
 
 class EvictionPolicy(StrEnum):
-    """`spec.eviction`: whether the session's pod may be evicted, say because its node is drained."""
+    """`spec.eviction`: whether the session's pod may be evicted, for example when its node is drained."""
 
     ALLOW = "Allow"  # at any time: the caller hears the farewell first
-    WHEN_IDLE = "WhenIdle"  # while nobody is in the call
+    WHEN_IDLE = "WhenIdle"  # while no caller is in the call
     NEVER = "Never"  # not before the session ends
 
 
@@ -61,7 +62,7 @@ class ExposeProtocol(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BotTransport:
-    """`spec.bot.transport`: what the launch says of it, and its secrets, which go to the bot by another way."""
+    """`spec.bot.transport`: the part for the launch document, and the secrets, which reach the bot as variables."""
 
     launch: Transport
     #: Environment variables, in a container's form.
@@ -70,7 +71,7 @@ class BotTransport:
 
 @dataclass(frozen=True, slots=True)
 class Expose:
-    """`spec.expose`: how callers reach the bot. None: as its transport has it."""
+    """`spec.expose`: how callers reach the bot. None: as its transport says."""
 
     port: int
     protocol: ExposeProtocol | None = None
@@ -85,7 +86,7 @@ class Bot:
     target: str | None
     command: tuple[str, ...]
     body: Any
-    #: None: the bot makes its own.
+    #: None: the bot creates its own.
     transport: BotTransport | None
     env: tuple[Json, ...]
     env_from: tuple[Json, ...]
@@ -96,7 +97,7 @@ class Bot:
 
 @dataclass(frozen=True, slots=True)
 class PodTemplate:
-    """`spec.podTemplate`: what is laid over the pod that the operator builds."""
+    """`spec.podTemplate`: what is merged over the pod that the operator builds."""
 
     labels: dict[str, str]
     annotations: dict[str, str]
@@ -105,7 +106,7 @@ class PodTemplate:
 
 @dataclass(frozen=True, slots=True)
 class IdlePrompt:
-    """`spec.idle.prompt`: what the bot asks a caller who has gone quiet."""
+    """`spec.idle.prompt`: what the bot asks a quiet caller."""
 
     after: timedelta
     text: str
@@ -113,7 +114,7 @@ class IdlePrompt:
 
 @dataclass(frozen=True, slots=True)
 class Idle:
-    """`spec.idle`: how idleness is judged."""
+    """`spec.idle`: when a session counts as idle."""
 
     frames: tuple[str, ...]
     prompt: IdlePrompt | None
@@ -121,7 +122,7 @@ class Idle:
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """One of `spec.shutdown.overrides`: what is different for a cause. None: as the shutdown says."""
+    """One of `spec.shutdown.overrides`: what differs for a cause. None: as in the shutdown."""
 
     mode: Mode | None = None
     grace_period: timedelta | None = None
@@ -131,7 +132,7 @@ class Override:
 
 @dataclass(frozen=True, slots=True)
 class Shutdown:
-    """`spec.shutdown`: how the session ends when the operator ends it. `core/shutdown.py` says how for a cause."""
+    """`spec.shutdown`: how the operator ends the session. `core/decide/shutdown.py` resolves it for a cause."""
 
     mode: Mode
     grace_period: timedelta
@@ -142,20 +143,20 @@ class Shutdown:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """`spec`, with durations read."""
+    """`spec`, with durations parsed."""
 
     bot: Bot
     pod_template: PodTemplate
     max_session_duration: timedelta
-    #: None: the bot's own setting stays. Zero: idle detection is off.
+    #: None: the bot's own setting applies. Zero: idle detection is off.
     idle_timeout: timedelta | None
     idle: Idle
     start_timeout: timedelta
     join_timeout: timedelta
-    #: None: a bot may be silent for as long as the other limits let it.
+    #: None: a bot may be silent for as long as the other limits allow.
     first_sound_timeout: timedelta | None
     shutdown: Shutdown
-    #: None: the operator makes no Service.
+    #: None: the operator creates no Service.
     expose: Expose | None
     end: EndNow
     eviction: EvictionPolicy
@@ -165,7 +166,7 @@ class Spec:
 
 
 def parse_spec(raw: Json) -> Spec:
-    """Read a spec that the CRD has defaulted and checked; raise SpecError where that was not so."""
+    """Return the spec that the CRD has defaulted and checked; raise SpecError if it does not fit this version."""
     try:
         return Spec(
             bot=_bot(raw["bot"]),
@@ -242,7 +243,7 @@ def _shutdown(raw: Json) -> Shutdown:
 
 
 def _cause(name: str) -> Cause:
-    """Read a cause as a field is named: `maxDuration`."""
+    """Return the cause for the name of a field: `maxDuration`."""
     return Cause(name[:1].upper() + name[1:])
 
 

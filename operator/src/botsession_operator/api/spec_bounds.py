@@ -1,8 +1,8 @@
-"""What a spec may hold where the CRD preserves any JSON: so many levels, items and bytes.
+"""Bounds on the parts of a spec for which the CRD allows any JSON: levels, items and bytes.
 
-On a cluster the chart's ValidatingAdmissionPolicy says so; a test compares its numbers with these. `botsession run`
-asks here. Whatever is stored all the same is bounded again where it is read (`bounded_json.py`), and where a pod is
-built.
+On a cluster, the chart's ValidatingAdmissionPolicy enforces them; a test compares its numbers with these. `botsession
+run` uses this module. Sessions that were stored without that policy meet bounds again where they are read
+(`bounded_json.py`), and where a pod is built.
 """
 
 import json
@@ -13,16 +13,16 @@ from botsession_operator.api.spec import Json
 
 #: Levels of objects and lists below `spec.bot.body`, and below `spec.podTemplate`.
 LEVELS: Final = 32
-#: Members of one object, or items of one list. A rule in CEL takes a time that grows with the square of it.
+#: Members of one object, or items of one list. The time of a CEL rule grows with its square.
 ITEMS: Final = 4096
-#: Linux takes 128 KiB for one environment variable (MAX_ARG_STRLEN), and the body travels in one.
+#: Linux limits an environment variable to 128 KiB (MAX_ARG_STRLEN), and one variable carries the body.
 BODY_BYTES: Final = 120 * 1024
-#: The API server keeps objects of 1.5 MB, and metadata.managedFields repeat the spec.
+#: The API server stores objects of 1.5 MB, and metadata.managedFields repeat the spec.
 SPEC_BYTES: Final = 256 * 1024
 
 
 def bound_problems(spec: Json) -> Iterator[str]:
-    """Return a sentence for each bound that a spec exceeds."""
+    """Yield a sentence for each bound that a spec exceeds."""
     body, template = spec["bot"].get("body"), spec.get("podTemplate")
     for name, value in (("spec.bot.body", body), ("spec.podTemplate", template)):
         if not _is_shallow(value, LEVELS):

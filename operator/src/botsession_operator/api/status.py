@@ -12,7 +12,7 @@ from botsession_operator.api.reasons import ConditionReason
 
 
 class ConditionStatus(DocumentedEnum):
-    """A condition's value, by Kubernetes' convention."""
+    """The status of a condition, by Kubernetes' convention."""
 
     TRUE = "True", "The condition holds."
     FALSE = "False", "The condition does not hold."
@@ -38,7 +38,7 @@ class Condition:
 
     type: ConditionType
     status: ConditionStatus
-    #: An `AnyConditionReason`, or a word of another version that wrote the status.
+    #: An `AnyConditionReason`, or the reason of another version that wrote the status.
     reason: str
     message: str
     last_transition_time: datetime
@@ -47,7 +47,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class EndingStatus:
-    """`status.ending`: who asked the session to end, and how far that got."""
+    """`status.ending`: who asked the session to end, and the steps so far."""
 
     cause: Cause
     mode: Mode
@@ -55,9 +55,9 @@ class EndingStatus:
     #: The last of `steps`.
     step: Step | None = None
     steps: tuple[StepTaken, ...] = ()
-    #: What became of the farewell; known when the session has ended.
+    #: Whether callers heard the farewell; known when the session has ended.
     farewell: Farewell | None = None
-    #: Who asked, where the cause alone does not tell.
+    #: Who asked, if the cause alone does not say.
     message: str | None = None
 
 
@@ -87,7 +87,7 @@ class TimingsStatus:
 
 
 class Delivery(DocumentedEnum):
-    """What became of an event that a webhook is sent."""
+    """The recorded state of a webhook event's delivery."""
 
     PENDING = "Pending", "The event has happened, and its receiver has not accepted it yet."
     DELIVERED = "Delivered", "The receiver accepted the event."
@@ -97,7 +97,7 @@ class Delivery(DocumentedEnum):
 
 @dataclass(frozen=True, slots=True)
 class WebhookStatus:
-    """`status.webhook`: how far the delivery of each event has got; absent for one that nobody wants."""
+    """`status.webhook`: the state of each event's delivery; absent for an event without a subscriber."""
 
     started: Delivery | None = None
     finished: Delivery | None = None
@@ -129,11 +129,11 @@ class Status:
     finish: Finish | None = None
     dangling_tasks: DanglingTasks | None = None
     timings: TimingsStatus | None = None
-    #: What the bot handed over.
+    #: The bot's own result.
     result: Any = None
-    #: Known when the session has ended; absent where nobody was asked.
+    #: Known when the session has ended; absent if no caller was prompted.
     prompts: Prompts | None = None
-    #: What the caller got; absent until the pipeline has started, and from a supervisor that is too old to tell.
+    #: What the caller heard; absent until the pipeline has started, and from a supervisor that is too old to report it.
     conversation: Conversation | None = None
     #: The pipelines before the last one; known when the session has ended, absent where there was one only.
     stages: tuple[Stage, ...] | None = None
@@ -141,17 +141,17 @@ class Status:
 
 
 def has_condition(status: Status | None, kind: ConditionType) -> bool:
-    """Return whether anything was ever said of this condition."""
+    """Return whether the status has this condition, with any value."""
     return any(each.type is kind for each in status.conditions) if status else False
 
 
 def awaits_caller(status: Status | None) -> bool:
-    """Return whether the bot listens, and nobody has called."""
+    """Return whether the bot listens and no caller has connected."""
     started = find_condition(status, ConditionType.STARTED, ConditionStatus.FALSE)
     return started is not None and started.reason == ConditionReason.WAITING_FOR_CALLER
 
 
 def find_condition(status: Status | None, kind: ConditionType, value: ConditionStatus) -> Condition | None:
-    """Return the condition of this type where it has this value."""
+    """Return the condition of this type if it has this value."""
     conditions = status.conditions if status else ()
     return next((each for each in conditions if each.type is kind and each.status is value), None)

@@ -1,7 +1,7 @@
-"""Build paths of the Kubernetes API. No other place does: what a client sends is made from an `ApiPath` alone.
+"""Build paths of the Kubernetes API. Clients send an `ApiPath` only, so no other module builds one.
 
-The API server takes a path apart after it has decoded it, so a slash or a percent sign that was quoted would still
-end a segment there. Kubernetes allows neither in a name, and neither is allowed here.
+The API server decodes a path before it splits it, so even a quoted slash or percent sign would end a segment.
+Kubernetes allows neither in a name, and neither does this module.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
-#: What Kubernetes itself refuses in a segment of a path (IsValidPathSegmentName).
+#: What Kubernetes refuses in a segment of a path (IsValidPathSegmentName).
 _NOT_SEGMENTS: Final = frozenset({"", ".", ".."})
 _NOT_IN_SEGMENTS: Final = frozenset("/%")
 
@@ -20,12 +20,12 @@ class InvalidPathError(ValueError):
 
 @dataclass(frozen=True, slots=True, init=False)
 class ApiPath:
-    """A path and its query, quoted. There is no other way to make one than from its segments."""
+    """A quoted path and query. The only way to make one is from segments."""
 
     text: str
 
     def __init__(self, *segments: str, query: Mapping[str, str | None] | None = None) -> None:
-        """Quote each segment and each value of the query; a value that is None is left out."""
+        """Quote each segment and each value of the query, and leave out values that are None."""
         path = "".join(f"/{_segment(each)}" for each in segments)
         pairs = [f"{_quoted(name)}={_quoted(value)}" for name, value in (query or {}).items() if value is not None]
         object.__setattr__(self, "text", f"{path}?{'&'.join(pairs)}" if pairs else path)
@@ -43,5 +43,5 @@ def _segment(text: str) -> str:
 def _quoted(text: str) -> str:
     try:
         return quote(text, safe="")
-    except UnicodeEncodeError as exc:  # half of a surrogate pair: no text at all
+    except UnicodeEncodeError as exc:  # half of a surrogate pair, which UTF-8 cannot encode
         raise InvalidPathError(f"{text!r:.100} cannot be part of an API path") from exc

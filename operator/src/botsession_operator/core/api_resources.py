@@ -1,4 +1,4 @@
-"""Where objects are in the Kubernetes API: resources, and single objects of them."""
+"""The paths of resources and of single objects in the Kubernetes API."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from botsession_operator.api.spec import Json
 from botsession_operator.core.api_paths import ApiPath
 from botsession_operator.core.session_key import Key
 
-#: The API groups, of those that the operator works with, that each cluster serves. All others may be missing: those of
-#: CRDs, and that of MutatingAdmissionPolicies, which not all versions of Kubernetes have.
+#: The API groups, among those that the operator uses, that every cluster serves. The others may be missing: those of
+#: CRDs, and that of MutatingAdmissionPolicies, which older versions of Kubernetes lack.
 _ALWAYS_SERVED: Final = frozenset({"", "apps", "policy", "events.k8s.io", "networking.k8s.io"})
 
 
@@ -25,15 +25,15 @@ class Resource:
 
     @property
     def may_be_unserved(self) -> bool:
-        """Return whether a cluster may not know this kind, so that it has no object of it."""
+        """Return whether a cluster may not serve this kind, and so has no object of it."""
         return self.group not in _ALWAYS_SERVED
 
     def collection(self, namespace: str | None, query: Mapping[str, str | None] | None = None) -> ApiPath:
-        """Return the path of all objects in a namespace, or in all of them."""
+        """Return the path of all objects in one namespace, or in all namespaces."""
         return ApiPath(*self.segments(namespace), query=query)
 
     def segments(self, namespace: str | None) -> tuple[str, ...]:
-        """Return what all paths of these objects begin with."""
+        """Return the segments that all paths of these objects begin with."""
         root = ("apis", self.group, self.version) if self.group else ("api", self.version)
         place = () if namespace is None else ("namespaces", namespace)
         return (*root, *place, self.plural)
@@ -41,7 +41,7 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One object that a request is about; in no namespace where it belongs to the whole cluster."""
+    """One object that a request is about; `namespace` is None for a cluster-scoped one."""
 
     resource: Resource
     namespace: str | None
@@ -49,7 +49,7 @@ class Target:
 
     @property
     def segments(self) -> tuple[str, ...]:
-        """Return what the object's path is made of."""
+        """Return the segments of the object's path."""
         return (*self.resource.segments(self.namespace), self.name)
 
     def path(self, *subresource: str) -> ApiPath:
@@ -72,12 +72,12 @@ SERVER_VERSION: Final = ApiPath("version")
 
 
 def session_target(key: Key) -> Target:
-    """Name a BotSession."""
+    """Return the target that is a BotSession."""
     return Target(SESSIONS, key.namespace, key.name)
 
 
 def target_of(manifest: Json) -> Target:
-    """Name the object that a manifest describes, by the rule that Kubernetes' own plurals follow."""
+    """Return the object that a manifest describes. Its plural follows the rule of Kubernetes' own plurals."""
     group, _, version = manifest["apiVersion"].rpartition("/")
     kind, metadata = manifest["kind"], manifest["metadata"]
     plural = kind.lower() + ("es" if kind.endswith("s") else "s")

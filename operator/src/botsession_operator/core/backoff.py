@@ -1,10 +1,10 @@
-"""Rule: how long something that failed waits before it is tried again: ever longer, up to a ceiling, with jitter."""
+"""Rule: how long the operator waits before a retry: exponential back-off with a ceiling and jitter."""
 
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-#: More doublings than any ceiling needs. The power of a large number would be an error.
+#: More doublings than any ceiling needs. A much larger exponent would overflow.
 MAX_DOUBLINGS: Final = 16
 
 
@@ -16,9 +16,9 @@ class Backoff:
     longest: timedelta
 
     def wait(self, failures: int, jitter: float) -> timedelta:
-        """Return the wait after the last of so many failures.
+        """Return the wait after this many failures in a row.
 
-        `jitter`, of 0 to 1, spreads the retries of many over the second half of the wait.
+        `jitter`, between 0 and 1, spreads the retries of many sessions over the second half of the wait.
         """
         ceiling = min(self.longest, self.first * 2.0 ** min(max(failures, 1) - 1, MAX_DOUBLINGS))
         return ceiling * (1 + jitter) / 2

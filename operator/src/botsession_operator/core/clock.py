@@ -1,11 +1,11 @@
-"""Where the time comes from."""
+"""The port for the current time."""
 
 from datetime import datetime
 from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells the time; the only source of `now` in the operator."""
+    """The only source of the current time in the operator."""
 
     def now(self) -> datetime:
         """Return the current time, aware, in UTC."""

@@ -13,10 +13,10 @@ class ControlKeys:
     previous: tuple[bytes, ...] = field(default=(), repr=False)
 
     def token(self, uid: str, digest: str = "") -> str:
-        """Return the token of a session: the one with this digest, or else the one that a new pod gets.
+        """Return a session's token: the one with this digest, or else the one that a new pod gets.
 
-        A running pod knows the digest of its token, and says in nothing else which key that came from. An annotation
-        with a key's name could be changed by anyone who may patch pods; a pod's environment cannot.
+        A running pod holds the digest of its token, which is the only sign of the key that the token came from. Anyone
+        who may patch pods could change an annotation with the key's name, but no one can change a pod's environment.
         """
         tokens = [session_token(key, uid) for key in (self.current, *self.previous)]
         return next((token for token in tokens if token_digest(token) == digest), tokens[0])

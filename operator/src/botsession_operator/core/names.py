@@ -1,4 +1,4 @@
-"""The names of what the operator makes for a session, and the marks that it leaves there."""
+"""Names and values that the operator gives to the objects of a session."""
 
 import hashlib
 from typing import Final
@@ -6,13 +6,14 @@ from typing import Final
 CONTROL_PORT_NAME: Final = "control"
 #: The name of the port that callers use.
 CALL_PORT_NAME: Final = "call"
-#: A kept pod's activeDeadlineSeconds once its bot is over: the kubelet ends what else runs, and the object stays.
+#: activeDeadlineSeconds of a kept pod after its bot has ended: the kubelet ends the other containers, the object stays.
 ENDED_SECONDS: Final = 1
 
 
 def pod_name(name: str, uid: str) -> str:
-    """Derive the pod's name from the session, so that no crash and no twin can make a second pod.
+    """Return the name of a session's pod.
 
-    The UID tells a session from an earlier one of the same name, whose pod may still be leaving.
+    The name follows from the session, so neither a crash nor a second operator can create a second pod. The UID is part
+    of it because the pod of an earlier session of the same name may still be terminating.
     """
     return f"{name[:50].rstrip('.-')}-{hashlib.sha256(uid.encode()).hexdigest()[:8]}"

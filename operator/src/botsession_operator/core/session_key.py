@@ -1,7 +1,7 @@
-"""The name of a session: what the work queue holds, and the only thing that API paths are made of.
+"""The name of a session: what the work queue holds, and what API paths are built from.
 
-A name may come from anyone: an HTTP path, a pod's label, a command line. A `Key` is always a pair of names that
-Kubernetes itself would accept, so that no later step must ask what else may be in it.
+A name may come from an HTTP path, a pod's label or a command line. A `Key` always holds two names that Kubernetes would
+accept, so no later step has to check them again.
 """
 
 import re
@@ -22,7 +22,7 @@ class InvalidKeyError(ValueError):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Key:
-    """Names a session; raise InvalidKeyError for what cannot be the name of one."""
+    """The name of a session. Raise InvalidKeyError if Kubernetes would not accept it."""
 
     namespace: str
     name: str
@@ -42,14 +42,14 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class SessionIdentity:
-    """Tells a session from an earlier or a later one of its name."""
+    """One session, as distinct from an earlier or a later one of the same name."""
 
     key: Key
     uid: str
 
 
 def parse_key(namespace: object, name: object) -> Key | None:
-    """Return the key that a text from outside names; None where it names none."""
+    """Return the key for a namespace and a name from outside; None if they are not valid."""
     try:
         return Key(namespace, name)  # type: ignore[arg-type]  # the constructor is the check
     except InvalidKeyError:

@@ -1,8 +1,9 @@
-"""Rule: what a pass may do on the strength of an answer that the supervisor gave before the pass was wanted.
+"""Rule: what a pass may do with an answer that is older than the event that caused the pass.
 
-No pass waits for a supervisor. Where its answer is not in, the pass sends what a user waits for, and leaves the rest to
-the pass that comes with the answer. Where a supervisor has been silent for a while, nothing is to be waited for; only
-what would be concluded from its silence, and not be taken back, needs one more proof.
+No pass waits for a supervisor. While a new answer is on its way, a pass only sends a request that a user waits for, and
+the pass that the answer causes does the rest. If the supervisor has been silent for a while, no answer is on its way.
+Then a pass does everything but one thing: what it concludes from the silence, and cannot undo, needs one more request
+without an answer.
 """
 
 from botsession_contract.lifecycle import Cause
@@ -11,16 +12,17 @@ from botsession_operator.core.observe.observed import Freshness, NoSnapshot, Obs
 
 
 def may_apply(observed: Observed, plan: Plan) -> bool:
-    """Return whether the whole plan may be carried out."""
+    """Return whether the pass may carry out the whole plan."""
     if observed.freshness is not Freshness.EARLIER:
         return True
     return observed.control is NoSnapshot.UNREACHABLE and not concludes_from_silence(observed, plan)
 
 
 def may_send(plan: Plan) -> bool:
-    """Return whether the plan's request to the supervisor may go at once.
+    """Return whether the pass may send the plan's request to the supervisor at once.
 
-    Whatever has happened meanwhile, a user's word and a deadline hold. A pipeline may have started meanwhile.
+    A user's request and a deadline hold whatever has happened since the answer. A start timeout may not hold any more,
+    because the pipeline may have started since.
     """
     if plan.end_request:
         return plan.end_request.cause is not Cause.START_TIMEOUT
@@ -28,7 +30,7 @@ def may_send(plan: Plan) -> bool:
 
 
 def concludes_from_silence(observed: Observed, plan: Plan) -> bool:
-    """Return whether the plan gives a session up that may be well by now."""
+    """Return whether the plan gives up a session whose supervisor may answer by now."""
     pod, status = observed.pod, observed.session.status
     gives_up_start = plan.intent is not None and plan.intent.cause is Cause.START_TIMEOUT
     is_new = status is None or status.ending is None

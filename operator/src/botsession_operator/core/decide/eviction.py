@@ -1,8 +1,8 @@
-"""Rule: whether a session's pod may be evicted, which a PodDisruptionBudget of its own decides.
+"""Rule: whether a session's pod may be evicted. A PodDisruptionBudget of its own says so.
 
-The eviction API asks budgets, so `kubectl drain`, autoscalers and the descheduler are all refused by one. Its name
-follows from the session, it is read live, and it goes before anything final is recorded: whoever comes after an
-operator that died half-way finds it, or makes it, and no session that is over has one.
+The eviction API obeys budgets, so one budget stops `kubectl drain`, autoscalers and the descheduler. The budget's name
+follows from the session, each pass reads the budget live, and the operator deletes it before it records the finish. So
+an operator that takes over from a crashed one finds the budget or creates it, and no finished session has one.
 """
 
 from dataclasses import replace
@@ -13,22 +13,23 @@ from botsession_contract.control import SessionSnapshot
 from botsession_operator.api.spec import EvictionPolicy
 from botsession_operator.core.observe.observed import Observed, Session
 
-#: What the cluster-autoscaler asks of a pod, and GKE Autopilot, which does not wait for budgets as long as for this.
+#: An annotation that the cluster-autoscaler obeys, and GKE Autopilot, which ignores a budget sooner than this.
 SAFE_TO_EVICT: Final = "cluster-autoscaler.kubernetes.io/safe-to-evict"
 
 
 class BudgetChange(Enum):
-    """What becomes of the budget."""
+    """What the operator does with the budget."""
 
     CREATE = auto()  # from now on evictions are refused
     DELETE = auto()  # from now on nothing refuses them
 
 
 def may_have_budget(session: Session) -> bool:
-    """Return whether there may be a budget to look for; a session that has always allowed evictions costs no look.
+    """Return whether a budget may exist. For a session that has always allowed evictions, a pass does not read one.
 
-    An edit may have allowed them just now. No status is written for a spec before its pass has done away with the
-    budget, so the generation on record tells, whatever operator died in between. A deletion counts as a generation too.
+    An edit may have allowed evictions just now. A pass deletes the budget before it writes a status for the new
+    generation. So while the status has an older generation, a budget may exist, even if an operator crashed in between.
+    A deletion of the session raises the generation, too.
     """
     written = session.generation - 1 if session.is_deleting else session.generation
     seen = session.status.observed_generation if session.status else 1
@@ -36,19 +37,19 @@ def may_have_budget(session: Session) -> bool:
 
 
 def budget_change(observed: Observed) -> BudgetChange | None:
-    """Return what the budget of a session needs that nobody has asked to end."""
+    """Return what to do with the budget of a session that has not been asked to end."""
     if is_protected(observed) == observed.has_budget:
         return None
     return BudgetChange.DELETE if observed.has_budget else BudgetChange.CREATE
 
 
 def budget_removal(observed: Observed) -> BudgetChange | None:
-    """Return what it needs once the session ends, or is over: a drain waits no longer than the ladder."""
+    """Return what to do with the budget once the session ends or is over: a drain waits no longer than the ladder."""
     return BudgetChange.DELETE if observed.has_budget else None
 
 
 def with_change(observed: Observed, change: BudgetChange | None) -> Observed:
-    """Return what is known once the change has been made."""
+    """Return the observation as it is after the change."""
     return replace(observed, has_budget=change is BudgetChange.CREATE) if change else observed
 
 
@@ -59,9 +60,9 @@ def is_protected(observed: Observed) -> bool:
 
 
 def is_in_call(observed: Observed) -> bool:
-    """Return whether somebody may be in the call; where nobody can tell, somebody is.
+    """Return whether a caller may be in the call; True if the supervisor cannot tell.
 
-    A caller who says nothing for a while is still there. While the supervisor is silent, what was known stands.
+    A caller who is quiet is still in the call. While the supervisor is silent, the last known state counts.
     """
     control = observed.control
     if not isinstance(control, SessionSnapshot):
@@ -71,5 +72,5 @@ def is_in_call(observed: Observed) -> bool:
 
 
 def annotations(policy: EvictionPolicy) -> dict[str, str]:
-    """Return what the pod says of itself from the start; it does not follow edits, as the budget does."""
+    """Return the annotations of a new pod. Unlike the budget, they do not follow later edits of the spec."""
     return {SAFE_TO_EVICT: "false"} if policy is EvictionPolicy.NEVER else {}

@@ -1,8 +1,8 @@
-"""Rule: what a supervisor must hear of the time that its pod has left.
+"""Rule: when a supervisor must learn that its pod has less time left than its spec says.
 
-A SIGTERM does not say how long until the SIGKILL. The supervisor goes by the grace that its pod was made with; whoever
-evicts it may give less, as `kubectl drain --grace-period=30` does, and what empties a spot node. The pod's own deletion
-time says so, and only the operator sees it.
+A SIGTERM does not say how long until the SIGKILL. The supervisor expects the grace period of its pod's spec. An
+eviction may set a shorter one, for example `kubectl drain --grace-period=30` or the loss of a spot node. The pod's
+deletionTimestamp shows that, and only the operator reads it.
 """
 
 from datetime import datetime, timedelta
@@ -14,12 +14,12 @@ from botsession_contract.report import Ending
 from botsession_operator.core.decide.shutdown import shutdown_for
 from botsession_operator.core.observe.observed import Observed
 
-#: What the time left must leave for the stack dump, the SIGKILL and the report; API servers cut times to the second.
+#: Reserved for the stack dump, the SIGKILL and the report. API servers truncate times to the second.
 REPORT_TIME: Final = timedelta(seconds=3)
 
 
 def fit_into_grace(observed: Observed, now: datetime) -> EndRequest | None:
-    """Return the ending that goes on, with the periods that the rest of it must fit into; None where it fits."""
+    """Return the ending that is under way with periods that fit into the time left; None if its own periods fit."""
     pod, ending = observed.pod, _ending(observed)
     if ending is None or pod is None or pod.deletion_requested_by is None:
         return None

@@ -1,7 +1,7 @@
-"""Rule: when a session is over, and what is recorded of it.
+"""Rule: when a session is over, and what its status records then.
 
-The supervisor's report is believed. Where there is none, the operator says what the pod's own state shows and that it
-was the operator who said so.
+The supervisor's report decides. Without a report, the operator derives the finish from the pod's state, and
+`reportedBy` names the operator.
 """
 
 from dataclasses import dataclass, replace
@@ -28,13 +28,13 @@ from botsession_operator.core.observe import startup
 from botsession_operator.core.observe.observed import Observed, Pod, PodState, Termination, WaitingReason
 
 NO_TIMINGS: Final = Timings()
-#: The container runtime's words for a command that is not in the image, or cannot be run.
+#: The container runtime's reasons for a command that is not in the image, or cannot be run.
 START_ERRORS: Final = frozenset({"StartError", "ContainerCannotRun"})
-#: What ends a pod that itself was in order: pod.status.reason, or the reason of its condition DisruptionTarget.
+#: Why a healthy pod ended: pod.status.reason, or the reason of its condition DisruptionTarget.
 DISRUPTIONS: Final = {
     "Evicted": Reason.EVICTED,
     "Preempting": Reason.EVICTED,
-    "Terminated": Reason.EVICTED,  # the kubelet's word when its node shuts down
+    "Terminated": Reason.EVICTED,  # the kubelet's reason when its node shuts down
     "EvictionByEvictionAPI": Reason.EVICTED,
     "PreemptionByScheduler": Reason.EVICTED,
     "TerminationByKubelet": Reason.EVICTED,
@@ -42,7 +42,7 @@ DISRUPTIONS: Final = {
     "DeletionByTaintManager": Reason.NODE_LOST,
     "DeletionByPodGC": Reason.NODE_LOST,
 }
-#: The container runtime's word for a container in which the kernel killed something for its memory.
+#: The container runtime's reason for a container in which the kernel killed a process because memory ran out.
 OUT_OF_MEMORY: Final = "OOMKilled"
 #: The exit code of a process that a SIGKILL ended.
 SIGKILLED: Final = 137
@@ -50,7 +50,7 @@ SIGKILLED: Final = 137
 
 @dataclass(frozen=True, slots=True)
 class FinalResult:
-    """All that is recorded, once, of a finished session."""
+    """Everything that the status records, once, of a finished session."""
 
     finish: Finish
     finished_at: datetime
@@ -82,7 +82,7 @@ def conclude(observed: Observed, intent: EndIntent | None, now: datetime) -> Fin
 
 
 def start_failure_reason(waiting_reason: str) -> Reason | None:
-    """Name the reason for a session that did not start, from the word that the cluster has for its pod's trouble."""
+    """Return the reason for a session that did not start, by the reason for which its pod waits."""
     if waiting_reason in IMAGE_REASONS:
         return Reason.IMAGE_PULL
     if waiting_reason in SCHEDULING_REASONS:
@@ -91,9 +91,10 @@ def start_failure_reason(waiting_reason: str) -> Reason | None:
 
 
 def _with_node_evidence(report: ExitReport, termination: Termination) -> ExitReport:
-    """Add what only the node saw: a SIGKILL that the supervisor cannot explain, in a container that ran out of memory.
+    """Return the report, with OutOfMemory in place of a SIGKILL that the supervisor could not explain.
 
-    The container runtime notes that even where the container goes on; not every supervisor may read the counters.
+    The container runtime notes that memory ran out even if the container goes on. Not every supervisor can read the
+    kernel's counters.
     """
     is_explained = termination.reason != OUT_OF_MEMORY or report.reason is not Reason.BOT_EXITED
     if is_explained or report.exit_code != SIGKILLED:
@@ -105,7 +106,7 @@ def _with_node_evidence(report: ExitReport, termination: Termination) -> ExitRep
 def _from_report(report: ExitReport, observed: Observed) -> FinalResult:
     status, reason, message = observed.session.status, report.reason, report.message
     if reason is Reason.EVICTED and status and status.ending and status.ending.cause not in BOT_CAUSES:
-        # The SIGTERM was the operator's own, sent where the supervisor could not be asked.
+        # The operator caused the SIGTERM: it deleted the pod because the supervisor did not answer.
         reason = reason_for(status.ending.cause)
     if reason is Reason.START_TIMEOUT and report.started_at is None:
         durations = startup.start_timeout_message(observed, report.timings.bot_imported)
@@ -138,9 +139,9 @@ def _from_report(report: ExitReport, observed: Observed) -> FinalResult:
 
 
 def _with_pod_failure(report: ExitReport, reason: Reason, message: str | None, pod: Pod | None) -> str | None:
-    """Put before a message why the pod failed, in the cluster's words: the supervisor only knows of a SIGTERM.
+    """Return the message with the cluster's reason for the pod's failure before it: the supervisor only saw a SIGTERM.
 
-    A bot may fail before that comes, of the full disk for which its pod is evicted.
+    The bot may fail before the SIGTERM, for example because of the full disk for which its pod is evicted.
     """
     has_failed = final_phase(reason, report.outcome) is Phase.FAILED
     if pod is None or pod.failure is None or pod.failure.reason not in DISRUPTIONS:
@@ -171,7 +172,7 @@ def _without_pod(observed: Observed, intent: EndIntent | None, now: datetime) ->
 def _operator_result(
     reason: Reason, outcome: Outcome, pod: Pod | None, observed: Observed, intent: EndIntent | None, now: datetime
 ) -> FinalResult:
-    # The kubelet gives a code, 137, to a container that never ran too.
+    # The kubelet reports exit code 137 even for a container that never ran.
     termination = pod.termination if pod and pod.started_at else None
     finish = Finish(
         reason=reason,
@@ -203,7 +204,7 @@ def _reason_of(pod: Pod, observed: Observed, intent: EndIntent | None) -> Reason
 
 
 def _was_requested(pod: Pod, observed: Observed) -> bool:
-    """Tell an ending that was acted on from one that is only wanted now that the pod has already ended by itself."""
+    """Return whether the operator acted on the intent to end before the pod ended by itself."""
     status = observed.session.status
     return pod.is_deleting or bool(status and status.ending)
 
@@ -219,7 +220,7 @@ def _outcome_of(pod: Pod | None, observed: Observed, intent: EndIntent | None) -
         return Outcome.NEVER_STARTED
     was_killed = bool(pod and pod.termination and pod.termination.reason == OUT_OF_MEMORY)
     ending = status.ending if status else None
-    # An ending of the last seconds may not be in the status yet.
+    # The status may not have an ending of the last seconds yet.
     was_ended = bool(ending and _was_deleted(ending)) or bool(intent and pod and pod.is_deleting)
     return Outcome.KILLED if was_killed or was_ended else Outcome.LOST
 
@@ -249,7 +250,7 @@ def _message(reason: Reason, pod: Pod | None, status: Status | None) -> str:
 
 
 def _with_stage_durations(message: str, reason: Reason, observed: Observed, intent: EndIntent | None) -> str:
-    """Put before a message how the startTimeout was spent, where that is what ended the session."""
+    """Return the message with the durations of the start's stages before it, if startTimeout ended the session."""
     status = observed.session.status
     is_start_timeout = intent is not None and intent.cause is Cause.START_TIMEOUT and not (status and status.started_at)
     is_slow = reason in (Reason.START_TIMEOUT, Reason.IMAGE_PULL, Reason.UNSCHEDULABLE, Reason.POD_REJECTED)
@@ -257,7 +258,7 @@ def _with_stage_durations(message: str, reason: Reason, observed: Observed, inte
 
 
 def _false_condition_reason(status: Status | None, kind: ConditionType) -> str | None:
-    """Return a condition's reason where the condition is known not to hold."""
+    """Return the reason of a condition that is False; None for any other."""
     found = find_condition(status, kind, ConditionStatus.FALSE)
     return found.reason if found else None
 

@@ -1,8 +1,8 @@
-"""Rule: which ports a session has whose pod has its node's network.
+"""Rule: which ports a session uses whose pod has its node's network.
 
-There all pods of a node share the ports, so each supervisor gets one of its own, out of a range, and so do callers who
-come by a Service. They are in the pod's spec: the scheduler keeps two pods with one port off a node, and nobody can
-change them once the pod exists.
+Pods with `hostNetwork` share the ports of their node. So each supervisor gets its own port from a range, and so do
+callers who come through a Service. The pod's spec declares both ports: the scheduler then keeps two pods with one port
+off a node, and the ports cannot change once the pod exists.
 """
 
 import hashlib
@@ -16,35 +16,35 @@ from botsession_operator.api.spec import Spec
 from botsession_operator.core.observe.observed import Pod
 from botsession_operator.core.observe.untyped import mappings
 
-#: Below NodePorts and below what Linux gives to outgoing connections.
+#: Below NodePorts, and below the ports that Linux uses for outgoing connections.
 CONTROL_PORTS: Final = range(20000, 30000)
 
 
 @dataclass(frozen=True, slots=True)
 class NodePorts:
-    """The ports of its node that a session is given."""
+    """The ports of its node that a session uses."""
 
-    #: Its supervisor's.
+    #: The supervisor's port.
     control: int
-    #: Its callers'; None: they use the one that the spec says.
+    #: The port for callers; None: the port in the spec.
     call: int | None = None
 
 
 def has_host_network(spec: Spec) -> bool:
-    """Return whether a session's pod has the network of its node."""
+    """Return whether a session's pod uses its node's network."""
     return spec.pod_template.spec.get("hostNetwork") is True
 
 
 def has_own_call_port(spec: Spec) -> bool:
-    """Return whether callers come to a port that nobody named, by a Service: where the launcher listens for them."""
+    """Return whether the operator chooses the port for callers: the launcher listens, and the spec names no port."""
     listens = spec.bot.transport is not None and spec.bot.transport.launch.type in LISTENING
     return has_host_network(spec) and listens and spec.expose is not None and spec.expose.port == CALL_PORT
 
 
 def choose_port(uid: str, spec: Spec, ports: range, taken: Collection[int]) -> int:
-    """Return a port that no other session has, and the session's own containers do not declare.
+    """Return a port that no other session uses, and that the session's own containers do not declare.
 
-    Where all are taken, it is one of them: on another node it may be free.
+    If all are in use, return one of them: it may be free on another node.
     """
     first = int.from_bytes(hashlib.sha256(uid.encode()).digest()[:8]) % len(ports)
     declared = set(_declared(spec))
@@ -53,7 +53,7 @@ def choose_port(uid: str, spec: Spec, ports: range, taken: Collection[int]) -> i
 
 
 def port_of(pod: Pod, ports: range) -> int:
-    """Return where to ask a pod's supervisor: on a node only within the range, whatever the pod's spec says."""
+    """Return the port of a pod's supervisor. A port on the node counts only if it is in the operator's range."""
     return pod.host_port if pod.host_port in ports and pod.host_port is not None else CONTROL_PORT
 
 

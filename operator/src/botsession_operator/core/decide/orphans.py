@@ -1,7 +1,7 @@
-"""Rule: what becomes of a pod whose session is being deleted and cannot be read.
+"""Rule: what happens to a pod whose session is being deleted and cannot be parsed.
 
-Nothing can be recorded of such a session, and nothing of it is wanted any more: its pod ends by itself on the SIGTERM,
-as its supervisor was told when it was started.
+The operator cannot write a status for such a session, and its user has deleted it. The SIGTERM of the pod's deletion
+makes the supervisor walk the ladder that it was started with.
 """
 
 from datetime import datetime
@@ -11,7 +11,7 @@ from botsession_operator.core.observe.observed import Pod
 
 
 def plan_orphan(pod: Pod, now: datetime, timeouts: ControllerTimeouts) -> Plan:
-    """Decide how the pod goes: gracefully, and by force where no kubelet sees to it. Its report is for nobody."""
+    """Return a plan that deletes the pod: gracefully, or by force if no kubelet does. Its report is not needed."""
     return Plan(delete_pod=_deletion(pod, now, timeouts), release_pod=pod.has_finalizer)
 
 

@@ -1,4 +1,4 @@
-"""Decide what a pass does. Pure: what was observed and the time go in, a plan comes out."""
+"""Decide what a pass does: a pure function from the observation and the time to a plan."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -22,81 +22,80 @@ from botsession_operator.core.webhook import events_due
 
 @dataclass(frozen=True, slots=True)
 class ControllerTimeouts:
-    """How long the operator waits for others before it acts itself. Each has the reason for its default."""
+    """How long the operator waits for others before it acts itself. Comments give the reason for each default."""
 
     #: Beyond the ladder's end, for the stack dump, the report and the kubelet's status update to arrive.
     ladder_margin: timedelta = timedelta(seconds=10)
-    #: Beyond a pod's deletion time, before it is taken for abandoned: the kubelet's own slack is 2 s.
+    #: Beyond a pod's deletionTimestamp, before the operator deletes the pod by force. The kubelet itself may take 2 s
+    #: more.
     deletion_margin: timedelta = timedelta(seconds=15)
-    #: A look at a quiet session, in case a poke and an event were both lost.
+    #: Until the next pass over a quiet session, in case both a poke and a watch event were lost.
     slow_requeue: timedelta = timedelta(seconds=30)
-    #: The same where the supervisor is silent: nothing but a watch, or the poller, brings news of it.
+    #: The same while the supervisor is silent. The watch and the poller report its return.
     silent_requeue: timedelta = timedelta(minutes=2)
-    #: A supervisor that does not answer is asked again after this, and then after ever longer, up to a ceiling…
+    #: The first and the longest wait before the poller asks a silent supervisor again; the waits grow exponentially.
     control_retry: timedelta = timedelta(seconds=2)
     control_retry_longest: timedelta = timedelta(seconds=60)
-    #: …which is lower while a user waits for the session's end: a node that comes back should hear of it soon.
+    #: The longest wait while a user waits for the session's end, so that a node that comes back learns of it soon.
     control_retry_ending: timedelta = timedelta(seconds=5)
-    #: A pod, or its budget, that was refused (quota, admission) is tried again after this, and then after ever longer.
+    #: The first and the longest wait before a refused object (quota, admission) is created again; likewise exponential.
     create_retry: timedelta = timedelta(seconds=5)
     create_retry_longest: timedelta = timedelta(minutes=5)
-    #: Details of status wait this long after the last news, to be written together: most starts take less.
+    #: How long details of a status wait after the last change, to be one write. Most starts take less.
     status_settle: timedelta = timedelta(seconds=5)
-    #: An ending that its supervisor knows of is written after this: many are over by then, and then are one write.
+    #: How long an ending that the supervisor has acknowledged waits. Many sessions are over by then, in one write.
     ending_settle: timedelta = timedelta(seconds=3)
-    #: An event that no webhook has taken by then is given up, and its session, if it is deleted, let go.
+    #: How long the operator retries a webhook event. A session that is being deleted is kept for as long.
     webhook_patience: timedelta = timedelta(hours=1)
 
 
 class PodDeletion(Enum):
     """How a pod is deleted."""
 
-    NORMAL = auto()  # with the grace it was given: a container that still runs may walk its ladder
-    OVER = auto()  # its bot is over: sidecars get what Kubernetes gives by default, however long the ladder is
-    SHORT = auto()  # its ladder is over and nothing came of it: SIGTERM, and SIGKILL soon after
-    FORCED = auto()  # the kubelet did not do it: take the object away
+    NORMAL = auto()  # with the pod's own grace period: a container that still runs walks its ladder
+    OVER = auto()  # the bot has ended: sidecars get Kubernetes' default grace period, however long the ladder is
+    SHORT = auto()  # the ladder is over and the bot still runs: SIGTERM, and SIGKILL soon after
+    FORCED = auto()  # the kubelet did not end the pod: remove the object
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a pass does, in this order. Empty when the world is as it should be."""
+    """What a pass does, in this order. Empty if nothing needs to change."""
 
     add_finalizer: bool = False
     create_pod: bool = False
     patch: SessionPatch | None = None
     end_request: EndRequest | None = None
     delete_pod: PodDeletion | None = None
-    #: Recorded in status by this pass; everything below waits for a pass that sees it recorded.
+    #: This pass records it in the status. Everything below waits for a pass that reads that status.
     final_result: FinalResult | None = None
     release_pod: bool = False
     budget: BudgetChange | None = None
     exposure: ExposureChange | None = None
-    #: The pod is kept, its bot is over, and other containers run on.
+    #: The pod is kept and its bot has ended, but other containers still run.
     end_sidecars: bool = False
     release_session: bool = False
-    #: Its time as a record is over, and nothing of it is left but what goes with it.
+    #: ttlAfterFinished has passed, and only objects are left that are deleted with the session.
     delete_session: bool = False
-    #: The ending that is wanted, whether or not the supervisor could be told.
+    #: The ending to bring about, whether or not the supervisor has been asked.
     intent: EndIntent | None = None
-    #: Events that the webhook is sent now, and those that it will never be sent.
+    #: Events to send to the webhook now, and events to stop sending.
     deliver: tuple[EventType, ...] = ()
     give_up: tuple[EventType, ...] = ()
     requeue_at: datetime | None = None
 
 
 class Removals(TypedDict):
-    """What a session that is over does not keep."""
+    """What to remove once a session is over."""
 
     budget: BudgetChange | None
     exposure: ExposureChange | None
 
 
 def make_plan(observed: Observed, now: datetime, timeouts: ControllerTimeouts) -> Plan:
-    """Decide what to do about one session, and about those who want to hear of it."""
-    plan, next_attempt_at = (
-        _plan(observed, now, timeouts),
-        events_due.next_attempt_at(observed, now, timeouts.webhook_patience),
-    )
+    """Return the plan for one session: what to change in the cluster, and which webhook events to send."""
+    plan = _plan(observed, now, timeouts)
+    next_attempt_at = events_due.next_attempt_at(observed, now, timeouts.webhook_patience)
     return replace(
         plan,
         deliver=events_due.due(observed, now, timeouts.webhook_patience),
@@ -112,15 +111,15 @@ def _plan(observed: Observed, now: datetime, timeouts: ControllerTimeouts) -> Pl
     intent = termination.end_intent(observed, timeline)
     final_result = conclude(observed, intent, now)
     if final_result:
-        # Before the finish is on record: a session that is over has none of these, whatever operator dies meanwhile.
+        # These are removed before the finish is recorded, so that no finished session has them, even after a crash.
         return Plan(final_result=final_result, intent=intent, requeue_at=now, **_removals(observed))
-    # What a supervisor has just replied to is not said twice: its reply is recorded first.
+    # A pass that handles the reply to a request records the reply first, and does not repeat the request.
     is_reply = observed.freshness is Freshness.REPLY
     is_requested = intent is not None and not intent.is_from_bot
     ladder_end = _ladder_end(observed, intent, timeouts) if intent and is_requested else None
-    end_request = (
-        (termination.end_request(observed, intent) or eviction_grace.fit_into_grace(observed, now)) if intent else None
-    )
+    end_request = termination.end_request(observed, intent) if intent else None
+    if intent and end_request is None:
+        end_request = eviction_grace.fit_into_grace(observed, now)
     return Plan(
         add_finalizer=not observed.session.has_finalizer and not observed.session.is_deleting,
         create_pod=observed.pod is None,
@@ -139,13 +138,13 @@ def _removals(observed: Observed) -> Removals:
 
 
 def _clean_up(observed: Observed, now: datetime, timeouts: ControllerTimeouts) -> Plan:
-    """The finish is recorded: let go of the pod, and of the session once no pod is left."""
+    """Return the plan for a session whose finish is recorded: release the pod, and the session once no pod is left."""
     pod, session = observed.pod, observed.session
     if pod is None:
         can_release = session.has_finalizer and session.is_deleting and not events_due.pending_events(observed)
         return replace(_expire(observed, now, timeouts), release_session=can_release)
     if pod_retention.is_kept(session, pod):
-        # Its report is copied, so whoever wants the pod gone shall not have to wait for the operator.
+        # The report is copied, so a deletion of the pod by someone else need not wait for the operator any more.
         kept = _release(now, timeouts) if pod.has_finalizer else _expire(observed, now, timeouts)
         return replace(kept, end_sidecars=pod.has_sidecars and not pod.has_finalizer)
     return Plan(
@@ -156,10 +155,11 @@ def _clean_up(observed: Observed, now: datetime, timeouts: ControllerTimeouts) -
 
 
 def _deletion_after_finish(pod: Pod) -> PodDeletion:
-    """Say how a pod goes whose bot is over. A shorter grace would be taken for a kubelet that does not do its work.
+    """Return how to delete a pod whose bot has ended.
 
-    The kubelet begins to end native sidecars by itself when the bot is over, with the pod's own grace, and a deletion
-    does not interrupt that (seen on 1.36).
+    The kubelet ends native sidecars after the bot, with the pod's own grace period, and a deletion with a shorter one
+    does not hurry it (seen on 1.36). After that shorter period, the operator would think that the kubelet had failed
+    and would delete the pod by force. So a pod with native sidecars keeps its own grace period.
     """
     return PodDeletion.NORMAL if pod.has_native_sidecars else PodDeletion.OVER
 
@@ -169,7 +169,7 @@ def _release(now: datetime, timeouts: ControllerTimeouts) -> Plan:
 
 
 def _expire(observed: Observed, now: datetime, timeouts: ControllerTimeouts) -> Plan:
-    """Delete a record whose time is over, or come back then. Nobody has to hear of it who has not yet."""
+    """Return a plan that deletes the session once ttlAfterFinished has passed and no webhook event is pending."""
     session = observed.session
     if ttl.is_expired(session, now):
         if events_due.pending_events(observed):
@@ -193,7 +193,7 @@ def _deletion_if_overdue(
 
 
 def forced_deletion(requested_by: datetime, now: datetime, timeouts: ControllerTimeouts) -> PodDeletion | None:
-    """Take a pod away by force whose kubelet has not done it by the time that it was given, and a margin."""
+    """Return FORCED for a pod that the kubelet has not ended by its deletionTimestamp plus a margin; else None."""
     return PodDeletion.FORCED if now >= requested_by + timeouts.deletion_margin else None
 
 

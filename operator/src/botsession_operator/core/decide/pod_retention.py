@@ -8,8 +8,8 @@ from botsession_operator.core.observe.observed import Pod, Session
 def is_kept(session: Session, pod: Pod) -> bool:
     """Return whether the pod stays beside its finished session.
 
-    A session that is being deleted takes its pod along, so that nothing of it is left when its name is free again. A
-    pod that is being deleted goes, whoever deleted it: nobody can call that back.
+    The pod of a session that is being deleted goes, too, so that nothing is left when its name is free again. A pod
+    that is being deleted goes in any case: a deletion cannot be undone.
     """
     if session.is_deleting or pod.is_deleting:
         return False

@@ -1,6 +1,6 @@
-"""Rule: how a session ends, by who ends it.
+"""Rule: how a session ends, by the cause of its end.
 
-What `spec.shutdown.overrides` says of a cause goes before what `spec.shutdown` says of all.
+`spec.shutdown.overrides` for a cause takes precedence over `spec.shutdown`.
 """
 
 from dataclasses import replace
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 def shutdown_for(shutdown: Shutdown, cause: Cause) -> Shutdown:
-    """Return the shutdown for one cause, with nothing left open."""
+    """Return the shutdown for one cause, with its override applied."""
     override = shutdown.overrides.get(cause, Override())
     return replace(
         shutdown,
@@ -34,15 +34,15 @@ def ladder_length(shutdown: Shutdown, cause: Cause) -> timedelta:
 
 
 def longest_ladder(shutdown: Shutdown) -> timedelta:
-    """Return how long it may take whoever ends the session: a node may be drained while any of them is at it.
+    """Return the length of the longest ladder of all causes: a node may be drained while any of them is under way.
 
-    Not where the bot ends itself: a SIGTERM takes the place of that, with the periods of an eviction.
+    The bot's own ends do not count: a SIGTERM replaces such an end, with the periods of an eviction.
     """
     return max(ladder_length(shutdown, cause) for cause in Cause if cause not in BOT_CAUSES)
 
 
 def to_contract(shutdown: Shutdown) -> contract.Shutdown:
-    """Return what a supervisor is told of the ending, overrides left aside."""
+    """Return the shutdown in the form for a supervisor, without overrides."""
     return contract.Shutdown(
         mode=shutdown.mode,
         grace_period_seconds=shutdown.grace_period.total_seconds(),
@@ -52,7 +52,7 @@ def to_contract(shutdown: Shutdown) -> contract.Shutdown:
 
 
 def overrides_to_contract(shutdown: Shutdown) -> contract.Overrides:
-    """Return what a supervisor is told of the causes that it acts on by itself; the others it is told with each end."""
+    """Return the overrides for causes that a supervisor acts on by itself. Requests carry those for all others."""
 
     def merged(cause: Cause) -> contract.Shutdown | None:
         return to_contract(shutdown_for(shutdown, cause)) if cause in shutdown.overrides else None

@@ -1,4 +1,4 @@
-"""Rule: what bounds a conversation, and how it ends, as its supervisor is to know it whenever the spec is edited."""
+"""Rule: which limits and shutdown a supervisor must know, also after an edit of the spec."""
 
 from dataclasses import replace
 from typing import TypeVar
@@ -16,22 +16,23 @@ T = TypeVar("T")
 
 
 def session_limits(spec: Spec) -> SessionLimits:
-    """Return the limits that only the pod can judge, and so strikes itself."""
+    """Return the limits that only the supervisor can measure, and so enforces itself."""
     prompt = spec.idle.prompt
     return SessionLimits(
         join_timeout_seconds=spec.join_timeout.total_seconds(),
         idle_timeout_seconds=None if spec.idle_timeout is None else spec.idle_timeout.total_seconds(),
         idle_frames=spec.idle.frames,
-        # Zero is off too, and an older runtime refuses what it does not know.
+        # Zero means off, as None does. An older runtime refuses a field that it does not know.
         first_sound_timeout_seconds=spec.first_sound_timeout.total_seconds() if spec.first_sound_timeout else None,
         idle_prompt=IdlePrompt(prompt.after.total_seconds(), prompt.text) if prompt else None,
     )
 
 
 def patch_for_supervisor(observed: Observed, timeline: Timeline) -> SessionPatch | None:
-    """Return what the spec has moved and the supervisor does not know yet.
+    """Return the changes of the spec that the supervisor does not know yet; None if it knows them all.
 
-    What a runtime does not tell of, it is too old to be told: it would refuse the whole request.
+    A field that is missing from the snapshot is left out: that runtime is too old to know it, and would refuse the
+    whole request.
     """
     control, deadline = observed.control, timeline.deadline
     if not isinstance(control, SessionSnapshot) or control.state is not BotState.RUNNING:
@@ -47,7 +48,7 @@ def patch_for_supervisor(observed: Observed, timeline: Timeline) -> SessionPatch
 
 
 def _limits_known_to(control: SessionSnapshot, desired: SessionLimits) -> SessionLimits:
-    """Return the limits that a runtime knows: one that runs and tells nothing of the conversation is too old."""
+    """Return the limits that a runtime knows. Without a conversation in its snapshot, it knows no firstSoundTimeout."""
     return desired if control.conversation else replace(desired, first_sound_timeout_seconds=None)
 
 

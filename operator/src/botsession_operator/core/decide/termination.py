@@ -1,10 +1,10 @@
-"""Rule: who wants a session over, how, and by when.
+"""Rule: whether a session is to end, for which cause, in which mode, and since when.
 
-The first cause that was recorded stands; a mode may be raised from Graceful to Immediate and never falls back. So an
-ending is never un-requested, whatever is edited or restarted afterwards.
+The first recorded cause stays. The mode may change from Graceful to Immediate, and never back. So no edit and no
+restart cancels a requested end.
 
-An end that the bot began is another thing: nobody asked for it, its supervisor bounds it, and another pipeline may
-follow. Whoever asks while it is under way takes its place.
+An end that the bot begins itself is different: its supervisor bounds it, and another pipeline may follow. A request
+that arrives meanwhile replaces it.
 """
 
 from dataclasses import dataclass
@@ -24,46 +24,49 @@ UNINSTALL_MESSAGE: Final = "the operator was being uninstalled"
 
 @dataclass(frozen=True, slots=True)
 class EndIntent:
-    """An ending that somebody wants, and since when the operator has known."""
+    """An end of the session that the operator brings about or waits for, and since when."""
 
     cause: Cause
     mode: Mode
     requested_at: datetime
-    #: Who wanted it, where the cause alone does not tell.
+    #: Who requested it, if the cause alone does not say.
     message: str | None = None
 
     @property
     def is_from_bot(self) -> bool:
-        """Whether nobody wants it but the bot itself."""
+        """Return whether the bot began it and no one requested it."""
         return self.cause in BOT_CAUSES
 
 
 def end_intent(observed: Observed, timeline: Timeline) -> EndIntent | None:
-    """Decide whether the session is to end now, and for which cause."""
-    recorded = _recorded(observed, timeline)
-    if recorded and recorded.is_from_bot:
-        asked = _cause(observed, timeline)
-        recorded = recorded if asked is None else None
-    cause = recorded.cause if recorded else _cause(observed, timeline)
+    """Return the end that is due or under way; None if the session is to go on."""
+    current, due = _end_under_way(observed, timeline), _due_cause(observed, timeline)
+    if current and current.is_from_bot and due:
+        current = None
+    cause = current.cause if current else due
     if cause is None:
         return None
-    mode = _mode(observed, cause, recorded)
-    requested_at = recorded.requested_at if recorded else timeline.now
-    return EndIntent(cause, mode, requested_at, _message(observed, cause, recorded))
+    mode = _mode(observed, cause, current)
+    requested_at = current.requested_at if current else timeline.now
+    return EndIntent(cause, mode, requested_at, _message(observed, cause, current))
 
 
 def end_request(observed: Observed, intent: EndIntent) -> EndRequest | None:
-    """Return what the supervisor must be told, or None when it knows already."""
+    """Return the request for the supervisor; None if the supervisor knows already."""
     control = observed.control
     if intent.is_from_bot or not isinstance(control, SessionSnapshot) or control.state is BotState.FINISHED:
         return None
-    is_asked = control.ending is not None and control.ending.cause not in BOT_CAUSES
-    if control.ending and is_asked and (control.ending.mode is intent.mode or control.ending.mode is Mode.IMMEDIATE):
+    is_requested = control.ending is not None and control.ending.cause not in BOT_CAUSES
+    if (
+        control.ending
+        and is_requested
+        and (control.ending.mode is intent.mode or control.ending.mode is Mode.IMMEDIATE)
+    ):
         return None
     shutdown = shutdown_for(observed.session.spec.shutdown, intent.cause)
     return EndRequest(
         mode=intent.mode,
-        # A cause that only another version knows can be asked of neither.
+        # No peer accepts `Unknown`, which stands for a cause of another version.
         cause=Cause.END_REQUESTED if intent.cause is Cause.UNKNOWN else intent.cause,
         farewell=shutdown.farewell,
         grace_period_seconds=shutdown.grace_period.total_seconds(),
@@ -76,29 +79,30 @@ def more_urgent(one: Mode, other: Mode) -> Mode:
     return Mode.IMMEDIATE if Mode.IMMEDIATE in (one, other) else Mode.GRACEFUL
 
 
-def _recorded(observed: Observed, timeline: Timeline) -> EndIntent | None:
-    """Return the ending that is known of: the first cause, the more urgent mode, and when the ladder began."""
+def _end_under_way(observed: Observed, timeline: Timeline) -> EndIntent | None:
+    """Return the end that is under way: the first cause, the more urgent mode, and when the ladder began."""
     status = observed.session.status
-    asked = status.ending if status else None
+    recorded = status.ending if status else None
     control = observed.control
-    if isinstance(control, SessionSnapshot) and control.ending is None and asked and asked.cause in BOT_CAUSES:
+    if isinstance(control, SessionSnapshot) and control.ending is None and recorded and recorded.cause in BOT_CAUSES:
         return None  # another pipeline has begun
     if not isinstance(control, SessionSnapshot) or control.ending is None:
-        return EndIntent(asked.cause, asked.mode, asked.requested_at, asked.message) if asked else None
-    taken = control.ending
-    if asked and asked.cause in BOT_CAUSES and taken.cause is not asked.cause:
-        asked = None  # its supervisor knows better: somebody may have asked meanwhile
-    elif asked and taken.cause in BOT_CAUSES:
-        return EndIntent(asked.cause, asked.mode, asked.requested_at, asked.message)  # and has not heard of it
+        return EndIntent(recorded.cause, recorded.mode, recorded.requested_at, recorded.message) if recorded else None
+    reported = control.ending
+    if recorded and recorded.cause in BOT_CAUSES and reported.cause is not recorded.cause:
+        recorded = None  # the supervisor's cause is newer: a request may have replaced the bot's own end
+    elif recorded and reported.cause in BOT_CAUSES:
+        # The supervisor has not received the request yet.
+        return EndIntent(recorded.cause, recorded.mode, recorded.requested_at, recorded.message)
     since = clock_skew.requested_at(
-        observed, asked.requested_at if asked else None, taken.requested_at, timeline.clock_skew, timeline.now
+        observed, recorded.requested_at if recorded else None, reported.requested_at, timeline.clock_skew, timeline.now
     )
-    if asked is None:
-        return EndIntent(taken.cause, taken.mode, since, taken.note)
-    return EndIntent(asked.cause, more_urgent(asked.mode, taken.mode), since, asked.message)
+    if recorded is None:
+        return EndIntent(reported.cause, reported.mode, since, reported.note)
+    return EndIntent(recorded.cause, more_urgent(recorded.mode, reported.mode), since, recorded.message)
 
 
-def _cause(observed: Observed, timeline: Timeline) -> Cause | None:
+def _due_cause(observed: Observed, timeline: Timeline) -> Cause | None:
     if observed.session.is_deleting:
         return Cause.DELETED
     if observed.session.spec.end is not EndNow.NO or observed.is_uninstalling:
@@ -108,17 +112,17 @@ def _cause(observed: Observed, timeline: Timeline) -> Cause | None:
     return Cause.MAX_DURATION if timeline.started_at else Cause.START_TIMEOUT
 
 
-def _message(observed: Observed, cause: Cause, recorded: EndIntent | None) -> str | None:
-    if recorded and recorded.message:
-        return recorded.message
+def _message(observed: Observed, cause: Cause, current: EndIntent | None) -> str | None:
+    if current and current.message:
+        return current.message
     by_user = observed.session.spec.end is not EndNow.NO
     return UNINSTALL_MESSAGE if observed.is_uninstalling and cause is Cause.END_REQUESTED and not by_user else None
 
 
-def _mode(observed: Observed, cause: Cause, recorded: EndIntent | None) -> Mode:
+def _mode(observed: Observed, cause: Cause, current: EndIntent | None) -> Mode:
     spec = observed.session.spec
     if cause is Cause.START_TIMEOUT or spec.end is EndNow.IMMEDIATE:
         return Mode.IMMEDIATE
-    if recorded:
-        return recorded.mode
+    if current:
+        return current.mode
     return Mode.GRACEFUL if spec.end is EndNow.GRACEFUL else shutdown_for(spec.shutdown, cause).mode

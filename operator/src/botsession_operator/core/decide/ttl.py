@@ -1,8 +1,9 @@
 """Rule: when a finished session is deleted.
 
-It counts from when the finish was recorded, by the operator's clock: a node's clock may be wrong, and a finish that was
-recorded late, because the operator was away, can still be looked at. It reads the spec as it is now, so an edit counts
-after the finish too; and nothing but what is recorded, so a new operator comes to the same time.
+ttlAfterFinished counts from the moment at which the finish was recorded, by the operator's clock: a node's clock may be
+wrong, and a finish that was recorded late, because no operator ran, must stay readable for as long. The rule reads the
+current spec, so an edit after the finish counts. Otherwise it reads recorded times only, so each operator computes the
+same result.
 """
 
 from datetime import datetime
@@ -12,7 +13,7 @@ from botsession_operator.core.observe.observed import Session
 
 
 def expiry(session: Session) -> datetime | None:
-    """Return the time from which on the session may be deleted; None where it is kept, or is being deleted already."""
+    """Return when the session may be deleted; None if it is kept, or is being deleted already."""
     ttl, recorded = session.spec.ttl_after_finished, _recorded_at(session.status)
     if ttl is None or recorded is None or session.is_deleting:
         return None
@@ -20,7 +21,7 @@ def expiry(session: Session) -> datetime | None:
 
 
 def is_expired(session: Session, now: datetime) -> bool:
-    """Return whether the session's time as a record is over."""
+    """Return whether ttlAfterFinished has passed."""
     ends = expiry(session)
     return ends is not None and now >= ends
 

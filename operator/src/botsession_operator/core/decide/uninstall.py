@@ -13,16 +13,16 @@ NO_EVENTS: Final[frozenset[EventType]] = frozenset()
 
 
 class RemainingWork(NamedTuple):
-    """What is still to happen, by name."""
+    """What an uninstallation still waits for, as names of objects."""
 
-    #: Sessions that are not over, and pods that are held or leave.
+    #: Sessions that are not over, and pods with the operator's finalizer or under deletion.
     to_end: tuple[str, ...] = ()
-    #: Sessions that are over, and of which the webhook has not heard.
+    #: Sessions that are over and have an event that the webhook has not received.
     to_deliver: tuple[str, ...] = ()
 
 
 def remaining_work(sessions: list[Json], pods: list[Json], events: frozenset[EventType] = NO_EVENTS) -> RemainingWork:
-    """Name what an uninstallation waits for. `events` are those that the webhook wants."""
+    """Return what an uninstallation waits for. `events` are those that the webhook subscribes to."""
     to_end, to_deliver = [], []
     for raw in sessions:
         session = _parsed(raw)
@@ -35,7 +35,7 @@ def remaining_work(sessions: list[Json], pods: list[Json], events: frozenset[Eve
 
 
 def merge_remaining(parts: Iterable[RemainingWork]) -> RemainingWork:
-    """Return what several looks have found left."""
+    """Return the remaining work of several objects as one."""
     to_end, to_deliver = list[str](), list[str]()
     for part in parts:
         to_end += part.to_end
@@ -52,7 +52,7 @@ def _has_undelivered_events(session: Session | None, events: frozenset[EventType
 def _is_live(raw: Json, session: Session | None) -> bool:
     known = parse_metadata(raw)
     if session is None:
-        return known.has_finalizer  # nothing can be recorded of it: it is over when it is let go
+        return known.has_finalizer  # no status can be written for it, so it is over once it is released
     return not session.is_finished or (known.is_deleting and known.has_finalizer)
 
 

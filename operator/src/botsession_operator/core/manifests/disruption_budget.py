@@ -8,7 +8,7 @@ from botsession_operator.core.observe.ownership import owner_reference
 
 
 def build_budget(session: Session) -> Json:
-    """Build the manifest; it bears the pod's name, so that no crash and no twin can make a second one."""
+    """Return the manifest. It has the pod's name, so neither a crash nor a second operator creates a second budget."""
     metadata = {
         "name": pod_name(session.key.name, session.uid),
         "namespace": session.key.namespace,
@@ -16,11 +16,11 @@ def build_budget(session: Session) -> Json:
         "ownerReferences": [owner_reference(session)],
     }
     spec = {
-        # Kubernetes takes nothing but a number here for pods whose controller it cannot scale.
+        # Kubernetes accepts only a number here for pods whose controller has no scale subresource.
         "minAvailable": 1,
         "selector": {"matchLabels": {SESSION_LABEL: session.key.name, SESSION_UID_LABEL: session.uid}},
-        # A probe that timed out once makes a pod unready: no reason to hang up on its caller. The usual reason for
-        # AlwaysAllow, a broken pod that blocks a drain for ever, is none here: every session ends by its limits.
+        # One probe that times out makes a pod unready, and must not cost its caller the call. AlwaysAllow exists for
+        # broken pods that block a drain forever, but the limits of a session end every pod.
         "unhealthyPodEvictionPolicy": "IfHealthyBudget",
     }
     return {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": metadata, "spec": spec}

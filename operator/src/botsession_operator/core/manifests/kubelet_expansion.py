@@ -1,7 +1,7 @@
-"""Rule: the kubelet replaces `$(NAME)` in every env value, command and argument; what we write must survive that.
+"""Rule: the kubelet replaces `$(NAME)` in each env value, command and argument; the operator's texts must survive it.
 
-`literal` is the only way to put a text into one of these places. What users write in `spec.bot.env[].value` keeps
-Kubernetes' own meaning, so it is not made literal.
+The operator passes each text for such a place through `literal`. `spec.bot.env[].value` keeps Kubernetes' own meaning,
+so it is not escaped.
 """
 
 import re
@@ -10,7 +10,7 @@ from typing import Final
 
 from botsession_operator.api.spec import Json
 
-#: What the kubelet reads as one thing: an escaped dollar, or a reference.
+#: What the kubelet replaces: an escaped dollar, or a reference.
 _EXPRESSION: Final = re.compile(r"\$(?:\$|\(([^)]*)\))")
 
 
@@ -25,7 +25,7 @@ def literal_env(name: str, text: str) -> Json:
 
 
 def expand(text: str, environment: Mapping[str, str]) -> str:
-    """Return what the kubelet makes of a text; a reference to an unknown variable stays as it is."""
+    """Return a text as the kubelet expands it; a reference to an unknown variable stays as it is."""
     return _EXPRESSION.sub(lambda found: _replacement(found, environment), text)
 
 

@@ -1,4 +1,4 @@
-"""Build the pod of a session: what the operator owns, with the user's template laid over the rest."""
+"""Build the pod of a session: the operator's own fields, and the user's template merged over the rest."""
 
 import json
 import math
@@ -35,11 +35,12 @@ RUNTIME_VOLUME: Final = "botsession-runtime"
 RUNTIME_IMAGE_FOLDER: Final = "botsession"
 #: Beyond the ladder, for the stack dump and the report, before the kubelet kills the supervisor.
 TERMINATION_SLACK_SECONDS: Final = 5
-#: activeDeadlineSeconds counts from the pod's start and can never be raised on a live pod, so it cannot carry the
-#: editable limit: it is the last line, at the largest duration plus the longest start and ladder that the CRD allows.
+#: activeDeadlineSeconds counts from the pod's start and cannot be raised on a live pod, so it cannot enforce an
+#: editable limit. It is the last line of defence: the longest duration plus the longest start and ladder that the CRD
+#: allows.
 LAST_LINE_SECONDS: Final = LONGEST_SESSION_SECONDS + 2 * 3600
 
-#: Linux takes 128 KiB for one environment variable (MAX_ARG_STRLEN), and the body travels in one.
+#: Linux limits an environment variable to 128 KiB (MAX_ARG_STRLEN), and one variable carries the body.
 LARGEST_LAUNCH_BYTES: Final = BODY_BYTES
 
 
@@ -52,11 +53,11 @@ class Injection(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PodSettings:
-    """What the operator's own configuration says of every pod."""
+    """The operator's configuration for all pods."""
 
     runtime_image: str
     injection: Injection
-    #: Where supervisors reach the operator, without a trailing slash; None where they cannot.
+    #: Where supervisors reach the operator, without a trailing slash; None if they cannot.
     poke_base_url: str | None = None
 
 
@@ -67,10 +68,10 @@ def build_pod(
     url: str | None = None,
     node_ports: NodePorts | None = None,
 ) -> Json:
-    """Build the manifest of a session's pod; raise SpecError where the spec does not allow for one.
+    """Return the manifest of a session's pod; raise SpecError if none can be built from the spec.
 
-    `url` is where callers reach the session, which the bot may want to tell them. `node_ports` are those of the node
-    whose network the pod has.
+    `url` is the address for callers, which the bot gets as a variable. `node_ports` are the ports of a pod that uses
+    its node's network.
     """
     template = session.spec.pod_template
     check_template(template)
@@ -94,7 +95,7 @@ def build_pod(
 
 
 def termination_grace_seconds(spec: Spec) -> int:
-    """Return the longest ladder's time in seconds, so that even on a drained node the caller hears the goodbye."""
+    """Return the longest ladder's length in seconds, so that callers hear the farewell even when a node is drained."""
     return math.ceil(longest_ladder(spec.shutdown).total_seconds()) + TERMINATION_SLACK_SECONDS
 
 
@@ -145,7 +146,7 @@ def _pod_spec(spec: Spec, launch: Json, settings: PodSettings, control_port: int
         "restartPolicy": "Never",
         "terminationGracePeriodSeconds": termination_grace_seconds(spec),
         "activeDeadlineSeconds": LAST_LINE_SECONDS,
-        # A bot talks to callers and to AI services; it has no business with the API server unless its user says so.
+        # A bot needs callers and AI services. It gets no access to the API server unless its user configures that.
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "containers": [_bot_container(spec, launch, control_port)],
@@ -154,9 +155,9 @@ def _pod_spec(spec: Spec, launch: Json, settings: PodSettings, control_port: int
 
 
 def _bot_container(spec: Spec, launch: Json, control_port: int) -> Json:
-    # Run by its path, the supervisor needs no PYTHONPATH, which would hide the one that the image may set.
+    # A path instead of a module needs no PYTHONPATH, which would replace the image's own.
     injected = f"{RUNTIME_PATH}/botsession_runtime/__main__.py"
-    # -P: the working directory may hold modules of the bot that are named like standard ones.
+    # -P: the working directory may contain modules of the bot with the names of standard modules.
     supervisor = ["-P", "-m", "botsession_runtime"] if spec.bot.runtime is RuntimeSource.BUNDLED else [injected]
     return {
         "name": BOT_CONTAINER,
@@ -166,7 +167,7 @@ def _bot_container(spec: Spec, launch: Json, control_port: int) -> Json:
         "envFrom": list(spec.bot.env_from),
         "resources": spec.bot.resources,
         "ports": [{"name": CONTROL_PORT_NAME, "containerPort": control_port}],
-        # Pokes bring the news; these are the fallback, and need not be quick.
+        # Pokes report changes first. The probes are a fallback and may be slow.
         "readinessProbe": _probe(READYZ_PATH, period_seconds=5, failures=1),
         "livenessProbe": _probe(LIVEZ_PATH, period_seconds=10, failures=6),
         "terminationMessagePolicy": "File",
@@ -183,7 +184,7 @@ def _call_overlay(spec: Spec, url: str | None, node_ports: NodePorts | None) -> 
 
 
 def _call_port(spec: Spec, node_ports: NodePorts | None) -> int | None:
-    """Return the port that callers use. On a node's network the scheduler must know of each, or two would share one."""
+    """Return the port for callers. On a node's network, the scheduler must know it to keep other pods off that port."""
     if node_ports and node_ports.call:
         return node_ports.call
     if spec.expose:
@@ -196,7 +197,7 @@ def _call_port(spec: Spec, node_ports: NodePorts | None) -> int | None:
 def _probe(path: str, *, period_seconds: int, failures: int) -> Json:
     return {
         "httpGet": {"path": path, "port": CONTROL_PORT_NAME},
-        # A probe before the supervisor listens would only put a warning among the pod's Events.
+        # A probe before the supervisor listens would only cause a warning Event.
         "initialDelaySeconds": 5,
         "periodSeconds": period_seconds,
         "timeoutSeconds": 5,
@@ -216,10 +217,11 @@ def _injection(spec: Spec, settings: PodSettings) -> Json:
     copier = {
         "name": RUNTIME_VOLUME,
         "image": settings.runtime_image,
-        # Where the runtime image's own command copies to.
+        # The runtime image's command copies to this path.
         "volumeMounts": [{"name": RUNTIME_VOLUME, "mountPath": "/target"}],
         "securityContext": copier_context(spec.pod_template.spec, BOT_CONTAINER),
-        # The bot's own, so that a quota which the bot meets is met, and the pod asks for no more than its bot does.
+        # The bot's own resources, so that the pod meets any quota that the bot meets, and requests no more than the
+        # bot.
         "resources": spec.bot.resources,
     }
     return {

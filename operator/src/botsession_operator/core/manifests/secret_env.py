@@ -1,7 +1,7 @@
-"""Rule: which of a bot's variables hold what came out of Secrets, so that its supervisor keeps them out of its report.
+"""Rule: which of a bot's variables come from Secrets, so that its supervisor redacts their values.
 
-A variable is secret by a `secretKeyRef`, or because its value refers to one that is. Where all keys of a Secret become
-variables their names are not known here; then the supervisor is told the names of those that are in the open.
+A variable is secret if it has a `secretKeyRef`, or if its value refers to a secret variable. If all keys of a Secret
+become variables (`envFrom`), their names are not known here. Then the supervisor gets the names that are not secret.
 """
 
 import re
@@ -10,18 +10,18 @@ from typing import Final
 
 from botsession_operator.api.spec import Json
 
-#: As the kubelet refers to a variable in the value of a later one.
+#: A reference to an earlier variable, as the kubelet expands it.
 _REFERENCE: Final = re.compile(r"\$\(([^()]+)\)")
 
 
 def secret_names(env: Iterable[Json], env_from: Iterable[Json]) -> tuple[str, ...]:
-    """Return the names of the variables that are known to hold a secret, in their order."""
+    """Return the names of the variables that are known to be secret, in order."""
     secret, _ = _partitioned(env, has_unknown=has_secrets(env_from))
     return tuple(secret)
 
 
 def open_names(env: Iterable[Json], env_from: Iterable[Json]) -> tuple[str, ...] | None:
-    """Return the names of the variables that the spec sets in the open; None where no Secret is taken as a whole."""
+    """Return the names of the variables that are not secret; None if no whole Secret becomes variables."""
     if not has_secrets(env_from):
         return None
     _, in_the_open = _partitioned(env, has_unknown=True)
@@ -29,7 +29,7 @@ def open_names(env: Iterable[Json], env_from: Iterable[Json]) -> tuple[str, ...]
 
 
 def has_secrets(env_from: Iterable[Json]) -> bool:
-    """Return whether all keys of a Secret become variables."""
+    """Return whether all keys of some Secret become variables."""
     return any("secretRef" in source for source in env_from)
 
 

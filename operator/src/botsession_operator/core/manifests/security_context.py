@@ -1,8 +1,8 @@
 """Rule: the security context of a session's pod.
 
-A session with nothing special is accepted by Pod Security's level `restricted`. Three of the four things that this
-level asks for cost most images nothing, and every pod has them. The fourth, `runAsNonRoot`, keeps an image from
-starting whose user is root, so it is written only where the API server insists. A podTemplate overrides each field.
+Pod Security's level `restricted` accepts an ordinary session. Three of the four fields that this level requires cost
+most images nothing, so every pod gets them. The fourth, `runAsNonRoot`, stops images that run as root, so a pod only
+gets it if the API server insists. A podTemplate overrides each field.
 """
 
 from typing import Any, Final
@@ -14,16 +14,16 @@ _PROFILE: Final = {"seccompProfile": {"type": "RuntimeDefault"}}
 _RESTRICTIONS: Final = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 #: The user of the runtime image.
 RUNTIME_USER: Final = 65532
-#: What the container that copies the runtime is in any case.
+#: The security context of the container that copies the runtime.
 _COPIER_DEFAULTS: Final = {**_RESTRICTIONS, "readOnlyRootFilesystem": True, "runAsNonRoot": True}
-#: What it has as the bot has it: what a namespace asks of one container it asks of all.
+#: Fields that it copies from the bot's container: what a namespace requires of one container it requires of all.
 _COPIED_FIELDS: Final = ("runAsUser", "runAsGroup", "seccompProfile", "seLinuxOptions", "appArmorProfile")
-#: How the API server begins when a pod does not meet the level of its namespace; what follows names each field.
+#: How the API server's refusal begins if a pod does not meet the level of its namespace. The fields follow.
 _REFUSAL: Final = 'violates PodSecurity "restricted'
 
 
 def with_security_defaults(pod_spec: Json, container: str) -> Json:
-    """Return the pod spec with the defaults where it says nothing, for the pod and for this container."""
+    """Return the pod spec with defaults for the fields that it leaves out, of the pod and of this container."""
     if _is_windows(pod_spec):  # has no such fields
         return pod_spec
     containers = [
@@ -35,8 +35,8 @@ def with_security_defaults(pod_spec: Json, container: str) -> Json:
 def copier_context(template: Json, container: str) -> Json:
     """Return the security context of the container that copies the runtime, in a pod with this template.
 
-    Where the template says nothing it runs as its image's user, which is not root, or as what the API server makes of
-    that. It is never root, though the bot may be.
+    If the template sets no user, the container runs as its image's user, which is not root, or as the user that the API
+    server sets. It never runs as root, even if the bot does.
     """
     pod_context, bot_context = _context(template), {}
     for each in mappings(template.get("containers")):
@@ -49,7 +49,7 @@ def copier_context(template: Json, container: str) -> Json:
 
 
 def as_non_root(manifest: Json, refusal: str) -> Json | None:
-    """Return the pod that a namespace of the level `restricted` accepts; None where that would change nothing."""
+    """Return the pod with runAsNonRoot, as a namespace of level `restricted` requires; None if it has that already."""
     if _REFUSAL not in refusal or "runAsNonRoot != true" not in refusal:
         return None
     spec = _with_context(manifest["spec"], {"runAsNonRoot": True})
@@ -59,7 +59,7 @@ def as_non_root(manifest: Json, refusal: str) -> Json | None:
 def _with_container_defaults(container: Json) -> Json:
     given = container.get("securityContext")
     is_privileged = isinstance(given, dict) and (given.get("privileged") or _adds_sys_admin(given.get("capabilities")))
-    # The API server refuses a container that is privileged and may not escalate.
+    # The API server refuses a privileged container that may not escalate its privileges.
     restrictions = {name: value for name, value in _RESTRICTIONS.items() if not is_privileged}
     return _with_context(container, restrictions)
 

@@ -1,7 +1,7 @@
-"""Build what callers reach a session by: a Service, a route, and a URL.
+"""Build the Service, the route and the URL by which callers reach a session.
 
-The operator's configuration may have a route into the cluster, say an Ingress. The names of both objects follow from
-the session.
+The operator's configuration may contain a template for a route into the cluster, for example an Ingress. The names of
+both objects follow from the session.
 """
 
 from collections.abc import Iterator
@@ -17,15 +17,15 @@ from botsession_operator.core.names import CALL_PORT_NAME, pod_name
 from botsession_operator.core.observe.observed import Session
 from botsession_operator.core.observe.ownership import owner_reference
 
-#: What may be written into the templates of the operator's configuration, as ${name}.
+#: Variables in the templates of the operator's configuration, as ${name}.
 VARIABLES: Final = ("name", "namespace", "service", "port", "scheme", "path")
 CLUSTER_URL: Final = "${scheme}://${service}.${namespace}.svc:${port}${path}"
-#: What may lead callers into the cluster; the chart gives the operator no right to anything else.
+#: Kinds that a route may have. The chart gives the operator rights to no others.
 ROUTE_KINDS: Final = ("Ingress", "HTTPRoute")
-#: The names that Kubernetes has for what a port speaks, so that proxies know; and the address's.
+#: A port's appProtocol, which proxies read, and the scheme of the URL.
 APP_PROTOCOLS: Final = {ExposeProtocol.WEBSOCKET: "kubernetes.io/ws", ExposeProtocol.HTTP: "http"}
 SCHEMES: Final = {ExposeProtocol.WEBSOCKET: "ws", ExposeProtocol.HTTP: "http"}
-#: What follows from a transport that listens.
+#: Protocol and path of the transports that listen.
 TRANSPORT_DEFAULTS: Final = {
     TransportType.WEBSOCKET: (ExposeProtocol.WEBSOCKET, "/ws"),
     TransportType.SMALLWEBRTC: (ExposeProtocol.HTTP, ""),
@@ -34,22 +34,22 @@ TRANSPORT_DEFAULTS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """What the operator's own configuration says of how sessions are reached."""
+    """The operator's configuration of how callers reach sessions."""
 
     #: A template of `status.url`.
     url: str = CLUSTER_URL
-    #: A template of the object that leads callers into the cluster, say an Ingress; None makes none.
+    #: A template of an object that leads callers into the cluster, for example an Ingress; None: no object.
     route: Json | None = None
 
 
 def url(session: Session, exposure: Exposure) -> str | None:
-    """Return the address at which callers reach the session; None where nobody is to."""
+    """Return the address at which callers reach the session; None without spec.expose."""
     expose = session.spec.expose
     return Template(exposure.url).safe_substitute(_variables(session, expose)) if expose else None
 
 
 def manifests(session: Session, exposure: Exposure) -> tuple[Json, ...]:
-    """Return what is made for a session, the Service last: where that is, all is."""
+    """Return the session's objects. The Service is last, so if it exists, all of them exist."""
     expose = session.spec.expose
     if expose is None:
         return ()
@@ -57,21 +57,22 @@ def manifests(session: Session, exposure: Exposure) -> tuple[Json, ...]:
 
 
 def build_service(session: Session, expose: Expose) -> Json:
-    """Build the Service."""
-    # On a node's network the pod says which port it is.
+    """Return the Service."""
+    # On a node's network, the pod's spec says which number the port has.
     target = CALL_PORT_NAME if has_host_network(session.spec) else expose.port
     port = {"name": CALL_PORT_NAME, "port": expose.port, "targetPort": target}
     spec = {
         "selector": {SESSION_LABEL: session.key.name, SESSION_UID_LABEL: session.uid},
         "ports": [{**port, "appProtocol": APP_PROTOCOLS[_protocol(session, expose)]}],
-        # The address is told of when the bot listens; the kubelet's next look at the pod may come seconds later.
+        # The bot listens before the status has its address, but the kubelet's next readiness probe may come seconds
+        # later.
         "publishNotReadyAddresses": True,
     }
     return {"apiVersion": "v1", "kind": "Service", "metadata": _metadata(session), "spec": spec}
 
 
 def service_name(session: Session) -> str:
-    """Derive the Service's name, which is a DNS label that begins with a letter."""
+    """Return the Service's name, a DNS label that begins with a letter."""
     label = pod_name(session.key.name, session.uid).replace(".", "-")
     return label if label[0].isalpha() else f"s-{label}"
 
@@ -86,7 +87,7 @@ def _routes(session: Session, expose: Expose, template: Json | None) -> Iterator
 
 
 def _substituted(template: Any, variables: dict[str, str]) -> Any:
-    """Put variables into all texts of a manifest; a text that is only the port becomes the number."""
+    """Return a manifest with variables substituted in all strings; a string that is only the port becomes a number."""
     if isinstance(template, dict):
         return {key: _substituted(value, variables) for key, value in template.items()}
     if isinstance(template, list):

@@ -1,7 +1,7 @@
-"""Rule: what a session's `podTemplate` may lay over its pod, and what belongs to the operator.
+"""Rule: what a session's `podTemplate` may change in its pod, and what belongs to the operator.
 
-The CRD refuses most of this at `kubectl apply`, with the same sentences; a test compares the two. Here all of it is
-refused again, for sessions that were stored before the CRD knew a rule, and for what CEL cannot see.
+The CRD refuses most of this at `kubectl apply`, with the same sentences; a test compares the two. This module refuses
+all of it again, for sessions that were stored before the CRD had a rule, and for what CEL cannot check.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,9 +14,9 @@ from botsession_contract.names import BOT_CONTAINER, GROUP
 from botsession_operator.api.spec import Json, PodTemplate, SpecError
 from botsession_operator.core.names import CONTROL_PORT_NAME
 
-#: What the operator's own containers, volumes and mounts are called.
+#: The names of the operator's own containers, volumes and mounts begin with this.
 OWN_PREFIX: Final = "botsession-"
-#: What the bot's container has besides: the supervisor, which a mount must not hide, and the place of its report.
+#: Paths in the bot's container that a mount must not hide: the supervisor, and the file for its report.
 OWN_PATHS: Final = (RUNTIME_PATH, "/dev/termination-log")
 
 _RUNS_ONCE: Final = "leave restartPolicy out, a session runs once; create a new BotSession to run the bot again"
@@ -28,7 +28,7 @@ _NAME: Final = f"names that start with {OWN_PREFIX} belong to the operator; choo
 _INIT_NAME: Final = f"the names {BOT_CONTAINER} and {OWN_PREFIX}... belong to the operator; choose another name"
 _PREFIX: Final = f"that start with {GROUP}/ belong to the operator; choose another prefix"
 
-#: Fields of the pod spec that the operator owns, with what is said of each.
+#: Fields of the pod spec that the operator owns, with the message for each.
 POD_FIELDS: Final = {
     "restartPolicy": _RUNS_ONCE,
     "terminationGracePeriodSeconds": (
@@ -71,9 +71,9 @@ def check_template(template: PodTemplate) -> None:
 
 
 def overlay(base: Any, over: Any) -> Any:
-    """Lay one manifest over another: objects merge, lists of named things merge by name, other lists append.
+    """Return one manifest merged over another: objects merge, lists of named items merge by name, other lists append.
 
-    As in Kubernetes, null stands for what is left out.
+    As in Kubernetes, null counts as absent.
     """
     if over is None:
         return base
@@ -141,7 +141,7 @@ def _init_container_problems(container: Json) -> Iterator[tuple[str, str]]:
 
 
 def _shared_problems(container: Json) -> Iterator[tuple[str, str]]:
-    """Find what no container of the pod may have: the runtime's volume, and the supervisor's port."""
+    """Yield the problems of any container of the pod: the runtime's volume, and the supervisor's port."""
     if any(map(_is_own, (*_items(container, "volumeMounts"), *_items(container, "volumeDevices")))):
         yield ".volumeMounts", MOUNT_NAME
     if any(port.get("containerPort") == CONTROL_PORT for port in _items(container, "ports")):
@@ -171,6 +171,6 @@ def _is_given(item: Json, name: str) -> bool:
 
 
 def _items(item: Json, name: str) -> Iterator[Json]:
-    """Return the objects in a list; what is no list, or no object, the API server refuses with the pod."""
+    """Yield the objects of a list. The API server refuses a pod with anything else in it."""
     found = item.get(name)
     yield from (each for each in found if isinstance(each, dict)) if isinstance(found, list) else ()

@@ -6,14 +6,14 @@ from typing import Any, Final
 from botsession_contract.launch import LAUNCH_ENV
 from botsession_contract.names import BOT_CONTAINER
 
-#: The first member of that name is the operator's: before it stand only names that Kubernetes has checked.
+#: The operator writes the first member of that name. Only names that Kubernetes has validated stand before it.
 _DIGEST: Final = re.compile(r'"tokenSha256": ?"([0-9a-f]{64})"')
 
 
 def launch_digest(pod_spec: Any) -> str:
-    """Return the digest of the token that a pod takes, empty where its spec says none. Never raise.
+    """Return the digest of the token that a pod accepts; empty if its spec has none. Never raise.
 
-    The launch document holds what a tenant wrote, up to its bound, so it is searched, and not read.
+    The launch document contains up to 120 KiB that a tenant wrote, so this function searches it and does not parse it.
     """
     launches = [
         variable.get("value")

@@ -1,4 +1,4 @@
-"""What a pass has seen: the session, its pod, and what the pod's supervisor said.
+"""What a pass has seen: the session, its pod, and what the pod's supervisor answered.
 
 Raw API objects end here. Everything that decides reads these types.
 """
@@ -21,7 +21,7 @@ from botsession_operator.core.session_key import SessionIdentity
 
 @dataclass(frozen=True, slots=True)
 class SessionMetadata:
-    """What a BotSession has like every object, whatever else can be read of it: enough to let it go."""
+    """The metadata of a BotSession. It is readable even if the spec is not, and enough to release the session."""
 
     key: Key
     uid: str
@@ -31,22 +31,22 @@ class SessionMetadata:
 
     @property
     def identity(self) -> SessionIdentity:
-        """Return what tells this session from another of its name."""
+        """Return what distinguishes this session from another of its name."""
         return SessionIdentity(self.key, self.uid)
 
     @property
     def has_finalizer(self) -> bool:
-        """Return whether our finalizer makes a deletion wait for the clean-up."""
+        """Return whether the operator's finalizer makes a deletion wait for the clean-up."""
         return SESSION_FINALIZER in self.finalizers
 
     @property
     def with_finalizer(self) -> tuple[str, ...]:
-        """Return its finalizers, and ours with them."""
+        """Return the finalizers with the operator's added."""
         return (*self.without_finalizer, SESSION_FINALIZER)
 
     @property
     def without_finalizer(self) -> tuple[str, ...]:
-        """Return the finalizers of others."""
+        """Return the finalizers without the operator's."""
         return _without(SESSION_FINALIZER, self.finalizers)
 
 
@@ -62,16 +62,16 @@ class Session(SessionMetadata):
 
     @property
     def is_finished(self) -> bool:
-        """Return whether the finish is recorded; from then on there is only cleaning up."""
+        """Return whether the finish is recorded; after that, passes only clean up."""
         return self.status is not None and self.status.phase in FINISHED_PHASES
 
 
 class PodState(StrEnum):
-    """The bucket a pod falls into, by its bot container. A pod that does not exist is None instead."""
+    """The state of a pod, by its bot container. A pod that does not exist is None instead."""
 
     WAITING = "Waiting"  # the container has not started
     RUNNING = "Running"  # the supervisor runs
-    TERMINATED = "Terminated"  # the container is over, or never will start: nothing more will happen in this pod
+    TERMINATED = "Terminated"  # the container has ended or will never start: nothing more will happen in this pod
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +84,14 @@ class WaitingReason:
 
 @dataclass(frozen=True, slots=True)
 class Termination:
-    """What a container left behind."""
+    """How a container ended."""
 
     reason: str  # Completed, Error, OOMKilled, …; empty when the kubelet never said
     exit_code: int | None
     report: ExitReport | None
-    #: What is not a report: the container runtime's words on a command that it could not start.
+    #: A termination message that is no report: the container runtime's error for a command that it could not start.
     message: str = ""
-    #: Why what looks like a report is none: the bot, or whoever else could write it, has written it.
+    #: Why a message that looks like a report cannot be read. The bot, too, can write the file that it comes from.
     unreadable: str = ""
 
 
@@ -112,7 +112,7 @@ class Pod:
     node_name: str | None = None
     address: str | None = None
     scheduled_at: datetime | None = None
-    #: Its volumes and its network are there: what is left is the image and the container.
+    #: The node has prepared its volumes and its network. The image and the container come next.
     is_prepared: bool = False
     started_at: datetime | None = None
     waiting_reason: WaitingReason | None = None
@@ -120,20 +120,20 @@ class Pod:
     #: pod.status.reason (Evicted, DeadlineExceeded, …) or, where there is none, why the pod was disrupted
     #: (DeletionByTaintManager, EvictionByEvictionAPI, …).
     failure: WaitingReason | None = None
-    #: Whether containers besides the bot's run, or wait to run, and have not been told to end.
+    #: Whether other containers run or wait to run, and the kubelet has not been asked to end them.
     has_sidecars: bool = False
     #: Whether init containers run beside the bot, which the kubelet ends after it.
     has_native_sidecars: bool = False
-    #: The SHA-256 of the token that its supervisor takes; empty where the pod does not say.
+    #: The SHA-256 of the token that its supervisor accepts; empty if the pod's spec has none.
     token_sha256: str = ""
     #: Its supervisor's port on the node, as its spec has it; None where the pod has a network of its own.
     host_port: int | None = None
-    #: …and its callers'.
+    #: The port for callers on the node, likewise.
     call_port: int | None = None
 
     @property
     def has_finalizer(self) -> bool:
-        """Return whether our finalizer keeps the object until its report is copied."""
+        """Return whether the operator's finalizer keeps the object until its report is copied."""
         return REPORT_FINALIZER in self.finalizers
 
     @property
@@ -143,7 +143,7 @@ class Pod:
 
     @property
     def is_deleting(self) -> bool:
-        """Return whether somebody, maybe the operator, has deleted the pod."""
+        """Return whether the pod is being deleted, by the operator or by someone else."""
         return self.deletion_requested_by is not None
 
 
@@ -155,11 +155,13 @@ class NoSnapshot(Enum):
 
 
 class Freshness(Enum):
-    """When the supervisor gave the answer that a pass goes by, or was silent."""
+    """When the supervisor sent the answer that a pass uses, or was found to be silent."""
 
-    EARLIER = auto()  # before this pass was wanted; it is being asked anew, and another pass comes with the answer
+    EARLIER = (
+        auto()
+    )  # before the event that caused this pass; the poller asks again, and the answer causes another pass
     CURRENT = auto()  # since then
-    REPLY = auto()  # since then, and to a request that an earlier pass has sent
+    REPLY = auto()  # since then, as the reply to a request of an earlier pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,15 +180,15 @@ class Observed:
     session: Session
     pod: Pod | None
     control: SessionSnapshot | NoSnapshot
-    #: A PodDisruptionBudget keeps the pod from being evicted. Not looked for where there cannot be one.
+    #: A PodDisruptionBudget keeps the pod from being evicted. A pass does not look for one if none can exist.
     has_budget: bool = False
-    #: The session's Service is there. Not looked for where there cannot be one.
+    #: The session's Service exists. A pass does not look for one if none can exist.
     is_exposed: bool = False
-    #: Where callers reach the session while that is so; None for one that nobody is to reach.
+    #: Where callers reach the session while it is exposed; None without spec.expose.
     url: str | None = None
-    #: Whether the operator is being uninstalled: nobody will look after the session any more.
+    #: Whether the operator is being uninstalled, so that no operator will manage the session afterwards.
     is_uninstalling: bool = False
-    #: The events that a webhook wants to be sent, and how far each has got.
+    #: The events that a webhook subscribes to, and the state of each delivery.
     deliveries: Attempts = field(default_factory=dict)
     #: A pod that belongs to another owner has the name of the session's pod.
     is_pod_name_taken: bool = False
@@ -195,5 +197,5 @@ class Observed:
     ending_heard_at: datetime | None = None
 
 
-def _without(ours: str, finalizers: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(each for each in finalizers if each != ours)
+def _without(finalizer: str, finalizers: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(each for each in finalizers if each != finalizer)

@@ -1,7 +1,7 @@
-"""Rule: which objects belong to a session. No other is adopted, deleted or released in its name.
+"""Rule: which objects belong to a session. The operator adopts, deletes and releases no others for it.
 
-The controller reference decides. `kubectl delete --cascade=orphan` takes it off all that a session owns; then the name
-decides, which is derived from the session's UID. A pod's labels must agree with it.
+The controller reference decides. `kubectl delete --cascade=orphan` removes it from everything that a session owns. Then
+the name decides, since it follows from the session's UID. A pod's labels must agree in both cases.
 """
 
 from botsession_contract.names import API_VERSION, GROUP, KIND, SESSION_LABEL, SESSION_UID_LABEL
@@ -13,9 +13,9 @@ from botsession_operator.core.session_key import SessionIdentity, parse_key
 
 
 def pod_owner(metadata: Json) -> SessionIdentity | None:
-    """Return the session that a pod belongs to; None where its labels and its controller name different ones, or none.
+    """Return the session that a pod belongs to; None if its labels and its controller do not name the same one.
 
-    The labels alone are no proof: whoever may write pods may write them on any pod.
+    The labels alone prove nothing: everyone who may write pods can put them on any pod.
     """
     labels = mapping(metadata.get("labels"))
     key, uid = parse_key(metadata.get("namespace"), labels.get(SESSION_LABEL)), text(labels.get(SESSION_UID_LABEL))
@@ -29,7 +29,7 @@ def pod_owner(metadata: Json) -> SessionIdentity | None:
 
 
 def owner_reference(session: Session) -> Json:
-    """Return the reference that names the session as the owner of what is made for it: it goes with its session."""
+    """Return the owner reference of an object of this session, so that the object is deleted with the session."""
     return {
         "apiVersion": API_VERSION,
         "kind": KIND,
@@ -41,7 +41,7 @@ def owner_reference(session: Session) -> Json:
 
 
 def is_owned_alike(stored: Json, manifest: Json) -> bool:
-    """Return whether a stored object has the owner that its manifest names, or lost it to an orphaning deletion."""
+    """Return whether a stored object has its manifest's owner, or has lost its owner to an orphaning deletion."""
     desired, found = _controller(manifest["metadata"]), _controller(stored["metadata"])
     if found is None:
         return _session_label(stored) == _session_label(manifest)
@@ -49,7 +49,7 @@ def is_owned_alike(stored: Json, manifest: Json) -> bool:
 
 
 def name_taken(manifest: Json) -> str:
-    """Return the sentence for the user of a session whose object's name another owner has."""
+    """Return the message for a session whose object cannot be created because another owner's has its name."""
     kind, name = manifest["kind"], manifest["metadata"]["name"]
     return f"a {kind} named {name} exists and does not belong to this session; the operator leaves it alone"
 

@@ -1,6 +1,6 @@
-"""Read raw API objects into what the core decides on.
+"""Parse raw API objects into the types that the core decides on.
 
-A pod's object is written by many: kubelets, schedulers, webhooks, and whoever may patch pods. `parse_pod` never raises.
+Kubelets, schedulers, webhooks and everyone who may patch pods write to a pod's object. So `parse_pod` never raises.
 """
 
 import ipaddress
@@ -32,28 +32,28 @@ from botsession_operator.core.observe.ownership import pod_owner
 from botsession_operator.core.observe.untyped import mapping, mappings, moment, number, text, texts
 
 MAX_PORT: Final = 65535
-#: What is said of a session whose spec or status `api/bounded_json.py` did not read.
+#: The message for a session whose spec or status `api/bounded_json.py` did not read.
 TOO_LARGE_TO_READ: Final = (
     f"the session is nested deeper than {LEVELS} levels, or larger than {LARGEST_PART_BYTES // 1024} KiB or "
     f"{MOST_VALUES} values; "
     "delete it and create it with a smaller spec.bot.body and spec.podTemplate"
 )
-#: Phases of a pod in which nothing runs any more.
+#: Phases of a pod in which no container runs any more.
 _FINISHED_POD_PHASES = ("Succeeded", "Failed")
-#: The kubelet's words for a container on its way.
+#: The kubelet's reasons for a container that is being created as it should be.
 _NORMAL_WAITING_REASONS = ("ContainerCreating", "PodInitializing")
 _NO_REASON: Final = ExternalReason("")
-#: Stands for a deletion time that cannot be read: the deletion was asked for, and is overdue.
+#: Stands for a deletionTimestamp that cannot be parsed: someone has deleted the pod, and the kubelet is overdue.
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def parse_metadata(raw: Json) -> SessionMetadata:
-    """Read what every BotSession has, whatever version of the CRD it was written by."""
+    """Return the metadata of a BotSession, whichever version of the CRD it was written for."""
     return SessionMetadata(**_metadata(raw))
 
 
 def parse_session(raw: Json) -> Session:
-    """Return a BotSession; raise SpecError where it is not what the CRD promises, but of another version."""
+    """Return a BotSession; raise SpecError if it does not fit this version of the CRD."""
     metadata = raw["metadata"]
     if raw["spec"] is None or raw.get("status", {}) is None:
         raise SpecError(TOO_LARGE_TO_READ)
@@ -86,10 +86,10 @@ def _metadata(raw: Json) -> dict[str, Any]:
 
 
 def _status(raw: Json) -> Status | None:
-    """Return a recorded status; one that has seen no generation is the CRD's default, which nobody has written.
+    """Return the recorded status; None for one without a generation, which is the CRD's default.
 
-    A newer operator may have written it, before it was rolled back. What has finished stays finished, whatever word the
-    newer one had for the phase.
+    A newer operator may have written the status before a roll-back. A finished session stays finished, whatever the
+    newer operator called its phase.
     """
     try:
         status = decode(Status, raw) if raw.get("observedGeneration") else None
@@ -101,7 +101,7 @@ def _status(raw: Json) -> Status | None:
 
 
 def parse_pod(raw: Json) -> Pod:
-    """Return a session's pod, in its bucket. What cannot be read of it counts as absent."""
+    """Return a session's pod. A member that cannot be parsed counts as absent."""
     metadata, spec, status = mapping(raw.get("metadata")), mapping(raw.get("spec")), mapping(raw.get("status"))
     state = mapping(_bot_status(status).get("state"))
     terminated = mapping(state.get("terminated"))
@@ -137,7 +137,7 @@ def _deletion_requested_by(metadata: Json) -> datetime | None:
 
 
 def _address(raw: Any) -> str | None:
-    """Return an IP address; None for a host's name, since nobody but the kubelet says where a request goes."""
+    """Return an IP address; None for a host name, which could send the operator's requests anywhere."""
     try:
         return str(ipaddress.ip_address(text(raw)))
     except ValueError:
@@ -158,7 +158,7 @@ def _state(metadata: Json, spec: Json, status: Json, container: Json) -> PodStat
 
 
 def _is_abandoned(metadata: Json, spec: Json) -> bool:
-    """Return whether no kubelet will touch a deleted pod again: none ever had it, or it was deleted without grace."""
+    """Return whether no kubelet will update a deleted pod again: it never had a node, or was deleted without grace."""
     return "nodeName" not in spec or metadata.get("deletionGracePeriodSeconds") == 0
 
 
@@ -194,7 +194,7 @@ def _waiting_reason(source: Json, default: ExternalReason = _NO_REASON) -> Waiti
 
 
 def _started_at(container: Json) -> datetime | None:
-    """Return when the container started; the epoch stands for one whose command could not be run at all."""
+    """Return when the container started; None for the epoch, which stands for a command that could not be run."""
     started = moment(container.get("startedAt"))
     return started if started and started.timestamp() > 0 else None
 
@@ -212,7 +212,7 @@ def _termination(terminated: Json) -> Termination:
 
 
 def _report(message: str) -> tuple[report.ExitReport | None, str]:
-    """Return the report, or why what looks like one is none; a supervisor that was killed, or never ran, left none."""
+    """Return the report, or why a message that looks like one cannot be read. A killed supervisor leaves neither."""
     try:
         return report.from_bytes(message), ""
     except PayloadError as exc:
@@ -225,7 +225,7 @@ def _condition(status: Json, kind: str, value: str) -> Json:
 
 
 def host_port(pod_spec: Json, name: str = CONTROL_PORT_NAME) -> int | None:
-    """Return a port of the bot on the node, as the pod's spec has it; None for a pod with its own network."""
+    """Return a port of the bot on the node, from the pod's spec; None for a pod with its own network."""
     if pod_spec.get("hostNetwork") is not True:
         return None
     bots = (each for each in mappings(pod_spec.get("containers")) if each.get("name") == BOT_CONTAINER)

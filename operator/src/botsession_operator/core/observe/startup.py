@@ -1,6 +1,6 @@
-"""Rule: which part of its start a session is at, and how long each part took.
+"""Rule: which stage of its start a session is in, and how long each stage took.
 
-startTimeout covers all of them, so whoever meets it must see which one was too slow.
+startTimeout covers all stages, so its message must show which one was too slow.
 """
 
 from enum import StrEnum
@@ -20,12 +20,12 @@ from botsession_operator.core.observe.observed import Observed, Pod, PodState, W
 
 
 class StartupStage(StrEnum):
-    """A part of a start, as people are told of it; its comment says what is true while it lasts."""
+    """A stage of a start, as messages name it. Each comment says what is true during the stage."""
 
-    POD = "creation of the pod"  # the API server has not taken the pod
+    POD = "creation of the pod"  # the API server has not accepted the pod
     NODE = "node"  # no node has the pod
-    SANDBOX = "volumes and network"  # a node has the pod, and makes ready what its containers will share
-    CONTAINER = "image and container"  # the image is pulled, or the container created
+    SANDBOX = "volumes and network"  # a node has the pod, and prepares what its containers will share
+    CONTAINER = "image and container"  # the node pulls the image or creates the container
     IMPORT = "import of the bot"  # the supervisor runs, and the bot's module has not been imported
     PIPELINE = "start of the pipeline"  # the bot runs, and its pipeline has not started
 
@@ -45,7 +45,7 @@ LISTENING: Final = WaitingReason(ConditionReason.WAITING_FOR_CALLER, "the bot li
 CALLER_CONNECTED: Final = WaitingReason(
     ConditionReason.CALLER_CONNECTED, "a caller has come, and the pipeline has not started"
 )
-#: Reasons for which a pipeline has not started where all goes well so far, and nobody is told to do anything.
+#: Reasons of a start that makes normal progress, so that no user has to act.
 NORMAL_REASONS: Final = frozenset(
     each.reason
     for each in (
@@ -57,12 +57,12 @@ NORMAL_REASONS: Final = frozenset(
         CALLER_CONNECTED,
     )
 )
-#: Those of a bot that had been imported, and so will stay.
+#: Reasons that imply that the bot was imported. That does not change while the supervisor is silent.
 IMPORTED_REASONS: Final = frozenset(each.reason for each in (STARTING_PIPELINE, LISTENING, CALLER_CONNECTED))
 
 
 def waiting_for(observed: Observed) -> WaitingReason:
-    """Name what keeps a session from having started. A pod that is not there is being created by this very pass."""
+    """Return why a session has not started. If it has no pod, the same pass creates one."""
     pod = observed.pod
     if pod is None:
         return WAITING_FOR_NODE
@@ -76,7 +76,7 @@ def waiting_for(observed: Observed) -> WaitingReason:
 
 
 def has_listened(observed: Observed) -> bool:
-    """Return whether the bot listens for its caller, or did; while the supervisor is silent, what was known stands."""
+    """Return whether the bot listens for its caller, or did. While the supervisor is silent, the status decides."""
     if isinstance(observed.control, SessionSnapshot):
         return observed.control.listening_at is not None
     known = find_condition(observed.session.status, ConditionType.STARTED, ConditionStatus.FALSE)
@@ -84,9 +84,9 @@ def has_listened(observed: Observed) -> bool:
 
 
 def start_timeout_message(observed: Observed, bot_imported: float | None) -> str:
-    """Return how a startTimeout was spent, the part last that was not done.
+    """Return how long each stage took of a start that timed out, and which stage did not finish.
 
-    `bot_imported` are seconds from the supervisor's start, as its report has them.
+    `bot_imported` is in seconds since the supervisor's start, from its report.
     """
     status, pod, limit = observed.session.status, observed.pod, observed.session.spec.start_timeout
     if has_listened(observed):
@@ -104,7 +104,7 @@ def _waiting_in_pod(observed: Observed, pod: Pod) -> WaitingReason:
     if isinstance(control, SessionSnapshot) and control.listening_at:
         return LISTENING if control.called_at is None else CALLER_CONNECTED
     imported_at = control.bot_imported_at if isinstance(control, SessionSnapshot) else None
-    # The kubelet and the supervisor are on one machine, so on one clock.
+    # The kubelet and the supervisor run on one machine, so they share a clock.
     imported = (imported_at - pod.started_at).total_seconds() if imported_at and pod.started_at else None
     durations = _stage_durations(observed, pod, imported)
     reason = IMPORTING_BOT if imported_at is None else STARTING_PIPELINE
@@ -113,7 +113,7 @@ def _waiting_in_pod(observed: Observed, pod: Pod) -> WaitingReason:
 
 
 def _stage_durations(observed: Observed, pod: Pod | None, imported: float | None) -> dict[StartupStage, float]:
-    """Return the seconds of each part that is known to be over, in their order. The cluster tells whole seconds."""
+    """Return the seconds that each finished stage took, in order. The cluster reports whole seconds."""
     recorded = (observed.session.status.timings if observed.session.status else None) or TimingsStatus()
     created = observed.session.created_at
     scheduled = (pod.scheduled_at - created).total_seconds() if pod and pod.scheduled_at else recorded.scheduled
@@ -131,7 +131,7 @@ def _stage_durations(observed: Observed, pod: Pod | None, imported: float | None
 def _unfinished(durations: dict[StartupStage, float], status: Status | None, pod: Pod | None) -> StartupStage:
     if pod is None and not (status and status.pod_name):
         return StartupStage.POD
-    # What was seen when the time was over: a pod that goes has no network any more, and a lost supervisor no report.
+    # The condition shows what the last pass before the timeout saw. By now the pod may have no network, and no report.
     condition = find_condition(status, ConditionType.STARTED, ConditionStatus.FALSE)
     recorded_reason = condition.reason if condition else ""
     if StartupStage.CONTAINER in durations:

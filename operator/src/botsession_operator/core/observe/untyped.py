@@ -1,4 +1,4 @@
-"""Read JSON whose shape nobody promises: what is of another type counts as absent, so that no read raises."""
+"""Read JSON of any shape. A value of another type counts as absent, so no function here raises."""
 
 from datetime import datetime
 from typing import Any
@@ -33,7 +33,7 @@ def number(value: Any) -> int | None:
 
 
 def moment(value: Any) -> datetime | None:
-    """Return an RFC 3339 time; None for anything else, and for one that nothing can be calculated with."""
+    """Return an RFC 3339 time; None for anything else, and for a time too close to an end of the calendar."""
     try:
         return parse_time(text(value))
     except ValueError:

@@ -1,4 +1,4 @@
-"""What is known of an event that a webhook is sent: which it is, and how far its delivery has got."""
+"""The events that a webhook receives, and the state of their delivery."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from botsession_operator.api.status import Delivery
 
 
 class EventType(DocumentedEnum):
-    """What a webhook can be told of a session."""
+    """An event of a session that a webhook can receive."""
 
     STARTED = "started", "The pipeline has started."
     FINISHED = "finished", "The session is over, and its finish is recorded."
 
 
 class Answer(DocumentedEnum):
-    """What became of one try to deliver an event."""
+    """The result of one attempt to deliver an event."""
 
     DELIVERED = "Delivered", "The receiver answered with a 2xx status."
     GONE = "Gone", "The receiver answered with 410: it wants no more of the event."
@@ -26,27 +26,27 @@ class Answer(DocumentedEnum):
 
 
 class Reply(NamedTuple):
-    """An answer, and in a word or two what it was made of."""
+    """The result of one attempt, and what it rests on, for example the HTTP status."""
 
     answer: Answer
     detail: str
-    #: How long the receiver has asked to be left alone.
+    #: How long the receiver asked the operator to wait.
     retry_after: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """How far an event's delivery has got, as this operator knows: another one begins anew."""
+    """The state of an event's delivery in this operator's memory. Another operator begins without it."""
 
     failures: int = 0
     is_under_way: bool = False
-    #: When it is tried again, after a failure.
+    #: When the operator retries after a failure.
     next_at: datetime | None = None
-    #: Known here before it is recorded.
+    #: The final result, known here before the status records it.
     outcome: Delivery | None = None
-    #: What the last try failed by.
+    #: Why the last attempt failed.
     last_error: str = ""
 
 
-#: One for each event that the webhook wants; none where there is no webhook.
+#: One for each event that the webhook subscribes to; empty without a webhook.
 Attempts = Mapping[EventType, Attempt]

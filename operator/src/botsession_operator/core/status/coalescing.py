@@ -1,13 +1,12 @@
 """Rule: when a change of status is written.
 
-Each write goes through etcd, and a cluster that runs many short conversations is bounded by that. So news that somebody
-may be waiting for is written at once, and details wait a moment, in which more of them may come: the node, the address,
-the container and the pipeline of a start that goes well are one write. Nothing is remembered for it: the times that are
-compared are in the session, so an operator that begins anew comes to the same end.
+Each write goes through etcd, which bounds a cluster that runs many short conversations. So the operator writes at once
+what a user may wait for, and lets details wait for a moment in which more may come: the node, the address, the
+container and the pipeline of a normal start become one write. All times that this rule compares are in the session, so
+an operator that has just started computes the same result.
 
-Until the first write a session shows what its CRD gives it by default, `phase: Pending`. The price: a pod that
-somebody takes away, finalizer and all, before anything of it was recorded cannot be told from one that was never made,
-and is made again.
+Until the first write, a session shows the CRD's default, `phase: Pending`. The price: if someone removes a pod with its
+finalizer before the first write, the operator cannot know that it existed, and creates it again.
 """
 
 from datetime import datetime
@@ -22,7 +21,7 @@ from botsession_operator.core.status import conversation
 
 
 def write_due_at(observed: Observed, status: Status, timeouts: ControllerTimeouts) -> datetime:
-    """Return when a status that differs from the recorded one is written; a time that is past means at once."""
+    """Return when to write a status that differs from the recorded one; a time in the past means at once."""
     before, at_once = observed.session.status, observed.session.created_at
     phase_before = before.phase if before else Phase.PENDING
     if status.phase is Phase.ENDING and phase_before is not Phase.ENDING:
@@ -37,7 +36,7 @@ def write_due_at(observed: Observed, status: Status, timeouts: ControllerTimeout
 
 
 def _ending_at(observed: Observed, status: Status, timeouts: ControllerTimeouts) -> datetime | None:
-    """Wait with an ending that the supervisor has acknowledged, and so keeps itself: it may be over in a moment."""
+    """Return when to write an ending that the supervisor has acknowledged; else None. Its session may be over soon."""
     control = observed.control
     if isinstance(control, SessionSnapshot) and control.ending and status.ending:
         return status.ending.requested_at + timeouts.ending_settle
@@ -45,7 +44,7 @@ def _ending_at(observed: Observed, status: Status, timeouts: ControllerTimeouts)
 
 
 def _last_change_times(observed: Observed) -> tuple[datetime, ...]:
-    """Return when there was something to write, as far as it is recorded."""
+    """Return the times of the recorded changes."""
     before = observed.session.status
     changed = tuple(each.last_transition_time for each in before.conditions) if before else ()
     ending_times = (before.ending_at,) if before and before.ending_at else ()
@@ -53,9 +52,9 @@ def _last_change_times(observed: Observed) -> tuple[datetime, ...]:
 
 
 def _start_problems(status: Status | None) -> set[tuple[ConditionType, str]]:
-    """Return what keeps a session from starting, where it is more than the time that a start takes.
+    """Return what keeps a session from starting, other than the time that a start takes.
 
-    That a bot waits for its caller is among it: whoever is to call waits to be told.
+    A bot that waits for its caller counts: the caller may wait for the status to say so.
     """
     conditions = status.conditions if status else ()
     return {(each.type, each.reason) for each in conditions if _is_start_problem(each)}

@@ -27,7 +27,7 @@ POD_MISSING: Final = WaitingReason(ConditionReason.POD_MISSING, "the pod has not
 
 @dataclass(frozen=True, slots=True)
 class ConditionUpdate:
-    """A condition before it has a time."""
+    """A condition without its transition time."""
 
     type: ConditionType
     status: ConditionStatus
@@ -38,7 +38,7 @@ class ConditionUpdate:
 def condition_updates(
     observed: Observed, timeline: Timeline, refusal: WaitingReason | None, final_result: FinalResult | None
 ) -> tuple[ConditionUpdate, ...]:
-    """Say what holds now. A condition that is not claimed keeps what was last said of it."""
+    """Return the conditions that this pass updates. All others keep their recorded values."""
     if final_result:
         pipeline_started = ConditionUpdate(ConditionType.STARTED, TRUE, ConditionReason.PIPELINE_STARTED)
         started = (pipeline_started,) if final_result.started_at else ()
@@ -57,7 +57,7 @@ def condition_updates(
 def merge(
     before: Status | None, updates: tuple[ConditionUpdate, ...], generation: int, now: datetime
 ) -> tuple[Condition, ...]:
-    """Return the conditions with transition times: a condition's time moves only when its status does."""
+    """Return all conditions with transition times: a condition's time changes only when its status does."""
     known = {condition.type: condition for condition in before.conditions} if before else {}
     for update in updates:
         old = known.get(update.type)
@@ -77,17 +77,17 @@ def _started(observed: Observed, timeline: Timeline, refusal: WaitingReason | No
         pipeline_started = ConditionUpdate(ConditionType.STARTED, TRUE, ConditionReason.PIPELINE_STARTED)
         return _between_pipelines(observed) or pipeline_started
     if observed.session.status and observed.session.status.ending:
-        return None  # what kept it from starting must stay readable while its pod goes
+        return None  # the reason why it did not start must stay readable while its pod terminates
     known = find_condition(observed.session.status, ConditionType.STARTED, FALSE)
     if known and known.reason in startup.IMPORTED_REASONS and isinstance(observed.control, NoSnapshot):
-        return None  # a bot that was imported stays so, also where its supervisor does not answer
+        return None  # the bot is still imported, even if its supervisor does not answer
     missing = observed.pod is None and refusal is not None
     waiting = POD_MISSING if missing else startup.waiting_for(observed)
     return ConditionUpdate(ConditionType.STARTED, FALSE, waiting.reason, waiting.message)
 
 
 def _between_pipelines(observed: Observed) -> ConditionUpdate | None:
-    """Say that the bot has ended a pipeline, or lost the process that ran it, and may start another one."""
+    """Return the condition for a bot that has ended a pipeline, or lost its process, and may start another pipeline."""
     control = observed.control
     if not isinstance(control, SessionSnapshot) or control.next_pipeline_until is None:
         return None
@@ -108,14 +108,14 @@ def _controlled(observed: Observed) -> ConditionUpdate | None:
     if isinstance(observed.control, SessionSnapshot):
         return ConditionUpdate(ConditionType.CONTROLLED, TRUE, ConditionReason.ANSWERS)
     if observed.session.status and observed.session.status.ending:
-        return None  # a supervisor that is leaving is silent for a second; one that hangs is told by the ending's step
+        return None  # a supervisor that exits is silent for a second; the ending's steps show one that hangs
     was_asked = observed.control is NoSnapshot.UNREACHABLE
     message = "the supervisor's control endpoint did not answer" if was_asked else "the supervisor was not asked"
     return ConditionUpdate(ConditionType.CONTROLLED, UNKNOWN, ConditionReason.NO_ANSWER, message)
 
 
 def _watched(observed: Observed) -> ConditionUpdate | None:
-    """Say that nobody watches the pipeline, and where that was said, that somebody does."""
+    """Return False if the hook cannot connect; True only if an earlier pass recorded False; else None."""
     if not isinstance(observed.control, SessionSnapshot):
         return None
     if observed.control.unwatched:
@@ -135,7 +135,7 @@ def _no_longer_controlled(observed: Observed) -> Iterator[ConditionUpdate]:
 
 
 def _recorded(observed: Observed) -> Iterator[ConditionUpdate]:
-    """Say that the whole status is recorded, where once the API server did not take it: this is part of it."""
+    """Yield True if the API server once refused the whole status. The update is part of a whole status."""
     if has_condition(observed.session.status, ConditionType.RECORDED):
         yield ConditionUpdate(ConditionType.RECORDED, TRUE, ConditionReason.RECORDED)
 

@@ -1,7 +1,7 @@
-"""Rule: what the caller got, as the status of a session that goes on tells it.
+"""Rule: what the status of a live session says about its conversation.
 
-Turns and errors that come again are news all the time, and each write of a status costs. They wait for something else
-to be written; the first sound, and the first error of a processor, do not.
+The counts of turns and errors change all the time, and each write of a status costs. So they wait for the next write
+that has another reason. The first sound, and the first error of a processor, are such reasons.
 """
 
 from dataclasses import replace
@@ -13,38 +13,38 @@ from botsession_contract.conversation import Conversation
 from botsession_operator.api.status import Status
 from botsession_operator.core.observe.observed import Observed
 
-#: How long after a client's coming its news wait for others. Most conversations that go well are heard of by then.
+#: How long after the client connected the first changes wait. Most conversations have had their first sound by then.
 SETTLE: Final = timedelta(seconds=10)
 
 
 def current(observed: Observed) -> Conversation | None:
-    """Return what the supervisor says of the conversation, or what is recorded while it does not answer."""
+    """Return the supervisor's account of the conversation; the recorded one while the supervisor does not answer."""
     status, control = observed.session.status, observed.control
     recorded = status.conversation if status else None
     return (control.conversation if isinstance(control, SessionSnapshot) else None) or recorded
 
 
 def without_count_changes(before: Status | None, status: Status) -> Status:
-    """Return the status to be written; the one before, where nothing but counts is new."""
+    """Return the status to write: the one before, if only counts have changed."""
     if before is None or not is_only_conversation(before, status):
         return status
     return status if _significant(status.conversation) != _significant(before.conversation) else before
 
 
 def is_only_conversation(before: Status, status: Status) -> bool:
-    """Return whether two statuses differ in nothing but in what the caller got."""
+    """Return whether two statuses differ in their conversation only."""
     return replace(status, conversation=before.conversation) == before
 
 
 def write_due_at(before: Status | None, status: Status) -> datetime | None:
-    """Return when a status is written that has nothing else that is new; None where it has."""
+    """Return when to write a status in which only the conversation has changed; None for any other."""
     if before is None or status.started_at is None or not is_only_conversation(before, status):
         return None
     return (status.client_connected_at or status.started_at) + SETTLE
 
 
 def is_silent(status: Status) -> bool:
-    """Return whether a client was there, and the bot, which plays audio, made no sound that it could hear."""
+    """Return whether a client was connected and the bot has audio, but the client never heard a sound."""
     conversation = status.conversation
     return bool(
         conversation and conversation.has_audio and status.client_connected_at and conversation.first_sound_at is None
@@ -52,7 +52,7 @@ def is_silent(status: Status) -> bool:
 
 
 def seconds_to_first_sound(status: Status) -> float | None:
-    """Return how long the first client waited for the first sound; None where either never came."""
+    """Return how long the first client waited for the first sound; None without a client or a sound."""
     conversation = status.conversation
     if conversation is None or conversation.first_sound_at is None or status.client_connected_at is None:
         return None

@@ -1,4 +1,4 @@
-"""Derive the status that a pass writes, from what it saw and what it did."""
+"""Derive the status that a pass writes from what the pass observed and did."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -21,30 +21,30 @@ from botsession_operator.core.status.conditions import condition_updates, merge
 from botsession_operator.core.status.protected_condition import protected_updates
 from botsession_operator.core.webhook import events_due
 
-#: Of a supervisor's rungs. The ladder has five, and the CRD has room for sixteen with the operator's own.
+#: Steps of a supervisor. The ladder has five; the CRD has room for sixteen, the operator's own included.
 MAX_STEPS: Final = 15
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What became of a plan, as far as status tells of it."""
+    """The results of applying a plan that the status shows."""
 
     #: The pod that exists after the pass.
     pod_name: str | None = None
-    #: Why the API server did not take the pod.
+    #: Why the API server refused the pod.
     refusal: WaitingReason | None = None
-    #: Why it did not take the PodDisruptionBudget.
+    #: Why it refused the PodDisruptionBudget.
     budget_refusal: WaitingReason | None = None
-    #: Why it did not take the Service, or the route.
+    #: Why it refused the Service or the route.
     exposure_refusal: WaitingReason | None = None
 
 
 def derive_status(observed: Observed, plan: Plan, applied: Applied, now: datetime) -> Status:
-    """Return the whole status after this pass; equal to the present one when nothing is new."""
+    """Return the whole status after this pass; equal to the recorded one if nothing has changed."""
     before = observed.session.status
     if before and observed.session.is_finished:
-        # Written once; observedGeneration tells of the spec that the session lived by. Only deliveries come later, and
-        # what is known of those is for nobody where the session goes.
+        # A finished status is written once, and its observedGeneration is that of the spec that the session ran with.
+        # Only deliveries change later. If the session is going away, no reader is left for those.
         goes = plan.release_session or plan.delete_session
         return before if goes else replace(before, webhook=events_due.webhook_status(observed, before))
     final_result, timeline = plan.final_result, timeline_of(observed, now)
@@ -123,18 +123,18 @@ def _final_ending(
 ) -> EndingStatus | None:
     taken = final_result.ending
     if before and before.cause in BOT_CAUSES and final_result.finish.reported_by is ReportedBy.RUNTIME:
-        before = None  # the report knows better: somebody has asked meanwhile, or another pipeline had begun
+        before = None  # the report is newer: a request or another pipeline may have replaced the bot's own end
     if taken is None:
         return replace(before, farewell=_farewell(final_result)) if before else None
     if before is None and taken.cause in BOT_CAUSES:
         return _with_steps(EndingStatus(taken.cause, taken.mode, taken.requested_at), taken.steps)
     if before and taken.cause in BOT_CAUSES:
-        # It was asked for, and the supervisor had not heard of it when the bot was over by itself.
+        # A request had been recorded, but the bot ended by itself before the supervisor received it.
         own = replace(before, farewell=_farewell(final_result))
         return _with_steps(own, (*taken.steps, *_operators_steps(before.steps)))
     requested = EndingStatus(taken.cause, taken.mode, taken.requested_at, farewell=_farewell(final_result))
     cause = before.cause if before else taken.cause
-    # An operator that is on its way out may have recorded the ending, without knowing who asked for it.
+    # An operator that was being stopped may have recorded the ending without its message.
     message = intent.message if intent and intent.cause is cause else None
     if before is None:
         return _with_steps(replace(requested, message=message), taken.steps)
@@ -144,19 +144,19 @@ def _final_ending(
 
 
 def _farewell(final_result: FinalResult) -> Farewell:
-    """Return what the report says; where it says nothing, what else is known for certain."""
+    """Return the report's value; without one, what follows for certain from the rest."""
     if final_result.ending and final_result.ending.farewell:
         return final_result.ending.farewell
     if final_result.finish.outcome is Outcome.NEVER_STARTED:
         return Farewell.NOT_STARTED
     ended_itself = final_result.ending is None or final_result.ending.cause in BOT_CAUSES
     if ended_itself and final_result.finish.reported_by is ReportedBy.RUNTIME:
-        return Farewell.ALREADY_ENDING  # the request did not reach it before the bot had ended by itself
+        return Farewell.ALREADY_ENDING  # the bot ended by itself before the request arrived
     return Farewell.UNKNOWN
 
 
 def _with_steps(ending: EndingStatus, steps: Iterable[StepTaken]) -> EndingStatus:
-    """Put steps of the supervisor and of the operator in the order of time; each keeps its own clock."""
+    """Return the ending with the supervisor's and the operator's steps in order of time, each by its own clock."""
     ordered = tuple(sorted(steps, key=lambda taken: taken.at))
     return replace(ending, step=ordered[-1].step if ordered else None, steps=ordered)
 
@@ -166,7 +166,7 @@ def _operators_steps(steps: tuple[StepTaken, ...]) -> tuple[StepTaken, ...]:
 
 
 def _requested(intent: EndIntent | None) -> EndIntent | None:
-    """Return what somebody asked for: a bot that ends itself is kept from evictions like any other."""
+    """Return the intent if someone requested it. A bot that ends itself stays protected from evictions."""
     return None if intent and intent.is_from_bot else intent
 
 
@@ -188,7 +188,7 @@ def _ending(observed: Observed, plan: Plan, now: datetime) -> EndingStatus | Non
 
 
 def _steps(observed: Observed, plan: Plan, now: datetime) -> tuple[StepTaken, ...]:
-    """Return the steps that the supervisor tells of, or told of last, and the operator's own, which it took once."""
+    """Return the supervisor's steps, as last reported, and the operator's own step, which happens once."""
     status, control = observed.session.status, observed.control
     recorded = status.ending.steps if status and status.ending else ()
     own = _operators_steps(recorded)
@@ -197,13 +197,14 @@ def _steps(observed: Observed, plan: Plan, now: datetime) -> tuple[StepTaken, ..
     known = tuple(taken for taken in recorded if taken.step is not Step.POD_DELETE)
     if isinstance(control, SessionSnapshot) and control.ending:
         reported = control.ending.steps[:MAX_STEPS]
-        # Rungs are only added: whoever tells otherwise each time would have each time recorded.
+        # Steps are only ever added. Without this, a supervisor that reports others each time would cause endless
+        # writes.
         known = reported if reported[: len(known)] == known else known
     return (*known, *own)
 
 
 def _timings(observed: Observed, started: datetime | None, reported: Timings) -> TimingsStatus | None:
-    """Count from the session's creation, which the API server keeps to the whole second."""
+    """Return the times in seconds since the session's creation, which the API server stores in whole seconds."""
     session, pod = observed.session, observed.pod
     before = session.status.timings if session.status and session.status.timings else TimingsStatus()
     pod_started = _since(session, pod.started_at if pod else None)
@@ -221,7 +222,7 @@ def _timings(observed: Observed, started: datetime | None, reported: Timings) ->
 
 
 def _after(pod_started: float | None, seconds: float | None) -> float | None:
-    """Count on from the container's start, where the supervisor's own counting begins."""
+    """Return a time since the session's creation from one since the container's start, as supervisors report it."""
     return None if pod_started is None or seconds is None else round(pod_started + seconds, 3)
 
 

@@ -1,4 +1,4 @@
-"""Rule: what the condition `Exposed` says: whether callers reach the session."""
+"""Rule: the condition `Exposed`: whether callers reach the session."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -13,7 +13,7 @@ PENDING: Final = WaitingReason(ConditionReason.PENDING, "the Service has not bee
 
 
 def condition_updates(observed: Observed, refusal: WaitingReason | None) -> Iterator[ConditionUpdate]:
-    """Say whether callers reach the session, after this pass. Of one that is not to be reached it says nothing."""
+    """Yield the condition as it is after this pass. A session without spec.expose has none."""
     if observed.is_exposed:
         yield ConditionUpdate(ConditionType.EXPOSED, ConditionStatus.TRUE, ConditionReason.SERVICE_CREATED)
     elif observed.session.spec.expose:

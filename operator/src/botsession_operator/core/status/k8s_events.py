@@ -1,4 +1,4 @@
-"""Rule: what a change of status is worth telling as an Event."""
+"""Rule: which changes of a status become Kubernetes Events."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,7 +16,7 @@ LONGEST_REASON: Final = 128
 
 
 class Severity(StrEnum):
-    """An Event's type, in Kubernetes' words."""
+    """The type of an Event."""
 
     NORMAL = "Normal"
     WARNING = "Warning"
@@ -31,14 +31,14 @@ class KubernetesEvent:
     note: str
 
     def __post_init__(self) -> None:
-        """Bring the texts to the API server's bounds: what they say comes from pods and policies too."""
+        """Clip the texts to the API server's bounds, since pods and policies wrote parts of them."""
         reason = clip_text(clean_text(self.reason), LONGEST_REASON)
         object.__setattr__(self, "reason", reason or EventReason.UNKNOWN)
         object.__setattr__(self, "note", clip_text(clean_text(self.note), LONGEST_NOTE))
 
 
 def events_for(before: Status | None, after: Status) -> tuple[KubernetesEvent, ...]:
-    """Return the Events for a status that was just written; a phase is told once, when it is entered."""
+    """Return the Events for a status that was just written. A phase has one Event, when the session enters it."""
     events = [_new_pod_refusal(before, after)]
     if before is None or before.phase is not after.phase:
         events.append(_phase_event(after))
@@ -46,7 +46,7 @@ def events_for(before: Status | None, after: Status) -> tuple[KubernetesEvent, .
 
 
 def undelivered(event: EventType, attempt: Attempt) -> KubernetesEvent:
-    """Return the Event for what the webhook will never be sent."""
+    """Return the Event for a webhook event that the operator stops sending."""
     note = f"nobody took {event} in {attempt.failures} tries; the last one: {attempt.last_error}"
     return KubernetesEvent(Severity.WARNING, EventReason.WEBHOOK_GAVE_UP, note)
 

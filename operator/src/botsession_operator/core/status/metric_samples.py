@@ -1,7 +1,7 @@
-"""Rule: what a change of status is worth counting.
+"""Rule: which metrics a change of a status increments.
 
-Data only: `metrics` makes counters of it, after the write of the status has gone through. A status is written with a
-resourceVersion precondition and a finish only once, so what is counted by the change is counted once.
+This is data only: `metrics` increments counters after the status has been written. A write has a resourceVersion
+precondition, and a finish is written once, so each change is counted once.
 """
 
 from collections.abc import Iterator
@@ -16,14 +16,14 @@ from botsession_contract.report import DanglingTasks
 from botsession_operator.api.status import EndingStatus, Finish, Status, TimingsStatus
 from botsession_operator.core.status import conversation
 
-#: Twice as long as any session lasts. A report may say anything.
+#: Twice as long as any session lasts: a report may contain any number.
 MAX_SECONDS: Final = 2 * 24 * 3600.0
-#: More errors than this, of one processor in one session, are not counted: a report may say anything here too.
+#: The most errors of one processor in one session that are counted, for the same reason.
 MAX_ERRORS: Final = 100_000
 
 
 class Metric(StrEnum):
-    """What is counted of sessions, by the name that a scrape shows."""
+    """A metric of sessions, by the name that a scrape shows."""
 
     FINISHED = "botsession_finished_total"
     DANGLING_TASKS = "botsession_dangling_tasks_total"
@@ -59,7 +59,7 @@ class TaskKind(DocumentedEnum):
 
 @dataclass(frozen=True, slots=True)
 class MetricSample:
-    """One thing to count: how often, or how many seconds."""
+    """One increment of a counter, or one observation in seconds of a histogram."""
 
     metric: Metric
     value: float = 1
@@ -67,7 +67,7 @@ class MetricSample:
 
 
 def samples_of(namespace: str, before: Status | None, after: Status) -> tuple[MetricSample, ...]:
-    """Return what is counted for a status that was just written in place of another; a finish, once: when it is new."""
+    """Return the samples for a status that has just replaced another. A finish counts only when it is new."""
     samples = list(_start_samples(before, after))
     if after.finish and not (before and before.finish):
         samples += _finish_samples(namespace, after, after.finish)
@@ -131,14 +131,14 @@ def _ending_samples(namespace: str, ending: EndingStatus, finish: Finish, status
     if status.finished_at:
         labels = (ending.mode, finish.outcome)
         yield MetricSample(Metric.SHUTDOWN, _seconds(status.finished_at - ending.requested_at), labels)
-    # The supervisor's own steps: they and the deadline are by one clock.
+    # Only the supervisor's own steps are by the same clock as the deadline.
     first = next((taken for taken in ending.steps if taken.step is not Step.POD_DELETE), None)
     if ending.cause is Cause.MAX_DURATION and status.deadline and first:
         yield MetricSample(Metric.LATENESS, _seconds(first.at - status.deadline))
 
 
 def _has_run(status: Status, finish: Finish) -> bool:
-    """Tell a report that is missing from one that nobody could write, since no supervisor ever ran."""
+    """Return whether a supervisor ran, so that its report is missing, instead of never having existed."""
     return Stage.POD_STARTED in _stages(status) or finish.outcome is not Outcome.NEVER_STARTED
 
 
@@ -147,8 +147,9 @@ def _seconds(length: timedelta) -> float:
 
 
 def _clamped(seconds: float) -> float:
-    """Return seconds that are fit for a histogram, whose sum all sessions share.
+    """Return seconds within the bounds of a histogram.
 
-    It may not fall, which clocks that differ would make it do, nor rise by what no session takes.
+    All sessions share its sum. Negative values, which clocks that differ produce, would lower the sum, and one absurd
+    report would dominate it.
     """
     return min(max(0.0, seconds), MAX_SECONDS)

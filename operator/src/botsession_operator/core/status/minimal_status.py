@@ -1,6 +1,6 @@
-"""Rule: what is recorded of a session whose whole status the API server refuses for good.
+"""Rule: what the operator records if the API server refuses a session's whole status permanently.
 
-No text in it comes from a pod or a policy, so that nothing in a pod can keep its session from being recorded as over.
+No text in it comes from a pod or a policy, so nothing in a pod can prevent that its session is recorded as finished.
 """
 
 from dataclasses import replace
@@ -19,7 +19,7 @@ MESSAGE: Final = (
 
 
 def least_status(status: Status, now: datetime) -> Status:
-    """Return the bare facts of a status, and the condition that says that there are no more."""
+    """Return the bare facts of a status, and the condition that says that the rest was refused."""
     return Status(
         phase=status.phase,
         observed_generation=status.observed_generation,
@@ -36,7 +36,7 @@ def least_status(status: Status, now: datetime) -> Status:
 
 
 def is_same_but_for_time(one: Status | None, other: Status) -> bool:
-    """Return whether two statuses say the same. When a condition began to hold does not count."""
+    """Return whether two statuses are equal, apart from the transition times of conditions."""
     return one is not None and _timeless(one) == _timeless(other)
 
 
@@ -60,7 +60,7 @@ def _conditions(status: Status, now: datetime) -> tuple[Condition, ...]:
 
 
 def _reason(status: Status, condition: Condition) -> str:
-    """Keep the operator's own words. What a kubelet, a policy or a webhook calls its trouble is none of them."""
+    """Return a condition's reason if it is one of the operator's; StatusRefused for one from the cluster."""
     if condition.type is ConditionType.FINISHED and status.finish:
         return status.finish.reason
     return condition.reason if condition.reason in _OWN else ConditionReason.STATUS_REFUSED
@@ -80,7 +80,7 @@ def _timeless(status: Status) -> Status:
 
 
 _NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
-#: Reasons that the operator gives by itself, of conditions that a live session has.
+#: The operator's own reasons of conditions that a live session has.
 _OWN: Final = frozenset(
     {
         ConditionReason.CREATED,

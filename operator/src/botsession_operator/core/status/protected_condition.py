@@ -1,4 +1,4 @@
-"""Rule: what the condition `Protected` says. Of a session that has always allowed evictions it says nothing."""
+"""Rule: the condition `Protected`. A session that has always allowed evictions has none."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -29,7 +29,7 @@ ENDING: Final = WaitingReason(ConditionReason.ENDING, "the session is over or en
 def protected_updates(
     observed: Observed, end: EndIntent | FinalResult | None, refusal: WaitingReason | None
 ) -> Iterator[ConditionUpdate]:
-    """Say whether evictions are refused, after this pass, and why."""
+    """Yield whether evictions are refused after this pass, and why."""
     policy = observed.session.spec.eviction
     if observed.has_budget:
         yield _update(ConditionStatus.TRUE, PROTECTED[policy])

@@ -1,7 +1,7 @@
-"""Rule: what is said of a session that this operator cannot read.
+"""Rule: what the operator records for a session that it cannot parse.
 
-It is another version's, or too large to be read. The operator leaves it alone until its user deletes it; so a condition
-says why nothing happens. All else in the status stays as it is, for nothing here understands it.
+Another version wrote the session, or it is too large. The operator leaves it alone until its user deletes it, and one
+condition says why nothing happens. The rest of the status stays unchanged, because this operator cannot interpret it.
 """
 
 from datetime import datetime
@@ -13,17 +13,17 @@ from botsession_operator.api.spec import Json
 from botsession_operator.api.status import Condition, ConditionStatus, ConditionType
 from botsession_operator.core.status.k8s_events import KubernetesEvent, Severity
 
-#: Of what is wrong, so many characters; the note of an Event takes no more.
+#: The most characters of a message: the note of an Event takes no more.
 LONGEST_MESSAGE: Final = 1024
 
 
 def refusal(why: str) -> KubernetesEvent:
-    """Return the Event for a session that cannot be read."""
+    """Return the Event for a session that cannot be parsed."""
     return KubernetesEvent(Severity.WARNING, EventReason.SPEC_REFUSED, why[:LONGEST_MESSAGE])
 
 
 def refused_status(status: Json | None, generation: int, why: str, now: datetime) -> Json | None:
-    """Return the status with the condition that says why; None where it says so already, or the session is over."""
+    """Return the status with a condition that says why; None if it has that already, or the session is over."""
     known = status or {"phase": "Pending"}
     if known.get("finish"):
         return None

@@ -1,4 +1,4 @@
-"""Which events a webhook gets, when, in what form, and with what signature. Nothing is sent here: that is an effect.
+"""Which events a webhook receives, when, in which form, and with which signature. `effects` sends them.
 
-Reads `observe` alone; whether a session ends is no business of its webhook.
+Reads `observe` only: whether a session ends does not depend on its webhook.
 """

@@ -1,7 +1,8 @@
-"""Rule: how long a message to a webhook waits before it is sent again.
+"""Rule: how long the operator waits before it retries a message to a webhook.
 
-Ever longer, and no less than the receiver has asked for. A receiver may not ask for more than the longest wait: that
-long an event stays undelivered after the receiver is well again, and many have said a day where they meant a minute.
+The waits grow exponentially, and last at least as long as the receiver asked. The longest wait bounds that too: an
+event stays undelivered for as long after the receiver has recovered, and some receivers say a day when they mean a
+minute.
 """
 
 import re
@@ -15,20 +16,20 @@ from botsession_operator.core.observe.webhook_delivery import Reply
 
 LONGEST: Final = timedelta(minutes=5)
 BACKOFF: Final = Backoff(first=timedelta(seconds=1), longest=LONGEST)
-#: Those that come with a Retry-After which is meant for us; a redirect's is not followed either.
+#: Statuses whose Retry-After counts. The operator follows no redirects, so theirs does not.
 BUSY: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
-#: What is longer is no time that anybody means, and more than a timedelta or even an int may take.
+#: A longer number cannot be meant, and may overflow a timedelta or exceed Python's limit on digits.
 SECONDS: Final = re.compile(r"[0-9]{1,9}")
 NO_WAIT: Final = timedelta(0)
 
 
 def wait_before_retry(failures: int, reply: Reply, jitter: float) -> timedelta:
-    """Return the wait after the last of so many failures. `jitter`, of 0 to 1, keeps events from coming all at once."""
+    """Return the wait after this many failures. `jitter`, between 0 and 1, spreads the retries of many events."""
     return max(BACKOFF.wait(failures, jitter), min(LONGEST, reply.retry_after))
 
 
 def parse_retry_after(status: int, retry_after: str | None, now: datetime) -> timedelta:
-    """Return how long an answer asks to be left alone, by its Retry-After: seconds, or a date (RFC 9110, 10.2.3)."""
+    """Return how long a response asks the sender to wait, by its Retry-After: seconds, or a date (RFC 9110, 10.2.3)."""
     if status not in BUSY or retry_after is None:
         return NO_WAIT
     if SECONDS.fullmatch(retry_after.strip()):
@@ -39,6 +40,6 @@ def parse_retry_after(status: int, retry_after: str | None, now: datetime) -> ti
 def _date(text: str) -> datetime | None:
     try:
         found = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):  # neither a date, nor one that there is
+    except (ValueError, OverflowError):  # not a date, or not one that exists
         return None
     return found if found.tzinfo else found.replace(tzinfo=UTC)

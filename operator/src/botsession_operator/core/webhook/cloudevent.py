@@ -1,4 +1,4 @@
-"""Build the events that a webhook is sent: CloudEvents 1.0, whose JSON form says what it is by itself."""
+"""Build the events for a webhook: CloudEvents 1.0 in structured JSON form."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -17,12 +17,12 @@ TYPE_PREFIX: Final = ".".join((*reversed(GROUP.split(".")), "session"))
 
 
 def event_id(session: Session, event: EventType) -> str:
-    """Name an event for ever: whoever sends it again sends it under this name."""
+    """Return the ID of an event. Each retry, by any operator, uses the same one."""
     return f"{session.uid}.{event}"
 
 
 def cloud_event(session: Session, event: EventType, source: str) -> Json:
-    """Build an event; the same one each time, from what is recorded. It holds nothing that the session was given."""
+    """Return an event. It depends on recorded data only, so each retry is equal, and holds nothing from the spec."""
     status = session.status
     if status is None:
         raise ValueError(f"{session.key} has no status, so nothing has happened in it")

@@ -1,7 +1,7 @@
-"""Rule: which events a webhook is still to be sent, and what is recorded of that.
+"""Rule: which events the operator has yet to send to a webhook, and what the status records about them.
 
-That an event is due is recorded in the write that records what it tells of, so an operator that dies loses none; one
-that dies between a delivery and its record sends the event again, under the same id.
+The write that records a start or a finish also records that its event is pending, so a crash of the operator loses no
+event. After a crash between a delivery and its record, the next operator sends the event again under the same ID.
 """
 
 from collections.abc import Iterator
@@ -19,12 +19,12 @@ from botsession_operator.api.status import (
 from botsession_operator.core.observe.observed import Observed
 from botsession_operator.core.observe.webhook_delivery import Attempt, EventType
 
-#: Since when each event is due, by the operator's clock.
+#: The condition whose transition time says since when an event is due.
 CONDITIONS: Final = {EventType.STARTED: ConditionType.STARTED, EventType.FINISHED: ConditionType.FINISHED}
 
 
 def pending_events(observed: Observed) -> tuple[EventType, ...]:
-    """Return the events that the webhook wants and is still to get: while there is one, the session is kept."""
+    """Return the events that the webhook subscribes to and has not received. The session is kept until then."""
     return tuple(
         event
         for event in recorded_pending_events(observed.session.status)
@@ -33,13 +33,13 @@ def pending_events(observed: Observed) -> tuple[EventType, ...]:
 
 
 def recorded_pending_events(status: Status | None) -> tuple[EventType, ...]:
-    """Return the events that are to be delivered by what is recorded, whether or not there still is a webhook."""
+    """Return the events that are pending in the status, whether or not a webhook is still configured."""
     known = status.webhook if status else None
     return tuple(event for event in EventType if known and delivery_of(known, event) is Delivery.PENDING)
 
 
 def due(observed: Observed, now: datetime, retry_for: timedelta) -> tuple[EventType, ...]:
-    """Return the events to send now. A finish waits for the first try of its start, so that they come in order."""
+    """Return the events to send now. A finish waits for the first attempt of its start, to keep the order."""
     expired_events, pending = expired(observed, now, retry_for), pending_events(observed)
     ready = (event for event in pending if event not in expired_events and _is_ready(observed.deliveries[event], now))
     return tuple(
@@ -48,7 +48,7 @@ def due(observed: Observed, now: datetime, retry_for: timedelta) -> tuple[EventT
 
 
 def expired(observed: Observed, now: datetime, retry_for: timedelta) -> tuple[EventType, ...]:
-    """Return the events that are not tried again: each has been tried by this operator, which may be a new one."""
+    """Return the events to stop sending. Each operator, even a new one, tries an event at least once first."""
     return tuple(
         event
         for event in pending_events(observed)
@@ -59,12 +59,12 @@ def expired(observed: Observed, now: datetime, retry_for: timedelta) -> tuple[Ev
 
 
 def next_attempt_at(observed: Observed, now: datetime, retry_for: timedelta) -> datetime | None:
-    """Return when an event is tried again, or given up. The end of a try brings a pass by itself."""
+    """Return when the next attempt is due, or the next event expires. The end of an attempt causes a pass anyway."""
     return min(_attempt_times(observed, now, retry_for), default=None)
 
 
 def webhook_status(observed: Observed, draft: Status) -> WebhookStatus | None:
-    """Return what is recorded of deliveries beside a status."""
+    """Return the deliveries to record with a status."""
     before = observed.session.status
     known = before.webhook if before and before.webhook else WebhookStatus()
     new = _events_happened(draft) - (_events_happened(before) if before else frozenset())
@@ -76,7 +76,7 @@ def webhook_status(observed: Observed, draft: Status) -> WebhookStatus | None:
 
 
 def delivery_of(webhook: WebhookStatus, event: EventType) -> Delivery | None:
-    """Return what is recorded of one event."""
+    """Return the recorded delivery of one event."""
     return webhook.started if event is EventType.STARTED else webhook.finished
 
 

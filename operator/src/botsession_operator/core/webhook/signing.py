@@ -1,19 +1,19 @@
-"""Rule: what messages to a webhook are signed with, as Standard Webhooks has it."""
+"""Rule: the secrets that sign messages to a webhook, by the Standard Webhooks specification."""
 
 import base64
 from typing import Final
 
-#: Standard Webhooks' own bounds, in bytes.
+#: The bounds of Standard Webhooks, in bytes.
 SHORTEST: Final = 24
 LONGEST: Final = 64
 
 
 class SigningError(ValueError):
-    """Nothing can be signed with this; the message says what should be there."""
+    """A file holds no usable secret; the message says what it should hold."""
 
 
 def signing_secrets(text: str) -> tuple[str, ...]:
-    """Return the secrets that a file holds: more than one while a secret is being replaced, the newer one first."""
+    """Return the secrets in a file: two or more during a rotation, the newest first."""
     secrets = tuple(text.split())
     if not secrets or not all(_is_secret(secret) for secret in secrets):
         raise SigningError(f"must hold whsec_ and the base64 of {SHORTEST} to {LONGEST} random bytes")
