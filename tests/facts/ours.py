@@ -3,7 +3,7 @@
 from botsession_runtime.hook.clients import Clients, transports_of
 from botsession_runtime.hook.farewell import can_speak
 from botsession_runtime.hook.formatting import names_of
-from botsession_runtime.hook.frames import ACTIVITY_FRAMES, Ours, can_hold, frame_classes
+from botsession_runtime.hook.frames import ACTIVITY_FRAMES, SupervisorReason, can_hold, frame_classes
 from botsession_runtime.hook.idle import NEVER_SECONDS
 from botsession_runtime.hook.tasks import managed_among
 from botsession_runtime.report import ERROR_REASONS, IDLE_REASON, RUNNER_REASON, UNUSABLE_REASON
@@ -16,7 +16,7 @@ __all__ = [
     "RUNNER_REASON",
     "UNUSABLE_REASON",
     "Clients",
-    "Ours",
+    "SupervisorReason",
     "can_hold",
     "can_speak",
     "frame_classes",

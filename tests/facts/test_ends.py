@@ -11,7 +11,7 @@ from tests.facts import ours
 from tests.facts.sessions import Blackhole, Notes, PassThrough, Session, make_worker
 from tests.pipecats import fact
 
-REASON = ours.Ours("EndRequested")
+REASON = ours.SupervisorReason("EndRequested")
 
 
 @fact("an EndFrame drains the pipeline: what was queued before it, as the farewell is, comes first")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from botsession_runtime.hook.formatting import one_line
+from botsession_runtime.hook.formatting import describe_exception
 
 T = TypeVar("T")
 
@@ -24,9 +24,9 @@ def importing(name: str, load: Callable[[], T]) -> T:
         place = f"{Path(exc.filename or name).name}:{exc.lineno}"
         raise BotLoadError(f"{place} has a syntax error: {exc.msg}") from exc
     except ImportError as exc:
-        raise BotLoadError(f"{name} could not be imported: {one_line(exc)}") from exc
+        raise BotLoadError(f"{name} could not be imported: {describe_exception(exc)}") from exc
     except Exception as exc:
-        raise BotLoadError(f"{name} raised while it was imported: {one_line(exc)}") from exc
+        raise BotLoadError(f"{name} raised while it was imported: {describe_exception(exc)}") from exc
 
 
 def module(name: str) -> Any:

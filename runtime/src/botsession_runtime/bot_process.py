@@ -77,7 +77,7 @@ def start(orders: dict[str, Any], environ: dict[str, str]) -> Bot:
     taken = control is None and bool(orders.get("hostNetwork"))
     hooks = listen_for_hooks()
     ours, theirs = socket.socketpair()
-    # Already there when the hook opens the wire: Pipecat's own idle timer must be set before the pipeline starts.
+    # Already there when the hook opens the connection: Pipecat's own idle timer must be set before the pipeline starts.
     ours.send(json.dumps(limit_order(orders.get("limits") or {})).encode() + b"\n")
     dumps, dump_target = os.pipe()
     result_file = result.create_file()

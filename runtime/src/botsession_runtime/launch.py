@@ -24,7 +24,7 @@ from typing import Any
 
 from botsession_runtime import bot_process, call_server
 from botsession_runtime.bot_errors import BotLoadError, importing
-from botsession_runtime.hook.formatting import names_of, one_line, parting_of
+from botsession_runtime.hook.formatting import describe_exception, exit_message, names_of
 from botsession_runtime.hook.ipc import IpcConnection, connect, register_dumps
 from botsession_runtime.transports import LaunchConfig, read_orders
 
@@ -41,26 +41,26 @@ Conversation = Callable[[], Awaitable[None]]
 def main() -> int:
     """Run the bot named in the environment."""
     orders = json.loads(os.environ.pop(bot_process.BOT_ENV))
-    wire = connect()
-    if wire is None:
+    connection = connect()
+    if connection is None:
         sys.stderr.write("botsession: launch is started by the supervisor, not by hand\n")
         return 2
-    register_dumps(wire)
+    register_dumps(connection)
     die_with_supervisor()
     _restore_python_path()
     try:
         bot = find_bot(orders["target"])
-        conversation = _conversation_with(bot, read_orders(orders), wire)
+        conversation = _conversation_with(bot, read_orders(orders), connection)
     except BotLoadError as exc:
         if exc.__cause__ is not None:
             traceback.print_exception(exc.__cause__)
-        wire.tell("failed", message=str(exc))
+        connection.send("failed", message=str(exc))
         return 1
     except SystemExit as exc:
-        wire.tell("quit", message=parting_of(exc))
+        connection.send("quit", message=exit_message(exc))
         raise
-    wire.tell("imported")
-    return _run(conversation, wire)
+    connection.send("imported")
+    return _run(conversation, connection)
 
 
 def die_with_supervisor() -> None:
@@ -128,24 +128,24 @@ def check_pipecat() -> None:
             raise BotLoadError(f"pipecat-ai {version} is older than 1.3, which has no PIPECAT_SETUP_FILES hook")
 
 
-def _conversation_with(bot: Bot, orders: LaunchConfig, wire: IpcConnection) -> Conversation:
+def _conversation_with(bot: Bot, orders: LaunchConfig, connection: IpcConnection) -> Conversation:
     """Choose how the bot comes to its arguments; what cannot work is refused here, before it is begun."""
     if orders.listens:
         call_server.check(orders)
-        return partial(_answer, bot, orders, wire)
-    return partial(_hold, bot, orders.arguments(), wire)
+        return partial(_answer, bot, orders, connection)
+    return partial(_hold, bot, orders.arguments(), connection)
 
 
-async def _answer(bot: Bot, orders: LaunchConfig, wire: IpcConnection) -> None:
+async def _answer(bot: Bot, orders: LaunchConfig, connection: IpcConnection) -> None:
     """Wait for the first caller, and hold the conversation with that one."""
     async with call_server.listening(orders) as reception:
-        wire.tell("listening", port=orders.transport.port if orders.transport else None)
+        connection.send("listening", port=orders.transport.port if orders.transport else None)
         arguments = await reception.caller
-        wire.tell("called")
-        await _hold(bot, arguments, wire)
+        connection.send("called")
+        await _hold(bot, arguments, connection)
 
 
-async def _hold(bot: Bot, arguments: Any, wire: IpcConnection) -> None:
+async def _hold(bot: Bot, arguments: Any, connection: IpcConnection) -> None:
     """Run the bot, and tell of a crash.
 
     That is told here and not when asyncio.run has returned, which may be never: it cancels Pipecat's processors, and a
@@ -156,11 +156,11 @@ async def _hold(bot: Bot, arguments: Any, wire: IpcConnection) -> None:
     except (BotLoadError, KeyboardInterrupt):
         raise
     except SystemExit as exc:
-        wire.tell("quit", message=parting_of(exc))
+        connection.send("quit", message=exit_message(exc))
         raise
     except BaseException as exc:
         if _is_crash(exc):
-            wire.tell("crashed", message=one_line(exc))
+            connection.send("crashed", message=describe_exception(exc))
         raise
 
 
@@ -177,25 +177,25 @@ def _is_crash(exc: BaseException) -> bool:
     return HOOK not in sys.modules and not is_cancelled
 
 
-def _run(conversation: Conversation, wire: IpcConnection) -> int:
+def _run(conversation: Conversation, connection: IpcConnection) -> int:
     try:
-        asyncio.run(_tell_what_is_left(conversation, wire))
+        asyncio.run(_tell_what_is_left(conversation, connection))
     except BotLoadError as exc:
-        wire.tell("failed", message=str(exc))
+        connection.send("failed", message=str(exc))
         return 1
     except SystemExit as exc:  # of another task of the bot's: it comes out of the event loop
-        wire.tell("quit", message=parting_of(exc))
+        connection.send("quit", message=exit_message(exc))
         raise
-    wire.tell("returned")
+    connection.send("returned")
     return 0
 
 
-async def _tell_what_is_left(conversation: Conversation, wire: IpcConnection) -> None:
+async def _tell_what_is_left(conversation: Conversation, connection: IpcConnection) -> None:
     await conversation()
     await asyncio.sleep(0)  # lets tasks that are already on their way out get there
     # This process has no other tasks, so all that are left have leaked.
     left = asyncio.all_tasks() - {asyncio.current_task()}
-    wire.tell("dangling", count=len(left), names=names_of(left))
+    connection.send("dangling", count=len(left), names=names_of(left))
 
 
 def _load_file(path: Path) -> ModuleType:

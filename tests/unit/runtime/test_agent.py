@@ -70,7 +70,7 @@ def test_bot_finds_our_package_where_its_image_has_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", [None, "", "7", "x:y", "-1:0", "0:1", "0:1:2:3"])
-def test_process_without_a_supervisor_has_no_wire(value: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_process_without_a_supervisor_has_no_connection(value: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     if value is not None:
         monkeypatch.setenv(ipc.AGENT_FD_ENV, value)
     assert ipc.connect() is None
@@ -82,7 +82,7 @@ def test_number_that_means_another_file_by_now_is_left_alone(monkeypatch: pytest
         assert ipc.connect() is None
 
 
-#: Tells whether a process takes the inherited wire for its own: itself, and a child that it forks.
+#: Tells whether a process takes the inherited connection for its own: itself, and a child that it forks.
 TAKER = """
 import os, sys
 from botsession_runtime.hook import ipc
@@ -93,11 +93,11 @@ if os.fork() == 0:
 
 
 @pytest.mark.parametrize("is_first", [True, False])
-def test_inherited_wire_is_for_the_process_that_the_supervisor_started(is_first: bool) -> None:
+def test_inherited_connection_is_for_the_process_that_the_supervisor_started(is_first: bool) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         value = f"{theirs.fileno()}:{os.fstat(theirs.fileno()).st_ino}:{os.getpid() if is_first else 1}"
-        told = subprocess.run(
+        printed = subprocess.run(
             [sys.executable, "-c", TAKER],
             env=os.environ | {ipc.AGENT_FD_ENV: value, "PYTHONPATH": str(bot_process.HERE.parent)},
             pass_fds=(theirs.fileno(),),
@@ -106,10 +106,10 @@ def test_inherited_wire_is_for_the_process_that_the_supervisor_started(is_first:
             text=True,
             check=True,
         ).stdout
-    assert told.splitlines() == [str(is_first), "False 2"]
+    assert printed.splitlines() == [str(is_first), "False 2"]
 
 
-def test_address_where_nobody_listens_is_no_wire(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_address_where_nobody_listens_is_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ipc.AGENT_SOCKET_ENV, "botsession-nobody")
     monkeypatch.setenv(ipc.AGENT_TOKEN_ENV, "x" * 64)
     assert ipc.connect() is None
@@ -120,7 +120,7 @@ def test_supervisor_that_does_not_read_never_blocks_the_bot() -> None:
     with ours, theirs:
         full = ipc.IpcConnection(theirs.fileno())
         for _ in range(2000):
-            full.tell("error", message="x" * 500)
+            full.send("error", message="x" * 500)
         ours.setblocking(False)
         assert ours.recv(100).startswith(b'{"event": "error"')
 
@@ -129,19 +129,19 @@ def test_supervisor_that_is_gone_does_not_raise() -> None:
     ours, theirs = socket.socketpair()
     ours.close()
     with theirs:
-        ipc.IpcConnection(theirs.fileno()).tell("started")
+        ipc.IpcConnection(theirs.fileno()).send("started")
 
 
-async def test_orders_arrive_whole_and_the_end_is_noticed() -> None:
+async def test_commands_arrive_whole_and_the_end_is_noticed() -> None:
     ours, theirs = socket.socketpair()
     heard: asyncio.Queue[object] = asyncio.Queue()
     with theirs:
-        ipc.IpcConnection(theirs.fileno()).listen(asyncio.get_running_loop(), heard.put_nowait)
+        ipc.IpcConnection(theirs.fileno()).serve(asyncio.get_running_loop(), heard.put_nowait)
         with ours:
             ours.send(b'{"do": "end"}\n{"do"')
             ours.send(b': "cancel"}\n')
-        orders = [await heard.get() for _ in range(3)]
-    assert orders == [{"do": "end"}, {"do": "cancel"}, None]
+        commands = [await heard.get() for _ in range(3)]
+    assert commands == [{"do": "end"}, {"do": "cancel"}, None]
 
 
 class BotSpeakingFrame:
@@ -153,16 +153,16 @@ class UserSpeakingFrame:
 
 
 class Heard:
-    """A wire that keeps what it is told."""
+    """A connection that keeps what is sent."""
 
     def __init__(self) -> None:
         self.times: list[float] = []
-        self.told = asyncio.Event()
+        self.sent = asyncio.Event()
 
-    def tell(self, event: str, *, at: float) -> None:
+    def send(self, event: str, *, at: float) -> None:
         assert event == "active"
         self.times.append(at)
-        self.told.set()
+        self.sent.set()
 
 
 @pytest.fixture
@@ -178,30 +178,30 @@ def activity(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> idle.Activity:
 
 async def test_activity_is_told_at_once_and_then_only_now_and_again(activity: idle.Activity, heard: Heard) -> None:
     for _ in range(100):
-        activity.saw(UserSpeakingFrame())
+        activity.on_frame(UserSpeakingFrame())
     assert len(heard.times) == 1
 
 
 async def test_last_activity_is_told_in_the_end(activity: idle.Activity, heard: Heard) -> None:
-    activity.saw(UserSpeakingFrame())
-    heard.told.clear()
-    activity.saw(BotSpeakingFrame())
-    await heard.told.wait()
+    activity.on_frame(UserSpeakingFrame())
+    heard.sent.clear()
+    activity.on_frame(BotSpeakingFrame())
+    await heard.sent.wait()
     assert heard.times[1] > heard.times[0]
 
 
 async def test_bots_own_question_is_no_answer(activity: idle.Activity, heard: Heard) -> None:
     activity.prompted()
-    activity.saw(BotSpeakingFrame())
+    activity.on_frame(BotSpeakingFrame())
     assert not heard.times
 
 
 async def test_after_the_callers_answer_the_bots_voice_counts_again(activity: idle.Activity, heard: Heard) -> None:
     activity.prompted()
-    activity.saw(UserSpeakingFrame())
-    heard.told.clear()
-    activity.saw(BotSpeakingFrame())
-    await heard.told.wait()
+    activity.on_frame(UserSpeakingFrame())
+    heard.sent.clear()
+    activity.on_frame(BotSpeakingFrame())
+    await heard.sent.wait()
     assert len(heard.times) == 2
 
 
@@ -230,15 +230,15 @@ class Worker:
 def test_one_idle_timeout_decides(own: float | None, is_ours: bool, timer: tuple[float | None, bool]) -> None:
     worker, timers = Worker(own), idle.IdleTimers()
     timers.add(worker)
-    timers.switch(is_ours=is_ours)
+    timers.apply(is_ours=is_ours)
     assert worker.timer == timer
 
 
 def test_bots_own_idle_timeout_is_given_back() -> None:
     worker, timers = Worker(300.0), idle.IdleTimers()
     timers.add(worker)
-    timers.switch(is_ours=True)
-    timers.switch(is_ours=False)
+    timers.apply(is_ours=True)
+    timers.apply(is_ours=False)
     assert worker.timer == (300.0, True)
 
 
@@ -249,7 +249,7 @@ class Stranger:
 def test_worker_without_such_a_timer_is_left_alone_and_told_of() -> None:
     worker, timers = Stranger(), idle.IdleTimers()
     timers.add(worker)
-    timers.switch(is_ours=True)
+    timers.apply(is_ours=True)
     assert not vars(worker)
     assert not timers.can_switch()
 
@@ -273,11 +273,13 @@ def test_exception_is_one_line_with_its_place() -> None:
 
     with pytest.raises(ValueError) as caught:
         fail()
-    assert re.fullmatch(r"JSONDecodeError: .* \(test_agent\.py:\d+ in fail\)", formatting.one_line(caught.value))
+    assert re.fullmatch(
+        r"JSONDecodeError: .* \(test_agent\.py:\d+ in fail\)", formatting.describe_exception(caught.value)
+    )
 
 
 def test_long_exception_is_cut() -> None:
-    assert len(formatting.one_line(ValueError("x\n" * 5000))) == formatting.LONGEST_TEXT
+    assert len(formatting.describe_exception(ValueError("x\n" * 5000))) == formatting.LONGEST_TEXT
 
 
 async def test_task_without_a_name_goes_by_its_coroutine() -> None:

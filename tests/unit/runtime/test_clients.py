@@ -18,12 +18,12 @@ from botsession_runtime.hook.clients import Clients, transports_of
 
 
 class Heard:
-    """A wire that keeps what it is told."""
+    """A connection that keeps what is sent."""
 
     def __init__(self) -> None:
         self.events: list[str] = []
 
-    def tell(self, event: str) -> None:
+    def send(self, event: str) -> None:
         self.events.append(event)
 
 
@@ -116,11 +116,11 @@ def test_transport_is_found_from_a_processor_of_its(make: Any) -> None:
 def test_pipeline_without_a_transport_has_none(clients: Clients) -> None:
     pipeline = Pipeline([FrameProcessor()])
     assert transports_of(pipeline) == []
-    assert not clients.are_told_of(pipeline)
+    assert not clients.reports_clients(pipeline)
 
 
 @pytest.mark.parametrize(
-    ("events", "told", "has_left"),
+    ("events", "sent", "has_left"),
     [
         pytest.param([came("a")], ["client"], False, id="one came"),
         pytest.param([came("a"), left("a")], ["client", "left"], True, id="it left"),
@@ -135,10 +135,10 @@ def test_pipeline_without_a_transport_has_none(clients: Clients) -> None:
     ],
 )
 async def test_coming_and_going(
-    clients: Clients, heard: Heard, events: list[tuple[str, Any]], told: list[str], has_left: bool
+    clients: Clients, heard: Heard, events: list[tuple[str, Any]], sent: list[str], has_left: bool
 ) -> None:
     await happens(Remote(), clients, *events)
-    assert (heard.events, clients.has_left) == (told, has_left)
+    assert (heard.events, clients.has_left) == (sent, has_left)
 
 
 async def test_transport_that_has_only_participants_tells_of_them(clients: Clients, heard: Heard) -> None:
@@ -156,11 +156,11 @@ async def test_transport_of_two_pipelines_is_listened_to_once(clients: Clients, 
 
 async def test_frame_that_is_seen_late_does_not_bring_a_client_back(clients: Clients, heard: Heard) -> None:
     await happens(Remote(), clients, came("a"), left("a"))
-    clients.seen()
+    clients.on_client_frame()
     assert (heard.events, clients.has_left) == (["client", "left"], True)
 
 
 def test_frame_alone_tells_of_a_client(clients: Clients, heard: Heard) -> None:
     for _ in range(2):
-        clients.seen()
-    assert (heard.events, clients.has_come) == (["client"], True)
+        clients.on_client_frame()
+    assert (heard.events, clients.has_connected) == (["client"], True)

@@ -57,21 +57,21 @@ PLAYED = ["Queued", "Voiced", "Speaking", "Spoken"]
 
 
 class Heard:
-    """A wire that keeps what it is told."""
+    """A connection that keeps what is sent."""
 
     def __init__(self) -> None:
         self.states: list[str] = []
 
-    def tell(self, event: str, *, state: str) -> None:
+    def send(self, event: str, *, state: str) -> None:
         assert event == "farewell"
         self.states.append(state)
 
 
-def told(*hops: Hop) -> list[str]:
+def states_after(*hops: Hop) -> list[str]:
     heard = Heard()
     farewell = Farewell(heard, OURS)  # type: ignore[arg-type]  # all that it uses
     for hop in hops:
-        farewell.saw(*hop)
+        farewell.on_frame(*hop)
     return heard.states
 
 
@@ -112,7 +112,7 @@ def told(*hops: Hop) -> list[str]:
     ],
 )
 def test_states_of_a_farewell(hops: list[Hop], states: list[str]) -> None:
-    assert told(*hops) == states
+    assert states_after(*hops) == states
 
 
 def test_every_frame_that_matters_is_looked_at() -> None:

@@ -46,7 +46,7 @@ connection.sendall(sys.argv[2].encode())
 """
 
 
-class PokeGate:
+class Harness:
     """The connections of a supervisor that has no bot, and what has been heard of them."""
 
     def __init__(self) -> None:
@@ -96,65 +96,65 @@ async def end(*children: asyncio.subprocess.Process) -> None:
 
 
 @pytest.fixture
-async def door(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[PokeGate]:
+async def harness(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Harness]:
     monkeypatch.setattr(hook_connections, "TOKEN_SECONDS", 0.5)
-    opened = PokeGate()
+    opened = Harness()
     yield opened
     opened.close()
 
 
-async def test_process_of_the_bot_is_heard_and_gets_its_orders(door: PokeGate) -> None:
-    child = await door.child(f"{door.hooks.token}\n", '{"event": "hooked", "at": 1}')
+async def test_process_of_the_bot_is_heard_and_gets_its_orders(harness: Harness) -> None:
+    child = await harness.child(f"{harness.hooks.token}\n", '{"event": "hooked", "at": 1}')
     assert await answer(child) == '{"do": "limit"} 1'
     async with asyncio.timeout(PATIENCE):
-        assert await door.events.get() == "hooked"
+        assert await harness.events.get() == "hooked"
         await end(child)
-        assert await door.events.get() == "lost"
+        assert await harness.events.get() == "lost"
 
 
-async def test_process_that_comes_after_the_end_was_ordered_is_told_so(door: PokeGate) -> None:
-    door.connections.end_newcomers({"do": "end", "reason": "MaxDuration"})
-    child = await door.child(f"{door.hooks.token}\n")
+async def test_process_that_comes_after_the_end_was_ordered_is_told_so(harness: Harness) -> None:
+    harness.connections.end_newcomers({"do": "end", "reason": "MaxDuration"})
+    child = await harness.child(f"{harness.hooks.token}\n")
     assert [await answer(child), await answer(child)] == ['{"do": "limit"}', '{"do": "end", "reason": "MaxDuration"} 1']
     await end(child)
 
 
-async def test_process_that_is_gone_by_the_time_it_is_accepted_is_heard(door: PokeGate) -> None:
-    told = f"{door.hooks.token}\n" + '{"event": "failed", "at": 1, "message": "no key"}\n'
-    subprocess.run([sys.executable, "-c", HASTY, door.hooks.address, told], check=True)  # nobody accepts meanwhile
+async def test_process_that_is_gone_by_the_time_it_is_accepted_is_heard(harness: Harness) -> None:
+    told = f"{harness.hooks.token}\n" + '{"event": "failed", "at": 1, "message": "no key"}\n'
+    subprocess.run([sys.executable, "-c", HASTY, harness.hooks.address, told], check=True)  # nobody accepts meanwhile
     async with asyncio.timeout(PATIENCE):
-        assert await door.events.get() == "failed"
+        assert await harness.events.get() == "failed"
 
 
 @pytest.mark.parametrize("said", ["", "x", "\n", "{token}x", "x{token}\n", "GET / HTTP/1.1\r\n\r\n" * 50])
-async def test_process_without_the_token_hears_nothing(door: PokeGate, said: str) -> None:
-    words = said.format(token=door.hooks.token) if "token" in said else said
-    child = await door.child(words, '{"event": "hooked", "at": 1}')
+async def test_process_without_the_token_hears_nothing(harness: Harness, said: str) -> None:
+    words = said.format(token=harness.hooks.token) if "token" in said else said
+    child = await harness.child(words, '{"event": "hooked", "at": 1}')
     assert await answer(child) == "0"
     await end(child)
-    assert door.events.empty()
+    assert harness.events.empty()
 
 
-async def test_stranger_with_the_token_hears_nothing(door: PokeGate) -> None:
+async def test_stranger_with_the_token_hears_nothing(harness: Harness) -> None:
     with socket.socket(socket.AF_UNIX) as stranger:  # this process descends from no supervisor
-        stranger.connect(f"\0{door.hooks.address}")
-        stranger.sendall(f"{door.hooks.token}\n".encode())
+        stranger.connect(f"\0{harness.hooks.address}")
+        stranger.sendall(f"{harness.hooks.token}\n".encode())
         await asyncio.to_thread(select.select, [stranger], [], [], PATIENCE)
         with pytest.raises(ConnectionResetError):
             stranger.recv(1)
-    assert door.events.empty()
+    assert harness.events.empty()
 
 
-async def test_flood_of_half_open_connections_does_not_keep_others_out(door: PokeGate) -> None:
-    flood = await door.child("", times=3 * MOST_SILENT)
+async def test_flood_of_half_open_connections_does_not_keep_others_out(harness: Harness) -> None:
+    flood = await harness.child("", times=3 * MOST_SILENT)
     assert await answer(flood) == "0"  # their time was over
-    child = await door.child(f"{door.hooks.token}\n")
+    child = await harness.child(f"{harness.hooks.token}\n")
     assert await answer(child) == '{"do": "limit"} 1'
     await end(flood, child)
 
 
-async def test_flood_of_processes_is_bounded(door: PokeGate, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_flood_of_processes_is_bounded(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hook_connections, "MOST_PROCESSES", 3)
-    children = [await door.child(f"{door.hooks.token}\n") for _ in range(3)]
+    children = [await harness.child(f"{harness.hooks.token}\n") for _ in range(3)]
     assert [await answer(child) for child in children] == ['{"do": "limit"} 1'] * 2 + ["0"]
     await end(*children)

@@ -18,22 +18,22 @@ from botsession_runtime.hook.conversation import Conversation
 LOUD, SILENCE = b"\x00\x20" * 160, bytes(320)
 
 
-class IpcConnection:
+class SentEvents:
     def __init__(self) -> None:
-        self.told: list[tuple[str, dict[str, Any]]] = []
+        self.sent: list[tuple[str, dict[str, Any]]] = []
 
-    def tell(self, event: str, **facts: Any) -> None:
-        self.told.append((event, facts))
+    def send(self, event: str, **fields: Any) -> None:
+        self.sent.append((event, fields))
 
 
 class Bot:
     """A pipeline that is one output, and whether anybody hears it."""
 
     def __init__(self) -> None:
-        self.wire, self.is_heard = IpcConnection(), True
+        self.connection, self.is_heard = SentEvents(), True
         self.output = BaseOutputTransport(TransportParams(audio_out_enabled=True))
         self.conversation = Conversation(
-            self.wire,  # type: ignore[arg-type]
+            self.connection,  # type: ignore[arg-type]
             is_heard=lambda: self.is_heard,
             is_closing=lambda: False,
             changed=lambda: None,
@@ -42,9 +42,9 @@ class Bot:
 
     def pushes(self, *frames: Any) -> list[str]:
         for frame in frames:
-            if isinstance(frame, self.conversation.watched):
-                self.conversation.saw(frame, None, self.output)
-        return [event for event, _ in self.wire.told]
+            if isinstance(frame, self.conversation.observed_frames):
+                self.conversation.on_frame(frame, None, self.output)
+        return [event for event, _ in self.connection.sent]
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def audio(data: bytes) -> OutputAudioRawFrame:
 
 async def test_the_first_sound_is_told_once_and_then_sound_is_not_looked_at(bot: Bot) -> None:
     assert bot.pushes(audio(LOUD), audio(LOUD)) == ["sounded"]
-    assert not issubclass(OutputAudioRawFrame, bot.conversation.watched)
+    assert not issubclass(OutputAudioRawFrame, bot.conversation.observed_frames)
 
 
 async def test_silence_is_no_sound_also_where_the_output_says_that_it_speaks(bot: Bot) -> None:
@@ -86,4 +86,4 @@ async def test_a_turn_is_counted_once_though_each_processor_pushes_its_frame_on(
     bot.pushes(began, ended, began, UserStartedSpeakingFrame(), ended, again, UserStoppedSpeakingFrame(), again)
     bot.pushes(BotStartedSpeakingFrame(), BotStoppedSpeakingFrame())
     bot.conversation.flush()
-    assert bot.wire.told[-1] == ("turns", {"bot": 1, "caller": 2})
+    assert bot.connection.sent[-1] == ("turns", {"bot": 1, "caller": 2})

@@ -102,10 +102,10 @@ def test_environment_without_pipecat_is_passed_over(bare: Path) -> None:
 def test_what_was_searched_is_told(bare: Path) -> None:
     with pytest.raises(interpreter.NoInterpreterError) as raised:
         interpreter.choose(TARGET)
-    said = str(raised.value)
-    assert said.startswith(f"{sys.executable} has no pipecat; none with pipecat-ai was found by $VIRTUAL_ENV, ")
-    assert f"or in {bare}/.venv, {bare}/venv, {bare.parent}/app/.venv, {bare.parent}/opt/venv: " in said
-    assert said.endswith("name it in spec.bot.python")
+    message = str(raised.value)
+    assert message.startswith(f"{sys.executable} has no pipecat; none with pipecat-ai was found by $VIRTUAL_ENV, ")
+    assert f"or in {bare}/.venv, {bare}/venv, {bare.parent}/app/.venv, {bare.parent}/opt/venv: " in message
+    assert message.endswith("name it in spec.bot.python")
 
 
 def test_environment_that_is_broken_is_not_tried_for_ever(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:

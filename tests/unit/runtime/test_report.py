@@ -502,7 +502,7 @@ def drained(progress: Speech | None) -> SessionState:
 
 
 @pytest.mark.parametrize(
-    ("state", "said"),
+    ("state", "expected"),
     [
         pytest.param(RUNNING, None, id="nobody asked it to end"),
         pytest.param(ended(ASKED, "EndFrame", ours=True), Farewell.NOT_CONFIGURED, id="there is none"),
@@ -534,8 +534,8 @@ def drained(progress: Speech | None) -> SessionState:
         ),
     ],
 )
-def test_what_became_of_the_farewell(state: SessionState, said: Farewell | None) -> None:
-    assert farewell_of(state) is said
+def test_what_became_of_the_farewell(state: SessionState, expected: Farewell | None) -> None:
+    assert farewell_of(state) is expected
 
 
 def test_report_tells_of_the_farewell_and_of_the_client() -> None:

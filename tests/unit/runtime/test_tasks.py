@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from botsession_runtime.hook.tasks import managed_among, tell_what_is_left
+from botsession_runtime.hook.tasks import managed_among, report_dangling_tasks
 
 Main = Callable[["Manager"], Awaitable[None]]
 
@@ -60,26 +60,26 @@ async def leaves_two_of_one_name(manager: Manager) -> None:
 ours: set[asyncio.Task[Any]] = set()
 
 
-def told_of(main: Main) -> list[dict[str, Any]]:
+def events_of(main: Main) -> list[dict[str, Any]]:
     """Run a program as a command line does; give what is told of its tasks."""
-    told: list[dict[str, Any]] = []
+    sent: list[dict[str, Any]] = []
 
     async def program() -> None:
         manager = Manager()
         watched = asyncio.current_task()
         assert watched is not None
         watched.add_done_callback(
-            lambda task: tell_what_is_left(task, [manager, None], ours, lambda _, **facts: told.append(facts))
+            lambda task: report_dangling_tasks(task, [manager, None], ours, lambda _, **fields: sent.append(fields))
         )
         await main(manager)
 
     ours.clear()
     asyncio.run(program())
-    return told
+    return sent
 
 
 @pytest.mark.parametrize(
-    ("main", "told"),
+    ("main", "sent"),
     [
         pytest.param(tidy, [{"managed": 0, "names": []}, {"count": 0, "names": []}], id="none"),
         pytest.param(
@@ -102,12 +102,12 @@ def told_of(main: Main) -> list[dict[str, Any]]:
         ),
     ],
 )
-def test_what_a_program_leaves_behind(main: Main, told: list[dict[str, Any]]) -> None:
-    assert told_of(main) == told
+def test_what_a_program_leaves_behind(main: Main, sent: list[dict[str, Any]]) -> None:
+    assert events_of(main) == sent
 
 
 async def test_where_the_loop_runs_on_only_pipecats_own_can_be_told() -> None:
-    told: list[dict[str, Any]] = []
+    sent: list[dict[str, Any]] = []
     manager = Manager()
 
     async def call() -> None:
@@ -115,12 +115,12 @@ async def test_where_the_loop_runs_on_only_pipecats_own_can_be_told() -> None:
 
     request = asyncio.create_task(call())
     request.add_done_callback(
-        lambda task: tell_what_is_left(task, [manager], set(), lambda _, **facts: told.append(facts))
+        lambda task: report_dangling_tasks(task, [manager], set(), lambda _, **fields: sent.append(fields))
     )
     await request
     for _ in range(3):
         await asyncio.sleep(0)
-    assert told == [{"managed": 1, "names": ["A#0::poll"]}]
+    assert sent == [{"managed": 1, "names": ["A#0::poll"]}]
     for task in asyncio.all_tasks() - {asyncio.current_task()}:
         task.cancel()
 

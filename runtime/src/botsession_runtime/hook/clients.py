@@ -15,11 +15,11 @@ EVENTS = (("on_client_connected", "on_client_disconnected"), ("on_participant_co
 class Clients:
     """Counts the clients. A transport tells of each; a frame, of which there is one only for coming, may do too."""
 
-    def __init__(self, wire: IpcConnection) -> None:
-        self._wire = wire
+    def __init__(self, connection: IpcConnection) -> None:
+        self._connection = connection
         self._transports: list[Any] = []
         self._present: set[Any] = set()
-        self.has_come = False
+        self.has_connected = False
         #: Some have left, and none that is known of is there.
         self.has_left = False
 
@@ -29,30 +29,30 @@ class Clients:
             pair = _events_of(transport)
             if pair and not any(known is transport for known in self._transports):
                 self._transports.append(transport)
-                transport.add_event_handler(pair[0], self._came)
-                transport.add_event_handler(pair[1], self._left)
+                transport.add_event_handler(pair[0], self._on_connected)
+                transport.add_event_handler(pair[1], self._on_disconnected)
 
-    def are_told_of(self, pipeline: Any) -> bool:
+    def reports_clients(self, pipeline: Any) -> bool:
         """Return whether one that connects would be noticed."""
-        return any(map(_events_of, transports_of(pipeline))) or _imports_the_frame(pipeline)
+        return any(map(_events_of, transports_of(pipeline))) or _imports_client_frame(pipeline)
 
-    def seen(self) -> None:
+    def on_client_frame(self) -> None:
         """Note a frame that says that one has connected. Observers are told late, so it does not undo a leaving."""
-        if not self.has_come:
-            self.has_come = True
-            self._wire.tell("client")
+        if not self.has_connected:
+            self.has_connected = True
+            self._connection.send("client")
 
-    def _came(self, _transport: Any, client: Any = None, *_: Any) -> None:
-        self._present.add(_key(client))
-        if self.has_left or not self.has_come:
-            self.has_come, self.has_left = True, False
-            self._wire.tell("client")
+    def _on_connected(self, _transport: Any, client: Any = None, *_: Any) -> None:
+        self._present.add(_client_id(client))
+        if self.has_left or not self.has_connected:
+            self.has_connected, self.has_left = True, False
+            self._connection.send("client")
 
-    def _left(self, _transport: Any, client: Any = None, *_: Any) -> None:
-        self._present.discard(_key(client))
+    def _on_disconnected(self, _transport: Any, client: Any = None, *_: Any) -> None:
+        self._present.discard(_client_id(client))
         if not self._present:
             self.has_left = True
-            self._wire.tell("left")
+            self._connection.send("left")
 
 
 def transports_of(pipeline: Any) -> list[Any]:
@@ -64,7 +64,7 @@ def transports_of(pipeline: Any) -> list[Any]:
     base = sys.modules.get("pipecat.transports.base_transport")
     if base is None:
         return []  # not to be imported for a bot that has no use for it
-    found = (each for processor in processors_of(pipeline) for each in _owners_of(processor))
+    found = (each for processor in processors_of(pipeline) for each in _possible_transports(processor))
     return list({id(each): each for each in found if isinstance(each, base.BaseTransport)}.values())
 
 
@@ -81,7 +81,7 @@ def has_transport(pipeline: Any) -> bool:
     return bool(transports_of(pipeline)) or any(isinstance(each, kinds) for each in processors_of(pipeline))
 
 
-def _owners_of(processor: Any) -> Iterable[Any]:
+def _possible_transports(processor: Any) -> Iterable[Any]:
     yield getattr(processor, "_transport", None)
     client = getattr(processor, "_client", None)
     listeners = getattr(client, "_listeners", None)
@@ -97,14 +97,14 @@ def _events_of(transport: Any) -> tuple[str, str] | None:
     return next((pair for pair in EVENTS if pair[0] in registered and pair[1] in registered), None)
 
 
-def _key(client: Any) -> Any:
+def _client_id(client: Any) -> Any:
     """Tell one client from another: participants come as dictionaries, or as their ids; connections as objects."""
     if isinstance(client, dict):
         return next((str(client[name]) for name in ("id", "streamId") if name in client), None)
     return client if isinstance(client, str) else id(client)
 
 
-def _imports_the_frame(pipeline: Any) -> bool:
+def _imports_client_frame(pipeline: Any) -> bool:
     """Return whether a transport pushes the frame that says so: it has to import it into a module of its own."""
     known = ("pipecat.transports.base_input", "BaseInputTransport")
     inputs = (type(each) for each in processors_of(pipeline) if is_a(each, *known))

@@ -20,7 +20,7 @@ class Turns:
         self.count = 0
         self._is_speaking = False
 
-    def saw(self, *, started: bool) -> bool:
+    def on_frame(self, *, started: bool) -> bool:
         """Note that speech has begun or ended; return whether that was a new turn."""
         is_new = started and not self._is_speaking
         self._is_speaking = started
@@ -33,67 +33,67 @@ class Conversation:
 
     def __init__(
         self,
-        wire: IpcConnection,
+        connection: IpcConnection,
         *,
         is_heard: Callable[[], bool],
         is_closing: Callable[[], bool],
         changed: Callable[[], None],
     ) -> None:
-        """`is_heard` returns whether a client may hear the bot now; `changed` is called when `watched` is shorter."""
-        self._wire = wire
+        """`is_heard` returns whether a client may hear the bot; `changed` is called when `observed_frames` shrinks."""
+        self._connection = connection
         self._is_heard = is_heard
         self._changed = changed
-        self.errors = Errors(wire, is_closing)
+        self.errors = Errors(connection, is_closing)
         #: The frame classes to look at.
-        self.watched: tuple[type, ...] = ()
+        self.observed_frames: tuple[type, ...] = ()
         self._sounds: tuple[type, ...] = ()
         self._has_sounded = False
         #: All that has reached an output since a client could hear it was silence.
         self._is_silence = False
         self._bot, self._caller = Turns(), Turns()
-        self._told = (0, 0)
+        self._sent = (0, 0)
         #: Frames on their way, by their ids and those of their siblings: each is pushed by all that it passes.
         self._seen: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
         self._timer: asyncio.TimerHandle | None = None
 
     def watch(self, pipeline: Any) -> None:
         """Look at a pipeline that has not started."""
-        self._choose()
+        self._choose_frames()
         self.errors.watch(pipeline)
 
     def started(self, pipeline: Any) -> None:
         """Return whether a pipeline that has started plays audio."""
-        self._wire.tell("audio", output=any(map(_plays_audio, processors_of(pipeline))))
+        self._connection.send("audio", output=any(map(_plays_audio, processors_of(pipeline))))
 
-    def saw(self, frame: Any, source: Any, destination: Any) -> None:
+    def on_frame(self, frame: Any, source: Any, destination: Any) -> None:
         """Note the push of a frame of a class that is watched."""
         kind = type(frame).__name__
         if not self._has_sounded and isinstance(frame, self._sounds):
-            self._maybe_sounded(frame, destination, is_audio=hasattr(frame, "audio"))
-        if kind in _TURNS and not self._knows(frame):
+            self._on_sound(frame, destination, is_audio=hasattr(frame, "audio"))
+        if kind in _TURNS and not self._is_known(frame):
             side, started = _TURNS[kind]
-            if (self._bot if side == "bot" else self._caller).saw(started=started):
-                self._tell_soon()
-        elif kind == "ErrorFrame" and not self._knows(frame):
-            self.errors.framed(frame, source)
+            if (self._bot if side == "bot" else self._caller).on_frame(started=started):
+                self._schedule_turns()
+        elif kind == "ErrorFrame" and not self._is_known(frame):
+            self.errors.on_error_frame(frame, source)
 
     def flush(self) -> None:
         """Return what has not been told."""
         self.errors.flush()
         if self._timer:
             self._timer.cancel()
-            self._tell_turns()
+            self._send_turns()
 
-    def _choose(self) -> None:
+    def _choose_frames(self) -> None:
         from pipecat.frames import frames
 
         speaking = (frames.BotStartedSpeakingFrame, frames.BotSpeakingFrame)
         self._sounds = () if self._has_sounded else (frames.OutputAudioRawFrame, *speaking)
         bot = (frames.BotStartedSpeakingFrame, frames.BotStoppedSpeakingFrame)
         caller = (frames.UserStartedSpeakingFrame, frames.UserStoppedSpeakingFrame)
-        self.watched = (*self._sounds, *bot, *caller, frames.ErrorFrame)
+        self.observed_frames = (*self._sounds, *bot, *caller, frames.ErrorFrame)
 
-    def _maybe_sounded(self, frame: Any, destination: Any, *, is_audio: bool) -> None:
+    def _on_sound(self, frame: Any, destination: Any, *, is_audio: bool) -> None:
         """Note a sound that a client may hear. An output that was given nothing but silence speaks in vain."""
         if not self._is_heard() or (is_audio and not is_output(destination)):
             return
@@ -102,11 +102,11 @@ class Conversation:
         if self._is_silence:
             return
         self._has_sounded = True
-        self._wire.tell("sounded")
-        self._choose()
+        self._connection.send("sounded")
+        self._choose_frames()
         self._changed()
 
-    def _knows(self, frame: Any) -> bool:
+    def _is_known(self, frame: Any) -> bool:
         """Return whether a frame, or the one that goes the other way with it, has been seen."""
         if frame.id in self._seen:
             return True
@@ -116,17 +116,17 @@ class Conversation:
             self._seen[sibling] = frame
         return False
 
-    def _tell_soon(self) -> None:
+    def _schedule_turns(self) -> None:
         if self._timer is None:
-            self._tell_turns()
-            self._timer = asyncio.get_running_loop().call_later(TURNS_SECONDS, self._tell_turns)
+            self._send_turns()
+            self._timer = asyncio.get_running_loop().call_later(TURNS_SECONDS, self._send_turns)
 
-    def _tell_turns(self) -> None:
+    def _send_turns(self) -> None:
         self._timer = None
         counts = self._bot.count, self._caller.count
-        if counts != self._told:
-            self._told = counts
-            self._wire.tell("turns", bot=counts[0], caller=counts[1])
+        if counts != self._sent:
+            self._sent = counts
+            self._connection.send("turns", bot=counts[0], caller=counts[1])
 
 
 #: Whose turn a frame is about, and whether it begins with it.

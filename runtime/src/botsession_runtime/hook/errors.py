@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from .formatting import LONGEST_NAME, fold, one_line, text_of
+from .formatting import LONGEST_NAME, describe_exception, single_line, text_of
 from .frames import is_a, processors_of
 from .ipc import IpcConnection
 
@@ -44,20 +44,20 @@ class Tally:
         self.kind, self.processor, self.category = kind, processor, category
         self.message = ""
         self.count = 0
-        self.told = 0
+        self.sent = 0
 
 
 class Errors:
     """Counts errors by processor. The first of each is told at once, the rest now and then."""
 
-    def __init__(self, wire: IpcConnection, is_closing: Callable[[], bool]) -> None:
+    def __init__(self, connection: IpcConnection, is_closing: Callable[[], bool]) -> None:
         """`is_closing` returns whether connections are being closed: the client has left, or the pipeline ends."""
-        self._wire = wire
+        self._connection = connection
         self._is_closing = is_closing
         self._tallies: dict[tuple[str, str | None], Tally] = {}
         #: Processors by name: a task's name begins with that of its processor.
         self._processors: dict[str, Any] = {}
-        self._said: deque[str] = deque(maxlen=MOST_SAID)
+        self._error_texts: deque[str] = deque(maxlen=MOST_SAID)
         self._logged: dict[int, tuple[BaseException, asyncio.TimerHandle, Callable[[], None]]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._sink: int | None = None
@@ -68,13 +68,13 @@ class Errors:
         self._processors |= {each.name: each for each in processors_of(pipeline)}
         self._listen()
 
-    def framed(self, frame: Any, source: Any) -> None:
+    def on_error_frame(self, frame: Any, source: Any) -> None:
         """Count an ErrorFrame; `source` has pushed it."""
-        text = fold(text_of(frame.error))
-        self._said.append(text)
+        text = single_line(text_of(frame.error))
+        self._error_texts.append(text)
         exc = getattr(frame, "exception", None)
         for logged, (known, timer, _) in list(self._logged.items()):
-            if known is exc or _is_same(text, known):
+            if known is exc or _mentions(text, known):
                 timer.cancel()
                 del self._logged[logged]
         category = _word(getattr(frame, "category", None)) or _category(exc)
@@ -86,7 +86,7 @@ class Errors:
             timer.cancel()
             count()
         self._logged.clear()
-        self._tell_rest()
+        self._send_pending()
 
     def _listen(self) -> None:
         """Have Pipecat's log records; again with each pipeline, since a bot may have taken all sinks away."""
@@ -95,13 +95,15 @@ class Errors:
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
             self._loop = loop
-            _chain_exceptions(loop, self._unretrieved)
+            _chain_exceptions(loop, self._on_unretrieved)
         if self._sink is not None:
             with contextlib.suppress(ValueError):
                 logger.remove(self._sink)
-        self._sink = logger.add(self._record, level="ERROR", filter=_is_pipecats, backtrace=False, diagnose=False)
+        self._sink = logger.add(
+            self._on_log_record, level="ERROR", filter=_is_pipecats, backtrace=False, diagnose=False
+        )
 
-    def _record(self, message: Any) -> None:
+    def _on_log_record(self, message: Any) -> None:
         """Note a log record that tells of an exception: it is logged while that is handled."""
         logged = message.record["exception"]
         exc = logged.value if logged else sys.exc_info()[1]
@@ -112,27 +114,27 @@ class Errors:
         except RuntimeError:  # a thread without a loop
             task = None
         processor = self._processors.get(task.get_name().rpartition("::")[0]) if task else None
-        self._loop.call_soon_threadsafe(self._heard, exc, processor)
+        self._loop.call_soon_threadsafe(self._on_exception, exc, processor)
 
-    def _unretrieved(self, context: dict[str, Any]) -> None:
+    def _on_unretrieved(self, context: dict[str, Any]) -> None:
         """Note an exception of a task that nobody has waited for."""
         exc = context.get("exception")
         if isinstance(exc, Exception) and isinstance(context.get("future") or context.get("task"), asyncio.Future):
-            self._heard(exc, None)
+            self._on_exception(exc, None)
 
-    def _heard(self, exc: Exception, processor: Any) -> None:
+    def _on_exception(self, exc: Exception, processor: Any) -> None:
         """Wait a moment for an ErrorFrame that says the same, and count the exception where none does."""
-        if self._loop is None or id(exc) in self._logged or any(_is_same(text, exc) for text in self._said):
+        if self._loop is None or id(exc) in self._logged or any(_mentions(text, exc) for text in self._error_texts):
             return
 
         def count() -> None:
             self._logged.pop(id(exc), None)
-            if not self._is_of_closing(exc, processor):
-                self._count(processor, one_line(exc), _category(exc))
+            if not self._is_expected(exc, processor):
+                self._count(processor, describe_exception(exc), _category(exc))
 
         self._logged[id(exc)] = exc, self._loop.call_later(ECHO_SECONDS, count), count
 
-    def _is_of_closing(self, exc: Exception, processor: Any) -> bool:
+    def _is_expected(self, exc: Exception, processor: Any) -> bool:
         """Tell an exception that comes of a connection that was closed as it should be."""
         return type(exc).__name__ in CLOSED or (self._is_closing() and _kind(processor) == TRANSPORT)
 
@@ -145,21 +147,21 @@ class Errors:
         tally.count += 1
         tally.message = message
         if tally.count == 1:
-            self._tell(tally)
+            self._send(tally)
         elif self._timer is None and self._loop:
-            self._timer = self._loop.call_later(ERRORS_SECONDS, self._tell_rest)
+            self._timer = self._loop.call_later(ERRORS_SECONDS, self._send_pending)
 
-    def _tell_rest(self) -> None:
+    def _send_pending(self) -> None:
         if self._timer:
             self._timer.cancel()
             self._timer = None
         for tally in self._tallies.values():
-            if tally.count > tally.told:
-                self._tell(tally)
+            if tally.count > tally.sent:
+                self._send(tally)
 
-    def _tell(self, tally: Tally) -> None:
-        tally.told = tally.count
-        self._wire.tell(
+    def _send(self, tally: Tally) -> None:
+        tally.sent = tally.count
+        self._connection.send(
             "errors",
             kind=tally.kind,
             processor=tally.processor,
@@ -175,8 +177,8 @@ def _is_pipecats(record: Any) -> bool:
     return str(record["name"]).startswith("pipecat.") and not is_frame
 
 
-def _is_same(text: str, exc: BaseException) -> bool:
-    return bool(said := fold(text_of(exc))) and said in text
+def _mentions(text: str, exc: BaseException) -> bool:
+    return bool(said := single_line(text_of(exc))) and said in text
 
 
 def _category(exc: BaseException | None) -> str | None:

@@ -32,17 +32,17 @@ class Farewell:
     begins tells the two apart: the output hands it on when it comes to playing what follows.
     """
 
-    def __init__(self, wire: IpcConnection, frame: Any) -> None:
-        self._wire = wire
+    def __init__(self, connection: IpcConnection, frame: Any) -> None:
+        self._connection = connection
         self._frame_id = frame.id
         self._is_taken = False
-        self._begun: int | None = None
+        self._started_frame_id: int | None = None
         self._is_playing = False
         self._is_cancelled = False
         self._state = ""
-        self._reach("Queued")
+        self._set_state("Queued")
 
-    def saw(self, frame: Any, source: Any, destination: Any) -> None:
+    def on_frame(self, frame: Any, source: Any, destination: Any) -> None:
         """Note a push of a frame."""
         kind = type(frame).__name__
         if frame.id == self._frame_id:
@@ -50,40 +50,40 @@ class Farewell:
         elif kind == "CancelFrame":
             self._is_cancelled = True  # what falls silent now has not come to its end
         elif kind == "TTSStartedFrame":
-            self._began(frame, source)
+            self._on_tts_started(frame, source)
         elif kind == "TTSAudioRawFrame":
-            self._sounded(source)
+            self._on_audio(source)
         elif kind == "InterruptionFrame":
-            self._interrupted()
+            self._on_interruption()
         elif kind == "EndFrame":
-            self._ended(source)
+            self._on_end_frame(source)
         elif kind in SPEAKING and self._is_playing and not self._is_cancelled:
-            self._reach(SPEAKING[kind])
+            self._set_state(SPEAKING[kind])
 
-    def _sounded(self, source: Any) -> None:
-        if self._begun is not None and self._state in ("Queued", "Silent") and _is_tts(source):
-            self._reach("Voiced")
+    def _on_audio(self, source: Any) -> None:
+        if self._started_frame_id is not None and self._state in ("Queued", "Silent") and _is_tts(source):
+            self._set_state("Voiced")
 
-    def _ended(self, source: Any) -> None:
+    def _on_end_frame(self, source: Any) -> None:
         """Note the frame that was queued behind it: where the TTS passes that on, it has done what it could."""
         if self._is_taken and self._state == "Queued" and _is_tts(source):
-            self._reach("Silent")
+            self._set_state("Silent")
 
-    def _interrupted(self) -> None:
+    def _on_interruption(self) -> None:
         self._is_playing = False
         if self._state != "Spoken":
-            self._reach("Interrupted")
+            self._set_state("Interrupted")
 
-    def _began(self, frame: Any, source: Any) -> None:
+    def _on_tts_started(self, frame: Any, source: Any) -> None:
         if self._is_taken and _is_tts(source):
-            self._begun = frame.id
-        elif frame.id == self._begun and is_output(source):
+            self._started_frame_id = frame.id
+        elif frame.id == self._started_frame_id and is_output(source):
             self._is_playing = True
 
-    def _reach(self, state: str) -> None:
+    def _set_state(self, state: str) -> None:
         if state != self._state:
             self._state = state
-            self._wire.tell("farewell", state=state)
+            self._connection.send("farewell", state=state)
 
 
 def _is_tts(processor: Any) -> bool:

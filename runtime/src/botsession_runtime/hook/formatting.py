@@ -15,16 +15,16 @@ MOST_NAMES = 20
 LONGEST_NAME = 1000
 
 
-def one_line(exc: BaseException) -> str:
+def describe_exception(exc: BaseException) -> str:
     """Describe an exception as `ValueError: text (bot.py:42 in handler)`: the innermost line of the user's own code."""
-    text, place = fold(f"{type(exc).__name__}: {text_of(exc)}"), _place(exc.__traceback__)
+    text, place = single_line(f"{type(exc).__name__}: {text_of(exc)}"), _code_place(exc.__traceback__)
     return f"{text} ({place})" if place else text
 
 
-def parting_of(exc: SystemExit) -> str | None:
+def exit_message(exc: SystemExit) -> str | None:
     """Return the sentence with which `sys.exit()` was called; None where it was given a number, or nothing."""
     is_sentence = exc.code is not None and not isinstance(exc.code, int)
-    return (fold(text_of(exc.code)) or None) if is_sentence else None
+    return (single_line(text_of(exc.code)) or None) if is_sentence else None
 
 
 def text_of(value: Any) -> str:
@@ -35,12 +35,12 @@ def text_of(value: Any) -> str:
         return f"a text that cannot be shown ({type(exc).__name__})"
 
 
-def fold(text: str) -> str:
+def single_line(text: str) -> str:
     """Return a text as one line that is not too long."""
     return " ".join(text.split())[:LONGEST_TEXT]
 
 
-def said(reason: Any) -> str | None:
+def reason_text(reason: Any) -> str | None:
     """Return the reason that a frame carries, which may be anything, as a text that is not too long; None for none."""
     if reason is None:
         return None
@@ -57,13 +57,13 @@ def names_of(tasks: Iterable["asyncio.Task[Any]"]) -> list[str]:
     return [name[:LONGEST_NAME] for name in shown]
 
 
-def _place(trace: TracebackType | None) -> str:
+def _code_place(trace: TracebackType | None) -> str:
     frames = traceback.extract_tb(trace)
-    own = [frame for frame in frames if _is_users(frame.filename)]
+    own = [frame for frame in frames if _is_own_code(frame.filename)]
     last = (own or frames)[-1:]
     return "".join(f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}" for frame in last)
 
 
-def _is_users(filename: str) -> bool:
+def _is_own_code(filename: str) -> bool:
     library = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}", str(Path(os.__file__).parent))
     return not filename.startswith("<") and not any(each in filename for each in (*library, "botsession_runtime"))

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from .formatting import LONGEST_NAME, fold, text_of
+from .formatting import LONGEST_NAME, single_line, text_of
 
 #: What Pipecat itself counts as activity; 1.3 and 1.4 only the first two.
 ACTIVITY_FRAMES = (
@@ -16,7 +16,7 @@ ACTIVITY_FRAMES = (
 )
 
 
-class Ours(str):
+class SupervisorReason(str):
     """A reason that we gave a frame: whoever finds it on a frame knows that the frame is ours."""
 
     __slots__ = ()
@@ -40,13 +40,13 @@ class Trail:
         return next((name for name, holds in self._got.items() if holds and name not in self._passed), None)
 
 
-def error_facts(frame: Any) -> dict[str, Any]:
+def error_fields(frame: Any) -> dict[str, Any]:
     """Return what is told of an ErrorFrame. A processor that has become unusable (1.8) may be why a worker ends."""
     processor = getattr(frame, "processor", None)
     unusable = str(processor)[:LONGEST_NAME] if getattr(processor, "is_usable", True) is False else None
     # Frames lose `fatal` with Pipecat 2.0.
     is_fatal = bool(getattr(frame, "fatal", False))
-    return {"message": fold(text_of(frame.error)), "fatal": is_fatal, "unusable": unusable}
+    return {"message": single_line(text_of(frame.error)), "fatal": is_fatal, "unusable": unusable}
 
 
 def frame_classes(names: Iterable[str]) -> tuple[tuple[type, ...], list[str]]:

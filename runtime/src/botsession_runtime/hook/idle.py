@@ -29,7 +29,7 @@ class IdleTimers:
         """Learn of a worker, before its pipeline starts."""
         self._own[worker] = getattr(worker, "_idle_timeout_secs", None)
 
-    def switch(self, *, is_ours: bool) -> None:
+    def apply(self, *, is_ours: bool) -> None:
         """Switch them off while our idle timeout decides, and on again when it does not."""
         for worker, own in list(self._own.items()):
             wanted = NEVER_SECONDS if is_ours and own else own
@@ -45,32 +45,32 @@ class IdleTimers:
 class Activity:
     """Notices that somebody speaks, and tells the supervisor, whose clock runs on while the bot is blocked."""
 
-    def __init__(self, wire: IpcConnection) -> None:
-        self._wire = wire
+    def __init__(self, connection: IpcConnection) -> None:
+        self._connection = connection
         self._seen_at = 0.0
-        self._told_at = 0.0
+        self._sent_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._is_prompted = False
 
-    def saw(self, frame: Any) -> None:
+    def on_frame(self, frame: Any) -> None:
         """Note a frame that counts. After a prompt the bot's voice does not, or it would answer itself for ever."""
         if self._is_prompted and type(frame).__name__.startswith(BOT_FRAMES):
             return
         self._is_prompted = False
         self._seen_at = time.monotonic()
         if self._timer is None:
-            self._tell()
+            self._send()
 
     def prompted(self) -> None:
         """Note that the bot is about to ask whether anybody is there."""
         self._is_prompted = True
 
-    def _tell(self) -> None:
-        self._told_at = self._seen_at
-        self._wire.tell("active", at=self._seen_at)
-        self._timer = asyncio.get_running_loop().call_later(ACTIVITY_SECONDS, self._tell_more)
+    def _send(self) -> None:
+        self._sent_at = self._seen_at
+        self._connection.send("active", at=self._seen_at)
+        self._timer = asyncio.get_running_loop().call_later(ACTIVITY_SECONDS, self._send_again)
 
-    def _tell_more(self) -> None:
+    def _send_again(self) -> None:
         self._timer = None
-        if self._seen_at > self._told_at:
-            self._tell()
+        if self._seen_at > self._sent_at:
+            self._send()

@@ -42,33 +42,33 @@ class IpcConnection:
         self._socket = socket.socket(fileno=fd)
         self.is_inherited = is_inherited
         #: Whether the supervisor has ever said something. One that has not, and closes, has not taken us.
-        self._is_taken = is_inherited
+        self._is_accepted = is_inherited
         self._unsent: deque[bytes] = deque(maxlen=LARGEST_BACKLOG)
         self._unread = b""
         #: Pipelines may run in threads of their own, and each tells what it sees.
         self._lock = threading.Lock()
         os.set_blocking(fd, False)
         os.set_inheritable(fd, False)  # noqa: FBT003  # it takes no keywords
-        _wires.add(self)
+        _connections.add(self)
 
     def __del__(self) -> None:
         # The descriptor stays open, as one that was inherited does.
         self._socket.detach()
 
-    def tell(self, event: str, **facts: object) -> None:
+    def send(self, event: str, **fields: object) -> None:
         """Send an event. Its time is the system's monotonic clock, which the supervisor shares."""
-        line = json.dumps({"event": event, "at": time.monotonic(), **facts}, default=str)
+        line = json.dumps({"event": event, "at": time.monotonic(), **fields}, default=str)
         with self._lock:
             self._unsent.append(line.encode() + b"\n")
             self._flush()
 
-    def listen(self, loop: asyncio.AbstractEventLoop, obey: Any) -> None:
-        """Hand each order that arrives to `obey`, first those that are there already; None: the supervisor is gone."""
+    def serve(self, loop: asyncio.AbstractEventLoop, handle_command: Any) -> None:
+        """Call `handle_command` with each command that arrives; with None once the supervisor is gone."""
         if self._fd >= 0:
-            loop.add_reader(self._fd, self._read, loop, obey)
-            self._read(loop, obey)
+            loop.add_reader(self._fd, self._read, loop, handle_command)
+            self._read(loop, handle_command)
 
-    def greet(self, token: str) -> bool:
+    def authenticate(self, token: str) -> bool:
         """Say the token, and return whether the supervisor may have taken us: it has not closed the connection."""
         try:
             self._socket.settimeout(GREETING_SECONDS)
@@ -81,7 +81,7 @@ class IpcConnection:
         finally:
             self._socket.settimeout(0.0)
         self._unread = chunk
-        return self._is_taken
+        return self._is_accepted
 
     def abandon(self) -> None:
         """Leave the connection to the process that this one was forked from."""
@@ -97,7 +97,7 @@ class IpcConnection:
                 if rest:
                     self._unsent.appendleft(rest)
 
-    def _read(self, loop: asyncio.AbstractEventLoop, obey: Any) -> None:
+    def _read(self, loop: asyncio.AbstractEventLoop, handle_command: Any) -> None:
         try:
             chunk = self._receive()
         except BlockingIOError:
@@ -106,11 +106,11 @@ class IpcConnection:
             chunk = b""
         *lines, self._unread = (self._unread + (chunk or b"")).split(b"\n")
         for line in lines:
-            obey(json.loads(line))
+            handle_command(json.loads(line))
         if chunk == b"":
             loop.remove_reader(self._fd)
-            if self._is_taken:
-                obey(None)
+            if self._is_accepted:
+                handle_command(None)
             return
         with self._lock:
             self._flush()
@@ -118,32 +118,32 @@ class IpcConnection:
     def _receive(self) -> bytes:
         """Read what is there. The supervisor's first word comes with the pipe for stack dumps."""
         chunk, fds, _, _ = socket.recv_fds(self._socket, 65536, 1)
-        self._is_taken = self._is_taken or bool(chunk)
+        self._is_accepted = self._is_accepted or bool(chunk)
         for fd in fds:
             os.set_inheritable(fd, False)  # noqa: FBT003  # it takes no keywords
-            _answer_dumps(self, fd)
+            _enable_dumps(self, fd)
         return chunk
 
 
 #: Those that a child made by fork must leave alone: two processes would cut each other's lines in pieces.
-_wires: "weakref.WeakSet[IpcConnection]" = weakref.WeakSet()
+_connections: "weakref.WeakSet[IpcConnection]" = weakref.WeakSet()
 
 
 def _abandon_all() -> None:
-    for wire in list(_wires):
-        wire.abandon()
-    _wires.clear()
+    for connection in list(_connections):
+        connection.abandon()
+    _connections.clear()
 
 
 os.register_at_fork(after_in_child=_abandon_all)
 
 
 def connect() -> IpcConnection | None:
-    """Open the wire, or None where there is no supervisor at the other end."""
-    return _inherited() or _by_socket()
+    """Return a connection to the supervisor, or None where there is no supervisor at the other end."""
+    return _connect_inherited() or _connect_by_socket()
 
 
-def leave_mark() -> None:
+def mark_unreachable() -> None:
     """Say that the hook was loaded here and cannot reach the supervisor: in its file, and in the bot's log."""
     path = os.environ.get(AGENT_MARK_ENV)
     if path is None:
@@ -156,7 +156,7 @@ def leave_mark() -> None:
         os.write(2, f"{message}: this pipeline is not watched\n".encode())
 
 
-def _inherited() -> IpcConnection | None:
+def _connect_inherited() -> IpcConnection | None:
     """Use the socket pair, in the one process that it is for: others may have inherited it too."""
     fd, inode, supervisor = (*os.environ.get(AGENT_FD_ENV, "").split(":"), "", "", "")[:3]
     try:
@@ -167,34 +167,34 @@ def _inherited() -> IpcConnection | None:
     return IpcConnection(int(fd)) if is_ours and is_first else None
 
 
-def _by_socket() -> IpcConnection | None:
+def _connect_by_socket() -> IpcConnection | None:
     """Connect as any other process of the bot: its child, or one behind a wrapper that closes descriptors."""
     address, token = os.environ.get(AGENT_SOCKET_ENV), os.environ.get(AGENT_TOKEN_ENV)
     if not address or not token:
         return None
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    connection.settimeout(GREETING_SECONDS)
+    stream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    stream.settimeout(GREETING_SECONDS)
     try:
-        connection.connect(f"\0{address}")
+        stream.connect(f"\0{address}")
     except OSError:
-        connection.close()
+        stream.close()
         return None
-    wire = IpcConnection(connection.detach(), is_inherited=False)
-    if not wire.greet(token):
-        wire.abandon()
+    connection = IpcConnection(stream.detach(), is_inherited=False)
+    if not connection.authenticate(token):
+        connection.abandon()
         return None
-    return wire
+    return connection
 
 
-def register_dumps(wire: IpcConnection) -> None:
-    """Let the supervisor ask for a stack dump, where the pipe for it was inherited; else it comes over the wire."""
-    fd = os.environ.pop(STACK_FD_ENV, None) if wire.is_inherited else None
+def register_dumps(connection: IpcConnection) -> None:
+    """Let the supervisor request stack dumps through an inherited pipe; other processes get one over the connection."""
+    fd = os.environ.pop(STACK_FD_ENV, None) if connection.is_inherited else None
     if fd is not None:
         os.set_inheritable(int(fd), False)  # noqa: FBT003  # as above
-        _answer_dumps(wire, int(fd))
+        _enable_dumps(connection, int(fd))
 
 
-def _answer_dumps(wire: IpcConnection, fd: int) -> None:
+def _enable_dumps(connection: IpcConnection, fd: int) -> None:
     """Have a signal write stacks into a pipe, and tell the supervisor that it may be sent: unregistered, it kills."""
     faulthandler.register(DUMP_SIGNAL, file=fd, all_threads=True)
-    wire.tell("dumpable", pid=os.getpid(), signal=DUMP_SIGNAL, thread=threading.get_ident())
+    connection.send("dumpable", pid=os.getpid(), signal=DUMP_SIGNAL, thread=threading.get_ident())

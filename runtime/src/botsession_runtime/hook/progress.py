@@ -20,35 +20,35 @@ def frames() -> tuple[type, ...]:
 class Progress:
     """Tells the supervisor of sound."""
 
-    def __init__(self, wire: IpcConnection) -> None:
-        self._wire = wire
-        self._told_at = 0.0
+    def __init__(self, connection: IpcConnection) -> None:
+        self._connection = connection
+        self._sent_at = 0.0
 
-    def saw(self, frame: Any, source: Any) -> None:
+    def on_frame(self, frame: Any, source: Any) -> None:
         """Note a push of a frame. Most go by with a look at the clock."""
         now = time.monotonic()
-        if now - self._told_at >= PROGRESS_SECONDS and is_sound(frame, source):
-            self._told_at = now
-            self._wire.tell("progress")
+        if now - self._sent_at >= PROGRESS_SECONDS and is_sound(frame, source):
+            self._sent_at = now
+            self._connection.send("progress")
 
 
 class Speakers:
     """Tells the supervisor which pipelines make sound when another one has finished, of each once."""
 
-    def __init__(self, wire: IpcConnection) -> None:
-        self._wire = wire
+    def __init__(self, connection: IpcConnection) -> None:
+        self._connection = connection
         #: Those that have been told of since the last finish; None before there was one.
-        self._told: set[int] | None = None
+        self._sent: set[int] | None = None
 
-    def look(self) -> None:
+    def restart(self) -> None:
         """Look from now on, anew."""
-        self._told = set()
+        self._sent = set()
 
-    def saw(self, root: int, frame: Any, source: Any) -> None:
+    def on_frame(self, root: int, frame: Any, source: Any) -> None:
         """Note a push of a frame."""
-        if self._told is not None and root not in self._told and is_sound(frame, source):
-            self._told.add(root)
-            self._wire.tell("speaks", root=root)
+        if self._sent is not None and root not in self._sent and is_sound(frame, source):
+            self._sent.add(root)
+            self._connection.send("speaks", root=root)
 
 
 def is_sound(frame: Any, source: Any) -> bool:

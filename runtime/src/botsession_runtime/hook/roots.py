@@ -12,7 +12,7 @@ from typing import Any
 
 from .clients import has_transport
 from .farewell import Farewell
-from .formatting import said
+from .formatting import reason_text
 from .frames import Trail
 
 
@@ -33,7 +33,7 @@ class Runner:
         """Return whether the task that ran the runner is done."""
         return self.task is not None and self.task.done()
 
-    def tell_of_end(self, tell: Callable[..., None]) -> None:
+    def report_end(self, send: Callable[..., None]) -> None:
         """Return when the bot ends the runner: by itself, or by a worker that ends the session over the bus.
 
         The workers are cancelled then, as "runner exiting" whatever the bot's reason was, and there is no event.
@@ -41,11 +41,11 @@ class Runner:
         if (end := self.end) is None:
             return
 
-        async def end_and_tell(reason: Any = None) -> None:
-            tell("ended", reason=said(reason))
+        async def end_and_report(reason: Any = None) -> None:
+            send("ended", reason=reason_text(reason))
             await end(reason)
 
-        self.runner.end = end_and_tell
+        self.runner.end = end_and_report
 
     def has_bare_workers(self) -> bool:
         """Return whether it has root workers without a pipeline, which no hook is called for: they may wait forever."""
@@ -56,7 +56,7 @@ class Runner:
 
 
 #: The runner below which the code at hand runs.
-running: contextvars.ContextVar[Runner | None] = contextvars.ContextVar("running", default=None)
+current_runner: contextvars.ContextVar[Runner | None] = contextvars.ContextVar("running", default=None)
 
 
 class Root:
@@ -76,16 +76,18 @@ class Root:
         self.trails: dict[int, Trail] = {}
         self.farewell: Farewell | None = None
         #: Tells that the pipeline has started; None before it has, and once that is told.
-        self.untold_start: Callable[[], None] | None = None
+        self.unreported_start: Callable[[], None] | None = None
 
-    def tell_start(self) -> None:
+    def report_start(self) -> None:
         """Tell that the pipeline has started, if that is still to be told."""
-        tell, self.untold_start = self.untold_start, None
-        if tell:
-            tell()
+        send, self.unreported_start = self.unreported_start, None
+        if send:
+            send()
 
 
-def run_in(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None] | Future[None]":
+def run_in_loop(
+    loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]
+) -> "asyncio.Task[None] | Future[None]":
     """Run something in an event loop without waiting for it, in the one that runs here or in another thread's."""
     if loop is asyncio.get_running_loop():
         return loop.create_task(work)
@@ -98,9 +100,9 @@ def run_in(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]) -> 
         return done
 
 
-def after_turns(turns: int, call: Callable[[], None]) -> None:
+def after_iterations(iterations: int, call: Callable[[], None]) -> None:
     """Call something when the event loop has turned so often: whatever was due by now has run then."""
-    if turns == 0:
+    if iterations == 0:
         call()
     else:
-        asyncio.get_running_loop().call_soon(after_turns, turns - 1, call)
+        asyncio.get_running_loop().call_soon(after_iterations, iterations - 1, call)

@@ -31,10 +31,10 @@ def _listening() -> set[str]:
 
 
 def _open_sockets(pid: int) -> set[str]:
-    return {name for entry in Path(f"/proc/{pid}/fd").iterdir() if (name := _name(entry)).startswith("socket:")}
+    return {name for entry in Path(f"/proc/{pid}/fd").iterdir() if (name := _link_target(entry)).startswith("socket:")}
 
 
-def _name(entry: Path) -> str:
+def _link_target(entry: Path) -> str:
     try:
         return os.readlink(entry)  # noqa: PTH115  # what it leads to is no path
     except OSError:

@@ -9,7 +9,9 @@ from .formatting import names_of
 Tasks = set["asyncio.Task[Any]"]
 
 
-def tell_what_is_left(done: "asyncio.Task[Any]", owners: Iterable[Any], ours: Tasks, tell: Callable[..., None]) -> None:
+def report_dangling_tasks(
+    done: "asyncio.Task[Any]", owners: Iterable[Any], ours: Tasks, send: Callable[..., None]
+) -> None:
     """Return how many of Pipecat's managed tasks are left, and how many there are in all where that can be known.
 
     It can where `done` was the whole program: asyncio.run then cancels what is left, which shows before it works. Where
@@ -18,12 +20,12 @@ def tell_what_is_left(done: "asyncio.Task[Any]", owners: Iterable[Any], ours: Ta
     loop = done.get_loop()
     alive = {task for task in asyncio.all_tasks(loop) if task is not done and task not in ours}
     managed = managed_among(alive, owners)
-    tell("dangling", managed=len(managed), names=names_of(managed))
+    send("dangling", managed=len(managed), names=names_of(managed))
     if managed == alive:
-        tell("dangling", count=len(alive), names=names_of(alive))
+        send("dangling", count=len(alive), names=names_of(alive))
         return
     cancels = {task: task.cancelling() for task in alive}
-    loop.call_soon(_look_again, cancels, tell)
+    loop.call_soon(_report_cancelled, cancels, send)
 
 
 def managed_among(alive: Tasks, owners: Iterable[Any]) -> Tasks:
@@ -33,11 +35,11 @@ def managed_among(alive: Tasks, owners: Iterable[Any]) -> Tasks:
     return {task for task in alive if task in known or task.get_name() in names}
 
 
-def _look_again(cancels: "dict[asyncio.Task[Any], int]", tell: Callable[..., None]) -> None:
+def _report_cancelled(cancels: "dict[asyncio.Task[Any], int]", send: Callable[..., None]) -> None:
     """Look when the loop runs next: if asyncio.run does it, that has cancelled everything by now, once more each."""
     left = {task for task in cancels if not task.done()}
     if all(task.cancelling() > cancels[task] for task in left):
-        tell("dangling", count=len(left), names=names_of(left))
+        send("dangling", count=len(left), names=names_of(left))
 
 
 def _tasks_of(owner: Any) -> "list[asyncio.Task[Any]]":
