@@ -58,13 +58,13 @@ def run_supervised(folder: Path) -> Sample:
     report_path = folder / "report.json"
     report_path.unlink(missing_ok=True)
     launch = Launch("bench", "session", "0" * 64, target="quiet.py", python=sys.executable)
-    orders = encode(launch) | {"reportPath": str(report_path), "controlHost": "127.0.0.1", "controlPort": 0}
+    raw_launch = encode(launch) | {"reportPath": str(report_path), "controlHost": "127.0.0.1", "controlPort": 0}
     runtime = figures.ROOT / "runtime/src/botsession_runtime/__main__.py"
     sent = time.time()
     process = subprocess.Popen(
         [sys.executable, runtime],
         cwd=BOTS,
-        env=os.environ | {LAUNCH_ENV: json.dumps(orders)},
+        env=os.environ | {LAUNCH_ENV: json.dumps(raw_launch)},
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,

@@ -30,38 +30,38 @@ def main() -> int:
     began = time.monotonic()
     # Also by the interpreter that this one may become: as PID 1 an unhandled SIGTERM is ignored, and otherwise it
     # kills; both would lose an early eviction.
-    received_signals.hold_back()
+    received_signals.block_signals()
     try:
-        orders = json.loads(os.environ.get(LAUNCH_ENV, ""))
+        raw_launch = json.loads(os.environ.get(LAUNCH_ENV, ""))
     except (ValueError, RecursionError):
         sys.stderr.write(f"botsession: {LAUNCH_ENV} is not set to a launch in JSON\n")
         return 2
     try:
-        interpreter.settle(orders, os.path.abspath(__file__))  # noqa: PTH100  # a link to this file is not followed
+        interpreter.ensure_interpreter(raw_launch, os.path.abspath(__file__))  # noqa: PTH100  # a link to this file is not followed
     except interpreter.NoInterpreterError as exc:
-        interpreter.report(orders, str(exc))
+        interpreter.write_report(raw_launch, str(exc))
         return 1
-    return supervise(orders, began)
+    return supervise(raw_launch, began)
 
 
-def supervise(orders: "dict[str, Any]", began: float) -> int:
+def supervise(raw_launch: "dict[str, Any]", began: float) -> int:
     """Start the bot and see it to its end."""
     from botsession_runtime import bot_process, processes  # not for an interpreter that is too old
 
-    early: list[int] = []
+    early_signals: list[int] = []
     processes.adopt_orphans()  # a bot may be gone, and have left some, before the supervisor is there
-    with received_signals.let_through(early):
-        bot = bot_process.start(orders, dict(os.environ))
+    with received_signals.unblocked_signals(early_signals):
+        bot = bot_process.start(raw_launch, dict(os.environ))
 
-    importing = threading.Thread(target=import_politely)
+    importing = threading.Thread(target=import_at_low_priority)
     importing.start()
     importing.join()
     from botsession_runtime import supervisor
 
-    return supervisor.run(orders, bot, began=began, early_signals=early)
+    return supervisor.run(raw_launch, bot, began=began, early_signals=early_signals)
 
 
-def import_politely() -> None:
+def import_at_low_priority() -> None:
     """Import the supervisor at a lower priority, so that where there is one CPU the bot's imports go first.
 
     In a thread, because on Linux a priority is a thread's own, and an unprivileged process cannot raise it again.

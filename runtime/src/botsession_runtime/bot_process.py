@@ -68,43 +68,70 @@ class Bot(NamedTuple):
     mark: int = -1
 
 
-def start(orders: dict[str, Any], environ: dict[str, str]) -> Bot:
+def start(raw_launch: dict[str, Any], environ: dict[str, str]) -> Bot:
     """Start the bot that the orders describe, in a session of its own: a process group that can be killed whole.
 
     The control endpoint's port is taken before, or the bot could listen there in the supervisor's place.
     """
-    control, control_failure = listen(orders)
-    taken = control is None and bool(orders.get("hostNetwork"))
+    control, control_failure = listen(raw_launch)
+    is_port_taken = control is None and bool(raw_launch.get("hostNetwork"))
     hooks = listen_for_hooks()
-    ours, theirs = socket.socketpair()
+    supervisor_end, bot_end = socket.socketpair()
     # Already there when the hook opens the connection: Pipecat's own idle timer must be set before the pipeline starts.
-    ours.send(json.dumps(limit_order(orders.get("limits") or {})).encode() + b"\n")
-    dumps, dump_target = os.pipe()
+    supervisor_end.send(json.dumps(limits_command(raw_launch.get("limits") or {})).encode() + b"\n")
+    stacks_source, stacks_target = os.pipe()
     result_file = result.create_file()
     process, failure, before = None, None, memory.read()
-    environment = bot_environment(orders, environ, theirs.fileno(), dump_target)
+    environment = bot_environment(raw_launch, environ, bot_end.fileno(), stacks_target)
     environment[RESULT_FILE_ENV] = result.path_of(result_file)
     mark = result.create_file()
     environment[AGENT_MARK_ENV] = result.path_of(mark)
     if hooks:
         environment |= {AGENT_SOCKET_ENV: hooks.address, AGENT_TOKEN_ENV: hooks.token}
     try:
-        if taken:
-            port = orders.get("controlPort")
+        if is_port_taken:
+            port = raw_launch.get("controlPort")
             failure = f"the supervisor cannot listen on port {port} of the node: {control_failure}"
         else:
             process = subprocess.Popen(
-                command_line(orders), env=environment, pass_fds=(theirs.fileno(), dump_target), start_new_session=True
+                command_line(raw_launch),
+                env=environment,
+                pass_fds=(bot_end.fileno(), stacks_target),
+                start_new_session=True,
             )
     except (OSError, ValueError) as exc:
-        failure = f"{command_line(orders)[0]} cannot be executed: {getattr(exc, 'strerror', None) or exc}"
-    theirs.close()
+        failure = f"{command_line(raw_launch)[0]} cannot be executed: {getattr(exc, 'strerror', None) or exc}"
+    bot_end.close()
     if process is None:
-        return Bot(None, ours, dumps, result_file, failure, None, control, control_failure, hooks, dump_target, mark)
+        return Bot(
+            None,
+            supervisor_end,
+            stacks_source,
+            result_file,
+            failure,
+            None,
+            control,
+            control_failure,
+            hooks,
+            stacks_target,
+            mark,
+        )
     # The supervisor reaps every child itself; Popen must not, nor warn that nobody did.
     process.returncode = 0
     memory.make_first_victim(process.pid, before.limit if before else None)
-    return Bot(process.pid, ours, dumps, result_file, None, before, control, control_failure, hooks, dump_target, mark)
+    return Bot(
+        process.pid,
+        supervisor_end,
+        stacks_source,
+        result_file,
+        None,
+        before,
+        control,
+        control_failure,
+        hooks,
+        stacks_target,
+        mark,
+    )
 
 
 def listen_for_hooks() -> HookSocket | None:
@@ -120,59 +147,61 @@ def listen_for_hooks() -> HookSocket | None:
     return HookSocket(listener, address, token)
 
 
-def listen(orders: dict[str, Any]) -> tuple[socket.socket | None, str]:
+def listen(raw_launch: dict[str, Any]) -> tuple[socket.socket | None, str]:
     """Return the socket of the control endpoint, which nobody answers yet; or None, and why there is none."""
     try:
-        if orders.get("controlFd") is not None:
-            inherited = socket.socket(fileno=int(orders["controlFd"]))
+        if raw_launch.get("controlFd") is not None:
+            inherited = socket.socket(fileno=int(raw_launch["controlFd"]))
             inherited.set_inheritable(False)
             return inherited, ""
-        host, port = orders.get("controlHost") or CONTROL_HOST, orders.get("controlPort") or CONTROL_PORT
+        host, port = raw_launch.get("controlHost") or CONTROL_HOST, raw_launch.get("controlPort") or CONTROL_PORT
         return dual_stack.listen(str(host), port), ""
     except (OSError, ValueError, TypeError, OverflowError) as exc:
         return None, str(exc)
 
 
-def command_line(orders: dict[str, Any]) -> list[str]:
+def command_line(raw_launch: dict[str, Any]) -> list[str]:
     """Return what to execute: the command as it is, or our launcher for a target."""
-    if orders.get("command"):
-        return [str(word) for word in orders["command"]]
-    return [orders.get("python") or "python3", "-m", "botsession_runtime.launch"]
+    if raw_launch.get("command"):
+        return [str(word) for word in raw_launch["command"]]
+    return [raw_launch.get("python") or "python3", "-m", "botsession_runtime.launch"]
 
 
-def bot_environment(orders: dict[str, Any], environ: dict[str, str], agent_fd: int, stack_fd: int) -> dict[str, str]:
+def bot_environment(
+    raw_launch: dict[str, Any], environ: dict[str, str], agent_fd: int, stack_fd: int
+) -> dict[str, str]:
     """Return the bot's environment: ours, less our orders, plus the hook and the way to reach us."""
     env = {key: value for key, value in environ.items() if key != LAUNCH_ENV}
     env[AGENT_FD_ENV] = f"{agent_fd}:{os.fstat(agent_fd).st_ino}:{os.getpid()}"
     env[STACK_FD_ENV] = str(stack_fd)
     files = [env.get(SETUP_FILES_ENV, ""), str(HERE / "agent.py")]
     env[SETUP_FILES_ENV] = os.pathsep.join(each for each in files if each)
-    if orders.get("command"):
-        body = {} if orders.get("body") is None else orders["body"]
-        return without_our_path(env) | {BODY_ENV: json.dumps(body)}
+    if raw_launch.get("command"):
+        body = {} if raw_launch.get("body") is None else raw_launch["body"]
+        return without_package_folder(env) | {BODY_ENV: json.dumps(body)}
     if HERE.parent.name != "site-packages":
         # The launcher is found where we are; it takes this out again before the bot is imported.
         env["PYTHONPATH"] = os.pathsep.join(each for each in (str(HERE.parent), env.get("PYTHONPATH", "")) if each)
-    bot = {"target": orders.get("target"), "body": orders.get("body"), "session": orders.get("name")}
-    bot["transport"] = orders.get("transport")
-    bot["idle"] = (orders.get("limits") or {}).get("idleTimeoutSeconds")
+    bot = {"target": raw_launch.get("target"), "body": raw_launch.get("body"), "session": raw_launch.get("name")}
+    bot["transport"] = raw_launch.get("transport")
+    bot["idle"] = (raw_launch.get("limits") or {}).get("idleTimeoutSeconds")
     return env | {BOT_ENV: json.dumps(bot)}
 
 
-def limit_order(limits: dict[str, Any]) -> dict[str, Any]:
+def limits_command(limits: dict[str, Any]) -> dict[str, Any]:
     """Return the order that tells the hook what counts as activity, and whose idle timeout decides."""
     idle = limits.get("idleTimeoutSeconds")
     frames = limits.get("idleFrames") or []
     return {"do": "limit", "takes_over": idle is not None, "watches": bool(idle), "frames": frames}
 
 
-def without_our_path(env: dict[str, str]) -> dict[str, str]:
+def without_package_folder(env: dict[str, str]) -> dict[str, str]:
     """Take our packages' folder out of PYTHONPATH, which says no more to the bot than it did without us."""
-    kept = [each for each in env.get("PYTHONPATH", "").split(os.pathsep) if each and not _is_our_folder(each)]
+    kept = [each for each in env.get("PYTHONPATH", "").split(os.pathsep) if each and not _is_package_folder(each)]
     rest = {key: value for key, value in env.items() if key != "PYTHONPATH"}
     return rest | {"PYTHONPATH": os.pathsep.join(kept)} if kept else rest
 
 
-def _is_our_folder(folder: str) -> bool:
+def _is_package_folder(folder: str) -> bool:
     # An installed runtime lives in site-packages, which whoever put it on PYTHONPATH wants there.
     return Path(folder).resolve() == HERE.parent and HERE.parent.name != "site-packages"

@@ -27,44 +27,44 @@ if TYPE_CHECKING:
 CLOSE_SECONDS: Final = 2
 
 
-def check(orders: LaunchConfig) -> None:
+def check(config: LaunchConfig) -> None:
     """Refuse an image that cannot listen before anybody calls; import what the first caller should not wait for."""
-    what = f"transport {_transport(orders).type}"
-    if _is_webrtc(orders):
+    what = f"transport {_transport(config).type}"
+    if _is_webrtc(config):
         require(what, "pipecat-ai[runner,webrtc]", "fastapi", "uvicorn", "aiortc")
-        webrtc.check(orders)
+        webrtc.check(config)
     else:
         require(what, "pipecat-ai[runner,websocket]", "fastapi", "uvicorn", "websockets")
-        websocket.check(orders)
+        websocket.check(config)
 
 
 @asynccontextmanager
-async def listening(orders: LaunchConfig) -> AsyncIterator[CallSlot]:
+async def listening(config: LaunchConfig) -> AsyncIterator[CallSlot]:
     """Listen for as long as this is open."""
-    reception = CallSlot()
-    with _socket(_transport(orders)) as listener:
-        line = webrtc.Line(orders, reception) if _is_webrtc(orders) else None
-        server = _server(_app(line.routes() if line else websocket.routes(orders, reception)))
+    call_slot = CallSlot()
+    with _socket(_transport(config)) as listener:
+        endpoint = webrtc.WebRTCEndpoint(config, call_slot) if _is_webrtc(config) else None
+        server = _server(_app(endpoint.routes() if endpoint else websocket.routes(config, call_slot)))
         serving = asyncio.create_task(server.serve(sockets=[listener]), name="listening")
-        serving.add_done_callback(lambda _: reception.caller.cancel())
+        serving.add_done_callback(lambda _: call_slot.caller.cancel())
         try:
-            yield reception
+            yield call_slot
         finally:
-            reception.close()
-            if line:
-                await line.hang_up()
+            call_slot.close()
+            if endpoint:
+                await endpoint.close()
             server.should_exit = True
             await serving
 
 
-def _transport(orders: LaunchConfig) -> Transport:
-    if orders.transport is None:
+def _transport(config: LaunchConfig) -> Transport:
+    if config.transport is None:
         raise BotLoadError("there is no transport to listen with")
-    return orders.transport
+    return config.transport
 
 
-def _is_webrtc(orders: LaunchConfig) -> bool:
-    return _transport(orders).type is TransportType.SMALLWEBRTC
+def _is_webrtc(config: LaunchConfig) -> bool:
+    return _transport(config).type is TransportType.SMALLWEBRTC
 
 
 def _socket(transport: Transport) -> socket.socket:

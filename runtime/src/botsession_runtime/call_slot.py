@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 
-TAKEN: Final = "this session has its caller already; a session is one conversation"
+TAKEN_MESSAGE: Final = "this session has its caller already; a session is one conversation"
 
 
 class CallSlot:
@@ -21,7 +21,7 @@ class CallSlot:
         """Keep the line while a caller is being connected; one that cannot be leaves it to the next."""
         self.is_taken = True
         with ExitStack() as undo:
-            undo.callback(self._free)
+            undo.callback(self._release)
             yield
             undo.pop_all()
 
@@ -42,5 +42,5 @@ class CallSlot:
         """Wait for the end of the conversation."""
         await self._over.wait()
 
-    def _free(self) -> None:
+    def _release(self) -> None:
         self.is_taken = False

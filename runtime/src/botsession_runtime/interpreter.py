@@ -17,17 +17,17 @@ from pathlib import Path
 from typing import Any, Iterator, NoReturn  # noqa: UP035  # Python 3.8's collections.abc has no such Iterator
 
 #: What `spec.bot.python` says where nobody has said anything. Any other value is obeyed as it is.
-DEFAULT = "python3"
+DEFAULT_PYTHON = "python3"
 OLDEST_PYTHON = (3, 11)
 #: The supervisor's own needs, which come with pipecat-ai.
 SUPERVISORS_NEEDS = ("aiohttp", "loguru")
 #: What shows in an environment that pip, uv or conda has put Pipecat into.
-INSTALLED = "lib/python3.*/*-packages/pipecat_ai-*.dist-info"
+PIPECAT_METADATA = "lib/python3.*/*-packages/pipecat_ai-*.dist-info"
 #: Variables by which an image says where its environment is.
 VARIABLES = ("VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT", "CONDA_PREFIX")
 #: How environments are called that lie beside the bot.
-BESIDE = (".venv", "venv")
-PLACES = (
+ADJACENT_NAMES = (".venv", "venv")
+COMMON_ENVIRONMENTS = (
     "/app/.venv",  # uv's guide to Docker, and Pipecat Cloud's base image
     "/app/venv",
     "/opt/venv",  # builds in several stages, which copy the environment
@@ -44,59 +44,61 @@ class NoInterpreterError(Exception):
     """No interpreter can run the bot; the message is a sentence for its author."""
 
 
-def settle(orders: dict[str, Any], script: str) -> None:
+def ensure_interpreter(raw_launch: dict[str, Any], script: str) -> None:
     """Have the right interpreter run the script: go on in this one, or become another."""
-    chosen = choose(orders)
+    chosen = choose_interpreter(raw_launch)
     if chosen != Path(sys.executable):
-        become(chosen, script)
-    if named(orders) == DEFAULT:
-        orders["python"] = sys.executable
+        exec_interpreter(chosen, script)
+    if requested_python(raw_launch) == DEFAULT_PYTHON:
+        raw_launch["python"] = sys.executable
 
 
-def choose(orders: dict[str, Any]) -> Path:
+def choose_interpreter(raw_launch: dict[str, Any]) -> Path:
     """Return the interpreter to run the session with; raise NoInterpreterError."""
-    lack = lacks(orders)
-    if lack is None:
+    missing = missing_requirement(raw_launch)
+    if missing is None:
         return Path(sys.executable)
-    if named(orders) != DEFAULT:
-        raise NoInterpreterError(f"{named(orders)}, which spec.bot.python names, {lack}")
-    found = find(orders)
+    if requested_python(raw_launch) != DEFAULT_PYTHON:
+        raise NoInterpreterError(f"{requested_python(raw_launch)}, which spec.bot.python names, {missing}")
+    found = find_interpreter(raw_launch)
     if found is None:
-        raise NoInterpreterError(f"{sys.executable} {lack}; {searched(orders)}")
+        raise NoInterpreterError(f"{sys.executable} {missing}; {describe_search(raw_launch)}")
     if found == Path(sys.executable):
-        raise NoInterpreterError(f"{found} has pipecat-ai, but {lack}")
+        raise NoInterpreterError(f"{found} has pipecat-ai, but {missing}")
     return found
 
 
-def named(orders: dict[str, Any]) -> str:
+def requested_python(raw_launch: dict[str, Any]) -> str:
     """Return what the spec calls the interpreter."""
-    return str(orders.get("python") or DEFAULT)
+    return str(raw_launch.get("python") or DEFAULT_PYTHON)
 
 
-def lacks(orders: dict[str, Any]) -> str | None:
+def missing_requirement(raw_launch: dict[str, Any]) -> str | None:
     """Say what this interpreter has not got of what it needs."""
     if sys.version_info < OLDEST_PYTHON:
         return "is older than Python 3.11"
-    needs = SUPERVISORS_NEEDS if orders.get("command") else ("pipecat", *SUPERVISORS_NEEDS)
+    needs = SUPERVISORS_NEEDS if raw_launch.get("command") else ("pipecat", *SUPERVISORS_NEEDS)
     return next((f"has no {name}" for name in needs if importlib.util.find_spec(name) is None), None)
 
 
-def become(python: Path, script: str) -> NoReturn:
+def exec_interpreter(python: Path, script: str) -> NoReturn:
     """Go on as another interpreter, in this process: it is process 1, and stays that."""
     os.execv(python, [str(python), script])  # noqa: S606  # no shell is wanted
 
 
-def find(orders: dict[str, Any]) -> Path | None:
+def find_interpreter(raw_launch: dict[str, Any]) -> Path | None:
     """Return the first interpreter in the usual places that has Pipecat."""
-    return next((python for place in places(orders) for python in interpreters(place)), None)
+    return next(
+        (python for environment in candidate_environments(raw_launch) for python in interpreters(environment)), None
+    )
 
 
-def places(orders: dict[str, Any]) -> Iterator[Path]:
+def candidate_environments(raw_launch: dict[str, Any]) -> Iterator[Path]:
     """Yield where to look: what the image says, what the command says, beside the bot, and where most have it."""
     yield from (Path(os.environ[name]) for name in VARIABLES if os.environ.get(name))
-    yield from (environment_of(str(word)) for word in orders.get("command") or () if "/bin/" in str(word))
-    yield from beside(orders)
-    yield from map(Path, PLACES)
+    yield from (environment_of(str(word)) for word in raw_launch.get("command") or () if "/bin/" in str(word))
+    yield from adjacent_environments(raw_launch)
+    yield from map(Path, COMMON_ENVIRONMENTS)
 
 
 def environment_of(program: str) -> Path:
@@ -104,40 +106,42 @@ def environment_of(program: str) -> Path:
     return Path(program.rpartition("/bin/")[0] or "/")
 
 
-def beside(orders: dict[str, Any]) -> Iterator[Path]:
+def adjacent_environments(raw_launch: dict[str, Any]) -> Iterator[Path]:
     """Return the environments that would lie beside the bot: in the working directory, and in that of its file."""
-    target = str(orders.get("target") or "")
+    target = str(raw_launch.get("target") or "")
     folders = [Path.cwd(), *([Path(target).absolute().parent] if target.partition(":")[0].endswith(".py") else [])]
-    return (folder / name for folder in dict.fromkeys(folders) for name in BESIDE)
+    return (folder / name for folder in dict.fromkeys(folders) for name in ADJACENT_NAMES)
 
 
-def interpreters(place: Path) -> Iterator[Path]:
+def interpreters(environment: Path) -> Iterator[Path]:
     """Yield the interpreters of an environment that have Pipecat: of a virtual one, conda's, or the system's."""
     import shutil  # takes its time, which most sessions do not have to spend
 
-    for found in sorted(place.absolute().glob(INSTALLED)):
+    for found in sorted(environment.absolute().glob(PIPECAT_METADATA)):
         version = found.parts[-3]
-        for python in (place / "bin" / version, shutil.which(version)):
+        for python in (environment / "bin" / version, shutil.which(version)):
             if python and os.access(python, os.X_OK):
                 yield Path(python).absolute()
 
 
-def searched(orders: dict[str, Any]) -> str:
+def describe_search(raw_launch: dict[str, Any]) -> str:
     """Return where an interpreter was looked for."""
     variables = ", ".join(f"${name}" for name in VARIABLES)
-    folders = ", ".join(map(str, (*beside(orders), *PLACES)))
+    folders = ", ".join(map(str, (*adjacent_environments(raw_launch), *COMMON_ENVIRONMENTS)))
     return f"none with pipecat-ai was found by {variables}, or in {folders}: name it in spec.bot.python"
 
 
-def report(orders: dict[str, Any], message: str) -> None:
+def write_report(raw_launch: dict[str, Any], message: str) -> None:
     """Write the exit report of a bot for which there is no interpreter.
 
     By hand, since this Python may not be able to import the contract; a test reads it back.
     """
     finished = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    told = {"reason": "BotError", "outcome": "NeverStarted", "finishedAt": finished, "message": message}
+    exit_report = {"reason": "BotError", "outcome": "NeverStarted", "finishedAt": finished, "message": message}
     sys.stderr.write(f"botsession: {message}\n")
     try:
-        Path(orders.get("reportPath") or "/dev/termination-log").write_text(json.dumps(told), encoding="utf-8")
+        Path(raw_launch.get("reportPath") or "/dev/termination-log").write_text(
+            json.dumps(exit_report), encoding="utf-8"
+        )
     except OSError as exc:
         sys.stderr.write(f"botsession: the report could not be written: {exc}\n")

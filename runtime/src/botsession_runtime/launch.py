@@ -26,7 +26,7 @@ from botsession_runtime import bot_process, call_server
 from botsession_runtime.bot_errors import BotLoadError, importing
 from botsession_runtime.hook.formatting import describe_exception, exit_message, names_of
 from botsession_runtime.hook.ipc import IpcConnection, connect, register_dumps
-from botsession_runtime.transports import LaunchConfig, read_orders
+from botsession_runtime.transports import LaunchConfig, read_launch_config
 
 OLDEST_PIPECAT = (1, 3)
 _PR_SET_PDEATHSIG = 1
@@ -40,7 +40,7 @@ Conversation = Callable[[], Awaitable[None]]
 
 def main() -> int:
     """Run the bot named in the environment."""
-    orders = json.loads(os.environ.pop(bot_process.BOT_ENV))
+    raw_config = json.loads(os.environ.pop(bot_process.BOT_ENV))
     connection = connect()
     if connection is None:
         sys.stderr.write("botsession: launch is started by the supervisor, not by hand\n")
@@ -49,8 +49,8 @@ def main() -> int:
     die_with_supervisor()
     _restore_python_path()
     try:
-        bot = find_bot(orders["target"])
-        conversation = _conversation_with(bot, read_orders(orders), connection)
+        bot = find_bot(raw_config["target"])
+        conversation = _conversation_with(bot, read_launch_config(raw_config), connection)
     except BotLoadError as exc:
         if exc.__cause__ is not None:
             traceback.print_exception(exc.__cause__)
@@ -86,15 +86,15 @@ def find_bot(target: str) -> Bot:
     if bot is None:
         raise BotLoadError(f"{where} has no function {name or 'bot'}")
     if not callable(bot) or inspect.isasyncgenfunction(bot):
-        raise BotLoadError(_no_bot(where, name, _kind(bot)))
-    return partial(_await, bot, where, name)
+        raise BotLoadError(_not_a_bot(where, name, _describe_kind(bot)))
+    return partial(_call, bot, where, name)
 
 
-async def _await(bot: Callable[[Any], Any], where: str, name: str, arguments: Any) -> None:
+async def _call(bot: Callable[[Any], Any], where: str, name: str, arguments: Any) -> None:
     _check_call(bot, where, name, arguments)
     returned = bot(arguments)
     if not inspect.isawaitable(returned):
-        raise BotLoadError(_no_bot(where, name, f"it returned {type(returned).__name__}, which cannot be awaited"))
+        raise BotLoadError(_not_a_bot(where, name, f"it returned {type(returned).__name__}, which cannot be awaited"))
     await returned
 
 
@@ -107,14 +107,14 @@ def _check_call(bot: Callable[[Any], Any], where: str, name: str, arguments: Any
     try:
         signature.bind(arguments)
     except TypeError as exc:
-        raise BotLoadError(_no_bot(where, name, f"it cannot be called like that: {exc}")) from None
+        raise BotLoadError(_not_a_bot(where, name, f"it cannot be called like that: {exc}")) from None
 
 
-def _kind(bot: Any) -> str:
+def _describe_kind(bot: Any) -> str:
     return "it yields" if inspect.isasyncgenfunction(bot) else f"it is of the type {type(bot).__name__}"
 
 
-def _no_bot(where: str, name: str, what: str) -> str:
+def _not_a_bot(where: str, name: str, what: str) -> str:
     return f"{name or 'bot'} in {where} must be an async function: async def bot(runner_args); {what}"
 
 
@@ -128,24 +128,24 @@ def check_pipecat() -> None:
             raise BotLoadError(f"pipecat-ai {version} is older than 1.3, which has no PIPECAT_SETUP_FILES hook")
 
 
-def _conversation_with(bot: Bot, orders: LaunchConfig, connection: IpcConnection) -> Conversation:
+def _conversation_with(bot: Bot, config: LaunchConfig, connection: IpcConnection) -> Conversation:
     """Choose how the bot comes to its arguments; what cannot work is refused here, before it is begun."""
-    if orders.listens:
-        call_server.check(orders)
-        return partial(_answer, bot, orders, connection)
-    return partial(_hold, bot, orders.arguments(), connection)
+    if config.listens:
+        call_server.check(config)
+        return partial(_wait_for_caller, bot, config, connection)
+    return partial(_run_bot, bot, config.arguments(), connection)
 
 
-async def _answer(bot: Bot, orders: LaunchConfig, connection: IpcConnection) -> None:
+async def _wait_for_caller(bot: Bot, config: LaunchConfig, connection: IpcConnection) -> None:
     """Wait for the first caller, and hold the conversation with that one."""
-    async with call_server.listening(orders) as reception:
-        connection.send("listening", port=orders.transport.port if orders.transport else None)
-        arguments = await reception.caller
+    async with call_server.listening(config) as call_slot:
+        connection.send("listening", port=config.transport.port if config.transport else None)
+        arguments = await call_slot.caller
         connection.send("called")
-        await _hold(bot, arguments, connection)
+        await _run_bot(bot, arguments, connection)
 
 
-async def _hold(bot: Bot, arguments: Any, connection: IpcConnection) -> None:
+async def _run_bot(bot: Bot, arguments: Any, connection: IpcConnection) -> None:
     """Run the bot, and tell of a crash.
 
     That is told here and not when asyncio.run has returned, which may be never: it cancels Pipecat's processors, and a
@@ -179,7 +179,7 @@ def _is_crash(exc: BaseException) -> bool:
 
 def _run(conversation: Conversation, connection: IpcConnection) -> int:
     try:
-        asyncio.run(_tell_what_is_left(conversation, connection))
+        asyncio.run(_run_and_report_tasks(conversation, connection))
     except BotLoadError as exc:
         connection.send("failed", message=str(exc))
         return 1
@@ -190,7 +190,7 @@ def _run(conversation: Conversation, connection: IpcConnection) -> int:
     return 0
 
 
-async def _tell_what_is_left(conversation: Conversation, connection: IpcConnection) -> None:
+async def _run_and_report_tasks(conversation: Conversation, connection: IpcConnection) -> None:
     await conversation()
     await asyncio.sleep(0)  # lets tasks that are already on their way out get there
     # This process has no other tasks, so all that are left have leaked.
@@ -220,7 +220,7 @@ def _load_module(name: str, *, has_function: bool) -> ModuleType:
 
 def _restore_python_path() -> None:
     """Return the bot's own subprocesses the PYTHONPATH that they would have without us."""
-    env = bot_process.without_our_path(dict(os.environ))
+    env = bot_process.without_package_folder(dict(os.environ))
     os.environ.pop("PYTHONPATH", None)
     if "PYTHONPATH" in env:
         os.environ["PYTHONPATH"] = env["PYTHONPATH"]

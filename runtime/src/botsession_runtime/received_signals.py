@@ -27,34 +27,34 @@ SIGNALS: Final = TERMINATING | {signal.SIGCHLD}
 PAUSE_SECONDS: Final = 0.01
 
 
-def hold_back() -> None:
+def block_signals() -> None:
     """Block them in this thread, in those that it starts, and in what this process may become; none gets lost."""
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
 
 
 @contextlib.contextmanager
-def let_through(early: list[int]) -> Iterator[None]:
+def unblocked_signals(early_signals: list[int]) -> Iterator[None]:
     """Unblock them for the while, as whoever is started meanwhile inherits what is blocked, and collect what comes."""
     for number in SIGNALS:
-        signal.signal(number, lambda received, _frame: early.append(received))
+        signal.signal(number, lambda arrived, _frame: early_signals.append(arrived))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     try:
         yield
     finally:
-        hold_back()
+        block_signals()
 
 
-def watch(loop: asyncio.AbstractEventLoop, received: Callable[[int], None]) -> None:
-    """Call `received` in the loop with each signal that is taken, until the loop is closed."""
-    threading.Thread(target=_take, args=(loop, received), name="signals", daemon=True).start()
+def watch(loop: asyncio.AbstractEventLoop, on_signal: Callable[[int], None]) -> None:
+    """Call `on_signal` in the loop with each signal that is taken, until the loop is closed."""
+    threading.Thread(target=_receive, args=(loop, on_signal), name="signals", daemon=True).start()
 
 
-def _take(loop: asyncio.AbstractEventLoop, received: Callable[[int], None]) -> None:
+def _receive(loop: asyncio.AbstractEventLoop, on_signal: Callable[[int], None]) -> None:
     done = threading.Event()
 
     def act(number: int) -> None:
         try:
-            received(number)
+            on_signal(number)
         finally:
             done.set()
 

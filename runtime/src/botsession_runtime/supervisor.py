@@ -31,7 +31,7 @@ from botsession_runtime import (
     received_signals,
     server_watch,
 )
-from botsession_runtime.bot_process import AGENT_TOKEN_ENV, Bot, limit_order
+from botsession_runtime.bot_process import AGENT_TOKEN_ENV, Bot, limits_command
 from botsession_runtime.bot_stopper import BotStopper
 from botsession_runtime.control import WrongStateError, create_runner
 from botsession_runtime.events import Event
@@ -45,14 +45,16 @@ from botsession_runtime.result import read as read_result
 from botsession_runtime.session_state import Exit, Request, Rung, SessionState
 
 #: Events that the operator would like to know of at once.
-NEWS = frozenset({"listening", "called", "started", "client", "sounded", "left", "took", "finished", "lost", "speaks"})
+POKE_EVENTS = frozenset(
+    {"listening", "called", "started", "client", "sounded", "left", "took", "finished", "lost", "speaks"}
+)
 
 
-def run(orders: dict[str, Any], bot: Bot, *, began: float, early_signals: list[int]) -> int:
+def run(raw_launch: dict[str, Any], bot: Bot, *, began: float, early_signals: list[int]) -> int:
     """Supervise a bot that has been started; return the process's exit code."""
     log = configure_log()
     try:
-        launch = decode(Launch, orders)
+        launch = decode(Launch, raw_launch)
         if bot.hooks:
             os.environ[AGENT_TOKEN_ENV] = bot.hooks.token  # what is secret is looked for here, and this is by its name
         log.redact = redactor_for(launch).redact
@@ -75,12 +77,12 @@ class Supervisor:
         self.state = SessionState(began=began, is_target=not launch.command, failure=bot.failure)
         self.report: ExitReport | None = None
         # One pairing of the two clocks: times of records keep their distances when the wall clock is set.
-        self._zero = datetime.now(UTC) - timedelta(seconds=time.monotonic())
+        self._clock_origin = datetime.now(UTC) - timedelta(seconds=time.monotonic())
         self._deadline: float | None = None
         self._limits = launch.limits
         self._timer: asyncio.TimerHandle | None = None
-        self._hooks = HookConnections(bot, began, self._heard)
-        self._hooks.greet_with(limit_order(encode(launch.limits)))
+        self._hooks = HookConnections(bot, began, self._on_events)
+        self._hooks.set_limits_command(limits_command(encode(launch.limits)))
         self._stopper = BotStopper(bot, self._hooks)
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -88,19 +90,19 @@ class Supervisor:
     async def run(self, early_signals: list[int]) -> int:
         """Supervise until the bot is gone and its report is written."""
         self._loop = asyncio.get_running_loop()
-        self._gone = asyncio.Event()
+        self._bot_exited = asyncio.Event()
         self._poker = Poker(self.launch.poke_url)
         runner = create_runner(self, self.launch.token_sha256)
         try:
-            self._watch()
-            self._track(server_watch.watch(self.launch, lambda: self.state, self._note))
+            self._start_watching()
+            self._track(server_watch.watch(self.launch, lambda: self.state, self._on_event))
             await self._serve(runner)
             for number in early_signals:
-                self._signalled(number)
-            await self._gone.wait()
+                self._on_signal(number)
+            await self._bot_exited.wait()
             await self._stopper.sweep(self._reap)
         finally:
-            self._conclude()
+            self._write_report()
         await self._poker.close()
         if self._server:
             self._server.close()  # a request that came later would be cut off with the loop
@@ -145,11 +147,11 @@ class Supervisor:
             raise WrongStateError("the session has finished")
         current = self.state.request
         if current is None:
-            self._ask(self._request(request))
+            self._start_ending(self._request(request))
         elif current.is_bots:
-            self._ask(end_requests.taken_over(self.state, current, self._request(request)))
+            self._start_ending(end_requests.taken_over(self.state, current, self._request(request)))
         elif current.mode is Mode.GRACEFUL and request.mode is Mode.IMMEDIATE:
-            self._ask(end_requests.raised(current, request, self._loop.time()))
+            self._start_ending(end_requests.raised(current, request, self._loop.time()))
         elif current.mode is request.mode:
             shorter = end_requests.shortened(current, request, self.state, self._loop.time())
             self.state = replace(self.state, request=shorter)
@@ -162,10 +164,10 @@ class Supervisor:
         if self.state.exit or (self.state.request and not self.state.request.is_bots):
             raise WrongStateError("the session is ending")
         if patch.deadline:
-            self._deadline = (patch.deadline - self._zero).total_seconds()
+            self._deadline = (patch.deadline - self._clock_origin).total_seconds()
             logger.info("deadline moved to {}", patch.deadline.isoformat())
         if patch.limits:
-            self._limit(patch.limits)
+            self._apply_limits(patch.limits)
         self.launch = replace(
             self.launch,
             shutdown=patch.shutdown or self.launch.shutdown,
@@ -175,16 +177,16 @@ class Supervisor:
 
     def wall(self, moment: float) -> datetime:
         """Turn a monotonic time into a wall-clock time."""
-        return self._zero + timedelta(seconds=moment)
+        return self._clock_origin + timedelta(seconds=moment)
 
     # What comes in.
 
-    def _watch(self) -> None:
+    def _start_watching(self) -> None:
         os.set_blocking(self.bot.stacks, False)
         self._hooks.watch(self._loop)
-        received_signals.watch(self._loop, self._signalled)
+        received_signals.watch(self._loop, self._on_signal)
         if self.bot.pid is None:
-            self._exited(127)
+            self._on_bot_exit(127)
         self._reap()  # a bot that was gone before the thread was there
 
     async def _serve(self, runner: web.AppRunner) -> None:
@@ -196,52 +198,52 @@ class Supervisor:
         protected = ConnectionGuard().protect(runner.server)
         self._server = await self._loop.create_server(protected, sock=self.bot.control)
 
-    def _heard(self, events: list[Event]) -> None:
+    def _on_events(self, events: list[Event]) -> None:
         """Act on some of what the bot's side has written, and on its end.
 
         Whoever was not given the processor for long finds both, and what was to be done to a bot that had stayed.
         """
         for event in events:
-            self._learn(event)
+            self._apply_event(event)
         self._reap()
         self._advance()
 
-    def _learn(self, event: Event) -> None:
+    def _apply_event(self, event: Event) -> None:
         self.state = end_requests.begun_by_bot(apply_event(self.state, event), self.launch)
-        if event["event"] in NEWS:
+        if event["event"] in POKE_EVENTS:
             self._poker.poke()
 
-    def _note(self, event: Event) -> None:
-        self._learn(event)
+    def _on_event(self, event: Event) -> None:
+        self._apply_event(event)
         self._advance()
 
-    def _signalled(self, number: int) -> None:
+    def _on_signal(self, number: int) -> None:
         if number in received_signals.TERMINATING:
-            self._terminated()
+            self._on_sigterm()
         self._reap()  # whatever came: a flood of the others must not hide that the bot is dead
 
     def _reap(self) -> None:
         dead = list(processes.reap())
         for pid, code in dead:
             if pid == self.bot.pid:
-                self._exited(code)
+                self._on_bot_exit(code)
         if dead:
             self._stopper.child_died.set()
         if len(dead) >= processes.MOST_REAPED:
             self._loop.call_soon(self._reap)  # the signal for the others has come already
 
-    def _exited(self, code: int) -> None:
+    def _on_bot_exit(self, code: int) -> None:
         now = self._loop.time()
         self.state = replace(self.state, exit=Exit(code, now))
-        self._gone.set()
-        for event in self._hooks.rest():  # what it said last, and nobody has read yet
-            self._learn(event)
+        self._bot_exited.set()
+        for event in self._hooks.drain():  # what it said last, and nobody has read yet
+            self._apply_event(event)
         self.state = end_requests.without_kill(settle(self.state))
         self.state = replace(self.state, memory=memory.since(self.bot.memory_before, memory.read()))
         logger.info("bot exited with code {}", code)
         self._advance()
 
-    def _terminated(self) -> None:
+    def _on_sigterm(self) -> None:
         """Answer a SIGTERM: whoever sends it kills the container when the grace is over, so all must fit in."""
         now = self._loop.time()
         budget = end_requests.sigterm_budget(self.launch.termination_grace_seconds)
@@ -250,7 +252,7 @@ class Supervisor:
             logger.info("SIGTERM received")
             evicted = self._own_request(Cause.EVICTED)
             request = end_requests.taken_over(self.state, current, evicted) if current else evicted
-            self._ask(end_requests.squeeze(request, self.state, now, budget))
+            self._start_ending(end_requests.squeeze(request, self.state, now, budget))
         else:
             squeezed = end_requests.squeeze(current, self.state, now, budget)
             self.state = replace(self.state, request=squeezed)
@@ -264,11 +266,11 @@ class Supervisor:
     def _request(self, asked: EndRequest) -> Request:
         return end_requests.complete(asked, self.launch.shutdown_for(asked.cause), self._loop.time())
 
-    def _ask(self, request: Request) -> None:
+    def _start_ending(self, request: Request) -> None:
         logger.info("session asked to end: {} {}", request.cause, request.mode)
         self.state = replace(self.state, request=request)
         close = {"do": "close", "reason": request.cause}
-        self._hooks.end_newcomers(close)
+        self._hooks.set_end_command(close)
         if self.state.finish:
             self._hooks.send(close)  # no other pipeline is to follow
         self._advance()
@@ -278,21 +280,21 @@ class Supervisor:
         if self._timer:
             self._timer.cancel()
             self._timer = None
-        while (rung := self._next()) and rung.at <= self._loop.time():
-            self._take(rung.step)
-        due = self._due()
+        while (rung := self._next_rung()) and rung.at <= self._loop.time():
+            self._take_step(rung.step)
+        due = self._next_limit()
         if due and (rung is None or due.at < rung.at):
-            self._timer = self._loop.call_at(due.at, self._struck)
+            self._timer = self._loop.call_at(due.at, self._on_limit)
         elif rung:
             self._timer = self._loop.call_at(rung.at, self._advance)
 
-    def _next(self) -> Rung | None:
+    def _next_rung(self) -> Rung | None:
         return ladder.next_rung(self.state, self._own_grace())
 
     def _own_grace(self) -> float:
         return self.launch.shutdown.grace_period_seconds
 
-    def _take(self, step: Step) -> None:
+    def _take_step(self, step: Step) -> None:
         self.state = replace(self.state, rungs=(*self.state.rungs, Rung(step, self._loop.time())))
         logger.info("ladder step: {}", step)
         self._poker.poke()
@@ -301,21 +303,21 @@ class Supervisor:
         elif step is Step.KILL:
             self._track(self._stop(signal.SIGKILL))
         else:
-            self._order(step)
+            self._send_step(step)
 
-    def _order(self, step: Step) -> None:
+    def _send_step(self, step: Step) -> None:
         request = self.state.request
         verb = {Step.END_FRAME: "end", Step.CANCEL_FRAME: "cancel", Step.FORCED_CANCEL_FRAME: "force"}[step]
-        order = {
+        command = {
             "do": verb,
             "reason": request.cause if request else "",
             "farewell": request.farewell if request else "",
             # The bot's own end may leave pipelines that talk on, or be followed by another one.
             "own": self.state.may_go_on,
         }
-        self._hooks.send(order)
+        self._hooks.send(command)
         if not self.state.may_go_on:
-            self._hooks.end_newcomers(order | {"farewell": ""})
+            self._hooks.set_end_command(command | {"farewell": ""})
 
     def _deadline_at(self) -> float | None:
         if self._deadline is not None:
@@ -325,31 +327,31 @@ class Supervisor:
 
     # The limits.
 
-    def _limit(self, wanted: SessionLimits) -> None:
+    def _apply_limits(self, limits: SessionLimits) -> None:
         if not self._limits.idle_timeout_seconds:
             # Nobody has looked for activity so far, so nobody can say that there was none.
             self.state = replace(self.state, active_at=self._loop.time())
-        self._limits = wanted
-        order = limit_order(encode(wanted))
-        self._hooks.greet_with(order)
-        self._hooks.send(order)
-        logger.info("limits are now {}", wanted)
+        self._limits = limits
+        command = limits_command(encode(limits))
+        self._hooks.set_limits_command(command)
+        self._hooks.send(command)
+        logger.info("limits are now {}", limits)
 
-    def _due(self) -> conversation_limits.Due | None:
+    def _next_limit(self) -> conversation_limits.Due | None:
         deadline = self._deadline_at()
         backstop = None if deadline is None else deadline + BACKSTOP_SECONDS
         return conversation_limits.next_due(self.state, self._limits, backstop)
 
-    def _struck(self) -> None:
-        due = self._due()
+    def _on_limit(self) -> None:
+        due = self._next_limit()
         if due is None or due.at > self._loop.time():
             self._advance()
         elif due.cause is None:
             self._prompt()
         else:
             logger.warning("limit struck: {}", due.cause)
-            current, wanted = self.state.request, self._own_request(due.cause)
-            self._ask(end_requests.taken_over(self.state, current, wanted) if current else wanted)
+            current, request = self.state.request, self._own_request(due.cause)
+            self._start_ending(end_requests.taken_over(self.state, current, request) if current else request)
 
     def _prompt(self) -> None:
         """Ask a quiet caller whether they are still there."""
@@ -362,12 +364,12 @@ class Supervisor:
     async def _stop(self, number: signal.Signals) -> None:
         """Signal the bot's processes, after a look at what it is doing: afterwards it may be too late for one."""
         try:
-            await self._look()
+            await self._record_blocking_line()
         finally:
             if not self.state.exit:
                 self._stopper.signal(number)
 
-    async def _look(self) -> None:
+    async def _record_blocking_line(self) -> None:
         if blocked_at := await self._stopper.blocking_line():
             self.state = replace(self.state, blocked_at=blocked_at)
 
@@ -378,7 +380,7 @@ class Supervisor:
 
     # The end.
 
-    def _conclude(self) -> None:
+    def _write_report(self) -> None:
         if self._hooks.refused:
             logger.warning("{} lines of the bot's side were no events", self._hooks.refused)
         self.state = replace(self.state, result=read_result(self.bot.result))

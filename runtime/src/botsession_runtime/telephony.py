@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from botsession_contract.transports import URL_ENV, TelephonyProvider
-from botsession_runtime.call_slot import TAKEN, CallSlot
+from botsession_runtime.call_slot import TAKEN_MESSAGE, CallSlot
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -36,21 +36,21 @@ def stream_url(host: str) -> str:
     return url if url.startswith("wss://") else f"wss://{host}{PATH}"
 
 
-def webhook(provider: TelephonyProvider, reception: CallSlot) -> "BaseRoute":
+def webhook(provider: TelephonyProvider, call_slot: CallSlot) -> "BaseRoute":
     """Answer the provider's question what to do with a call."""
     from starlette.routing import Route
 
     async def answer(request: "Request") -> "Response":
-        return _answer(provider, reception, request.headers.get("host", ""))
+        return _answer(provider, call_slot, request.headers.get("host", ""))
 
     return Route("/", answer, methods=["POST"])
 
 
-def _answer(provider: TelephonyProvider, reception: CallSlot, host: str) -> "Response":
+def _answer(provider: TelephonyProvider, call_slot: CallSlot, host: str) -> "Response":
     from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-    if reception.is_taken:
-        return PlainTextResponse(TAKEN, 409)
+    if call_slot.is_taken:
+        return PlainTextResponse(TAKEN_MESSAGE, 409)
     url = stream_url(host)
     if provider is TelephonyProvider.EXOTEL:
         return JSONResponse({"error": NO_WEBHOOK, "websocket_url": url})

@@ -63,13 +63,15 @@ class LaunchConfig:
         return TYPES[self.transport.type] if self.transport else PLAIN
 
 
-def read_orders(orders: dict[str, Any]) -> LaunchConfig:
+def read_launch_config(raw_config: dict[str, Any]) -> LaunchConfig:
     """Read what the supervisor says, and take the secrets out of the environment."""
-    transport = decode(Transport, orders["transport"]) if orders.get("transport") else None
+    transport = decode(Transport, raw_config["transport"]) if raw_config.get("transport") else None
     count = len(transport.ice_servers) if transport else 0
     credentials = [os.environ.pop(ICE_CREDENTIAL_ENV.format(index=index), None) for index in range(count)]
     token = os.environ.pop(TOKEN_ENV, None)
-    return LaunchConfig(orders["session"], orders["body"], orders.get("idle"), transport, token, tuple(credentials))
+    return LaunchConfig(
+        raw_config["session"], raw_config["body"], raw_config.get("idle"), transport, token, tuple(credentials)
+    )
 
 
 def _fields(transport: Transport | None, token: str | None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from botsession_runtime.bot_errors import module
-from botsession_runtime.call_slot import TAKEN, CallSlot
+from botsession_runtime.call_slot import TAKEN_MESSAGE, CallSlot
 from botsession_runtime.transports import LaunchConfig
 
 if TYPE_CHECKING:
@@ -21,22 +21,22 @@ CONNECTION: Final = "pipecat.transports.smallwebrtc.connection"
 OFFER_PATH: Final = "/api/offer"
 
 
-def check(orders: LaunchConfig) -> None:
+def check(config: LaunchConfig) -> None:
     """Refuse a Pipecat that cannot answer an offer."""
     import uvicorn  # noqa: F401  # so that no caller waits for it
 
     module(HANDLER)
-    orders.check("webrtc_connection")
+    config.check("webrtc_connection")
 
 
-class Line:
+class WebRTCEndpoint:
     """The one peer connection of a session. Its client may offer anew, from another network say; nobody else may."""
 
-    def __init__(self, orders: LaunchConfig, reception: CallSlot) -> None:
-        self._orders = orders
-        self._reception = reception
+    def __init__(self, config: LaunchConfig, call_slot: CallSlot) -> None:
+        self._config = config
+        self._call_slot = call_slot
         self._pipecat = module(HANDLER)
-        self._handler = self._pipecat.SmallWebRTCRequestHandler(ice_servers=ice_servers(orders) or None)
+        self._handler = self._pipecat.SmallWebRTCRequestHandler(ice_servers=ice_servers(config) or None)
         self._peer: str | None = None
 
     def routes(self) -> "list[BaseRoute]":
@@ -44,33 +44,33 @@ class Line:
         from starlette.routing import Route
 
         return [
-            Route(OFFER_PATH, self._offered, methods=["POST"]),
-            Route(OFFER_PATH, self._located, methods=["PATCH"]),
+            Route(OFFER_PATH, self._handle_offer, methods=["POST"]),
+            Route(OFFER_PATH, self._handle_candidates, methods=["PATCH"]),
         ]
 
-    async def hang_up(self) -> None:
+    async def close(self) -> None:
         """Close what the bot has not closed."""
         await self._handler.close()
 
-    async def _offered(self, request: "Request") -> "Response":
+    async def _handle_offer(self, request: "Request") -> "Response":
         from starlette.responses import JSONResponse
 
-        wanted = await _read(request, self._pipecat.SmallWebRTCRequest.from_dict)
-        if self._reception.is_taken:
-            return await self._offered_again(wanted)
-        with self._reception.reserve():
-            answer = await self._handler.handle_web_request(wanted, self._put_through(wanted))
+        offer = await _read(request, self._pipecat.SmallWebRTCRequest.from_dict)
+        if self._call_slot.is_taken:
+            return await self._handle_renegotiation(offer)
+        with self._call_slot.reserve():
+            answer = await self._handler.handle_web_request(offer, self._accept_callback(offer))
         self._peer = answer["pc_id"]
         return JSONResponse(answer)
 
-    async def _offered_again(self, wanted: Any) -> "Response":
+    async def _handle_renegotiation(self, offer: Any) -> "Response":
         from starlette.responses import JSONResponse, PlainTextResponse
 
-        if wanted.pc_id is None or wanted.pc_id != self._peer:
-            return PlainTextResponse(TAKEN, 409)
-        return JSONResponse(await self._handler.handle_web_request(wanted, self._put_through(wanted)))
+        if offer.pc_id is None or offer.pc_id != self._peer:
+            return PlainTextResponse(TAKEN_MESSAGE, 409)
+        return JSONResponse(await self._handler.handle_web_request(offer, self._accept_callback(offer)))
 
-    async def _located(self, request: "Request") -> "Response":
+    async def _handle_candidates(self, request: "Request") -> "Response":
         from starlette.responses import JSONResponse
 
         await self._handler.handle_patch_request(await _read(request, self._candidates))
@@ -80,19 +80,19 @@ class Line:
         found = [self._pipecat.IceCandidate(**each) for each in data["candidates"]]
         return self._pipecat.SmallWebRTCPatchRequest(data["pc_id"], found)
 
-    def _put_through(self, wanted: Any) -> Callable[[Any], Awaitable[None]]:
+    def _accept_callback(self, offer: Any) -> Callable[[Any], Awaitable[None]]:
         async def accept(connection: Any) -> None:
             # A session that was given no body takes the client's, as Pipecat's own runner does.
-            own = {} if self._orders.body is not None else {"body": wanted.request_data}
-            self._reception.accept(self._orders.arguments(webrtc_connection=connection, **own))
+            own = {} if self._config.body is not None else {"body": offer.request_data}
+            self._call_slot.accept(self._config.arguments(webrtc_connection=connection, **own))
 
         return accept
 
 
-def ice_servers(orders: LaunchConfig) -> list[Any]:
+def ice_servers(config: LaunchConfig) -> list[Any]:
     """Return the STUN and TURN servers in Pipecat's form."""
-    servers = orders.transport.ice_servers if orders.transport else ()
-    known = zip(servers, orders.ice_credentials, strict=True)
+    servers = config.transport.ice_servers if config.transport else ()
+    known = zip(servers, config.ice_credentials, strict=True)
     make = module(CONNECTION).IceServer
     return [make(urls=list(each.urls), username=each.username, credential=credential) for each, credential in known]
 

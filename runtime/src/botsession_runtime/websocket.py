@@ -8,7 +8,7 @@ POST /       the provider's question what to do with a call
 from typing import TYPE_CHECKING, Final
 
 from botsession_runtime import telephony
-from botsession_runtime.call_slot import TAKEN, CallSlot
+from botsession_runtime.call_slot import TAKEN_MESSAGE, CallSlot
 from botsession_runtime.transports import LaunchConfig
 
 if TYPE_CHECKING:
@@ -21,45 +21,45 @@ TRY_AGAIN_LATER: Final = 1013
 CLIENT: Final = "websocket"
 
 
-def check(orders: LaunchConfig) -> None:
+def check(config: LaunchConfig) -> None:
     """Refuse a Pipecat that cannot take a WebSocket."""
     import starlette.websockets  # noqa: F401  # so that no caller waits for it
     import uvicorn  # noqa: F401  # as above
 
-    orders.check("websocket", "transport_type")
+    config.check("websocket", "transport_type")
 
 
-def routes(orders: LaunchConfig, reception: CallSlot) -> "list[BaseRoute]":
+def routes(config: LaunchConfig, call_slot: CallSlot) -> "list[BaseRoute]":
     """Return the paths to be served."""
     from starlette.routing import WebSocketRoute
 
-    provider = orders.transport.provider if orders.transport else None
+    provider = config.transport.provider if config.transport else None
 
     async def own(websocket: "WebSocket") -> None:
         # Without a kind, Pipecat finds out the provider from its first messages.
-        await _answer(websocket, None if provider else CLIENT, orders, reception)
+        await _answer(websocket, None if provider else CLIENT, config, call_slot)
 
     async def client(websocket: "WebSocket") -> None:
-        await _answer(websocket, CLIENT, orders, reception)
+        await _answer(websocket, CLIENT, config, call_slot)
 
-    webhook = [telephony.webhook(provider, reception)] if provider else []
+    webhook = [telephony.webhook(provider, call_slot)] if provider else []
     return [WebSocketRoute(telephony.PATH, own), WebSocketRoute("/ws-client", client), *webhook]
 
 
-async def _answer(websocket: "WebSocket", kind: str | None, orders: LaunchConfig, reception: CallSlot) -> None:
-    if reception.is_taken:
+async def _answer(websocket: "WebSocket", kind: str | None, config: LaunchConfig, call_slot: CallSlot) -> None:
+    if call_slot.is_taken:
         await _refuse(websocket)
         return
-    with reception.reserve():
+    with call_slot.reserve():
         await websocket.accept()
-    reception.accept(orders.arguments(websocket=websocket, transport_type=kind))
-    await reception.until_over()
+    call_slot.accept(config.arguments(websocket=websocket, transport_type=kind))
+    await call_slot.until_over()
 
 
 async def _refuse(websocket: "WebSocket") -> None:
     from starlette.responses import PlainTextResponse
 
     if "websocket.http.response" in websocket.scope.get("extensions", {}):
-        await websocket.send_denial_response(PlainTextResponse(TAKEN, 409))
+        await websocket.send_denial_response(PlainTextResponse(TAKEN_MESSAGE, 409))
     else:
-        await websocket.close(TRY_AGAIN_LATER, TAKEN)
+        await websocket.close(TRY_AGAIN_LATER, TAKEN_MESSAGE)

@@ -9,7 +9,7 @@ import pytest
 
 from botsession_contract.control import CONTROL_PORT
 from botsession_runtime import bot_process
-from botsession_runtime.bot_process import HERE, bot_environment, command_line, start, without_our_path
+from botsession_runtime.bot_process import HERE, bot_environment, command_line, start, without_package_folder
 
 TARGET = {"target": "bot.py", "name": "support-42", "body": {"a": 1}, "python": "python3.12"}
 COMMAND = {"command": ["uv", "run", "bot.py"]}
@@ -28,9 +28,9 @@ def test_target_is_run_by_its_interpreter() -> None:
     assert command_line(TARGET) == ["python3.12", "-m", "botsession_runtime.launch"]
 
 
-@pytest.mark.parametrize("orders", [TARGET, COMMAND])
-def test_launch_does_not_leak_into_the_bot(orders: dict[str, object], fd: int) -> None:
-    env = bot_environment(orders, {"BOTSESSION_LAUNCH": "{}", "HOME": "/root"}, fd, fd)
+@pytest.mark.parametrize("raw_launch", [TARGET, COMMAND])
+def test_launch_does_not_leak_into_the_bot(raw_launch: dict[str, object], fd: int) -> None:
+    env = bot_environment(raw_launch, {"BOTSESSION_LAUNCH": "{}", "HOME": "/root"}, fd, fd)
     assert "BOTSESSION_LAUNCH" not in env
     assert env["HOME"] == "/root"
 
@@ -55,11 +55,11 @@ def test_no_body_is_an_empty_one_for_a_command_as_in_pipecats_own_runner(fd: int
 
 def test_our_folder_is_taken_out_of_the_python_path() -> None:
     env = {"PYTHONPATH": os.pathsep.join([str(HERE.parent), "/app/lib"])}
-    assert without_our_path(env) == {"PYTHONPATH": "/app/lib"}
+    assert without_package_folder(env) == {"PYTHONPATH": "/app/lib"}
 
 
 def test_python_path_that_was_only_ours_is_gone() -> None:
-    assert without_our_path({"PYTHONPATH": str(HERE.parent), "A": "b"}) == {"A": "b"}
+    assert without_package_folder({"PYTHONPATH": str(HERE.parent), "A": "b"}) == {"A": "b"}
 
 
 TAKES_PORT = """
@@ -81,12 +81,17 @@ def free_port() -> int:
 
 
 @pytest.mark.parametrize(
-    ("ours", "its"), [("127.0.0.1", "127.0.0.1"), *(("0.0.0.0", its) for its in ("0.0.0.0", "127.0.0.1", "::", "::1"))]
+    ("own_host", "bot_host"),
+    [("127.0.0.1", "127.0.0.1"), *(("0.0.0.0", host) for host in ("0.0.0.0", "127.0.0.1", "::", "::1"))],
 )
-def test_bot_cannot_listen_in_its_supervisors_place(ours: str, its: str) -> None:
+def test_bot_cannot_listen_in_its_supervisors_place(own_host: str, bot_host: str) -> None:
     port = free_port()
-    orders = {"command": [sys.executable, "-c", TAKES_PORT, str(port), its], "controlPort": port, "controlHost": ours}
-    bot = start(orders, dict(os.environ))
+    raw_launch = {
+        "command": [sys.executable, "-c", TAKES_PORT, str(port), bot_host],
+        "controlPort": port,
+        "controlHost": own_host,
+    }
+    bot = start(raw_launch, dict(os.environ))
     assert bot.pid is not None
     assert bot.control is not None
     assert bot.hooks is not None
@@ -99,8 +104,8 @@ def test_bot_cannot_listen_in_its_supervisors_place(ours: str, its: str) -> None
 
 def test_port_that_is_taken_is_said_and_the_bot_starts_all_the_same() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        orders = {"controlPort": taken.getsockname()[1], "controlHost": "127.0.0.1"}
-        control, why = bot_process.listen(orders)
+        raw_launch = {"controlPort": taken.getsockname()[1], "controlHost": "127.0.0.1"}
+        control, why = bot_process.listen(raw_launch)
     assert control is None
     assert "in use" in why
 
@@ -108,8 +113,8 @@ def test_port_that_is_taken_is_said_and_the_bot_starts_all_the_same() -> None:
 def test_bot_does_not_start_where_a_stranger_has_its_supervisors_port_on_the_node() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        orders = {"command": ["true"], "controlPort": port, "controlHost": "127.0.0.1", "hostNetwork": True}
-        bot = start(orders, dict(os.environ))
+        raw_launch = {"command": ["true"], "controlPort": port, "controlHost": "127.0.0.1", "hostNetwork": True}
+        bot = start(raw_launch, dict(os.environ))
     assert (bot.pid, bot.control) == (None, None)
     assert bot.failure is not None
     assert bot.failure.startswith(f"the supervisor cannot listen on port {port} of the node: ")

@@ -13,7 +13,7 @@ import pytest
 from botsession_runtime import bot_process, hook_connections
 from botsession_runtime.bot_process import Bot, HookSocket
 from botsession_runtime.events import Event
-from botsession_runtime.hook_connections import MOST_SILENT, HookConnections
+from botsession_runtime.hook_connections import MOST_PENDING, HookConnections
 from tests.supervision import PATIENCE
 
 ORDER = {"do": "limit"}
@@ -57,11 +57,11 @@ class Harness:
         self.hooks: HookSocket = hooks
         self.bot = Bot(None, agent, stacks, -1, hooks=hooks, stacks_target=target)
         self.events: asyncio.Queue[str] = asyncio.Queue()
-        self.connections = HookConnections(self.bot, 0.0, self._heard)
-        self.connections.greet_with(ORDER)
+        self.connections = HookConnections(self.bot, 0.0, self._on_events)
+        self.connections.set_limits_command(ORDER)
         self.connections.watch(asyncio.get_running_loop())
 
-    def _heard(self, events: list[Event]) -> None:
+    def _on_events(self, events: list[Event]) -> None:
         for each in events:
             self.events.put_nowait(each["event"])
 
@@ -113,7 +113,7 @@ async def test_process_of_the_bot_is_heard_and_gets_its_orders(harness: Harness)
 
 
 async def test_process_that_comes_after_the_end_was_ordered_is_told_so(harness: Harness) -> None:
-    harness.connections.end_newcomers({"do": "end", "reason": "MaxDuration"})
+    harness.connections.set_end_command({"do": "end", "reason": "MaxDuration"})
     child = await harness.child(f"{harness.hooks.token}\n")
     assert [await answer(child), await answer(child)] == ['{"do": "limit"}', '{"do": "end", "reason": "MaxDuration"} 1']
     await end(child)
@@ -146,7 +146,7 @@ async def test_stranger_with_the_token_hears_nothing(harness: Harness) -> None:
 
 
 async def test_flood_of_half_open_connections_does_not_keep_others_out(harness: Harness) -> None:
-    flood = await harness.child("", times=3 * MOST_SILENT)
+    flood = await harness.child("", times=3 * MOST_PENDING)
     assert await answer(flood) == "0"  # their time was over
     child = await harness.child(f"{harness.hooks.token}\n")
     assert await answer(child) == '{"do": "limit"} 1'

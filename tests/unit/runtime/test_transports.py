@@ -12,19 +12,19 @@ from botsession_contract.json_codec import encode
 from botsession_contract.transports import IceServer, Transport, TransportType
 from botsession_runtime import telephony, transports, webrtc
 from botsession_runtime.bot_errors import BotLoadError, require
-from botsession_runtime.transports import LaunchConfig, read_orders
+from botsession_runtime.transports import LaunchConfig, read_launch_config
 
 ROOM = Transport(TransportType.DAILY, room_url="https://example.daily.co/a")
 SERVERS = (IceServer(("stun:a",)), IceServer(("turn:b",), "bot"))
 
 
-def orders(transport: Transport | None = None, **more: Any) -> LaunchConfig:
+def config(transport: Transport | None = None, **more: Any) -> LaunchConfig:
     told = {"session": "support-42", "body": None, "idle": None, **more}
-    return read_orders({**told, "transport": encode(transport) if transport else None})
+    return read_launch_config({**told, "transport": encode(transport) if transport else None})
 
 
 def test_bot_without_a_transport_gets_plain_arguments() -> None:
-    arguments = orders(idle=0).arguments()
+    arguments = config(idle=0).arguments()
     assert type(arguments) is types.RunnerArguments
     assert (arguments.body, arguments.session_id, arguments.pipeline_idle_timeout_secs) == ({}, "support-42", 0)
     assert (arguments.handle_sigint, arguments.handle_sigterm) == (False, False)
@@ -32,13 +32,13 @@ def test_bot_without_a_transport_gets_plain_arguments() -> None:
 
 def test_token_is_taken_out_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BOTSESSION_TOKEN", "sesame")
-    assert orders(ROOM).arguments().token == "sesame"
+    assert config(ROOM).arguments().token == "sesame"
     assert "BOTSESSION_TOKEN" not in os.environ
 
 
 def test_each_ice_server_gets_its_own_credential(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BOTSESSION_ICE_CREDENTIAL_1", "sesame")
-    first, second = webrtc.ice_servers(orders(Transport(TransportType.SMALLWEBRTC, ice_servers=SERVERS)))
+    first, second = webrtc.ice_servers(config(Transport(TransportType.SMALLWEBRTC, ice_servers=SERVERS)))
     assert (first.urls, first.username, first.credential) == (["stun:a"], None, None)
     assert (second.urls, second.username, second.credential) == (["turn:b"], "bot", "sesame")
     assert "BOTSESSION_ICE_CREDENTIAL_1" not in os.environ
@@ -46,7 +46,7 @@ def test_each_ice_server_gets_its_own_credential(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("kind", TransportType)
 def test_only_some_kinds_listen(kind: TransportType) -> None:
-    assert orders(Transport(kind)).listens == (kind in (TransportType.WEBSOCKET, TransportType.SMALLWEBRTC))
+    assert config(Transport(kind)).listens == (kind in (TransportType.WEBSOCKET, TransportType.SMALLWEBRTC))
 
 
 def pipecat_with(monkeypatch: pytest.MonkeyPatch, **classes: type) -> None:
@@ -58,14 +58,14 @@ def test_pipecat_without_a_kind_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(
         BotLoadError, match=r"^pipecat-ai 1\.\S+ has no DailyRunnerArguments, which spec.bot.transport needs"
     ):
-        orders(ROOM).arguments()
+        config(ROOM).arguments()
 
 
 def test_pipecat_whose_kind_lacks_a_field_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     older = dataclasses.make_dataclass("DailyRunnerArguments", ["room_url", "body"])
     pipecat_with(monkeypatch, DailyRunnerArguments=older)
     with pytest.raises(BotLoadError, match=r"its DailyRunnerArguments has no token; use a newer Pipecat$"):
-        orders(ROOM).check()
+        config(ROOM).check()
 
 
 def test_image_without_a_server_is_a_sentence() -> None:
