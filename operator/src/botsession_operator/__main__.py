@@ -1,6 +1,6 @@
-"""Run the operator: `python -m botsession_operator`, configured by its environment (see `settings`).
+"""Run the operator: `python -m botsession_operator`, configured by environment variables (see `settings`).
 
-`python -m botsession_operator uninstall` takes its place, once, to end what is left before the operator goes for good.
+`python -m botsession_operator uninstall` stops the operator, ends all sessions in its place, and removes finalizers.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from botsession_operator.uninstall import release_all_finalizers, wait_for_ends
 
 
 def main() -> None:
-    """Read the settings and run until SIGTERM; exit with 1, and say why, where the settings make no sense."""
+    """Read the settings and run until SIGTERM; exit with 1 and a log line where the settings are invalid."""
     commands = {(): run, ("uninstall",): uninstall}
     command = commands.get(tuple(sys.argv[1:]))
     if command is None:
@@ -40,14 +40,14 @@ def main() -> None:
 
 
 async def run(settings: Settings) -> None:
-    """Look after sessions until SIGTERM."""
+    """Run the operator until SIGTERM."""
     stop = _stopped_by_signals()
     async with await api.connect(settings.kubeconfig) as connected:
         await operate(connected, settings, stop)
 
 
 async def uninstall(settings: Settings) -> None:
-    """Stop the operator, end all sessions in its place, and let everything go; exit with 1 when interrupted."""
+    """Stop the operator, end all sessions in its place, and release everything; exit with 1 when interrupted."""
     stop = _stopped_by_signals()
     async with await api.connect(settings.kubeconfig) as connected:
         client = KubernetesUninstallClient(
@@ -66,7 +66,7 @@ async def uninstall(settings: Settings) -> None:
             sys.exit(1)
         await waiting
         await release_all_finalizers(client, KubernetesCluster(connected, settings.identity))
-    log.info("all let go")
+    log.info("all finalizers removed")
 
 
 def _stopped_by_signals() -> asyncio.Event:

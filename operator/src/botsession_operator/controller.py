@@ -1,4 +1,4 @@
-"""What an operator keeps in memory: the work queue, and what marks sessions dirty besides events."""
+"""The work queue, and what marks sessions dirty besides watch events: supervisors' answers and ended refusals."""
 
 import asyncio
 
@@ -13,7 +13,7 @@ from botsession_operator.supervisor_poller import SupervisorPoller
 
 
 class Controller:
-    """Gives sessions their passes."""
+    """Runs passes over the sessions that are marked dirty."""
 
     def __init__(self, control: Control, clock: Clock, timeouts: ControllerTimeouts, workers: int = 1) -> None:
         self._queue = WorkQueue(clock, workers, on_due=lambda key: self.poller.prefetch(key))
@@ -21,12 +21,12 @@ class Controller:
         self.refusals = Refusals(clock, timeouts, self._queue.add)
 
     def mark(self, key: Key, priority: Priority = Priority.NORMAL) -> None:
-        """Have a session looked at. Its supervisor is asked meanwhile, so that the pass mostly finds the answer."""
+        """Mark a session dirty, and ask its supervisor meanwhile, so that the pass usually finds the answer."""
         self.poller.prefetch(key)
         self._queue.add(key, priority)
 
     def mark_changed(self, key: Key, priority: Priority = Priority.NORMAL) -> None:
-        """Have a session looked at to whose pod something has happened, so that its supervisor has more to say."""
+        """Mark a session dirty after a change of its pod or a poke, and ask its supervisor for a new snapshot."""
         self.poller.refresh(key)
         self._queue.add(key, priority)
 
@@ -35,10 +35,10 @@ class Controller:
         return self._queue.depths()
 
     async def work(self, do_pass: Pass) -> None:
-        """Return passes until drained."""
+        """Run passes until drained."""
         await self._queue.work(do_pass)
 
     async def drain(self, work: asyncio.Task[None]) -> None:
-        """Let the passes that have begun end, and what they have sent be answered; begin none."""
+        """Wait for the passes that have begun and for the answers to their requests; begin no new pass."""
         await self._queue.drain(work)
         await self.poller.close()

@@ -1,38 +1,38 @@
-"""What can go wrong on the way to the cluster. `SpecError` (the user must act) lives with the spec."""
+"""Errors of requests to the API server. `SpecError`, on which the user must act, is in `api/spec.py`."""
 
 from botsession_operator.api.reasons import ObjectReason
 
 
 class TransientError(Exception):
-    """The same pass may go through later: it is tried again with back-off."""
+    """The same pass may succeed later; it is retried with back-off."""
 
 
 class ClusterUnavailable(TransientError):
-    """The API server did not answer, or answered that it cannot now."""
+    """The API server did not answer, or asked to come back later."""
 
 
 class WrongAnswer(ClusterUnavailable):
-    """What answered did not answer the question: with another object than the one asked for, or with no list."""
+    """The answer does not fit the request: another object than the requested one, or no list."""
 
 
 class Conflict(TransientError):
-    """Somebody wrote the object since it was read; nothing was changed. The pass starts anew from a fresh look."""
+    """The object was written since it was read, so nothing was changed. The next pass reads it again."""
 
 
 class RequestRefused(Exception):
-    """The API server does not accept a request, and never will as it stands: waiting changes nothing."""
+    """The API server refuses a request, and a retry would be refused too."""
 
 
 class StatusRefused(RequestRefused):
-    """The API server does not accept a status, and never will as it stands."""
+    """The API server refuses a status, and a retry would be refused too."""
 
 
 class NotOurs(Exception):
-    """A pod was to be deleted or released in the name of a session that it does not belong to: a bug."""
+    """A bug: a pass tried to delete or release a pod that does not belong to its session."""
 
 
 class Refused(Exception):
-    """The API server, a quota or an admission webhook does not take an object; its user must act, or wait."""
+    """The API server, a quota or an admission webhook refuses an object. The user must act, or wait."""
 
     def __init__(self, reason: ObjectReason, message: str) -> None:
         super().__init__(message)
@@ -41,12 +41,12 @@ class Refused(Exception):
 
 
 class PodRefused(Refused):
-    """The session's pod is not taken."""
+    """The session's pod is refused."""
 
 
 class ExposureRefused(Refused):
-    """The Service of the session, or its route, is not taken."""
+    """The session's Service or route is refused."""
 
 
 class BudgetRefused(Refused):
-    """The PodDisruptionBudget of the session's pod is not taken."""
+    """The PodDisruptionBudget of the session's pod is refused."""

@@ -1,11 +1,11 @@
-"""Which of many waits for no other: turns by priority, by namespace, and in the order of arrival.
+"""A queue that is fair between priorities and namespaces.
 
 The queue hands out items for a number of slots, such as the workers of the work queue.
 
-* A higher priority goes first. Each lower one still has its share of the turns, and so starves in no flood.
-* Within a priority the namespaces take turns, so a thousand items of one namespace cost another's first item one turn.
+* A higher priority goes first. Each lower priority still gets a share of the turns, so it never starves.
+* Within a priority the namespaces take turns: a thousand items of one namespace delay another's first item by one turn.
 * One namespace holds at most three quarters of the slots, however slow its items are.
-* A priority may have a ceiling of slots, for items that are known to be slow.
+* A priority may have a maximum number of slots, for items that are known to be slow.
 """
 
 from collections import Counter
@@ -48,22 +48,22 @@ TURNS: Final = (*[_HIGH_FIRST] * 3, _NORMAL_FIRST, *[_HIGH_FIRST] * 3, _LOW_FIRS
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where an item stands."""
+    """Where a waiting item is in the queue."""
 
     namespace: str
     priority: Priority
 
 
 class FairQueue(Generic[T]):
-    """Items that wait for a slot, and those that have one. An item may wait again while it still has one."""
+    """Items that wait for a slot, and items that have one. An item with a slot may wait for another one."""
 
     def __init__(self, slots: int, ceilings: Mapping[Priority, int] | None = None) -> None:
         self._slots = slots
-        #: A quarter of the slots is always free for the others.
+        #: A quarter of the slots stays free for other namespaces.
         self._most_per_namespace = slots - slots // 4
         self._ceilings = dict.fromkeys(Priority, slots) | dict(ceilings or {})
         self._positions: dict[T, Position] = {}
-        #: By priority, the namespaces in the order of their turns, each with its items in the order of arrival.
+        #: For each priority, the namespaces in the order of their turns, each with its items in the order of arrival.
         self._waiting: dict[Priority, dict[str, dict[T, None]]] = {priority: {} for priority in Priority}
         self._held: dict[T, Position] = {}
         self._held_by: Counter[str | Priority] = Counter()
@@ -88,7 +88,7 @@ class FairQueue(Generic[T]):
         return {priority: waiting[priority] for priority in Priority}
 
     def put(self, item: T, namespace: str, priority: Priority) -> None:
-        """Have an item wait. One that waits already keeps its place, or moves to the higher priority."""
+        """Add an item. If it waits already, it keeps its position, or moves to the higher priority."""
         known = self._positions.get(item)
         if known and known.priority <= priority:
             return
@@ -97,7 +97,7 @@ class FairQueue(Generic[T]):
         self._waiting[priority].setdefault(namespace, {})[item] = None
 
     def discard(self, item: T) -> None:
-        """Have an item wait no longer."""
+        """Remove a waiting item."""
         position = self._positions.pop(item, None)
         if position is None:
             return
@@ -107,7 +107,7 @@ class FairQueue(Generic[T]):
             del namespaces[position.namespace]
 
     def take(self) -> T | None:
-        """Return the item whose turn it is, and let it hold a slot; None while no waiting item may have one."""
+        """Give a slot to the item whose turn it is, and return the item; None while no waiting item may have a slot."""
         if len(self._held) >= self._slots:
             return None
         item = next(self._eligible(), None)
@@ -118,7 +118,7 @@ class FairQueue(Generic[T]):
         return item
 
     def done(self, item: T) -> None:
-        """Take back the slot of an item."""
+        """Free the slot of an item."""
         position = self._held.pop(item)
         for holder in (position.namespace, position.priority):
             self._held_by[holder] -= 1
@@ -126,7 +126,7 @@ class FairQueue(Generic[T]):
                 del self._held_by[holder]
 
     def _eligible(self) -> Iterator[T]:
-        """Yield an item of each priority that may have a slot, in the order of this turn."""
+        """Yield the next item of each priority that may have a slot, in the order of this turn."""
         for priority in TURNS[self._turn]:
             if self._held_by[priority] >= self._ceilings[priority]:
                 continue
@@ -140,7 +140,7 @@ class FairQueue(Generic[T]):
         position = self._positions[item]
         self.discard(item)
         namespaces = self._waiting[position.priority]
-        if position.namespace in namespaces:  # its next turn comes after those of all others
+        if position.namespace in namespaces:  # the namespace's next turn comes after all others
             namespaces[position.namespace] = namespaces.pop(position.namespace)
         self._held[item] = position
         self._held_by.update((position.namespace, position.priority))

@@ -1,4 +1,4 @@
-"""kopf's part: it watches, and marks keys dirty. Nothing is decided here."""
+"""kopf's handlers: they mark the keys of changed objects dirty, and decide nothing."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -16,22 +16,22 @@ from botsession_operator.poke_gate import KnownSessions
 
 @dataclass(frozen=True, slots=True)
 class Memo:
-    """What handlers get from kopf besides the event."""
+    """The dependencies of the handlers, which kopf passes to them."""
 
     changed: Callable[[Key, Priority], None]
-    #: The same for a session to whose pod something has happened.
+    #: The same for a session whose pod has changed.
     pod_changed: Callable[[Key], None]
-    #: What pokes may name.
+    #: The sessions for which pokes are admitted.
     known: KnownSessions
-    #: A pod of this namespace has ended, so that its quota may have room.
+    #: Called with the namespace of a pod that has ended, since its quota may have room now.
     pod_ended: Callable[[str], None] = lambda _: None
 
 
 def make_registry(server: str) -> kopf.OperatorRegistry:
-    """Register the handlers, on a registry of their own, so that importing this module changes nothing global.
+    """Return a registry with the handlers. A registry of their own keeps kopf's global one unchanged.
 
-    `server` is the API server that passes talk to. kopf would ask for kubernetes.default.svc, and so be blind where
-    the cluster's DNS fails, or see another server than the one that is written to.
+    `server` is the API server that passes use. By default kopf uses kubernetes.default.svc, which fails with the
+    cluster's DNS, and may be another server than the one that passes write to.
     """
     registry = kopf.OperatorRegistry()
 
@@ -52,7 +52,7 @@ def make_registry(server: str) -> kopf.OperatorRegistry:
     async def pod_changed(
         *, event: kopf.RawEvent, namespace: str | None, labels: kopf.Labels, memo: Memo, **_: Any
     ) -> None:
-        # A pod's label is its author's, and may name what cannot be a session.
+        # Anyone may set this label on a pod, so its value may be no name of a session.
         if key := parse_key(namespace, labels.get(SESSION_LABEL)):
             memo.pod_changed(key)
         if namespace and has_ended(event):
@@ -62,15 +62,15 @@ def make_registry(server: str) -> kopf.OperatorRegistry:
 
 
 def _connection(**kwargs: Any) -> kopf.ConnectionInfo | None:
-    """Read it from files: inside a cluster the service account's. kopf asks again when its token has been rotated."""
+    """Return the connection of the service account, or of a kubeconfig. kopf asks again after a token rotation."""
     return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
 
 
 def session_priority(body: Mapping[str, Any]) -> Priority:
-    """Return how urgent an event of a session is. A user waits for what no status has answered yet.
+    """Return how urgent an event of a session is: a user waits for the first pass after a change of the spec.
 
-    A session that was created, edited or deleted has a generation that its status does not know. The operator's own
-    writes come back as events too, and none of them is urgent.
+    Creation, edits and deletion change the generation, which the status then does not have yet. The operator's own
+    writes come back as events too, and do not change the generation.
     """
     metadata, status = body.get("metadata") or {}, body.get("status") or {}
     is_answered = status.get("observedGeneration") == metadata.get("generation") or "finish" in status
@@ -78,13 +78,13 @@ def session_priority(body: Mapping[str, Any]) -> Priority:
 
 
 def _update_known(known: KnownSessions, namespace: str | None, name: str, *, is_gone: bool) -> None:
-    """Remember which sessions exist: for others the operator takes no pokes."""
+    """Record which sessions exist, since only their pokes are admitted."""
     if key := parse_key(namespace, name):
         (known.forget if is_gone else known.add)(key)
 
 
 def has_ended(event: Mapping[str, Any]) -> bool:
-    """Return whether a pod counts for no quota any more: it is gone, or all its containers are over."""
+    """Return whether a pod no longer counts for a quota: it is gone, or all its containers have ended."""
     status = event["object"].get("status") or {}
     return event["type"] == "DELETED" or status.get("phase") in ("Succeeded", "Failed")
 
@@ -92,16 +92,16 @@ def has_ended(event: Mapping[str, Any]) -> bool:
 def make_settings() -> kopf.OperatorSettings:
     """Return kopf's settings for an operator that only watches."""
     settings = kopf.OperatorSettings()
-    settings.posting.enabled = False  # our Events tell of sessions, not of handlers
+    settings.posting.enabled = False  # the operator records Events about sessions, not about handlers
     settings.peering.standalone = True
-    settings.scanning.disabled = True  # the resources are known; no right to list CRDs and namespaces is needed
-    # The selector above is kopf's own: the API server would send all pods of the cluster, and kopf drop them.
+    settings.scanning.disabled = True  # the resources are known, so kopf needs no right to list CRDs and namespaces
+    # kopf applies the selector above after the API server has sent all pods; this one is sent to the API server.
     settings.watching.label_selectors["", "v1", "pods"] = SESSION_LABEL
-    # A watch through a dead connection brings nothing and fails never: let the server end it, and kopf start anew.
+    # A watch on a dead connection never fails: so the server ends each watch after a while, and kopf starts a new one.
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 330
     settings.watching.connect_timeout = 10
     settings.networking.request_timeout = 30
-    # Of the largest objects that the API server takes, so many in one answer are some 75 MB.
+    # The API server takes objects of up to 3 MiB, so an answer has at most some 75 MB.
     settings.watching.chunk_size = 25
     return settings

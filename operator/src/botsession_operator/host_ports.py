@@ -1,4 +1,4 @@
-"""Which ports of nodes the sessions with `hostNetwork` have, as far as this operator knows."""
+"""The ports of nodes that sessions with `hostNetwork` use, as far as this operator knows."""
 
 from dataclasses import dataclass, field
 
@@ -14,17 +14,18 @@ from botsession_operator.core.observe.observed import Key, Pod, PodState, Sessio
 
 @dataclass(slots=True)
 class HostPorts:
-    """Ports in use, by session. Kept in memory: the truth is in the pods, which each pass reads.
+    """Ports in use, by session, from the pods that each pass reads.
 
-    An operator that has just started may not have seen them all; then the scheduler keeps equal ones apart.
+    An operator that has just started has not seen all pods, and may choose a port that is in use. The scheduler then
+    places the pod on another node.
     """
 
-    #: Empty: sessions are given none, where there are no nodes.
+    #: Empty in the local backend, which has no nodes.
     ports: range = CONTROL_PORTS
     _taken: dict[Key, NodePorts] = field(default_factory=dict)
 
     def choose(self, session: Session) -> NodePorts | None:
-        """Return ports for the session's pod, which nobody else is then given; None where it needs none."""
+        """Reserve and return ports for the session's pod; return None where it needs none."""
         if not self.ports or not has_host_network(session.spec):
             return None
         if session.key not in self._taken:
@@ -32,7 +33,7 @@ class HostPorts:
         return self._taken[session.key]
 
     def note(self, key: Key, pod: Pod | None) -> None:
-        """Keep the ports of a pod that runs, or will; free those of one that is over."""
+        """Reserve the ports of a pod that is not over; free those of one that is."""
         if pod is None or pod.host_port is None:
             return
         if pod.state is PodState.TERMINATED:

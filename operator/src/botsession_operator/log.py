@@ -1,7 +1,7 @@
 """The operator's log: one line per event on standard output, as JSON for a log store or as text for a person.
 
-Everything comes out here: our own lines, those of kopf, aiohttp, asyncio and the Kubernetes client, Python's warnings,
-and the exception that ends the process. No traceback shows the values of variables.
+All lines go through here: the operator's own, those of kopf, aiohttp, asyncio and the Kubernetes client, Python's
+warnings, and the exception that ends the process. No traceback shows the values of variables.
 """
 
 import json
@@ -22,9 +22,9 @@ from botsession_contract.text import escape_controls
 if TYPE_CHECKING:
     from loguru import Message, Record
 
-#: Tracebacks have lines, and code in them may be indented by tabs.
+#: Control characters that stay: tracebacks have several lines, and code in them may be indented by tabs.
 LAYOUT: Final = "\n\t"
-#: The field that a library's line names an object in; kopf says which object a line is about.
+#: For the kind of the object that a line of kopf is about, the field of ours that names it.
 OBJECT_FIELDS: Final = {"BotSession": "session", "Pod": "pod"}
 RESET: Final = "\x1b[0m"
 DIM: Final = "\x1b[2m"
@@ -44,7 +44,7 @@ Render = Callable[["Record", str], str]
 
 
 def configure_log(log_format: LogFormat, level: str) -> None:
-    """Write what happens from this level on, and what libraries warn of, to standard output."""
+    """Write lines from this level on, and warnings of libraries, to standard output."""
     render = json_line if log_format is LogFormat.JSON else console_line
     lowest = logging.getLevelNamesMapping()[level.upper()]
 
@@ -71,12 +71,12 @@ def configure_log(log_format: LogFormat, level: str) -> None:
 
 
 def silence_log() -> None:
-    """Write no log: the command line tells people what happens in its own words."""
+    """Write no log, since the command line prints its own lines."""
     logger.configure(handlers=[])
 
 
 def forward(record: logging.LogRecord, text: str) -> None:
-    """Log what a library has said, with its logger's name and the object that it is about."""
+    """Log a library's line, with its logger's name and the object that it is about."""
     log = logger.bind(logger=record.name, **_object_of(record))
     log.opt(exception=exception_of(record)).log(level_of(record), text)
 
@@ -109,7 +109,7 @@ def console_line(record: "Record", exception: str) -> str:
 def _rendered(render: Render, message: "Message") -> str:
     try:
         return render(message.record, str(message).strip())
-    except Exception as exc:  # noqa: BLE001  # a field's own code may raise anything, and a line may end nothing
+    except Exception as exc:  # noqa: BLE001  # a field's own code may raise anything, and logging must not fail
         extra = {"error": type(exc).__name__}
         return render(message.record | {"message": "line could not be written", "extra": extra}, "")
 
@@ -119,7 +119,7 @@ def _timestamp(record: "Record") -> str:
 
 
 def _without_controls(value: object) -> object:
-    """Write control characters out: what a bot or a server says is read on terminals too."""
+    """Return a text with its control characters escaped, since bots' texts end up on terminals."""
     return escape_controls(value, LAYOUT) if isinstance(value, str) else value
 
 

@@ -20,7 +20,7 @@ from botsession_operator.metric_labels import BY_NAMESPACE
 
 
 class SessionGauges(Collector):
-    """What is so now: taken when a scrape asks, so that nothing has to be kept in step."""
+    """Gauges of sessions, of the work queue and of the watches."""
 
     def __init__(
         self,
@@ -35,22 +35,22 @@ class SessionGauges(Collector):
         registry.register(self)
 
     def set_phase(self, key: Key, phase: Phase | None) -> None:
-        """Remember a session's phase; None forgets it."""
+        """Record a session's phase; None removes the session."""
         if phase is None:
             self._phases.pop(key, None)
         else:
             self._phases[key] = phase
 
     def note_watch_event(self) -> None:
-        """Remember the time of the last event."""
+        """Record the time of the last watch event."""
         self._event_at = self._seconds()
 
     def namespaces(self) -> set[str]:
-        """Name the namespaces that hold sessions now."""
+        """Return the namespaces that have sessions now."""
         return {key.namespace for key in tuple(self._phases)}
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield the gauges. A namespace that holds sessions shows all phases, so that none is missing from a sum."""
+        """Yield the gauges. Each namespace with sessions shows all phases, so that none is missing from a sum."""
         sessions = GaugeMetricFamily("botsession_sessions", "Sessions that exist", labels=("namespace", "phase"))
         tally = Tally((key.namespace, phase) for key, phase in tuple(self._phases.items()))
         for namespace in sorted({namespace for namespace, _ in tally}):
@@ -69,10 +69,10 @@ class SessionGauges(Collector):
 
 
 class NamespaceCounters(Collector):
-    """Counters by namespace, each shown with 0 before it counts: increase() does not see the 1 that a series begins at.
+    """Counters by namespace that show 0 before they count. Otherwise increase() would miss the first increment.
 
-    The zeros are those of namespaces that hold sessions now. What has counted stays; a zero may go and come back
-    without harm, so that namespaces that come and go leave little behind.
+    Zeros are shown for namespaces that have sessions now. A zero may disappear and come back without harm, so a
+    namespace that comes and goes leaves only the series that have counted.
     """
 
     def __init__(self, registry: CollectorRegistry, namespaces: Callable[[], Set[str]]) -> None:
@@ -81,12 +81,12 @@ class NamespaceCounters(Collector):
         registry.register(self)
 
     def add(self, count: MetricSample) -> None:
-        """Count."""
+        """Count a sample."""
         counted = self._counted[count.metric]
         counted[count.labels] = counted.get(count.labels, 0) + int(count.value)
 
     def collect(self) -> Iterator[CounterMetricFamily]:
-        """Yield all that has been counted, and the zeros."""
+        """Yield the counters, and the zeros."""
         for metric, (text, labels) in BY_NAMESPACE.items():
             zeros = dict.fromkeys(itertools.product(self._namespaces(), *labels.values()), 0)
             family = CounterMetricFamily(metric, text, labels=("namespace", *labels))
@@ -96,18 +96,18 @@ class NamespaceCounters(Collector):
 
 
 class PollerState(Protocol):
-    """The supervisors that are asked, as far as a scrape wants to know. It asks in a thread of its own."""
+    """What a scrape reads of the supervisor poller, in another thread."""
 
     def in_flight(self) -> int:
-        """Return how many are being asked."""
+        """Return how many requests are in flight."""
         ...
 
     def waiting(self) -> Mapping[Priority, int]:
-        """Return how many wait to be asked, by priority."""
+        """Return how many supervisors wait to be asked, by priority."""
         ...
 
     def silent(self) -> Mapping[str, int]:
-        """Return how many are silent, by namespace."""
+        """Return how many supervisors are silent, by namespace."""
         ...
 
     def silent_nodes(self) -> int:
@@ -116,14 +116,14 @@ class PollerState(Protocol):
 
 
 class PollerGauges(Collector):
-    """How it goes with the supervisors that are asked now."""
+    """Gauges of the supervisor poller."""
 
     def __init__(self, poller: PollerState, namespaces: Callable[[], Set[str]]) -> None:
         self._poller = poller
         self._namespaces = namespaces
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield the gauges. A namespace that holds sessions shows how many are silent, be it 0."""
+        """Yield the gauges. Each namespace with sessions shows its number of silent supervisors, even 0."""
         poller = self._poller
         text = "Requests to supervisors that wait for an answer"
         yield GaugeMetricFamily("botsession_control_requests_in_flight", text, poller.in_flight())

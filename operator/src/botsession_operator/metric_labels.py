@@ -13,7 +13,7 @@ from botsession_operator.core.status.metric_samples import Metric, Stage, TaskKi
 from botsession_operator.fair_queue import Priority
 from botsession_operator.poke_gate import Admission
 
-#: What is counted of sessions by namespace: what each counter tells, and its other labels with all that they can be.
+#: The counters that have a namespace: the description of each, and its other labels.
 BY_NAMESPACE: Final[dict[Metric, tuple[str, dict[str, type[DocumentedEnum]]]]] = {
     Metric.FINISHED: ("Sessions that ended", {"reason": Reason, "outcome": Outcome}),
     Metric.DANGLING_TASKS: ("Tasks that bots left behind", {"kind": TaskKind}),

@@ -21,22 +21,22 @@ from botsession_operator.metric_collectors import NamespaceCounters, PollerGauge
 from botsession_operator.metric_labels import BY_NAMESPACE, Action, NoCode, ReconcileErrorKind
 from botsession_operator.poke_gate import Admission
 
-#: One look at a session; gives the time of the next.
+#: Runs one pass; returns when the next one is due.
 Pass = Callable[[Key], Awaitable[datetime | None]]
 
-#: Upper bounds in seconds. Each set ends where the API's own limits, or the operator's patience, do.
+#: Upper bounds in seconds. Each set ends at a limit of the API or a timeout of the operator.
 CALL: Final = (10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400)
 START: Final = (0.5, 1, 2, 3, 5, 10, 20, 30, 60, 120, 300, 600)
 SHUTDOWN: Final = (0.1, 0.5, 1, 2, 5, 10, 20, 30, 40, 60, 120, 300)
-#: A caller hears a second as a pause, and takes ten for a dead line.
+#: A caller notices a pause of one second, and hangs up after ten.
 FIRST_SOUND: Final = (0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 20, 30, 60)
-#: 15 s is where the supervisor's own backstop strikes.
+#: After 15 s the supervisor's own backstop ends the session.
 LATENESS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 30)
 PASS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
 class Metrics:
-    """Counts, on a registry of its own: what a scrape shows is what this operator has done since it started."""
+    """The counters and histograms, on a registry of their own. They begin at zero when the process starts."""
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class Metrics:
             self._webhook_deliveries.labels(event, result)
 
     def count(self, counts: tuple[MetricSample, ...]) -> None:
-        """Count what a status tells that has been written."""
+        """Count the samples of a status that has been written."""
         for each in counts:
             if each.metric in BY_NAMESPACE:
                 self._by_namespace.add(each)
@@ -93,15 +93,15 @@ class Metrics:
                 (times.labels(*each.labels) if each.labels else times).observe(each.value)
 
     def set_phase(self, key: Key, phase: Phase | None) -> None:
-        """Remember the phase that a pass has seen; None when the session is gone."""
+        """Record the phase of a session; None when it is gone."""
         self._sessions.set_phase(key, phase)
 
     def note_watch_event(self) -> None:
-        """Remember that a watch has brought an event."""
+        """Record that a watch has brought an event."""
         self._sessions.note_watch_event()
 
     def register_poller(self, poller: PollerState) -> None:
-        """Show what is asked of supervisors now, and how many of them are silent."""
+        """Add the gauges of the supervisor poller."""
         self.registry.register(PollerGauges(poller, self._sessions.namespaces))
 
     def count_control_request(self, action: Action, code: int | NoCode) -> None:
@@ -109,19 +109,19 @@ class Metrics:
         self._control_requests.labels(action, _label(code)).inc()
 
     def count_poke(self, admission: Admission) -> None:
-        """Count a poke by what became of it."""
+        """Count a poke."""
         self._pokes.labels(admission).inc()
 
     def count_status_refusal(self) -> None:
-        """Count a status that the API server will never take."""
+        """Count a status that the API server refused for good."""
         self._status_refusals.inc()
 
     def count_delivery(self, event: EventType, result: Answer | Delivery) -> None:
-        """Count what became of a try to send an event to the webhook, or that there is no other."""
+        """Count an attempt to send an event to the webhook, or that the operator gave up."""
         self._webhook_deliveries.labels(event, result).inc()
 
     def timed(self, do_pass: Pass) -> Pass:
-        """Wrap a pass so that it is counted and timed; what it raises goes on to the queue."""
+        """Return the pass with counting and timing around it; its errors still reach the queue."""
 
         async def timed_pass(key: Key) -> datetime | None:
             began = self._seconds()

@@ -1,4 +1,4 @@
-"""The running operator: what watches, what works and what serves, put together for as long as it is wanted."""
+"""Build the operator from its parts, and run it: watches, workers and server."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -31,19 +31,19 @@ from botsession_operator.server import LIFETIME_SECONDS, create_app, serving
 from botsession_operator.settings import Settings, WebhookSettings
 from botsession_operator.webhook_dispatcher import WebhookDispatcher
 
-#: Lets the passes end that have begun.
+#: Waits for the passes that have begun.
 Drain = Callable[[asyncio.Task[None]], Awaitable[None]]
 
 
 class WorkersDied(Exception):
-    """No worker gives passes any more; the operator must be started anew."""
+    """No worker runs any more; the process must be restarted."""
 
 
 async def operate(connected: client.ApiClient, settings: Settings, stop: asyncio.Event) -> None:
-    """Watch, work and serve. A pass that has begun is finished before the operator leaves; nothing else is kept."""
+    """Watch, run passes and serve until `stop` is set. Passes that have begun may end; nothing else is kept."""
     clock = SystemClock()
     ready, known = asyncio.Event(), KnownSessions()
-    # Without it each counter is shown a second time, only to say when the operator began to count.
+    # Otherwise the client library adds a `_created` series to each counter.
     disable_created_metrics()  # type: ignore[no-untyped-call]  # the client does not type it
     metrics = Metrics(CollectorRegistry(), lambda: controller.depths())
     async with AsyncExitStack() as stack:
@@ -69,9 +69,9 @@ async def operate(connected: client.ApiClient, settings: Settings, stop: asyncio
 
 
 async def until_stopped(work: asyncio.Task[None], watch: asyncio.Task[None], stop: asyncio.Event, drain: Drain) -> None:
-    """Return when the watch has ended as it was asked to, and no pass is under way; raise what either died of."""
+    """Return when the watch has ended and no pass runs any more; raise the error of either."""
     await asyncio.wait({work, watch}, return_when=asyncio.FIRST_COMPLETED)
-    has_died = work.done()  # nothing has asked the workers to end
+    has_died = work.done()  # the workers end only when they are drained
     stop.set()
     try:
         await watch

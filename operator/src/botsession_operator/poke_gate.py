@@ -1,6 +1,6 @@
-"""The door for pokes, which anyone may send: what comes through it costs a pass, so little does.
+"""Admit or drop pokes. Anyone who reaches the operator can send one, and each admitted poke costs a pass.
 
-A poke carries no facts. One that is dropped is made up for by the session's next event, or by the slow recheck.
+A poke carries no facts, so a dropped one does no harm: the session's next event or requeue has the same effect.
 """
 
 import time
@@ -13,13 +13,13 @@ from botsession_operator.core.session_key import Key
 
 T = TypeVar("T", bound=Hashable)
 
-#: Pokes of one address. A node or a proxy may stand for all of its pods, each of which sends a handful in its life.
+#: Pokes of one address, which may be a node's or a proxy's for all its pods. A pod sends a handful in its life.
 ADDRESS_BURST: Final = 100
 ADDRESS_PER_SECOND: Final = 20.0
-#: Pokes of one session, which has about ten to send in its life.
+#: Pokes of one session, which sends about ten in its life.
 SESSION_BURST: Final = 10
 SESSION_PER_SECOND: Final = 0.5
-#: How many addresses are remembered, and how many sessions.
+#: How many addresses and sessions have a token bucket.
 MOST_ADDRESSES: Final = 4096
 MOST_SESSIONS: Final = 65536
 
@@ -33,18 +33,18 @@ class Admission(DocumentedEnum):
 
 
 class TokenBuckets(Generic[T]):
-    """A bucket of tokens for each of many, the least recently used of which is forgotten, and so full again."""
+    """A token bucket for each key. Beyond `most` keys the least recently used bucket is dropped, and is full again."""
 
     def __init__(self, burst: float, per_second: float, most: int, monotonic: Callable[[], float]) -> None:
         self._burst = burst
         self._per_second = per_second
         self._most = most
         self._monotonic = monotonic
-        #: How many tokens were left, and when.
+        #: For each key, the tokens that were left, and when.
         self._left: OrderedDict[T, tuple[float, float]] = OrderedDict()
 
     def __len__(self) -> int:
-        """Return how many are remembered."""
+        """Return how many keys have a bucket."""
         return len(self._left)
 
     def take(self, key: T) -> bool:
@@ -61,7 +61,7 @@ class TokenBuckets(Generic[T]):
 
 
 class KnownSessions:
-    """The sessions that the watch has brought, and that are not gone."""
+    """The sessions that exist, by what the watch has brought."""
 
     def __init__(self) -> None:
         self._keys: set[Key] = set()
@@ -74,19 +74,19 @@ class KnownSessions:
         return len(self._keys)
 
     def add(self, key: Key) -> None:
-        """Remember a session that the watch has brought."""
+        """Add a session."""
         self._keys.add(key)
 
     def forget(self, key: Key) -> None:
-        """Forget a session that is gone."""
+        """Remove a session that is gone."""
         self._keys.discard(key)
 
 
 class PokeGate:
-    """Lets pokes in for sessions that exist, a bounded number from each address and for each session.
+    """Admits pokes for sessions that exist, a bounded number from each address and for each session.
 
-    It asks only what the operator has in memory. A session that was created a moment ago may be unknown yet: its
-    poke is dropped, and the event that makes it known marks it dirty all the same.
+    It decides by the operator's memory alone. A session that was created a moment ago may be unknown yet. Its poke is
+    dropped, but the watch event that makes the session known marks it dirty too.
     """
 
     def __init__(
@@ -101,10 +101,10 @@ class PokeGate:
         self._sessions = TokenBuckets[Key](SESSION_BURST, SESSION_PER_SECOND, MOST_SESSIONS, monotonic)
 
     def poke(self, address: str, key: Key | None) -> Admission:
-        """Mark the session dirty that a poke names, if it may come in; None is a name that cannot be one."""
+        """Mark the session of an admitted poke dirty. The key is None where no session can have the name."""
         if key is None or not self._is_known(key):
             return Admission.UNKNOWN
-        # The address first: a stranger who has used up its own share takes nothing of the session's.
+        # The address first: a stranger without tokens of its own then takes none of the session's.
         if not (self._addresses.take(address) and self._sessions.take(key)):
             return Admission.LIMITED
         self._mark(key)

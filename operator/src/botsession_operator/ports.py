@@ -1,8 +1,7 @@
-"""Those that the operator talks to, as Protocols: the cluster, the supervisors' control endpoints, and a webhook.
+"""The ports of the operator, as Protocols: the cluster, the supervisors' control endpoints, and the webhook.
 
-Passes talk to `Supervisors`, which the supervisor poller implements by `Control`.
-
-Each has a real implementation in `effects/`; `Cluster` has two. One set of contract tests holds them all.
+Each has an implementation in `effects/`, and `Cluster` another one in `local/`; the same contract tests run against
+both. Passes use `Supervisors`, which the supervisor poller implements on top of `Control`.
 """
 
 from collections.abc import AsyncIterator
@@ -37,33 +36,33 @@ class SessionWriter(Protocol):
     """Writes sessions and their pods. Each write names the version, or the UID, that it is meant for."""
 
     async def set_session_finalizers(self, session: SessionMetadata, finalizers: tuple[str, ...]) -> str | None:
-        """Replace the finalizers, give the new resourceVersion; None when the session is gone.
+        """Replace the finalizers; return the new resourceVersion, or None when the session is gone.
 
         Raise Conflict when it has changed.
         """
         ...
 
     async def write_status(self, key: Key, resource_version: str, status: Json) -> bool:
-        """Replace the status; False when the session is gone.
+        """Replace the status; return False when the session is gone.
 
-        Raise Conflict when it has changed since that version, StatusRefused when the status is not taken.
+        Raise Conflict when it has changed since that version, StatusRefused when the status is refused.
         """
         ...
 
     async def delete_session(self, session: Session) -> None:
-        """Ask for the deletion of the session as it was read; a missing one is success. Raise Conflict on a change."""
+        """Delete the session as it was read; a missing one is success. Raise Conflict when it has changed."""
         ...
 
     async def create_pod(self, manifest: Json) -> None:
-        """Create a pod; the session's own of this name is success. Raise PodRefused when it is not taken."""
+        """Create a pod; success if the session has it already. Raise PodRefused when it is refused."""
         ...
 
     async def delete_pod(self, pod: Pod, how: PodDeletion) -> None:
-        """Ask for the deletion of this very pod (by UID); a missing one is success."""
+        """Delete the pod with this UID; a missing one is success."""
         ...
 
     async def end_sidecars(self, pod: Pod) -> None:
-        """Have everything in a pod ended that still runs, and keep the pod; a missing one is success."""
+        """End all containers of a pod that still run, and keep the pod; a missing one is success."""
         ...
 
     async def set_pod_finalizers(self, pod: Pod, finalizers: tuple[str, ...]) -> None:
@@ -79,27 +78,27 @@ class BudgetClient(Protocol):
         ...
 
     async def create_budget(self, manifest: Json) -> None:
-        """Create a PodDisruptionBudget; the session's own is success. Raise BudgetRefused when it is not taken."""
+        """Create a PodDisruptionBudget; success if the session has it. Raise BudgetRefused when it is refused."""
         ...
 
     async def delete_budget(self, manifest: Json) -> None:
-        """Delete the PodDisruptionBudget that a manifest describes; a missing or another owner's one stays."""
+        """Delete the PodDisruptionBudget of a manifest, unless it is missing or has another owner."""
         ...
 
 
 class ExposureClient(Protocol):
-    """Reads and writes what leads callers to a session: a Service, and a route where one is configured."""
+    """Reads and writes the Service through which callers reach a session, and its route where one is configured."""
 
     async def has_object(self, manifest: Json) -> bool:
         """Return whether the object of this kind, name and owner exists: a Service, or a route."""
         ...
 
     async def create_object(self, manifest: Json) -> None:
-        """Create a Service or a route; the session's own is success. Raise ExposureRefused when it is not taken."""
+        """Create a Service or a route; success if the session has it. Raise ExposureRefused when it is refused."""
         ...
 
     async def delete_object(self, manifest: Json) -> None:
-        """Delete the Service or the route that a manifest describes; a missing or another owner's one stays."""
+        """Delete the Service or the route of a manifest, unless it is missing or has another owner."""
         ...
 
 
@@ -107,91 +106,91 @@ class EventRecorder(Protocol):
     """Records Kubernetes Events."""
 
     async def record_event(self, session: SessionMetadata, event: KubernetesEvent) -> None:
-        """Record an Event on the session. Best effort: an Event that is lost is not tried again."""
+        """Record an Event on the session. Best effort: there is no retry."""
         ...
 
 
 class Cluster(SessionReader, SessionWriter, BudgetClient, ExposureClient, EventRecorder, Protocol):
-    """Objects as the API server keeps them: all that a pass needs. Any call may raise ClusterUnavailable."""
+    """All that a pass needs of the API server. Any call may raise ClusterUnavailable."""
 
 
 class UninstallClient(Protocol):
-    """All that an operator leaves behind. Any call may raise ClusterUnavailable."""
+    """Reads what an uninstallation has to end and release. Any call may raise ClusterUnavailable."""
 
     def sessions(self) -> AsyncIterator[Json]:
-        """Read all BotSessions that the operator looks after, some at a time."""
+        """Yield all BotSessions in the operator's namespaces, page by page."""
         ...
 
     def session_metadata(self) -> AsyncIterator[Json]:
-        """Read the metadata of all BotSessions that the operator looks after."""
+        """Yield the metadata of all BotSessions in the operator's namespaces."""
         ...
 
     def pod_metadata(self) -> AsyncIterator[Json]:
-        """Read the metadata of all pods of sessions."""
+        """Yield the metadata of all pods of sessions."""
         ...
 
     async def stop_operator(self) -> None:
-        """Have no operator run but the one that calls, and nobody else hold new sessions; what is missing is success.
+        """Scale the operator to zero, and delete the admission policy that adds finalizers; what is missing is success.
 
-        It may take the other a moment to be gone.
+        The operator that runs may take a moment to stop.
         """
         ...
 
 
 class Control(Protocol):
-    """A supervisor's control endpoint. Nothing is raised: what does not answer is NoSnapshot, and is asked again."""
+    """A supervisor's control endpoint. Calls raise nothing: they return NoSnapshot where no supervisor answers."""
 
     async def snapshot(self, pod: Pod, token: str) -> SessionSnapshot | NoSnapshot:
-        """Ask what the supervisor knows."""
+        """Return the supervisor's snapshot of its session."""
         ...
 
     async def end(self, pod: Pod, token: str, request: EndRequest) -> SessionSnapshot | NoSnapshot:
-        """Ask for the end; asking twice is harmless."""
+        """Request the end of the session; a second request is harmless."""
         ...
 
     async def adjust(self, pod: Pod, token: str, patch: SessionPatch) -> SessionSnapshot | NoSnapshot:
-        """Tell the limits that have moved."""
+        """Send the limits that have changed."""
         ...
 
 
 class Supervisors(Protocol):
-    """The supervisors of all sessions, as a pass deals with them: nothing here waits for an answer.
+    """The supervisors of all sessions, for passes: no call waits for an answer.
 
-    An answer, and the end or the beginning of a silence, marks the session dirty.
+    The session is marked dirty when an answer comes, and when its supervisor becomes silent or answers again.
     """
 
     def read(self, key: Key, pod: Pod, token: str) -> Reading:
-        """Return what is known of a supervisor, and have it asked anew unless that is fresh."""
+        """Return what is known of a supervisor, and ask it again unless that is fresh."""
         ...
 
     async def end(self, key: Key, pod: Pod, token: str, request: EndRequest) -> None:
-        """Have a supervisor asked to end its session."""
+        """Queue a request to end the session."""
         ...
 
     async def adjust(self, key: Key, pod: Pod, token: str, patch: SessionPatch) -> None:
-        """Have a supervisor told the limits that have moved."""
+        """Queue the limits that have changed."""
         ...
 
     def ask_now(self, key: Key) -> None:
-        """Have a supervisor asked now, however long it has been silent."""
+        """Ask a supervisor now, however long it has been silent."""
         ...
 
     def ask_more_often(self, key: Key) -> None:
-        """Have a supervisor asked more often while it is silent."""
+        """Ask a supervisor more often while it is silent."""
         ...
 
     def retry_at(self, key: Key) -> datetime | None:
-        """Return when a silent supervisor is to be asked again; None for one that is not silent."""
+        """Return when a pass must read a silent supervisor again; None where none must."""
         ...
 
     def forget(self, key: Key) -> None:
-        """Forget the supervisor of a session that has none any more."""
+        """Forget the supervisor of a session."""
         ...
 
 
 class Webhook(Protocol):
-    """Whoever wants to hear of sessions. Nothing is raised: what is not taken has failed, and is sent again."""
+    """The receiver of webhook messages. Calls raise nothing: a message that is not accepted is sent again later."""
 
     async def post(self, message_id: str, body: str) -> Reply:
-        """Send a message once. What has been sent before bears the id that it had then."""
+        """Send a message once. A message that is sent again keeps its id."""
         ...

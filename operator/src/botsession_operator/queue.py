@@ -1,8 +1,8 @@
-"""The work queue: which sessions need a look, now or at a time. Dedupes, delays, backs off.
+"""The work queue: which sessions need a pass, now or later. It deduplicates, delays and backs off.
 
-Semantics of client-go's workqueue, which Kubernetes controllers are used to: a key that is added while a worker has it
-is looked at again afterwards, and no two workers have the same key. One timer serves all delays. Unlike client-go's, it
-is fair between namespaces and has priorities.
+It has the semantics of client-go's workqueue: a key that is added during its pass gets another pass afterwards, and no
+two workers have the same key. One timer serves all delays. Unlike client-go's, this queue has priorities and is fair
+between namespaces.
 """
 
 import asyncio
@@ -22,17 +22,17 @@ from botsession_operator.errors import RequestRefused, TransientError
 from botsession_operator.fair_queue import FairQueue, Priority
 from botsession_operator.schedule import Schedule
 
-#: Does one pass; gives the time of the next look.
+#: Runs one pass; returns when the next one is due.
 Pass = Callable[[Key], Awaitable[datetime | None]]
 
 FIRST_BACKOFF_SECONDS = 0.4
 LONGEST_BACKOFF_SECONDS = 30.0
-#: When a session is looked at again of which the API server does not accept a request, if no event comes before.
+#: When a session gets its next pass after the API server refused a request, if no event comes before.
 REFUSED_REQUEUE = timedelta(minutes=5)
-#: How long a pass may take to end when the operator stops; well within a pod's usual 30 s of grace.
+#: How long passes may take to end when the operator stops; well within a pod's usual 30 s of grace.
 DRAIN_SECONDS = 10.0
-#: The timer rings at least so often while anything waits. Nothing wakes a sleeper when a clock is set or a machine goes
-#: on after it was suspended, so a look is late by at most this then; and once a second is no work, whatever waits.
+#: The timer fires at least this often while a key waits. Nothing wakes the event loop when a clock is set, or when a
+#: suspended machine resumes, so a pass is late by at most this. Once a second costs next to nothing.
 LONGEST_SLEEP_SECONDS = 1.0
 
 
@@ -49,17 +49,17 @@ class WorkQueue:
         self._clock = clock
         self._workers = workers
         self._ready: FairQueue[Key] = FairQueue(workers)
-        #: Workers that have nothing to do; each waits to be woken.
+        #: Idle workers, each waiting for its future.
         self._idle: deque[asyncio.Future[None]] = deque()
         self._closed = False
         self._schedule = Schedule(clock, monotonic)
-        #: Called with each key whose time has come, before its pass.
+        #: Called with each key that becomes due, before its pass.
         self._on_due = on_due
         self._timer: asyncio.TimerHandle | None = None
         self._failures: dict[Key, int] = {}
 
     def add(self, key: Key, priority: Priority = Priority.NORMAL) -> None:
-        """Mark a key dirty: it gets a pass as soon as a worker is free. Added twice, it keeps the higher priority."""
+        """Mark a key dirty: it gets a pass as soon as a worker is free. Of two priorities, the higher one counts."""
         self._ready.put(key, key.namespace, priority)
         self._wake_one()
 
@@ -76,7 +76,7 @@ class WorkQueue:
         return self._ready.depths()
 
     async def drain(self, work: asyncio.Task[None]) -> None:
-        """Stop the workers: a pass that has begun ends, bounded; what waits is found again after a restart."""
+        """Stop the workers; passes that have begun get DRAIN_SECONDS. A restart finds the waiting keys again."""
         self._closed = True
         if self._timer:
             self._timer.cancel()
@@ -88,7 +88,7 @@ class WorkQueue:
         await asyncio.gather(work, return_exceptions=True)
 
     async def work(self, do_pass: Pass) -> None:
-        """Return passes until drained, to as many keys at once as there are workers."""
+        """Run passes until drained, as many at once as there are workers."""
         async with asyncio.TaskGroup() as group:
             for _ in range(self._workers):
                 group.create_task(self._worker(do_pass))
@@ -103,12 +103,12 @@ class WorkQueue:
             self._reschedule(key, await do_pass(key))
         except TransientError as exc:
             self._back_off(key, exc)
-        except RequestRefused as exc:  # waiting changes nothing: an event does, or an upgrade
+        except RequestRefused as exc:  # back-off would not help: the next event or an upgrade may
             log.warning("request refused", error=str(exc))
             self._reschedule(key, self._clock.now() + REFUSED_REQUEUE)
-        except SpecError as exc:  # its user must change it, which brings an event
+        except SpecError as exc:  # the user must edit the spec, which brings an event
             log.warning("spec not understood", error=str(exc))
-        except Exception as exc:  # noqa: BLE001  # a bug in one session's pass must not end all others' service
+        except Exception as exc:  # noqa: BLE001  # a bug in one pass must not end the worker
             log.exception("pass failed")
             self._back_off(key, exc)
         finally:
@@ -128,7 +128,7 @@ class WorkQueue:
     def _wake_one(self) -> None:
         while self._idle:
             idle = self._idle.popleft()
-            if not idle.done():  # else its worker was cancelled
+            if not idle.done():  # else the worker was cancelled
                 idle.set_result(None)
                 return
 
@@ -147,7 +147,7 @@ class WorkQueue:
         self.add_at(key, self._clock.now() + wait)
 
     def _set_timer(self) -> None:
-        """Have the timer ring in time for the next look. One that rings too early costs less than to set it anew."""
+        """Set the timer for the next key. A timer that fires too early is kept, because resetting it costs more."""
         left = self._schedule.seconds_left()
         if left is None or self._closed:
             return

@@ -1,12 +1,12 @@
-"""Objects that the API server has refused, and when each is tried again.
+"""Objects that the API server refused, and when each is created again.
 
-A quota that is full stays full for a while, and an admission policy stays what it is. So a refused object is tried
-again with exponential back-off and jitter. It is tried at once when its session is edited, and when a pod of its
-namespace ends: then the quota may have room. The memory is this process's own: a new operator tries everything once.
+A full quota stays full for a while, and an admission policy rarely changes. So a refused object is created again with
+exponential back-off and jitter. There is no wait when its session is edited, or when a pod of its namespace ends and
+may have made room in the quota. Refusals are kept in memory: a new operator tries each object once.
 
-An event does not show when its pod ended: each change of a pod that is over, and each new list of the watch, brings one
-more. So a namespace has a bucket of tokens, and an end that finds it empty wakes none. A session that gets its object
-wakes the next, so little room stays unused.
+A watch event does not show when its pod ended: each change of a pod that is over brings another event, and so does
+each new list of the watch. So each namespace has a token bucket, and the end of a pod wakes sessions only if it gets a
+token. A session that gets its object wakes the next session, so little room stays unused.
 """
 
 import random
@@ -25,16 +25,16 @@ from botsession_operator.core.observe.observed import Session, WaitingReason
 from botsession_operator.core.session_key import Key
 from botsession_operator.poke_gate import TokenBuckets
 
-#: How many sessions one pod that ends may wake. Each of them that gets its object wakes another one.
+#: How many sessions the end of one pod wakes. Each of them that gets its object wakes another one.
 WOKEN_AT_ONCE: Final = 4
-#: Ends of pods that wake sessions, for each namespace, and how many namespaces are remembered.
+#: The token bucket of each namespace, and the number of namespaces that have one.
 ENDS_BURST: Final = 5
 ENDS_PER_SECOND: Final = 0.25
 MOST_NAMESPACES: Final = 4096
 
 
 class Creation(Enum):
-    """What a session may be refused, each with what the log says of it."""
+    """An object of a session that may be refused, with the log's text for it."""
 
     POD = "pod refused"
     BUDGET = "budget refused"
@@ -43,7 +43,7 @@ class Creation(Enum):
 
 @dataclass(slots=True)
 class Refusal:
-    """An object that was refused, for a session as it was specified then."""
+    """The refusal of an object, for one generation of a session."""
 
     uid: str
     generation: int
@@ -53,7 +53,7 @@ class Refusal:
 
 
 class Refusals:
-    """What is refused now, by namespace in the order of the last try."""
+    """The objects that are refused now, by namespace, in the order of the last attempt."""
 
     def __init__(
         self,
@@ -72,26 +72,26 @@ class Refusals:
         self._end_tokens = TokenBuckets[str](ENDS_BURST, ENDS_PER_SECOND, MOST_NAMESPACES, monotonic)
 
     def __len__(self) -> int:
-        """Return how many sessions were refused something."""
+        """Return how many sessions have a refused object."""
         return sum(len(sessions) for sessions in self._refused.values())
 
     def standing(self, session: Session, what: Creation) -> WaitingReason | None:
-        """Return why an object was refused that is not to be tried yet; None for one that is to be tried."""
+        """Return why an object was refused, if it is too early to create it again; else None."""
         known = self._find(session, what)
         return known.why if known and self._clock.now() < known.retry_at else None
 
     def note(self, session: Session, what: Creation, why: WaitingReason) -> WaitingReason:
-        """Remember a refusal, and return it."""
+        """Record a refusal, and return its reason."""
         known = self._find(session, what)
         failures = known.failures + 1 if known else 1
         retry_at = self._clock.now() + self._backoff.wait(failures, self._jitter())
         refused = self._refused[session.key.namespace].pop(session.key, {})
         refused[what] = Refusal(session.uid, session.generation, why, retry_at, failures)
-        self._refused[session.key.namespace][session.key] = refused  # behind all others
+        self._refused[session.key.namespace][session.key] = refused  # now the last of its namespace
         return why
 
     def note_success(self, session: Session, what: Creation) -> None:
-        """Forget a refusal. There was room for this object, so there may be room for others."""
+        """Forget a refusal, and wake another session: if there was room for this object, there may be more."""
         refused = self._refused.get(session.key.namespace, {}).get(session.key, {})
         if refused.pop(what, None) is None:
             return
@@ -100,12 +100,12 @@ class Refusals:
         self._wake_up(session.key.namespace, 1)
 
     def note_pod_ended(self, namespace: str) -> None:
-        """Have those tried again that have waited longest: a pod of their namespace has ended, or is said to have."""
+        """Wake the sessions that have waited longest, since a pod of their namespace has ended."""
         if namespace in self._refused and self._end_tokens.take(namespace):
             self._wake_up(namespace, WOKEN_AT_ONCE)
 
     def retry_at(self, key: Key) -> datetime | None:
-        """Return when the next object of a session is to be tried again; one that is due is tried by this very pass."""
+        """Return when the next object of a session is due; None where none waits. Objects due now do not count."""
         now, refused = self._clock.now(), self._refused.get(key.namespace, {}).get(key, {})
         return min((each.retry_at for each in refused.values() if each.retry_at > now), default=None)
 
@@ -117,7 +117,7 @@ class Refusals:
             self._refused.pop(key.namespace, None)
 
     def _find(self, session: Session, what: Creation) -> Refusal | None:
-        """Return a refusal that still says something of the session: it was not edited, nor made anew, since."""
+        """Return the refusal of an object, unless the session was edited or replaced since."""
         known = self._refused.get(session.key.namespace, {}).get(session.key, {}).get(what)
         return known if known and (known.uid, known.generation) == (session.uid, session.generation) else None
 

@@ -1,8 +1,8 @@
-"""Which keys are due, and how long nothing is: one heap for all, so a session that waits costs an entry and no timer.
+"""When each key is due. One heap holds all keys, so a session that waits costs a heap entry and no timer.
 
-Looks are asked for by the wall clock, since deadlines are times of day, but they are kept by a clock of our own: the
-wall clock may be set, and the monotonic clock stands still while a machine is suspended. Whoever sleeps until the next
-look must not sleep long, because nothing wakes it when a clock jumps.
+Callers give times by the wall clock, since deadlines are times of day. The schedule keeps them by a clock of its own,
+because the wall clock can be set and the monotonic clock stands still while the machine is suspended. A caller that
+sleeps until the next key is due must wake up often, because nothing wakes it when the wall clock jumps.
 """
 
 import heapq
@@ -13,21 +13,22 @@ from datetime import datetime
 from botsession_operator.core.clock import Clock
 from botsession_operator.core.session_key import Key
 
-#: How far the two clocks drift apart before it is a jump, in seconds. They are slewed alike, so that only a step, a
-#: suspended machine, or a thread that was stopped between two readings can do it; then a look is a little early.
+#: A larger difference between the two clocks is a step, in seconds. Both are slewed alike, so the difference has one of
+#: three causes: the wall clock was set, the machine was suspended, or the thread was stopped between two readings. In
+#: the last case a pass comes a little early.
 SMALLEST_STEP = 0.1
-#: How much later than asked for a look is due, in seconds. One that came a hair too early would be for nothing.
+#: A key is due this much later than asked for, in seconds: a pass that is a little too early achieves nothing.
 MARGIN = 0.001
-#: So many entries that were replaced may wait in the heap, beside as many as are valid.
+#: How many more replaced entries than valid ones the heap may hold.
 MAX_STALE_ENTRIES = 64
 
 
 class SteadyClock:
-    """Seconds that go on while the machine is suspended, and never go back.
+    """A clock that also runs while the machine is suspended, and never goes back.
 
-    They follow the monotonic clock, and leap ahead where the wall clock does. Set back, the wall clock would have made
-    every waiting look late by as much. Set forward, it makes them early at most, and an early look does no harm: a pass
-    decides by the time that it is then.
+    It follows the monotonic clock, and adds each forward step of the wall clock. Backward steps are ignored: following
+    them would delay every waiting key. A forward step makes keys due too early at most. That does no harm, because each
+    pass decides by the time at which it runs.
     """
 
     def __init__(self, clock: Clock, monotonic: Callable[[], float]) -> None:
@@ -37,11 +38,11 @@ class SteadyClock:
         self._offset = clock.now().timestamp() - monotonic()
 
     def now(self) -> float:
-        """Return the present time, in seconds since whenever."""
+        """Return the time in seconds since an arbitrary moment."""
         return self._read()[0]
 
     def time_at(self, when: datetime) -> float:
-        """Return the time at which the wall clock will be there, if nobody sets it."""
+        """Return this clock's time at the moment when the wall clock shows `when`, if nobody sets the wall clock."""
         steady, wall = self._read()
         return steady + when.timestamp() - wall
 
@@ -55,7 +56,7 @@ class SteadyClock:
 
 
 class Schedule:
-    """Keys, each with the time of its next look."""
+    """Keys, each with the time at which it is due."""
 
     def __init__(self, clock: Clock, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._clock = SteadyClock(clock, monotonic)
@@ -63,7 +64,7 @@ class Schedule:
         self._heap: list[tuple[float, Key]] = []
 
     def put(self, key: Key, when: datetime) -> None:
-        """Have a key due at a time; the last call for a key counts."""
+        """Set when a key is due; the last call for a key counts."""
         due = self._due[key] = self._clock.time_at(when) + MARGIN
         heapq.heappush(self._heap, (due, key))
         if len(self._heap) > 2 * len(self._due) + MAX_STALE_ENTRIES:
@@ -71,11 +72,11 @@ class Schedule:
             heapq.heapify(self._heap)
 
     def drop(self, key: Key) -> None:
-        """Have a key due never."""
+        """Remove a key."""
         self._due.pop(key, None)
 
     def take_due(self) -> list[Key]:
-        """Return the keys whose time has come, and forget it."""
+        """Remove and return the keys that are due."""
         now, found = self._clock.now(), list[Key]()
         while self._heap and self._heap[0][0] <= now:
             due, key = heapq.heappop(self._heap)
@@ -85,7 +86,7 @@ class Schedule:
         return found
 
     def seconds_left(self) -> float | None:
-        """Return how long nothing will be due; None where nothing waits."""
+        """Return the seconds until the next key is due; None where no key waits."""
         while self._heap and self._due.get(self._heap[0][1]) != self._heap[0][0]:
-            heapq.heappop(self._heap)  # a later call for that key took its place
+            heapq.heappop(self._heap)  # replaced by a later call for its key
         return max(0.0, self._heap[0][0] - self._clock.now()) if self._heap else None

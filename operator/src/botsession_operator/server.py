@@ -1,4 +1,4 @@
-"""The operator's own endpoint: probes, the pokes of supervisors, and metrics."""
+"""The operator's HTTP endpoint: probes, pokes from supervisors, and metrics."""
 
 import asyncio
 import time
@@ -19,26 +19,26 @@ from botsession_contract.server_log import server_logger
 from botsession_operator.core.session_key import Key, parse_key
 from botsession_operator.poke_gate import TokenBuckets
 
-#: Takes the address that a poke came from, and the key that it names, None where it names none.
+#: Takes the address that a poke came from, and its session's key; None where no session can have the name.
 Poke = Callable[[str, Key | None], object]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True, slots=True)
 class ServerDeps:
-    """What the handlers need."""
+    """The dependencies of the handlers."""
 
     poke: Poke
     is_ready: Callable[[], bool]
     registry: CollectorRegistry
-    #: Scrapes by address, and the one that is under way.
+    #: Limits the scrapes of each address, and lets one run at a time.
     scrape_budget: TokenBuckets[str]
     scrape_lock: asyncio.Lock
-    #: By format, when the last scrape began, and what it gave.
+    #: For each format, when the last scrape began, and its text.
     scrape_cache: dict[str, tuple[float, bytes]] = field(default_factory=dict)
 
 
-#: Scrapes of one address: far more than Prometheus makes, and too few to keep the operator from its sessions.
+#: Scrapes of one address: far more than Prometheus makes, and too few to delay sessions.
 SCRAPE_BURST: Final = 60
 SCRAPES_PER_SECOND: Final = 4.0
 MOST_SCRAPERS: Final = 1024
@@ -54,7 +54,7 @@ DEPS = web.AppKey("deps", ServerDeps)
 
 
 def create_app(poke: Poke, is_ready: Callable[[], bool], registry: CollectorRegistry) -> web.Application:
-    """Build the application; `poke` marks a key dirty, `is_ready` tells whether the watches run."""
+    """Return the application. `poke` marks a key dirty, `is_ready` returns whether the watches run."""
     app = web.Application(client_max_size=1024, middlewares=[one_request])
     scrape_budget = TokenBuckets[str](SCRAPE_BURST, SCRAPES_PER_SECOND, MOST_SCRAPERS, time.monotonic)
     app[DEPS] = ServerDeps(poke, is_ready, registry, scrape_budget, asyncio.Lock())
@@ -67,7 +67,7 @@ def create_app(poke: Poke, is_ready: Callable[[], bool], registry: CollectorRegi
 
 @asynccontextmanager
 async def serving(app: web.Application, host: str, port: int, guard: ConnectionGuard) -> AsyncIterator[tuple[str, int]]:
-    """Serve an application behind a guard of its connections; give the address that it listens on."""
+    """Serve an application behind a guard of its connections; yield the address that it listens on."""
     runner = web.AppRunner(app, access_log=None, logger=server_logger(*CLIENT_ERRORS), max_headers=MOST_HEADERS)
     await runner.setup()
     assert runner.server  # noqa: S101  # what setup makes
@@ -88,7 +88,7 @@ async def _listening(factory: Callable[[], asyncio.Protocol], host: str, port: i
 
 @web.middleware
 async def one_request(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Close the connection behind the answer: the guard would close it soon, maybe in the middle of the next one."""
+    """Close the connection after each answer: the guard would close it soon, maybe during the next request."""
     try:
         response = await handler(request)
     except web.HTTPException as exc:
@@ -99,28 +99,28 @@ async def one_request(request: web.Request, handler: Handler) -> web.StreamRespo
 
 
 async def livez(_: web.Request) -> web.Response:
-    """Answer: that this runs shows that the event loop does."""
+    """Answer with 200, which shows that the event loop runs."""
     return web.Response(text="ok\n")
 
 
 async def readyz(request: web.Request) -> web.Response:
-    """Answer whether sessions are being looked after."""
+    """Answer with 200 while the watches run, and with 503 before."""
     if not request.app[DEPS].is_ready():
         raise web.HTTPServiceUnavailable(text="the watches have not started\n")
     return web.Response(text="ok\n")
 
 
 async def metrics(request: web.Request) -> web.Response:
-    """Answer a scrape, in the format that it asks for: OpenMetrics, or Prometheus' text.
+    """Answer a scrape in the requested format: OpenMetrics, or Prometheus' text.
 
-    In a thread, and one at a time: with a hundred namespaces it takes tenths of a second, and no session's end shall
-    wait for them, however many ask. Requests that wait share the first scrape that begins after them, so that many
-    cost no more than two, also where their senders have gone.
+    With a hundred namespaces a scrape takes tenths of a second, so it runs in a thread, and one at a time: no session
+    waits for it. Requests that wait share the first scrape that begins after them, so many requests cost two scrapes
+    at most, even if their senders have gone.
     """
     deps, asked_at = request.app[DEPS], time.monotonic()
     if not deps.scrape_budget.take(plain_address(request.remote or "")):
         raise web.HTTPTooManyRequests(text="fewer scrapes, please\n")
-    # Of what the header says only the format counts: the client library fails on a version that is no number.
+    # Only the format of the header counts: the client library raises on a version that is no number.
     is_open = OPENMETRICS in request.headers.get("Accept", "")
     encode, content_type = choose_encoder(OPENMETRICS if is_open else "")
     async with deps.scrape_lock:
@@ -133,9 +133,9 @@ async def metrics(request: web.Request) -> web.Response:
 
 
 async def poked(request: web.Request) -> web.Response:
-    """Hand a poke to the door. It needs no trust, since it carries no facts.
+    """Pass a poke to the gate. Pokes need no authentication, since they carry no facts.
 
-    The answer is always the same: a caller does not learn which sessions exist.
+    The answer is always the same, so a caller does not learn which sessions exist.
     """
     key = parse_key(request.match_info["namespace"], request.match_info["name"])
     request.app[DEPS].poke(plain_address(request.remote or ""), key)

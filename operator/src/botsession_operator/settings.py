@@ -1,4 +1,4 @@
-"""The operator's configuration: one frozen object, read from the environment in `__main__` and nowhere else."""
+"""The operator's configuration: one frozen object, which only `__main__` reads from environment variables."""
 
 import json
 import re
@@ -19,36 +19,36 @@ from botsession_operator.core.webhook.signing import SigningError, signing_secre
 from botsession_operator.log import LogFormat
 
 LARGEST_PORT = 65535
-#: Below it ports need a right that the supervisor has not got.
+#: Lower ports need a capability that the supervisor does not have.
 SMALLEST_HOST_PORT = 1024
 
 
 class SettingsError(ValueError):
-    """The environment does not make sense; the message names the variable."""
+    """An environment variable is invalid or missing; the message names it."""
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookSettings:
-    """Who is to hear of sessions, and of what."""
+    """The webhook's receiver, and the events that it gets."""
 
     #: BOTSESSION_WEBHOOK_URL.
     url: str
-    #: BOTSESSION_WEBHOOK_SECRET_FILE: what messages are signed with. It is read for each, so that it may be replaced.
+    #: BOTSESSION_WEBHOOK_SECRET_FILE: signs messages. It is read for each message, so that it may be replaced.
     secret_file: Path
     #: BOTSESSION_WEBHOOK_EVENTS, comma separated.
     events: frozenset[EventType]
-    #: BOTSESSION_WEBHOOK_SOURCE: the `source` of each event, by which a receiver of several clusters tells them apart.
+    #: BOTSESSION_WEBHOOK_SOURCE: the `source` of each event, which tells a receiver the cluster.
     source: str
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the chart sets. Durations in seconds."""
+    """The settings, which the chart provides as environment variables."""
 
     #: From BOTSESSION_CONTROL_KEY_FILE, and BOTSESSION_PREVIOUS_CONTROL_KEY_FILES, comma separated: session tokens are
-    #: derived from them. Who has one can end the sessions that started with it.
+    #: derived from them. A key can end all sessions that started with it.
     control_keys: ControlKeys
-    #: BOTSESSION_RUNTIME_IMAGE: what is injected into bot images.
+    #: BOTSESSION_RUNTIME_IMAGE: the image with the runtime that is injected into bot images.
     runtime_image: str
     #: BOTSESSION_INJECTION: ImageVolume, InitContainer; None (Auto) chooses by the server's version.
     injection: Injection | None = None
@@ -56,40 +56,41 @@ class Settings:
     #: IPv6 too.
     host: str = "0.0.0.0"  # noqa: S104  # a pod's address is not known before it runs
     port: int = 8475
-    #: BOTSESSION_POKE_BASE_URL: where supervisors reach that endpoint; without it news arrives by watch and recheck.
+    #: BOTSESSION_POKE_BASE_URL: where supervisors reach that endpoint. Without it the operator learns of changes by its
+    #: watches and by requeues only.
     poke_base_url: str | None = None
     #: BOTSESSION_WATCH_NAMESPACES, comma separated; empty watches all.
     namespaces: tuple[str, ...] = ()
-    #: BOTSESSION_WORKERS: passes at once. A pass mostly waits for the API server, so this is not about processors.
+    #: BOTSESSION_WORKERS: passes at once. A pass mostly waits for the API server, so more than the CPUs make sense.
     workers: int = 16
     #: BOTSESSION_LOG_FORMAT: json or console, and BOTSESSION_LOG_LEVEL.
     log_format: LogFormat = LogFormat.JSON
     log_level: str = "info"
     #: KUBECONFIG, outside a cluster.
     kubeconfig: Path | None = None
-    #: HOSTNAME: who Events are from.
+    #: HOSTNAME: the `reportingInstance` of Events.
     identity: str = "botsession-operator"
     timeouts: ControllerTimeouts = field(default_factory=ControllerTimeouts)
-    #: None: nobody.
+    #: None: no webhook.
     webhook: WebhookSettings | None = None
     #: BOTSESSION_DEPLOYMENT, as namespace/name: the operator's own, which `uninstall` stops; None stops nothing.
     deployment: tuple[str, str] | None = None
     #: BOTSESSION_FINALIZER_POLICY: the MutatingAdmissionPolicyBinding that `uninstall` deletes, so that no new session
-    #: is held; None where there is none.
+    #: gets our finalizer; None where there is none.
     finalizer_policy: str | None = None
-    #: BOTSESSION_EXPOSE_URL and BOTSESSION_EXPOSE_ROUTE (JSON): templates of how callers reach exposed sessions.
+    #: BOTSESSION_EXPOSE_URL and BOTSESSION_EXPOSE_ROUTE (JSON): templates for URL and route of exposed sessions.
     exposure: Exposure = field(default_factory=Exposure)
-    #: BOTSESSION_HOST_NETWORK_PORTS, as first-last: the supervisors' ports where sessions have their node's network.
-    #: The operator asks on no other port of a node.
+    #: BOTSESSION_HOST_NETWORK_PORTS, as first-last: the supervisors' ports for sessions with `hostNetwork`. The
+    #: operator sends requests to no other port of a node.
     host_ports: range = CONTROL_PORTS
-    #: Set by the command `uninstall`: every session is to end.
+    #: Set by the command `uninstall`: every session has to end.
     is_uninstalling: bool = False
-    #: BOTSESSION_UNINSTALL_TIMEOUT_SECONDS: how long `uninstall` waits for sessions to end, of Helm's usual 5 minutes.
+    #: BOTSESSION_UNINSTALL_TIMEOUT_SECONDS: how long `uninstall` waits for sessions to end; less than Helm's 5 minutes.
     uninstall_timeout: timedelta = timedelta(seconds=240)
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
-    """Read the settings; raise SettingsError with a sentence for whoever installed the operator."""
+    """Return the settings; raise SettingsError where a variable is invalid or missing."""
     host, _, port = environ.get("BOTSESSION_LISTEN", "0.0.0.0:8475").rpartition(":")
     if not port.isdecimal() or int(port) > LARGEST_PORT:
         raise SettingsError("BOTSESSION_LISTEN must be an address and a port, for example 0.0.0.0:8475")
@@ -118,14 +119,14 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
 
 
 def log_format_of(environ: Mapping[str, str]) -> LogFormat:
-    """Return how the log is to be written, whatever else is wrong with the settings."""
+    """Return the log's format, even where other settings are invalid."""
     return LogFormat.CONSOLE if environ.get("BOTSESSION_LOG_FORMAT") == LogFormat.CONSOLE else LogFormat.JSON
 
 
 def check_signing(settings: Settings) -> None:
-    """Raise SettingsError where messages could not be signed now: who installs the operator hears of it at once.
+    """Raise SettingsError where webhook messages cannot be signed, so that an installation fails at once.
 
-    Who uninstalls it shall not be kept by that.
+    `uninstall` does not call this, since it must work with a broken secret too.
     """
     if settings.webhook is None:
         return

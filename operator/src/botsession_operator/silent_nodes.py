@@ -1,4 +1,4 @@
-"""What the silence of several pods says of their node: it is one fact, however many pods the node has."""
+"""Conclude from several silent pods that their node is out of reach, so that one pod is asked instead of all."""
 
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
@@ -6,19 +6,19 @@ from typing import Final, Generic, TypeVar
 
 T = TypeVar("T", bound=Hashable)
 
-#: So many pods of a node must be silent, with no answer from the node in between. One or two may just be starting.
+#: A node is silent after this many of its pods were, with no answer in between. One or two may just be starting.
 SILENT_PODS: Final = 3
 
 
 @dataclass(eq=False, slots=True)
 class Node(Generic[T]):
-    """A node, by the pods on it that are asked."""
+    """A node, and the pods on it that are polled."""
 
     name: str
     pods: dict[T, None] = field(default_factory=dict)
-    #: Pods that have been silent since any pod of the node last answered.
+    #: Pods that have not answered since any pod of the node last answered.
     silent_pods: set[T] = field(default_factory=set)
-    #: The one pod that is asked for all of them, and whether it is being asked.
+    #: The pod that is asked on behalf of the node, and whether a request to it is in flight.
     prober: T | None = None
     is_probed: bool = False
     probes: int = 0
@@ -26,7 +26,7 @@ class Node(Generic[T]):
 
     @property
     def is_silent(self) -> bool:
-        """Return whether the node is taken to be out of reach."""
+        """Return whether the node counts as out of reach."""
         return len(self.silent_pods) >= SILENT_PODS
 
     def may_probe(self, now: float) -> bool:
@@ -34,23 +34,23 @@ class Node(Generic[T]):
         return not self.is_probed and now >= self.next_probe_at
 
     def begin_probe(self, pod: T, next_at: float) -> None:
-        """Remember which pod is asked for all, and when the next one may be."""
+        """Record which pod is asked on behalf of the node, and when the next one may be."""
         self.prober, self.is_probed, self.next_probe_at = pod, True, next_at
         self.probes += 1
 
     def end_probe(self, pod: T) -> None:
-        """Remember that a pod has been asked."""
+        """Record that a request to a pod has ended."""
         if self.prober == pod:
             self.is_probed = False
 
     def note_silence(self, pod: T) -> bool:
-        """Remember that a pod was silent; return whether that has made the node silent."""
+        """Record that a pod was silent; return whether that makes the node silent."""
         was_silent = self.is_silent
         self.silent_pods.add(pod)
         return self.is_silent and not was_silent
 
     def note_answer(self) -> bool:
-        """Remember that a pod answered; return whether the node had been silent."""
+        """Record that a pod answered; return whether the node had been silent."""
         was_silent = self.is_silent
         self.silent_pods.clear()
         self.prober, self.probes, self.next_probe_at = None, 0, 0.0
@@ -58,7 +58,7 @@ class Node(Generic[T]):
 
 
 class SilentNodes(Generic[T]):
-    """The nodes of all pods that are asked. A node is forgotten with its last pod."""
+    """The nodes of all pods that are polled. A node is removed with its last pod."""
 
     def __init__(self) -> None:
         self._nodes: dict[str, Node[T]] = {}
@@ -72,11 +72,11 @@ class SilentNodes(Generic[T]):
         return len(self._nodes)
 
     def get_or_create(self, name: str) -> Node[T]:
-        """Return the node of a name."""
+        """Return the node of this name; create it if it is new."""
         return self._nodes.setdefault(name, Node(name))
 
     def remove(self, pod: T, node: Node[T]) -> None:
-        """Forget a pod."""
+        """Remove a pod from its node."""
         node.pods.pop(pod, None)
         node.silent_pods.discard(pod)
         if node.prober == pod:

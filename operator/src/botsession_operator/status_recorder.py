@@ -1,7 +1,8 @@
-"""Write the status of a session, and tell of what was written: in metrics, in the log and in Events, exactly once.
+"""Write the status of a session, and report each written change exactly once: in metrics, the log and Events.
 
-Two things go wrong with a write. Its answer may be lost, so that nobody knows whether it was carried out: the next pass
-sees it in what it reads. Or the API server refuses it for good, whatever was in it: then the bare facts are written.
+A write can fail in two ways. If its answer is lost, the operator does not know whether the API server carried the write
+out: the next pass finds that out from what it reads. If the API server refuses the status for good, the operator writes
+a minimal status instead.
 """
 
 from dataclasses import dataclass, field, replace
@@ -20,17 +21,17 @@ from botsession_operator.errors import ClusterUnavailable, StatusRefused
 from botsession_operator.metrics import Metrics
 from botsession_operator.ports import Cluster
 
-#: As many answers of one session in a row may be lost and be told apart. More than one is rare.
+#: How many writes without an answer are remembered for one session. More than one in a row is rare.
 MOST_LOST = 4
-#: So many writes of a session may follow each other closely, which is more than a life from start to end has; then one
-#: in the time that the first of them has become older than.
+#: A session may have BURST writes within BURST_TIME, which is more than a life from start to end needs. More writes
+#: wait, until the oldest of the last BURST writes is older than BURST_TIME.
 BURST = 8
 BURST_TIME = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
 class LostAnswers:
-    """Writes of which nobody knows whether they were carried out. At most one was: each wanted the same version."""
+    """Writes whose answers were lost. At most one was carried out, since all name the same resourceVersion."""
 
     uid: str
     version: str
@@ -40,23 +41,23 @@ class LostAnswers:
 
 @dataclass(slots=True)
 class StatusWrites:
-    """What an operator remembers of its writes, for sessions that exist; a new operator begins with nothing."""
+    """What this process remembers of its writes, for sessions that exist. A new process begins with nothing."""
 
     lost: dict[Key, LostAnswers] = field(default_factory=dict)
-    #: The last status that was refused for good, so that it is not sent with each look.
+    #: The last status that was refused for good, so that not each pass sends it again.
     refused: dict[Key, Status] = field(default_factory=dict)
-    #: Since when something waits to be written.
+    #: When the status that waits is due.
     waiting: dict[Key, datetime] = field(default_factory=dict)
     #: The times of the last writes.
     times: dict[Key, tuple[datetime, ...]] = field(default_factory=dict)
-    #: Of which a refusal was told.
+    #: Sessions whose refusal has been reported.
     reported: set[Key] = field(default_factory=set)
 
     def due(self, session: Session, status: Status, wanted: datetime) -> datetime:
-        """Return when a status is written: not later than was said when there first was something to write.
+        """Return when to write a status: at the earliest time that was wanted since the last write.
 
-        Many writes in a short time are spread out, but for those that move the phase on: a supervisor, or who answers
-        in its place, may have other news with each answer.
+        Many writes in a short time are spread out, because a supervisor, or another program on its port, could change
+        its answer each time. A status with a new phase does not wait.
         """
         due = self.waiting[session.key] = min(wanted, self.waiting.get(session.key, wanted))
         times = self.times.get(session.key, ())
@@ -65,7 +66,7 @@ class StatusWrites:
         return max(due, times[0] + BURST_TIME)
 
     def note_written(self, key: Key, now: datetime) -> None:
-        """Remember that something was written."""
+        """Record the time of a write."""
         self.waiting.pop(key, None)
         self.times[key] = (*self.times.get(key, ()), now)[-BURST:]
 
@@ -78,14 +79,14 @@ class StatusWrites:
         self.reported.discard(key)
 
     def note_lost(self, session: Session, status: Status) -> None:
-        """Remember a write without an answer."""
+        """Record a write whose answer was lost."""
         known = self.lost.get(session.key)
         if known is None or (known.uid, known.version) != (session.uid, session.resource_version):
             known = LostAnswers(session.uid, session.resource_version, session.status, ())
         self.lost[session.key] = replace(known, written=(*known.written, status)[-MOST_LOST:])
 
     def find_lost(self, session: Session) -> tuple[Status | None, Status] | None:
-        """Return what a write without an answer has replaced, and by what, if it is seen to be carried out."""
+        """Return the old and the new status of a lost write, if the session shows that the write was carried out."""
         known = self.lost.get(session.key)
         if known is None or (known.uid, known.version) == (session.uid, session.resource_version):
             return None  # it may still be carried out
@@ -97,21 +98,21 @@ class StatusWrites:
 
 @dataclass(frozen=True, slots=True)
 class StatusRecorder:
-    """Writes statuses for one operator."""
+    """Writes the statuses of sessions."""
 
     cluster: Cluster
     metrics: Metrics
     writes: StatusWrites
 
     async def report_lost_answer(self, session: Session) -> None:
-        """Count and tell what an earlier pass has written without hearing that it had."""
+        """Report what an earlier pass wrote, if its answer was lost."""
         found = self.writes.find_lost(session)
         if found:
             log.info("status was written though the answer was lost")
             await self._report(session, *found)
 
     async def record(self, session: Session, status: Status, now: datetime) -> None:
-        """Write a status, or its bare facts where it is refused for good; raise StatusRefused where those are too."""
+        """Write a status, or a minimal one where it is refused; raise StatusRefused where that is refused too."""
         self.writes.note_written(session.key, now)
         if minimal_status.is_same_but_for_time(self.writes.refused.get(session.key), status):
             await self._record_minimal(session, status, now)
@@ -133,7 +134,7 @@ class StatusRecorder:
             await self._write(session, least)
 
     async def _report_refusal(self, session: Session, why: str) -> None:
-        """Tell once of a session that its status is refused; what is recorded of it says so too, if it can be."""
+        """Record an Event about the refusal, once for a session; the minimal status has a condition for it."""
         is_known = find_condition(session.status, ConditionType.RECORDED, ConditionStatus.FALSE)
         if not is_known and session.key not in self.writes.reported:
             await self.cluster.record_event(session, minimal_status.refusal(why))
@@ -146,11 +147,11 @@ class StatusRecorder:
             self.writes.note_lost(session, status)
             raise
         self.writes.lost.pop(session.key, None)
-        if is_written:  # else it was taken away by force: nothing was recorded, so nothing is told or counted
+        if is_written:  # else the session is gone: nothing was recorded, so there is nothing to report
             await self._report(session, session.status, status)
 
     async def _report(self, session: Session, before: Status | None, status: Status) -> None:
-        # Before anything else is waited for: an operator that dies in between counts nothing.
+        # First of all, without an await before it: if the operator died in between, the change would not be counted.
         self.metrics.count(samples_of(session.key.namespace, before, status))
         if before is None or before.phase is not status.phase:
             finish = {"reason": status.finish.reason, "outcome": status.finish.outcome} if status.finish else {}
@@ -160,11 +161,11 @@ class StatusRecorder:
 
 
 def _is_recorded(written: Status, found: Status | None) -> bool:
-    """Return whether a status was written here. Another operator's has its conditions from another moment."""
+    """Return whether the found status is the written one. Another operator's write has other transition times."""
     if found is None:
         return False
     if written.finish is None:
         return found == written
-    # What came after the finish, such as deliveries, does not make it another.
+    # Changes after the finish, such as deliveries, are written later and do not count.
     since = (find_condition(each, ConditionType.FINISHED, ConditionStatus.TRUE) for each in (written, found))
     return found.finish == written.finish and next(since) == next(since)

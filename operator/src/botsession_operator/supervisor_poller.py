@@ -1,12 +1,12 @@
-"""Asks supervisors, beside the passes: no pass waits for a pod, and so no worker is held up by one that is silent.
+"""Polls supervisors beside the passes: no pass waits for a pod, so a silent pod blocks no worker.
 
-A pass reads what is known, and has the supervisor asked anew. The answer marks the session dirty, and the next pass
-acts on it. The requests of a pass, to end or to adjust, are sent in the same way.
+A pass reads what is known of a supervisor, which also asks it again. The answer marks the session dirty, and the next
+pass acts on it. End requests and changed limits are sent in the same way.
 
-* The number of connections is bounded, shared fairly between namespaces, and mostly kept for supervisors that answer.
-* A silent supervisor is asked again with exponential back-off and jitter, sooner where its end is wanted.
-* Where several pods of one node are silent, one of them is asked for all, until it answers.
-* An answer counts only for the pod that was asked. What is known of a session is forgotten with it.
+* The number of connections is bounded and shared fairly between namespaces. Most are kept for supervisors that answer.
+* A silent supervisor is asked again with exponential back-off and jitter, and sooner if its session has to end.
+* Where several pods of one node are silent, one of them is asked on behalf of all, until it answers.
+* An answer counts only for the pod that was asked. It is forgotten with its session.
 """
 
 import asyncio
@@ -32,20 +32,20 @@ from botsession_operator.polled_supervisor import PolledSupervisor, Request
 from botsession_operator.ports import Control
 from botsession_operator.silent_nodes import Node, SilentNodes
 
-#: Connections at once. A supervisor answers within milliseconds, so only the silent ones keep a connection for long.
+#: Connections at once. A supervisor answers within milliseconds; only silent ones keep a connection for long.
 MAX_CONNECTIONS: Final = 64
-#: A silent supervisor keeps its connection until the time-out, so a share of the connections stays free of them.
+#: A silent supervisor keeps its connection until the time-out, so silent ones get a part of the connections only.
 MAX_CONNECTIONS_BY_PRIORITY: Final = {Priority.NORMAL: MAX_CONNECTIONS // 2, Priority.LOW: MAX_CONNECTIONS // 4}
-#: An answer that no pass waited for is read within this time, in seconds, or the supervisor is asked anew.
+#: For how many seconds a pass may use an answer that no pass waited for. After that it asks again.
 FRESH_SECONDS: Final = 2.0
-#: A silent supervisor is asked again at once when something happens to its session, but so long after the last time.
+#: After an event of its session, a silent supervisor is asked again, this many seconds after the last request.
 EVENT_RETRY_SECONDS: Final = 0.25
-#: Where a node is silent, one pod on it is asked at least so often.
+#: The longest time between two probes of a silent node.
 LONGEST_PROBE_WAIT: Final = timedelta(seconds=10)
 
 
 class SupervisorPoller:
-    """All supervisors that the passes of one operator want to hear from."""
+    """Polls the supervisors of all sessions that passes read."""
 
     def __init__(
         self,
@@ -68,10 +68,10 @@ class SupervisorPoller:
         self._queue: FairQueue[PolledSupervisor] = FairQueue(MAX_CONNECTIONS, MAX_CONNECTIONS_BY_PRIORITY)
         self._tasks: dict[asyncio.Task[None], PolledSupervisor] = {}
 
-    # What passes call. Nothing here waits.
+    # Called by passes. Nothing here waits for an answer.
 
     def read(self, key: Key, pod: Pod, token: str) -> Reading:
-        """Return what is known of a supervisor, and ask it anew unless the answer is fresh."""
+        """Return what is known of a supervisor, and ask it again unless the answer is fresh."""
         supervisor = self._supervisor_of(key, pod, token)
         if self._monotonic() <= supervisor.fresh_until:
             return self._consume(supervisor)
@@ -82,21 +82,21 @@ class SupervisorPoller:
         return self._reading(supervisor, Freshness.EARLIER)
 
     async def end(self, key: Key, pod: Pod, token: str, request: EndRequest) -> None:
-        """Have a supervisor asked to end its session; another pass reads the answer."""
+        """Queue a request to end the session; another pass reads the answer."""
         self._send_request(self._supervisor_of(key, pod, token), request)
 
     async def adjust(self, key: Key, pod: Pod, token: str, patch: SessionPatch) -> None:
-        """Have a supervisor told the limits that have moved; another pass reads the answer."""
+        """Queue the limits that have changed; another pass reads the answer."""
         self._send_request(self._supervisor_of(key, pod, token), patch)
 
     def ask_now(self, key: Key) -> None:
-        """Have a silent supervisor asked now: a pass would conclude something from its silence, and waits."""
+        """Ask a silent supervisor now, because a pass waits for the proof of its silence."""
         if supervisor := self._supervisors.get(key):
             supervisor.is_urgent = True
             self._ask_for_pass(supervisor)
 
     def ask_more_often(self, key: Key) -> None:
-        """Have a supervisor asked more often while it is silent: a user waits for the end of its session."""
+        """Ask a supervisor more often while it is silent, because a user waits for the end of its session."""
         supervisor = self._supervisors.get(key)
         if supervisor is None or supervisor.is_urgent:
             return
@@ -106,43 +106,43 @@ class SupervisorPoller:
             self._enqueue(supervisor)
 
     def retry_at(self, key: Key) -> datetime | None:
-        """Return when a pass is to have a silent supervisor asked again; None where none is needed for it."""
+        """Return when a pass must read a silent supervisor, which asks it again; None where no pass is needed."""
         supervisor = self._supervisors.get(key)
         if supervisor is None or not supervisor.is_silent:
             return None
         when, node = supervisor.retry_at, supervisor.node
         if node.is_silent and node.prober and not (supervisor.is_urgent or supervisor.has_new_events):
             if node.prober is not supervisor:
-                return None  # another one is asked for it
+                return None  # another pod is asked on behalf of the node
             when = node.next_probe_at
         return self._clock.now() + timedelta(seconds=max(0.0, when - self._monotonic()))
 
     def forget(self, key: Key) -> None:
-        """Forget a session that has no supervisor, or is gone. An answer that is still to come is dropped."""
+        """Forget the supervisor of a session. An answer that is still to come is dropped."""
         if supervisor := self._supervisors.pop(key, None):
             self._queue.discard(supervisor)
             self._nodes.remove(supervisor, supervisor.node)
 
-    # What events call.
+    # Called on watch events and pokes.
 
     def prefetch(self, key: Key) -> None:
-        """Ask a supervisor that is expected to answer, so that a pass that is about to come finds the answer."""
+        """Ask a supervisor that is expected to answer, so that the coming pass finds the answer."""
         supervisor = self._supervisors.get(key)
         if supervisor and not supervisor.is_silent and self._monotonic() > supervisor.fresh_until:
             self._enqueue(supervisor)
 
     def refresh(self, key: Key) -> None:
-        """Ask a supervisor because something has happened to its pod: what was asked for before is out of date.
+        """Ask a supervisor after a change of its pod, or a poke: earlier answers are out of date.
 
-        One that is silent is due again, a moment after it was last asked: it may just have started, and anyone may send
-        pokes.
+        A silent supervisor may just have started, so its next request is due after EVENT_RETRY_SECONDS. Without that
+        wait, anyone who sends pokes could make the operator ask it all the time.
         """
         if supervisor := self._supervisors.get(key):
             supervisor.events += 1
             supervisor.retry_at = min(supervisor.retry_at, supervisor.asked_at + EVENT_RETRY_SECONDS)
             self.prefetch(key)
 
-    # What metrics call, in a thread of their own.
+    # Called by metrics, in another thread.
 
     def in_flight(self) -> int:
         """Return how many supervisors are being asked."""
@@ -161,7 +161,7 @@ class SupervisorPoller:
         return len(list(self._nodes))
 
     async def close(self) -> None:
-        """Let requests in flight be answered, and drop all else: the next operator asks again."""
+        """Wait for the answers to requests of passes; drop snapshot requests, which the next operator repeats."""
         for key in tuple(self._supervisors):
             self.forget(key)
         for task, supervisor in self._tasks.items():
@@ -169,22 +169,22 @@ class SupervisorPoller:
                 task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    # How it is done.
+    # Private.
 
     def _supervisor_of(self, key: Key, pod: Pod, token: str) -> PolledSupervisor:
-        """Return the supervisor of this very pod. What an earlier pod of the session said does not count for it."""
+        """Return the supervisor of this pod; create it if it is new. Answers of an earlier pod do not count for it."""
         supervisor = self._supervisors.get(key)
         if supervisor and supervisor.is_of(pod):
             return supervisor
         self.forget(key)
-        name = pod.node_name or f"{key}"  # a pod that is on no node yet shares its silence with none
+        name = pod.node_name or f"{key}"  # a pod without a node counts as alone on its node
         supervisor = PolledSupervisor(key, pod, token, self._nodes.get_or_create(name))
         supervisor.node.pods[supervisor] = None
         self._supervisors[key] = supervisor
         return supervisor
 
     def _consume(self, supervisor: PolledSupervisor) -> Reading:
-        """Hand a fresh answer to a pass. Where something has happened since it was asked for, there will be another."""
+        """Return a fresh answer, which no other pass may use. If it is older than the last event, ask again."""
         supervisor.fresh_until = -math.inf
         if supervisor.has_new_events and not supervisor.is_silent:
             self._ask_for_pass(supervisor)
@@ -203,7 +203,7 @@ class SupervisorPoller:
         self._enqueue(supervisor)
 
     def _retry_if_due(self, supervisor: PolledSupervisor) -> None:
-        """Ask a silent supervisor if it is due, and if its node has not been found silent."""
+        """Ask a silent supervisor if it is due, and if its node is not silent or may be probed."""
         now, is_prober = self._monotonic(), supervisor.node.is_silent and supervisor.node.prober is supervisor
         if now < supervisor.retry_at and not is_prober:
             return
@@ -221,7 +221,7 @@ class SupervisorPoller:
         return Backoff(timeouts.control_retry, longest).wait(supervisor.tries, self._jitter()).total_seconds()
 
     def _enqueue(self, supervisor: PolledSupervisor) -> None:
-        """Have a supervisor wait for its turn. One that is being asked gets another only for a request."""
+        """Queue a supervisor. While a request to it is in flight, it is queued only to send another one."""
         if supervisor.is_in_flight and supervisor.next_request is None:
             return
         self._queue.put(supervisor, supervisor.key.namespace, supervisor.priority)
@@ -237,14 +237,14 @@ class SupervisorPoller:
             task.add_done_callback(self._tasks.pop)
 
     async def _poll_logged(self, supervisor: PolledSupervisor) -> None:
-        """Visit it with its session in each line: the visit may begin in a pass of another."""
+        """Poll a supervisor with its session in each log line: another session's pass may have started the task."""
         with log.contextualize(session=str(supervisor.key)):
             await self._poll(supervisor)
 
     async def _poll(self, supervisor: PolledSupervisor) -> None:
         try:
             answer = await self._send(supervisor)
-        except Exception:  # noqa: BLE001  # a bug must not keep a session waiting for ever
+        except Exception:  # noqa: BLE001  # a bug must not keep a session waiting forever
             log.exception("supervisor not asked")
             answer = NoSnapshot.UNREACHABLE
         finally:
@@ -264,7 +264,7 @@ class SupervisorPoller:
                 return await self._control.snapshot(supervisor.pod, supervisor.token)
 
     def _record_reply(self, supervisor: PolledSupervisor, answer: SessionSnapshot | NoSnapshot) -> None:
-        """Remember an answer, or a silence, and have a pass come where that is news."""
+        """Record an answer or a silence, and mark the session dirty if a pass waits for it or the silence is new."""
         was_silent, now = supervisor.is_silent, self._monotonic()
         supervisor.is_reply, supervisor.sent_request = supervisor.sent_request is not None, None
         if isinstance(answer, SessionSnapshot):
@@ -276,13 +276,13 @@ class SupervisorPoller:
         else:
             self._note_silence(supervisor)
         supervisor.node.end_probe(supervisor)
-        if supervisor.next_request:  # the pass that sent it waits for the answer to that
+        if supervisor.next_request:  # the pass that sent it waits for that answer
             self._enqueue(supervisor)
             return
-        is_news = supervisor.is_pass_waiting or was_silent != supervisor.is_silent
+        needs_pass = supervisor.is_pass_waiting or was_silent != supervisor.is_silent
         supervisor.is_pass_waiting = False
-        supervisor.fresh_until = math.inf if is_news else now + FRESH_SECONDS
-        if is_news:
+        supervisor.fresh_until = math.inf if needs_pass else now + FRESH_SECONDS
+        if needs_pass:
             self._mark(supervisor.key)
 
     def _note_answer(self, supervisor: PolledSupervisor) -> None:
@@ -302,7 +302,7 @@ class SupervisorPoller:
         if not supervisor.proves_node_silence or not supervisor.node.note_silence(supervisor):
             return
         log.info("node silent", node=supervisor.node.name, pods=len(supervisor.node.pods))
-        for each in supervisor.node.pods:  # those who wait for their turn are no longer expected to answer
+        for each in supervisor.node.pods:  # queued ones are no longer expected to answer, so their priority drops
             if each in self._queue:
                 self._queue.discard(each)
                 self._queue.put(each, each.key.namespace, each.priority)

@@ -1,7 +1,7 @@
-"""What comes after the last operator: sessions are waited for while they end, and everything is let go.
+"""Uninstall the operator: wait until all sessions have ended, then remove all finalizers.
 
-The sessions end by the same passes as ever; see `Deps.is_uninstalling`. Whatever happens here may happen again: an
-uninstallation that was interrupted is begun anew.
+The usual passes end the sessions; see `Deps.is_uninstalling`. Each step may be repeated, so an interrupted
+uninstallation can be started again.
 """
 
 import asyncio
@@ -20,19 +20,19 @@ from botsession_operator.errors import ClusterUnavailable, RequestRefused, Trans
 from botsession_operator.ports import SessionWriter, UninstallClient
 
 READ_INTERVAL = timedelta(seconds=1)
-#: A look at thousands of sessions takes its time, in the process that must end them: it rests so many times as long.
+#: Listing thousands of sessions takes time from the passes that end them. So each wait is this many times longer.
 REST_FACTOR = 9
-#: A minute: in it a receiver that does not answer is asked four times, one that refuses six times.
+#: A minute. In that time a receiver that does not answer gets four attempts, one that refuses gets six.
 MAX_QUIET_READS = 60
-#: Before the first look.
+#: Before the first read.
 UNKNOWN = RemainingWork(to_end=("unknown",))
-#: How often it is tried to let everything go: a kubelet that writes the same pods may be in the way.
+#: How often to try to remove all finalizers: a kubelet may write the same pods and cause conflicts.
 ATTEMPTS = 20
-#: How many objects are let go at once.
+#: How many objects are released at once.
 MAX_CONCURRENT = 16
-#: What one object may be answered with; the others are let go all the same.
+#: Errors on one object, after which the others are still released.
 _RETRYABLE = (TransientError, RequestRefused)
-#: How many of those that are waited for are named in a line of the log.
+#: How many of the remaining sessions a log line names.
 MAX_NAMES = 10
 
 
@@ -42,10 +42,10 @@ async def wait_for_ends(
     interval: timedelta = READ_INTERVAL,
     events: frozenset[EventType] = NO_EVENTS,
 ) -> None:
-    """Return when all sessions are over, a webhook has got the events that it wants, and the pods are gone.
+    """Return when all sessions have ended, the webhook has its events, and the pods are gone; or after the timeout.
 
-    Or when the time is up; or, where only the webhook is waited for, when it has taken nothing for a while: a receiver
-    that is dead shall not hold Helm up, and what is recorded as pending is sent by whatever operator comes next.
+    Where only the webhook's events are left, return after MAX_QUIET_READS without progress, so that a dead receiver
+    does not block Helm. The statuses record which events are pending, and the next operator sends them.
     """
     left, quiet_reads = UNKNOWN, 0
     try:
@@ -65,10 +65,10 @@ async def wait_for_ends(
 async def release_all_finalizers(
     client: UninstallClient, cluster: SessionWriter, wait: timedelta = READ_INTERVAL
 ) -> None:
-    """Take our finalizers off everything, so that nothing waits for an operator that never comes.
+    """Remove our finalizers from all pods and sessions, since no operator is left to do it.
 
-    A pod that is still there is deleted with all the grace it was made with: its supervisor walks the ladder to its
-    end, and only nobody is left to record that.
+    A pod that still runs is deleted with its own grace period: its supervisor walks the whole ladder, but no operator
+    records the result.
     """
     for _ in range(ATTEMPTS):
         pods = [pod async for pod in _pods(client) if pod.has_finalizer]
@@ -108,7 +108,7 @@ async def _sessions(client: UninstallClient) -> AsyncIterator[SessionMetadata]:
 
 
 async def _release_pod(pod: Pod, cluster: SessionWriter) -> None:
-    """Let a pod go. One that is no session's, but for our finalizer, is only rid of that."""
+    """Delete a session's pod, or remove our finalizer from a pod that is being deleted or that no session owns."""
     try:
         if pod.owner and not pod.is_deleting:
             await cluster.delete_pod(pod, PodDeletion.NORMAL)
@@ -116,11 +116,11 @@ async def _release_pod(pod: Pod, cluster: SessionWriter) -> None:
         else:
             await cluster.set_pod_finalizers(pod, pod.without_finalizer)
     except _RETRYABLE as exc:
-        log.debug("pod not let go yet", pod=f"{pod.namespace}/{pod.name}", error=str(exc))
+        log.debug("pod not released yet", pod=f"{pod.namespace}/{pod.name}", error=str(exc))
 
 
 async def _release_session(known: SessionMetadata, cluster: SessionWriter) -> None:
     try:
         await cluster.set_session_finalizers(known, known.without_finalizer)
     except _RETRYABLE as exc:
-        log.debug("session not let go yet", session=str(known.key), error=str(exc))
+        log.debug("session not released yet", session=str(known.key), error=str(exc))

@@ -1,6 +1,6 @@
-"""Deliveries on their way to a webhook. A pass only asks for them: a receiver that is slow holds no session up.
+"""Sends events to the webhook beside the passes, so that a slow receiver delays no session.
 
-What is kept here is how far each has got, and may be lost: what is still to be delivered is in the sessions.
+The state of each delivery is kept in memory and may be lost: the sessions' statuses say what is still to be delivered.
 """
 
 import asyncio
@@ -21,14 +21,14 @@ from botsession_operator.core.webhook.cloudevent import cloud_event, event_id
 from botsession_operator.metrics import Metrics
 from botsession_operator.ports import Webhook
 
-#: Messages that are sent at once; the others wait for their turn.
+#: How many messages are sent at once.
 MAX_CONCURRENT: Final = 16
 OUTCOMES: Final = {Answer.DELIVERED: Delivery.DELIVERED, Answer.GONE: Delivery.GONE}
 UNTRIED: Final = Attempt()
 
 
 class WebhookDispatcher:
-    """What the webhook is sent, by session and event."""
+    """The deliveries to the webhook, by session and event."""
 
     def __init__(
         self,
@@ -43,29 +43,29 @@ class WebhookDispatcher:
         self._events = events
         self._source = source
         self._clock = clock
-        #: Marks a session dirty, as a watch does.
+        #: Marks a session dirty, as a watch event does.
         self._mark = mark
         self._metrics = metrics
-        #: By name, the UID of the session that has it now, and how far each of its events has got.
+        #: For each key, the UID of the session that has the name now, and the attempts of its events.
         self._attempts: dict[Key, tuple[str, dict[str, Attempt]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(MAX_CONCURRENT)
 
     def attempts(self, session: Session) -> Attempts:
-        """Return how far each event has got that the webhook wants to be sent of a session."""
+        """Return the attempt of each event of a session that the webhook is configured for."""
         if not self._is_known(session):
             self._attempts[session.key] = (session.uid, {})  # an earlier session of the name is gone
         return {event: self._attempt(session, event) for event in self._events}
 
     def send(self, session: Session, event: EventType) -> None:
-        """Begin to send an event; a pass is asked for when it is known what became of that."""
+        """Start to send an event; the session is marked dirty when the result is known."""
         self._store(session, event, replace(self._attempt(session, event), is_under_way=True))
         task = asyncio.create_task(self._send(session, event))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     def give_up(self, session: Session, event: EventType) -> None:
-        """Have an event sent no more."""
+        """Record that an event is not sent again."""
         self._metrics.count_delivery(event, Delivery.GAVE_UP)
         attempt = self._attempt(session, event)
         log.warning("event given up", session=str(session.key), event_type=event, tries=attempt.failures)
@@ -77,7 +77,7 @@ class WebhookDispatcher:
         self._attempts.pop(key, None)
 
     async def close(self) -> None:
-        """Let go of what is under way: whoever comes next sends it again."""
+        """Cancel the deliveries in flight; the next operator sends them again."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -87,7 +87,7 @@ class WebhookDispatcher:
             async with self._slots:
                 body = json.dumps(cloud_event(session, event, self._source), ensure_ascii=False)
                 reply = await self._webhook.post(event_id(session, event), body)
-        except Exception as exc:  # noqa: BLE001  # a bug must not keep a session waiting for ever
+        except Exception as exc:  # noqa: BLE001  # a bug must not keep a session waiting forever
             log.exception("event not sent", session=str(session.key), event_type=event)
             reply = Reply(Answer.FAILED, type(exc).__name__)
         self._record_reply(session, event, reply)
@@ -99,7 +99,7 @@ class WebhookDispatcher:
             log.info("event settled", **fields)
         else:
             log.warning("event not delivered", **fields)
-        if self._is_known(session):  # it may be gone by now, and another may have its name
+        if self._is_known(session):  # else it is gone, and another one may have its name
             self._store(session, event, self._next(self._attempt(session, event), reply))
         self._mark(session.key)
 

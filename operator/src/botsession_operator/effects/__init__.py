@@ -1,1 +1,1 @@
-"""Where the operator touches the world. Library exceptions are translated here and nowhere else."""
+"""The implementations of the ports. Only this package knows their libraries, and translates their exceptions."""

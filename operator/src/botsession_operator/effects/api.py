@@ -1,7 +1,7 @@
-"""JSON in and out of the API server, over the official client's transport.
+"""JSON requests to the API server, over the official client's transport.
 
-The client's typed models would be built from every answer and taken apart again; what decides here reads plain JSON,
-the same that the local backend gives.
+The client's typed models are not used: building them from each answer costs time, and the core reads plain JSON, which
+the local backend provides too.
 """
 
 import asyncio
@@ -19,14 +19,14 @@ from botsession_operator.core.api_paths import ApiPath
 from botsession_operator.errors import ClusterUnavailable
 
 REQUEST_TIMEOUT_SECONDS = 10.0
-#: Bytes. What is larger takes tens of milliseconds.
+#: In bytes. Parsing a larger answer takes tens of milliseconds, and so runs in a thread.
 LARGEST_READ_AT_ONCE = 256 * 1024
 JSON = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the API server said."""
+    """An answer of the API server."""
 
     status: int
     body: Json
@@ -38,12 +38,12 @@ class Answer:
 
     @property
     def message(self) -> str:
-        """Return the server's own sentence on a refusal."""
+        """Return the API server's message on a refusal."""
         return str(self.body.get("message", _PHRASES.get(self.status, self.status)))
 
 
 async def connect(kubeconfig: Path | None = None) -> client.ApiClient:
-    """Open a client: inside the cluster with the pod's service account, outside with a kubeconfig."""
+    """Return a client: inside the cluster with the pod's service account, outside with a kubeconfig."""
     configuration = client.Configuration()
     if kubeconfig is None:
         config.load_incluster_config(client_configuration=configuration)
@@ -55,7 +55,7 @@ async def connect(kubeconfig: Path | None = None) -> client.ApiClient:
 async def request(
     api: client.ApiClient, method: str, path: ApiPath, body: Any = None, content_type: str = JSON, accept: str = JSON
 ) -> Answer:
-    """Send one request; raise ClusterUnavailable when there is no answer, or one that says to come back later."""
+    """Send a request; raise ClusterUnavailable where there is no answer, or one that asks to come back later."""
     headers = {"Accept": accept, "Content-Type": content_type}
     parameters = await api.param_serialize(
         method, path.text, header_params=headers, body=body, auth_settings=["BearerToken"]
@@ -72,9 +72,9 @@ async def request(
 
 
 async def read_json(raw: bytes) -> Any:
-    """Return the value of an answer, whatever is stored; raise ValueError where it is no JSON.
+    """Return the JSON value of an answer, within the bounds of `bounded_json`; raise ValueError where it is no JSON.
 
-    A large one is read beside the loop, so that it delays nothing else.
+    A large answer is parsed in a thread, so that it does not block the event loop.
     """
     if len(raw) > LARGEST_READ_AT_ONCE:
         return await asyncio.to_thread(bounded_json.read, raw)
@@ -89,6 +89,6 @@ async def _parsed(raw: bytes) -> Json:
     return parsed if isinstance(parsed, dict) else {}
 
 
-#: Proxies have statuses of their own, such as 499 and 520, which no standard names.
+#: HTTP's own statuses. Proxies use others too, such as 499 and 520.
 _PHRASES = {int(each): each.phrase for each in HTTPStatus}
 _RETRY_STATUSES = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.UNAUTHORIZED}

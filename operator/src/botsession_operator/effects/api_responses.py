@@ -1,4 +1,4 @@
-"""Judge what the API server answers: for the object that it was asked for, or for another; now, later, or never."""
+"""Check the API server's answers: whether they are about the requested object, and whether a retry makes sense."""
 
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -11,8 +11,8 @@ from botsession_operator.core.api_resources import Resource, Target
 from botsession_operator.effects.api import Answer
 from botsession_operator.errors import ClusterUnavailable, RequestRefused, WrongAnswer
 
-#: Refusals that may be over without a change of the request: an administrator grants a right, installs the CRD again,
-#: or an object's version moves on. All others of this kind are permanent.
+#: Client errors that may pass without a change of the request: an administrator grants a right or installs the CRD
+#: again, or an object gets a new version. All other client errors are permanent.
 _RETRYABLE: Final = frozenset(
     {
         HTTPStatus.UNAUTHORIZED,
@@ -25,15 +25,15 @@ _RETRYABLE: Final = frozenset(
     }
 )
 
-#: What Go's servers answer, as plain text, for a path that they do not know.
+#: The plain text with which Go's servers answer for an unknown path.
 _UNKNOWN_PATH: Final = "404 page not found"
 
 
 def is_missing(answer: Answer, target: Target) -> bool:
-    """Return whether the API server says of this very object that it does not exist.
+    """Return whether the API server says that this object does not exist.
 
-    It says so in a Status whose details name the object. Other answers with this status are about something else: a
-    kind that is not served gets `404 page not found` as text, a namespace that is missing is named in the details.
+    It says so in a Status whose details name the object. Other answers with 404 are about something else: for a kind
+    that is not served the answer is the text `404 page not found`, and for a missing namespace the details name that.
     """
     details = answer.body.get("details")
     if not (is_status(answer, "NotFound") and isinstance(details, dict)):
@@ -45,7 +45,7 @@ def is_missing(answer: Answer, target: Target) -> bool:
 def is_unserved(answer: Answer, resource: Resource) -> bool:
     """Return whether the API server does not serve a kind that a cluster may lack, and so has no object of it.
 
-    Each cluster serves Kubernetes' own kinds: for these the answer is from somebody else, such as a proxy.
+    Each cluster serves Kubernetes' own kinds. For these, such an answer comes from another program, such as a proxy.
     """
     is_no_page = answer.status == HTTPStatus.NOT_FOUND and answer.body.get("kind") != "Status"
     return is_no_page and resource.may_be_unserved and answer.message.strip() == _UNKNOWN_PATH
@@ -57,7 +57,7 @@ def is_status(answer: Answer, reason: str) -> bool:
 
 
 def expect(answer: Answer, *allowed: HTTPStatus) -> None:
-    """Raise RequestRefused for a refusal that waiting does not change, ClusterUnavailable for any other."""
+    """Raise RequestRefused for a permanent refusal, and ClusterUnavailable for any other."""
     if answer.is_ok or answer.status in allowed:
         return
     log.warning("API server refused", status=answer.status, message=answer.message)
@@ -67,7 +67,7 @@ def expect(answer: Answer, *allowed: HTTPStatus) -> None:
 
 
 def object_of(answer: Answer, target: Target) -> Json | None:
-    """Return the object that was asked for, None where it does not exist; raise WrongAnswer for any other."""
+    """Return the requested object, or None where it does not exist; raise WrongAnswer for any other object."""
     if is_missing(answer, target):
         return None
     expect(answer)
@@ -80,10 +80,10 @@ def object_of(answer: Answer, target: Target) -> Json | None:
 def items_of(
     answer: Answer, resource: Resource, namespace: str | None, labels: dict[str, str | None]
 ) -> Iterator[Json]:
-    """Yield the objects of a list that are what was asked for: in the namespace, and with the labels.
+    """Yield the objects of a list that match the request: in the namespace, and with the labels.
 
-    A label that is None may have any value. What does not match is no answer to the question, and is left out.
-    Raise WrongAnswer where the answer is no list: it must not be taken for an empty one.
+    A label that is None may have any value. Objects that do not match are left out. Raise WrongAnswer where the answer
+    is no list, because that must not count as an empty list.
     """
     expect(answer)
     for item in _items(answer, resource):

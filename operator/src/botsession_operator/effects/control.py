@@ -1,7 +1,7 @@
-"""The Control port over HTTP. What does not answer in time is NoSnapshot: the next pass asks again.
+"""The Control port over HTTP. A supervisor that does not answer in time gives NoSnapshot; the next pass asks again.
 
-Whoever runs in a pod may listen on its address. So an answer is read up to a bound, is never decompressed, never leads
-to another address, and is read as a snapshot or not at all.
+Any program in a pod may listen on the pod's address. So an answer is read up to a bound, and is never decompressed;
+redirects are not followed, and only a valid snapshot is accepted.
 """
 
 import functools
@@ -28,26 +28,24 @@ from botsession_operator.core.observe.observed import NoSnapshot, Pod
 from botsession_operator.metric_labels import Action, NoCode
 from botsession_operator.metrics import Metrics
 
-#: A supervisor answers from memory; one that has not within this time is as good as silent. A connection inside a
-#: cluster takes a millisecond; one second bridges a lost SYN.
+#: A supervisor answers from memory, within milliseconds. A connection inside a cluster takes a millisecond too; one
+#: second is enough for a lost SYN.
 TIMEOUT = aiohttp.ClientTimeout(total=2.0, sock_connect=1.1)
-#: All bytes of one answer: status lines, headers, chunk sizes and trailers come on top of the body.
+#: The bytes of one answer: the body, status line, headers, chunk sizes and trailers.
 LARGEST_RESPONSE_BYTES: Final = 2 * LARGEST_ANSWER_BYTES
-#: What supervisors answer with when they do what they are asked.
+#: The statuses of a request that was carried out.
 ANSWERED: Final = frozenset({HTTPStatus.OK, HTTPStatus.ACCEPTED})
 
 
 def make_session() -> aiohttp.ClientSession:
-    """Return the HTTP client for supervisors. Nothing that a pod sends is kept for the next request: no cookie, no
-    connection, no redirect.
-    """
+    """Return the HTTP client for supervisors. It keeps nothing that a pod sends: no cookie and no connection."""
     return aiohttp.ClientSession(
         connector=_BoundedConnector(force_close=True), cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
     )
 
 
 class HttpControl:
-    """Talks to the supervisors in pods, each over its own address. `port_of` says where a pod's supervisor listens."""
+    """Sends requests to the supervisors, each at its pod's address and at the port that `port_of` returns."""
 
     def __init__(
         self, session: aiohttp.ClientSession, metrics: Metrics, port_of: Callable[[Pod], int] = lambda _: CONTROL_PORT
@@ -57,15 +55,15 @@ class HttpControl:
         self._port_of = port_of
 
     async def snapshot(self, pod: Pod, token: str) -> SessionSnapshot | NoSnapshot:
-        """Ask what the supervisor knows."""
+        """Return the supervisor's snapshot of its session."""
         return await self._call(Action.SNAPSHOT, "GET", SESSION_PATH, pod, token)
 
     async def end(self, pod: Pod, token: str, request: EndRequest) -> SessionSnapshot | NoSnapshot:
-        """Ask for the end; asking twice is harmless."""
+        """Request the end of the session; a second request is harmless."""
         return await self._call(Action.END, "POST", END_PATH, pod, token, request)
 
     async def adjust(self, pod: Pod, token: str, patch: SessionPatch) -> SessionSnapshot | NoSnapshot:
-        """Tell the limits that have moved."""
+        """Send the limits that have changed."""
         return await self._call(Action.ADJUST, "PATCH", SESSION_PATH, pod, token, patch)
 
     async def _call(
@@ -81,20 +79,20 @@ class HttpControl:
         except (TimeoutError, aiohttp.ClientError, OSError) as exc:
             log.debug("supervisor silent", method=method, url=url, error=repr(exc))
             return NoSnapshot.UNREACHABLE
-        except ValueError as exc:  # PayloadError is one; aiohttp has others for what is no HTTP
+        except ValueError as exc:  # PayloadError is one; aiohttp raises others for invalid HTTP
             code = NoCode.UNREADABLE
             log.debug("supervisor not understood", method=method, url=url, error=repr(exc))
             return NoSnapshot.UNREACHABLE
         finally:
             self._metrics.count_control_request(action, code)
         if code == HTTPStatus.CONFLICT and action is not Action.SNAPSHOT:
-            # The session has gone on since it was looked at, so the change came too late: how far is it now?
+            # The session has changed since its last snapshot, so the request came too late: return its present state.
             return await self.snapshot(pod, token)
         log.debug("supervisor refuses", method=method, url=url, status=code)
         return NoSnapshot.UNREACHABLE
 
     def _request(self, method: str, url: str, token: str, body: Any) -> "aiohttp.client._RequestContextManager":
-        # With `identity` nobody may compress, and what claims to be compressed is refused in `_read`.
+        # `identity` forbids compression. `_read` refuses an answer that is compressed all the same.
         headers = {"Authorization": f"Bearer {token}", "Accept-Encoding": "identity"}
         payload = None if body is None else encode(body)
         return self._session.request(
@@ -116,7 +114,7 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
 
 
 class _BoundedHandler(ResponseHandler):
-    """A connection that is cut when more comes than any answer has, whatever part of HTTP it is said to be."""
+    """A connection that is aborted after LARGEST_RESPONSE_BYTES, whether they are body, headers or anything else."""
 
     _remaining = LARGEST_RESPONSE_BYTES
 
@@ -125,16 +123,16 @@ class _BoundedHandler(ResponseHandler):
         if self._remaining >= 0:
             super().data_received(data)
         elif self.transport is not None:
-            self.transport.abort()  # which fails whatever waits for more; `close` would leave it waiting
+            self.transport.abort()  # fails the reader at once; `close` would leave it waiting
 
 
 class _BoundedConnector(aiohttp.TCPConnector):
-    """Opens connections that are bounded, each for one request."""
+    """Opens bounded connections, each for one request."""
 
     def __init__(self, *, force_close: bool) -> None:
         super().__init__(force_close=force_close)
-        # aiohttp has no public way to give a connector its protocol; tests/unit/operator/test_hostile_control.py holds
-        # that this one is used.
+        # aiohttp has no public way to choose a connector's protocol; tests/unit/operator/test_hostile_control.py tests
+        # that it uses this one.
         self._factory = functools.partial(_BoundedHandler, loop=self._loop)  # type: ignore[assignment]  # a subclass
 
 

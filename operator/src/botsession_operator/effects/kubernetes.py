@@ -39,22 +39,22 @@ from botsession_operator.errors import (
 )
 
 MERGE_PATCH = "application/merge-patch+json"
-#: What a deleted pod is given where that is not its own grace: 30 s is Kubernetes' default, what sidecars are made for.
+#: The grace of a deletion, where it is not the pod's own. 30 s is Kubernetes' default, which sidecars expect.
 GRACE_SECONDS = {PodDeletion.OVER: 30, PodDeletion.SHORT: 5, PodDeletion.FORCED: 0}
-#: What the API server is asked for with each creation: to refuse fields that it does not know.
+#: A query of each creation: the API server refuses fields that it does not know.
 STRICT = {"fieldValidation": "Strict"}
-#: The API server's word for a namespace that is being deleted: nothing new is taken there; what is there may change.
+#: The API server's reason for refusing new objects in a namespace that is being deleted.
 NAMESPACE_TERMINATING: Final = ExternalReason("NamespaceTerminating")
-#: Kubernetes 1.35 is the first that has image volumes on by default.
+#: The first version of Kubernetes with image volumes on by default.
 IMAGE_VOLUMES_SINCE = (1, 35)
 
 
 class KubernetesCluster:
-    """Sessions and pods as the API server keeps them. Reads are live: no cache stands between a pass and the truth."""
+    """Reads and writes sessions and pods. Reads are live, without a cache."""
 
     def __init__(self, client: client.ApiClient, identity: str) -> None:
         self._client = client
-        #: Who Events say they are from, so that two operators' can be told apart.
+        #: The `reportingInstance` of Events, which tells two operators apart.
         self._identity = identity
 
     async def session(self, key: Key) -> Json | None:
@@ -72,7 +72,7 @@ class KubernetesCluster:
         return list(api_responses.items_of(answer, PODS, key.namespace, {SESSION_LABEL: key.name}))
 
     async def set_session_finalizers(self, session: SessionMetadata, finalizers: tuple[str, ...]) -> str | None:
-        """Replace the finalizers, give the new resourceVersion; None when the session is gone.
+        """Replace the finalizers; return the new resourceVersion, or None when the session is gone.
 
         Raise Conflict when it has changed.
         """
@@ -81,12 +81,12 @@ class KubernetesCluster:
         return str(changed["metadata"]["resourceVersion"]) if changed else None
 
     async def write_status(self, key: Key, resource_version: str, status: Json) -> bool:
-        """Replace the status; False when the session is gone.
+        """Replace the status; return False when the session is gone.
 
-        Raise Conflict when it has changed since that version, StatusRefused when the status is not taken.
+        Raise Conflict when it has changed since that version, StatusRefused when the status is refused.
         """
         # A JSON patch, since a merge patch would keep members that are no longer there. The API server refuses a patch
-        # of metadata.resourceVersion that is not the present one: this is what makes "finished" be written once.
+        # with an outdated metadata.resourceVersion, so the finish is written once.
         patch = [
             {"op": "replace", "path": "/metadata/resourceVersion", "value": resource_version},
             {"op": "add", "path": "/status", "value": status},
@@ -98,23 +98,23 @@ class KubernetesCluster:
         return written is not None
 
     async def delete_session(self, session: Session) -> None:
-        """Ask for the deletion of the session as it was read; a missing one is success. Raise Conflict on a change."""
+        """Delete the session as it was read; a missing one is success. Raise Conflict when it has changed."""
         as_read = {"uid": session.uid, "resourceVersion": session.resource_version}
         answer = await self._delete(session_target(session.key), as_read)
         if answer.status == HTTPStatus.CONFLICT:
             raise Conflict(f"{session.key}: {answer.message}")
 
     async def create_pod(self, manifest: Json) -> None:
-        """Create a pod; the session's own of this name is success. Raise PodRefused when it is not taken."""
+        """Create a pod; success if the session has it already. Raise PodRefused when it is refused."""
         await self._create(manifest, PodRefused)
 
     async def delete_pod(self, pod: Pod, how: PodDeletion) -> None:
-        """Ask for the deletion of this very pod (by UID); a missing one is success."""
+        """Delete the pod with this UID; a missing one is success."""
         await self._delete(_pod_target(pod), {"uid": pod.uid}, GRACE_SECONDS.get(how))
 
     async def end_sidecars(self, pod: Pod) -> None:
-        """Have everything in a pod ended that still runs, and keep the pod; a missing one is success."""
-        # Deleting is the only other way to have the kubelet end a container. A deadline can be lowered on a live pod.
+        """End all containers of a pod that still run, and keep the pod; a missing one is success."""
+        # Besides deleting the pod, a lower deadline is the only way to make the kubelet end its containers.
         await self._patch(
             _pod_target(pod), {"metadata": {"uid": pod.uid}, "spec": {"activeDeadlineSeconds": ENDED_SECONDS}}
         )
@@ -128,11 +128,11 @@ class KubernetesCluster:
         return await self._read(Target(BUDGETS, namespace, name))
 
     async def create_budget(self, manifest: Json) -> None:
-        """Create a PodDisruptionBudget; the session's own is success. Raise BudgetRefused when it is not taken."""
+        """Create a PodDisruptionBudget; success if the session has it. Raise BudgetRefused when it is refused."""
         await self._create(manifest, BudgetRefused)
 
     async def delete_budget(self, manifest: Json) -> None:
-        """Delete the PodDisruptionBudget that a manifest describes; a missing or another owner's one stays."""
+        """Delete the PodDisruptionBudget of a manifest, unless it is missing or has another owner."""
         await self._delete_own(manifest)
 
     async def has_object(self, manifest: Json) -> bool:
@@ -141,15 +141,15 @@ class KubernetesCluster:
         return found is not None and ownership.is_owned_alike(found, manifest)
 
     async def create_object(self, manifest: Json) -> None:
-        """Create a Service or a route; the session's own is success. Raise ExposureRefused when it is not taken."""
+        """Create a Service or a route; success if the session has it. Raise ExposureRefused when it is refused."""
         await self._create(manifest, ExposureRefused)
 
     async def delete_object(self, manifest: Json) -> None:
-        """Delete the Service or the route that a manifest describes; a missing or another owner's one stays."""
+        """Delete the Service or the route of a manifest, unless it is missing or has another owner."""
         await self._delete_own(manifest)
 
     async def record_event(self, session: SessionMetadata, event: KubernetesEvent) -> None:
-        """Record an Event on the session. Best effort: an Event that is lost is not tried again."""
+        """Record an Event on the session. Best effort: there is no retry."""
         path = EVENTS.collection(session.key.namespace)
         try:
             answer = await api.request(self._client, "POST", path, self._event(session, event))
@@ -162,7 +162,7 @@ class KubernetesCluster:
                 log.warning("event refused", error=answer.message)
 
     async def injection(self) -> Injection:
-        """Choose how the runtime gets into bot images, by the server's version."""
+        """Return how the runtime gets into bot images, which depends on the server's version."""
         answer = await api.request(self._client, "GET", SERVER_VERSION)
         version = (int(answer.body["major"]), int(answer.body["minor"].rstrip("+")))
         return Injection.IMAGE_VOLUME if version >= IMAGE_VOLUMES_SINCE else Injection.INIT_CONTAINER
@@ -184,14 +184,14 @@ class KubernetesCluster:
     async def _patch(
         self, target: Target, patch: Any, content_type: str = MERGE_PATCH, *subresource: str
     ) -> Json | None:
-        """Patch an object; return it as it is now, None when it is gone. Raise Conflict when it has changed."""
+        """Patch an object; return the result, or None when it is gone. Raise Conflict when it has changed."""
         answer = await api.request(self._client, "PATCH", target.path(*subresource), patch, content_type)
         if answer.status == HTTPStatus.CONFLICT:
             raise Conflict(f"{target}: {answer.message}")
         return api_responses.object_of(answer, target)
 
     async def _delete(self, target: Target, preconditions: Json, grace_seconds: int | None = None) -> api.Answer:
-        """Delete the object for which the preconditions hold; a missing one, or another of its name, is no error."""
+        """Delete an object if the preconditions hold; a missing object, or another one of its name, is no error."""
         options: Json = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions}
         if grace_seconds is not None:
             options["gracePeriodSeconds"] = grace_seconds
@@ -204,7 +204,7 @@ class KubernetesCluster:
         target = target_of(manifest)
         answer = await api.request(self._client, "GET", target.path())
         if api_responses.is_unserved(answer, target.resource):
-            return  # a CRD, say of a route, that is gone has taken its objects along
+            return  # the CRD is gone, for example of a route, and all its objects with it
         found = api_responses.object_of(answer, target)
         if found is None:
             return

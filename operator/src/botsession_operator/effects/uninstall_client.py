@@ -1,4 +1,4 @@
-"""The Estate port on a real API server."""
+"""The UninstallClient port on a real API server."""
 
 from collections.abc import AsyncIterator
 from typing import Final
@@ -13,16 +13,15 @@ from botsession_operator.core.session_key import parse_key
 from botsession_operator.effects import api, api_responses
 from botsession_operator.effects.kubernetes import MERGE_PATCH
 
-#: How many objects an answer holds. A session may take hundreds of kilobytes, of which only its status is of interest;
-#: metadata alone is small.
+#: How many objects one answer has. A session may have hundreds of kilobytes; its metadata alone is small.
 SESSIONS_PER_PAGE: Final = 50
 METADATA_PER_PAGE: Final = 500
-#: A server that cannot leave out spec and status sends them.
+#: A server that does not support metadata only sends whole objects.
 METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 
 
 class KubernetesUninstallClient:
-    """Everything in the namespaces that the operator looks after, and the operator's own Deployment."""
+    """Reads sessions and pods in the operator's namespaces, and scales the operator's Deployment."""
 
     def __init__(
         self,
@@ -32,33 +31,33 @@ class KubernetesUninstallClient:
         policy: str | None = None,
     ) -> None:
         self._client = client
-        #: None stands for all of them.
+        #: None stands for all namespaces.
         self._namespaces: tuple[str | None, ...] = namespaces or (None,)
         self._deployment = deployment
-        #: The MutatingAdmissionPolicyBinding by which the API server holds new sessions.
+        #: The MutatingAdmissionPolicyBinding that adds our finalizer to new sessions.
         self._policy = policy
 
     async def sessions(self) -> AsyncIterator[Json]:
-        """Read all BotSessions that the operator looks after, some at a time."""
+        """Yield all BotSessions in the operator's namespaces, page by page."""
         async for each in self._list(SESSIONS, {}, SESSIONS_PER_PAGE, api.JSON):
             if _is_named(each):
                 yield each
 
     async def session_metadata(self) -> AsyncIterator[Json]:
-        """Read the metadata of all BotSessions that the operator looks after."""
+        """Yield the metadata of all BotSessions in the operator's namespaces."""
         async for each in self._list(SESSIONS, {}, METADATA_PER_PAGE, METADATA_ONLY):
             if _is_named(each):
                 yield each
 
     async def pod_metadata(self) -> AsyncIterator[Json]:
-        """Read the metadata of all pods of sessions."""
+        """Yield the metadata of all pods of sessions."""
         async for each in self._list(PODS, {SESSION_LABEL: None}, METADATA_PER_PAGE, METADATA_ONLY):
             yield each
 
     async def stop_operator(self) -> None:
-        """Have no operator run but the one that calls, and nobody else hold new sessions; what is missing is success.
+        """Scale the operator to zero, and delete the admission policy that adds finalizers; what is missing is success.
 
-        It may take the other a moment to be gone.
+        The operator that runs may take a moment to stop.
         """
         if self._policy:
             binding = Target(POLICY_BINDINGS, None, self._policy)
@@ -78,7 +77,7 @@ class KubernetesUninstallClient:
                 path = resource.collection(namespace, {**query, "continue": continue_token})
                 answer = await api.request(self._client, "GET", path, accept=accept)
                 if api_responses.is_unserved(answer, resource):
-                    break  # a CRD that is gone has taken its sessions along
+                    break  # the CRD is gone, and all sessions with it
                 for item in api_responses.items_of(answer, resource, namespace, labels):
                     yield item
                 continue_token = str((answer.body.get("metadata") or {}).get("continue") or "")
@@ -90,9 +89,9 @@ def _expect(answer: api.Answer, target: Target) -> None:
 
 
 def _is_named(raw: Json) -> bool:
-    """Return whether a session has a name that the operator could ever look after; no other was ever touched by it."""
+    """Return whether the operator handles sessions of this name. It never wrote to any other."""
     metadata = raw["metadata"]
     if parse_key(metadata["namespace"], metadata["name"]):
         return True
-    log.warning("session with a name that is none", namespace=metadata["namespace"], name=metadata["name"])
+    log.warning("session with an invalid name", namespace=metadata["namespace"], name=metadata["name"])
     return False

@@ -1,7 +1,7 @@
-"""The HTTP session that kopf lists and watches by: it reads any answer, whatever is stored.
+"""The HTTP session with which kopf lists and watches. It can read any stored object.
 
-kopf reads JSON by itself, and stops for good at an object that is nested too deep. It takes an aiohttp session, and an
-aiohttp session takes a class for its responses: that one hands kopf only what can be read.
+kopf parses JSON by itself, and stops watching for good at an object that is nested too deep. It accepts an aiohttp
+session, and an aiohttp session accepts a class for its responses. The class here returns only JSON that kopf can parse.
 """
 
 import json
@@ -16,7 +16,7 @@ from botsession_operator.effects.api import read_json
 
 
 def tolerant_session(found: kopf.ConnectionInfo) -> kopf.AiohttpSession:
-    """Return the same connection, which reads any answer. It must be made where its loop runs."""
+    """Return the connection as a session that can read any answer. Call this in the event loop that uses it."""
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, ssl=found.as_ssl_context()),
         headers=found.as_http_headers(),
@@ -37,18 +37,18 @@ class TolerantResponse(aiohttp.ClientResponse):
     """An answer of the API server."""
 
     async def start(self, connection: Any) -> aiohttp.ClientResponse:
-        """Begin to receive it."""
+        """Start to receive the answer."""
         await super().start(connection)
         self.content = cast("aiohttp.StreamReader", _TolerantStream(self.content))
         return self
 
     async def json(self, **_: Any) -> Any:
-        """Read it whole, as kopf does with a list."""
+        """Return the whole body, as kopf reads a list."""
         return await read_json(await self.read())
 
 
 class _TolerantStream:
-    """The lines of a watch. Everything else is the stream's own."""
+    """A stream whose chunks are the lines of a watch. All else is the wrapped stream's."""
 
     def __init__(self, stream: aiohttp.StreamReader) -> None:
         self._stream = stream
@@ -57,7 +57,7 @@ class _TolerantStream:
         return getattr(self._stream, name)
 
     async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
-        """Iterate over whole lines, each of which can be read."""
+        """Yield whole lines, each of which kopf can parse."""
         unread = bytearray()
         async for chunk in self._stream.iter_chunked(size):
             *lines, rest = chunk.split(b"\n")

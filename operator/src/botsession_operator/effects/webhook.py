@@ -1,8 +1,7 @@
-"""The Webhook port over HTTP, signed as Standard Webhooks has it, so that receivers can check it by a library.
+"""The Webhook port over HTTP, signed by the Standard Webhooks specification, for which receivers have libraries.
 
-The signing secret is read afresh for each message, since the kubelet brings the file up to date when its Secret is
-edited. What cannot be signed is not sent, and has failed like what nobody took: a Secret that is wrong for a while
-loses nothing.
+The signing secret is read for each message, since the kubelet updates the file when the Secret is edited. A message
+that cannot be signed is not sent, and is retried like a failed one, so a wrong Secret loses no message.
 """
 
 import asyncio
@@ -19,12 +18,12 @@ from botsession_operator.core.webhook.backoff import parse_retry_after
 from botsession_operator.core.webhook.cloudevent import CONTENT_TYPE
 from botsession_operator.core.webhook.signing import SigningError, signing_secrets
 
-#: A receiver should take a message and work on it afterwards; 15 to 30 s is what Standard Webhooks asks for.
+#: Standard Webhooks recommends 15 to 30 s. A receiver should answer first, and process the message afterwards.
 TIMEOUT: Final = aiohttp.ClientTimeout(total=15.0)
 
 
 class HttpWebhook:
-    """Posts messages to one URL."""
+    """Sends messages to one URL."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str, secret_file: Path, clock: Clock) -> None:
         self._session = session
@@ -59,7 +58,7 @@ class HttpWebhook:
 
     def _signed(self, message_id: str, body: str, secrets: tuple[str, ...]) -> dict[str, str]:
         now = self._clock.now()
-        # More than one while a secret is being replaced: a receiver may know either.
+        # There are several secrets during a rotation, when a receiver may know the old or the new one.
         signers = (standardwebhooks.Webhook(secret) for secret in secrets)
         return {
             "webhook-id": message_id,

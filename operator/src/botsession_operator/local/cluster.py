@@ -1,6 +1,6 @@
 """The Cluster port on this machine: a session's "pod" is a supervisor process.
 
-The same manifest, planner, ladder and status as in a cluster, without one: for a bot's author, and for tests.
+Manifest, planner, ladder and status are the same as in a cluster. Authors of bots use it through `botsession run`.
 """
 
 import asyncio
@@ -38,9 +38,9 @@ class LocalCluster:
     on_event: Callable[[KubernetesEvent], None] = lambda _: None
     sessions: InMemoryObjectStore = field(init=False)
     pods: InMemoryObjectStore = field(init=False)
-    #: Kept as they are written, to no effect: nothing on this machine evicts a process.
+    #: Stored without any effect: nothing on this machine evicts a process.
     budgets: InMemoryObjectStore = field(init=False)
-    #: Services, by kind, namespace and name: kept to no effect, since callers on this machine need none.
+    #: Services, by kind, namespace and name. Stored without any effect: callers on this machine need none.
     objects: dict[tuple[str, str, str], Json] = field(init=False, default_factory=dict)
     _supervisors: dict[str, Supervisor] = field(init=False, default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(init=False, default_factory=set)
@@ -64,7 +64,7 @@ class LocalCluster:
         return [pod for pod in pods if pod and _session_key(pod) == key]
 
     async def set_session_finalizers(self, session: SessionMetadata, finalizers: tuple[str, ...]) -> str | None:
-        """Replace the finalizers, give the new resourceVersion; None when the session is gone.
+        """Replace the finalizers; return the new resourceVersion, or None when the session is gone.
 
         Raise Conflict when it has changed.
         """
@@ -74,9 +74,9 @@ class LocalCluster:
         return version
 
     async def write_status(self, key: Key, resource_version: str, status: Json) -> bool:
-        """Replace the status; False when the session is gone.
+        """Replace the status; return False when the session is gone.
 
-        Raise Conflict when it has changed since that version, StatusRefused when the status is not taken.
+        Raise Conflict when it has changed since that version, StatusRefused when the status is refused.
         """
         if fit_status(status) != status:
             raise StatusRefused("the status does not fit the CRD")
@@ -88,13 +88,13 @@ class LocalCluster:
         return self.sessions.get(key.namespace, key.name) is not None
 
     async def delete_session(self, session: Session) -> None:
-        """Ask for the deletion of the session as it was read; a missing one is success. Raise Conflict on a change."""
+        """Delete the session as it was read; a missing one is success. Raise Conflict when it has changed."""
         full_name = (session.key.namespace, session.key.name)
         self.sessions.delete(*full_name, timedelta(0), uid=session.uid, version=session.resource_version)
         self.sessions.collect(*full_name)
 
     async def create_pod(self, manifest: Json) -> None:
-        """Start a supervisor; the session's own of this name is success. Raise PodRefused when it cannot be started."""
+        """Start a supervisor; success if the session has one already. Raise PodRefused when it cannot be started."""
         namespace, name = manifest["metadata"]["namespace"], manifest["metadata"]["name"]
         if found := self.pods.get(namespace, name):
             check_owner(found, manifest, PodRefused)
@@ -108,7 +108,7 @@ class LocalCluster:
         self._keep_task(asyncio.create_task(self._until_exit(namespace, name, supervisor)))
 
     async def delete_pod(self, pod: Pod, how: PodDeletion) -> None:
-        """Ask for the deletion of this very pod (by UID); a missing one is success."""
+        """Delete the pod with this UID; a missing one is success."""
         stored = self.pods.get(pod.namespace, pod.name)
         if stored is None or stored["metadata"]["uid"] != pod.uid:
             return
@@ -121,7 +121,7 @@ class LocalCluster:
             self.pods.collect(pod.namespace, pod.name)
 
     async def end_sidecars(self, pod: Pod) -> None:
-        """Do nothing: a pod here is its bot, so a pod whose bot is over has nothing that runs."""
+        """Do nothing: a pod here has no containers besides its bot."""
 
     async def set_pod_finalizers(self, pod: Pod, finalizers: tuple[str, ...]) -> None:
         """Replace the finalizers; a missing pod is success. Raise Conflict when the pod has changed."""
@@ -134,11 +134,11 @@ class LocalCluster:
         return self.budgets.get(namespace, name)
 
     async def create_budget(self, manifest: Json) -> None:
-        """Keep a PodDisruptionBudget, which protects from nothing here; the session's own is success."""
+        """Store a PodDisruptionBudget, which has no effect here; success if the session has it already."""
         create_owned(self.budgets, manifest, BudgetRefused)
 
     async def delete_budget(self, manifest: Json) -> None:
-        """Forget the PodDisruptionBudget that a manifest describes; a missing or another owner's one stays."""
+        """Delete the PodDisruptionBudget of a manifest, unless it is missing or has another owner."""
         delete_owned(self.budgets, manifest)
 
     async def has_object(self, manifest: Json) -> bool:
@@ -147,21 +147,21 @@ class LocalCluster:
         return found is not None and ownership.is_owned_alike(found, manifest)
 
     async def create_object(self, manifest: Json) -> None:
-        """Keep a Service or a route, which nobody needs here; the session's own is success."""
+        """Store a Service or a route, which has no effect here; success if the session has it already."""
         check_owner(self.objects.setdefault(_object_key(manifest), manifest), manifest, ExposureRefused)
 
     async def delete_object(self, manifest: Json) -> None:
-        """Forget the Service or the route that a manifest describes; a missing or another owner's one stays."""
+        """Delete the Service or the route of a manifest, unless it is missing or has another owner."""
         if await self.has_object(manifest):
             del self.objects[_object_key(manifest)]
 
     async def record_event(self, session: SessionMetadata, event: KubernetesEvent) -> None:
-        """Hand the news to whoever runs this."""
+        """Call `on_event` with the Event."""
         log.debug("event", session=str(session.key), reason=event.reason)
         self.on_event(event)
 
     def control_port(self, pod: Pod) -> int:
-        """Return where a pod's supervisor listens, since all share one address; 0 for a pod that is gone."""
+        """Return the port of a pod's supervisor, since all share one address; 0 for a pod that is gone."""
         supervisor = self._supervisors.get(pod.name)
         return supervisor.port if supervisor else 0
 
@@ -171,12 +171,12 @@ class LocalCluster:
         return _key(manifest)
 
     def delete(self, key: Key) -> None:
-        """Delete a BotSession, as `kubectl delete` does: its finalizer makes that wait for the graceful end."""
+        """Delete a BotSession, as `kubectl delete` does. Its finalizer keeps it until its graceful end."""
         self.sessions.delete(key.namespace, key.name, timedelta(0))
         self.sessions.collect(key.namespace, key.name)
 
     async def close(self) -> None:
-        """Leave nothing running, however the run ended."""
+        """Stop all supervisors, and wait for them."""
         for supervisor in self._supervisors.values():
             supervisor.stop(SHORT_GRACE)
         await asyncio.gather(*self._tasks)
@@ -197,7 +197,7 @@ class LocalCluster:
 
 
 def _running(manifest: Json) -> Json:
-    """Put a pod into the form it has in a cluster when its container has just started."""
+    """Return the pod as it is in a cluster when its container has just started."""
     now = format_time(datetime.now(UTC))
     pod = {**manifest, "spec": {**manifest["spec"], "nodeName": os.uname().nodename}}
     scheduled = {"type": "PodScheduled", "status": "True", "lastTransitionTime": now}

@@ -17,7 +17,7 @@ from botsession_operator.webhook_dispatcher import WebhookDispatcher
 
 
 async def apply(plan: Plan, observed: Observed, deps: Deps) -> tuple[Observed, Applied]:
-    """Carry out a plan in its order; give what is now known better than before."""
+    """Carry out a plan, step by step; return the observation with what the plan has changed, and what was refused."""
     session, pod = observed.session, observed.pod
     if plan.add_finalizer:
         session = await add_session_finalizer(session, deps)
@@ -41,14 +41,17 @@ async def apply(plan: Plan, observed: Observed, deps: Deps) -> tuple[Observed, A
         log.info("finished session deleted")
     if deps.webhook:
         await _send_webhook_events(plan, observed, deps.webhook, deps)
-    made = None if applied.budget_refusal else plan.budget
-    exposed = None if applied.exposure_refusal else plan.exposure
-    known = exposure.with_change(replace(observed, session=session), exposed)
-    return eviction.with_change(known, made), applied
+    budget_change = None if applied.budget_refusal else plan.budget
+    exposure_change = None if applied.exposure_refusal else plan.exposure
+    changed = exposure.with_change(replace(observed, session=session), exposure_change)
+    return eviction.with_change(changed, budget_change), applied
 
 
 async def _send_webhook_events(plan: Plan, observed: Observed, webhook: WebhookDispatcher, deps: Deps) -> None:
-    """Begin to send what is due, and tell of what will never be sent. What became of it is for another pass."""
+    """Start the deliveries that are due, and record an Event for each that is given up.
+
+    A later pass reads what became of the deliveries.
+    """
     for event in plan.deliver:
         webhook.send(observed.session, event)
     for event in plan.give_up:

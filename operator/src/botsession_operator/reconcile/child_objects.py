@@ -31,7 +31,7 @@ async def create_pod(session: Session, observed: Observed, applied: Applied, dep
         if observed.is_pod_name_taken:
             raise PodRefused(ConditionReason.NAME_TAKEN, ownership.name_taken(manifest))  # noqa: TRY301  # one way to refuse
         await _create_as_non_root_if_required(manifest, deps)
-    except SpecError as exc:  # not tried again: neither the bot nor its pod's template can change
+    except SpecError as exc:  # no retry: spec.bot and spec.podTemplate are immutable
         return replace(applied, refusal=WaitingReason(ConditionReason.SPEC_REFUSED, str(exc)))
     except PodRefused as refusal:
         return replace(applied, refusal=_note_refusal(session, Creation.POD, refusal, deps))
@@ -41,7 +41,7 @@ async def create_pod(session: Session, observed: Observed, applied: Applied, dep
 
 
 async def _create_as_non_root_if_required(manifest: Json, deps: Deps) -> None:
-    """Create the pod; where its namespace allows no root, create it so that it cannot be root."""
+    """Create the pod; where its namespace refuses pods that may run as root, create it as a non-root pod."""
     try:
         await deps.cluster.create_pod(manifest)
     except PodRefused as refusal:
@@ -52,13 +52,16 @@ async def _create_as_non_root_if_required(manifest: Json, deps: Deps) -> None:
 
 
 async def change_exposure(change: ExposureChange, session: Session, deps: Deps) -> Applied:
-    """Let callers in, or out of the way; the Service, whose presence tells that all is there, comes last."""
+    """Create or delete what leads callers to the session; return why it was refused, where it was.
+
+    The Service comes last: a pass takes its existence as the sign that all of them exist.
+    """
     if change is ExposureChange.CREATE and (standing := deps.refusals.standing(session, Creation.EXPOSURE)):
         return Applied(exposure_refusal=standing)
-    do = deps.cluster.create_object if change is ExposureChange.CREATE else deps.cluster.delete_object
+    write = deps.cluster.create_object if change is ExposureChange.CREATE else deps.cluster.delete_object
     try:
         for manifest in service_and_route.manifests(session, deps.exposure):
-            await do(manifest)
+            await write(manifest)
     except ExposureRefused as refusal:
         return Applied(exposure_refusal=_note_refusal(session, Creation.EXPOSURE, refusal, deps))
     deps.refusals.note_success(session, Creation.EXPOSURE)
@@ -85,6 +88,6 @@ async def change_budget(change: BudgetChange, session: Session, applied: Applied
 
 
 def _note_refusal(session: Session, what: Creation, refusal: Refused, deps: Deps) -> WaitingReason:
-    """Remember a refusal, so that the object is tried again with back-off; return it for the status."""
+    """Record a refusal, so that the object is created again with back-off; return the reason for the status."""
     log.bind(reason=refusal.reason, message=str(refusal)).warning(what.value)
     return deps.refusals.note(session, what, WaitingReason(refusal.reason, refusal.message))

@@ -8,7 +8,7 @@ from botsession_operator.core.decide.plan import Plan
 from botsession_operator.core.observe.observed import Freshness, NoSnapshot, Pod, PodState, Reading, Session
 from botsession_operator.reconcile.deps import Deps
 
-#: The supervisor does not run, or nobody needs it any more.
+#: For a supervisor that does not run, or of a session that is finished.
 NO_SUPERVISOR: Final = Reading(NoSnapshot.NOT_ASKED, Freshness.CURRENT)
 
 
@@ -23,7 +23,7 @@ def read_supervisor(session: Session, pod: Pod | None, deps: Deps) -> Reading:
 
 
 async def send_control_requests(plan: Plan, pod: Pod, session: Session, deps: Deps) -> None:
-    """Have the supervisor told what it does not know; the pass that comes with its answer goes on from there."""
+    """Send the end request or the new limits of a plan; the supervisor's answer starts another pass."""
     if plan.end_request:
         log.info("end requested", cause=plan.end_request.cause, mode=plan.end_request.mode)
         await deps.supervisors.end(session.key, pod, _token(session, pod, deps), plan.end_request)

@@ -1,4 +1,4 @@
-"""What a pass works with: the ports, and what the operator keeps in memory."""
+"""The dependencies of a pass: ports, settings, and what the operator keeps in memory."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,13 +17,13 @@ from botsession_operator.refusals import Refusals
 from botsession_operator.status_recorder import StatusWrites
 from botsession_operator.webhook_dispatcher import WebhookDispatcher
 
-#: Sessions are reached inside the cluster, and no route leads there from outside.
+#: Callers reach sessions inside the cluster only: there is no route from outside.
 IN_THE_CLUSTER: Final = Exposure()
 
 
 @dataclass(frozen=True, slots=True)
 class Deps:
-    """What a pass works with."""
+    """The dependencies of a pass."""
 
     cluster: Cluster
     supervisors: Supervisors
@@ -35,13 +35,13 @@ class Deps:
     #: The operator's keys, from which each session's token is derived.
     control_keys: ControlKeys
     exposure: Exposure = IN_THE_CLUSTER
-    #: The operator is being uninstalled: every session is to end.
+    #: Set while the operator is being uninstalled: every session has to end.
     is_uninstalling: bool = False
-    #: None where nobody wants to hear of sessions.
+    #: None where no webhook is configured.
     webhook: WebhookDispatcher | None = None
-    #: What this operator remembers of the statuses that it has written.
+    #: What this process remembers of the statuses that it has written.
     status_writes: StatusWrites = field(default_factory=StatusWrites)
-    #: What this operator knows of the ports of nodes.
+    #: The ports of nodes that sessions with `hostNetwork` use.
     host_ports: HostPorts = field(default_factory=HostPorts)
-    #: Called with a session that is gone.
+    #: Called with the key of a session that is gone.
     forget: Callable[[Key], None] = lambda _: None

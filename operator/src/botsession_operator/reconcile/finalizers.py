@@ -13,7 +13,7 @@ from botsession_operator.reconcile.deps import Deps
 
 
 async def add_session_finalizer(session: Session, deps: Deps) -> Session:
-    """Put our finalizer on the session; raise Conflict where it is gone, so that no bot starts for it."""
+    """Add our finalizer to the session; raise Conflict where the session is gone, so that no bot starts for it."""
     version = await deps.cluster.set_session_finalizers(session, session.with_finalizer)
     if version is None:
         raise Conflict(f"{session.key} was deleted after it was read")
@@ -21,7 +21,7 @@ async def add_session_finalizer(session: Session, deps: Deps) -> Session:
 
 
 async def delete_and_release_pod(plan: Plan, pod: Pod, owner: SessionIdentity, deps: Deps) -> None:
-    """Delete and release a pod of this session; raise NotOurs for any other."""
+    """Delete a pod of this session, and remove its finalizer, as the plan says; raise NotOurs for any other pod."""
     if pod.owner != owner:
         raise NotOurs(f"pod {pod.namespace}/{pod.name} does not belong to session {owner.key}")
     if plan.delete_pod:
@@ -34,9 +34,9 @@ async def delete_and_release_pod(plan: Plan, pod: Pod, owner: SessionIdentity, d
 
 
 async def release_orphans(key: Key, session: Session | None, deps: Deps) -> None:
-    """Let pods go whose session went without us, its finalizer taken off by hand: nobody is left to report to.
+    """Remove our finalizer from pods whose session is gone, because somebody removed its finalizer by hand.
 
-    Looked for where a session is gone or new, so that a new one of the same name does not hide them.
+    Called where a session is gone or new. Otherwise a new session of the same name would hide the pods of the old one.
     """
     for pod, owner in await pods_of(key, deps):
         if pod.has_finalizer and not (session and owner == session.identity):
@@ -45,14 +45,14 @@ async def release_orphans(key: Key, session: Session | None, deps: Deps) -> None
 
 
 async def remove_pod_finalizer(pod: Pod, owner: SessionIdentity, deps: Deps) -> None:
-    """Take our finalizer off a pod of this session: the one place that does. Raise NotOurs for any other pod."""
+    """Remove our finalizer from a pod of this session; raise NotOurs for any other pod. No other function does it."""
     if pod.owner != owner:
         raise NotOurs(f"pod {pod.namespace}/{pod.name} does not belong to session {owner.key}")
     await deps.cluster.set_pod_finalizers(pod, pod.without_finalizer)
 
 
 async def pods_of(key: Key, deps: Deps) -> list[tuple[Pod, SessionIdentity]]:
-    """Read the pods that belong to this session, or to an earlier one of its name; a label alone is no proof."""
+    """Return the pods that this session, or an earlier one of its name, owns. Our label alone does not prove that."""
     pods = [parse.parse_pod(each) for each in await deps.cluster.pods_labelled(key)]
     for pod in pods:
         if pod.owner is None and pod.has_finalizer:

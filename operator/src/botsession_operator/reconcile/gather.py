@@ -12,7 +12,7 @@ from botsession_operator.reconcile.finalizers import release_orphans
 
 
 async def gather(key: Key, deps: Deps) -> Observed | None:
-    """Read the session, its pod and its supervisor; None when there is no such session."""
+    """Read the session and all that belongs to it; return None where there is no such session."""
     raw = await deps.cluster.session(key)
     session = parse.parse_session(raw) if raw else None
     found = await _read_pod(session, deps) if session else None
@@ -39,7 +39,7 @@ async def gather(key: Key, deps: Deps) -> Observed | None:
 
 
 async def _read_pod(session: Session, deps: Deps) -> Pod | None:
-    """Read the pod that has the name of the session's pod, whatever owner it has."""
+    """Return the pod that has the name of the session's pod, whoever owns it."""
     raw = await deps.cluster.pod(session.key.namespace, pod_name(session.key.name, session.uid))
     return parse.parse_pod(raw) if raw else None
 

@@ -21,7 +21,7 @@ from botsession_operator.status_recorder import StatusRecorder
 
 
 async def reconcile(key: Key, deps: Deps) -> datetime | None:
-    """Bring one session closer to what it should be; give the time of the next look, None when none is needed."""
+    """Run one pass over a session; return when the next one is due, or None where only an event needs one."""
     try:
         observed = await gather(key, deps)
     except SpecError as exc:
@@ -40,18 +40,18 @@ async def reconcile(key: Key, deps: Deps) -> datetime | None:
         return _requeue_at(plan, observed, applied, None, deps)
     status = derive_status(observed, plan, applied, deps.clock.now())
     try:
-        waits_until = await _write_status(observed, status, deps)
+        write_due_at = await _write_status(observed, status, deps)
     except StatusRefused:
         return await end_unrecorded(observed, plan, deps)
     if plan.release_session:
         _forget(key, deps)
     else:
         deps.metrics.set_phase(key, status.phase)
-    return _requeue_at(plan, observed, applied, waits_until, deps)
+    return _requeue_at(plan, observed, applied, write_due_at, deps)
 
 
 async def _wait_for_answer(plan: Plan, observed: Observed, deps: Deps) -> datetime | None:
-    """Leave the session to the pass that comes with its supervisor's answer; send only what a user waits for."""
+    """Send only the requests that a user waits for; the supervisor's answer starts the pass that does the rest."""
     session, pod = observed.session, observed.pod
     deps.metrics.set_phase(session.key, session.status.phase if session.status else Phase.PENDING)
     if pod and earlier_answers.may_send(plan):
@@ -64,7 +64,10 @@ async def _wait_for_answer(plan: Plan, observed: Observed, deps: Deps) -> dateti
 
 
 async def _write_status(observed: Observed, status: Status, deps: Deps) -> datetime | None:
-    """Write what is new, or give the time at which it will be. Raise StatusRefused where nothing of it is taken."""
+    """Write the status if it changed and is due; return when it is due otherwise, or None where nothing changed.
+
+    Raise StatusRefused where the API server accepts no status of this session.
+    """
     fit = status if status == observed.session.status else fitted(status)
     if fit == observed.session.status:
         return None
@@ -81,18 +84,18 @@ def _recorder(deps: Deps) -> StatusRecorder:
 
 
 def _requeue_at(
-    plan: Plan, observed: Observed, applied: Applied, waits_until: datetime | None, deps: Deps
+    plan: Plan, observed: Observed, applied: Applied, write_due_at: datetime | None, deps: Deps
 ) -> datetime | None:
-    """Return the plan's next look, or an earlier one where something waits or did not go through."""
-    looks = [plan.requeue_at, waits_until]
+    """Return when the next pass is due: by the plan, or earlier where a write waits or a request was refused."""
+    times = [plan.requeue_at, write_due_at]
     if applied.refusal or applied.budget_refusal or applied.exposure_refusal:
-        looks.append(deps.refusals.retry_at(observed.session.key))
-    looks.append(deps.supervisors.retry_at(observed.session.key))
-    return min((look for look in looks if look), default=None)
+        times.append(deps.refusals.retry_at(observed.session.key))
+    times.append(deps.supervisors.retry_at(observed.session.key))
+    return min((time for time in times if time), default=None)
 
 
 def _forget(key: Key, deps: Deps) -> None:
-    """Keep nothing of a session that is gone, or that only others hold."""
+    """Forget a session that is gone, or that only the finalizers of others keep."""
     deps.metrics.set_phase(key, None)
     deps.supervisors.forget(key)
     deps.forget(key)

@@ -17,7 +17,7 @@ from botsession_operator.reconcile.finalizers import delete_and_release_pod, pod
 
 
 async def handle_unreadable(key: Key, why: SpecError, deps: Deps) -> datetime | None:
-    """Let a session go that cannot be read; raise `why` where it is still wanted, and only told what is wrong."""
+    """Release a session whose spec cannot be read, if it is to end; else record what is wrong, and raise `why`."""
     deps.supervisors.forget(key)
     raw = await deps.cluster.session(key)
     known = parse.parse_metadata(raw) if raw else None
@@ -30,21 +30,22 @@ async def handle_unreadable(key: Key, why: SpecError, deps: Deps) -> datetime | 
 
 
 async def end_unrecorded(observed: Observed, plan: Plan, deps: Deps) -> datetime:
-    """Have a session end, and go, of which nothing can be recorded: its pod ends by itself on the SIGTERM.
+    """End a session whose every status is refused: delete its pod, whose bot then ends on the SIGTERM.
 
-    A pod is only released with a session that is deleted. Else the next pass could not tell that there ever was one.
+    The pod keeps its finalizer until the session is deleted. Without the pod, and without a status, the next pass would
+    take the session for a new one, and start it again.
     """
     session, pod, now = observed.session, observed.pod, deps.clock.now()
     if session.is_deleting or deps.is_uninstalling:
         return await _release_without_record(session, "its status is refused", deps) or now + deps.timeouts.slow_requeue
     if plan.intent and pod and pod.state is not PodState.TERMINATED:
-        parting = replace(orphans.plan_orphan(pod, now, deps.timeouts), release_pod=False)
-        await delete_and_release_pod(parting, pod, session.identity, deps)
+        deletion = replace(orphans.plan_orphan(pod, now, deps.timeouts), release_pod=False)
+        await delete_and_release_pod(deletion, pod, session.identity, deps)
     return now + deps.timeouts.slow_requeue
 
 
 async def _release_without_record(known: SessionMetadata, why: str, deps: Deps) -> datetime | None:
-    """Let a session go of which nothing can be recorded, and before it its pods; give the time of the next look."""
+    """Delete and release the session's pods, then the session; return when the next pass is due, if one is."""
     pods = await pods_of(known.key, deps)
     for pod, owner in pods:
         await delete_and_release_pod(orphans.plan_orphan(pod, deps.clock.now(), deps.timeouts), pod, owner, deps)
@@ -52,7 +53,7 @@ async def _release_without_record(known: SessionMetadata, why: str, deps: Deps) 
         return deps.clock.now() + deps.timeouts.create_retry
     if known.has_finalizer:
         await deps.cluster.set_session_finalizers(known, known.without_finalizer)
-        log.warning("session let go without a record", why=why)
+        log.warning("session released without a record", why=why)
     return None
 
 
@@ -64,7 +65,7 @@ async def _report_unreadable(known: SessionMetadata, raw: Json, why: SpecError, 
 
 
 async def _write_if_accepted(known: SessionMetadata, status: Json, deps: Deps) -> bool:
-    """Write a status that is not all our own: the API server may refuse what else is in it."""
+    """Write a status; return whether it was written. Parts of it are from others, so the API server may refuse it."""
     try:
         return await deps.cluster.write_status(known.key, known.resource_version, status)
     except RequestRefused as exc:
