@@ -19,6 +19,10 @@ class Conflict(TransientError):
     """The object was written since it was read, so nothing was changed. The next pass reads it again."""
 
 
+class LeaseLost(TransientError):
+    """This operator may not write any more: another one may lead by now, and does what is left to do."""
+
+
 class RequestRefused(Exception):
     """The API server refuses a request, and a retry would be refused too."""
 

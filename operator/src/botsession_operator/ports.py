@@ -16,6 +16,14 @@ from botsession_operator.core.observe.webhook_delivery import Reply
 from botsession_operator.core.status.k8s_events import KubernetesEvent
 
 
+class Lease(Protocol):
+    """The right to write, of which one operator at a time is the holder."""
+
+    def seconds_left(self) -> float:
+        """Return how long this operator may still write, without a request; 0 where it may not."""
+        ...
+
+
 class SessionReader(Protocol):
     """Reads sessions and their pods, live from the API server."""
 

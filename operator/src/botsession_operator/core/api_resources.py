@@ -11,7 +11,7 @@ from botsession_operator.core.session_key import Key
 
 #: The API groups, among those that the operator uses, that every cluster serves. The others may be missing: those of
 #: CRDs, and that of MutatingAdmissionPolicies, which older versions of Kubernetes lack.
-_ALWAYS_SERVED: Final = frozenset({"", "apps", "policy", "events.k8s.io", "networking.k8s.io"})
+_ALWAYS_SERVED: Final = frozenset({"", "apps", "policy", "events.k8s.io", "networking.k8s.io", "coordination.k8s.io"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,7 @@ SESSIONS: Final = Resource(GROUP, VERSION, KIND, PLURAL)
 PODS: Final = Resource("", "v1", "Pod", "pods")
 EVENTS: Final = Resource("events.k8s.io", "v1", "Event", "events")
 BUDGETS: Final = Resource("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets")
+LEASES: Final = Resource("coordination.k8s.io", "v1", "Lease", "leases")
 DEPLOYMENTS: Final = Resource("apps", "v1", "Deployment", "deployments")
 POLICY_BINDINGS: Final = Resource(
     "admissionregistration.k8s.io", "v1", "MutatingAdmissionPolicyBinding", "mutatingadmissionpolicybindings"

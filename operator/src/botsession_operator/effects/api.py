@@ -22,6 +22,7 @@ REQUEST_TIMEOUT_SECONDS = 10.0
 #: In bytes. Parsing a larger answer takes tens of milliseconds, and so runs in a thread.
 LARGEST_READ_AT_ONCE = 256 * 1024
 JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,13 @@ async def connect(kubeconfig: Path | None = None) -> client.ApiClient:
 
 
 async def request(
-    api: client.ApiClient, method: str, path: ApiPath, body: Any = None, content_type: str = JSON, accept: str = JSON
+    api: client.ApiClient,
+    method: str,
+    path: ApiPath,
+    body: Any = None,
+    content_type: str = JSON,
+    accept: str = JSON,
+    timeout_seconds: float = REQUEST_TIMEOUT_SECONDS,
 ) -> Answer:
     """Send a request; raise ClusterUnavailable where there is no answer, or one that asks to come back later."""
     headers = {"Accept": accept, "Content-Type": content_type}
@@ -61,7 +68,7 @@ async def request(
         method, path.text, header_params=headers, body=body, auth_settings=["BearerToken"]
     )
     try:
-        response = await api.call_api(*parameters, _request_timeout=REQUEST_TIMEOUT_SECONDS)
+        response = await api.call_api(*parameters, _request_timeout=timeout_seconds)
         raw = await response.read()
     except (TimeoutError, aiohttp.ClientError, OSError, client.ApiException) as exc:
         raise ClusterUnavailable(f"{method} {path}: {exc!r}") from exc

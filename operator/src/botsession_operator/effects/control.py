@@ -25,8 +25,10 @@ from botsession_contract.control import (
 )
 from botsession_contract.json_codec import PayloadError, encode
 from botsession_operator.core.observe.observed import NoSnapshot, Pod
+from botsession_operator.effects.lease import UNCONTESTED
 from botsession_operator.metric_labels import Action, NoCode
 from botsession_operator.metrics import Metrics
+from botsession_operator.ports import Lease
 
 #: A supervisor answers from memory, within milliseconds. A connection inside a cluster takes a millisecond too; one
 #: second is enough for a lost SYN.
@@ -48,9 +50,15 @@ class HttpControl:
     """Sends requests to the supervisors, each at its pod's address and at the port that `port_of` returns."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, metrics: Metrics, port_of: Callable[[Pod], int] = lambda _: CONTROL_PORT
+        self,
+        session: aiohttp.ClientSession,
+        metrics: Metrics,
+        port_of: Callable[[Pod], int] = lambda _: CONTROL_PORT,
+        lease: Lease = UNCONTESTED,
     ) -> None:
         self._session = session
+        #: Without it nothing is asked.
+        self._lease = lease
         self._metrics = metrics
         self._port_of = port_of
 
@@ -70,6 +78,9 @@ class HttpControl:
         self, action: Action, method: str, path: str, pod: Pod, token: str, body: Any = None
     ) -> SessionSnapshot | NoSnapshot:
         url = f"http://{_host(pod)}:{self._port_of(pod)}{path}"
+        if self._lease.seconds_left() <= 0:
+            log.debug("supervisor not asked without the lease", method=method, url=url)
+            return NoSnapshot.UNREACHABLE
         code: int | NoCode = NoCode.NO_ANSWER
         try:
             async with self._request(method, url, token, body) as response:

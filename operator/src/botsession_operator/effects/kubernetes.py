@@ -11,6 +11,7 @@ from botsession_contract.json_codec import format_time
 from botsession_contract.names import API_VERSION, GROUP, KIND, SESSION_LABEL
 from botsession_operator.api.reasons import ConditionReason, ExternalReason, ObjectReason
 from botsession_operator.api.spec import Json
+from botsession_operator.core.api_paths import ApiPath
 from botsession_operator.core.api_resources import (
     BUDGETS,
     EVENTS,
@@ -27,6 +28,7 @@ from botsession_operator.core.observe import ownership
 from botsession_operator.core.observe.observed import Key, Pod, Session, SessionMetadata
 from botsession_operator.core.status.k8s_events import KubernetesEvent
 from botsession_operator.effects import api, api_responses
+from botsession_operator.effects.lease import UNCONTESTED, writable_seconds
 from botsession_operator.errors import (
     BudgetRefused,
     Conflict,
@@ -37,8 +39,8 @@ from botsession_operator.errors import (
     StatusRefused,
     TransientError,
 )
+from botsession_operator.ports import Lease
 
-MERGE_PATCH = "application/merge-patch+json"
 #: The grace of a deletion, where it is not the pod's own. 30 s is Kubernetes' default, which sidecars expect.
 GRACE_SECONDS = {PodDeletion.OVER: 30, PodDeletion.SHORT: 5, PodDeletion.FORCED: 0}
 #: A query of each creation: the API server refuses fields that it does not know.
@@ -52,8 +54,10 @@ IMAGE_VOLUMES_SINCE = (1, 35)
 class KubernetesCluster:
     """Reads and writes sessions and pods. Reads are live, without a cache."""
 
-    def __init__(self, client: client.ApiClient, identity: str) -> None:
+    def __init__(self, client: client.ApiClient, identity: str, lease: Lease = UNCONTESTED) -> None:
         self._client = client
+        #: Without it, the operator writes nothing.
+        self._lease = lease
         #: The `reportingInstance` of Events, which tells two operators apart.
         self._identity = identity
 
@@ -152,7 +156,7 @@ class KubernetesCluster:
         """Record an Event on the session. Best effort: there is no retry."""
         path = EVENTS.collection(session.key.namespace)
         try:
-            answer = await api.request(self._client, "POST", path, self._event(session, event))
+            answer = await self._write("POST", path, self._event(session, event))
         except TransientError as exc:
             log.debug("event lost", error=str(exc))
         else:
@@ -170,10 +174,18 @@ class KubernetesCluster:
     async def _read(self, target: Target) -> Json | None:
         return api_responses.object_of(await api.request(self._client, "GET", target.path()), target)
 
+    async def _write(self, method: str, path: ApiPath, body: Any, content_type: str = api.JSON) -> api.Answer:
+        """Send what changes something. It is answered, or given up, before another operator can lead.
+
+        The time limit holds after a pause of the whole process too: the loop cancels what is late before it goes on.
+        """
+        timeout = min(api.REQUEST_TIMEOUT_SECONDS, writable_seconds(self._lease))
+        return await api.request(self._client, method, path, body, content_type, timeout_seconds=timeout)
+
     async def _create(self, manifest: Json, refusal_type: type[Refused]) -> None:
         target = target_of(manifest)
         path = target.resource.collection(target.namespace, STRICT)
-        answer = await api.request(self._client, "POST", path, manifest)
+        answer = await self._write("POST", path, manifest)
         if api_responses.is_status(answer, "AlreadyExists"):
             found = await self._read(target)
             if found is not None and not ownership.is_owned_alike(found, manifest):
@@ -182,10 +194,10 @@ class KubernetesCluster:
             raise refusal_type(_refusal_reason(answer), answer.message)
 
     async def _patch(
-        self, target: Target, patch: Any, content_type: str = MERGE_PATCH, *subresource: str
+        self, target: Target, patch: Any, content_type: str = api.MERGE_PATCH, *subresource: str
     ) -> Json | None:
         """Patch an object; return the result, or None when it is gone. Raise Conflict when it has changed."""
-        answer = await api.request(self._client, "PATCH", target.path(*subresource), patch, content_type)
+        answer = await self._write("PATCH", target.path(*subresource), patch, content_type)
         if answer.status == HTTPStatus.CONFLICT:
             raise Conflict(f"{target}: {answer.message}")
         return api_responses.object_of(answer, target)
@@ -195,7 +207,7 @@ class KubernetesCluster:
         options: Json = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions}
         if grace_seconds is not None:
             options["gracePeriodSeconds"] = grace_seconds
-        answer = await api.request(self._client, "DELETE", target.path(), options)
+        answer = await self._write("DELETE", target.path(), options)
         if not api_responses.is_missing(answer, target):
             api_responses.expect(answer, HTTPStatus.CONFLICT)
         return answer

@@ -11,7 +11,6 @@ from botsession_operator.api.spec import Json
 from botsession_operator.core.api_resources import DEPLOYMENTS, PODS, POLICY_BINDINGS, SESSIONS, Resource, Target
 from botsession_operator.core.session_key import parse_key
 from botsession_operator.effects import api, api_responses
-from botsession_operator.effects.kubernetes import MERGE_PATCH
 
 #: How many objects one answer has. A session may have hundreds of kilobytes; its metadata alone is small.
 SESSIONS_PER_PAGE: Final = 50
@@ -64,7 +63,7 @@ class KubernetesUninstallClient:
             _expect(await api.request(self._client, "DELETE", binding.path()), binding)
         if self._deployment:
             operator, scaled_to_zero = Target(DEPLOYMENTS, *self._deployment), {"spec": {"replicas": 0}}
-            answer = await api.request(self._client, "PATCH", operator.path("scale"), scaled_to_zero, MERGE_PATCH)
+            answer = await api.request(self._client, "PATCH", operator.path("scale"), scaled_to_zero, api.MERGE_PATCH)
             _expect(answer, operator)
 
     async def _list(

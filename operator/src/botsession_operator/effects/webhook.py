@@ -17,6 +17,8 @@ from botsession_operator.core.observe.webhook_delivery import Answer, Reply
 from botsession_operator.core.webhook.backoff import parse_retry_after
 from botsession_operator.core.webhook.cloudevent import CONTENT_TYPE
 from botsession_operator.core.webhook.signing import SigningError, signing_secrets
+from botsession_operator.effects.lease import UNCONTESTED
+from botsession_operator.ports import Lease
 
 #: Standard Webhooks recommends 15 to 30 s. A receiver should answer first, and process the message afterwards.
 TIMEOUT: Final = aiohttp.ClientTimeout(total=15.0)
@@ -25,8 +27,17 @@ TIMEOUT: Final = aiohttp.ClientTimeout(total=15.0)
 class HttpWebhook:
     """Sends messages to one URL."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str, secret_file: Path, clock: Clock) -> None:
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        url: str,
+        secret_file: Path,
+        clock: Clock,
+        lease: Lease = UNCONTESTED,
+    ) -> None:
         self._session = session
+        #: Without it nothing is sent: who leads sends it.
+        self._lease = lease
         self._url = url
         self._secret_file = secret_file
         self._clock = clock
@@ -39,7 +50,10 @@ class HttpWebhook:
             return Reply(Answer.UNSIGNED, f"the signing secret cannot be read: {exc.strerror}")
         except SigningError as exc:
             return Reply(Answer.UNSIGNED, f"the signing secret {exc}")
-        return await self._post(body, self._signed(message_id, body, secrets))
+        signed = self._signed(message_id, body, secrets)
+        if self._lease.seconds_left() <= 0:
+            return Reply(Answer.FAILED, "the lease is lost")
+        return await self._post(body, signed)
 
     async def _post(self, body: str, signed: dict[str, str]) -> Reply:
         headers = {"Content-Type": CONTENT_TYPE, **signed}
