@@ -15,6 +15,7 @@ from botsession_operator.core.decide.uninstall import NO_EVENTS
 from botsession_operator.effects import api
 from botsession_operator.effects.kubernetes import KubernetesCluster
 from botsession_operator.effects.uninstall_client import KubernetesUninstallClient
+from botsession_operator.errors import LeaseLost
 from botsession_operator.log import configure_log
 from botsession_operator.operate import operate
 from botsession_operator.settings import Settings, SettingsError, check_signing, log_format_of, read_settings
@@ -36,7 +37,10 @@ def main() -> None:
         log.critical("settings refused", error=str(exc))
         sys.exit(1)
     configure_log(settings.log_format, settings.log_level)
-    asyncio.run(command(settings))
+    try:
+        asyncio.run(command(settings))
+    except LeaseLost:  # the log has told when it happened
+        sys.exit(1)
 
 
 async def run(settings: Settings) -> None:

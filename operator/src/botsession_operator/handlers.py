@@ -23,6 +23,8 @@ class Memo:
     pod_changed: Callable[[Key], None]
     #: The sessions for which pokes are admitted.
     known: KnownSessions
+    #: Called when a session's pod is gone, after `pod_changed`.
+    pod_gone: Callable[[Key], None] = lambda _: None
     #: Called with the namespace of a pod that has ended, since its quota may have room now.
     pod_ended: Callable[[str], None] = lambda _: None
 
@@ -55,6 +57,8 @@ def make_registry(server: str) -> kopf.OperatorRegistry:
         # Anyone may set this label on a pod, so its value may be no name of a session.
         if key := parse_key(namespace, labels.get(SESSION_LABEL)):
             memo.pod_changed(key)
+            if event["type"] == "DELETED":
+                memo.pod_gone(key)
         if namespace and has_ended(event):
             memo.pod_ended(namespace)
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from botsession_contract.lifecycle import Mode, Outcome, Phase
 from botsession_operator.api.spec import SpecError
@@ -43,8 +43,11 @@ class Metrics:
         registry: CollectorRegistry,
         queued: Callable[[], Mapping[Priority, int]] = dict,
         seconds: Callable[[], float] = time.monotonic,
+        is_leader: Callable[[], bool] = lambda: True,
     ) -> None:
         self.registry = registry
+        leader = Gauge("botsession_leader", "Whether this operator leads: 1 or 0", registry=registry)
+        leader.set_function(lambda: float(is_leader()))
         self._seconds = seconds
         self._sessions = SessionGauges(registry, queued, seconds)
         self._by_namespace = NamespaceCounters(registry, self._sessions.namespaces)

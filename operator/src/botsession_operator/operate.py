@@ -20,15 +20,19 @@ from botsession_operator.core.session_key import Key
 from botsession_operator.effects.control import HttpControl, make_session
 from botsession_operator.effects.kubernetes import KubernetesCluster
 from botsession_operator.effects.webhook import HttpWebhook
+from botsession_operator.errors import LeaseLost
 from botsession_operator.fair_queue import Priority
 from botsession_operator.handlers import Memo, make_registry, make_settings
 from botsession_operator.host_ports import HostPorts
+from botsession_operator.leadership import make_lease, show_leader, stand
 from botsession_operator.metrics import Metrics
 from botsession_operator.poke_gate import KnownSessions, PokeGate
+from botsession_operator.ports import Lease
 from botsession_operator.reconcile.deps import Deps
 from botsession_operator.reconcile.reconciler import reconcile
 from botsession_operator.server import LIFETIME_SECONDS, create_app, serving
 from botsession_operator.settings import Settings, WebhookSettings
+from botsession_operator.standby import Backlog
 from botsession_operator.webhook_dispatcher import WebhookDispatcher
 
 #: Waits for the passes that have begun.
@@ -40,31 +44,43 @@ class WorkersDied(Exception):
 
 
 async def operate(connected: client.ApiClient, settings: Settings, stop: asyncio.Event) -> None:
-    """Watch, run passes and serve until `stop` is set. Passes that have begun may end; nothing else is kept."""
-    clock = SystemClock()
+    """Watch and serve until `stop` is set, and run passes while this operator leads. Passes that have begun may end.
+
+    Raise LeaseLost when this operator leads no more.
+    """
+    clock, lease = SystemClock(), make_lease(connected, settings)
     ready, known = asyncio.Event(), KnownSessions()
     # Otherwise the client library adds a `_created` series to each counter.
     disable_created_metrics()  # type: ignore[no-untyped-call]  # the client does not type it
-    metrics = Metrics(CollectorRegistry(), lambda: controller.depths())
+    metrics = Metrics(CollectorRegistry(), lambda: controller.depths(), is_leader=lambda: lease.seconds_left() > 0)
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(aiohttp.ClientSession())
         control = HttpControl(
-            await stack.enter_async_context(make_session()), metrics, lambda pod: port_of(pod, settings.host_ports)
+            await stack.enter_async_context(make_session()),
+            metrics,
+            lambda pod: port_of(pod, settings.host_ports),
+            lease,
         )
         controller = Controller(control, clock, settings.timeouts, settings.workers)
+        backlog = Backlog(controller, known)
         metrics.register_poller(controller.poller)
+        standing = stand(stack, lease, ready, stop, backlog.lead)
         dispatcher = None
         if settings.webhook:
-            dispatcher = _webhook_dispatcher(settings.webhook, clock, controller, metrics, http)
+            dispatcher = _webhook_dispatcher(settings.webhook, clock, controller, metrics, http, lease)
             stack.push_async_callback(dispatcher.close)
-        deps = await _deps(connected, settings, clock, metrics, controller)
+        deps = await _deps(connected, settings, clock, metrics, controller, lease)
         deps = replace(deps, webhook=dispatcher, forget=known.forget)
-        await _serve(stack, settings, controller, metrics, ready, known)
+        await _serve(stack, settings, backlog, metrics, ready, known)
+        show_leader(stack, connected, lease, settings)
         log.info("operator started", injection=deps.pod_settings.injection, namespaces=settings.namespaces or "all")
         work = asyncio.create_task(controller.work(metrics.timed(lambda key: reconcile(key, deps))))
         registry = make_registry(connected.configuration.host)
-        watch = asyncio.create_task(_watch(registry, settings, controller, metrics, ready, stop, known))
+        watch = asyncio.create_task(_watch(registry, settings, controller, backlog, metrics, ready, stop, known))
         await until_stopped(work, watch, stop, controller.drain)
+        if standing.done():  # it ends with the lease
+            standing.result()
+            raise LeaseLost("another operator may lead by now")
     log.info("operator stopped")
 
 
@@ -84,9 +100,14 @@ async def until_stopped(work: asyncio.Task[None], watch: asyncio.Task[None], sto
 
 
 async def _deps(
-    connected: client.ApiClient, settings: Settings, clock: SystemClock, metrics: Metrics, controller: Controller
+    connected: client.ApiClient,
+    settings: Settings,
+    clock: SystemClock,
+    metrics: Metrics,
+    controller: Controller,
+    lease: Lease,
 ) -> Deps:
-    cluster = KubernetesCluster(connected, settings.identity)
+    cluster = KubernetesCluster(connected, settings.identity, lease)
     injection = settings.injection or await cluster.injection()
     return Deps(
         cluster=cluster,
@@ -104,21 +125,26 @@ async def _deps(
 
 
 def _webhook_dispatcher(
-    settings: WebhookSettings, clock: SystemClock, controller: Controller, metrics: Metrics, http: aiohttp.ClientSession
+    settings: WebhookSettings,
+    clock: SystemClock,
+    controller: Controller,
+    metrics: Metrics,
+    http: aiohttp.ClientSession,
+    lease: Lease,
 ) -> WebhookDispatcher:
-    webhook = HttpWebhook(http, settings.url, settings.secret_file, clock)
+    webhook = HttpWebhook(http, settings.url, settings.secret_file, clock, lease)
     return WebhookDispatcher(webhook, settings.events, settings.source, clock, controller.mark, metrics)
 
 
 async def _serve(
     stack: AsyncExitStack,
     settings: Settings,
-    controller: Controller,
+    backlog: Backlog,
     metrics: Metrics,
     ready: asyncio.Event,
     known: KnownSessions,
 ) -> None:
-    gate = PokeGate(known.__contains__, lambda key: controller.mark_changed(key, Priority.LOW))
+    gate = PokeGate(known.__contains__, backlog.poked)
     app = create_app(lambda address, key: metrics.count_poke(gate.poke(address, key)), ready.is_set, metrics.registry)
     guard = ConnectionGuard(lifetime_seconds=LIFETIME_SECONDS)
     await stack.enter_async_context(serving(app, settings.host, settings.port, guard))
@@ -128,6 +154,7 @@ async def _watch(
     registry: kopf.OperatorRegistry,
     settings: Settings,
     controller: Controller,
+    backlog: Backlog,
     metrics: Metrics,
     ready: asyncio.Event,
     stop: asyncio.Event,
@@ -135,16 +162,16 @@ async def _watch(
 ) -> None:
     def changed(key: Key, priority: Priority) -> None:
         metrics.note_watch_event()
-        controller.mark(key, priority)
+        backlog.changed(key, priority)
 
     def pod_changed(key: Key) -> None:
         metrics.note_watch_event()
-        controller.mark_changed(key)
+        backlog.pod_changed(key)
 
     await kopf.operator(
         registry=registry,
         settings=make_settings(),
-        memo=Memo(changed, pod_changed, known, controller.refusals.note_pod_ended),
+        memo=Memo(changed, pod_changed, known, backlog.pod_gone, controller.refusals.note_pod_ended),
         standalone=True,
         clusterwide=not settings.namespaces,
         namespaces=settings.namespaces,

@@ -75,6 +75,11 @@ class Settings:
     webhook: WebhookSettings | None = None
     #: BOTSESSION_DEPLOYMENT, as namespace/name: the operator's own, which `uninstall` stops; None stops nothing.
     deployment: tuple[str, str] | None = None
+    #: BOTSESSION_LEASE, as namespace/name: the Lease whose holder leads; None for an operator that stands alone.
+    lease: tuple[str, str] | None = None
+    #: BOTSESSION_POD_NAME: the operator's own pod, in the Lease's namespace. It is the holder's name, and gets a label
+    #: while it leads. None outside a cluster.
+    pod_name: str | None = None
     #: BOTSESSION_FINALIZER_POLICY: the MutatingAdmissionPolicyBinding that `uninstall` deletes, so that no new session
     #: gets our finalizer; None where there is none.
     finalizer_policy: str | None = None
@@ -111,7 +116,9 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         webhook=_webhook(environ) if environ.get("BOTSESSION_WEBHOOK_URL") else None,
         identity=environ.get("HOSTNAME", "botsession-operator"),
         finalizer_policy=environ.get("BOTSESSION_FINALIZER_POLICY") or None,
-        deployment=_deployment(environ.get("BOTSESSION_DEPLOYMENT", "")),
+        deployment=_namespaced(environ, "BOTSESSION_DEPLOYMENT"),
+        lease=_namespaced(environ, "BOTSESSION_LEASE"),
+        pod_name=environ.get("BOTSESSION_POD_NAME") or None,
         exposure=_exposure(environ),
         host_ports=_ports(environ.get("BOTSESSION_HOST_NETWORK_PORTS", "")),
         uninstall_timeout=_seconds(environ, "BOTSESSION_UNINSTALL_TIMEOUT_SECONDS", "240"),
@@ -239,12 +246,11 @@ def _workers(text: str) -> int:
     return int(text)
 
 
-def _deployment(text: str) -> tuple[str, str] | None:
+def _namespaced(environ: Mapping[str, str], variable: str) -> tuple[str, str] | None:
+    text = environ.get(variable, "")
     namespace, _, name = text.partition("/")
     if text and not (namespace and name):
-        raise SettingsError(
-            "BOTSESSION_DEPLOYMENT must be a namespace and a name, for example botsession-system/operator"
-        )
+        raise SettingsError(f"{variable} must be a namespace and a name, for example botsession-system/operator")
     return (namespace, name) if text else None
 
 

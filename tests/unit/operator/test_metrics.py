@@ -163,6 +163,13 @@ def test_the_age_of_the_last_event_grows_until_the_next(metrics: Metrics, stopwa
     assert value(metrics, "botsession_watch_event_age_seconds") == 0
 
 
+@pytest.mark.parametrize(("is_leader", "shown"), [(True, 1.0), (False, 0.0)])
+def test_an_operator_shows_whether_it_leads(is_leader: bool, shown: float) -> None:
+    metrics = Metrics(CollectorRegistry(), is_leader=lambda: is_leader)
+
+    assert value(metrics, "botsession_leader") == shown
+
+
 def test_the_queue_is_asked_for_its_depth_by_priority(metrics: Metrics) -> None:
     assert counted(metrics, "botsession_queue_depth", "priority") == {("high",): 2, ("normal",): 0, ("low",): 0}
 

@@ -59,6 +59,8 @@ def test_everything_can_be_set(environ: dict[str, str]) -> None:
         "BOTSESSION_FINALIZER_POLICY": "finalizer",
         "BOTSESSION_UNINSTALL_TIMEOUT_SECONDS": "600",
         "BOTSESSION_HOST_NETWORK_PORTS": "21000-21099",
+        "BOTSESSION_LEASE": "system/lease",
+        "BOTSESSION_POD_NAME": "operator-0",
     }
     settings = read_settings(environ | given)
 
@@ -69,6 +71,11 @@ def test_everything_can_be_set(environ: dict[str, str]) -> None:
     assert settings.finalizer_policy == "finalizer"
     assert settings.host_ports == range(21000, 21100)
     assert (settings.deployment, settings.uninstall_timeout) == (("system", "operator"), timedelta(minutes=10))
+    assert (settings.lease, settings.pod_name) == (("system", "lease"), "operator-0")
+
+
+def test_an_operator_stands_alone_by_default(environ: dict[str, str]) -> None:
+    assert read_settings(environ).lease is None
 
 
 @pytest.mark.parametrize("ports", ["20000", "20000-", "29999-20000", "80-90", "20000-70000", "a-b", "1-2-3"])
@@ -175,6 +182,7 @@ def test_a_secret_that_can_be_used_is_fine(listened: dict[str, str], environ: di
         ("BOTSESSION_WORKERS", "many", "BOTSESSION_WORKERS must be a whole number, at least 1"),
         ("BOTSESSION_WORKERS", "²", "BOTSESSION_WORKERS must be a whole number, at least 1"),
         ("BOTSESSION_DEPLOYMENT", "operator", "BOTSESSION_DEPLOYMENT must be a namespace and a name"),
+        ("BOTSESSION_LEASE", "operator", "BOTSESSION_LEASE must be a namespace and a name"),
         ("BOTSESSION_UNINSTALL_TIMEOUT_SECONDS", "4m", "must be a whole number of seconds, at least 1"),
         ("BOTSESSION_LOG_FORMAT", "xml", "BOTSESSION_LOG_FORMAT must be one of json, console, not 'xml'"),
         ("BOTSESSION_LOG_LEVEL", "loud", "BOTSESSION_LOG_LEVEL must be one of info, debug, warning, error, not 'loud'"),

@@ -8,6 +8,8 @@ CONTROL_PORT_NAME: Final = "control"
 CALL_PORT_NAME: Final = "call"
 #: activeDeadlineSeconds of a kept pod after its bot has ended: the kubelet ends the other containers, the object stays.
 ENDED_SECONDS: Final = 1
+#: A label of the pod of the operator that leads: the Service for pokes selects it.
+LEADER_LABEL: Final = "botsession.dev/leader"
 
 
 def pod_name(name: str, uid: str) -> str:

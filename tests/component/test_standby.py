@@ -1,0 +1,153 @@
+"""Two operators and one Lease: one works, the other is ready and waits, and takes over without a list of its own."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aiohttp import web
+from kubernetes.aio import client
+
+from botsession_operator.core.control_keys import ControlKeys
+from botsession_operator.core.manifests.pod import Injection
+from botsession_operator.core.names import LEADER_LABEL
+from botsession_operator.errors import LeaseLost
+from botsession_operator.operate import operate
+from botsession_operator.settings import Settings
+from tests.apiserver import kubeconfig
+from tests.lease_server import LEASE, LeaseServer
+from tests.ports import free_port
+from tests.stored import PATIENCE, Store, serving, session
+
+
+class Cluster(Store):
+    """A store of sessions that has a Lease too, and the operators' own pods."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lease = LeaseServer()
+        #: Whose pod has the label of the leader.
+        self.labelled: dict[str, bool] = {}
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        if "/coordination.k8s.io/" in request.path:
+            said = await self.lease.handle(request)
+        elif request.method == "PATCH" and "/namespaces/system/pods/" in request.path:
+            name, patch = request.path.rpartition("/")[2], await request.json()
+            self.labelled[name] = patch["metadata"]["labels"][LEADER_LABEL] == "true"
+            metadata = {"namespace": "system", "name": name}
+            said = web.json_response({"kind": "Pod", "metadata": metadata})
+        else:
+            return await super().answer(request)
+        await self._notify()
+        return said
+
+    @property
+    def holder(self) -> str:
+        return str(self.lease.spec["holderIdentity"]) if self.lease.lease else ""
+
+
+class Operator:
+    """An operator in a thread of its own: kopf cancels what else was begun in its loop."""
+
+    def __init__(self, cluster: Cluster, name: str) -> None:
+        self._cluster = cluster
+        self.name, self.port = name, free_port()
+        self._settings = Settings(
+            ControlKeys(b"0" * 32),
+            "runtime:1",
+            Injection.IMAGE_VOLUME,
+            "127.0.0.1",
+            self.port,
+            lease=(str(LEASE.namespace), LEASE.name),
+            pod_name=name,
+        )
+        self._is_up = threading.Event()
+        self.error: Exception | None = None
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
+        self._thread.start()
+        self._is_up.wait()
+
+    async def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        await self.ends()
+
+    async def ends(self) -> None:
+        await asyncio.to_thread(self._thread.join)
+
+    async def is_ready(self) -> None:
+        async with aiohttp.ClientSession() as http, asyncio.timeout(PATIENCE):
+            while await self._status(http) != 200:
+                await asyncio.sleep(0.1)
+
+    async def leads(self) -> bool:
+        async with aiohttp.ClientSession() as http, http.get(f"http://127.0.0.1:{self.port}/metrics") as answer:
+            return "botsession_leader 1.0" in await answer.text()
+
+    async def _status(self, http: aiohttp.ClientSession) -> int:
+        try:
+            async with http.get(f"http://127.0.0.1:{self.port}/readyz") as answer:
+                return answer.status
+        except aiohttp.ClientError:
+            return 0
+
+    async def _run(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        self._is_up.set()
+        try:
+            async with client.ApiClient(client.Configuration(host=self._cluster.url)) as connected:
+                await operate(connected, self._settings, self._stop)
+        except LeaseLost as exc:
+            self.error = exc
+
+
+@pytest.fixture
+async def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Cluster]:
+    async with serving(Cluster()) as running:
+        monkeypatch.setenv("KUBECONFIG", str(kubeconfig(tmp_path, running.url)))
+        assert isinstance(running, Cluster)
+        yield running
+
+
+async def test_a_standby_is_ready_and_takes_over_at_once_when_the_leader_leaves(cluster: Cluster) -> None:
+    cluster.sessions = {"a": session("a")}
+    leader = Operator(cluster, "leader")
+    await cluster.until(lambda: set(cluster.pods) == {"a"} and cluster.labelled.get("leader", False))
+    standby = Operator(cluster, "standby")
+    await standby.is_ready()
+    await cluster.until(lambda: len(cluster.pieces) == 2)
+    assert (await leader.leads(), await standby.leads()) == (True, False)
+
+    await leader.stop()
+    await cluster.until(lambda: cluster.labelled == {"leader": False, "standby": True})
+    assert (leader.error, cluster.holder) == (None, "standby")
+    await cluster.happens("ADDED", "b", session("b"))
+    await cluster.until(lambda: set(cluster.pods) == {"a", "b"})
+
+    assert await standby.leads()
+    assert len(cluster.pieces) == 2  # what it had seen was enough
+    await standby.stop()
+    assert cluster.holder == ""
+
+
+async def test_a_leader_that_has_lost_its_lease_leaves_and_says_so(cluster: Cluster) -> None:
+    leader = Operator(cluster, "leader")
+    await cluster.until(lambda: cluster.holder == "leader")
+
+    cluster.lease.keep(holderIdentity="other", leaseDurationSeconds=15)
+    await leader.ends()
+
+    assert isinstance(leader.error, LeaseLost)
+    assert cluster.holder == "other"
+
+
+async def test_a_standby_that_is_stopped_leaves_the_lease_alone(cluster: Cluster) -> None:
+    cluster.lease.keep(holderIdentity="other", leaseDurationSeconds=15)
+    standby = Operator(cluster, "standby")
+    await standby.is_ready()
+
+    await standby.stop()
+
+    assert (standby.error, cluster.holder, cluster.pods) == (None, "other", [])

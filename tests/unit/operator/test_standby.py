@@ -1,0 +1,105 @@
+"""What a standby keeps of what it sees, and what becomes of it when it leads."""
+
+import pytest
+
+from botsession_operator.clock import SystemClock
+from botsession_operator.controller import Controller
+from botsession_operator.core.decide.plan import ControllerTimeouts
+from botsession_operator.core.session_key import Key
+from botsession_operator.fair_queue import Priority
+from botsession_operator.poke_gate import KnownSessions
+from botsession_operator.standby import Backlog
+from tests.fakes import FakeControl
+
+A, B = Key("bots", "a"), Key("bots", "b")
+
+
+@pytest.fixture
+def controller() -> Controller:
+    return Controller(FakeControl(SystemClock().now), SystemClock(), ControllerTimeouts())
+
+
+@pytest.fixture
+def known() -> KnownSessions:
+    return KnownSessions()
+
+
+@pytest.fixture
+def backlog(controller: Controller, known: KnownSessions) -> Backlog:
+    return Backlog(controller, known)
+
+
+def waiting(controller: Controller) -> dict[Priority, int]:
+    return {priority: count for priority, count in controller.depths().items() if count}
+
+
+def see(backlog: Backlog, known: KnownSessions, key: Key, priority: Priority = Priority.NORMAL) -> None:
+    known.add(key)
+    backlog.changed(key, priority)
+
+
+async def test_nothing_is_looked_at_before_this_operator_leads(
+    backlog: Backlog, controller: Controller, known: KnownSessions
+) -> None:
+    see(backlog, known, A)
+    backlog.pod_changed(A)
+    backlog.pod_changed(B)
+    backlog.poked(A)
+
+    assert waiting(controller) == {}
+
+
+async def test_each_session_is_looked_at_once_this_operator_leads(
+    backlog: Backlog, controller: Controller, known: KnownSessions
+) -> None:
+    see(backlog, known, A, Priority.HIGH)
+    see(backlog, known, B)
+
+    backlog.lead()
+
+    assert waiting(controller) == {Priority.HIGH: 1, Priority.NORMAL: 1}
+    assert len(backlog) == 0
+
+
+async def test_events_and_pokes_mark_sessions_of_a_leader(
+    backlog: Backlog, controller: Controller, known: KnownSessions
+) -> None:
+    backlog.lead()
+
+    see(backlog, known, A)
+    backlog.poked(B)
+
+    assert waiting(controller) == {Priority.NORMAL: 1, Priority.LOW: 1}
+
+
+async def test_nothing_is_kept_of_a_session_that_is_gone(backlog: Backlog, known: KnownSessions) -> None:
+    see(backlog, known, A)
+    backlog.pod_changed(A)
+    known.forget(A)
+    backlog.changed(A, Priority.NORMAL)
+
+    assert len(backlog) == 0
+
+
+async def test_a_pod_whose_session_went_without_the_operator_is_looked_at(
+    backlog: Backlog, controller: Controller
+) -> None:
+    backlog.pod_changed(A)
+
+    backlog.lead()
+
+    assert waiting(controller) == {Priority.NORMAL: 1}
+
+
+async def test_a_pod_that_comes_before_its_session_is_kept_once(backlog: Backlog, known: KnownSessions) -> None:
+    backlog.pod_changed(A)
+    see(backlog, known, A)
+
+    assert len(backlog) == 1
+
+
+async def test_nothing_is_kept_of_a_pod_that_is_gone(backlog: Backlog) -> None:
+    backlog.pod_changed(A)
+    backlog.pod_gone(A)
+
+    assert len(backlog) == 0
