@@ -10,6 +10,7 @@ import math
 import re
 import types
 import typing
+from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import Enum, StrEnum, auto
 from typing import Any, Final, TypeVar
@@ -41,15 +42,15 @@ class CalendarError(ValueError):
 class Unknown(Enum):
     """What to do with a key that the payload class does not have, and with a word that an enum does not have."""
 
-    IGNORE = auto()  # between versions: a newer peer may say more. A word becomes its enum's `Unknown`, see `_word`
+    IGNORE = auto()  # between versions: a newer peer may say more. A word becomes its enum's `Unknown`, see `word`
     REFUSE = auto()  # in requests: a misspelt field must not pass for an absent one
 
 
 def encode(payload: Any) -> Any:
     """Return the JSON form of a payload; None members are left out."""
     if dataclasses.is_dataclass(payload) and not isinstance(payload, type):
-        members = ((name, getattr(payload, name)) for name in _form(type(payload)).names.values())
-        return {camel(name): encode(value) for name, value in members if value is not None}
+        members = ((key, getattr(payload, name)) for key, name in _form(type(payload)).names.items())
+        return {key: encode(value) for key, value in members if value is not None}
     if isinstance(payload, datetime):
         return format_time(payload)
     if isinstance(payload, StrEnum):
@@ -100,18 +101,47 @@ def parse_time(text: str) -> datetime:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Form:
-    """The members of a payload class: by key its fields' names, and by name the type and whether it must be there."""
+    """The members of a payload class: fields' names by key; by name, how to read a field and whether it is required."""
 
     names: dict[str, str]
-    hints: dict[str, Any]
+    reads: dict[str, "_Read"]
     required: frozenset[str]
 
 
 @functools.cache
 def _form(cls: type[Any]) -> _Form:
+    """Return the form of a class. Its fields and type hints are examined once in a process, since that is slow."""
     fields = [field for field in dataclasses.fields(cls) if not field.metadata.get("is_local")]
     required = (each.name for each in fields if each.default is each.default_factory is dataclasses.MISSING)
-    return _Form({camel(each.name): each.name for each in fields}, typing.get_type_hints(cls), frozenset(required))
+    hints = typing.get_type_hints(cls)
+    reads = {each.name: _read_as(hints[each.name]) for each in fields}
+    return _Form({camel(each.name): each.name for each in fields}, reads, frozenset(required))
+
+
+@functools.cache
+def _read_as(hint: Any) -> "_Read":
+    """Return the function that reads values of a type: with a reader, from a JSON value at a path."""
+    if typing.get_origin(hint) in (types.UnionType, typing.Union):
+        (hint,) = (member for member in typing.get_args(hint) if member is not type(None))
+    if hint is Any:
+        return lambda _, raw, __: raw
+    if typing.get_origin(hint) is tuple:
+        read = _read_as(typing.get_args(hint)[0])
+        return lambda reader, raw, at: tuple(reader.items(read, raw, at))
+    if dataclasses.is_dataclass(hint):
+        return lambda reader, raw, at: reader.payload(typing.cast("type[Any]", hint), raw, at)
+    if issubclass(hint, StrEnum):
+        return lambda reader, raw, at: reader.word(hint, raw, at)
+    if issubclass(hint, datetime):
+        return lambda _, raw, at: _time(raw, at)
+    return lambda _, raw, at: _scalar(hint, raw, at)
+
+
+@functools.cache
+def _words(enum: type[StrEnum], unknown: Unknown) -> dict[str, StrEnum]:
+    """Return the members that a payload may name, by their values."""
+    known = (member for member in enum if unknown is Unknown.IGNORE or not _is_reserved(member))
+    return {str(member): member for member in known}
 
 
 class _UnknownWordError(PayloadError):
@@ -138,38 +168,26 @@ class _Reader:
                     raise PayloadError(f"{_path(at, key)} is missing")
                 continue
             try:
-                values[name] = self._value(form.hints[name], data[key], _path(at, key))
+                values[name] = form.reads[name](self, data[key], _path(at, key))
             except _UnknownWordError:
                 if name in form.required:
                     raise
         return cls(**values)
 
-    def _value(self, hint: Any, raw: Any, at: str) -> Any:
-        if typing.get_origin(hint) in (types.UnionType, typing.Union):
-            (hint,) = (member for member in typing.get_args(hint) if member is not type(None))
-        if hint is Any:
-            return raw
-        if typing.get_origin(hint) is tuple:
-            return tuple(self._items(typing.get_args(hint)[0], raw, at))
-        if dataclasses.is_dataclass(hint):
-            return self.payload(typing.cast("type[Any]", hint), raw, at)
-        return self._word(hint, raw, at) if issubclass(hint, StrEnum) else _scalar(hint, raw, at)
-
-    def _items(self, hint: Any, raw: Any, at: str) -> typing.Iterator[Any]:
+    def items(self, read: "_Read", raw: Any, at: str) -> typing.Iterator[Any]:
         if not isinstance(raw, list):
             raise PayloadError(f"{at} must be a list")
         for number, item in enumerate(raw):
             try:
-                yield self._value(hint, item, f"{at}[{number}]")
+                yield read(self, item, f"{at}[{number}]")
             except _UnknownWordError:
                 continue
 
-    def _word(self, enum: type[StrEnum], raw: Any, at: str) -> StrEnum:
+    def word(self, enum: type[StrEnum], raw: Any, at: str) -> StrEnum:
         """Read a member. A word of another version becomes what stands for it, or is left out with what holds it."""
-        known = (member for member in enum if self._unknown is Unknown.IGNORE or not _is_reserved(member))
-        words = [str(member) for member in known]
-        if raw in words:
-            return enum(raw)
+        words = _words(enum, self._unknown)
+        if isinstance(raw, str) and raw in words:
+            return words[raw]
         if self._unknown is Unknown.REFUSE or not isinstance(raw, str):
             raise PayloadError(f"{at} must be one of {', '.join(words)}")
         self.words.append(f"{at} {raw[:_LONGEST_WORD]}")
@@ -179,19 +197,25 @@ class _Reader:
         return stand_in
 
 
+#: Reads a JSON value at a path.
+_Read = Callable[[_Reader, Any, str], Any]
+
+
 def _is_reserved(member: StrEnum) -> bool:
     """Return whether a member only stands for words of another version, so that nobody may ask for it."""
     return type(member) in WRITTEN_BY_READERS and member is STAND_INS[type(member)]
 
 
+def _time(raw: Any, at: str) -> datetime:
+    try:
+        return parse_time(raw)
+    except CalendarError:
+        raise PayloadError(f"{at} is not between the years {FIRST_YEAR} and {LAST_YEAR}") from None
+    except (TypeError, ValueError):
+        raise PayloadError(f"{at} must be an RFC 3339 time such as 2026-01-31T09:30:00Z") from None
+
+
 def _scalar(hint: Any, raw: Any, at: str) -> Any:
-    if issubclass(hint, datetime):
-        try:
-            return parse_time(raw)
-        except CalendarError:
-            raise PayloadError(f"{at} is not between the years {FIRST_YEAR} and {LAST_YEAR}") from None
-        except (TypeError, ValueError):
-            raise PayloadError(f"{at} must be an RFC 3339 time such as 2026-01-31T09:30:00Z") from None
     if not isinstance(raw, (int, float) if hint is float else hint) or (isinstance(raw, bool) and hint is not bool):
         raise PayloadError(f"{at} must be of type {_JSON_NAMES[hint]}")
     return _finite(raw, at) if hint is float else raw

@@ -1,5 +1,6 @@
 """Durations as Kubernetes users write them: `30s`, `1h30m`, `250ms`."""
 
+import functools
 import re
 from datetime import timedelta
 
@@ -7,6 +8,8 @@ _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-
 _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)", re.ASCII)
 
 
+#: Sessions of one application have the same few durations, and each pass parses all of a session's.
+@functools.lru_cache(maxsize=1024)
 def parse_duration(text: str) -> timedelta:
     """Return a duration from the form of Go's time.ParseDuration, as in CEL's `duration()`, without negative ones."""
     if text == "0":
