@@ -14,7 +14,7 @@ from botsession_operator.core.decide.finish import FinalResult, conclude
 from botsession_operator.core.decide.shutdown import ladder_length
 from botsession_operator.core.decide.supervisor_limits import patch_for_supervisor
 from botsession_operator.core.decide.termination import EndIntent
-from botsession_operator.core.observe.observed import Freshness, NoSnapshot, Observed, Pod, PodState
+from botsession_operator.core.observe.observed import Freshness, NoSnapshot, Observed, Pod, PodState, Session
 from botsession_operator.core.observe.timeline import Timeline, timeline_of
 from botsession_operator.core.observe.webhook_delivery import EventType
 from botsession_operator.core.webhook import events_due
@@ -94,19 +94,23 @@ class Removals(TypedDict):
 
 def make_plan(observed: Observed, now: datetime, timeouts: ControllerTimeouts) -> Plan:
     """Return the plan for one session: what to change in the cluster, and which webhook events to send."""
-    plan = _plan(observed, now, timeouts)
-    next_attempt_at = events_due.next_attempt_at(observed, now, timeouts.webhook_patience)
+    pending = events_due.pending_events(observed)
+    plan = _plan(observed, pending, now, timeouts)
+    if not pending:
+        return plan
+    deliveries = events_due.plan_deliveries(observed, pending, now, timeouts.webhook_patience)
+    requeue_times = (plan.requeue_at, deliveries.next_attempt_at)
     return replace(
         plan,
-        deliver=events_due.due(observed, now, timeouts.webhook_patience),
-        give_up=events_due.expired(observed, now, timeouts.webhook_patience),
-        requeue_at=min((time for time in (plan.requeue_at, next_attempt_at) if time), default=None),
+        deliver=deliveries.send,
+        give_up=deliveries.give_up,
+        requeue_at=min((time for time in requeue_times if time), default=None),
     )
 
 
-def _plan(observed: Observed, now: datetime, timeouts: ControllerTimeouts) -> Plan:
+def _plan(observed: Observed, pending: tuple[EventType, ...], now: datetime, timeouts: ControllerTimeouts) -> Plan:
     if observed.session.is_finished:
-        return replace(_clean_up(observed, now, timeouts), **_removals(observed))
+        return replace(_clean_up(observed, pending, now, timeouts), **_removals(observed))
     timeline = timeline_of(observed, now)
     intent = termination.end_intent(observed, timeline)
     final_result = conclude(observed, intent, now)
@@ -137,15 +141,15 @@ def _removals(observed: Observed) -> Removals:
     return {"budget": eviction.budget_removal(observed), "exposure": exposure.exposure_removal(observed)}
 
 
-def _clean_up(observed: Observed, now: datetime, timeouts: ControllerTimeouts) -> Plan:
+def _clean_up(observed: Observed, pending: tuple[EventType, ...], now: datetime, timeouts: ControllerTimeouts) -> Plan:
     """Return the plan for a session whose finish is recorded: release the pod, and the session once no pod is left."""
     pod, session = observed.pod, observed.session
     if pod is None:
-        can_release = session.has_finalizer and session.is_deleting and not events_due.pending_events(observed)
-        return replace(_expire(observed, now, timeouts), release_session=can_release)
+        can_release = session.has_finalizer and session.is_deleting and not pending
+        return replace(_expire(session, pending, now, timeouts), release_session=can_release)
     if pod_retention.is_kept(session, pod):
         # The report is copied, so a deletion of the pod by someone else need not wait for the operator any more.
-        kept = _release(now, timeouts) if pod.has_finalizer else _expire(observed, now, timeouts)
+        kept = _release(now, timeouts) if pod.has_finalizer else _expire(session, pending, now, timeouts)
         return replace(kept, end_sidecars=pod.has_sidecars and not pod.has_finalizer)
     return Plan(
         delete_pod=_deletion_if_overdue(pod, None, now, timeouts) if pod.is_deleting else _deletion_after_finish(pod),
@@ -168,11 +172,10 @@ def _release(now: datetime, timeouts: ControllerTimeouts) -> Plan:
     return Plan(release_pod=True, requeue_at=now + timeouts.slow_requeue)
 
 
-def _expire(observed: Observed, now: datetime, timeouts: ControllerTimeouts) -> Plan:
+def _expire(session: Session, pending: tuple[EventType, ...], now: datetime, timeouts: ControllerTimeouts) -> Plan:
     """Return a plan that deletes the session once ttlAfterFinished has passed and no webhook event is pending."""
-    session = observed.session
     if ttl.is_expired(session, now):
-        if events_due.pending_events(observed):
+        if pending:
             return Plan()
         return Plan(delete_session=True, requeue_at=now + timeouts.slow_requeue)
     return Plan(requeue_at=ttl.expiry(session))

@@ -26,7 +26,7 @@ def current(observed: Observed) -> Conversation | None:
 
 def without_count_changes(before: Status | None, status: Status) -> Status:
     """Return the status to write: the one before, if only counts have changed."""
-    if before is None or not is_only_conversation(before, status):
+    if before is None or status.conversation == before.conversation or not is_only_conversation(before, status):
         return status
     return status if _significant(status.conversation) != _significant(before.conversation) else before
 

@@ -5,6 +5,7 @@ event. After a crash between a delivery and its record, the next operator sends 
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -23,6 +24,17 @@ from botsession_operator.core.observe.webhook_delivery import Attempt, EventType
 CONDITIONS: Final = {EventType.STARTED: ConditionType.STARTED, EventType.FINISHED: ConditionType.FINISHED}
 
 
+@dataclass(frozen=True, slots=True)
+class DeliveryPlan:
+    """What a pass does about the events that are pending."""
+
+    send: tuple[EventType, ...]
+    #: Events that the operator stops sending.
+    give_up: tuple[EventType, ...]
+    #: When the next attempt is due, or the next event is given up.
+    next_attempt_at: datetime | None
+
+
 def pending_events(observed: Observed) -> tuple[EventType, ...]:
     """Return the events that the webhook subscribes to and has not received. The session is kept until then."""
     return tuple(
@@ -38,29 +50,16 @@ def recorded_pending_events(status: Status | None) -> tuple[EventType, ...]:
     return tuple(event for event in EventType if known and delivery_of(known, event) is Delivery.PENDING)
 
 
-def due(observed: Observed, now: datetime, retry_for: timedelta) -> tuple[EventType, ...]:
-    """Return the events to send now. A finish waits for the first attempt of its start, to keep the order."""
-    expired_events, pending = expired(observed, now, retry_for), pending_events(observed)
-    ready = (event for event in pending if event not in expired_events and _is_ready(observed.deliveries[event], now))
-    return tuple(
-        event for event in ready if event is EventType.STARTED or not _has_not_been_tried(observed, EventType.STARTED)
-    )
-
-
-def expired(observed: Observed, now: datetime, retry_for: timedelta) -> tuple[EventType, ...]:
-    """Return the events to stop sending. Each operator, even a new one, tries an event at least once first."""
-    return tuple(
-        event
-        for event in pending_events(observed)
-        if observed.deliveries[event].failures
-        and not observed.deliveries[event].is_under_way
-        and now >= _due_since(observed, event, now) + retry_for
-    )
-
-
-def next_attempt_at(observed: Observed, now: datetime, retry_for: timedelta) -> datetime | None:
-    """Return when the next attempt is due, or the next event expires. The end of an attempt causes a pass anyway."""
-    return min(_attempt_times(observed, now, retry_for), default=None)
+def plan_deliveries(
+    observed: Observed, pending: tuple[EventType, ...], now: datetime, retry_for: timedelta
+) -> DeliveryPlan:
+    """Return what a pass does about the pending events. The end of an attempt causes a pass of its own."""
+    give_up = tuple(event for event in pending if _is_expired(observed, event, now, retry_for))
+    ready = (event for event in pending if event not in give_up and _is_ready(observed.deliveries[event], now))
+    # A finish waits for the first attempt of its start, to keep the order.
+    waits = EventType.STARTED in pending and not observed.deliveries[EventType.STARTED].failures
+    send = tuple(event for event in ready if event is EventType.STARTED or not waits)
+    return DeliveryPlan(send, give_up, min(_attempt_times(observed, pending, now, retry_for), default=None))
 
 
 def webhook_status(observed: Observed, draft: Status) -> WebhookStatus | None:
@@ -99,12 +98,17 @@ def _is_ready(attempt: Attempt, now: datetime) -> bool:
     return not attempt.is_under_way and (attempt.next_at is None or attempt.next_at <= now)
 
 
-def _has_not_been_tried(observed: Observed, event: EventType) -> bool:
-    return event in pending_events(observed) and not observed.deliveries[event].failures
+def _is_expired(observed: Observed, event: EventType, now: datetime, retry_for: timedelta) -> bool:
+    """Return whether to stop sending an event. Each operator, even a new one, tries an event at least once first."""
+    attempt = observed.deliveries[event]
+    was_tried = attempt.failures > 0 and not attempt.is_under_way
+    return was_tried and now >= _due_since(observed, event, now) + retry_for
 
 
-def _attempt_times(observed: Observed, now: datetime, retry_for: timedelta) -> Iterator[datetime]:
-    for event in pending_events(observed):
+def _attempt_times(
+    observed: Observed, pending: tuple[EventType, ...], now: datetime, retry_for: timedelta
+) -> Iterator[datetime]:
+    for event in pending:
         attempt = observed.deliveries[event]
         if attempt.next_at and not attempt.is_under_way:
             yield min(attempt.next_at, _due_since(observed, event, now) + retry_for)
