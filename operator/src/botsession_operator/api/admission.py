@@ -32,10 +32,10 @@ def admit(manifest: Any) -> Json:
     and a misspelt field should not be reported as a missing one.
     """
     schema = session_schema()
-    given = _as_json(manifest)
-    check_head(given)
-    _refuse(f'unknown field "{path}"' for path in _unknown_fields(schema, given, ""))
-    admitted: Json = _defaulted(schema, given)
+    submitted = _as_json(manifest)
+    check_head(submitted)
+    _refuse(f'unknown field "{path}"' for path in _unknown_fields(schema, submitted, ""))
+    admitted: Json = _defaulted(schema, submitted)
     admitted.pop("status", None)  # the API server ignores it too: status has its own path
     _refuse(_schema_problems(admitted))
     if not admitted["metadata"].get("name"):
@@ -159,9 +159,11 @@ def _defaulted(schema: Json, value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     properties = schema.get("properties", {})
-    given = {key: item for key, item in value.items() if item is not None or key not in known}
-    absent = {key: member["default"] for key, member in properties.items() if "default" in member and key not in given}
-    filled = {**given, **absent}
+    present = {key: item for key, item in value.items() if item is not None or key not in known}
+    absent = {
+        key: member["default"] for key, member in properties.items() if "default" in member and key not in present
+    }
+    filled = {**present, **absent}
     inner = {key: _defaulted(member, filled[key]) for key, member, _ in _members(schema, filled, "")}
     return {**filled, **inner}
 
@@ -221,11 +223,15 @@ def _json_schema(schema: Any) -> Any:
     if isinstance(schema, list):
         return schema
     either = {"type": ["integer", "string"]} if schema.get("x-kubernetes-int-or-string") else {}
-    kept = {key: value for key, value in schema.items() if not key.startswith("x-") and key != "properties"}
+    json_schema = {key: value for key, value in schema.items() if not key.startswith("x-") and key != "properties"}
     for key in ("items", "additionalProperties"):
-        if key in kept:
-            kept[key] = _json_schema(kept[key])
-    return {**kept, **either, "properties": {key: _json_schema(p) for key, p in schema.get("properties", {}).items()}}
+        if key in json_schema:
+            json_schema[key] = _json_schema(json_schema[key])
+    return {
+        **json_schema,
+        **either,
+        "properties": {key: _json_schema(p) for key, p in schema.get("properties", {}).items()},
+    }
 
 
 def _rule_problems(schema: Json, value: Any, path: str) -> Iterator[str]:

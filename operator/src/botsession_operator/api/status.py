@@ -20,7 +20,7 @@ class ConditionStatus(DocumentedEnum):
 
 
 class ConditionType(DocumentedEnum):
-    """What a session can be asked about."""
+    """A condition of a session."""
 
     POD_CREATED = "PodCreated", "The API server has accepted the session's pod."
     STARTED = "Started", "The bot's pipeline has started."

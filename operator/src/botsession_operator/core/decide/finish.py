@@ -226,7 +226,7 @@ def _outcome_of(pod: Pod | None, observed: Observed, intent: EndIntent | None) -
 
 
 def _was_deleted(ending: EndingStatus) -> bool:
-    return any(taken.step is Step.POD_DELETE for taken in ending.steps)
+    return any(each.step is Step.POD_DELETE for each in ending.steps)
 
 
 def _message(reason: Reason, pod: Pod | None, status: Status | None) -> str:

@@ -149,8 +149,8 @@ def _clean_up(observed: Observed, pending: tuple[EventType, ...], now: datetime,
         return replace(_expire(session, pending, now, timeouts), release_session=can_release)
     if pod_retention.is_kept(session, pod):
         # The report is copied, so a deletion of the pod by someone else need not wait for the operator any more.
-        kept = _release(now, timeouts) if pod.has_finalizer else _expire(session, pending, now, timeouts)
-        return replace(kept, end_sidecars=pod.has_sidecars and not pod.has_finalizer)
+        plan = _release(now, timeouts) if pod.has_finalizer else _expire(session, pending, now, timeouts)
+        return replace(plan, end_sidecars=pod.has_sidecars and not pod.has_finalizer)
     return Plan(
         delete_pod=_deletion_if_overdue(pod, None, now, timeouts) if pod.is_deleting else _deletion_after_finish(pod),
         release_pod=pod.has_finalizer,

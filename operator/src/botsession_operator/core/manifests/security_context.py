@@ -57,8 +57,10 @@ def as_non_root(manifest: Json, refusal: str) -> Json | None:
 
 
 def _with_container_defaults(container: Json) -> Json:
-    given = container.get("securityContext")
-    is_privileged = isinstance(given, dict) and (given.get("privileged") or _adds_sys_admin(given.get("capabilities")))
+    configured = container.get("securityContext")
+    is_privileged = isinstance(configured, dict) and (
+        configured.get("privileged") or _adds_sys_admin(configured.get("capabilities"))
+    )
     # The API server refuses a privileged container that may not escalate its privileges.
     restrictions = {name: value for name, value in _RESTRICTIONS.items() if not is_privileged}
     return _with_context(container, restrictions)
@@ -70,10 +72,10 @@ def _adds_sys_admin(capabilities: Any) -> bool:
 
 
 def _with_context(item: Json, defaults: Json) -> Json:
-    given = item.get("securityContext") or {}
-    if not isinstance(given, dict):  # the API server says what is wrong with it
+    configured = item.get("securityContext") or {}
+    if not isinstance(configured, dict):  # the API server says what is wrong with it
         return item
-    explicit = {name: value for name, value in given.items() if value is not None}
+    explicit = {name: value for name, value in configured.items() if value is not None}
     return {**item, "securityContext": {**defaults, **explicit}}
 
 

@@ -175,7 +175,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """One look at the world, taken by `gather`."""
+    """Everything that one pass has observed, as `gather` read it."""
 
     session: Session
     pod: Pod | None

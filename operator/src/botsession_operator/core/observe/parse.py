@@ -119,7 +119,7 @@ def parse_pod(raw: Json) -> Pod:
         scheduled_at=moment(_condition(status, "PodScheduled", "True").get("lastTransitionTime")),
         is_prepared=bool(_condition(status, "PodReadyToStartContainers", "True")),
         started_at=_started_at(mapping(state.get("running")) or terminated),
-        waiting_reason=_waiting_trouble(status, state),
+        waiting_reason=_waiting_reason(status, state),
         termination=_termination(terminated) if "terminated" in state else None,
         failure=_failure(status),
         has_sidecars=_has_sidecars(spec, status),
@@ -173,23 +173,23 @@ def _has_sidecars(spec: Json, status: Json) -> bool:
     return any("terminated" not in mapping(each.get("state")) for each in others)
 
 
-def _waiting_trouble(status: Json, state: Json) -> WaitingReason | None:
+def _waiting_reason(status: Json, state: Json) -> WaitingReason | None:
     unscheduled = _condition(status, "PodScheduled", "False")
     if unscheduled:
-        return _waiting_reason(unscheduled, UNSCHEDULABLE)
+        return _reason_and_message(unscheduled, UNSCHEDULABLE)
     for waiting in (mapping(each.get("waiting")) for each in (state, *_init_states(status))):
         if text(waiting.get("reason")) not in ("", *_NORMAL_WAITING_REASONS):
-            return _waiting_reason(waiting)
+            return _reason_and_message(waiting)
     return None
 
 
 def _failure(status: Json) -> WaitingReason | None:
     disrupted = _condition(status, "DisruptionTarget", "True")
     source = status if text(status.get("reason")) else disrupted
-    return _waiting_reason(source) if source else None
+    return _reason_and_message(source) if source else None
 
 
-def _waiting_reason(source: Json, default: ExternalReason = _NO_REASON) -> WaitingReason:
+def _reason_and_message(source: Json, default: ExternalReason = _NO_REASON) -> WaitingReason:
     return WaitingReason(ExternalReason(text(source.get("reason"))) or default, text(source.get("message")).strip())
 
 

@@ -121,25 +121,25 @@ def _end_of_conversation(final_result: FinalResult) -> datetime:
 def _final_ending(
     before: EndingStatus | None, final_result: FinalResult, intent: EndIntent | None
 ) -> EndingStatus | None:
-    taken = final_result.ending
+    reported = final_result.ending
     if before and before.cause in BOT_CAUSES and final_result.finish.reported_by is ReportedBy.RUNTIME:
         before = None  # the report is newer: a request or another pipeline may have replaced the bot's own end
-    if taken is None:
+    if reported is None:
         return replace(before, farewell=_farewell(final_result)) if before else None
-    if before is None and taken.cause in BOT_CAUSES:
-        return _with_steps(EndingStatus(taken.cause, taken.mode, taken.requested_at), taken.steps)
-    if before and taken.cause in BOT_CAUSES:
+    if before is None and reported.cause in BOT_CAUSES:
+        return _with_steps(EndingStatus(reported.cause, reported.mode, reported.requested_at), reported.steps)
+    if before and reported.cause in BOT_CAUSES:
         # A request had been recorded, but the bot ended by itself before the supervisor received it.
         own = replace(before, farewell=_farewell(final_result))
-        return _with_steps(own, (*taken.steps, *_operators_steps(before.steps)))
-    requested = EndingStatus(taken.cause, taken.mode, taken.requested_at, farewell=_farewell(final_result))
-    cause = before.cause if before else taken.cause
+        return _with_steps(own, (*reported.steps, *_operators_steps(before.steps)))
+    requested = EndingStatus(reported.cause, reported.mode, reported.requested_at, farewell=_farewell(final_result))
+    cause = before.cause if before else reported.cause
     # An operator that was being stopped may have recorded the ending without its message.
     message = intent.message if intent and intent.cause is cause else None
     if before is None:
-        return _with_steps(replace(requested, message=message), taken.steps)
-    steps = (*taken.steps, *_operators_steps(before.steps))
-    mode = termination.more_urgent(before.mode, taken.mode)
+        return _with_steps(replace(requested, message=message), reported.steps)
+    steps = (*reported.steps, *_operators_steps(before.steps))
+    mode = termination.more_urgent(before.mode, reported.mode)
     return _with_steps(replace(requested, cause=cause, mode=mode, message=before.message or message), steps)
 
 
@@ -157,12 +157,12 @@ def _farewell(final_result: FinalResult) -> Farewell:
 
 def _with_steps(ending: EndingStatus, steps: Iterable[StepTaken]) -> EndingStatus:
     """Return the ending with the supervisor's and the operator's steps in order of time, each by its own clock."""
-    ordered = tuple(sorted(steps, key=lambda taken: taken.at))
+    ordered = tuple(sorted(steps, key=lambda each: each.at))
     return replace(ending, step=ordered[-1].step if ordered else None, steps=ordered)
 
 
 def _operators_steps(steps: tuple[StepTaken, ...]) -> tuple[StepTaken, ...]:
-    return tuple(taken for taken in steps if taken.step is Step.POD_DELETE)
+    return tuple(each for each in steps if each.step is Step.POD_DELETE)
 
 
 def _requested(intent: EndIntent | None) -> EndIntent | None:
@@ -194,7 +194,7 @@ def _steps(observed: Observed, plan: Plan, now: datetime) -> tuple[StepTaken, ..
     own = _operators_steps(recorded)
     if plan.delete_pod and not own:
         own = (StepTaken(Step.POD_DELETE, now),)
-    known = tuple(taken for taken in recorded if taken.step is not Step.POD_DELETE)
+    known = tuple(each for each in recorded if each.step is not Step.POD_DELETE)
     if isinstance(control, SessionSnapshot) and control.ending:
         reported = control.ending.steps[:MAX_STEPS]
         # Steps are only ever added. Without this, a supervisor that reports others each time would cause endless

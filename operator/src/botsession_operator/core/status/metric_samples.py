@@ -51,7 +51,7 @@ class Stage(DocumentedEnum):
 
 
 class TaskKind(DocumentedEnum):
-    """Who knew of a task that was left behind."""
+    """Whether Pipecat's task manager knew of a dangling task."""
 
     MANAGED = "managed", "Pipecat's task manager knew of the task, or the two kinds could not be told apart."
     UNMANAGED = "unmanaged", "A bare `asyncio.create_task` created the task."
@@ -125,14 +125,14 @@ def _dangling_task_samples(namespace: str, dangling: DanglingTasks) -> Iterator[
 
 
 def _ending_samples(namespace: str, ending: EndingStatus, finish: Finish, status: Status) -> Iterator[MetricSample]:
-    yield from (MetricSample(Metric.LADDER_STEPS, 1, (namespace, taken.step)) for taken in ending.steps)
+    yield from (MetricSample(Metric.LADDER_STEPS, 1, (namespace, each.step)) for each in ending.steps)
     if ending.cause not in BOT_CAUSES:
         yield MetricSample(Metric.FAREWELLS, 1, (namespace, ending.farewell or Farewell.UNKNOWN))
     if status.finished_at:
         labels = (ending.mode, finish.outcome)
         yield MetricSample(Metric.SHUTDOWN, _seconds(status.finished_at - ending.requested_at), labels)
     # Only the supervisor's own steps are by the same clock as the deadline.
-    first = next((taken for taken in ending.steps if taken.step is not Step.POD_DELETE), None)
+    first = next((each for each in ending.steps if each.step is not Step.POD_DELETE), None)
     if ending.cause is Cause.MAX_DURATION and status.deadline and first:
         yield MetricSample(Metric.LATENESS, _seconds(first.at - status.deadline))
 

@@ -28,14 +28,16 @@ def refused_status(status: Json | None, generation: int, why: str, now: datetime
     if known.get("finish"):
         return None
     kind = ConditionType.CONTROLLED if known.get("podName") else ConditionType.POD_CREATED
-    said = Condition(kind, ConditionStatus.FALSE, ConditionReason.SPEC_REFUSED, why[:LONGEST_MESSAGE], now, generation)
+    refused = Condition(
+        kind, ConditionStatus.FALSE, ConditionReason.SPEC_REFUSED, why[:LONGEST_MESSAGE], now, generation
+    )
     before = known.get("conditions") or []
-    if any(_is_same_condition(each, said) for each in before):
+    if any(_is_same_condition(each, refused) for each in before):
         return None
     others = [each for each in before if each.get("type") != kind]
-    return {**known, "observedGeneration": generation, "conditions": [*others, encode(said)]}
+    return {**known, "observedGeneration": generation, "conditions": [*others, encode(refused)]}
 
 
-def _is_same_condition(condition: Json, said: Condition) -> bool:
+def _is_same_condition(condition: Json, refused: Condition) -> bool:
     known = (condition.get("type"), condition.get("status"), condition.get("reason"), condition.get("message"))
-    return known == (said.type, said.status, said.reason, said.message)
+    return known == (refused.type, refused.status, refused.reason, refused.message)
