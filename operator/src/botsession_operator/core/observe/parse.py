@@ -43,6 +43,12 @@ _FINISHED_POD_PHASES = ("Succeeded", "Failed")
 #: The kubelet's reasons for a container that is being created as it should be.
 _NORMAL_WAITING_REASONS = ("ContainerCreating", "PodInitializing")
 _NO_REASON: Final = ExternalReason("")
+#: Conditions of a pod, by type and status.
+_Conditions = dict[tuple[str, str], Json]
+_SCHEDULED: Final = ("PodScheduled", "True")
+_UNSCHEDULED: Final = ("PodScheduled", "False")
+_PREPARED: Final = ("PodReadyToStartContainers", "True")
+_DISRUPTED: Final = ("DisruptionTarget", "True")
 #: Stands for a deletionTimestamp that cannot be parsed: someone has deleted the pod, and the kubelet is overdue.
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -104,7 +110,7 @@ def parse_pod(raw: Json) -> Pod:
     """Return a session's pod. A member that cannot be parsed counts as absent."""
     metadata, spec, status = mapping(raw.get("metadata")), mapping(raw.get("spec")), mapping(raw.get("status"))
     state = mapping(_bot_status(status).get("state"))
-    terminated = mapping(state.get("terminated"))
+    terminated, conditions = mapping(state.get("terminated")), _conditions(status)
     return Pod(
         namespace=text(metadata.get("namespace")),
         name=text(metadata.get("name")),
@@ -116,12 +122,12 @@ def parse_pod(raw: Json) -> Pod:
         deletion_requested_by=_deletion_requested_by(metadata),
         node_name=text(spec.get("nodeName")) or None,
         address=_address(status.get("podIP")),
-        scheduled_at=moment(_condition(status, "PodScheduled", "True").get("lastTransitionTime")),
-        is_prepared=bool(_condition(status, "PodReadyToStartContainers", "True")),
+        scheduled_at=moment(conditions.get(_SCHEDULED, {}).get("lastTransitionTime")),
+        is_prepared=bool(conditions.get(_PREPARED)),
         started_at=_started_at(mapping(state.get("running")) or terminated),
-        waiting_reason=_waiting_reason(status, state),
+        waiting_reason=_waiting_reason(status, state, conditions),
         termination=_termination(terminated) if "terminated" in state else None,
-        failure=_failure(status),
+        failure=_failure(status, conditions),
         has_sidecars=_has_sidecars(spec, status),
         has_native_sidecars=any("running" in each for each in _init_states(status)),
         token_sha256=launch_digest(raw.get("spec")),
@@ -173,8 +179,8 @@ def _has_sidecars(spec: Json, status: Json) -> bool:
     return any("terminated" not in mapping(each.get("state")) for each in others)
 
 
-def _waiting_reason(status: Json, state: Json) -> WaitingReason | None:
-    unscheduled = _condition(status, "PodScheduled", "False")
+def _waiting_reason(status: Json, state: Json, conditions: _Conditions) -> WaitingReason | None:
+    unscheduled = conditions.get(_UNSCHEDULED)
     if unscheduled:
         return _reason_and_message(unscheduled, UNSCHEDULABLE)
     for waiting in (mapping(each.get("waiting")) for each in (state, *_init_states(status))):
@@ -183,9 +189,8 @@ def _waiting_reason(status: Json, state: Json) -> WaitingReason | None:
     return None
 
 
-def _failure(status: Json) -> WaitingReason | None:
-    disrupted = _condition(status, "DisruptionTarget", "True")
-    source = status if text(status.get("reason")) else disrupted
+def _failure(status: Json, conditions: _Conditions) -> WaitingReason | None:
+    source = status if text(status.get("reason")) else conditions.get(_DISRUPTED)
     return _reason_and_message(source) if source else None
 
 
@@ -219,9 +224,12 @@ def _report(message: str) -> tuple[report.ExitReport | None, str]:
         return None, clean_text(str(exc)) if message.lstrip().startswith("{") else ""
 
 
-def _condition(status: Json, kind: str, value: str) -> Json:
-    conditions = mappings(status.get("conditions"))
-    return next((each for each in conditions if (each.get("type"), each.get("status")) == (kind, value)), {})
+def _conditions(status: Json) -> _Conditions:
+    """Return the conditions of a pod by type and status; the first one, if several have the same."""
+    conditions: _Conditions = {}
+    for each in mappings(status.get("conditions")):
+        conditions.setdefault((text(each.get("type")), text(each.get("status"))), each)
+    return conditions
 
 
 def host_port(pod_spec: Json, name: str = CONTROL_PORT_NAME) -> int | None:
