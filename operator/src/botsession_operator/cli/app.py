@@ -1,7 +1,7 @@
-"""The command line: which commands there are, and where each is found.
+"""The command line: its commands, and the module of each.
 
-A command's module is imported when the command is called, for a program that is typed all day must answer at once:
-what runs a session here, what checks a manifest and what talks to a cluster are three worlds of imports.
+A command's module is imported when the command is called, so that each command starts fast: running a session, checking
+a manifest and talking to a cluster need different libraries.
 """
 
 import importlib
@@ -17,7 +17,7 @@ from botsession_operator.cli.cli_error import CliError, Exit
 from botsession_operator.cli.output import guard, guarded, say
 
 _PACKAGE: Final = "botsession_operator.cli"
-#: Each command, in the order of the help, with the function that is it.
+#: Each command, in the order of the help, with its module and function.
 COMMANDS: Final = {
     "start": "start.command:start",
     "list": "list_sessions:list_sessions",
@@ -42,14 +42,14 @@ EXIT_CODES: Final = (
 
 
 class Commands(TyperGroup):
-    """The group that imports a command only when it is asked for."""
+    """A group that imports a command only when it is called."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  # click's signature
-        """Name the commands, in the order of the help."""
+        """Return the commands, in the order of the help."""
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002  # click's signature
-        """Import a command; None when there is none of this name."""
+        """Import and return a command; return None where there is none of this name."""
         if cmd_name not in COMMANDS:
             return None
         function, single = _function(cmd_name), typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -58,12 +58,12 @@ class Commands(TyperGroup):
         return typer.main.get_command(single)
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run with guarded streams: what is printed, by whomever, is text."""
+        """Run with guarded streams, which escape control characters in all output."""
         with guarded():
             return super().main(*args, **kwargs)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run a command; a problem becomes one sentence on standard error and an exit code."""
+        """Run a command; print a CliError as one sentence on standard error, and exit with its code."""
         try:
             return super().invoke(ctx)
         except CliError as problem:
@@ -111,7 +111,7 @@ def botsession(
 
 
 def main() -> None:
-    """Run the command line, under the name that it was called by."""
+    """Run the command line, under the name by which it was called."""
     guard()  # for tracebacks too
     is_plugin = Path(sys.argv[0]).name.startswith("kubectl-")
     app(prog_name="kubectl botsession" if is_plugin else "botsession")

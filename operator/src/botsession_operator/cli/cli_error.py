@@ -1,10 +1,10 @@
-"""What the exit codes say, and the one exception that ends a command with a sentence."""
+"""The exit codes, and the exception that ends a command with a sentence."""
 
 from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """What the exit code says; the same for every command."""
+    """The exit codes, which are the same for every command."""
 
     OK = 0  # done, and where a session's end was waited for: it succeeded
     FAILED = 1  # the session or its caller failed, or a check found something that is wrong
@@ -16,7 +16,7 @@ class Exit(IntEnum):
 
 
 class CliError(Exception):
-    """Something that ends the command; the message is a sentence for its user."""
+    """Ends the command; the message is a sentence for the user."""
 
     def __init__(self, code: Exit, sentence: str) -> None:
         super().__init__(sentence)
@@ -24,4 +24,4 @@ class CliError(Exception):
 
 
 class Conflict(CliError):
-    """The object is no longer as it was read: read it again, and decide anew."""
+    """The object has changed since it was read."""

@@ -1,7 +1,7 @@
-"""What the commands ask of a cluster, with their user's rights, and what its refusals are in a sentence.
+"""Requests of the commands to a cluster, with their user's rights. Refusals become sentences.
 
-Objects are the API server's own JSON: what `-o json` shows must not have been through anybody's classes. The
-libraries that talk are imported with the first question, so that `--help` need not wait for them.
+Objects stay the API server's own JSON, so that `-o json` shows all fields. The HTTP libraries are imported with the
+first request, so that `--help` does not wait for them.
 """
 
 import json
@@ -25,18 +25,18 @@ from botsession_operator.core.session_key import is_namespace, is_session_name
 Json = dict[str, Any]
 CORE_EVENTS: Final = Resource("", "v1", "Event", "events")
 REVIEWS: Final = Resource("authorization.k8s.io", "v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews")
-#: A server that says nothing for so long, in seconds, is taken for one that does not answer.
+#: The time-out of requests, in seconds.
 PATIENCE: Final = 10.0
-#: The same for streams, but that they may have nothing to say: to connect, read, write, and wait for a connection.
+#: The time-outs of streams, to connect, read, write and wait for a connection. A stream may be silent forever.
 ENDLESS: Final = (PATIENCE, None, PATIENCE, PATIENCE)
-#: What is shown of a session that was stored before its size was bounded.
+#: Replaces a session that is too large: it was stored before the CRD bounded its size.
 UNREAD: Final = {"bot": {"image": "(the session is too large to be read)"}}
 MERGE_PATCH: Final = {"Content-Type": "application/merge-patch+json"}
 
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Which cluster and namespace a command is about, as its options say."""
+    """The cluster and the namespace that a command's options name."""
 
     kubeconfig: Path | None = None
     context: str | None = None
@@ -45,11 +45,11 @@ class Where:
 
 
 class Expired(Exception):
-    """A watch goes on from a version that the cluster no longer remembers; list anew."""
+    """The cluster no longer has the version from which a watch should continue; list again."""
 
 
 class ClusterClient:
-    """One cluster, seen by one user, mostly in one namespace."""
+    """Sends requests to one cluster, with the user's rights, and by default in one namespace."""
 
     def __init__(self, where: Where) -> None:
         import httpx2
@@ -67,15 +67,15 @@ class ClusterClient:
             self._http = Client(config, ConnectionParams(timeout=httpx2.Timeout(PATIENCE)))
 
     def sessions(self, *, everywhere: bool = False, selector: str | None = None) -> Json:
-        """List sessions of the namespace, or of all."""
+        """Return the list of sessions of the namespace, or of all namespaces."""
         return self.get(_listed(SESSIONS, None if everywhere else self.namespace, labelSelector=selector))
 
     def session(self, name: str) -> Json:
-        """Read a session; raise CliError where there is none."""
+        """Return a session; raise CliError where there is none."""
         return self.get(self._session(name))
 
     def create(self, manifest: Json, *, is_dry: bool = False) -> Json:
-        """Create a session as `kubectl create` does, strictly; dry: only have the server say whether it would."""
+        """Create a session, with strict validation. With `is_dry` the server only validates it."""
         namespace = manifest["metadata"].get("namespace", self.namespace)
         path = _listed(SESSIONS, namespace, fieldValidation="Strict", dryRun="All" if is_dry else None)
         return self._ask("POST", path, json=manifest)
@@ -85,9 +85,9 @@ class ClusterClient:
         return self._ask("PATCH", self._session(name), content=json.dumps(patch), headers=MERGE_PATCH)
 
     def watch(self, since: str, name: str | None = None, **options: Any) -> Iterator[tuple[str, Json]]:
-        """Follow the sessions of a list from its version on: what happened, and to which object. Ends with the stream.
+        """Yield each event type and object after the version of a list, until the stream ends.
 
-        Raise Expired where that version is forgotten.
+        Raise Expired where the cluster no longer has that version.
         """
         place = None if options.get("everywhere") else self.namespace
         field = f"metadata.name={name}" if name else None
@@ -99,19 +99,19 @@ class ClusterClient:
             yield event["type"], event["object"]
 
     def events(self, session: Json) -> list[Json]:
-        """List the Events about a session and its pod."""
+        """Return the Events about a session and its pod."""
         names = {session["metadata"]["name"], session.get("status", {}).get("podName")}
         listed = self.get(_listed(CORE_EVENTS, self.namespace))["items"]
         return [event for event in listed if event.get("involvedObject", {}).get("name") in names]
 
     def log(self, pod: str, **options: Any) -> Iterator[str]:
-        """Read the lines of a bot's log."""
+        """Return the lines of a bot's log."""
         given = {name: str(value) for name, value in options.items() if value is not None}
         about = {"container": BOT_CONTAINER, **given}
         return self.lines(_path(*Target(PODS, self.namespace, pod).segments, "log", query=about))
 
     def may(self, verb: str, group: str, resource: str, subresource: str = "") -> bool:
-        """Ask whether the user may do something in the namespace."""
+        """Return whether the user has a right in the namespace."""
         wanted = {"verb": verb, "group": group, "resource": resource, "subresource": subresource}
         spec = {"resourceAttributes": {"namespace": self.namespace, **wanted}}
         kind = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview"}
@@ -119,11 +119,11 @@ class ClusterClient:
         return bool(answer["status"]["allowed"])
 
     def get(self, path: ApiPath) -> Json:
-        """Read something."""
+        """Return the object at a path."""
         return self._ask("GET", path)
 
     def lines(self, path: ApiPath) -> Iterator[str]:
-        """Read something line by line, for as long as there is more."""
+        """Yield the lines of a stream until it ends."""
         with _in_a_sentence(self.server), self._http.stream("GET", path.text, timeout=ENDLESS) as answer:
             if answer.is_error:
                 answer.read()
@@ -147,7 +147,7 @@ class ClusterClient:
 
 
 def refusal(code: int, said: str) -> CliError:
-    """Put what the API server refused into a sentence and an exit code."""
+    """Return a refusal of the API server as a sentence with an exit code."""
     match code:
         case HTTPStatus.NOT_FOUND if not said or "requested resource" in said or "page not found" in said:
             return CliError(Exit.UNREACHABLE, f"the cluster knows no {API_VERSION}: is the operator installed there?")
@@ -174,7 +174,7 @@ def _said(answer: "httpx2.Response") -> str:
 
 @contextmanager
 def _in_a_sentence(server: str) -> Iterator[None]:
-    """Translate what the libraries raise."""
+    """Translate exceptions of the libraries into CliError."""
     import ssl
 
     import httpx2
@@ -187,7 +187,7 @@ def _in_a_sentence(server: str) -> Iterator[None]:
     except httpx2.HTTPError as exc:
         raise CliError(Exit.UNREACHABLE, f"the cluster at {server} cannot be reached: {exc}") from exc
     except KeyError as exc:
-        # lightkube reads nothing else from a plugin.
+        # lightkube reads only the token from a plugin's answer.
         raise CliError(
             Exit.FORBIDDEN, "the credential plugin of the kubeconfig gave no token, which is all that is supported"
         ) from exc
@@ -202,7 +202,7 @@ def _listed(resource: Resource, namespace: str | None, **query: str | None) -> A
 
 
 def _path(*segments: str, query: Mapping[str, str | None]) -> ApiPath:
-    """Build a path; raise CliError where a text can be no part of one."""
+    """Return a path; raise CliError where a text cannot be part of one."""
     try:
         return ApiPath(*segments, query=query)
     except InvalidPathError as exc:

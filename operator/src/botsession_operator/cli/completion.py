@@ -17,7 +17,7 @@ _NO_FILES: Final = ":4"
 
 
 class Shell(StrEnum):
-    """A shell that can be taught to complete."""
+    """A shell with a completion script."""
 
     BASH = "bash"
     ZSH = "zsh"
@@ -36,7 +36,7 @@ def completion(shell: Annotated[Shell, typer.Argument(help="Your shell.", show_d
 
 
 def complete_for_kubectl() -> None:
-    """Answer kubectl, which runs `kubectl_complete-botsession WORD...` and wants a line for each completion."""
+    """Print a line for each completion. kubectl runs `kubectl_complete-botsession WORD...` and reads the lines."""
     from botsession_operator.cli.app import app
 
     words = [PROGRAM, *sys.argv[1:]]

@@ -1,4 +1,4 @@
-"""`botsession describe`: what is known of one session, and a picture of its life."""
+"""`botsession describe`: the facts about one session, and a chart of its life."""
 
 import json
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ def describe(
     except CliError as problem:
         if problem.code is not Exit.FORBIDDEN:
             raise
-        events = []  # what the pod's Events would add is left out where they may not be read
+        events = []  # the user may not read Events; the history is shown without the pod's
     out = console()
     for label, value in facts(view, now):
         out.print(Text.assemble((f"{label + ':':<12}", "dim"), value), soft_wrap=True)
@@ -47,7 +47,7 @@ def describe(
 
 
 def facts(view: SessionView, now: datetime) -> Iterator[tuple[str, str]]:
-    """Yield what is known of a session at a glance."""
+    """Yield the facts about a session, as labels and values."""
     status, bot = view.status, view.spec["bot"]
     yield "Session", f"{view.namespace}/{view.name}"
     yield "Phase", str(status.phase)
@@ -69,7 +69,7 @@ def facts(view: SessionView, now: datetime) -> Iterator[tuple[str, str]]:
 
 
 def moment(entry: Entry, since: datetime) -> Text:
-    """Write one moment: the time of day, the seconds since the creation, and what happened."""
+    """Return one line of the history: the time of day, the seconds since the creation, and what happened."""
     seconds = f"{max(0.0, (entry.at - since).total_seconds()):+9.2f} s"
     return Text.assemble(
         (f"{entry.at:%H:%M:%S}", "dim"),

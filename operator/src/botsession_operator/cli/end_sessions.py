@@ -50,7 +50,7 @@ def end(
 
 
 def ending(*, now: bool, farewell: str | None) -> Json:
-    """Return the patch that ends a session. A farewell is for this cause: it wins over all others that the spec has."""
+    """Return the patch that ends a session. Its farewell, for this cause, overrides all others in the spec."""
     spec: Json = {"end": str(EndNow.IMMEDIATE if now else EndNow.GRACEFUL)}
     if farewell is not None:
         spec["shutdown"] = {"overrides": {"endRequested": {"farewell": farewell}}}
@@ -77,12 +77,12 @@ def extend(
 
 
 def extending(session: Json, by: str) -> Json:
-    """Return the patch that changes a session's length; raise CliError where it is too late for that."""
+    """Return the patch that changes a session's length; raise CliError where the session is ending or has ended."""
     name, phase = session["metadata"]["name"], session.get("status", {}).get("phase")
     if phase in FINISHED_PHASES or phase == Phase.ENDING:
         raise CliError(Exit.REFUSED, f"{name} {'has ended' if phase in FINISHED_PHASES else 'is ending'}: too late")
     length = format_duration(changed(session["spec"]["maxSessionDuration"], by))
-    # The version makes sure that two people who each add ten minutes add twenty.
+    # With the version, two people who each add ten minutes at the same time add twenty.
     return {
         "metadata": {"resourceVersion": session["metadata"]["resourceVersion"]},
         "spec": {"maxSessionDuration": length},
@@ -90,7 +90,7 @@ def extending(session: Json, by: str) -> Json:
 
 
 def changed(current: str, change: str) -> timedelta:
-    """Return the new length; raise CliError where there is none."""
+    """Return the new length; raise CliError where it is invalid, or not positive."""
     known, sign = parse_duration(current), change[:1] if change[:1] in ("+", "-") else ""
     try:
         given = parse_duration(change.removeprefix(sign))

@@ -1,4 +1,4 @@
-"""Keys, as they are pressed, for a view that somebody watches."""
+"""Read single keys from the terminal, for a live view."""
 
 import os
 import select
@@ -11,15 +11,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-#: Waits at most so many seconds for keys, and gives them; none without a terminal.
+#: Waits at most this many seconds for keys, and returns them; without a terminal it returns none.
 Wait = Callable[[float], str]
 
 
 @contextmanager
 def pressed() -> Iterator[Wait]:
-    """Hear keys without Return, and do not show them; the terminal is then as it was, after a SIGTERM too.
+    """Read keys without Return and without echo; on exit, and after a SIGTERM, restore the terminal.
 
-    Ctrl-C stays what it is.
+    Ctrl-C still interrupts.
     """
     if not sys.stdin.isatty():
         yield _no_keys
@@ -31,19 +31,19 @@ def pressed() -> Iterator[Wait]:
     try:
         yield lambda seconds: _wait(keyboard, seconds)
     finally:
-        # What was typed and not read is dropped: it was not meant for the shell.
+        # Keys that were not read are dropped, since they were not meant for the shell.
         termios.tcsetattr(keyboard, termios.TCSAFLUSH, before)
         signal.signal(signal.SIGTERM, handler)
 
 
 def _leave(number: int, _frame: object) -> NoReturn:
-    """Leave as a shell would say that a signal ended it, but by way of what has to be put back."""
+    """Exit with a shell's code for the signal, through the `finally` that restores the terminal."""
     raise SystemExit(128 + number)
 
 
 def _wait(keyboard: int, seconds: float) -> str:
     ready, _, _ = select.select([keyboard], [], [], seconds)
-    # A terminal that has gone is always ready, and has nothing.
+    # A closed terminal is always ready, and returns nothing.
     return (os.read(keyboard, 64).decode(errors="replace") or _no_keys(seconds)) if ready else ""
 
 

@@ -1,9 +1,9 @@
-"""Find the cluster and who we are, as kubectl does: --kubeconfig, $KUBECONFIG, ~/.kube/config, or the pod we run in.
+"""Find the cluster and the user, as kubectl does: --kubeconfig, $KUBECONFIG, ~/.kube/config, or the pod's account.
 
-lightkube makes the connection: certificates, tokens, credential plugins. A command must answer at once, and lightkube
-is imported in 0.17 s where the official client takes 0.4 s and kr8s 0.45 s; it is MIT-licensed, typed and kept up.
-What kubectl does and lightkube does not is done here: several files in $KUBECONFIG, and credential plugins of the API
-version v1, which want to be told KUBERNETES_EXEC_INFO.
+lightkube makes the connection: certificates, tokens, credential plugins. It is imported in 0.17 s, where the official
+client takes 0.4 s and kr8s 0.45 s; it is MIT-licensed, typed and maintained. This module adds what kubectl supports and
+lightkube does not: several files in $KUBECONFIG, and credential plugins of API version v1, which need
+KUBERNETES_EXEC_INFO.
 """
 
 import json
@@ -20,9 +20,9 @@ from lightkube.core.exceptions import ConfigError
 from botsession_operator.cli.cli_error import CliError, Exit
 
 DEFAULT_FILE: Final = Path("~/.kube/config")
-#: What the credential plugins' versions have in common is all that lightkube reads, and it knows this name for it.
+#: The version of credential plugins that lightkube accepts. It reads only what all versions have in common.
 _KNOWN_EXEC: Final = "client.authentication.k8s.io/v1beta1"
-#: Entries of a kubeconfig that name files, relative to the file that they stand in.
+#: Entries of a kubeconfig that name files, relative to the kubeconfig.
 _PATHS: Final = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
 
 Json = dict[str, Any]
@@ -47,7 +47,7 @@ def choose(kubeconfig: Path | None, context: str | None) -> SingleConfig:
 
 
 def merge(configs: Iterator[Json]) -> Json:
-    """Put several kubeconfigs into one: what came first counts, as with kubectl."""
+    """Merge several kubeconfigs: the first entry of a name counts, as with kubectl."""
     merged: Json = {"clusters": {}, "contexts": {}, "users": {}, "current-context": None}
     for config in configs:
         merged["current-context"] = merged["current-context"] or config.get("current-context")
@@ -86,7 +86,7 @@ def _locate(entry: Json | None, file: Path) -> None:
 
 
 def _introduce(user: Json | None) -> None:
-    """Tell a credential plugin which version is spoken to it, as kubectl does."""
+    """Set KUBERNETES_EXEC_INFO for a credential plugin, as kubectl does."""
     plugin = (user or {}).get("exec")
     if not plugin:
         return
@@ -106,7 +106,7 @@ def _chosen(config: KubeConfig, context: str | None) -> SingleConfig:
         ) from exc
     except KeyError as exc:
         raise CliError(Exit.NOT_FOUND, f"the kubeconfig has no cluster or user {exc} that its context names") from exc
-    assert chosen is not None  # noqa: S101  # only where neither a context nor a default is given
+    assert chosen is not None  # noqa: S101  # None only where neither a context nor a default is given
     return chosen if chosen.user else chosen._replace(user=User())
 
 

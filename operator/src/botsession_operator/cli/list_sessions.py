@@ -81,10 +81,10 @@ def follow(cluster: ClusterClient, listed: Json, found: list[Json], table: Table
 
 
 def changes(cluster: ClusterClient, listed: Json, **about: Any) -> Iterator[tuple[Json, bool]]:
-    """Yield each version of the sessions after a list, and whether the session is gone with it.
+    """Yield each change after a list: the session, and whether it was deleted.
 
-    A stream that ends, as each does, is taken up where it ended; after a pause where it had nothing to say. About one
-    session by its name, the list is that session, and its end is told even where nobody saw it.
+    A stream that has ended is continued, after a delay if it brought nothing. For a watch by name the list is that
+    session, and its deletion is reported even if it happened between two streams.
     """
     version, last, delay = listed["metadata"]["resourceVersion"], listed, RetryDelay()
     while True:
@@ -116,5 +116,5 @@ def _print_names(sessions: list[Json]) -> None:
 
 
 def _typed(item: Json, listed: Json) -> Json:
-    """Say of an item what it is: in a list the API server does so only once."""
+    """Return an item with its apiVersion and kind, which a list of the API server has only once."""
     return {"apiVersion": listed["apiVersion"], "kind": listed["kind"].removesuffix("List"), **item}

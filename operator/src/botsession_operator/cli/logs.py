@@ -44,7 +44,7 @@ def logs(
 
 
 def pod_of(session: Json) -> str:
-    """Name a session's pod; raise CliError where none was made yet."""
+    """Return the name of a session's pod; raise CliError where it has none yet."""
     name, pod = session["metadata"]["name"], session.get("status", {}).get("podName")
     if not pod:
         raise CliError(Exit.NOT_FOUND, f"{name} has no pod yet; botsession why {name} says what it waits for")
@@ -52,7 +52,7 @@ def pod_of(session: Json) -> str:
 
 
 def _explained(problem: CliError, session: Json) -> CliError:
-    """Say why a log is not there, where that is known."""
+    """Return the error with the reason why there is no log, where that is known."""
     name, retention = session["metadata"]["name"], session["spec"].get("podRetention")
     if problem.code is Exit.NOT_FOUND and "finish" in session.get("status", {}):
         kept = f"podRetention is {retention}; OnFailure or Always would have kept it"

@@ -8,12 +8,12 @@ from botsession_operator.cli.cli_error import CliError, Exit
 
 Json = dict[str, Any]
 STDIN: Final = Path("-")
-#: The API server takes requests of 3 MiB, and a session's spec may have 256 KiB.
+#: The API server accepts requests of 3 MiB, and a session's spec may have 256 KiB.
 LARGEST_BYTES: Final = 1024 * 1024
 
 
 def read_manifest(file: Path) -> Json:
-    """Read the one manifest in a file; raise CliError when it holds none or several."""
+    """Return the manifest in a file; raise CliError where the file has none or several."""
     from botsession_operator.cli.yaml_values import YamlError, read_documents
 
     try:
@@ -55,16 +55,16 @@ def _kind(value: Any) -> str:
 
 
 def admitted(manifest: Json, namespace: str) -> Json:
-    """Return a manifest as the API server would take it; raise CliError, with its sentences, where it would not.
+    """Return a manifest as the API server would store it; raise CliError, with its messages, where it would refuse it.
 
-    One that names no namespace is taken for one of this. What only the operator would refuse, such as a `podTemplate`
-    of which no pod can be made, is refused too.
+    A manifest without a namespace gets this one. What only the operator would refuse is refused too, such as a
+    `podTemplate` from which no pod can be built.
     """
     return admitted_with_pod(manifest, namespace)[0]
 
 
 def admitted_with_pod(manifest: Json, namespace: str) -> tuple[Json, Json]:
-    """Return a manifest as `admitted` does, and the pod that the operator would make of it."""
+    """Return a manifest as `admitted` does, and the pod that the operator would build from it."""
     from botsession_operator.api.admission import admit
     from botsession_operator.api.spec import SpecError
     from botsession_operator.core.session_key import is_namespace
@@ -85,7 +85,7 @@ def admitted_with_pod(manifest: Json, namespace: str) -> tuple[Json, Json]:
 
 
 def _pod_of(manifest: Json) -> Json:
-    """Return the pod that the operator would make of an admitted manifest; raise SpecError where it could make none."""
+    """Return the pod that the operator would build from an admitted manifest; raise SpecError where it cannot."""
     from botsession_operator.core.manifests.pod import Injection, PodSettings, build_pod
     from botsession_operator.core.observe.parse import parse_session
 

@@ -1,4 +1,4 @@
-"""The options that many commands share; each means what it means to kubectl."""
+"""The options that many commands share, with the same meaning as in kubectl."""
 
 import re
 from enum import StrEnum
@@ -11,7 +11,7 @@ _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 
 
 class Output(StrEnum):
-    """In which form something is shown."""
+    """The formats of output."""
 
     JSON = "json"
     YAML = "yaml"
@@ -20,7 +20,7 @@ class Output(StrEnum):
 
 
 def names(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Complete the names of sessions. What goes wrong here must not disturb who is typing."""
+    """Return the names of sessions for shell completion; none where the cluster cannot be read."""
     from botsession_operator.cli.cli_error import CliError
     from botsession_operator.cli.cluster_client import ClusterClient, Where
 
@@ -31,7 +31,7 @@ def names(ctx: typer.Context, incomplete: str) -> list[str]:
     except CliError:
         return []
     found = (str(session["metadata"]["name"]) for session in listed)
-    # A shell reads these: what is no name of an object is none of a session.
+    # A shell interprets the output, so only valid names of objects are returned.
     return [name for name in found if name.startswith(incomplete) and _NAME.fullmatch(name)]
 
 

@@ -1,8 +1,8 @@
-"""The one way out for what the command line prints: nothing that a session, a bot or a server says orders a terminal.
+"""All output of the command line. It escapes control characters, so that no text of a bot can control the terminal.
 
 Messages, names of tasks, results and Events come from bots, and so from their callers. While a command runs, standard
-output and standard error write control characters out, as `\\x1b`, whoever prints; colours of our own go round that by
-`console`, whose text is treated in the same way. Only a log may bring colours along.
+output and standard error escape control characters, as `\\x1b`. The command line's own colours go through `console`,
+which escapes its texts too. Only a bot's log may contain colours.
 """
 
 import sys
@@ -18,13 +18,13 @@ from botsession_operator.cli.colours import COLOUR, RESET, visible
 if TYPE_CHECKING:
     from rich.console import Console
 
-#: What lays text out, and may stay.
+#: The control characters that stay.
 LAYOUT: Final = "\n\t"
 _STREAMS: Final = ("stdout", "stderr")
 
 
 class _Guard:
-    """A text stream to a terminal that takes no orders. It offers no `buffer`: bytes would get past it."""
+    """A text stream that escapes control characters. It has no `buffer`, since bytes would bypass the escaping."""
 
     def __init__(self, raw: TextIO) -> None:
         self.raw = raw
@@ -45,7 +45,7 @@ class _Guard:
 
 @contextmanager
 def guarded() -> Iterator[None]:
-    """Guard standard output and standard error for as long as this is open."""
+    """Guard standard output and standard error inside the context."""
     before = {name: getattr(sys, name) for name in _STREAMS}
     guard()
     guards = {name: getattr(sys, name) for name in _STREAMS}
@@ -53,13 +53,13 @@ def guarded() -> Iterator[None]:
         yield
     finally:
         for name in _STREAMS:
-            # Where a reader has gone, click has put something else there by now, which must stay.
+            # If the reader of a pipe has gone, click has replaced the stream, and its replacement must stay.
             if getattr(sys, name) is guards[name]:
                 setattr(sys, name, before[name])
 
 
 def guard() -> None:
-    """Guard standard output and standard error from now on, tracebacks too."""
+    """Guard standard output and standard error from now on, for tracebacks too."""
     for name in _STREAMS:
         stream = getattr(sys, name)
         if not isinstance(stream, _Guard):
@@ -72,9 +72,9 @@ def say(text: str, *, err: bool = False) -> None:
 
 
 def say_log(lines: Iterable[str]) -> None:
-    """Print the lines of a log with their colours, and without anything else that is not text.
+    """Print the lines of a log with their colours; escape all other control characters.
 
-    Each line's colours end with it, so that no line changes how another one looks.
+    Each line ends with a reset, so that no line changes the colours of another one.
     """
     raw = _raw()
     for line in lines:
@@ -84,7 +84,7 @@ def say_log(lines: Iterable[str]) -> None:
 
 
 def console() -> "Console":
-    """Return a console that draws and colours, and writes out the control characters in what it is given."""
+    """Return a console for drawings and colours that escapes the control characters in its texts."""
     from rich.console import Console
     from rich.segment import Segment
 

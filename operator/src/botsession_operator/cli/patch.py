@@ -1,4 +1,4 @@
-"""Change a session by what it is now: a change of somebody else in between is no reason to give up, or to be lost."""
+"""Patch a session, and retry after conflicts without losing the other change."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -7,14 +7,14 @@ from botsession_operator.cli.cli_error import CliError, Conflict, Exit
 from botsession_operator.cli.cluster_client import ClusterClient
 
 Json = dict[str, Any]
-#: How often a change is tried. The operator writes a status now and then; a person is not in its way five times.
+#: How often a change is tried. The operator writes statuses now and then, but hardly five times in a row.
 MOST_TRIES: Final = 5
 
 
 def change(cluster: ClusterClient, session: Json, patch_of: Callable[[Json], Json]) -> Json:
-    """Return the session with its patch; where another change came first, the patch is made of a fresh read.
+    """Patch a session, and return it; after a conflict, read it again and build a new patch.
 
-    Raise Problem where the session is gone, also where another one has its name by now, or changes all the time.
+    Raise CliError where the session is gone, or replaced by another one of its name, or after MOST_TRIES conflicts.
     """
     name, uid = session["metadata"]["name"], session["metadata"]["uid"]
     for _ in range(MOST_TRIES):
@@ -28,5 +28,5 @@ def change(cluster: ClusterClient, session: Json, patch_of: Callable[[Json], Jso
 
 
 def _with_uid(patch: Json, uid: str) -> Json:
-    """Have the server refuse the patch for another session of the same name."""
+    """Return the patch with a UID, so that the server refuses it for another session of the same name."""
     return {**patch, "metadata": {**patch.get("metadata", {}), "uid": uid}}

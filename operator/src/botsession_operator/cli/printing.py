@@ -1,4 +1,4 @@
-"""Show objects: as a table, or in a form for programs. Without a terminal nothing is coloured or drawn."""
+"""Print objects as a table, or as JSON, YAML or names. Colours are used on a terminal only."""
 
 import sys
 from collections.abc import Sequence
@@ -17,14 +17,14 @@ Json = dict[str, Any]
 
 
 class Table:
-    """A table that may grow: what comes later keeps to the first rows' widths."""
+    """A table that grows: later rows have the widths of the first ones."""
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._widths: Sequence[int] = ()
 
     def show(self, sessions: Sequence[Json]) -> None:
-        """Print rows; the first time below a head."""
+        """Print rows; the first call prints the header too."""
         rows = [row(session, self._layout, datetime.now(UTC)) for session in sessions]
         if not self._widths:
             rows = [self._layout.head, *rows]
@@ -34,7 +34,7 @@ class Table:
 
 
 def show_objects(found: Sequence[Json], form: Output | None, layout: Layout, *, is_list: bool) -> None:
-    """Print what was found; several objects are one List, as with kubectl."""
+    """Print objects; several are printed as one List, as kubectl does."""
     match form:
         case Output.NAME:
             for session in found:
@@ -47,7 +47,7 @@ def show_objects(found: Sequence[Json], form: Output | None, layout: Layout, *, 
 
 
 def dump(data: Json, form: Output) -> str:
-    """Return data as JSON or YAML, in which control characters are written out in that language's way."""
+    """Return data as JSON or YAML, with control characters escaped in the format's own way."""
     if form is Output.JSON:
         import json
 
@@ -56,18 +56,18 @@ def dump(data: Json, form: Output) -> str:
 
     text = yaml.safe_dump(data, allow_unicode=True, width=1000).rstrip()
     if has_controls(text.replace("\n", "")):
-        # Where it writes other alphabets as they are, it writes some control characters so too.
+        # With allow_unicode, PyYAML does not escape all control characters.
         return yaml.safe_dump(data, allow_unicode=False, width=1000).rstrip()
     return text
 
 
 def name_of(session: Json) -> str:
-    """Name a session as `-o name` does, for the next command."""
+    """Return a session's name in the format of `-o name`."""
     return f"botsession.{GROUP}/{session['metadata']['name']}"
 
 
 def say(text: str, colours: dict[str, str] | None = None) -> None:
-    """Print a line; on a terminal some words of it in their colour."""
+    """Print a line; on a terminal, print the words of `colours` in their colours."""
     if not (colours and sys.stdout.isatty()):
         say_line(text)
         return
@@ -90,6 +90,6 @@ def _listed(found: list[Json]) -> Json:
 
 
 def _without_bookkeeping(session: Json) -> Json:
-    """Leave out who wrote which field, as kubectl does."""
+    """Return a session without managedFields, as kubectl prints it."""
     metadata = {key: value for key, value in session["metadata"].items() if key != "managedFields"}
     return {**session, "metadata": metadata}

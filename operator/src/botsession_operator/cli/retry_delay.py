@@ -1,4 +1,4 @@
-"""Wait between two tries of the same, longer and longer while nothing comes of them."""
+"""Wait between retries, with exponential back-off."""
 
 import time
 from typing import Final
@@ -8,17 +8,17 @@ LONGEST_SECONDS: Final = 15.0
 
 
 class RetryDelay:
-    """The pauses of one loop: none after something has come, then twice as long each time."""
+    """The delays of one loop: none after a success, then twice as long each time."""
 
     def __init__(self) -> None:
         self._next = 0.0
 
     def reset(self) -> None:
-        """Note that something has come."""
+        """Record a success: the next delay is zero."""
         self._next = 0.0
 
     def wait(self) -> None:
-        """Pause."""
+        """Sleep for the next delay."""
         if self._next:
             time.sleep(self._next)
         self._next = min(max(FIRST_SECONDS, 2 * self._next), LONGEST_SECONDS)

@@ -1,4 +1,4 @@
-"""`botsession top`: the live sessions, with the time that each still has."""
+"""`botsession top`: the live sessions, with the time that each has left."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from botsession_operator.cli.render.styles import STYLES
 from botsession_operator.cli.render.times import moment
 
 Json = dict[str, Any]
-#: How often the cluster is asked, and how often the countdowns are renewed in between, in seconds.
+#: The intervals of requests to the cluster, and of updates of the countdowns in between, in seconds.
 ASK_SECONDS: Final = 2.0
 TICK_SECONDS: Final = 0.25
 QUIT: Final = "q"
@@ -53,7 +53,7 @@ def top(
 
 
 def _watch(ask: Callable[[], list[Json]], show: Callable[[list[Json]], None], wait: Wait) -> None:
-    """Ask and show until somebody presses q; the countdowns go on between two questions."""
+    """Read and show the sessions until q is pressed; update the countdowns between two requests."""
     while True:
         found = ask()
         for _ in range(round(ASK_SECONDS / TICK_SECONDS)):
@@ -63,7 +63,7 @@ def _watch(ask: Callable[[], list[Json]], show: Callable[[list[Json]], None], wa
 
 
 def table(sessions: list[Json], now: datetime) -> Table:
-    """Draw the live sessions below a count of all; what a short screen cuts off is what ends last."""
+    """Return the table of live sessions, titled with a count of all. A short screen cuts off those that end last."""
     drawn = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), title=count(sessions), title_justify="left")
     for name in HEAD:
         drawn.add_column(name, no_wrap=True)
@@ -73,7 +73,7 @@ def table(sessions: list[Json], now: datetime) -> Table:
 
 
 def rows(sessions: list[Json], now: datetime) -> list[tuple[str, ...]]:
-    """Return the live sessions as rows, the one that ends first on top."""
+    """Return the live sessions as rows; the one that ends first is the first row."""
     return [tuple(_cells(session, now)) for session in _living(sessions)]
 
 
@@ -82,7 +82,7 @@ def _living(sessions: list[Json]) -> list[Json]:
 
 
 def count(sessions: list[Json]) -> str:
-    """Count sessions by their phase."""
+    """Return the number of sessions in each phase, as text."""
     phases = [phase_of(each) for each in sessions]
     counted = [f"{phases.count(phase)} {phase}" for phase in Phase if phase in phases]
     return ", ".join(counted) or "no sessions"
@@ -106,7 +106,7 @@ def _cells(session: Json, now: datetime) -> Iterator[str]:
 
 
 def _urgency(session: Json) -> tuple[str, str]:
-    """Order by what ends first; what has no deadline yet comes last."""
+    """Return the sort key: the earliest deadline first, sessions without a deadline last."""
     return str(_status(session).get("deadline", "~")), session["metadata"]["name"]
 
 
@@ -120,5 +120,5 @@ def _status(session: Json) -> Json:
     return session.get("status") or {}
 
 
-#: Who has less than this left is shown in yellow, in seconds.
+#: Sessions that have less than this left are yellow, in seconds.
 SHORT_SECONDS: Final = 60.0

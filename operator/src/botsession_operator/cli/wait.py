@@ -1,4 +1,4 @@
-"""Wait until something holds of a session, as `--wait` does."""
+"""Wait until a session fulfils a condition, for `--wait`."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,7 +13,7 @@ Json = dict[str, Any]
 
 
 def until(cluster: ClusterClient, session: Json, holds: Callable[[Json], bool]) -> Json:
-    """Return the first version of which it holds; raise CliError where the session goes before."""
+    """Return the first version of the session that fulfils a condition; raise CliError where it is deleted before."""
     for version in _versions(cluster, session):
         if holds(version):
             return version
@@ -21,12 +21,12 @@ def until(cluster: ClusterClient, session: Json, holds: Callable[[Json], bool]) 
 
 
 def has_started(session: Json) -> bool:
-    """Return whether its pipeline runs, or has run, or never will; or waits for a caller, who must be told first."""
+    """Return whether the pipeline has started or never will, or the bot waits for its caller."""
     return "startedAt" in session.get("status", {}) or is_over(session) or awaits_caller(read(session).status)
 
 
 def is_over(session: Json) -> bool:
-    """Return whether its finish is recorded."""
+    """Return whether the finish of the session is recorded."""
     return "finish" in session.get("status", {})
 
 

@@ -1,7 +1,7 @@
-"""Read YAML as kubectl does, into JSON: every oddity of YAML is one sentence with its path, and costs a bounded time.
+"""Parse YAML into JSON values, as kubectl does, in bounded time. Each error is one sentence with its path.
 
-PyYAML's own constructors are not used: they raise errors of many kinds, keep the last of two equal keys, and make
-dates, bytes and sets, which JSON does not know. kubectl keeps a date as the text that was written.
+PyYAML's own constructors are not used: they raise many kinds of errors, accept duplicate keys, and return dates, bytes
+and sets, which JSON does not have. kubectl keeps a date as the text in the file.
 """
 
 import math
@@ -13,27 +13,27 @@ import yaml
 
 from botsession_contract.bounded_json import LARGEST_WHOLE_NUMBER, SMALLEST_WHOLE_NUMBER
 
-#: Values of one manifest. An alias may stand for many, and those for many more.
+#: The number of values in one manifest, with aliases counted as the values they stand for.
 MOST_VALUES: Final = 50_000
-#: Lists and maps inside each other.
+#: The depth of nested lists and maps.
 MOST_LEVELS: Final = 64
 
 _TAG: Final = "tag:yaml.org,2002:"
 _YES: Final = frozenset({"true", "yes", "on"})
 _OCTAL: Final = re.compile(r"([-+]?)0o?([0-7]+)")
-#: A number in JSON, and in YAML 1.2, that PyYAML takes for a text.
+#: A number in JSON and YAML 1.2 that PyYAML reads as a text.
 _EXPONENT: Final = re.compile(r"[-+]?(?:\d+|\d+\.\d*|\.\d+)[eE][-+]?\d+")
-#: No 64-bit number has more characters, in whatever base.
+#: No 64-bit number has more characters in any base.
 _MOST_DIGITS: Final = 66
 _KINDS: Final = {"binary": "binary data", "set": "a set", "omap": "an ordered map", "pairs": "a list of pairs"}
 
 
 class YamlError(ValueError):
-    """A text is no YAML of which JSON can be made; the message is a sentence."""
+    """The text is no YAML that JSON can represent; the message is a sentence."""
 
 
 class _Documents:
-    """What is known while the documents of one text are read."""
+    """Converts the documents of one text, and counts their values."""
 
     def __init__(self) -> None:
         self._values = 0
@@ -85,10 +85,10 @@ class _Documents:
 
 
 def read_documents(text: str) -> list[Any]:
-    """Return the documents of a text as JSON values; raise YamlError, and nothing else, where there are none."""
+    """Return the documents of a text as JSON values; raise YamlError, and no other error, for invalid YAML."""
     documents = _Documents()
     try:
-        # Documents that are empty, or hold nothing but null, are no documents.
+        # Empty documents, and documents that are null, are left out.
         nodes = yaml.compose_all(text, yaml.SafeLoader)
         return [value for node in nodes if (value := documents.value(node, "")) is not None]
     except yaml.MarkedYAMLError as exc:
@@ -102,7 +102,7 @@ def read_documents(text: str) -> list[Any]:
 
 
 def _name(key: yaml.Node, path: str) -> str:
-    """Return the name of a member. Of a number or a truth value, kubectl takes its text."""
+    """Return the name of a member. For a number or a boolean, it is the text in the file, as in kubectl."""
     if not isinstance(key, yaml.ScalarNode):
         raise YamlError(_at(key, path, "has a list or a map as a key"))
     value = _scalar(key, f"{path} (a key)".strip())
@@ -141,7 +141,7 @@ def _text(node: yaml.ScalarNode, path: str) -> str:
 def _whole(node: yaml.ScalarNode, path: str) -> int | str:
     text = node.value.replace("_", "")
     if ":" in text:
-        return str(node.value)  # a time of day: kubectl knows no numbers of base 60
+        return str(node.value)  # a time of day: kubectl does not read numbers of base 60
     octal = _OCTAL.fullmatch(text)
     try:
         number = int(octal[1] + octal[2], 8) if octal else int(text[:_MOST_DIGITS], 0)

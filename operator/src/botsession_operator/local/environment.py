@@ -1,7 +1,7 @@
-"""The environment of a bot on this machine: what a kubelet would put into it, as far as one can know that here.
+"""The environment variables of a bot on this machine, as a kubelet would set them.
 
-A field of the pod and its resources are known. Values out of Secrets and ConfigMaps are not: they come from the
-variable of the same name in this shell's environment.
+The fields of the pod and its resources are known here. The values of Secrets and ConfigMaps are not: they come from the
+variable of the same name in the shell's environment.
 """
 
 import math
@@ -23,7 +23,7 @@ from botsession_operator.errors import PodRefused
 _KINDS: Final = {"secretKeyRef": "Secret", "configMapKeyRef": "ConfigMap"}
 _LOOPBACK: Final = "127.0.0.1"
 _HUGE_PAGES: Final = "hugepages-"
-#: What a process may be given, and a kubelet takes.
+#: The names that both a process and a kubelet accept.
 _NAME: Final = re.compile(r"[ -<>-~]+")
 _KEYED: Final = re.compile(r"metadata\.(labels|annotations)\['([^']+)'\]")
 _QUANTITY: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(?:([numkMGTPE]|[KMGTPE]i)|[eE]([-+]?\d{1,3}))?")
@@ -32,7 +32,7 @@ _BINARY: Final = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 
 
 def environment(pod: Json, shell: Mapping[str, str]) -> dict[str, str]:
-    """Return what the bot's container is given; raise PodRefused with a sentence for each variable that cannot be.
+    """Return the variables of the bot's container; raise PodRefused with a sentence for each that has no value here.
 
     In a value, `$(NAME)` stands for a variable before it, as in a cluster.
     """
@@ -90,7 +90,7 @@ def _field(path: str, pod: Json) -> str | None:
         "metadata.namespace": text(metadata.get("namespace")),
         "metadata.uid": str(uuid.uuid5(uuid.NAMESPACE_DNS, name)),
         "spec.nodeName": os.uname().nodename,
-        "spec.host": os.uname().nodename,  # its name in the first versions of Kubernetes, which is still taken
+        "spec.host": os.uname().nodename,  # the field's name in the first versions of Kubernetes, which still works
         "spec.serviceAccountName": text(spec.get("serviceAccountName")) or "default",
     }
     addresses = dict.fromkeys(("status.podIP", "status.podIPs", "status.hostIP", "status.hostIPs"), _LOOPBACK)
@@ -98,7 +98,7 @@ def _field(path: str, pod: Json) -> str | None:
 
 
 def _resource(name: str, ref: Json, pod: Json, bot: Json) -> tuple[str | None, str | None]:
-    """Return an amount of the bot's container, or of the one that the reference names."""
+    """Return the amount of a resource, of the bot's container or of the container that the reference names."""
     asked = text(ref.get("containerName"))
     container = _container(pod, asked) if asked else bot
     if container is None:
@@ -110,7 +110,7 @@ def _resource(name: str, ref: Json, pod: Json, bot: Json) -> tuple[str | None, s
 
 
 def _container(pod: Json, name: str) -> Json | None:
-    """Return a container of the pod, or an init container, as the kubelet looks for it."""
+    """Return a container or an init container of the pod, in the order in which the kubelet looks for them."""
     containers = (*mappings(mapping(pod.get("spec")).get("containers")), *_init_containers(pod))
     return next((each for each in containers if each.get("name") == name), None)
 
@@ -124,9 +124,9 @@ def _is_init(pod: Json, container: Json) -> bool:
 
 
 def _amount(container: Json, asked: str, *, has_machine: bool) -> Decimal | None:
-    """Return a limit or a request. Where there is no request, it is the limit.
+    """Return a limit or a request of a container; a missing request is the limit.
 
-    Where there is no limit, it is all that the machine has; of an init container, to the kubelet, it is 0.
+    A missing limit is all that the machine has. For an init container the kubelet takes 0 instead.
     """
     which, _, resource = asked.partition(".")
     if which not in ("limits", "requests"):

@@ -1,4 +1,4 @@
-"""The operator of `botsession run`: its passes over the local backend, which a rehearsal may kill and start anew."""
+"""The operator of `botsession run`: it runs passes over the local backend, and can be killed and restarted."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,14 +15,14 @@ from botsession_operator.queue import Pass
 
 @dataclass(slots=True)
 class _State:
-    """What the operator has in memory, and what dies with it."""
+    """The memory of one operator process."""
 
     controller: Controller
     work: asyncio.Task[None]
 
 
 class LocalOperator:
-    """One operator, from start to stop. All that it must not lose is in the backend, as it is in a cluster."""
+    """An operator that can be killed. Its backend keeps all that must survive that, as a cluster does."""
 
     def __init__(self, control: Control, timeouts: ControllerTimeouts, make_pass: Callable[[Controller], Pass]) -> None:
         self._control = control
@@ -35,17 +35,17 @@ class LocalOperator:
         return self._state.controller.depths() if self._state else {}
 
     def start(self) -> None:
-        """Begin to work, knowing nothing."""
+        """Start with an empty memory, as a new process does."""
         controller = Controller(self._control, SystemClock(), self._timeouts)
         self._state = _State(controller, asyncio.create_task(controller.work(self._make_pass(controller))))
 
     def mark(self, key: Key) -> None:
-        """Have a session looked at; what happens while no operator lives is not heard of."""
+        """Mark a session dirty; without effect while no operator runs."""
         if self._state:
             self._state.controller.mark_changed(key)
 
     async def kill(self) -> None:
-        """Die in the middle of a pass, as from a SIGKILL: nothing is finished, and what waited is forgotten."""
+        """Stop in the middle of a pass, as on SIGKILL: passes are cancelled, and the memory is lost."""
         if self._state is None:
             return
         state, self._state = self._state, None
@@ -54,6 +54,6 @@ class LocalOperator:
         await state.controller.drain(state.work)
 
     async def stop(self) -> None:
-        """End the passes that have begun, and begin none."""
+        """Wait for the passes that have begun, and begin no new one."""
         if self._state:
             await self._state.controller.drain(self._state.work)

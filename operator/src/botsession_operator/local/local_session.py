@@ -1,4 +1,4 @@
-"""Put an operator together for one session on this machine: backend, passes, supervisors' control, and pokes."""
+"""Build an operator for one session on this machine: backend, passes, control of supervisors, and pokes."""
 
 import asyncio
 import secrets
@@ -32,21 +32,21 @@ from botsession_operator.reconcile.deps import Deps
 from botsession_operator.reconcile.reconciler import reconcile
 from botsession_operator.server import create_app, serving
 
-#: A person watches, and a write to a dictionary costs nothing: each change is shown as it comes.
+#: Without coalescing: a person watches, and a write to a dictionary costs nothing.
 TIMEOUTS: Final = ControllerTimeouts(status_settle=timedelta(0), ending_settle=timedelta(0))
-#: Bots listen on this machine, whatever Service the operator would make.
+#: Bots listen on this machine, so callers need no Service.
 EXPOSURE: Final = Exposure("${scheme}://127.0.0.1:${port}${path}")
-#: How long a killed operator stays away, in seconds: long enough to miss something.
+#: How long a killed operator stays away, in seconds: long enough to miss events.
 DOWNTIME_SECONDS: Final = 1.0
 
 
 class LocalSession:
-    """One session, with an operator of its own."""
+    """A session with an operator of its own."""
 
     def __init__(self, manifest: Json, cluster: LocalCluster, operator: LocalOperator, changed: asyncio.Event) -> None:
         self._cluster = cluster
         self._operator = operator
-        #: Set whenever anything of the session may have changed.
+        #: Set when the session may have changed.
         self.changed = changed
         self._key = cluster.apply(_for_one_run(manifest))
 
@@ -56,11 +56,11 @@ class LocalSession:
         return decode(Status, stored["status"]) if stored and "phase" in stored.get("status", {}) else None
 
     def has_pod(self) -> bool:
-        """Return whether a supervisor, or what it left, is still there."""
+        """Return whether the session's pod exists, which may have ended."""
         return bool(self._cluster.pods.names())
 
     def end(self, end: EndNow) -> None:
-        """Write spec.end, as a user would. What was asked for at once is not taken back."""
+        """Write spec.end, as a user would. Immediate is not changed back to Graceful."""
 
         def write(stored: Json) -> None:
             if stored["spec"]["end"] != EndNow.IMMEDIATE:
@@ -70,11 +70,11 @@ class LocalSession:
         self._cluster.sessions.change(self._key.namespace, self._key.name, write)
 
     async def kill_operator(self) -> None:
-        """Kill the operator in the middle of a pass. The session goes on alone."""
+        """Kill the operator in the middle of a pass. The session continues without it."""
         await self._operator.kill()
 
     def start_operator(self) -> None:
-        """Start another operator, which hears of every session, as from a list."""
+        """Start another operator, and mark the session dirty, as the first list of a watch does."""
         self._operator.start()
         self._operator.mark(self._key)
 
@@ -84,7 +84,7 @@ class LocalSession:
 
 @asynccontextmanager
 async def local_session(manifest: Json, files: RunFiles) -> AsyncIterator[LocalSession]:
-    """Start an admitted manifest and an operator for it; on leaving, stop the operator and whatever runs."""
+    """Run an operator with the session of an admitted manifest; on exit, stop it and the session's processes."""
     changed, clock = asyncio.Event(), SystemClock()
 
     def mark(key: Key) -> None:
@@ -98,7 +98,7 @@ async def local_session(manifest: Json, files: RunFiles) -> AsyncIterator[LocalS
         metrics = Metrics(CollectorRegistry(), lambda: operator.depths())
         gate = PokeGate(lambda key: cluster.sessions.get(key.namespace, key.name) is not None, mark)
         url = await stack.enter_async_context(_poke_endpoint(gate, metrics))
-        # Nobody pulls the runtime here: it is imported from where this command runs.
+        # No runtime image: the supervisor is imported from this command's own installation.
         pods = PodSettings("", Injection.IMAGE_VOLUME, url)
         control = HttpControl(http, metrics, cluster.control_port)
         keys = ControlKeys(secrets.token_bytes(32))
@@ -118,9 +118,9 @@ async def local_session(manifest: Json, files: RunFiles) -> AsyncIterator[LocalS
 
 
 def _for_one_run(manifest: Json) -> Json:
-    """Leave out what keeps things after the finish: this run ends then, and has shown the log and the status itself.
+    """Return the manifest without what keeps pods or sessions after the finish, since the run ends then.
 
-    Nothing here evicts a session, so nothing need protect it.
+    It also allows eviction, which does not exist here, so that no PodDisruptionBudget is created.
     """
     changes = {"podRetention": "Never", "ttlAfterFinished": "never", "eviction": "Allow"}
     return {**manifest, "spec": {**manifest["spec"], **changes}}
@@ -128,7 +128,7 @@ def _for_one_run(manifest: Json) -> Json:
 
 @asynccontextmanager
 async def _poke_endpoint(gate: PokeGate, metrics: Metrics) -> AsyncIterator[str]:
-    """Serve the poke endpoint on a free port of the loopback interface; give its base URL."""
+    """Serve the poke endpoint on a free port of the loopback interface; yield its base URL."""
     app = create_app(gate.poke, lambda: True, metrics.registry)
     async with serving(app, "127.0.0.1", 0, ConnectionGuard()) as (host, port):
         yield f"http://{host}:{port}"

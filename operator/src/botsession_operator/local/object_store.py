@@ -1,6 +1,6 @@
-"""Objects kept in memory the way an API server keeps them: versions, conflicts, finalizers, deletion.
+"""The local backend's object store. It has an API server's versions, conflicts, finalizers and deletion.
 
-The local backend's store. The contract tests that hold the Kubernetes backend hold it too.
+The contract tests of the Kubernetes backend run against it too.
 """
 
 import copy
@@ -28,15 +28,15 @@ class InMemoryObjectStore:
         self._now = now
 
     def get(self, namespace: str, name: str) -> Json | None:
-        """Return a copy, so that nobody changes what is stored by hand."""
+        """Return a copy of an object; None where there is none."""
         return copy.deepcopy(self._objects.get((namespace, name)))
 
     def names(self) -> list[tuple[str, str]]:
-        """List what there is."""
+        """Return the namespace and name of each object."""
         return list(self._objects)
 
     def create(self, manifest: Json) -> bool:
-        """Store a new object; False when one of its name exists."""
+        """Store a new object; return False where one of its name exists."""
         metadata = manifest["metadata"]
         full_name = (metadata["namespace"], metadata["name"])
         if full_name in self._objects:
@@ -53,9 +53,9 @@ class InMemoryObjectStore:
     def change(
         self, namespace: str, name: str, change: Callable[[Json], None], version: str | None = None
     ) -> str | None:
-        """Change an object in place, give its new version; raise Conflict where `version` is not the present one.
+        """Change an object, and return its new version; raise Conflict where `version` is not the present one.
 
-        A missing object has none. Whoever takes the last finalizer off collects the object afterwards.
+        Return None where there is no such object. After removing the last finalizer, callers must call `collect`.
         """
         stored = self._objects.get((namespace, name))
         if stored is None:
@@ -71,7 +71,7 @@ class InMemoryObjectStore:
     def delete(
         self, namespace: str, name: str, grace: timedelta, *, uid: str | None = None, version: str | None = None
     ) -> None:
-        """Mark an object as being deleted; it goes when nothing holds it. Grace can only become shorter.
+        """Mark an object as being deleted; `collect` removes it without finalizers. Grace can only become shorter.
 
         Raise Conflict where `uid` or `version` is not the present one.
         """
@@ -89,7 +89,7 @@ class InMemoryObjectStore:
         self.change(namespace, name, mark, version)
 
     def collect(self, namespace: str, name: str) -> None:
-        """Let an object go whose deletion nothing holds up any more."""
+        """Remove an object that is being deleted and has no finalizers left."""
         stored = self._objects.get((namespace, name))
         if stored and "deletionTimestamp" in stored["metadata"] and not stored["metadata"].get("finalizers"):
             del self._objects[namespace, name]
@@ -102,19 +102,19 @@ class InMemoryObjectStore:
 
 
 def check_owner(found: Json, manifest: Json, refused: type[Refused]) -> None:
-    """Raise a refusal where an object that exists has another owner than the manifest of its name."""
+    """Raise a refusal where the existing object has another owner than the manifest of its name."""
     if not ownership.is_owned_alike(found, manifest):
         raise refused(ConditionReason.NAME_TAKEN, ownership.name_taken(manifest))
 
 
 def create_owned(objects: InMemoryObjectStore, manifest: Json, refused: type[Refused]) -> None:
-    """Store an object; its owner's own of this name is success. Raise a refusal where it is another owner's."""
+    """Store an object; success if its owner has it already. Raise a refusal where it is another owner's."""
     if not objects.create(manifest):
         check_owner(objects.get(*_full_name(manifest)) or manifest, manifest, refused)
 
 
 def delete_owned(objects: InMemoryObjectStore, manifest: Json) -> None:
-    """Delete the object that a manifest describes at once; a missing or another owner's one stays."""
+    """Delete the object of a manifest at once, unless it is missing or has another owner."""
     found, full_name = objects.get(*_full_name(manifest)), _full_name(manifest)
     if found and ownership.is_owned_alike(found, manifest):
         objects.delete(*full_name, timedelta(0), uid=found["metadata"]["uid"])

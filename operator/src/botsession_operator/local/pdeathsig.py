@@ -1,7 +1,7 @@
-"""A launcher: `python leash.py PARENT PROGRAM ARGUMENT…` becomes that program, tied to the life of its parent.
+"""A launcher: `python pdeathsig.py PARENT PROGRAM ARGUMENT…` executes a program that gets a SIGTERM if its parent dies.
 
-Run as a file of its own. The kernel keeps the tie over exec, so the program needs to know nothing of it. When the
-parent dies, however it dies, the program gets a SIGTERM, and a supervisor then ends its bot properly.
+It runs as a script of its own. The kernel keeps PR_SET_PDEATHSIG over exec, so the program needs no code for it. On the
+SIGTERM a supervisor ends its bot properly, however the parent died.
 """
 
 import ctypes
@@ -13,13 +13,13 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
-    """Tie, and become the program."""
+    """Set the parent-death signal, and execute the program."""
     parent, *command = sys.argv[1:]
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
         if os.getppid() != int(parent):
-            sys.exit("the parent was gone before the tie was made")
-    os.execvp(command[0], command)  # noqa: S606  # becoming another program is what this is for
+            sys.exit("the parent was gone before the parent-death signal was set")
+    os.execvp(command[0], command)  # noqa: S606  # replacing this process is the purpose
 
 
 if __name__ == "__main__":

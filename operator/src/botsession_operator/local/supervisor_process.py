@@ -21,21 +21,21 @@ from botsession_operator.local.environment import environment
 
 @dataclass(frozen=True, slots=True)
 class RunFiles:
-    """Where local bots run."""
+    """The folders, interpreter and log of local bots."""
 
     #: The bot's working directory, as WORKDIR is in an image.
     folder: Path
-    #: Reports and logs go here.
+    #: The folder for reports and logs.
     scratch: Path
-    #: The interpreter that has Pipecat and the runtime; takes the place of spec.bot.python.
+    #: The interpreter that has Pipecat and the runtime; replaces spec.bot.python.
     python: str = sys.executable
-    #: Where the bot's and the supervisor's output goes; None lets it through to the terminal.
+    #: The file for the output of bot and supervisor; None is the terminal.
     log: IO[bytes] | None = None
 
 
 @dataclass(slots=True)
 class Supervisor:
-    """A running supervisor."""
+    """A supervisor process."""
 
     process: asyncio.subprocess.Process
     port: int
@@ -43,14 +43,14 @@ class Supervisor:
     _deadline: asyncio.TimerHandle | None = field(default=None)
 
     async def wait(self) -> int:
-        """Wait for its exit; give the exit code, 128 + n where a signal n ended it, as a kubelet does."""
+        """Wait for the exit; return the exit code, or 128 + n after signal n, as a kubelet reports it."""
         code = await self.process.wait()
         if self._deadline:
             self._deadline.cancel()
         return code if code >= 0 else 128 - code
 
     def report(self) -> str:
-        """Return its termination message, as a kubelet keeps it; empty where it left none."""
+        """Return the termination message, cut as a kubelet does; empty where there is none."""
         if not self.report_path.exists():
             return ""
         with self.report_path.open("rb") as file:
@@ -68,7 +68,7 @@ class Supervisor:
         self._deadline = asyncio.get_running_loop().call_later(grace.total_seconds(), self.kill)
 
     def kill(self) -> None:
-        """Send SIGKILL. A bot ends itself when its supervisor is gone; one that is stuck does not."""
+        """Send SIGKILL. The bot ends by itself when its supervisor is gone, unless it is stuck."""
         with suppress(ProcessLookupError):
             self.process.kill()
 
@@ -87,7 +87,7 @@ async def start_supervisor(manifest: Json, files: RunFiles) -> Supervisor:
             control_fd=listener.fileno(),
         )
         process = await asyncio.create_subprocess_exec(
-            # -P: a bot may have a json.py or calendar.py of its own beside it.
+            # -P: otherwise a bot's own json.py or calendar.py would hide the standard library's.
             *die_with_parent(files.python, "-P", "-m", "botsession_runtime"),
             cwd=files.folder,
             env={**os.environ, **variables, LAUNCH_ENV: json.dumps(encode(launch))},
@@ -101,5 +101,5 @@ async def start_supervisor(manifest: Json, files: RunFiles) -> Supervisor:
 
 
 def die_with_parent(*command: str) -> tuple[str, ...]:
-    """Return a command line that ends with a SIGTERM when this process is gone, so nothing outlives a killed run."""
+    """Return a command line whose process gets a SIGTERM when this process ends, so that it outlives no killed run."""
     return (sys.executable, "-I", "-S", pdeathsig.__file__, str(os.getpid()), *command)

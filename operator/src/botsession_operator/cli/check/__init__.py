@@ -1,1 +1,1 @@
-"""`botsession check` and `botsession doctor`: is what a session needs there, before it is needed?"""
+"""`botsession check` and `botsession doctor`: check that a session has what it needs before it starts."""

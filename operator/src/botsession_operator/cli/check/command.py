@@ -1,4 +1,4 @@
-"""`botsession check`: would this manifest be accepted, and has this image what a bot needs?"""
+"""`botsession check`: check that a manifest is acceptable, and that an image has what a bot needs."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,7 +41,7 @@ def check(
 
 
 def is_manifest(file: Path) -> bool:
-    """Return whether the argument is a manifest's file; an image is named like a path too."""
+    """Return whether the argument is a manifest's file, and not the name of an image."""
     return str(file) == "-" or file.exists() or file.suffix in MANIFESTS
 
 
@@ -64,7 +64,7 @@ def _manifest(file: Path, where: Where | None, namespace: str | None) -> Iterato
 
 
 def _asked(manifest: Json, where: Where) -> Finding:
-    """Return whether the API server accepts the manifest, by a dry run: its own policies may refuse more."""
+    """Return the finding of a dry run on the API server, whose policies may refuse more than the local check."""
     try:
         cluster = ClusterClient(where)
         cluster.create(manifest, is_dry=True)

@@ -1,4 +1,4 @@
-"""`botsession doctor`: is everything there that a session needs, and may you use it?"""
+"""`botsession doctor`: check the cluster, the operator and the user's rights."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -15,13 +15,13 @@ from botsession_operator.core.api_resources import DEPLOYMENTS, SERVER_VERSION
 
 Json = dict[str, Any]
 OLDEST_KUBERNETES: Final = (1, 31)
-#: The first with image volumes on by default, as in effects/kubernetes.py; a test holds the two together.
+#: The first version with image volumes on by default, as in effects/kubernetes.py; a test compares the two.
 IMAGE_VOLUMES_SINCE: Final = (1, 35)
 CRD: Final = ApiPath("apis", "apiextensions.k8s.io", "v1", "customresourcedefinitions", f"{PLURAL}.{GROUP}")
 _OURS: Final = {"labelSelector": "app.kubernetes.io/name=botsession-operator"}
 OPERATORS: Final = DEPLOYMENTS.collection(None, _OURS)
 POLICIES: Final = ApiPath("apis", "admissionregistration.k8s.io", "v1", "mutatingadmissionpolicies", query=_OURS)
-#: What the commands need, and which cannot do without.
+#: The rights that the commands need, each with the commands that need it.
 RIGHTS: Final = (
     ("get", GROUP, PLURAL, "", "get, describe, why"),
     ("list", GROUP, PLURAL, "", "list, top"),
@@ -47,7 +47,7 @@ def doctor(
 
 
 def examine(where: Where) -> Iterator[Finding]:
-    """Look at one thing after the other; nothing else can be looked at where the cluster does not answer."""
+    """Yield the findings of each check; only one where the cluster does not answer."""
     try:
         cluster = ClusterClient(where)
         version = cluster.get(SERVER_VERSION)
@@ -62,7 +62,7 @@ def examine(where: Where) -> Iterator[Finding]:
 
 
 def versions(version: Json, cluster: ClusterClient) -> Iterator[Finding]:
-    """Judge the server's version."""
+    """Yield the findings about the server's version."""
     known, text = number(version), version.get("gitVersion", "?")
     if known < OLDEST_KUBERNETES:
         yield Finding(
@@ -77,7 +77,7 @@ def versions(version: Json, cluster: ClusterClient) -> Iterator[Finding]:
 
 
 def number(version: Json) -> tuple[int, int]:
-    """Read a server's version; some write a plus behind the minor one."""
+    """Return a server's version as numbers. Some servers write a plus after the minor one."""
     return int(version["major"]), int(version["minor"].rstrip("+"))
 
 
@@ -101,13 +101,13 @@ def _definition(cluster: ClusterClient) -> Iterator[Finding]:
 
 
 def fields(crd: Json) -> set[str]:
-    """Name all fields of a CRD by their paths."""
+    """Return the paths of all fields of a CRD."""
     (schema,) = (each["schema"]["openAPIV3Schema"] for each in crd["spec"]["versions"] if each["name"] == VERSION)
     return set(_paths(schema, ""))
 
 
 def own_fields() -> set[str]:
-    """Name all fields that this version has."""
+    """Return the paths of all fields that this version has."""
     from botsession_operator.api.admission import session_schema
 
     return set(_paths(session_schema(), ""))
@@ -163,7 +163,7 @@ def _rights(cluster: ClusterClient) -> Iterator[Finding]:
 
 
 def _where_allowed(look: Callable[[ClusterClient], Iterator[Finding]], cluster: ClusterClient) -> Iterator[Finding]:
-    """Look where the user may; not everybody may read what belongs to the whole cluster, and need not."""
+    """Yield a check's findings, or a warning where the user may not read what belongs to the whole cluster."""
     try:
         yield from look(cluster)
     except CliError as problem:

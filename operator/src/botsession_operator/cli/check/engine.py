@@ -1,4 +1,4 @@
-"""Look into a bot's image with the container engine of this machine, if there is one."""
+"""Inspect a bot's image with the container engine of this machine, if there is one."""
 
 import json
 import shutil
@@ -14,12 +14,12 @@ ENGINES: Final = ("docker", "podman")
 #: What a bot's image must have: see docs/how-to/bots.md.
 OLDEST_PYTHON: Final = (3, 11)
 OLDEST_PIPECAT: Final = (1, 3)
-#: Exit codes by which an engine says that it could not start a program. Its first line says why; a program's last does.
+#: The engines' own exit codes. An engine's first line says why it failed; a program's last line does.
 ENGINES_OWN: Final = (125, 126, 127)
-#: How long looking may take, in seconds; nothing is pulled meanwhile.
+#: The time-out of a command of the engine, in seconds. Nothing is pulled.
 PATIENCE_SECONDS: Final = 120
-#: Runs in the image behind the supervisor's own search for the interpreter, without a network. Imports nothing of the
-#: bot's, which might do anything.
+#: Runs in the image, after the supervisor's own search for the interpreter, without a network. It does not import the
+#: bot, since a bot's import may do anything.
 PROBE: Final = """
 def look(target):
     import importlib.metadata
@@ -57,7 +57,7 @@ _REMEDY: Final = "pip install pipecat-ai in the image, or name its interpreter i
 
 
 def inspect_image(image: str, target: str | None, python: str) -> Iterator[Finding]:
-    """Return whether an image has what a bot needs; where nobody can look, say so."""
+    """Yield whether an image has what a bot needs, or a warning where it cannot be inspected."""
     engine = next((found for found in ENGINES if shutil.which(found)), None)
     if engine is None:
         yield Finding(Verdict.WARN, f"The image {image} was not looked at: there is neither docker nor podman here.")
@@ -85,13 +85,13 @@ def inspect_image(image: str, target: str | None, python: str) -> Iterator[Findi
 
 
 def probe() -> str:
-    """Return what runs in the image: the very search that the supervisor makes there, and the probe."""
+    """Return the code that runs in the image: the supervisor's search for the interpreter, and the probe."""
     search = resources.files("botsession_runtime") / "interpreter.py"
     return f"{search.read_text(encoding='utf-8')}\n{PROBE}"
 
 
 def judge(seen: Json, target: str | None) -> Iterator[Finding]:
-    """Yield whether what was found in an image is enough to run a bot."""
+    """Yield the findings about what the probe saw in an image."""
     if "lacks" in seen:
         yield Finding(Verdict.FAIL, f"No interpreter of the image can run the bot: {seen['lacks']}.", _REMEDY)
         return

@@ -1,4 +1,4 @@
-"""What a check found, line by line: what is well, what may become a trouble, what is one, and what to do about it."""
+"""The findings of a check: each with its verdict, and what to do about it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from botsession_operator.cli.output import console
 
 
 class Verdict(StrEnum):
-    """How it is with one thing."""
+    """The result of one check."""
 
     OK = "ok"  # it is as it should be
     WARN = "warn"  # it works, or could not be looked at
@@ -34,7 +34,7 @@ STYLES: Final = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.FAIL: "bol
 
 
 def show(findings: Iterable[Finding]) -> Exit:
-    """Print findings as they come; give the exit code, which only a failure makes other than 0."""
+    """Print findings as they come; return FAILED if one of them is a failure, and OK otherwise."""
     out, code = console(), Exit.OK
     for each in findings:
         line = Text.assemble((f"{each.verdict:<6}", STYLES[each.verdict]), each.fact)

@@ -13,7 +13,7 @@ from botsession_operator.cli.render.times import format_time, moment
 Json = dict[str, Any]
 NARROW: Final = ("NAME", "PHASE", "REASON", "OUTCOME", "DURATION", "LEFT", "AGE")
 WIDE: Final = ("FIRST SOUND", "POD", "NODE", "DEADLINE", "URL")
-#: Between two columns, in characters, as kubectl has it.
+#: The space between two columns, in characters, as in kubectl.
 GAP: Final = 3
 _NEVER: Final = "<none>"
 
@@ -27,13 +27,13 @@ class Layout:
 
     @property
     def head(self) -> tuple[str, ...]:
-        """Name the columns."""
+        """Return the names of the columns."""
         first = ("NAMESPACE",) if self.has_namespaces else ()
         return (*first, *NARROW, *(WIDE if self.is_wide else ()))
 
 
 def row(session: Json, layout: Layout, now: datetime) -> tuple[str, ...]:
-    """Return the cells of a session. A status that another version has written is shown as far as it is understood."""
+    """Return the cells of a session. Of another version's status, the known fields are shown."""
     metadata, status = session["metadata"], session.get("status") or {}
     finish = status.get("finish") or {}
     cells = [
@@ -60,14 +60,14 @@ def duration(status: Json, now: datetime) -> str:
 
 
 def left(status: Json, now: datetime) -> str:
-    """Return how long a conversation may still last."""
+    """Return how much time a conversation has left."""
     if status.get("phase") != Phase.RUNNING or "deadline" not in status:
         return ""
     return format_time(status["deadline"], lambda deadline: format_duration(deadline - now))
 
 
 def first_sound(status: Json) -> str:
-    """Return how long the caller waited for the bot's first sound; `none` where there was one to wait, and no sound."""
+    """Return how long the caller waited for the bot's first sound; `none` where the bot has audio and made no sound."""
     heard, came = status.get("conversation"), moment(status.get("clientConnectedAt"))
     if not isinstance(heard, dict) or came is None:
         return _NEVER
@@ -85,7 +85,7 @@ def aged(metadata: Json, now: datetime) -> str:
 
 
 def age(since: datetime, now: datetime) -> str:
-    """Tell an age as kubectl does: the older, the coarser (k8s.io/apimachinery, duration.HumanDuration)."""
+    """Return an age in kubectl's format: the older, the coarser (k8s.io/apimachinery, duration.HumanDuration)."""
     seconds = max(0, int((now - since).total_seconds()))
     minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
     if seconds < 120:
@@ -98,7 +98,7 @@ def age(since: datetime, now: datetime) -> str:
 
 
 def lines(rows: Iterable[Sequence[str]], widths: Sequence[int]) -> list[str]:
-    """Set rows at the given widths; a cell that is wider pushes the others on."""
+    """Return rows as lines with the given column widths; a wider cell moves the next ones to the right."""
     return [
         "".join(f"{cell:<{width + GAP}}" for cell, width in zip(each, widths, strict=True)).rstrip() for each in rows
     ]

@@ -1,4 +1,4 @@
-"""What the caller got, in sentences."""
+"""Sentences about the conversation: what the caller heard, turns and errors."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -10,7 +10,7 @@ from botsession_operator.core.status.conversation import is_silent, seconds_to_f
 
 
 def heard_by_caller(status: Status) -> Iterator[str]:
-    """Return what the caller heard, and which errors did not end the session."""
+    """Yield what the caller heard, and which errors did not end the session."""
     conversation = status.conversation
     if conversation is None:
         return
@@ -31,7 +31,7 @@ def heard_by_caller(status: Status) -> Iterator[str]:
 
 
 def facts(status: Status) -> Iterator[tuple[str, str]]:
-    """Return what is known of the conversation at a glance, as names and values."""
+    """Yield the facts about the conversation, as names and values."""
     conversation = status.conversation
     if conversation is None:
         return
@@ -49,7 +49,7 @@ def facts(status: Status) -> Iterator[tuple[str, str]]:
 
 
 def format_wait(seconds: float) -> str:
-    """Return how long a caller waited, in words."""
+    """Return a caller's waiting time as text."""
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
 
 

@@ -1,4 +1,4 @@
-"""A session's life as a picture of text: one bar for each stretch of it, all along one line of time."""
+"""A session's life as a Gantt chart of text, with one bar for each stage."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,31 +14,31 @@ _EIGHTHS: Final = " ▏▎▍▌▋▊▉"
 _FULL: Final = "█"
 LABEL_WIDTH: Final = 20
 LENGTH_WIDTH: Final = 10
-#: A picture is no wider than this, however wide the terminal: an eye has to follow its lines.
+#: The chart is no wider than this on a wide terminal, so that its lines stay readable.
 WIDEST: Final = 72
 NARROWEST: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One stretch of a session's life."""
+    """One stage of a session's life."""
 
     label: str
     since: datetime
     until: datetime
-    #: Which colour it has; see `styles`.
+    #: The key of its colour in `styles`.
     style: str
-    #: It lasts on.
+    #: The stage has not ended.
     is_open: bool = False
 
 
 def bars(view: SessionView, now: datetime) -> list[Bar]:
-    """Return the stretches that are known, in the order in which they began."""
+    """Return the known stages, in the order in which they began."""
     return [*_start(view, now), *_conversation(view, now)]
 
 
 def draw(drawn: list[Bar], width: int) -> Iterator[tuple[str, str]]:
-    """Yield lines of the picture, each with its style."""
+    """Yield the lines of the chart, each with its style."""
     if not drawn:
         return
     since, until = min(bar.since for bar in drawn), max(bar.until for bar in drawn)
@@ -53,13 +53,13 @@ def draw(drawn: list[Bar], width: int) -> Iterator[tuple[str, str]]:
 
 
 def _start(view: SessionView, now: datetime) -> Iterator[Bar]:
-    """Yield the parts of the start; the last one known goes on until the session started, finished, or now."""
+    """Yield the stages of the start. The last known one lasts until the session started or finished, or until now."""
     timings, begins = view.status.timings, view.created_at
     known = (
         ("wait for a node", timings.scheduled if timings else None),
         ("image, container", timings.pod_started if timings else None),
         ("import of the bot", timings.bot_imported if timings else None),
-        # When the bot was imported is told by its report, at the end.
+        # The time of the import is known from the report, after the finish.
         ("start of pipeline" if timings and timings.bot_imported else "import, pipeline", _pipeline_started(view)),
     )
     for label, seconds in known:
@@ -98,7 +98,7 @@ def _end(view: SessionView, now: datetime) -> datetime:
 
 
 def _bar(left: float, right: float, room: int) -> str:
-    """Draw a bar between two places; the shortest is an eighth of a character, for it was there."""
+    """Return a bar between two positions, at least an eighth of a character wide."""
     first = min(int(left), room - 1)
     eighths = max(1, round((min(right, room) - first) * 8))
     whole, rest = divmod(eighths, 8)

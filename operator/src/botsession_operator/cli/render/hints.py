@@ -1,10 +1,10 @@
-"""What to look at next: for each reason, each bad way down and exit codes. docs/reference/reasons.md says more."""
+"""What to do next, for each reason, bad outcome and exit code. docs/reference/reasons.md says more."""
 
 from typing import Final
 
 from botsession_contract.lifecycle import Outcome, Reason
 
-#: Where the reason is an error, or the session went down as it should.
+#: For each reason, where it is an error, or where the outcome is good.
 NEXT_STEPS: Final[dict[Reason, str]] = {
     Reason.COMPLETED: "Nothing needs to be done.",
     Reason.BOT_CANCELLED: "If callers are cut off by this, look for cancel() in the bot.",
@@ -55,7 +55,7 @@ NEXT_STEPS: Final[dict[Reason, str]] = {
         "it off."
     ),
 }
-#: Where the reason is none to worry about, and the way down was not as it should be.
+#: For bad outcomes, where the reason is no error.
 NEXT_STEPS_BY_OUTCOME: Final[dict[Outcome, str]] = {
     Outcome.FORCED: (
         "Let the processor that held it push every frame on; if it was only still speaking, raise shutdown.gracePeriod."
@@ -76,7 +76,7 @@ NEXT_STEPS_BY_OUTCOME: Final[dict[Outcome, str]] = {
         "If it should have started by then, `botsession describe {name}` shows what the start was waiting for."
     ),
 }
-#: What exit codes of a bot's process mean where nothing else is known.
+#: The meaning of a bot's exit codes, where nothing else is known.
 EXIT_CODES: Final = {
     0: "bot() returned without waiting for its runner",
     134: "a native library aborted it",

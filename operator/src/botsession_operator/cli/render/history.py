@@ -13,12 +13,12 @@ from botsession_operator.cli.render.times import later, moment
 from botsession_operator.core.status.conversation import seconds_to_first_sound
 
 Json = dict[str, Any]
-#: What the kubelet and the scheduler tell of a pod, and nobody else: the image, and what went wrong.
+#: The reasons of pod Events that are shown: pulls of images, and problems.
 SHOWN_EVENTS: Final = frozenset({"Pulling", "Pulled", "Failed", "BackOff", "FailedScheduling", "FailedMount"})
 
 
 def history(view: SessionView, events: Sequence[Json]) -> list[Entry]:
-    """Tell a session's life so far. Where two moments are one to the second, the cause stands before its effect."""
+    """Return the entries of a session's life so far, by time. At equal times the cause comes before its effect."""
     moments = [*_start(view), *_pod(events), *_call(view), *_ending(view), *_finish(view), *_waiting(view)]
     return sorted(moments, key=lambda entry: entry.at)
 
@@ -95,7 +95,7 @@ def _finish(view: SessionView) -> Iterator[Entry]:
 
 
 def _waiting(view: SessionView) -> Iterator[Entry]:
-    """Return what a session that has not started waits for."""
+    """Yield what a session that has not started waits for."""
     if view.status.finish:
         return
     for kind in (ConditionType.POD_CREATED, ConditionType.STARTED):
@@ -105,5 +105,5 @@ def _waiting(view: SessionView) -> Iterator[Entry]:
 
 
 def _seen(event: Json) -> datetime | None:
-    """Return when an Event was first seen; which field says so depends on who wrote it."""
+    """Return when an Event was first seen; the field for that depends on the Event's API version."""
     return moment(event.get("firstTimestamp") or event.get("eventTime") or event.get("lastTimestamp"))

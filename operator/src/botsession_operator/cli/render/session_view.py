@@ -1,4 +1,4 @@
-"""A session as the API server gives it, read for a person."""
+"""A session of the API server, parsed for display."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +14,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class SessionView:
-    """One session."""
+    """What the commands show of a session."""
 
     name: str
     namespace: str
@@ -23,12 +23,12 @@ class SessionView:
     status: Status
 
     def since_creation(self, seconds: float | None) -> datetime | None:
-        """Return the moment that lies so many seconds after the creation."""
+        """Return the moment some seconds after the creation."""
         return None if seconds is None else later(self.created_at, seconds)
 
 
 def read(session: Json) -> SessionView:
-    """Read a session; raise CliError where a newer operator has written what this version does not understand."""
+    """Parse a session; raise CliError where a newer operator has written values that this version does not know."""
     metadata, raw = session["metadata"], session.get("status") or {}
     try:
         status, words = decode_noting(Status, {"phase": "Pending", "observedGeneration": 0, **raw})

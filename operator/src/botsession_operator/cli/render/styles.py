@@ -1,4 +1,4 @@
-"""The colours of the terminal: one for each word that appears again and again."""
+"""The terminal's colours, by phase and by subject of a timeline's entry."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""A session's life as lines of text: what each change of status tells a person."""
+"""A session's life as lines of text: the entries for each change of its status."""
 
 import json
 from collections.abc import Iterator
@@ -16,13 +16,13 @@ class Entry:
     """One line of the timeline."""
 
     at: datetime
-    #: Who or what it is about; the terminal gives each its colour.
+    #: Who or what the entry is about; the terminal has a colour for each.
     subject: str
     text: str
 
 
 def entries(before: Status | None, after: Status, now: datetime) -> Iterator[Entry]:
-    """Return what is new in a status, in the order in which it happened."""
+    """Yield the entries for what is new in a status, in the order in which it happened."""
     if after.client_connected_at and not (before and before.client_connected_at):
         yield Entry(after.client_connected_at, "client", "connected to the bot")
     sound, known = _first_sound(after), _first_sound(before)
@@ -48,7 +48,7 @@ def _goes_on(before: Status | None, after: Status) -> bool:
 
 
 def _next_pipeline(status: Status, now: datetime) -> Iterator[Entry]:
-    """Tell that the bot goes on with another pipeline: `startedAt` is the first one's."""
+    """Yield that the bot continues with another pipeline, which does not change `startedAt`."""
     left = f"; maxSessionDuration ends it in {format_duration(status.deadline - now)}" if status.deadline else ""
     yield Entry(now, status.phase, f"the next pipeline runs{left}")
 
@@ -69,14 +69,14 @@ def _phase(status: Status, now: datetime) -> Iterator[Entry]:
 
 
 def _last_frame(status: Status) -> Iterator[Entry]:
-    """Tell at its own time what ended the pipeline: its process may have gone on for long, and been killed."""
+    """Yield which frame ended the pipeline, at that time: the process may have ended much later."""
     if status.finish and status.finish.frame and status.finished_at:
         at = status.conversation_ended_at or _frame_at(status, status.finished_at)
         yield Entry(at, "frame", f"{status.finish.frame} ended the pipeline")
 
 
 def _frame_at(status: Status, finished_at: datetime) -> datetime:
-    """Return when the last frame came out where no conversation's end was told; of an own end, when all was over."""
+    """Return when the last frame left the pipeline, where the status has no end of the conversation."""
     drained = status.timings.drained if status.timings else None
     if status.ending_at is None or drained is None:
         return finished_at
@@ -98,7 +98,7 @@ def _troubles(before: Status | None, after: Status, now: datetime) -> Iterator[E
 
 
 def countdown(status: Status | None, now: datetime) -> str:
-    """Say where the session stands, and what ends it next."""
+    """Return the phase, how long it has lasted, and what ends it next."""
     if status is None or status.phase in FINISHED_PHASES:
         return ""
     if status.ending_at:
@@ -110,7 +110,7 @@ def countdown(status: Status | None, now: datetime) -> str:
 
 
 def summary(status: Status) -> Iterator[tuple[str, str]]:
-    """Yield what is worth knowing when it is over, as names and values."""
+    """Yield the summary of a finished session, as names and values."""
     finish, timings, tasks = status.finish, status.timings, status.dangling_tasks
     if finish is None:
         return

@@ -1,4 +1,4 @@
-"""Times as they are stored, told to a person: one that cannot be read costs its own words, and no other session's."""
+"""Format stored times. An unreadable time becomes a question mark, and does not break the output."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -6,12 +6,12 @@ from typing import Any, Final
 
 from botsession_contract.json_codec import parse_time
 
-#: Stands where a time is that cannot be read.
+#: Replaces a time that cannot be read.
 UNREADABLE: Final = "?"
 
 
 def moment(value: Any) -> datetime | None:
-    """Return a stored time; None where there is none, and where nothing can be calculated with it."""
+    """Return a stored time; None where it is missing or cannot be read."""
     try:
         return parse_time(value) if isinstance(value, str) else None
     except ValueError:
@@ -19,13 +19,13 @@ def moment(value: Any) -> datetime | None:
 
 
 def format_time(value: Any, describe: Callable[[datetime], str]) -> str:
-    """Return the words for a stored time, or `?`."""
+    """Return the description of a stored time, or `?` where it cannot be read."""
     at = moment(value)
     return UNREADABLE if at is None else describe(at)
 
 
 def later(at: datetime, seconds: float) -> datetime | None:
-    """Return the moment so many seconds later; None where the calendar does not have it."""
+    """Return the moment some seconds later; None where that exceeds the calendar."""
     try:
         return at + timedelta(seconds=seconds)
     except OverflowError:

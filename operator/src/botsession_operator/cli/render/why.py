@@ -1,6 +1,6 @@
-"""Say in one paragraph why a session ended, how, and what to look at next. Pure: a record in, sentences out.
+"""Describe in one paragraph why and how a session ended, and what to do next.
 
-Each reason and each outcome has sentences of its own, and a test holds that; there is no sentence for the rest.
+Each reason and each outcome has its own sentences, which a test checks; there is no default.
 """
 
 from collections.abc import Iterator
@@ -21,9 +21,9 @@ from botsession_operator.cli.render.conversation import heard_by_caller
 from botsession_operator.cli.render.hints import EXIT_CODES, NEXT_STEPS, NEXT_STEPS_BY_OUTCOME, OTHER_EXIT_CODES
 from botsession_operator.cli.render.session_view import Json, SessionView
 
-#: Task names that are worth a sentence.
+#: How many names of tasks are shown.
 MOST_NAMES: Final = 5
-#: An end that took less long is one at once.
+#: A shorter drain is described as immediate.
 NOTICEABLE_SECONDS: Final = 0.1
 
 
@@ -150,7 +150,7 @@ def _tasks(view: SessionView) -> str | None:
 
 
 def _next(finish: Finish, view: SessionView) -> str:
-    """Say what to look at: where the way down was bad, at that, unless the reason explains that too."""
+    """Return what to do next: about a bad outcome, unless the reason explains it too; else about the reason."""
     if finish.outcome in NEXT_STEPS_BY_OUTCOME and finish.reason not in ERROR_REASONS:
         return NEXT_STEPS_BY_OUTCOME[finish.outcome].format(name=view.name)
     return NEXT_STEPS[finish.reason].format(name=view.name)
@@ -189,7 +189,7 @@ def _alive(view: SessionView, now: datetime) -> Iterator[str]:
 
 
 def _caller_timeout(spec: Json) -> str:
-    """Name the limit that a caller has to come within; where joinTimeout is off, it is that of the start."""
+    """Return the time-out for the caller: joinTimeout, or startTimeout where joinTimeout is off."""
     name = "joinTimeout" if parse_duration(spec["joinTimeout"]) else "startTimeout"
     return f"Its {name} of {spec[name]}"
 
@@ -237,7 +237,7 @@ _FAREWELLS: Final[dict[Farewell, str | None]] = {
     Farewell.NO_TTS: "The farewell could not be said: nothing in the pipeline speaks on demand.",
     Farewell.ALREADY_ENDING: "The farewell was not given, for the bot was ending itself already.",
     Farewell.IMMEDIATE: "The farewell was not given, for the end was to be immediate.",
-    Farewell.NOT_STARTED: None,  # that the pipeline never started is said already
+    Farewell.NOT_STARTED: None,  # another sentence says that the pipeline never started
     Farewell.NOT_CONFIGURED: None,
     Farewell.UNKNOWN: "Whether the farewell was heard, no report tells.",
 }

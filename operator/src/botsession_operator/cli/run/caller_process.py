@@ -1,4 +1,4 @@
-"""A program that runs beside a session, say a caller: its lines become part of the timeline."""
+"""A program that plays the caller beside a session. Its output becomes part of the timeline."""
 
 import asyncio
 import json
@@ -11,32 +11,32 @@ from typing import Any, Final
 from botsession_operator.cli.render.timeline import Entry
 from botsession_operator.local.supervisor_process import die_with_parent
 
-#: How long a companion may take when the session is over, in seconds: a caller still has its recording to listen to.
+#: How long the caller may run after the session has ended, in seconds: it may still analyse its recording.
 CALLER_TIMEOUT_SECONDS: Final = 60.0
 
 
 @dataclass(slots=True)
 class CallerProcess:
-    """A command, and what it has told so far.
+    """A caller's command, and what its lines have said so far.
 
-    A JSON line `{"at": seconds, "event": …, "detail": …}` is placed at its own time, any other at the present. What
-    lies before the line that came last was found out afterwards, in a recording: it is kept for the end.
+    A JSON line `{"at": seconds, "event": …, "detail": …}` is shown at its own time, any other line at the present time.
+    An event before the last one comes from the caller's recording, and is kept for the end.
     """
 
     command: Sequence[str]
-    #: Where its standard error goes.
+    #: The file for standard error.
     log_path: Path
     show: Callable[[Entry], None]
-    #: What was found out afterwards.
+    #: Events from the recording, for the end.
     late_entries: list[Entry] = field(default_factory=list)
-    #: Where its last line, a JSON object, says that the recording lies.
+    #: The path of the recording, from a JSON line of the caller.
     recording: str | None = None
     has_failed: bool = False
     _began: datetime | None = None
     _latest: float = 0.0
 
     async def run(self) -> None:
-        """Run the command, without a shell, until it ends. Cancelled, it ends it."""
+        """Run the command, without a shell, until it ends; terminate it if this is cancelled."""
         try:
             with self.log_path.open("ab") as log:
                 process = await asyncio.create_subprocess_exec(
@@ -44,14 +44,14 @@ class CallerProcess:
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=asyncio.subprocess.PIPE,
                     stderr=log,
-                    start_new_session=True,  # Ctrl-C is for the session, which then ends the call
+                    start_new_session=True,  # Ctrl-C goes to this process, which ends the session and so the call
                 )
             await self._listen(process)
         except OSError as exc:
             self._fail(f"the caller could not be started: {exc}")
 
     async def _listen(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout is not None  # noqa: S101  # it was asked for
+        assert process.stdout is not None  # noqa: S101  # stdout is a pipe
         try:
             async for raw in process.stdout:
                 self.handle_line(raw.decode(errors="replace").strip(), datetime.now(UTC))
@@ -63,7 +63,7 @@ class CallerProcess:
                 await process.wait()
 
     def handle_line(self, line: str, now: datetime) -> None:
-        """Take in a line of its output."""
+        """Process a line of the caller's output."""
         message = _json(line)
         if message is None:
             self.show(Entry(now, "caller", line))

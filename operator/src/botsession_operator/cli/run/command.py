@@ -1,4 +1,4 @@
-"""`botsession run`: the command and its options. What carries it out is imported only then."""
+"""`botsession run`: the command and its options. The code that runs the session is imported when needed."""
 
 import shlex
 import shutil
@@ -77,7 +77,7 @@ def run(
     image's WORKDIR. Ctrl-C ends the session gracefully, a second one at once. Exits with 0 when the session
     succeeded, 1 when it or the caller failed, 2 when the manifest or an option is not acceptable.
     """
-    # Of a file that is not there, reading it says so.
+    # A missing file is reported when it is read.
     watched = Watched(file.resolve().parent) if watch and file.is_file() else None
     options = RunOptions(_length(end_after), mode, kill, watched)
     words = _words(caller)

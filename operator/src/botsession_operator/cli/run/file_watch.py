@@ -1,33 +1,33 @@
-"""Notice when a bot's files change."""
+"""Detect changes of a bot's files."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-#: What a bot is made of: its code, and the manifest beside it.
+#: The suffixes of a bot's code and manifest.
 SUFFIXES: Final = (".py", ".yaml", ".yml")
-#: A change that came before anybody watched is found after so long, in milliseconds.
+#: How often the files are compared, in milliseconds, for changes from before the watch.
 RECHECK_MS: Final = 1000
 
 
 @dataclass(slots=True)
 class Watched:
-    """A bot's folder, and how its files were when they were last read."""
+    """A bot's folder, and its files' times when they were last read."""
 
     folder: Path
     _known: dict[Path, int] = field(default_factory=dict)
 
     def remember(self) -> None:
-        """Take the files as they are now for those that are read next."""
+        """Record the present times of the files, before they are read."""
         self._known = self._times()
 
     def changed(self) -> list[str]:
-        """Name the files that are not as they were."""
+        """Return the names of the files that have changed."""
         times = self._times()
         return sorted(path.name for path in times.keys() | self._known if times.get(path) != self._known.get(path))
 
     async def change(self) -> list[str]:
-        """Wait until some files change, and name them."""
+        """Wait until files change, and return their names."""
         import watchfiles
 
         async for _ in watchfiles.awatch(self.folder, yield_on_timeout=True, rust_timeout=RECHECK_MS):
@@ -36,7 +36,7 @@ class Watched:
         return []
 
     def wait(self) -> None:
-        """Wait until some files change; Ctrl-C raises KeyboardInterrupt."""
+        """Wait until files change; Ctrl-C raises KeyboardInterrupt."""
         import watchfiles
 
         changes = watchfiles.watch(self.folder, yield_on_timeout=True, rust_timeout=RECHECK_MS, raise_interrupt=True)

@@ -1,4 +1,4 @@
-"""What `botsession run` is to rehearse: an end that comes by itself, and faults."""
+"""Options of `botsession run`: a scheduled end, faults, and watched files."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,21 +9,21 @@ from botsession_operator.cli.run.file_watch import Watched
 
 
 class FaultTarget(StrEnum):
-    """What a rehearsal kills."""
+    """What `--kill` kills."""
 
-    OPERATOR = "operator"  # whenever the session enters a phase; it is started anew a second later
+    OPERATOR = "operator"  # at each new phase of the session; another one starts a second later
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How a run differs from one that is left alone."""
+    """Options that change the course of a run."""
 
-    #: From the start of the pipeline; None: nobody asks for the end.
+    #: When to request the end, after the start of the pipeline; None requests none.
     end_after: timedelta | None = None
-    #: How the end is asked for then.
+    #: The mode of that end.
     mode: Mode = Mode.GRACEFUL
     fault_target: FaultTarget | None = None
-    #: Files of which a change starts the session anew.
+    #: A change of these files restarts the session.
     watched: Watched | None = None
 
 

@@ -1,4 +1,4 @@
-"""Carry out `botsession run`: once, or anew whenever a file has changed."""
+"""Carry out `botsession run`: once, or again after each change of a file."""
 
 import asyncio
 import os
@@ -28,48 +28,48 @@ from botsession_operator.local.environment import environment
 from botsession_operator.local.supervisor_process import RunFiles
 from botsession_operator.log import silence_log
 
-#: How much of a failed bot's log is shown.
+#: How many lines of a failed bot's log are shown.
 MAX_LINES: Final = 15
 _PROBE: Final = """
 from importlib.util import find_spec
 needed = {"pipecat": "pipecat-ai", "botsession_runtime": "botsession-operator"}
 print(" and no ".join(name for module, name in needed.items() if find_spec(module) is None))
 """
-#: A level as loguru writes it by default.
+#: The levels of loguru's default format that do not explain a failure.
 _INFORMATION: Final = re.compile(r"\| (TRACE|DEBUG|INFO|SUCCESS) +\|")
 
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """What is to be run, and how."""
+    """The arguments of `botsession run`."""
 
     file: Path
     python: str
     caller: list[str]
-    #: Where the bot's log and its exit report go; None: a temporary folder.
+    #: The folder for the bot's log and its exit report; None is a temporary folder.
     output: Path | None
     options: RunOptions
 
 
 def run_all(request: RunRequest) -> Exit:
-    """Run the session once or, watched, again and again."""
+    """Run the session once, or again after each change of watched files."""
     if missing := _missing_packages(request.python):
         raise CliError(Exit.REFUSED, f"{request.python} has no {missing}; name an interpreter that has it by --python")
     folder = request.output or Path(tempfile.gettempdir()) / f"botsession-{secrets.token_hex(8)}"
-    # Passes tell the timeline what they did; their log would only say it twice.
+    # The timeline shows what passes do; their log would repeat it.
     silence_log()
     watched = request.options.watched
     return _run_on_changes(request, folder, watched) if watched else run_once(request, folder)[0]
 
 
 def _missing_packages(python: str) -> str:
-    """Name what an interpreter would need to run a bot, and does not have."""
+    """Return the packages that an interpreter lacks to run a bot, as text."""
     done = subprocess.run([python, "-c", _PROBE], capture_output=True, text=True, check=False)
     return done.stdout.strip()
 
 
 def _run_on_changes(request: RunRequest, folder: Path, files: Watched) -> Exit:
-    """Run until Ctrl-C: anew when something has changed, at once or after the session's end."""
+    """Run until Ctrl-C; after a change, end the session and run it again."""
     while True:
         files.remember()
         try:
@@ -85,10 +85,10 @@ def _run_on_changes(request: RunRequest, folder: Path, files: Watched) -> Exit:
 
 
 def run_once(request: RunRequest, folder: Path) -> tuple[Exit, Run]:
-    """Run a session and sum it up; raise CliError where the manifest is not acceptable."""
+    """Run a session and print its summary; raise CliError where the manifest is not acceptable."""
     manifest, pod = admitted_with_pod(read_manifest(request.file), "default")
     _refuse_missing_values(pod)
-    # Only now, so that what is refused leaves nothing; and where all have their files, for nobody else.
+    # After the checks, so that a refused manifest leaves no folder. A temporary folder is for this user only.
     folder.mkdir(0o777 if request.output else 0o700, parents=True, exist_ok=True)
     key = manifest["metadata"]
     terminal = Terminal(console(), f"{key['namespace']}/{key['name']}", datetime.now(UTC))
@@ -98,7 +98,7 @@ def run_once(request: RunRequest, folder: Path) -> tuple[Exit, Run]:
         log_start = log.tell()
         files = RunFiles(request.file.resolve().parent, folder.resolve(), request.python, log)
         run_ = asyncio.run(run_session(manifest, files, terminal, caller, request.options))
-    assert run_.status is not None  # noqa: S101  # a session that is over has one
+    assert run_.status is not None  # noqa: S101  # a finished session has a status
     if caller:
         terminal.show_late(caller.late_entries)
     lines = lines_of_failure(log_path.read_bytes()[log_start:])
@@ -110,7 +110,7 @@ def run_once(request: RunRequest, folder: Path) -> tuple[Exit, Run]:
 
 
 def _refuse_missing_values(pod: Json) -> None:
-    """Refuse at once what a cluster would wait for until startTimeout: a variable without a value."""
+    """Raise CliError for a variable without a value. In a cluster the pod would wait for it until startTimeout."""
     try:
         environment(pod, os.environ)
     except PodRefused as refusal:
@@ -118,7 +118,7 @@ def _refuse_missing_values(pod: Json) -> None:
 
 
 def _is_located(status: Status) -> bool:
-    """Return whether the line that matters is in the status; the stacks in the log then only repeat it."""
+    """Return whether the status names the line at which the bot was stuck, so that the log's stacks add nothing."""
     return bool(status.finish and status.finish.stuck_at)
 
 
@@ -132,6 +132,6 @@ def _kept(folder: Path, status: Status, caller: CallerProcess | None) -> Iterato
 
 
 def lines_of_failure(log: bytes) -> list[str]:
-    """Return the last lines of a bot's log that say what went wrong: warnings, errors and what has no level at all."""
+    """Return the last lines of a bot's log that explain a failure: warnings, errors, and lines without a level."""
     lines = [line.rstrip() for line in log.decode(errors="replace").splitlines()]
     return [line for line in lines if line and not _INFORMATION.search(line)][-MAX_LINES:]

@@ -21,11 +21,11 @@ from botsession_operator.local.supervisor_process import RunFiles
 
 @dataclass(slots=True)
 class Run:
-    """What a run in progress is made of."""
+    """The state of a run in progress."""
 
     session: LocalSession
     terminal: Terminal
-    #: Starts with the pipeline, or when the bot waits for its caller.
+    #: Starts when the pipeline has started, or when the bot waits for its caller.
     caller: CallerProcess | None
     options: RunOptions
     status: Status | None = None
@@ -33,7 +33,7 @@ class Run:
     #: The watched files have changed.
     is_outdated: bool = False
     call: asyncio.Task[None] | None = None
-    #: What is going on beside the session, until it is over.
+    #: Tasks that run until the session has ended.
     background: set[asyncio.Task[None]] = field(default_factory=set)
 
 
@@ -44,7 +44,10 @@ async def run_session(
     caller: CallerProcess | None,
     options: RunOptions = DEFAULT_OPTIONS,
 ) -> Run:
-    """Run an admitted manifest to its end; the run has the final status. Ctrl-C ends it gracefully, twice at once."""
+    """Run an admitted manifest to its end; return the run with the final status.
+
+    Ctrl-C requests a graceful end, a second one an immediate end.
+    """
     async with local_session(manifest, files) as session:
         run = Run(session, terminal, caller, options)
         await _follow(run)
@@ -96,7 +99,7 @@ async def _end_after(run: Run, length: timedelta) -> None:
 
 
 async def _kill_operator(run: Run) -> None:
-    """Kill the operator, and bring another one to life a second later, which hears of every session, as from a list."""
+    """Kill the operator, and start another one a second later."""
     await run.session.kill_operator()
     run.terminal.show(Entry(datetime.now(UTC), "rehearsal", "the operator is killed"))
     await asyncio.sleep(DOWNTIME_SECONDS)
@@ -112,7 +115,7 @@ async def _watch(run: Run, files: Watched) -> None:
 
 
 async def _end_call(run: Run) -> None:
-    """Let the caller say what it has to say after the bot hung up; not for ever, and Ctrl-C cuts it short."""
+    """Wait for the caller to end after the session, at most CALLER_TIMEOUT_SECONDS; Ctrl-C cancels it."""
     if run.call:
         await asyncio.wait({run.call}, timeout=CALLER_TIMEOUT_SECONDS)
         run.call.cancel()
@@ -135,7 +138,7 @@ def _interrupt(run: Run) -> None:
 
 
 def _request_end(run: Run, end: EndNow) -> None:
-    """Ask for the end; a session that is over is left alone."""
+    """Request the end of the session, unless it has ended."""
     if not _is_over(run):
         run.session.end(end)
 

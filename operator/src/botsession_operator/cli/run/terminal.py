@@ -1,4 +1,4 @@
-"""Show a timeline on a terminal: lines that stay, and under them one that counts down."""
+"""Show a timeline on a terminal: lines that stay, and below them a countdown."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -20,7 +20,7 @@ SUBJECT_WIDTH: Final = 10
 
 
 class Terminal:
-    """A live view; without a terminal (a pipe, CI) only the lines."""
+    """A live view. Without a terminal, as in a pipe or CI, it prints only the lines."""
 
     def __init__(self, console: Console, title: str, since: datetime) -> None:
         self._console = console
@@ -31,7 +31,7 @@ class Terminal:
         self._live = Live(console=console, refresh_per_second=8, transient=True)
 
     def __enter__(self) -> Self:
-        """Begin, with the session's name."""
+        """Print the session's name, and start the countdown."""
         self._console.print(Text.assemble(("BotSession ", "dim"), (self._title, "bold")))
         if self._console.is_terminal:
             self._live.start()
@@ -40,36 +40,36 @@ class Terminal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Take the countdown away."""
+        """Remove the countdown."""
         if self._console.is_terminal:
             self._live.stop()
 
     def show(self, entry: Entry) -> None:
-        """Print one line. News of one moment may arrive by two ways; the clock shown never runs backwards."""
+        """Print one line. Its time is never earlier than that of the line before."""
         self._latest = max(self._latest, entry.at)
         self._print(self._latest, entry.subject, entry.text)
 
     def show_countdown(self, status: Status | None, now: datetime) -> None:
-        """Renew the line that counts down."""
+        """Update the countdown."""
         text = countdown(status, now)
         self._spinner.update(text=Text(text, style="dim"))
         self._live.update(self._spinner if text else Text(""))
 
     def show_late(self, entries: Sequence[Entry]) -> None:
-        """Print what was found out only afterwards."""
+        """Print the entries from the caller's recording."""
         if entries:
             self.head("in the caller's recording")
         for entry in entries:
             self._print(entry.at, entry.subject, entry.text)
 
     def quote(self, heading: str, lines: Iterable[str]) -> None:
-        """Print somebody else's lines."""
+        """Print lines of another program under a heading."""
         self.head(heading)
         for line in lines:
             self._console.print(Text(line), soft_wrap=True)
 
     def show_summary(self, facts: Iterable[tuple[str, str]]) -> None:
-        """Print names and values."""
+        """Print the summary's names and values."""
         pairs = list(facts)
         width = max((len(name) for name, _ in pairs), default=0)
         self._console.print()

@@ -1,1 +1,1 @@
-"""`botsession start`: options become a manifest, and a manifest a session."""
+"""`botsession start`: build a manifest from options, and create the session."""

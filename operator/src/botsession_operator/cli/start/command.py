@@ -1,4 +1,4 @@
-"""`botsession start`: a new session, from options or from a file."""
+"""`botsession start`: create a session, from options or from a file."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -134,14 +134,14 @@ def _labelled(manifest: Json, given: tuple[str, ...]) -> Json:
 
 
 def _check_namespace(manifest: Json, namespace: str) -> None:
-    """Refuse a manifest for another namespace than the one that was named, as kubectl does."""
+    """Raise CliError where the manifest has another namespace than the option, as kubectl does."""
     own = manifest["metadata"]["namespace"] = manifest["metadata"].get("namespace") or namespace
     if own != namespace:
         raise CliError(Exit.REFUSED, f"the manifest is for the namespace {own}, and --namespace says {namespace}")
 
 
 def _check(manifest: Json, namespace: str | None, form: Output | None) -> None:
-    """Hold a manifest against the rules; print it as it would be sent, without what the server fills in."""
+    """Check a manifest locally, and print it without the server's defaults."""
     from botsession_operator.cli.manifests import admitted
 
     if namespace:
@@ -159,7 +159,7 @@ def _started(cluster: ClusterClient, session: Json) -> Json:
 
 
 def _progress(session: Json) -> str:
-    """Say where a session stands whose start was waited for."""
+    """Return how far a session has come whose start was waited for."""
     status = session["status"]
     if "startedAt" in status:
         return "runs"

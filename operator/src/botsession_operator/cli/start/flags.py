@@ -1,4 +1,4 @@
-"""The options of `botsession start`; one about the bot's transport or `spec.expose` is named like its field."""
+"""The options of `botsession start`. Options of the transport and of `spec.expose` have the names of their fields."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -11,7 +11,7 @@ from botsession_operator.api.spec import ExposeProtocol
 
 
 class DryRun(StrEnum):
-    """Who says whether a manifest would be accepted, without a session being started."""
+    """Who checks a manifest in a dry run."""
 
     CLIENT = "client"  # this program, without a cluster
     SERVER = "server"  # the API server, with its admission policies

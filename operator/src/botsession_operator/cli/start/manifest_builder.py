@@ -1,4 +1,4 @@
-"""Make a manifest of options. Pure, but for a body that stands in a file."""
+"""Build a manifest from options. The only I/O is reading a body from a file."""
 
 import json
 import re
@@ -21,13 +21,13 @@ from botsession_operator.cli.start.transport_options import (
 
 Json = dict[str, Any]
 _LAST_PART: Final = re.compile(r"(?:.*/)?([^:@/]+)")
-#: What of an image's name becomes the beginning of a session's: 63 characters are allowed, and the server adds some.
+#: How many characters of an image's name begin a session's name. A name has at most 63, and the server adds some.
 LONGEST_STEM: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
 class StartOptions:
-    """What the options of `botsession start` say of a session."""
+    """The options of `botsession start` about the session."""
 
     image: str | None = None
     target: str | None = None
@@ -42,12 +42,12 @@ class StartOptions:
     transport_options: TransportOptions = NO_TRANSPORT
 
     def given_flags(self) -> list[str]:
-        """Name the options that were given."""
+        """Return the options that were given."""
         return list(_given_flags(self))
 
 
 def build_manifest(name: str | None, options: StartOptions) -> Json:
-    """Return a manifest; raise CliError where an option makes no sense."""
+    """Return a manifest; raise CliError where an option is invalid."""
     if not options.image:
         raise CliError(Exit.REFUSED, "name the bot's --image, or a manifest with -f FILE")
     if bool(options.target) == bool(options.command):
@@ -66,7 +66,7 @@ def build_manifest(name: str | None, options: StartOptions) -> Json:
 
 
 def pairs(given: tuple[str, ...], option: str) -> dict[str, str]:
-    """Read NAME=VALUE of an option that may be given several times."""
+    """Return the names and values of an option NAME=VALUE that may be given several times."""
     for each in given:
         if not each.partition("=")[0] or "=" not in each:
             raise CliError(Exit.REFUSED, f"{option} {each} is no NAME=VALUE")
@@ -74,7 +74,7 @@ def pairs(given: tuple[str, ...], option: str) -> dict[str, str]:
 
 
 def stem(image: str) -> str:
-    """Return the image's own name, as far as a session's name may begin with it."""
+    """Return the image's own name as the beginning of a session's name."""
     found = _LAST_PART.match(image)
     plain = re.sub(r"[^a-z0-9-]+", "-", (found[1] if found else image).lower())
     return plain[:LONGEST_STEM].strip("-") or "bot"

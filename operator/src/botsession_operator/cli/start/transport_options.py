@@ -1,7 +1,7 @@
-"""How caller and bot are to meet: options become `spec.bot.transport` and `spec.expose`. Pure.
+"""Build `spec.bot.transport` and `spec.expose` from options.
 
-What does not fit together is refused here, in the words of the options and before anything is sent; a test holds that
-to the CRD's rules.
+Invalid combinations raise CliError before a request is sent, with the names of the options. A test compares the checks
+with the CRD's rules.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,9 +13,9 @@ from botsession_operator.api.spec import ExposeProtocol
 from botsession_operator.cli.cli_error import CliError, Exit
 
 Json = dict[str, Any]
-#: The key in a room's Secret, where none is named.
+#: The default key in a room's Secret.
 TOKEN_KEY: Final = "token"  # noqa: S105  # its name, not a token
-#: The options that say more of a transport, and of which ones.
+#: For each option, the transports that it is allowed with.
 ALLOWED_WITH: Final = {
     "room_url": (TransportType.DAILY,),
     "url": (TransportType.LIVEKIT,),
@@ -26,7 +26,7 @@ ALLOWED_WITH: Final = {
     "provider": (TransportType.WEBSOCKET,),
     "ice_server": (TransportType.SMALLWEBRTC,),
 }
-#: …and those that a transport cannot do without.
+#: For each transport, the options that it requires.
 REQUIRED: Final[dict[TransportType, tuple[str, ...]]] = {
     TransportType.DAILY: ("room_url",),
     TransportType.LIVEKIT: ("url", "room_name", "token_secret"),
@@ -36,7 +36,7 @@ REQUIRED: Final[dict[TransportType, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class TransportOptions:
-    """What the options of `botsession start` say of how caller and bot meet."""
+    """The options of `botsession start` about the transport and `spec.expose`."""
 
     transport: TransportType | None = None
     room_url: str | None = None
@@ -92,12 +92,12 @@ def expose(options: TransportOptions) -> Json | None:
 
 
 def without_empty(**members: Any) -> Json:
-    """Leave out what was not given."""
+    """Return the members that were given."""
     return {key: value for key, value in members.items() if value not in (None, [])}
 
 
 def flag(name: str) -> str:
-    """Name the option of a member."""
+    """Return the option of a member."""
     return f"--{name.replace('_', '-')}"
 
 
