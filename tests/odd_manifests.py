@@ -166,7 +166,7 @@ def hold(text: str) -> None:
     assert "Traceback" not in output, output
     assert (code == Exit.OK) or output.startswith(("botsession: ", "Usage: ")), output
     refused, findings = shown(text, "check", "FILE", "--offline")
-    assert (refused == Exit.REFUSED) or (code != Exit.OK) == ("keeps all rules" not in findings), findings
+    assert (refused == Exit.REFUSED) or (code != Exit.OK) == ("is a valid BotSession" not in findings), findings
 
 
 def try_manifests(examples: int) -> None:

@@ -59,7 +59,7 @@ def test_operator_that_finds_no_api_server_ends_with_a_line_of_json(tmp_path: Pa
     with operator(tmp_path, "http://127.0.0.1:1", BOTSESSION_INJECTION="Auto") as process:
         *_, last = ends(process)
         assert process.wait() == 1
-    assert (last["level"], last["event"]) == ("critical", "exception that nobody caught")
+    assert (last["level"], last["event"]) == ("critical", "uncaught exception")
     assert "Traceback" in last["exception"]
 
 

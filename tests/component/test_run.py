@@ -169,7 +169,7 @@ SESSION = "{apiVersion: botsession.dev/v1alpha1, kind: BotSession, metadata: {na
     ("text", "sentence"),
     [
         pytest.param(SESSION % ", traget: bot.py", 'unknown field "spec.bot.traget"', id="a field that does not exist"),
-        pytest.param("a: 1\n---\nb: 2\n", "must hold one BotSession, it holds 2 documents", id="two documents"),
+        pytest.param("a: 1\n---\nb: 2\n", "must contain one BotSession, but contains 2 documents", id="two documents"),
         pytest.param("a: [", "is not YAML", id="no YAML"),
     ],
 )
@@ -318,7 +318,7 @@ async def test_session_ends_the_same_with_its_operator_killed_in_every_phase(sta
     file = manifest(str(BOTS / "quiet.py"), maxSessionDuration="2s")
     run = await start(file, "--kill", "operator")
     assert await run.exit_code() == 0
-    assert run.output.count("the operator is killed") >= 3
+    assert run.output.count("the operator was killed") >= 3
     assert f"{Reason.MAX_DURATION} / {Outcome.DRAINED}" in run.output
 
 
@@ -328,7 +328,7 @@ async def test_session_starts_anew_when_its_bot_changes(start: Start, manifest: 
     run = await start(manifest("own.py"), "--watch")
     await run.until("the pipeline runs")
     bot.write_text(f"{bot.read_text()}\nprint('changed')\n")
-    await run.until("own.py: starting anew")
+    await run.until("own.py: restarting")
     run.output = ""
     await run.until("the pipeline runs")
     run.interrupt()
@@ -390,7 +390,7 @@ async def test_bot_that_nobody_calls_has_succeeded(start: Start, manifest: Manif
     file = manifest(str(BOTS / "answers.py"), bot=listens, expose={"port": free_port()}, joinTimeout="1s")
     run = await start(file)
     assert await run.exit_code() == 0
-    assert "NoClient / NeverStarted: nobody had called" in run.output
+    assert "NoClient / NeverStarted: no caller had connected" in run.output
 
 
 async def test_silent_bot_is_ended_and_its_silence_explained(start: Start, manifest: Manifest) -> None:

@@ -68,9 +68,9 @@ def test_conversation_is_started_extended_and_ended_with_a_goodbye(botsession: B
     wait_until(lambda: on_top(botsession) == ["a", "Running", "yes"], PATIENCE, "seen to be in a call")
     why = said(botsession("end", "a", "--farewell", "It was nice. Goodbye.", "--wait"))
     assert "It was drained" in why
-    assert "The farewell was made into sound" in why
+    assert "A TTS made sound of the farewell" in why
     assert said(botsession("why", "a")) == why.partition("\n")[2]
-    assert "EndFrame came out of the pipeline" in said(botsession("describe", "a"))
+    assert "EndFrame reached the end of the pipeline" in said(botsession("describe", "a"))
 
 
 def on_top(botsession: Botsession) -> list[str]:
@@ -94,7 +94,7 @@ def test_bot_that_listens_is_started_from_options_and_says_where(botsession: Bot
             "quiet.py", (("maxSessionDuration", "1s"),), "maxSessionDuration of 1s had passed", id="MaxDuration"
         ),
         pytest.param("import_error.py", (), "failed because of an error in its bot. Its pipeline never", id="BotError"),
-        pytest.param("returns.py", (), "process went away before its pipeline had finished", id="BotExited"),
+        pytest.param("returns.py", (), "process exited before its pipeline had finished", id="BotExited"),
     ],
 )
 def test_why_explains_a_real_end(

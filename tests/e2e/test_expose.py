@@ -43,7 +43,11 @@ def test_second_caller_is_turned_away(world: World) -> None:
 def test_caller_who_never_comes_is_no_failure(world: World) -> None:
     session = world.session("no-show", bot=LISTENS, expose={}, joinTimeout="2s", startTimeout="2m")
     finish = session.finishes()
-    assert (finish["reason"], finish["outcome"], finish["message"]) == ("NoClient", "NeverStarted", "nobody had called")
+    assert (finish["reason"], finish["outcome"], finish["message"]) == (
+        "NoClient",
+        "NeverStarted",
+        "no caller had connected",
+    )
     assert session.status["phase"] == "Succeeded"
     assert listed(world, "services") == []
 

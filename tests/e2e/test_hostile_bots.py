@@ -59,7 +59,7 @@ def test_whatever_a_bot_says_its_supervisor_reports(world: World, how: str) -> N
     session = hostile(world, how)
     finish = session.finishes()
     assert (finish["reportedBy"], finish["exitCode"] in (3, 137)) == ("Runtime", True)
-    assert "could not put its report together" not in finish.get("message", "")
+    assert "could not build its report" not in finish.get("message", "")
     world.delete(session)
     session.goes()
     world.nothing_is_left(session)

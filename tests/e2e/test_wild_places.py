@@ -135,7 +135,11 @@ def test_server_of_its_own_waits_for_its_caller_and_is_called(world: World) -> N
 def test_server_that_nobody_calls_is_no_failure(world: World) -> None:
     session = world.session("no-show", bot=SERVES, expose={"port": 7860}, joinTimeout="2s", startTimeout="3m")
     finish = session.finishes()
-    assert (finish["reason"], finish["outcome"], finish["message"]) == ("NoClient", "NeverStarted", "nobody had called")
+    assert (finish["reason"], finish["outcome"], finish["message"]) == (
+        "NoClient",
+        "NeverStarted",
+        "no caller had connected",
+    )
     assert session.status["phase"] == "Succeeded"
 
 
@@ -151,7 +155,7 @@ def test_server_without_an_address_is_waited_for_too(world: World) -> None:
     session = world.session("unexposed", bot=SERVES, joinTimeout="2s", startTimeout="1m")
     finish = session.finishes()
     assert finish["reason"] == "NoClient"
-    assert finish["message"] == "nobody had called port 7860, on which the bot listened"
+    assert finish["message"] == "no caller had connected to port 7860, on which the bot listened"
 
 
 # Deleted before the bot's container exists.

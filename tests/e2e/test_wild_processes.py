@@ -40,7 +40,7 @@ def test_child_that_dies_in_mid_call_is_told(world: World) -> None:
     body = {"how": "spawn", "bots": [{"dies": 2}], "stays": True}
     finish = world.session("lost", bot={"target": "elsewhere.py", "body": body}).finishes()
     assert (finish["reason"], finish["outcome"]) == ("BotExited", "Lost")
-    assert "the process that ran the pipeline ended before that had finished" in finish["message"]
+    assert "the process that ran the pipeline ended before the pipeline had finished" in finish["message"]
 
 
 def test_bot_that_cannot_reach_its_supervisor_runs_unwatched(world: World) -> None:

@@ -136,4 +136,4 @@ def _object_of(record: logging.LogRecord) -> dict[str, str]:
 
 
 def _log_uncaught(kind: type[BaseException], value: BaseException | None, traceback: TracebackType | None) -> None:
-    logger.opt(exception=(kind, value, traceback)).critical("exception that nobody caught")
+    logger.opt(exception=(kind, value, traceback)).critical("uncaught exception")

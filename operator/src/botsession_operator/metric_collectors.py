@@ -51,7 +51,9 @@ class SessionGauges(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield the gauges. Each namespace with sessions shows all phases, so that none is missing from a sum."""
-        sessions = GaugeMetricFamily("botsession_sessions", "Sessions that exist", labels=("namespace", "phase"))
+        sessions = GaugeMetricFamily(
+            "botsession_sessions", "Sessions that exist, by phase", labels=("namespace", "phase")
+        )
         tally = Tally((key.namespace, phase) for key, phase in tuple(self._phases.items()))
         for namespace in sorted({namespace for namespace, _ in tally}):
             for phase in Phase:
@@ -64,7 +66,7 @@ class SessionGauges(Collector):
         yield queue
         age = self._seconds() - self._event_at
         yield GaugeMetricFamily(
-            "botsession_watch_event_age_seconds", "Time since a watch brought an event, or since the start", age
+            "botsession_watch_event_age_seconds", "Time since the last watch event, or since the operator's start", age
         )
 
 
@@ -139,5 +141,5 @@ class PollerGauges(Collector):
         for namespace, number in (dict.fromkeys(self._namespaces(), 0) | dict(poller.silent())).items():
             silent.add_metric((namespace,), number)
         yield silent
-        text = "Nodes of which several supervisors are silent, and none has answered since"
+        text = "Nodes with several silent supervisors, none of which has answered since"
         yield GaugeMetricFamily("botsession_silent_nodes", text, poller.silent_nodes())

@@ -19,9 +19,9 @@ BY_NAMESPACE: Final[dict[Metric, tuple[str, dict[str, type[DocumentedEnum]]]]] =
     Metric.DANGLING_TASKS: ("Tasks that bots left behind", {"kind": TaskKind}),
     Metric.WITH_DANGLING_TASKS: ("Sessions whose bot left tasks behind", {}),
     Metric.REPORTS_MISSING: ("Sessions whose supervisor ran and left no report", {}),
-    Metric.LADDER_STEPS: ("Rungs of the shutdown ladder that were stepped on", {"step": Step}),
-    Metric.FAREWELLS: ("What became of the farewells of sessions that were asked to end", {"result": Farewell}),
-    Metric.SILENT: ("Sessions in which a client was there, and the bot never made a sound", {}),
+    Metric.LADDER_STEPS: ("Rungs of the shutdown ladder that were taken", {"step": Step}),
+    Metric.FAREWELLS: ("Farewells of sessions that were asked to end, by result", {"result": Farewell}),
+    Metric.SILENT: ("Sessions in which a client was connected and the bot never made a sound", {}),
     Metric.BOT_ERRORS: ("Errors of bots' processors that did not end the pipeline", {"processor": ProcessorKind}),
 }
 

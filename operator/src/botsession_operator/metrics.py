@@ -54,29 +54,31 @@ class Metrics:
         self._times = _session_times(registry)
         self._control_requests = Counter(
             "botsession_control_requests",
-            "Requests to supervisors, by what was asked and the HTTP status",
+            "Requests to supervisors, by action and HTTP status",
             ("action", "code"),
             registry=registry,
         )
         self._status_refusals = Counter(
             "botsession_status_refusals",
-            "Statuses that the API server refused for good",
+            "Statuses that the API server refused permanently",
             registry=registry,
         )
         self._webhook_deliveries = Counter(
             "botsession_webhook_deliveries",
-            "Tries to send an event to the webhook, by the event and what became of it",
+            "Attempts to send an event to the webhook, by event and result",
             ("event", "result"),
             registry=registry,
         )
-        self._passes = Histogram("botsession_reconcile_seconds", "Passes", buckets=PASS, registry=registry)
+        self._passes = Histogram(
+            "botsession_reconcile_seconds", "Duration of reconcile passes", buckets=PASS, registry=registry
+        )
         self._errors = Counter(
             "botsession_reconcile_errors",
-            "Passes that were broken off",
+            "Reconcile passes that failed, by kind of error",
             ("error",),
             registry=registry,
         )
-        self._pokes = Counter("botsession_pokes", "Pokes, by what became of them", ("result",), registry=registry)
+        self._pokes = Counter("botsession_pokes", "Pokes, by result", ("result",), registry=registry)
         for kind in ReconcileErrorKind:
             self._errors.labels(kind)
         for admission in Admission:
@@ -144,7 +146,7 @@ def _session_times(registry: CollectorRegistry) -> dict[Metric, Histogram]:
         return Histogram(metric, text, labels, buckets=buckets, registry=registry)
 
     starts = histogram(Metric.START, "From a session's creation to a stage of its start", START, "stage")
-    shutdowns = histogram(Metric.SHUTDOWN, "From the request to the end", SHUTDOWN, "mode", "outcome")
+    shutdowns = histogram(Metric.SHUTDOWN, "From the request to end until the end", SHUTDOWN, "mode", "outcome")
     for stage in Stage:
         starts.labels(stage)
     for mode, outcome in itertools.product(Mode, Outcome):
@@ -153,8 +155,12 @@ def _session_times(registry: CollectorRegistry) -> dict[Metric, Histogram]:
         Metric.DURATION: histogram(Metric.DURATION, "From pipeline start to the end", CALL),
         Metric.START: starts,
         Metric.SHUTDOWN: shutdowns,
-        Metric.FIRST_SOUND: histogram(Metric.FIRST_SOUND, "From the client's coming to the first sound", FIRST_SOUND),
-        Metric.LATENESS: histogram(Metric.LATENESS, "From the deadline to the first rung", LATENESS),
+        Metric.FIRST_SOUND: histogram(
+            Metric.FIRST_SOUND, "From the client's connection to the bot's first sound", FIRST_SOUND
+        ),
+        Metric.LATENESS: histogram(
+            Metric.LATENESS, "From the deadline to the first rung of the shutdown ladder", LATENESS
+        ),
     }
 
 

@@ -245,7 +245,7 @@ class SupervisorPoller:
         try:
             answer = await self._send(supervisor)
         except Exception:  # noqa: BLE001  # a bug must not keep a session waiting forever
-            log.exception("supervisor not asked")
+            log.exception("request to supervisor failed")
             answer = NoSnapshot.UNREACHABLE
         finally:
             supervisor.is_in_flight = False

@@ -80,7 +80,7 @@ async def release_all_finalizers(
         for first in range(0, len(tasks), MAX_CONCURRENT):
             await asyncio.gather(*tasks[first : first + MAX_CONCURRENT])
         await asyncio.sleep(wait.total_seconds())
-    raise ClusterUnavailable("finalizers could not be taken off")
+    raise ClusterUnavailable("the finalizers could not be removed")
 
 
 async def _read_left(client: UninstallClient, before: RemainingWork, events: frozenset[EventType]) -> RemainingWork:

@@ -71,7 +71,7 @@ def _socket(transport: Transport) -> socket.socket:
     try:
         return listen(transport.host, transport.port)
     except OSError as exc:
-        raise BotLoadError(f"port {transport.port} cannot be listened on: {os.strerror(exc.errno or 0)}") from exc
+        raise BotLoadError(f"cannot listen on port {transport.port}: {os.strerror(exc.errno or 0)}") from exc
 
 
 def _app(routes: "list[BaseRoute]") -> "Starlette":

@@ -164,7 +164,7 @@ async def end_session(request: web.Request) -> web.Response:
     """Ask the session to end. Returns at once; the ladder is walked afterwards."""
     wanted = await _body(request, EndRequest)
     if wanted.cause in BOT_CAUSES:
-        raise PayloadError(f"cause must not be {wanted.cause}: nobody asks for an end that the bot began")
+        raise PayloadError(f"cause must not be {wanted.cause}: only the bot itself ends a session with it")
     check_seconds("gracePeriodSeconds", wanted.grace_period_seconds)
     check_seconds("cancelPeriodSeconds", wanted.cancel_period_seconds)
     request.app[SESSION].end(wanted)

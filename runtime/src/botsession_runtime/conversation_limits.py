@@ -60,7 +60,7 @@ def quiet_since(state: SessionState, limits: SessionLimits) -> float | None:
 
 
 def awaits_caller(state: SessionState) -> bool:
-    """Return whether the bot listens, and nobody has called."""
+    """Return whether the bot listens, and no caller has connected."""
     return state.listening_at is not None and state.called_at is None and state.started_at is None
 
 

@@ -37,7 +37,7 @@ class Intake:
                 yield event
         self.refused += reader.take_dropped()
         if self.refused and not before:
-            logger.warning("the bot's side wrote what is no event; it and all others of its kind are left out")
+            logger.warning("the bot's side wrote a line that is not an event; such lines are ignored")
 
     def _event(self, line: bytes, now: float) -> Event | None:
         try:

@@ -29,7 +29,7 @@ def final_report(state: SessionState, launch: Launch, wall: Wall, now: float) ->
         report = without_secrets(conclude(state, wall, now), redactor_for(launch))
         return report, to_bytes(report)
     except Exception as exc:  # noqa: BLE001  # whatever it is, a session without a report would count as lost
-        logger.error("the report could not be put together: {}", type(exc).__name__)
+        logger.error("the report could not be built: {}", type(exc).__name__)
         report = minimal_report(state, type(exc).__name__)
         return report, to_bytes(report)
 
@@ -56,7 +56,7 @@ def minimal_report(state: SessionState, trouble: str) -> ExitReport:
         reason=Reason.UNKNOWN,
         outcome=Outcome.NEVER_STARTED if state.started_at is None else Outcome.LOST,
         finished_at=datetime.now(UTC),
-        message=f"the supervisor could not put its report together ({trouble})",
+        message=f"the supervisor could not build its report ({trouble})",
     )
 
 

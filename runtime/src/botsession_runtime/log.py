@@ -23,19 +23,19 @@ from botsession_contract.text import escape_controls
 LINES: Final = {
     "hooked": "hook loaded by pipecat {pipecat}",
     "listening": "listening for a caller on port {port}",
-    "called": "caller came",
+    "called": "caller connected",
     "started": "pipeline started",
     "client": "client connected",
     "sounded": "first sound of the bot",
     "left": "client left",
     "errors": "{count} errors of {processor}: {message}",
     "finished": "pipeline finished: {frame}",
-    "timeout": "pipecat gave up waiting for {what}",
-    "idle": "pipecat's idle timeout struck",
+    "timeout": "pipecat timed out waiting for {what}",
+    "idle": "pipecat's idle timeout fired",
     "failed": "bot unusable: {message}",
     "crashed": "bot raised {message}",
     "advice": "{message}",
-    "trouble": "hook in trouble: {message}",
+    "trouble": "hook error: {message}",
 }
 STDERR: Final = 2
 #: Lines that wait to be written. A stack dump is one line of them.

@@ -212,7 +212,7 @@ def _result(result: Any, redactor: Redactor) -> tuple[Any, str | None]:
     try:
         to_json(redacted)
     except ResultError as exc:
-        return None, f"the result was not taken: without its secrets, {exc}"
+        return None, f"the result was refused: without its secrets, {exc}"
     return redacted, None
 
 

@@ -390,7 +390,7 @@ def _exit_without_finish(state: SessionState) -> str | None:
         return _never_hooked(state)
     if state.lost_at is not None:
         when = "started" if state.started_at is None else "finished"
-        return f"the process that ran the pipeline ended before that had {when}"
+        return f"the process that ran the pipeline ended before the pipeline had {when}"
     if state.rungs and state.started_at is None:
         return "the pipeline had not started"
     if state.rung(Step.TERMINATE) or state.rung(Step.KILL):
@@ -429,12 +429,12 @@ def _no_hook(state: SessionState) -> str:
 
 def _uncalled(state: SessionState) -> str:
     if state.listens_here_alone:
-        return "nobody had called: the bot listened on 127.0.0.1 alone, which no caller outside of its pod reaches"
+        return "no caller had connected: the bot listened only on 127.0.0.1, which callers outside its pod cannot reach"
     if state.other_ports:
         return _listened_elsewhere(state)
     if state.guessed_port is None:
-        return "nobody had called"
-    return f"nobody had called port {state.guessed_port}, on which the bot listened"
+        return "no caller had connected"
+    return f"no caller had connected to port {state.guessed_port}, on which the bot listened"
 
 
 def _listened_elsewhere(state: SessionState) -> str:
@@ -443,9 +443,10 @@ def _listened_elsewhere(state: SessionState) -> str:
     told = f"port {ports}" if len(state.other_ports) == 1 else f"ports {ports}"
     if state.listening_at is None:
         return (
-            f"nobody had called: the bot listened on {told}, and callers come to port {state.asked_port} (expose.port)"
+            f"no caller had connected: the bot listened on {told}, "
+            f"but callers use port {state.asked_port} (expose.port)"
         )
-    return f"nobody had called port {state.asked_port} (expose.port); the bot listened on {told} too"
+    return f"no caller had connected to port {state.asked_port} (expose.port); the bot listened on {told} too"
 
 
 def _how_it_exited(state: SessionState) -> str:
@@ -471,7 +472,7 @@ def _killed(state: SessionState) -> str | None:
     if state.request is None:
         return "the process did not exit and was killed"
     if state.request.is_bots:
-        return "the bot began to end itself, did not come to the end and was killed"
+        return "the bot began to end itself, did not finish and was killed"
     return "the bot did not end when it was asked to and was killed"
 
 

@@ -54,16 +54,16 @@ def read(file: int) -> Result:
     try:
         written = os.pread(file, MOST_BYTES_READ + 1, 0)
     except OSError as exc:
-        return Result(trouble=f"the result was not taken: its file cannot be read: {exc.strerror}")
+        return Result(trouble=f"the result was refused: its file cannot be read: {exc.strerror}")
     if len(written) > MOST_BYTES_READ:
-        return Result(trouble=f"the result was not taken: its file is larger than {MOST_BYTES_READ // 1024} KiB")
+        return Result(trouble=f"the result was refused: its file is larger than {MOST_BYTES_READ // 1024} KiB")
     if not written.strip():
         return Result()
     try:
         value = json.loads(written)
         to_json(value)
     except ResultError as exc:
-        return Result(trouble=f"the result was not taken: {exc}")
+        return Result(trouble=f"the result was refused: {exc}")
     except (ValueError, RecursionError):
-        return Result(trouble=f"the result was not taken: what was written to {RESULT_FILE_ENV} is not JSON")
+        return Result(trouble=f"the result was refused: what was written to {RESULT_FILE_ENV} is not JSON")
     return Result(value)

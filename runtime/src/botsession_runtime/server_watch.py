@@ -89,7 +89,7 @@ async def watch(launch: Launch, state: Callable[[], SessionState], note: Note) -
         if others == others_before != state().other_ports:
             note({"event": "elsewhere", "at": loop.time(), "ports": others, "asked": wanted.port})
             for port in others:
-                logger.info("the bot listens on port {}, and callers come to port {}", port, wanted.port)
+                logger.info("the bot listens on port {}, but callers use port {}", port, wanted.port)
         callers = frozenset(each for each in sockets.connections if each[0] in ports)
         if state().listening_at is not None and callers & before:
             note({"event": "called", "at": loop.time()})

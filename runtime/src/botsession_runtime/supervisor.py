@@ -349,7 +349,7 @@ class Supervisor:
         elif due.cause is None:
             self._prompt()
         else:
-            logger.warning("limit struck: {}", due.cause)
+            logger.warning("limit reached: {}", due.cause)
             current, request = self.state.request, self._own_request(due.cause)
             self._start_ending(end_requests.taken_over(self.state, current, request) if current else request)
 
@@ -382,7 +382,7 @@ class Supervisor:
 
     def _write_report(self) -> None:
         if self._hooks.refused:
-            logger.warning("{} lines of the bot's side were no events", self._hooks.refused)
+            logger.warning("{} lines of the bot's side were not events", self._hooks.refused)
         self.state = replace(self.state, result=read_result(self.bot.result))
         self.report, data = final_report(self.state, self.launch, self.wall, self._loop.time())
         write_report(self.launch.report_path, data)

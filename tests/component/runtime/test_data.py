@@ -80,7 +80,7 @@ async def test_result_that_is_no_json_is_told_and_changes_nothing_else(tmp_path:
     async with supervised(tmp_path, "hands_over.py", body={"how": "badly", "result": 0}) as session:
         report = await session.report()
     assert (report.reason, report.outcome, report.result) == (Reason.COMPLETED, Outcome.DRAINED, None)
-    assert report.message == "the result was not taken: what was written to BOTSESSION_RESULT_FILE is not JSON"
+    assert report.message == "the result was refused: what was written to BOTSESSION_RESULT_FILE is not JSON"
 
 
 async def test_result_is_told_without_its_secrets(tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ async def test_one_of_two_that_hangs_is_named(tmp_path: Path) -> None:
 async def test_forked_children_do_not_cut_each_others_lines(tmp_path: Path) -> None:
     async with elsewhere(tmp_path, "fork", *[{"ends": 0.5}] * 3, also_here={"ends": 1}) as session:
         report = await session.report()
-        assert "no event" not in session.log
+        assert "not an event" not in session.log
     assert ended(report) == (Reason.COMPLETED, Outcome.DRAINED)
 
 
@@ -143,7 +143,7 @@ async def test_child_that_dies_in_mid_call_is_told(tmp_path: Path, stays: bool) 
     async with elsewhere(tmp_path, "spawn", {"dies": 0.2}, stays=stays, shutdown=QUICK) as session:
         report = await session.report()
     assert ended(report) == (Reason.BOT_EXITED, Outcome.LOST)
-    ends = ["the process that ran the pipeline ended before that had finished"]
+    ends = ["the process that ran the pipeline ended before the pipeline had finished"]
     if not stays:
         # Both are gone at once, and it is the kernel's turn whose end the supervisor hears of first.
         ends.append("the bot exited with code 0 before its pipeline had finished")

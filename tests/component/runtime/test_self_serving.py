@@ -59,19 +59,19 @@ async def test_server_that_nobody_calls_has_no_client(tmp_path: Path) -> None:
     assert (report.reason, report.outcome, report.message) == (
         Reason.NO_CLIENT,
         Outcome.NEVER_STARTED,
-        "nobody had called",
+        "no caller had connected",
     )
 
 
 async def test_server_on_another_port_than_the_exposed_one_is_named(tmp_path: Path) -> None:
     port, asked = free_port(), free_port()
     async with server(tmp_path, port, expose_port=asked) as session:
-        await session.logged(f"the bot listens on port {port}, and callers come to port {asked}")
+        await session.logged(f"the bot listens on port {port}, but callers use port {asked}")
         await session.end(cause=Cause.START_TIMEOUT)
         report = await session.report()
     assert (report.reason, report.outcome) == (Reason.START_TIMEOUT, Outcome.NEVER_STARTED)
     assert report.message == (
-        f"nobody had called: the bot listened on port {port}, and callers come to port {asked} (expose.port)"
+        f"no caller had connected: the bot listened on port {port}, but callers use port {asked} (expose.port)"
     )
 
 
@@ -146,7 +146,7 @@ async def test_port_that_nobody_named_is_told_of(tmp_path: Path) -> None:
         report = await session.report()
     assert (report.reason, report.message) == (
         Reason.NO_CLIENT,
-        f"nobody had called port {port}, on which the bot listened",
+        f"no caller had connected to port {port}, on which the bot listened",
     )
 
 
@@ -156,7 +156,7 @@ async def test_server_that_leaves_before_anybody_called(tmp_path: Path) -> None:
         await session.until(is_listening)
         await session.end(cause=Cause.DELETED)
         report = await session.report()
-    assert (report.reason, report.message) == (Reason.DELETED, "nobody had called")
+    assert (report.reason, report.message) == (Reason.DELETED, "no caller had connected")
 
 
 async def test_caller_who_leaves_a_server_whose_pipeline_starts_has_hung_up(tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ async def test_nobody_calls_within_the_join_timeout(tmp_path: Path) -> None:
     assert (report.reason, report.outcome, report.message) == (
         Reason.NO_CLIENT,
         Outcome.NEVER_STARTED,
-        "nobody had called",
+        "no caller had connected",
     )
     assert report.ending is not None
     assert (report.ending.cause, report.ending.farewell) == (Cause.NO_CLIENT, Farewell.NOT_CONFIGURED)
@@ -152,7 +152,7 @@ async def test_session_that_waits_for_its_caller_can_be_ended(tmp_path: Path) ->
         await session.end()
         report = await session.report()
     assert (report.reason, report.outcome) == (Reason.END_REQUESTED, Outcome.NEVER_STARTED)
-    assert report.message == "nobody had called"
+    assert report.message == "no caller had connected"
 
 
 async def test_caller_hears_the_graceful_end(tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ async def test_port_that_somebody_else_has_is_a_sentence(tmp_path: Path) -> None
         async with supervised(tmp_path, "answers.py", transport=transport) as session:
             report = await session.report()
     assert report.reason is Reason.BOT_ERROR
-    assert report.message == f"port {port} cannot be listened on: Address already in use"
+    assert report.message == f"cannot listen on port {port}: Address already in use"
 
 
 async def test_bot_that_raises_before_its_pipeline_runs(tmp_path: Path) -> None:

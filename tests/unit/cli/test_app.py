@@ -38,9 +38,9 @@ def test_empty_documents_do_not_count(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        pytest.param("", "it holds 0 documents", id="an empty file"),
-        pytest.param("a: 1\n---\na: 2", "it holds 2 documents", id="two documents"),
-        pytest.param("- a\n", "must hold one BotSession", id="a list"),
+        pytest.param("", "but contains 0 documents", id="an empty file"),
+        pytest.param("a: 1\n---\na: 2", "but contains 2 documents", id="two documents"),
+        pytest.param("- a\n", "must contain one BotSession", id="a list"),
         pytest.param("a: [", "is not YAML", id="no YAML"),
         pytest.param(b"\xff\xfe\x00", "is not YAML", id="no text"),
         pytest.param("a: \x00", "is not YAML", id="a control character"),

@@ -84,7 +84,7 @@ def test_selector_is_the_servers_to_apply(server: ApiServer, botsession: Botsess
 def test_empty_list_says_so_where_no_program_reads_it(botsession: Botsession) -> None:
     result = botsession("list", "-n", "quiet")
     assert (result.stdout, result.exit_code) == ("", Exit.OK)
-    assert result.stderr == "There is no session in namespace quiet.\n"
+    assert result.stderr == "No sessions in namespace quiet.\n"
 
 
 def test_list_as_json_is_one_list_even_of_nothing(botsession: Botsession) -> None:
@@ -188,13 +188,13 @@ def test_why_is_one_line_in_a_pipe(server: ApiServer, botsession: Botsession) ->
 
 def test_end_asks_for_the_end(server: ApiServer, botsession: Botsession) -> None:
     server.add(live())
-    assert botsession("end", "support-42").stdout == "support-42 is asked to end gracefully.\n"
+    assert botsession("end", "support-42").stdout == "support-42 was asked to end gracefully.\n"
     assert patches(server) == [{"metadata": {"uid": UID}, "spec": {"end": "Graceful"}}]
 
 
 def test_end_of_what_has_ended_changes_nothing(server: ApiServer, botsession: Botsession) -> None:
     server.add(stored(OVER))
-    assert "has ended already" in botsession("end", "support-42").stdout
+    assert "has already ended" in botsession("end", "support-42").stdout
     assert patches(server) == []
 
 
@@ -227,7 +227,7 @@ def test_extend_comes_too_late_for_what_has_ended(server: ApiServer, botsession:
     server.add(stored(OVER))
     result = botsession("extend", "support-42", "+10m")
     assert (result.exit_code, patches(server)) == (Exit.REFUSED, [])
-    assert result.stderr == "botsession: support-42 has ended: too late\n"
+    assert result.stderr == "botsession: support-42 has ended: its length cannot change any more\n"
 
 
 def test_logs_are_the_bots_containers(server: ApiServer, botsession: Botsession) -> None:
@@ -241,7 +241,7 @@ def test_log_that_went_with_its_pod_says_what_would_have_kept_it(server: ApiServ
     server.add(stored(OVER))
     result = botsession("logs", "support-42")
     assert result.exit_code == Exit.NOT_FOUND
-    assert "podRetention is Never; OnFailure or Always would have kept it" in result.stderr
+    assert "podRetention was Never; OnFailure or Always keeps the pod" in result.stderr
 
 
 def test_log_of_a_session_without_a_pod_says_so(server: ApiServer, botsession: Botsession) -> None:
@@ -286,7 +286,7 @@ def test_dry_run_on_the_client_refuses_another_namespace_than_the_manifests(bots
     manifest = {**MANIFEST, "metadata": {"name": "a", "namespace": "bots"}}
     result = botsession("start", "-f", "-", "--dry-run=client", "-n", "other", stdin=yaml.safe_dump(manifest))
     assert result.exit_code == Exit.REFUSED
-    assert "the manifest is for the namespace bots" in result.stderr
+    assert "the manifest has the namespace bots" in result.stderr
 
 
 def test_dry_run_on_the_server_starts_nothing(server: ApiServer, botsession: Botsession) -> None:
@@ -382,7 +382,7 @@ def test_check_holds_a_manifest_against_the_rules_and_the_server(
     file.write_text(yaml.safe_dump(MANIFEST))
     result = botsession("check", str(file))
     assert result.exit_code == Exit.OK
-    assert "The API server of here would take it." in result.stdout
+    assert "The API server of here would accept the manifest." in result.stdout
     assert server.requests[0][1:3] == (
         "/apis/botsession.dev/v1alpha1/namespaces/bots/botsessions",
         {"fieldValidation": "Strict", "dryRun": "All"},

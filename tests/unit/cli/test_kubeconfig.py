@@ -54,7 +54,7 @@ def test_paths_are_relative_to_the_file_that_they_stand_in(tmp_path: Path) -> No
         pytest.param("", "is empty", id="an empty file"),
         pytest.param("a: [", "cannot be read", id="no YAML"),
         pytest.param("clusters: []", "has no current context", id="no context"),
-        pytest.param("{current-context: x, users: [{name: x}]}", "is not understood", id="a user without anything"),
+        pytest.param("{current-context: x, users: [{name: x}]}", "is invalid", id="a user without anything"),
         pytest.param("current-context: x", "there is no context x; known: none", id="a context that is not there"),
     ],
 )
@@ -100,7 +100,7 @@ def test_credential_plugin_gives_the_token(version: str, tmp_path: Path, server:
     ("script", "sentence"),
     [
         pytest.param("raise SystemExit('log in first')", "log in first", id="it fails"),
-        pytest.param("print('{\"status\": {}}')", "gave no token", id="it gives no token"),
+        pytest.param("print('{\"status\": {}}')", "returned no token", id="it gives no token"),
         pytest.param("print('hello')", "cannot be used", id="it gives no JSON"),
     ],
 )

@@ -29,15 +29,19 @@ def bot(written: str) -> str:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        pytest.param(name("42"), 'metadata.name: must be a text, in quotes: "42"', id="a name that is a number"),
+        pytest.param(name("42"), 'metadata.name: must be a string, in quotes: "42"', id="a name that is a number"),
         pytest.param(
-            name("yes"), 'metadata.name: must be a text, in quotes: "true"', id="a name that is a truth value"
+            name("yes"), 'metadata.name: must be a string, in quotes: "true"', id="a name that is a truth value"
         ),
-        pytest.param(name("[a]"), "metadata.name: must be a text", id="a name that is a list"),
-        pytest.param(name("a, namespace: 7"), "metadata.namespace: must be a text", id="a namespace that is a number"),
-        pytest.param(name("a, labels: {v: 1.5}"), 'metadata.labels.v: must be a text, in quotes: "1.5"', id="a label"),
+        pytest.param(name("[a]"), "metadata.name: must be a string", id="a name that is a list"),
+        pytest.param(
+            name("a, namespace: 7"), "metadata.namespace: must be a string", id="a namespace that is a number"
+        ),
+        pytest.param(
+            name("a, labels: {v: 1.5}"), 'metadata.labels.v: must be a string, in quotes: "1.5"', id="a label"
+        ),
         pytest.param(name("a, labels: [v]"), "metadata.labels: must be an object", id="a list of labels"),
-        pytest.param(name("a, finalizers: x"), "metadata.finalizers: must be a list of texts", id="finalizers"),
+        pytest.param(name("a, finalizers: x"), "metadata.finalizers: must be a list of strings", id="finalizers"),
         pytest.param(GOOD.replace("{name: a}", "[a]"), "metadata: must be an object", id="metadata that are a list"),
         pytest.param(GOOD.replace("{name: a}", ""), "metadata.name: Required value", id="no metadata"),
         pytest.param(
@@ -47,18 +51,26 @@ def bot(written: str) -> str:
         pytest.param(bot("image: 12"), "spec.bot.image: must be of type string", id="an image that is a number"),
         pytest.param(bot("env: {A: b}, image: b"), "spec.bot.env: must be of type array", id="a map instead of a list"),
         pytest.param(bot("image: !!binary aGk="), "spec.bot.image is binary data (line 5)", id="binary data"),
-        pytest.param(bot("image: b, body: [.nan]"), "spec.bot.body[0] is no number that JSON has (line 5)", id="NaN"),
-        pytest.param(bot("image: b, body: -.inf"), "spec.bot.body is no number that JSON has (line 5)", id="infinity"),
-        pytest.param(bot("image: b, body: " + "9" * 5000), "spec.bot.body is no whole number", id="a huge number"),
-        pytest.param(bot("image: b, body: !!int ''"), "spec.bot.body is no whole number", id="a number without digits"),
+        pytest.param(
+            bot("image: b, body: [.nan]"), "spec.bot.body[0] is not a number that JSON allows (line 5)", id="NaN"
+        ),
+        pytest.param(
+            bot("image: b, body: -.inf"), "spec.bot.body is not a number that JSON allows (line 5)", id="infinity"
+        ),
+        pytest.param(bot("image: b, body: " + "9" * 5000), "spec.bot.body is not a whole number", id="a huge number"),
+        pytest.param(
+            bot("image: b, body: !!int ''"), "spec.bot.body is not a whole number", id="a number without digits"
+        ),
         pytest.param(bot("image: b, body: !!set {x}"), "spec.bot.body is a set (line 5)", id="a set"),
-        pytest.param(bot("image: b, image: c"), "spec.bot.image is there twice (line 5)", id="a field twice"),
-        pytest.param(GOOD + "spec: {}", "spec is there twice (line 6)", id="a part twice"),
+        pytest.param(bot("image: b, image: c"), "spec.bot.image appears twice (line 5)", id="a field twice"),
+        pytest.param(GOOD + "spec: {}", "spec appears twice (line 6)", id="a part twice"),
         pytest.param(
             bot("? [x] : y, image: b"), "spec.bot has a list or a map as a key (line 5)", id="a list as a key"
         ),
-        pytest.param(bot("<<: 5, image: b"), "spec.bot merges (<<) what is no map (line 5)", id="a merge of a number"),
-        pytest.param(bot('image: "\\ud800"'), "spec.bot.image has half of a pair of escapes", id="half a character"),
+        pytest.param(
+            bot("<<: 5, image: b"), "spec.bot merges (<<) a value that is not a map (line 5)", id="a merge of a number"
+        ),
+        pytest.param(bot('image: "\\ud800"'), "spec.bot.image has half of a surrogate pair", id="half a character"),
         pytest.param(
             bot('image: b, python: "a\\0"'), "spec.bot.python: leave the NUL character", id="NUL in a program"
         ),
@@ -70,19 +82,17 @@ def bot(written: str) -> str:
         pytest.param(
             GOOD + "  podTemplate: {spec: {volumes: [5]}}", "spec.podTemplate.spec.volumes[0]: must", id="a volume"
         ),
-        pytest.param(
-            BOMB, "has more than 50000 values, counted with what its aliases stand for", id="a billion laughs"
-        ),
-        pytest.param("a: &a [*a]", "a[0] is an alias of what it stands in (line 1)", id="an alias of itself"),
+        pytest.param(BOMB, "has more than 50000 values, including those of its aliases", id="a billion laughs"),
+        pytest.param("a: &a [*a]", "a[0] is an alias of a value that contains it (line 1)", id="an alias of itself"),
         pytest.param("a: *b", "is not YAML: line 1: found undefined alias 'b'", id="an alias of nothing"),
         pytest.param("a:\n\tb: 1", "is not YAML: line 2: ", id="a tab"),
         pytest.param("[" * 3000, "is nested too deep", id="deep lists"),
         pytest.param("{a: " * 80 + "1" + "}" * 80, "is nested too deep: more than 64 levels", id="deep maps"),
-        pytest.param("", "must hold one BotSession, it holds 0 documents", id="an empty file"),
-        pytest.param(f"{GOOD}---\n{GOOD}", "must hold one BotSession, it holds 2 documents", id="two documents"),
-        pytest.param("hello", "must hold one BotSession, it holds a single value", id="a text"),
-        pytest.param("- a", "must hold one BotSession, it holds a list", id="a list"),
-        pytest.param("#" * (LARGEST_BYTES + 1), "has more than 1024 KiB", id="a large file"),
+        pytest.param("", "must contain one BotSession, but contains 0 documents", id="an empty file"),
+        pytest.param(f"{GOOD}---\n{GOOD}", "must contain one BotSession, but contains 2 documents", id="two documents"),
+        pytest.param("hello", "must contain one BotSession, but contains a single value", id="a text"),
+        pytest.param("- a", "must contain one BotSession, but contains a list", id="a list"),
+        pytest.param("#" * (LARGEST_BYTES + 1), "is larger than 1024 KiB", id="a large file"),
         pytest.param(bot('"\\e[31m": b, image: b'), r'unknown field "spec.bot.\x1b[31m"', id="a control character"),
     ],
 )

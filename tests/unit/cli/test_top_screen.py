@@ -96,7 +96,7 @@ def test_cluster_that_stops_answering_ends_it_with_a_sentence_below_the_prompt(
 ) -> None:
     server.refusal = (HTTPStatus.SERVICE_UNAVAILABLE, "etcd is down")
     assert top.end() == Exit.UNREACHABLE
-    assert top.lines == [PROMPT, "botsession: the cluster could not answer: etcd is down"]
+    assert top.lines == [PROMPT, "botsession: the cluster answered with an error: etcd is down"]
     assert (top.screen.cursor.hidden, top.is_as_it_was) == (False, True)
 
 

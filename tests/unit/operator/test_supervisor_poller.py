@@ -432,7 +432,7 @@ async def test_a_bug_in_asking_is_silence(polling: Polling, monkeypatch: pytest.
         await polling.read()
 
     assert polling.dirty == [KEY]
-    assert [(line["event"], line["session"]) for line in logs] == [("supervisor not asked", str(KEY))]
+    assert [(line["event"], line["session"]) for line in logs] == [("request to supervisor failed", str(KEY))]
     assert await polling.read() == SILENT
 
 

@@ -309,7 +309,7 @@ async def test_what_somebody_else_writes_is_let_go_from_a_fresh_look(world: Worl
 async def test_what_cannot_be_let_go_is_not_passed_over(world: World, client: FakeUninstallClient) -> None:
     await talk(world)
 
-    with pytest.raises(ClusterUnavailable, match="finalizers could not be taken off"):
+    with pytest.raises(ClusterUnavailable, match="the finalizers could not be removed"):
         await release_all_finalizers(client, Busy(world, times=1000), AT_ONCE)
 
 
@@ -322,7 +322,7 @@ async def test_a_session_that_cannot_be_let_go_does_not_keep_the_others(
         async def set_session_finalizers(self, *arguments: object) -> str | None:
             raise RequestRefused("422: the stored session is invalid")
 
-    with pytest.raises(ClusterUnavailable, match="finalizers could not be taken off"):
+    with pytest.raises(ClusterUnavailable, match="the finalizers could not be removed"):
         await release_all_finalizers(client, Refusing(world, times=0), AT_ONCE)
 
     assert world.stored_pod["metadata"]["finalizers"] == []

@@ -138,8 +138,8 @@ async def test_what_nobody_takes_is_given_up_and_told(world: World, webhook: Fak
 
     assert world.status.webhook == WebhookStatus(DELIVERED, Delivery.GAVE_UP)
     (told,) = [event for event in world.cluster.recorded_events if event.reason == "WebhookGaveUp"]
-    assert told.note.startswith("nobody took finished in ")
-    assert told.note.endswith(" tries; the last one: 503")
+    assert told.note.startswith("the receiver did not accept finished in ")
+    assert told.note.endswith(" attempts; the last one: 503")
     assert counted(world)["finished", "GaveUp"] == 1
     assert 15 < webhook.events.count("finished") < 30, "an hour of tries, ever rarer"
 

@@ -43,7 +43,7 @@ def test_whatever_is_wrong_with_the_facts_there_is_a_report(state: SessionState)
 def test_report_that_could_not_be_put_together_says_so() -> None:
     report, _ = final_report(replace(STATE, started_at=1e300), ORDERS, wall, 3.0)
     assert (report.reason, report.outcome) == (Reason.UNKNOWN, Outcome.LOST)
-    assert report.message == "the supervisor could not put its report together (OverflowError)"
+    assert report.message == "the supervisor could not build its report (OverflowError)"
 
 
 @pytest.mark.parametrize("depth", [10, 10_000])
@@ -98,6 +98,6 @@ def test_place_that_takes_no_report_raises_nothing(place: str, monkeypatch: pyte
 
 def test_result_that_cannot_be_read_is_said() -> None:
     reading, writing = os.pipe()
-    assert read(reading).trouble == "the result was not taken: its file cannot be read: Illegal seek"
+    assert read(reading).trouble == "the result was refused: its file cannot be read: Illegal seek"
     os.close(reading)
     os.close(writing)

@@ -150,7 +150,7 @@ def test_a_result_that_is_too_long_without_its_secrets_is_not_taken() -> None:
     told = without_secrets(report, ("sk-123",))
 
     assert told.result is None
-    assert str(told.message).startswith("said; the result was not taken: without its secrets, ")
+    assert str(told.message).startswith("said; the result was refused: without its secrets, ")
 
 
 def test_a_report_without_texts_stays_as_it_is() -> None:

@@ -328,20 +328,20 @@ def test_why_and_how(state: SessionState, reason: Reason, outcome: Outcome) -> N
             replace(
                 UNHOOKED, is_target=False, request=REQUEST, rungs=(TERMINATE,), asked_port=8080, other_ports=(7860,)
             ),
-            "nobody had called: the bot listened on port 7860, and callers come to port 8080 (expose.port)",
+            "no caller had connected: the bot listened on port 7860, but callers use port 8080 (expose.port)",
             id="it listened on another port",
         ),
         pytest.param(
             replace(
                 UNHOOKED, listening_at=105.0, request=REQUEST, rungs=(TERMINATE,), asked_port=8080, other_ports=(80, 90)
             ),
-            "nobody had called port 8080 (expose.port); the bot listened on ports 80 and 90 too",
+            "no caller had connected to port 8080 (expose.port); the bot listened on ports 80 and 90 too",
             id="it listened on other ports too",
         ),
         pytest.param(
             replace(UNHOOKED, is_target=False, exit=Exit(3, 200.0), asked_port=8080, other_ports=(7860,)),
-            "the bot exited with code 3 before its pipeline had started; nobody had called: the bot listened on port "
-            "7860, and callers come to port 8080 (expose.port)",
+            "the bot exited with code 3 before its pipeline had started; no caller had connected: "
+            "the bot listened on port 7860, but callers use port 8080 (expose.port)",
             id="it listened on another port and left",
         ),
         pytest.param(
@@ -349,7 +349,7 @@ def test_why_and_how(state: SessionState, reason: Reason, outcome: Outcome) -> N
         ),
         pytest.param(
             replace(RUNNING, lost_at=150.0),
-            "the process that ran the pipeline ended before that had finished",
+            "the process that ran the pipeline ended before the pipeline had finished",
             id="its process is gone",
         ),
         pytest.param(
@@ -358,10 +358,8 @@ def test_why_and_how(state: SessionState, reason: Reason, outcome: Outcome) -> N
             id="a limit could not be judged as the spec says",
         ),
         pytest.param(
-            replace(
-                ended(RUNNING, "EndFrame", "caller hung up"), result=Result(trouble="the result was not taken: why")
-            ),
-            "caller hung up; the result was not taken: why",
+            replace(ended(RUNNING, "EndFrame", "caller hung up"), result=Result(trouble="the result was refused: why")),
+            "caller hung up; the result was refused: why",
             id="what was handed over is no result",
         ),
         pytest.param(ended(RUNNING, "EndFrame"), None, id="nothing to say of a plain end"),
@@ -409,17 +407,17 @@ def test_why_and_how(state: SessionState, reason: Reason, outcome: Outcome) -> N
         pytest.param(TERMINATED, "the pipeline had not started", id="asked to end before it started"),
         pytest.param(
             replace(UNHOOKED, listening_at=101.0, exit=Exit(3, 150.0)),
-            "the bot exited with code 3 before its pipeline had started; nobody had called",
+            "the bot exited with code 3 before its pipeline had started; no caller had connected",
             id="a server that left before anybody called",
         ),
         pytest.param(
             replace(TERMINATED, hooked_at=None, imported_at=None, listening_at=101.0, guessed_port=8000),
-            "nobody had called port 8000, on which the bot listened",
+            "no caller had connected to port 8000, on which the bot listened",
             id="a port that nobody named",
         ),
         pytest.param(
             replace(TERMINATED, hooked_at=None, imported_at=None, listening_at=101.0, listens_here_alone=True),
-            "nobody had called: the bot listened on 127.0.0.1 alone, which no caller outside of its pod reaches",
+            "no caller had connected: the bot listened only on 127.0.0.1, which callers outside its pod cannot reach",
             id="a server that nobody could call",
         ),
         pytest.param(

@@ -73,7 +73,7 @@ def test_what_was_not_taken_is_told(file: int, written: bytes, why: str) -> None
     Path(path_of(file)).write_bytes(written)
     value, trouble = read(file)
     assert value is None
-    assert str(trouble).startswith(f"the result was not taken: {why}")
+    assert str(trouble).startswith(f"the result was refused: {why}")
 
 
 def test_outside_of_a_session_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,7 +57,7 @@ def _as_json(manifest: Any) -> Any:
     except RecursionError:
         raise SpecError("the manifest is nested too deep") from None
     except (TypeError, ValueError) as exc:
-        raise SpecError(f"the manifest is no JSON: {exc}") from None
+        raise SpecError(f"the manifest is not JSON: {exc}") from None
 
 
 @functools.cache
@@ -94,11 +94,11 @@ def _metadata_problems(metadata: Any) -> Iterator[str]:
         return
     for field in ("name", "generateName", "namespace"):
         if not isinstance(metadata.get(field), str | None):
-            yield f"metadata.{field}: must be a text{_quoted(metadata[field])}"
+            yield f"metadata.{field}: must be a string{_quoted(metadata[field])}"
     for field in ("labels", "annotations"):
         yield from _texts_problems(metadata.get(field), f"metadata.{field}")
     if not _is_list_of(metadata.get("finalizers"), str):
-        yield "metadata.finalizers: must be a list of texts"
+        yield "metadata.finalizers: must be a list of strings"
     if not _is_list_of(metadata.get("ownerReferences"), dict):
         yield "metadata.ownerReferences: must be a list of objects"
 
@@ -109,7 +109,7 @@ def _texts_problems(value: Any, path: str) -> Iterator[str]:
         return
     for key, each in (value or {}).items():
         if not isinstance(each, str):
-            yield f"{path}.{key}: must be a text{_quoted(each)}"
+            yield f"{path}.{key}: must be a string{_quoted(each)}"
 
 
 def _is_list_of(value: Any, kind: type) -> bool:

@@ -36,8 +36,8 @@ COMMANDS: Final = {
 #: Arguments that begin with a minus: `extend NAME -5m`.
 _SETTINGS: Final = {"extend": {"ignore_unknown_options": True}}
 EXIT_CODES: Final = (
-    "Exit codes: 0 done; 1 the session failed, or a check did; 2 not acceptable; 3 not found; 4 the cluster does not "
-    "answer; 5 not allowed."
+    "Exit codes: 0 success; 1 the session or a check failed; 2 invalid input; 3 not found; 4 the cluster does not "
+    "answer; 5 forbidden."
 )
 
 
@@ -105,8 +105,8 @@ def botsession(
 ) -> None:
     """Start, watch, explain and end voice-bot sessions, on a cluster or on this machine.
 
-    Also `kubectl botsession`. A session is a BotSession and its pod. The cluster is that of your kubeconfig, with your
-    rights.
+    Also available as `kubectl botsession`. A session is a BotSession and its pod. Commands use your kubeconfig: its
+    cluster and your permissions.
     """
 
 

@@ -30,7 +30,7 @@ PATIENCE: Final = 10.0
 #: The time-outs of streams, to connect, read, write and wait for a connection. A stream may be silent forever.
 ENDLESS: Final = (PATIENCE, None, PATIENCE, PATIENCE)
 #: Replaces a session that is too large: it was stored before the CRD bounded its size.
-UNREAD: Final = {"bot": {"image": "(the session is too large to be read)"}}
+UNREAD: Final = {"bot": {"image": "(the session is too large to read)"}}
 MERGE_PATCH: Final = {"Content-Type": "application/merge-patch+json"}
 
 
@@ -150,11 +150,13 @@ def refusal(code: int, said: str) -> CliError:
     """Return a refusal of the API server as a sentence with an exit code."""
     match code:
         case HTTPStatus.NOT_FOUND if not said or "requested resource" in said or "page not found" in said:
-            return CliError(Exit.UNREACHABLE, f"the cluster knows no {API_VERSION}: is the operator installed there?")
+            return CliError(Exit.UNREACHABLE, f"the cluster has no {API_VERSION}: is the operator installed?")
         case HTTPStatus.NOT_FOUND:
             return CliError(Exit.NOT_FOUND, said)
         case HTTPStatus.UNAUTHORIZED:
-            return CliError(Exit.FORBIDDEN, "the cluster does not know you: log in anew, or choose another --context")
+            return CliError(
+                Exit.FORBIDDEN, "the cluster rejects your credentials: log in again, or choose another --context"
+            )
         case HTTPStatus.FORBIDDEN:
             return CliError(Exit.FORBIDDEN, said)
         case HTTPStatus.CONFLICT:
@@ -162,7 +164,7 @@ def refusal(code: int, said: str) -> CliError:
         case _ if code < HTTPStatus.INTERNAL_SERVER_ERROR:
             return CliError(Exit.REFUSED, said)
         case _:
-            return CliError(Exit.UNREACHABLE, f"the cluster could not answer: {said or code}")
+            return CliError(Exit.UNREACHABLE, f"the cluster answered with an error: {said or code}")
 
 
 def _said(answer: "httpx2.Response") -> str:
@@ -189,7 +191,8 @@ def _in_a_sentence(server: str) -> Iterator[None]:
     except KeyError as exc:
         # lightkube reads only the token from a plugin's answer.
         raise CliError(
-            Exit.FORBIDDEN, "the credential plugin of the kubeconfig gave no token, which is all that is supported"
+            Exit.FORBIDDEN,
+            "the kubeconfig's credential plugin returned no token; botsession supports only tokens from plugins",
         ) from exc
     except ConfigError as exc:
         raise CliError(Exit.FORBIDDEN, f"the kubeconfig's credentials cannot be used: {exc}") from exc

@@ -25,7 +25,7 @@ def describe(
     context: options.Context = None,
     kubeconfig: options.Kubeconfig = None,
 ) -> None:
-    """Draw a session's life, and tell each moment of it."""
+    """Show a session's history as a chart and a list of events."""
     cluster = ClusterClient(Where(kubeconfig, context, namespace))
     session = cluster.session(name)
     view, now = read(session), datetime.now(UTC)

@@ -24,27 +24,27 @@ Json = dict[str, Any]
 def end(
     name: options.Name,
     *,
-    now: Annotated[bool, typer.Option("--now", help="At once: the bot falls silent in mid-sentence.")] = False,
-    farewell: Annotated[str | None, typer.Option(help="What the bot says before it ends; for this end alone.")] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait until it has ended, and say how.")] = False,
+    now: Annotated[bool, typer.Option("--now", help="End at once: the bot stops mid-sentence.")] = False,
+    farewell: Annotated[str | None, typer.Option(help="What the bot says before it ends, this time only.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until the session has ended, and say how.")] = False,
     namespace: options.Namespace = None,
     context: options.Context = None,
     kubeconfig: options.Kubeconfig = None,
 ) -> None:
     """End a session, gracefully or at once.
 
-    Gracefully, the bot may finish its sentence and say goodbye. The session stays, with its record, until its
-    ttlAfterFinished has passed. With --wait the exit code is 1 where it Failed.
+    By default the bot finishes its sentence and says goodbye. The session stays, with its record, until its
+    ttlAfterFinished has passed. With --wait, the exit code is 1 if the session Failed.
     """
     if now and farewell is not None:
-        raise CliError(Exit.REFUSED, "what ends --now says no --farewell")
+        raise CliError(Exit.REFUSED, "use either --now or --farewell: with --now the bot says no farewell")
     cluster = ClusterClient(Where(kubeconfig, context, namespace))
     session = cluster.session(name)
     if not is_over(session):
         session = change(cluster, session, lambda _: ending(now=now, farewell=farewell))
-        say(f"{name} is asked to end {'at once' if now else 'gracefully'}.")
+        say(f"{name} was asked to end {'at once' if now else 'gracefully'}.")
     elif not wait:
-        say(f"{name} has ended already.")
+        say(f"{name} has already ended.")
     if wait:
         _report(until(cluster, session, is_over))
 
@@ -60,14 +60,15 @@ def ending(*, now: bool, farewell: str | None) -> Json:
 def extend(
     name: options.Name,
     by: Annotated[
-        str, typer.Argument(metavar="+10m|-5m|30m", help="More time, less, or the whole length.", show_default=False)
+        str,
+        typer.Argument(metavar="+10m|-5m|30m", help="The time to add or remove, or the new total.", show_default=False),
     ],
     *,
     namespace: options.Namespace = None,
     context: options.Context = None,
     kubeconfig: options.Kubeconfig = None,
 ) -> None:
-    """Give a live session more time, or less.
+    """Change how long a live session may last.
 
     Changes maxSessionDuration, which counts from the start of the pipeline.
     """
@@ -80,7 +81,10 @@ def extending(session: Json, by: str) -> Json:
     """Return the patch that changes a session's length; raise CliError where the session is ending or has ended."""
     name, phase = session["metadata"]["name"], session.get("status", {}).get("phase")
     if phase in FINISHED_PHASES or phase == Phase.ENDING:
-        raise CliError(Exit.REFUSED, f"{name} {'has ended' if phase in FINISHED_PHASES else 'is ending'}: too late")
+        raise CliError(
+            Exit.REFUSED,
+            f"{name} {'has ended' if phase in FINISHED_PHASES else 'is ending'}: its length cannot change any more",
+        )
     length = format_duration(changed(session["spec"]["maxSessionDuration"], by))
     # With the version, two people who each add ten minutes at the same time add twenty.
     return {
@@ -95,10 +99,10 @@ def changed(current: str, change: str) -> timedelta:
     try:
         given = parse_duration(change.removeprefix(sign))
     except ValueError as exc:
-        raise CliError(Exit.REFUSED, f"{change!r} is no change of a duration; write +10m, -5m or 30m") from exc
+        raise CliError(Exit.REFUSED, f"{change!r} is not a change of a duration; write +10m, -5m or 30m") from exc
     length = {"+": known + given, "-": known - given, "": given}[sign]
     if length <= timedelta(0):
-        raise CliError(Exit.REFUSED, f"{change} leaves nothing of {current}; botsession end ends a session")
+        raise CliError(Exit.REFUSED, f"{change} leaves no time of {current}; to end the session, use botsession end")
     return length
 
 
@@ -109,7 +113,7 @@ def _until(session: Json, length: str) -> str:
     deadline = started + parse_duration(length)
     left = deadline - datetime.now(UTC)
     if left <= timedelta(0):
-        return f"{name} may last {length}, which is over: it ends now."
+        return f"{name} may last {length}, which has passed: it ends now."
     return f"{name} may last {length}, until {deadline:%H:%M:%S} UTC: another {format_duration(left)}."
 
 

@@ -35,14 +35,14 @@ def choose(kubeconfig: Path | None, context: str | None) -> SingleConfig:
         return _chosen(KubeConfig.from_service_account(), None)
     if not files:
         where = kubeconfig or os.environ.get("KUBECONFIG") or DEFAULT_FILE
-        raise CliError(Exit.NOT_FOUND, f"there is no kubeconfig {where}; name one with --kubeconfig or in $KUBECONFIG")
+        raise CliError(Exit.NOT_FOUND, f"there is no kubeconfig {where}; set --kubeconfig or $KUBECONFIG")
     merged = merge(_read(file) for file in files)
     if context is None and not merged["current-context"]:
-        raise CliError(Exit.NOT_FOUND, "the kubeconfig has no current context; name one with --context")
+        raise CliError(Exit.NOT_FOUND, "the kubeconfig has no current context; set --context")
     try:
         config = KubeConfig.from_dict(merged)
     except (KeyError, TypeError, ValueError) as exc:
-        raise CliError(Exit.REFUSED, f"the kubeconfig is not understood: {exc}") from exc
+        raise CliError(Exit.REFUSED, f"the kubeconfig is invalid: {exc}") from exc
     return _chosen(config, context)
 
 
@@ -70,7 +70,7 @@ def _read(file: Path) -> Json:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
         raise CliError(Exit.REFUSED, f"the kubeconfig {file} cannot be read: {exc}") from exc
     if not isinstance(config, dict):
-        raise CliError(Exit.REFUSED, f"the kubeconfig {file} is empty or no kubeconfig")
+        raise CliError(Exit.REFUSED, f"the kubeconfig {file} is empty or not a kubeconfig")
     for entry in config.get("clusters") or ():
         _locate(entry.get("cluster"), file)
     for entry in config.get("users") or ():

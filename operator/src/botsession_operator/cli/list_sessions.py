@@ -34,7 +34,7 @@ def list_sessions(
         follow(cluster, listed, found, _table(output, layout), everywhere=all_namespaces, selector=selector)
     if not found and output in (None, Output.WIDE):
         place = "any namespace" if all_namespaces else f"namespace {cluster.namespace}"
-        say(f"There is no session in {place}.", err=True)
+        say(f"No sessions in {place}.", err=True)
         return
     show_objects(found, output, layout, is_list=True)
 
@@ -61,12 +61,12 @@ def get(
         )
         return
     if selector:
-        raise CliError(Exit.REFUSED, "give either names or a --selector")
+        raise CliError(Exit.REFUSED, "use either names or a --selector")
     cluster = ClusterClient(Where(kubeconfig, context, namespace))
     layout = Layout(is_wide=output is Output.WIDE)
     if watch:
         if len(name) > 1:
-            raise CliError(Exit.REFUSED, "one session at a time can be watched by name; use --selector for several")
+            raise CliError(Exit.REFUSED, "--watch takes one name; use --selector to watch several sessions")
         session = cluster.session(name[0])
         follow(cluster, session, [session], _table(output, layout), name=name[0])
     show_objects([cluster.session(each) for each in name], output, layout, is_list=len(name) > 1)
@@ -106,7 +106,7 @@ def changes(cluster: ClusterClient, listed: Json, **about: Any) -> Iterator[tupl
 
 def _table(output: Output | None, layout: Layout) -> Table | None:
     if output in (Output.JSON, Output.YAML):
-        raise CliError(Exit.REFUSED, "--watch shows a table or names; leave out -o, or take -o wide or -o name")
+        raise CliError(Exit.REFUSED, "--watch prints a table or names; leave out -o, or use -o wide or -o name")
     return None if output is Output.NAME else Table(layout)
 
 

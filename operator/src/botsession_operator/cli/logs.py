@@ -16,18 +16,18 @@ Json = dict[str, Any]
 def logs(
     name: options.Name,
     *,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as the log grows.")] = False,
-    tail: Annotated[int | None, typer.Option(help="Only so many last lines.", min=0)] = None,
-    since: Annotated[str | None, typer.Option(help="Only lines younger than this, for example 5m.")] = None,
-    timestamps: Annotated[bool, typer.Option("--timestamps", help="Begin each line with its time.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow the log as it grows.")] = False,
+    tail: Annotated[int | None, typer.Option(help="Show only this many of the last lines.", min=0)] = None,
+    since: Annotated[str | None, typer.Option(help="Show only lines newer than this, for example 5m.")] = None,
+    timestamps: Annotated[bool, typer.Option("--timestamps", help="Print each line's time.")] = False,
     namespace: options.Namespace = None,
     context: options.Context = None,
     kubeconfig: options.Kubeconfig = None,
 ) -> None:
     """Show the log of a session's bot.
 
-    The lines that start with "botsession:" are the supervisor's. A session's pod runs once, so there is no previous
-    log, and it goes when its report is copied, unless spec.podRetention keeps it.
+    The lines that start with "botsession:" are the supervisor's. The operator deletes the pod, and its log, once it has
+    copied the report, unless spec.podRetention keeps the pod. A session's pod runs once, so there is no previous log.
     """
     cluster = ClusterClient(Where(kubeconfig, context, namespace))
     session = cluster.session(name)
@@ -47,7 +47,7 @@ def pod_of(session: Json) -> str:
     """Return the name of a session's pod; raise CliError where it has none yet."""
     name, pod = session["metadata"]["name"], session.get("status", {}).get("podName")
     if not pod:
-        raise CliError(Exit.NOT_FOUND, f"{name} has no pod yet; botsession why {name} says what it waits for")
+        raise CliError(Exit.NOT_FOUND, f"{name} has no pod yet; botsession why {name} says what the session waits for")
     return str(pod)
 
 
@@ -55,8 +55,8 @@ def _explained(problem: CliError, session: Json) -> CliError:
     """Return the error with the reason why there is no log, where that is known."""
     name, retention = session["metadata"]["name"], session["spec"].get("podRetention")
     if problem.code is Exit.NOT_FOUND and "finish" in session.get("status", {}):
-        kept = f"podRetention is {retention}; OnFailure or Always would have kept it"
-        return CliError(Exit.NOT_FOUND, f"{name} has ended, and its pod is gone with its log: {kept}")
+        kept = f"podRetention was {retention}; OnFailure or Always keeps the pod"
+        return CliError(Exit.NOT_FOUND, f"{name} has ended, and its pod and log are deleted: {kept}")
     if problem.code is Exit.REFUSED:
         return CliError(Exit.NOT_FOUND, f"{name} has no log yet: {problem}")
     return problem

@@ -21,10 +21,10 @@ def read_manifest(file: Path) -> Json:
     except YamlError as exc:
         raise CliError(Exit.REFUSED, f"{file} {exc}") from exc
     if len(documents) != 1:
-        raise CliError(Exit.REFUSED, f"{file} must hold one BotSession, it holds {len(documents)} documents")
+        raise CliError(Exit.REFUSED, f"{file} must contain one BotSession, but contains {len(documents)} documents")
     manifest = documents[0]
     if not isinstance(manifest, dict):
-        raise CliError(Exit.REFUSED, f"{file} must hold one BotSession, it holds {_kind(manifest)}")
+        raise CliError(Exit.REFUSED, f"{file} must contain one BotSession, but contains {_kind(manifest)}")
     return manifest
 
 
@@ -36,7 +36,7 @@ def _text(file: Path) -> str:
     except (OSError, ValueError) as exc:
         raise CliError(Exit.NOT_FOUND, f"{file} cannot be read: {getattr(exc, 'strerror', None) or exc}") from exc
     if len(raw) > LARGEST_BYTES:
-        raise CliError(Exit.REFUSED, f"{file} has more than {LARGEST_BYTES // 1024} KiB")
+        raise CliError(Exit.REFUSED, f"{file} is larger than {LARGEST_BYTES // 1024} KiB")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as exc:

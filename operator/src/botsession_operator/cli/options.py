@@ -42,14 +42,12 @@ Names = Annotated[
     list[str] | None,
     typer.Argument(help="Names of sessions.", metavar="NAME", autocompletion=names, show_default=False),
 ]
-Namespace = Annotated[
-    str | None, typer.Option("--namespace", "-n", help="The namespace; that of the context otherwise.")
-]
+Namespace = Annotated[str | None, typer.Option("--namespace", "-n", help="The namespace; default: the context's.")]
 Everywhere = Annotated[bool, typer.Option("--all-namespaces", "-A", help="All namespaces.")]
-Context = Annotated[str | None, typer.Option(help="The kubeconfig's context to use.")]
+Context = Annotated[str | None, typer.Option(help="The kubeconfig context to use.")]
 Kubeconfig = Annotated[
-    Path | None, typer.Option(help="The kubeconfig; $KUBECONFIG or ~/.kube/config otherwise.", show_default=False)
+    Path | None, typer.Option(help="The kubeconfig; default: $KUBECONFIG or ~/.kube/config.", show_default=False)
 ]
 Selector = Annotated[str | None, typer.Option("--selector", "-l", help="Only sessions with these labels: a=b,c!=d.")]
-Form = Annotated[Output | None, typer.Option("--output", "-o", help="In another form.", show_default=False)]
-Watch = Annotated[bool, typer.Option("--watch", "-w", help="Go on, and show each change.")]
+Form = Annotated[Output | None, typer.Option("--output", "-o", help="The output format.", show_default=False)]
+Watch = Annotated[bool, typer.Option("--watch", "-w", help="Keep running, and show each change.")]

@@ -24,7 +24,7 @@ def change(cluster: ClusterClient, session: Json, patch_of: Callable[[Json], Jso
             session = cluster.session(name)
             if session["metadata"]["uid"] != uid:
                 raise CliError(Exit.NOT_FOUND, f"{name} is gone; another session has its name now") from None
-    raise CliError(Exit.REFUSED, f"{name} changes all the time; try again")
+    raise CliError(Exit.REFUSED, f"{name} keeps changing; try again")
 
 
 def _with_uid(patch: Json, uid: str) -> Json:

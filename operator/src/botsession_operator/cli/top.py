@@ -30,13 +30,14 @@ def top(
     namespace: options.Namespace = None,
     all_namespaces: options.Everywhere = False,
     selector: options.Selector = None,
-    once: Annotated[bool, typer.Option("--once", help="Show it once, without waiting.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Print the table once and exit.")] = False,
     context: options.Context = None,
     kubeconfig: options.Kubeconfig = None,
 ) -> None:
     """Watch the live sessions and the time that each has left.
 
-    q or Ctrl-C ends this. Who has less than a minute is shown in yellow. Without a terminal the table is printed once.
+    Press q or Ctrl-C to quit. Sessions with less than a minute left are yellow. Without a terminal, it prints the table
+    once.
     """
     cluster, out = ClusterClient(Where(kubeconfig, context, namespace)), console()
 

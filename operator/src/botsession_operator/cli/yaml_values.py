@@ -43,13 +43,13 @@ class _Documents:
         """Return the JSON value of a node."""
         self._values += 1
         if self._values > MOST_VALUES:
-            raise YamlError(f"has more than {MOST_VALUES} values, counted with what its aliases stand for")
+            raise YamlError(f"has more than {MOST_VALUES} values, including those of its aliases")
         if len(self._open) > MOST_LEVELS:
             raise YamlError(f"is nested too deep: more than {MOST_LEVELS} levels")
         if isinstance(node, yaml.ScalarNode):
             return _scalar(node, path)
         if id(node) in self._open:
-            raise YamlError(_at(node, path, "is an alias of what it stands in"))
+            raise YamlError(_at(node, path, "is an alias of a value that contains it"))
         self._open.add(id(node))
         try:
             return self._sequence(node, path) if isinstance(node, yaml.SequenceNode) else self._mapping(node, path)
@@ -72,7 +72,7 @@ class _Documents:
             name = _name(key, path)
             at = f"{path}.{name}".lstrip(".")
             if name in members:
-                raise YamlError(_at(key, at, "is there twice"))
+                raise YamlError(_at(key, at, "appears twice"))
             members[name] = self.value(value, at)
         return {**merged, **members}
 
@@ -80,7 +80,7 @@ class _Documents:
         """Yield the maps that `<<` merges."""
         for each in node.value if isinstance(node, yaml.SequenceNode) else [node]:
             if not isinstance(each, yaml.MappingNode):
-                raise YamlError(_at(node, path, "merges (<<) what is no map"))
+                raise YamlError(_at(node, path, "merges (<<) a value that is not a map"))
             yield self.value(each, path)
 
 
@@ -135,7 +135,7 @@ def _text(node: yaml.ScalarNode, path: str) -> str:
     try:
         return str(node.value).encode("utf-16", "surrogatepass").decode("utf-16")
     except UnicodeDecodeError:
-        raise YamlError(_at(node, path, "has half of a pair of escapes, which is no character")) from None
+        raise YamlError(_at(node, path, "has half of a surrogate pair, which is not a character")) from None
 
 
 def _whole(node: yaml.ScalarNode, path: str) -> int | str:
@@ -146,9 +146,9 @@ def _whole(node: yaml.ScalarNode, path: str) -> int | str:
     try:
         number = int(octal[1] + octal[2], 8) if octal else int(text[:_MOST_DIGITS], 0)
     except ValueError:
-        raise YamlError(_at(node, path, "is no whole number of at most 64 bits")) from None
+        raise YamlError(_at(node, path, "is not a whole number of at most 64 bits")) from None
     if len(text) > _MOST_DIGITS or not SMALLEST_WHOLE_NUMBER <= number <= LARGEST_WHOLE_NUMBER:
-        raise YamlError(_at(node, path, "is no whole number of at most 64 bits"))
+        raise YamlError(_at(node, path, "is not a whole number of at most 64 bits"))
     return number
 
 
@@ -159,9 +159,9 @@ def _float(node: yaml.ScalarNode, path: str) -> float | str:
     try:
         number = float(text.replace(".inf", "inf").replace(".nan", "nan"))
     except ValueError:
-        raise YamlError(_at(node, path, "is no number")) from None
+        raise YamlError(_at(node, path, "is not a number")) from None
     if not math.isfinite(number):
-        raise YamlError(_at(node, path, "is no number that JSON has"))
+        raise YamlError(_at(node, path, "is not a number that JSON allows"))
     return number
 
 

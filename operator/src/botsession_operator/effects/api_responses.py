@@ -93,7 +93,7 @@ def items_of(
         if has_labels and namespace in (None, metadata["namespace"]):
             yield item
         else:
-            log.warning("object that was not asked for", kind=resource.kind, name=metadata.get("name"))
+            log.warning("unexpected object in the answer", kind=resource.kind, name=metadata.get("name"))
 
 
 def _items(answer: Answer, resource: Resource) -> list[Json]:

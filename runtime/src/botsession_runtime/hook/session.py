@@ -164,7 +164,7 @@ class Agent:
             )
         if is_ours and not self._idle_timers.can_switch():
             self._send_advice(
-                "spec.idleTimeout: this Pipecat's own idle timeout cannot be switched off, and may strike too"
+                "spec.idleTimeout: this Pipecat's own idle timeout cannot be switched off, and may end the session too"
             )
 
     def _send_advice(self, message: str) -> None:

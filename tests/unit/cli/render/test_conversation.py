@@ -89,7 +89,7 @@ def test_the_summary_says_what_was_heard(conversation: Conversation, heard: str)
 
 def test_the_first_sound_is_a_moment() -> None:
     moments = [(each.subject, each.text) for each in history(view(seen(SPOKEN)), [])]
-    assert ("sound", "the bot makes its first sound, 800 ms after the client came") in moments
+    assert ("sound", "the bot makes its first sound, 800 ms after the client connected") in moments
     silent, spoken = seen(Conversation(has_audio=True), is_over=False), seen(SPOKEN, is_over=False)
     assert [each.text for each in entries(silent, spoken, after(6))] == ["the bot makes its first sound"]
     assert list(entries(spoken, spoken, after(6))) == []

@@ -139,4 +139,4 @@ def test_session_that_waits_says_for_what() -> None:
 
 def test_question_to_a_quiet_caller_is_told() -> None:
     asked_twice = finished(Reason.IDLE_TIMEOUT, Outcome.DRAINED, prompts=Prompts(2, after(50)))
-    assert ("prompt", "the caller has gone quiet and is asked; 2 times in all") in told(asked_twice)
+    assert ("prompt", "the bot asks a quiet caller; 2 times in all") in told(asked_twice)

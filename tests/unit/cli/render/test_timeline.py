@@ -77,7 +77,7 @@ REFUSED = replace(
         pytest.param(
             STEPPED,
             KILLED_LATE,
-            [(ago(1.5), "step", "SIGKILL to the bot, after a look at its stacks")],
+            [(ago(1.5), "step", "SIGKILL to the bot, after a dump of its stacks")],
             id="a later step",
         ),
         pytest.param(
@@ -101,7 +101,7 @@ REFUSED = replace(
             [
                 (ago(2), "step", "EndFrame queued: the bot finishes what it is saying"),
                 (ago(1.75), "frame", "EndFrame ended the pipeline"),
-                (ago(1.5), "step", "SIGKILL to the bot, after a look at its stacks"),
+                (ago(1.5), "step", "SIGKILL to the bot, after a dump of its stacks"),
                 (ago(1), "Succeeded", "Completed / Drained"),
             ],
             id="a process that went on after its conversation was killed later",
@@ -117,7 +117,7 @@ REFUSED = replace(
             KILLED,
             [
                 (ago(2), "step", "EndFrame queued: the bot finishes what it is saying"),
-                (ago(1.5), "step", "SIGKILL to the bot, after a look at its stacks"),
+                (ago(1.5), "step", "SIGKILL to the bot, after a dump of its stacks"),
                 (ago(1), "Failed", "MaxDuration / Killed: was killed"),
             ],
             id="steps that are learned of at the end are told before it",

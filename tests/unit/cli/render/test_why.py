@@ -49,29 +49,29 @@ NAMED = {
     Reason.IDLE_TIMEOUT: "idleTimeout of 5m",
     Reason.NO_CLIENT: "joinTimeout of 1m",
     Reason.MAX_DURATION: "maxSessionDuration of 30m",
-    Reason.END_REQUESTED: "somebody asked",
+    Reason.END_REQUESTED: "spec.end was set",
     Reason.DELETED: "was deleted",
-    Reason.EVICTED: "its pod was told to go",
+    Reason.EVICTED: "its pod got a SIGTERM",
     Reason.START_TIMEOUT: "startTimeout of 2m",
     Reason.NO_SOUND: "firstSoundTimeout of 20s",
     Reason.BOT_ERROR: "an error in its bot",
-    Reason.BOT_EXITED: "process went away",
+    Reason.BOT_EXITED: "process exited",
     Reason.OUT_OF_MEMORY: "its memory limit of 512Mi",
     Reason.IMAGE_PULL: "image registry.example/bot:1 could not be pulled",
-    Reason.UNSCHEDULABLE: "no node took its pod",
-    Reason.POD_REJECTED: "its pod was refused",
+    Reason.UNSCHEDULABLE: "no node accepted its pod",
+    Reason.POD_REJECTED: "refused its pod",
     Reason.NODE_LOST: "node-1, and its pod with it, is gone",
-    Reason.UNKNOWN: "nothing that is left tells why",
+    Reason.UNKNOWN: "the reason is not known",
 }
 HOW = {
-    Outcome.UNKNOWN: "in the words of another version",
+    Outcome.UNKNOWN: "Its supervisor is of another version",
     Outcome.DRAINED: "It was drained",
     Outcome.CANCELLED: "fell silent at once",
     Outcome.FORCED: "EndFrame got stuck",
     Outcome.KILLED: "killed",
-    Outcome.LOST: "left no word about how",
+    Outcome.LOST: "left no report of how it ended",
     Outcome.NEVER_STARTED: "Its pipeline never started",
-    Outcome.UNWATCHED: "was not seen",
+    Outcome.UNWATCHED: "Its hook could not reach the supervisor",
 }
 LIMITED = {"image": "registry.example/bot:1", "resources": {"limits": {"memory": "512Mi"}}}
 
@@ -157,7 +157,7 @@ def test_who_uninstalled_is_told_where_nobody_set_spec_end() -> None:
 
 def test_quiet_that_only_the_bot_itself_limits_is_told_apart() -> None:
     text = why(view(finished(Reason.IDLE_TIMEOUT)), after(100))
-    assert "as long as its bot allows" in text
+    assert "its bot's own idle timeout" in text
 
 
 def test_log_that_is_kept_is_pointed_to() -> None:
@@ -167,7 +167,7 @@ def test_log_that_is_kept_is_pointed_to() -> None:
 
 
 def test_log_that_is_gone_is_said_to_be_gone() -> None:
-    assert "Its log went with its pod" in told(finished(Reason.BOT_ERROR, Outcome.CANCELLED))
+    assert "Its log was deleted with its pod" in told(finished(Reason.BOT_ERROR, Outcome.CANCELLED))
 
 
 def test_session_that_runs_is_told_by_what_will_end_it() -> None:
@@ -178,7 +178,7 @@ def test_session_that_runs_is_told_by_what_will_end_it() -> None:
 def test_session_that_is_ending_is_told_by_who_asked_and_the_last_step() -> None:
     ending = asked(Cause.MAX_DURATION, Mode.GRACEFUL, Step.END_FRAME)
     text = why(view(Status(Phase.ENDING, 1, ending=ending, ending_at=after(58))), after(60))
-    assert "asked to end 2s ago: MaxDuration, Graceful. The last step taken was EndFrame" in text
+    assert "asked to end 2s ago: MaxDuration, Graceful. The last step was EndFrame" in text
 
 
 def test_session_that_waits_is_told_by_what_it_waits_for() -> None:
@@ -199,7 +199,7 @@ def test_bot_that_listens_is_told_by_where_and_for_how_long_it_waits(join: str, 
     listens = unmet(ConditionType.STARTED, ConditionReason.WAITING_FOR_CALLER, "the bot listens")
     status = Status(Phase.STARTING, 1, conditions=(listens,), url="ws://a.bots.svc:7860/ws")
     text = why(view(status, joinTimeout=join), after(10))
-    assert f"Its bot waits for its caller at ws://a.bots.svc:7860/ws. {limit} if nobody calls." in text
+    assert f"Its bot waits for its caller at ws://a.bots.svc:7860/ws. {limit} if no caller connects." in text
 
 
 def test_commands_that_the_advice_names_exist() -> None:

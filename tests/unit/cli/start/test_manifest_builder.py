@@ -70,13 +70,13 @@ def test_body_may_stand_in_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("wrong", "code", "sentence"),
     [
-        pytest.param(StartOptions(), Exit.REFUSED, "name the bot's --image", id="nothing"),
+        pytest.param(StartOptions(), Exit.REFUSED, "set the bot's --image", id="nothing"),
         pytest.param(StartOptions(image="bot"), Exit.REFUSED, "either the bot's --target", id="no target"),
         pytest.param(options(command="run"), Exit.REFUSED, "either the bot's --target", id="target and command"),
-        pytest.param(options(body="{"), Exit.REFUSED, "--body is no JSON", id="a broken body"),
+        pytest.param(options(body="{"), Exit.REFUSED, "--body is not JSON", id="a broken body"),
         pytest.param(options(body="@/nowhere"), Exit.NOT_FOUND, "No such file", id="no such file"),
-        pytest.param(options(env=("A",)), Exit.REFUSED, "--env A is no NAME=VALUE", id="a variable without a value"),
-        pytest.param(options(env=("=b",)), Exit.REFUSED, "--env =b is no NAME=VALUE", id="a variable without a name"),
+        pytest.param(options(env=("A",)), Exit.REFUSED, "--env A is not NAME=VALUE", id="a variable without a value"),
+        pytest.param(options(env=("=b",)), Exit.REFUSED, "--env =b is not NAME=VALUE", id="a variable without a name"),
         pytest.param(options(target=None, command="'"), Exit.REFUSED, "no", id="a quote that never ends"),
     ],
 )

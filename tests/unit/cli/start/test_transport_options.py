@@ -146,7 +146,7 @@ def test_options_of_the_address_are_refused_just_where_the_crd_refuses_its_field
         ),
         pytest.param(
             "--transport daily --room-url https://a --token-secret a/",
-            "--token-secret a/ is no SECRET or SECRET/KEY",
+            "--token-secret a/ is not SECRET or SECRET/KEY",
             id="a key without a name",
         ),
         pytest.param("--port 80", "--port belongs to --expose", id="a port that is not exposed"),
@@ -174,7 +174,7 @@ def test_command_line_takes_no_transport() -> None:
 def test_manifest_leaves_nothing_to_the_options(server: ApiServer, botsession: Botsession) -> None:
     result = botsession("start", "-f", "-", "--transport", "websocket", "--expose", stdin=yaml.safe_dump(session()))
     assert (result.exit_code, server.requests) == (Exit.REFUSED, [])
-    assert "leave out --transport, --expose" in result.stderr
+    assert "-f cannot be combined with --transport, --expose" in result.stderr
 
 
 @pytest.mark.parametrize(

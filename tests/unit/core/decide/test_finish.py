@@ -331,7 +331,7 @@ def test_without_a_report_the_operator_says_what_it_saw(seen: Observed, reason: 
         ),
         pytest.param(
             observed(session(started()), pod(PodState.TERMINATED, deletion_requested_by=ago(1))),
-            "the pod was taken away while its container ran, and left no report",
+            "the pod was removed while its container ran, and left no report",
             id="a pod that was deleted by force",
         ),
         pytest.param(observed(session(started()), None), "the pod is gone and left no report", id="a pod that went"),

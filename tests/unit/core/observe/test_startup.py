@@ -35,9 +35,9 @@ RUNNING: Final = pod(scheduled_at=ago(58), started_at=ago(55))
 @pytest.mark.parametrize(
     ("seen", "reason", "message"),
     [
-        pytest.param(observed(session(), None), "WaitingForNode", "no node has the pod yet", id="it is just created"),
+        pytest.param(observed(session(), None), "WaitingForNode", "the pod has no node yet", id="it is just created"),
         pytest.param(
-            observed(session(), waiting(node_name=None)), "WaitingForNode", "no node has the pod yet", id="no node"
+            observed(session(), waiting(node_name=None)), "WaitingForNode", "the pod has no node yet", id="no node"
         ),
         pytest.param(
             observed(session(), waiting("Unschedulable", "0/2 nodes", node_name=None)),
@@ -85,13 +85,13 @@ RUNNING: Final = pod(scheduled_at=ago(58), started_at=ago(55))
         pytest.param(
             observed(session(), RUNNING, replace(STARTING, listening_at=ago(50))),
             "WaitingForCaller",
-            "the bot listens, and nobody has called",
+            "the bot listens, and no caller has connected",
             id="its caller",
         ),
         pytest.param(
             observed(session(), RUNNING, replace(STARTING, listening_at=ago(50), called_at=ago(1))),
             "CallerConnected",
-            "a caller has come, and the pipeline has not started",
+            "a caller has connected, and the pipeline has not started",
             id="the pipeline for a caller who has come",
         ),
         pytest.param(

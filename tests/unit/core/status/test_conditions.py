@@ -183,5 +183,5 @@ def test_a_bot_whose_process_with_the_pipeline_is_gone_says_until_when_it_may_st
     seen = observed(session(started()), pod(), control)
     update = next(update for update in condition_updates(*with_timeline(seen), None, None) if update.type is STARTED)
     assert (update.status, update.reason) == (TRUE, "BetweenPipelines")
-    gone = "the process that ran the pipeline ended before that had finished"
+    gone = "the process that ran the pipeline ended before the pipeline had finished"
     assert update.message == f"{gone}; the bot may start the next until 12:00:00Z"

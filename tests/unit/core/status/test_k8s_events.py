@@ -36,13 +36,13 @@ def over(phase: Phase, reason: Reason, message: str | None = None) -> Status:
         pytest.param(
             started(),
             status(Phase.ENDING, ending=asked(Cause.MAX_DURATION)),
-            [KubernetesEvent(NORMAL, EventReason.ENDING, "Graceful end asked for: MaxDuration")],
+            [KubernetesEvent(NORMAL, EventReason.ENDING, "Graceful end requested: MaxDuration")],
             id="it is asked to end",
         ),
         pytest.param(
             started(),
             status(Phase.ENDING, ending=replace(asked(Cause.END_REQUESTED), message="somebody left")),
-            [KubernetesEvent(NORMAL, EventReason.ENDING, "Graceful end asked for: EndRequested, somebody left")],
+            [KubernetesEvent(NORMAL, EventReason.ENDING, "Graceful end requested: EndRequested, somebody left")],
             id="it is asked to end, and by whom",
         ),
         pytest.param(

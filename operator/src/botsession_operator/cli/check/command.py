@@ -16,20 +16,22 @@ MANIFESTS = (".yaml", ".yml", ".json")
 
 
 def check(
-    subject: Annotated[str, typer.Argument(metavar="FILE|IMAGE", help="A manifest, - for one on stdin, or an image.")],
+    subject: Annotated[
+        str, typer.Argument(metavar="FILE|IMAGE", help="A manifest file, - for standard input, or an image.")
+    ],
     *,
-    target: Annotated[str | None, typer.Option(help="For an image: the bot that should be in it.")] = None,
-    python: Annotated[str, typer.Option(help="For an image: its interpreter that has Pipecat.")] = "python3",
-    offline: Annotated[bool, typer.Option("--offline", help="Do not ask a cluster.")] = False,
+    target: Annotated[str | None, typer.Option(help="For an image: the bot that it should contain.")] = None,
+    python: Annotated[str, typer.Option(help="For an image: its Python interpreter that has Pipecat.")] = "python3",
+    offline: Annotated[bool, typer.Option("--offline", help="Do not contact a cluster.")] = False,
     namespace: options.Namespace = None,
     context: options.Context = None,
     kubeconfig: options.Kubeconfig = None,
 ) -> None:
     """Check a manifest or an image before it is needed.
 
-    Would it be accepted, and is in the image what a bot needs? A manifest is checked here and, where a cluster can be
-    reached, by its API server, without starting anything. The image is looked into with this machine's docker or
-    podman; what cannot be looked at is said.
+    Checks whether the cluster would accept the manifest, and whether the image has what a bot needs. A manifest is
+    checked here, and by the API server if it can be reached; nothing is started. An image is inspected with this
+    machine's docker or podman. The output says what could not be checked.
     """
     from botsession_operator.cli.check.engine import inspect_image
 
@@ -55,9 +57,9 @@ def _manifest(file: Path, where: Where | None, namespace: str | None) -> Iterato
     except CliError as problem:
         yield from (Finding(Verdict.FAIL, line) for line in str(problem).splitlines())
         return
-    yield Finding(Verdict.OK, "The manifest keeps all rules of a BotSession.")
+    yield Finding(Verdict.OK, "The manifest is a valid BotSession.")
     if where is None:
-        yield Finding(Verdict.WARN, "No cluster was asked: --offline.")
+        yield Finding(Verdict.WARN, "Not checked against a cluster (--offline).")
     else:
         yield _asked(manifest, where)
     yield from inspect_image(bot["image"], bot.get("target"), bot["python"])
@@ -70,6 +72,6 @@ def _asked(manifest: Json, where: Where) -> Finding:
         cluster.create(manifest, is_dry=True)
     except CliError as problem:
         if problem.code is Exit.REFUSED:
-            return Finding(Verdict.FAIL, f"The API server refuses it: {problem}")
-        return Finding(Verdict.WARN, f"No API server said whether it would take it: {problem}")
-    return Finding(Verdict.OK, f"The API server of {cluster.context} would take it.")
+            return Finding(Verdict.FAIL, f"The API server refuses the manifest: {problem}")
+        return Finding(Verdict.WARN, f"Not checked against a cluster: {problem}")
+    return Finding(Verdict.OK, f"The API server of {cluster.context} would accept the manifest.")

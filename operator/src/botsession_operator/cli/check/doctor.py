@@ -39,9 +39,9 @@ def doctor(
     context: options.Context = None,
     kubeconfig: options.Kubeconfig = None,
 ) -> None:
-    """Look whether cluster, operator and your rights are in order.
+    """Check the cluster, the operator and your permissions.
 
-    Says what to do where they are not. Exits with 1 where something would keep sessions from working.
+    Says how to fix each problem. Exits with 1 if a problem keeps sessions from working.
     """
     raise typer.Exit(show(examine(Where(kubeconfig, context, namespace))))
 
@@ -52,7 +52,7 @@ def examine(where: Where) -> Iterator[Finding]:
         cluster = ClusterClient(where)
         version = cluster.get(SERVER_VERSION)
     except CliError as problem:
-        remedy = "Name another --context or --kubeconfig, or mend the one you have."
+        remedy = "Choose another --context or --kubeconfig, or fix the current one."
         yield Finding(Verdict.FAIL, f"No cluster: {problem}", remedy)
         return
     yield from versions(version, cluster)
@@ -71,9 +71,9 @@ def versions(version: Json, cluster: ClusterClient) -> Iterator[Finding]:
         return
     yield Finding(Verdict.OK, f"Kubernetes {text} at {cluster.server}")
     if known >= IMAGE_VOLUMES_SINCE:
-        yield Finding(Verdict.OK, "Image volumes bring the runtime into a bot's image without a copy.")
+        yield Finding(Verdict.OK, "The kubelet mounts the runtime into bots' pods as an image volume.")
     else:
-        yield Finding(Verdict.OK, "An init container copies the runtime; from Kubernetes 1.35 on a volume does.")
+        yield Finding(Verdict.OK, "An init container copies the runtime; Kubernetes 1.35 or newer mounts it instead.")
 
 
 def number(version: Json) -> tuple[int, int]:
@@ -82,22 +82,22 @@ def number(version: Json) -> tuple[int, int]:
 
 
 def _definition(cluster: ClusterClient) -> Iterator[Finding]:
-    remedy = "helm install the operator's chart: docs/operations/install.md."
+    remedy = "Install the operator's chart with helm: docs/operations/install.md."
     try:
         crd = cluster.get(CRD)
     except CliError as problem:
         if problem.code is Exit.FORBIDDEN:
             raise
-        yield Finding(Verdict.FAIL, "The cluster does not know BotSessions.", remedy)
+        yield Finding(Verdict.FAIL, "The cluster has no BotSession resource.", remedy)
         return
     served = [each["name"] for each in crd["spec"]["versions"] if each["served"]]
     if VERSION not in served:
         yield Finding(Verdict.FAIL, f"The cluster serves BotSession {', '.join(served)}, not {VERSION}.", remedy)
     elif fields(crd) != own_fields():
-        told = "The cluster's BotSession has other fields than this botsession knows."
-        yield Finding(Verdict.WARN, told, "Bring the chart and this program to one version.")
+        told = "The cluster's BotSession and this botsession have different fields."
+        yield Finding(Verdict.WARN, told, "Install the same version of the chart and of botsession.")
     else:
-        yield Finding(Verdict.OK, f"BotSession {VERSION}, with the fields that this botsession knows")
+        yield Finding(Verdict.OK, f"BotSession {VERSION}, with the same fields as this botsession")
 
 
 def fields(crd: Json) -> set[str]:
@@ -122,7 +122,7 @@ def _paths(schema: Json, path: str) -> Iterator[str]:
 def _operator(cluster: ClusterClient) -> Iterator[Finding]:
     found = cluster.get(OPERATORS)["items"]
     if not found:
-        remedy = "helm install the operator's chart; sessions wait until it runs."
+        remedy = "Install the operator's chart with helm; sessions wait until it runs."
         yield Finding(Verdict.FAIL, "No operator is installed.", remedy)
     for deployment in found:
         yield judge_operator(deployment)
@@ -137,7 +137,7 @@ def judge_operator(deployment: Json) -> Finding:
         return Finding(Verdict.OK, f"The operator {version} is ready: {place}")
     if deployment["spec"].get("replicas") == 0:
         remedy = f"kubectl scale deployment {metadata['name']} -n {metadata['namespace']} --replicas=1"
-        return Finding(Verdict.FAIL, f"The operator {place} is scaled to nothing.", remedy)
+        return Finding(Verdict.FAIL, f"The operator {place} is scaled to 0 replicas.", remedy)
     remedy = f"kubectl logs deployment/{metadata['name']} -n {metadata['namespace']} says why."
     return Finding(Verdict.FAIL, f"The operator {place} is not ready.", remedy)
 
@@ -149,7 +149,7 @@ def _policy(cluster: ClusterClient) -> Iterator[Finding]:
         if problem.code is Exit.FORBIDDEN:
             raise
         found = []
-    how = "an admission policy" if found else "the operator, which costs a write each"
+    how = "an admission policy" if found else "the operator (one write per session)"
     yield Finding(Verdict.OK, f"New sessions get their finalizer from {how}.")
 
 
@@ -159,7 +159,11 @@ def _rights(cluster: ClusterClient) -> Iterator[Finding]:
         if cluster.may(verb, group, resource, subresource):
             yield Finding(Verdict.OK, f"You may {what}.")
         else:
-            yield Finding(Verdict.WARN, f"You may not {what}, which {needed_by} needs.", "Ask who gives rights there.")
+            yield Finding(
+                Verdict.WARN,
+                f"You may not {what}, which {needed_by} needs.",
+                "Ask an administrator of the cluster for this permission.",
+            )
 
 
 def _where_allowed(look: Callable[[ClusterClient], Iterator[Finding]], cluster: ClusterClient) -> Iterator[Finding]:
@@ -169,4 +173,6 @@ def _where_allowed(look: Callable[[ClusterClient], Iterator[Finding]], cluster: 
     except CliError as problem:
         if problem.code is not Exit.FORBIDDEN:
             raise
-        yield Finding(Verdict.WARN, f"This could not be looked at: {problem}", "Ask somebody who may to run this.")
+        yield Finding(
+            Verdict.WARN, f"Not checked: {problem}", "Ask an administrator of the cluster to run this command."
+        )

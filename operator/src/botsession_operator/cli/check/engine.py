@@ -53,21 +53,21 @@ else:
 """
 
 
-_REMEDY: Final = "pip install pipecat-ai in the image, or name its interpreter in spec.bot.python."
+_REMEDY: Final = "Install pipecat-ai in the image with pip, or set spec.bot.python to the interpreter that has it."
 
 
 def inspect_image(image: str, target: str | None, python: str) -> Iterator[Finding]:
     """Yield whether an image has what a bot needs, or a warning where it cannot be inspected."""
     engine = next((found for found in ENGINES if shutil.which(found)), None)
     if engine is None:
-        yield Finding(Verdict.WARN, f"The image {image} was not looked at: there is neither docker nor podman here.")
+        yield Finding(Verdict.WARN, f"The image {image} was not checked: this machine has neither docker nor podman.")
         return
     known = _run(engine, "image", "inspect", "--", image)  # no name of an image is an option
     if known.returncode:
         yield Finding(
             Verdict.WARN,
-            f"The image {image} was not looked at: {engine} does not have it here, or does not run.",
-            f"{engine} pull {image} brings it here.",
+            f"The image {image} was not checked: {engine} does not have it, or does not run.",
+            f"Pull it with: {engine} pull {image}",
         )
         return
     code, config = probe(), json.dumps({"python": python, "target": target})
@@ -75,10 +75,10 @@ def inspect_image(image: str, target: str | None, python: str) -> Iterator[Findi
         engine, "run", "--rm", "--network=none", f"--entrypoint={python}", "--", image, "-c", code, config, code
     )
     if looked.returncode:
-        lines = looked.stderr.strip().splitlines() or ["it said nothing"]
+        lines = looked.stderr.strip().splitlines() or ["no output"]
         said = lines[0] if looked.returncode in ENGINES_OWN else lines[-1]
         yield Finding(
-            Verdict.FAIL, f"{python} does not run in {image}: {said}", "spec.bot.python names the image's interpreter."
+            Verdict.FAIL, f"{python} does not run in {image}: {said}", "Set spec.bot.python to the image's interpreter."
         )
         return
     yield from judge(json.loads(looked.stdout), target)
@@ -99,14 +99,16 @@ def judge(seen: Json, target: str | None) -> Iterator[Finding]:
     yield _pipecat(seen["packages"]["pipecat-ai"])
     for name in ("aiohttp", "loguru"):
         if seen["packages"][name] is None:
-            yield Finding(Verdict.FAIL, f"There is no {name} in the image.", "pip install pipecat-ai brings it along.")
+            yield Finding(
+                Verdict.FAIL, f"The image has no {name}.", "Install pipecat-ai with pip; it includes this package."
+            )
         else:
             yield Finding(Verdict.OK, f"{name} {seen['packages'][name]}")
     if seen["target"] is False:
         yield Finding(
             Verdict.FAIL,
             f"There is no {target} in {seen['folder']}, the image's working directory.",
-            "spec.bot.target is a file there, file.py:function, or module:function.",
+            "Set spec.bot.target to a file there, file.py:function, or module:function.",
         )
     elif seen["target"]:
         yield Finding(Verdict.OK, f"{target} is in {seen['folder']}")
@@ -122,7 +124,7 @@ def _python(version: tuple[int, ...], interpreter: str) -> Finding:
 def _pipecat(version: str | None) -> Finding:
     if version is None:
         return Finding(
-            Verdict.FAIL, "There is no pipecat-ai for this interpreter.", "spec.bot.python names the one that has it."
+            Verdict.FAIL, "This interpreter has no pipecat-ai.", "Set spec.bot.python to the interpreter that has it."
         )
     if tuple(int(part) for part in version.split(".")[:2] if part.isdigit()) < OLDEST_PIPECAT:
         return Finding(Verdict.FAIL, f"pipecat-ai {version} is too old.", "A bot needs pipecat-ai 1.3 or newer.")

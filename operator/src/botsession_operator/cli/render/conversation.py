@@ -79,10 +79,10 @@ def _at_length(errors: ProcessorErrors) -> str:
 #: Pipecat's categories of failures (pipecat/utils/errors.py), as what a processor did.
 _FAILED: Final = {
     "connectivity": "could not connect",
-    "authentication": "was refused its credentials",
-    "authorization": "has no right to what it asked for",
+    "authentication": "had its credentials rejected",
+    "authorization": "was denied access",
     "invalid_request": "made a request that was refused",
     "rate_limit": "made too many requests",
     "quota": "has used up its quota",
-    "server": "met an error of its provider",
+    "server": "got an error from its provider",
 }

@@ -53,14 +53,14 @@ def _call(view: SessionView) -> Iterator[Entry]:
         yield Entry(status.conversation.first_sound_at, "sound", f"the bot makes its first sound{_waited(status)}")
     if status.prompts:
         often = f"; {status.prompts.count} times in all" if status.prompts.count > 1 else ""
-        yield Entry(status.prompts.last_at, "prompt", f"the caller has gone quiet and is asked{often}")
+        yield Entry(status.prompts.last_at, "prompt", f"the bot asks a quiet caller{often}")
     if status.client_disconnected_at:
         yield Entry(status.client_disconnected_at, "client", "the last client leaves")
 
 
 def _waited(status: Status) -> str:
     seconds = seconds_to_first_sound(status)
-    return "" if seconds is None else f", {format_wait(seconds)} after the client came"
+    return "" if seconds is None else f", {format_wait(seconds)} after the client connected"
 
 
 def _ending(view: SessionView) -> Iterator[Entry]:
@@ -69,13 +69,13 @@ def _ending(view: SessionView) -> Iterator[Entry]:
         return
     who = f", {ending.message}" if ending.message else ""
     is_bots = ending.cause in BOT_CAUSES
-    how = f"the bot ends it: {ending.cause}" if is_bots else f"{ending.mode} end asked for: {ending.cause}{who}"
+    how = f"the bot ends it: {ending.cause}" if is_bots else f"{ending.mode} end requested: {ending.cause}{who}"
     yield Entry(ending.requested_at, Phase.ENDING, how)
     yield from (Entry(taken.at, "step", STEPS[taken.step]) for taken in ending.steps)
     drained = view.status.timings.drained if view.status.timings else None
     frame = view.status.finish.frame if view.status.finish else None
     if drained is not None and frame and (at := later(ending.requested_at, drained)):
-        yield Entry(at, "frame", f"{frame} came out of the pipeline")
+        yield Entry(at, "frame", f"{frame} reached the end of the pipeline")
 
 
 def _finish(view: SessionView) -> Iterator[Entry]:

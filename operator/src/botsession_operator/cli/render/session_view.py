@@ -38,7 +38,7 @@ def read(session: Json) -> SessionView:
         raise _older(", ".join(words))
     created_at = moment(metadata["creationTimestamp"])
     if created_at is None:
-        raise CliError(Exit.REFUSED, f"{metadata['name']} has no creationTimestamp that can be read")
+        raise CliError(Exit.REFUSED, f"{metadata['name']} has no valid creationTimestamp")
     return SessionView(
         name=metadata["name"],
         namespace=metadata.get("namespace", ""),

@@ -145,7 +145,7 @@ _EARLY = {
     Phase.PENDING: "the session is accepted",
     Phase.STARTING: "the supervisor runs, the bot imports Pipecat",
     Phase.RUNNING: "the pipeline runs",
-    Phase.ENDING: "the end is asked for",
+    Phase.ENDING: "the end is requested",
     Phase.SUCCEEDED: "over",
     Phase.FAILED: "over",
 }
@@ -153,8 +153,8 @@ STEPS = {
     Step.END_FRAME: "EndFrame queued: the bot finishes what it is saying",
     Step.CANCEL_FRAME: "CancelFrame: the bot falls silent",
     Step.FORCED_CANCEL_FRAME: "CancelFrame straight into the pipeline: an EndFrame is stuck",
-    Step.TERMINATE: "SIGTERM to a bot without a pipeline, or to a server whose bot is over",
-    Step.KILL: "SIGKILL to the bot, after a look at its stacks",
+    Step.TERMINATE: "SIGTERM to a bot without a pipeline, or to a server whose bot has ended",
+    Step.KILL: "SIGKILL to the bot, after a dump of its stacks",
     Step.POD_DELETE: "the pod is deleted: no report came",
-    Step.UNKNOWN: "a step that only another version of the supervisor has",
+    Step.UNKNOWN: "a step of a supervisor of another version",
 }

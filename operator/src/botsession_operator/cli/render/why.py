@@ -81,25 +81,25 @@ def _how(finish: Finish, view: SessionView) -> str:
     ending = view.status.ending
     match finish.outcome:
         case Outcome.DRAINED if finish.reason is Reason.NO_CLIENT:
-            return "It was drained, with nobody there to hear anything"
+            return "It was drained, and no client was there to hear the bot"
         case Outcome.DRAINED:
-            return f"It was drained: all that the bot had queued was said to the end{_drained(view)}"
+            return f"It was drained: the bot said everything that it had queued{_drained(view)}"
         case Outcome.CANCELLED:
             return _cancelled(finish, ending)
         case Outcome.FORCED:
             stuck = f" in {finish.stuck_at}" if finish.stuck_at else ""
-            return f"Its EndFrame got stuck{stuck}, and only a CancelFrame past all that was stuck ended the pipeline"
+            return f"Its EndFrame got stuck{stuck}, and a CancelFrame put straight into the pipeline ended it"
         case Outcome.KILLED:
             return _killed(finish, ending)
         case Outcome.LOST:
-            gone = "It" if finish.reason in (Reason.BOT_EXITED, Reason.UNKNOWN) else "Its process went away and"
-            return f"{gone} left no word about how{_exit_code(finish)}"
+            gone = "It" if finish.reason in (Reason.BOT_EXITED, Reason.UNKNOWN) else "Its process disappeared and"
+            return f"{gone} left no report of how it ended{_exit_code(finish)}"
         case Outcome.UNWATCHED:
-            return f"How its pipeline went was not seen: its hook could not reach its supervisor{_exit_code(finish)}"
+            return f"Its hook could not reach the supervisor to report how its pipeline ended{_exit_code(finish)}"
         case Outcome.NEVER_STARTED:
-            return "Its pipeline never started, so no caller was ever heard"
+            return "Its pipeline never started, so no caller heard the bot"
         case Outcome.UNKNOWN:
-            return "How it went, its supervisor said in the words of another version"
+            return "Its supervisor is of another version, and reported an outcome that the operator does not know"
 
 
 def _drained(view: SessionView) -> str:
@@ -108,8 +108,8 @@ def _drained(view: SessionView) -> str:
     if ending is None or ending.cause in BOT_CAUSES or timings is None or timings.drained is None:
         return ""
     if timings.drained < NOTICEABLE_SECONDS:
-        return ", and it ended as soon as it was asked to"
-    return f", {timings.drained:.1f} s after it was asked to end"
+        return ", and ended as soon as it was asked to"
+    return f", and ended {timings.drained:.1f} s after it was asked to"
 
 
 def _cancelled(finish: Finish, ending: EndingStatus | None) -> str:
@@ -122,11 +122,11 @@ def _cancelled(finish: Finish, ending: EndingStatus | None) -> str:
 
 def _killed(finish: Finish, ending: EndingStatus | None) -> str:
     if finish.reason is Reason.OUT_OF_MEMORY:
-        return "The kernel killed it in the middle, so no caller heard a goodbye"
+        return "The kernel killed it mid-call, so no caller heard a goodbye"
     if ending and any(taken.step is Step.POD_DELETE for taken in ending.steps):
         return "No report came in time, so the operator deleted its pod"
     stuck = f": it was stuck at {finish.stuck_at}" if finish.stuck_at else ""
-    return f"It did not end by a frame, so its process was killed{stuck}"
+    return f"No frame ended it, so the supervisor killed its process{stuck}"
 
 
 def _exit_code(finish: Finish) -> str:
@@ -159,7 +159,7 @@ def _next(finish: Finish, view: SessionView) -> str:
 def _log(view: SessionView) -> str:
     if view.spec.get("podRetention") in ("OnFailure", "Always"):
         return f"Its log is kept: botsession logs {view.name}."
-    return "Its log went with its pod; podRetention: OnFailure keeps the pods of sessions that fail."
+    return "Its log was deleted with its pod; podRetention: OnFailure keeps the pods of failed sessions."
 
 
 def _alive(view: SessionView, now: datetime) -> Iterator[str]:
@@ -170,7 +170,7 @@ def _alive(view: SessionView, now: datetime) -> Iterator[str]:
             yield "Its pipeline runs" + (", and a client has connected." if status.client_connected_at else ".")
             yield from heard_by_caller(status)
             if status.deadline:
-                yield f"maxSessionDuration ends it in {format_duration(status.deadline - now)}, if nothing does before."
+                yield f"maxSessionDuration ends it in {format_duration(status.deadline - now)} at the latest."
         case Phase.ENDING if status.ending:
             since = format_duration(now - status.ending.requested_at)
             if status.ending.cause in BOT_CAUSES:
@@ -178,10 +178,10 @@ def _alive(view: SessionView, now: datetime) -> Iterator[str]:
             else:
                 yield f"It was asked to end {since} ago: {status.ending.cause}, {status.ending.mode}."
             if status.ending.step:
-                yield f"The last step taken was {status.ending.step}; each is bounded, so it will end."
+                yield f"The last step was {status.ending.step}. Each step has a time limit, so the session will end."
         case _ if awaits_caller(status):
             yield f"Its bot waits for its caller{f' at {status.url}' if status.url else ''}."
-            yield f"{_caller_timeout(view.spec)} ends it if nobody calls."
+            yield f"{_caller_timeout(view.spec)} ends it if no caller connects."
         case _:
             limit = view.spec.get("startTimeout")
             yield f"Its pipeline has not started; its startTimeout of {limit} ends it if it does not."
@@ -205,39 +205,38 @@ _BECAUSE: Final[dict[Reason, str]] = {
     Reason.COMPLETED: "ended because its bot ended itself",
     Reason.BOT_CANCELLED: "ended because its bot cancelled itself; no client had left before",
     Reason.CLIENT_DISCONNECTED: "ended because the last client left, and its bot then ended itself",
-    Reason.IDLE_TIMEOUT: "ended because it had been quiet for as long as its bot allows (the spec has no idleTimeout)",
-    Reason.NO_CLIENT: "ended because no client had ever connected when its joinTimeout of {join} had passed",
+    Reason.IDLE_TIMEOUT: "ended because it had been quiet for its bot's own idle timeout (the spec has no idleTimeout)",
+    Reason.NO_CLIENT: "ended because no client connected within its joinTimeout of {join}",
     Reason.MAX_DURATION: "ended because its maxSessionDuration of {longest} had passed",
-    Reason.END_REQUESTED: "ended because somebody asked for it by spec.end, as `botsession end` does",
+    Reason.END_REQUESTED: "ended because spec.end was set, as `botsession end` does",
     Reason.DELETED: "ended because the BotSession was deleted, by itself or with its namespace",
     Reason.EVICTED: (
-        "ended because its pod was told to go: its node was drained, or it was evicted, preempted, or deleted by hand"
+        "ended because its pod got a SIGTERM: its node was drained, or the pod was evicted, preempted or deleted"
     ),
-    Reason.START_TIMEOUT: "failed because its pipeline had not started when its startTimeout of {start} had passed",
+    Reason.START_TIMEOUT: "failed because its pipeline did not start within its startTimeout of {start}",
     Reason.NO_SOUND: (
-        "failed because a client was there, and its bot had made no sound when its firstSoundTimeout of {sound} had "
-        "passed"
+        "failed because a client was connected, and its bot made no sound within its firstSoundTimeout of {sound}"
     ),
     Reason.BOT_ERROR: "failed because of an error in its bot",
-    Reason.BOT_EXITED: "failed because its bot's process went away before its pipeline had finished",
+    Reason.BOT_EXITED: "failed because its bot's process exited before its pipeline had finished",
     Reason.IMAGE_PULL: "failed because its image {image} could not be pulled within its startTimeout of {start}",
-    Reason.UNSCHEDULABLE: "failed because no node took its pod within its startTimeout of {start}",
-    Reason.POD_REJECTED: "failed because its pod was refused, by the API server, a quota or the node's kubelet",
+    Reason.UNSCHEDULABLE: "failed because no node accepted its pod within its startTimeout of {start}",
+    Reason.POD_REJECTED: "failed because the API server, a quota or the node's kubelet refused its pod",
     Reason.NODE_LOST: "failed because {node}, and its pod with it, is gone",
-    Reason.UNKNOWN: "failed, and nothing that is left tells why: its pod was taken away with its report",
+    Reason.UNKNOWN: "failed, and the reason is not known: its pod was removed together with its report",
 }
 _FAREWELLS: Final[dict[Farewell, str | None]] = {
     Farewell.SPOKEN: "The farewell was spoken to the end.",
-    Farewell.SYNTHESIZED: "The farewell was made into sound, but no transport was seen to play it.",
-    Farewell.CUT_SHORT: "The farewell was cut short: a longer gracePeriod may help.",
-    Farewell.INTERRUPTED: "The caller spoke into the farewell, which made the bot stop.",
+    Farewell.SYNTHESIZED: "A TTS made sound of the farewell, but no transport was seen to play it.",
+    Farewell.CUT_SHORT: "The farewell was cut short; a longer gracePeriod may help.",
+    Farewell.INTERRUPTED: "The caller interrupted the farewell.",
     Farewell.NO_SOUND: "The farewell was queued, and no TTS made sound of it: its provider may have failed.",
-    Farewell.NO_CLIENT: "There was nobody to say the farewell to.",
-    Farewell.CLIENT_GONE: "The client had gone before the farewell was over.",
-    Farewell.NO_TTS: "The farewell could not be said: nothing in the pipeline speaks on demand.",
-    Farewell.ALREADY_ENDING: "The farewell was not given, for the bot was ending itself already.",
-    Farewell.IMMEDIATE: "The farewell was not given, for the end was to be immediate.",
+    Farewell.NO_CLIENT: "The bot did not say the farewell, because no client was connected.",
+    Farewell.CLIENT_GONE: "The client left before the farewell was over.",
+    Farewell.NO_TTS: "The bot could not say the farewell, because its pipeline has no TTS service.",
+    Farewell.ALREADY_ENDING: "The bot did not say the farewell, because it was already ending itself.",
+    Farewell.IMMEDIATE: "The bot did not say the farewell, because the session was asked to end at once.",
     Farewell.NOT_STARTED: None,  # another sentence says that the pipeline never started
     Farewell.NOT_CONFIGURED: None,
-    Farewell.UNKNOWN: "Whether the farewell was heard, no report tells.",
+    Farewell.UNKNOWN: "No report says whether the caller heard the farewell.",
 }

@@ -42,40 +42,40 @@ def run(
         str,
         typer.Option(
             callback=_interpreter,
-            help="The interpreter that has Pipecat and this package; takes the place of spec.bot.python.",
-            show_default="the one that runs this command",
+            help="The Python interpreter that has Pipecat and this package; replaces spec.bot.python.",
+            show_default="the one that runs botsession",
         ),
     ] = sys.executable,
     caller: Annotated[
         str | None,
         typer.Option(
-            help="A command to run once the pipeline has started, or the bot waits for its caller; its lines are shown."
+            help="A command to run once the pipeline has started, or the bot waits for its caller. Its output is shown."
         ),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(file_okay=False, help="A folder for the bot's log and exit report; a temporary one otherwise."),
+        typer.Option(file_okay=False, help="A folder for the bot's log and exit report; default: a temporary one."),
     ] = None,
     end_after: Annotated[
-        str | None, typer.Option(metavar="DURATION", help="Ask for the end so long after the pipeline has started.")
+        str | None, typer.Option(metavar="DURATION", help="End the session this long after the pipeline has started.")
     ] = None,
-    mode: Annotated[Mode, typer.Option(help="How --end-after asks for the end.")] = Mode.GRACEFUL,
+    mode: Annotated[Mode, typer.Option(help="How --end-after ends the session.")] = Mode.GRACEFUL,
     kill: Annotated[
         FaultTarget | None,
         typer.Option(
-            help="Rehearse a fault: kill the operator whenever the session enters a phase; another starts 1 s later.",
+            help="Test a fault: kill the operator each time the session enters a phase. A new one starts 1 s later.",
             show_default=False,
         ),
     ] = None,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Start anew when the manifest or a Python file beside it changes.")
+        bool, typer.Option("--watch", help="Restart the session when the manifest or a Python file beside it changes.")
     ] = False,
 ) -> None:
     """Run a session on this machine, without a cluster.
 
-    It has the same checks, the same shutdown and the same status. The bot runs in the manifest's folder, as in its
-    image's WORKDIR. Ctrl-C ends the session gracefully, a second one at once. Exits with 0 when the session
-    succeeded, 1 when it or the caller failed, 2 when the manifest or an option is not acceptable.
+    Checks, shutdown and status are the same as on a cluster. The bot runs in the manifest's folder, as in its image's
+    WORKDIR. Ctrl-C ends the session gracefully, a second Ctrl-C at once. Exits with 0 if the session succeeds, 1 if it
+    or the caller fails, 2 if the manifest or an option is invalid.
     """
     # A missing file is reported when it is read.
     watched = Watched(file.resolve().parent) if watch and file.is_file() else None

@@ -54,7 +54,7 @@ class RunRequest:
 def run_all(request: RunRequest) -> Exit:
     """Run the session once, or again after each change of watched files."""
     if missing := _missing_packages(request.python):
-        raise CliError(Exit.REFUSED, f"{request.python} has no {missing}; name an interpreter that has it by --python")
+        raise CliError(Exit.REFUSED, f"{request.python} has no {missing}; set --python to an interpreter that has it")
     folder = request.output or Path(tempfile.gettempdir()) / f"botsession-{secrets.token_hex(8)}"
     # The timeline shows what passes do; their log would repeat it.
     silence_log()
@@ -80,7 +80,7 @@ def _run_on_changes(request: RunRequest, folder: Path, files: Watched) -> Exit:
         if run_ and run_.interrupts:
             return code
         if not (run_ and run_.is_outdated):
-            say(f"Waiting for a change in {files.folder}; Ctrl-C ends this.", err=True)
+            say(f"Waiting for a change in {files.folder}; press Ctrl-C to quit.", err=True)
             files.wait()
 
 
@@ -103,7 +103,7 @@ def run_once(request: RunRequest, folder: Path) -> tuple[Exit, Run]:
         terminal.show_late(caller.late_entries)
     lines = lines_of_failure(log_path.read_bytes()[log_start:])
     if run_.status.phase is Phase.FAILED and not _is_located(run_.status) and lines:
-        terminal.quote("the end of the bot's log, without what is only information", lines)
+        terminal.quote("the end of the bot's log, warnings and errors only", lines)
     terminal.show_summary([*summary(run_.status), *_kept(folder, run_.status, caller)])
     is_good = run_.status.phase is Phase.SUCCEEDED and not (caller and caller.has_failed)
     return Exit.OK if is_good else Exit.FAILED, run_

@@ -101,16 +101,16 @@ async def _end_after(run: Run, length: timedelta) -> None:
 async def _kill_operator(run: Run) -> None:
     """Kill the operator, and start another one a second later."""
     await run.session.kill_operator()
-    run.terminal.show(Entry(datetime.now(UTC), "rehearsal", "the operator is killed"))
+    run.terminal.show(Entry(datetime.now(UTC), "rehearsal", "the operator was killed"))
     await asyncio.sleep(DOWNTIME_SECONDS)
-    run.terminal.show(Entry(datetime.now(UTC), "rehearsal", "an operator starts"))
+    run.terminal.show(Entry(datetime.now(UTC), "rehearsal", "a new operator starts"))
     run.session.start_operator()
 
 
 async def _watch(run: Run, files: Watched) -> None:
     names = await files.change()
     run.is_outdated = True
-    run.terminal.show(Entry(datetime.now(UTC), "changed", f"{', '.join(names)}: starting anew"))
+    run.terminal.show(Entry(datetime.now(UTC), "changed", f"{', '.join(names)}: restarting"))
     _request_end(run, EndNow.IMMEDIATE)
 
 
@@ -149,4 +149,4 @@ async def _update_countdown(run: Run) -> None:
         await asyncio.sleep(0.25)
 
 
-_INTERRUPT_TEXTS = {1: "interrupted: asking for a graceful end; once more ends it at once", 2: "ending at once"}
+_INTERRUPT_TEXTS = {1: "interrupted: ending gracefully; press Ctrl-C again to end at once", 2: "ending at once"}

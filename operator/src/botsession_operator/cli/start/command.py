@@ -61,8 +61,8 @@ def start(
 
     For example: `botsession start --image my-bot:1 --target bot.py --max-duration 15m`.
 
-    With --wait the exit code is 1 where the pipeline never started, and the reason is told. `--dry-run client -o yaml`
-    prints the manifest that the options make.
+    With --wait, the exit code is 1 if the pipeline never starts, and the reason is printed. `--dry-run client -o yaml`
+    prints the manifest that the options stand for.
     """
     transport_options = TransportOptions(
         transport=transport,
@@ -102,7 +102,7 @@ def start(
     _check_namespace(manifest, cluster.namespace)
     session = cluster.create(manifest, is_dry=dry_run is DryRun.SERVER)
     if dry_run:
-        _show(session, output, "would be started, says the server")
+        _show(session, output, "would be started (checked on the server)")
         return
     session = _started(cluster, session) if wait else session
     _show(session, output, _progress(session) if wait else "is started")
@@ -114,7 +114,9 @@ def _from_file(file: Path, name: str | None, start_options: StartOptions) -> Jso
     from botsession_operator.cli.manifests import read_manifest
 
     if extra := start_options.given_flags():
-        raise CliError(Exit.REFUSED, f"with -f the manifest says it all; leave out {', '.join(extra)}")
+        raise CliError(
+            Exit.REFUSED, f"-f cannot be combined with {', '.join(extra)}; write these values into the manifest"
+        )
     manifest = read_manifest(file)
     metadata = manifest["metadata"] = manifest.get("metadata") or {}
     if name and isinstance(metadata, dict):
@@ -137,7 +139,7 @@ def _check_namespace(manifest: Json, namespace: str) -> None:
     """Raise CliError where the manifest has another namespace than the option, as kubectl does."""
     own = manifest["metadata"]["namespace"] = manifest["metadata"].get("namespace") or namespace
     if own != namespace:
-        raise CliError(Exit.REFUSED, f"the manifest is for the namespace {own}, and --namespace says {namespace}")
+        raise CliError(Exit.REFUSED, f"the manifest has the namespace {own}, but --namespace is {namespace}")
 
 
 def _check(manifest: Json, namespace: str | None, form: Output | None) -> None:
@@ -148,7 +150,7 @@ def _check(manifest: Json, namespace: str | None, form: Output | None) -> None:
         _check_namespace(manifest, namespace)
     session = admitted(manifest, "default")
     is_whole = form in (Output.JSON, Output.YAML)
-    _show(manifest if is_whole else session, form, "would be started, as far as can be said here")
+    _show(manifest if is_whole else session, form, "would be started (checked here, not on the server)")
 
 
 def _started(cluster: ClusterClient, session: Json) -> Json:

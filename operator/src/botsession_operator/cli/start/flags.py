@@ -20,7 +20,7 @@ class DryRun(StrEnum):
 Texts = list[str] | None
 
 Name = Annotated[
-    str | None, typer.Argument(help="The session's name; made of the image's otherwise.", show_default=False)
+    str | None, typer.Argument(help="The session's name; default: generated from the image's name.", show_default=False)
 ]
 File = Annotated[
     Path | None, typer.Option("--filename", "-f", help="A BotSession manifest, or -, instead of the options below.")
@@ -30,7 +30,7 @@ Target = Annotated[str | None, typer.Option(help="The bot in it: bot.py, bots.py
 Command = Annotated[str | None, typer.Option(help="Instead of --target: a command line.")]
 Body = Annotated[str | None, typer.Option(help="JSON for runner_args.body, or @FILE.")]
 Transport = Annotated[
-    TransportType | None, typer.Option(help="How caller and bot meet; the bot's own affair otherwise.")
+    TransportType | None, typer.Option(help="How caller and bot meet; default: the bot's own code decides.")
 ]
 RoomUrl = Annotated[str | None, typer.Option(help="daily: the room to join.")]
 Url = Annotated[str | None, typer.Option(help="livekit: the server, for example wss://rooms.example.com.")]
@@ -41,34 +41,37 @@ TokenSecret = Annotated[
     str | None,
     typer.Option(
         metavar="SECRET[/KEY]",
-        help="daily, livekit, vonage: the Secret that holds the room's token, as token if no KEY is named.",
+        help="daily, livekit, vonage: the Secret that holds the room's token; the default KEY is token.",
     ),
 ]
-Provider = Annotated[TelephonyProvider | None, typer.Option(help="websocket: who puts telephone calls through.")]
+Provider = Annotated[TelephonyProvider | None, typer.Option(help="websocket: the provider of telephone calls.")]
 IceServer = Annotated[
     Texts, typer.Option(metavar="URL", help="smallwebrtc: a STUN server, for example stun:stun.example.com:3478.")
 ]
-Expose = Annotated[bool, typer.Option("--expose", help="Make a Service for callers, whose address is status.url.")]
+Expose = Annotated[bool, typer.Option("--expose", help="Create a Service for callers; its address is status.url.")]
 Port = Annotated[
     int | None,
     typer.Option(
-        metavar="PORT", min=1, max=65535, help="With --expose: the port that the bot listens on, if not 7860."
+        metavar="PORT", min=1, max=65535, help="With --expose: the port that the bot listens on; default: 7860."
     ),
 ]
 Protocol = Annotated[
-    ExposeProtocol | None, typer.Option(help="With --expose, for a bot with a server of its own: what callers speak.")
+    ExposeProtocol | None, typer.Option(help="With --expose, for a bot with its own server: the protocol of callers.")
 ]
 ServerPath = Annotated[
-    str | None, typer.Option("--path", help="With --expose, for a bot with a server of its own: the address's path.")
+    str | None, typer.Option("--path", help="With --expose, for a bot with its own server: the path of the address.")
 ]
-Env = Annotated[Texts, typer.Option("--env", "-e", metavar="NAME=VALUE", help="A variable of the bot.")]
+Env = Annotated[Texts, typer.Option("--env", "-e", metavar="NAME=VALUE", help="An environment variable of the bot.")]
 EnvFromSecret = Annotated[
-    Texts, typer.Option(metavar="SECRET", help="A Secret whose keys become variables of the bot.")
+    Texts, typer.Option(metavar="SECRET", help="A Secret whose keys become environment variables of the bot.")
 ]
 MaxDuration = Annotated[str | None, typer.Option(help="maxSessionDuration, for example 15m.")]
 IdleTimeout = Annotated[str | None, typer.Option(help="idleTimeout, for example 5m.")]
-Farewell = Annotated[str | None, typer.Option(help="What the bot says before it is ended.")]
-Python = Annotated[str | None, typer.Option(help="The interpreter in the image that has Pipecat.")]
+Farewell = Annotated[str | None, typer.Option(help="What the bot says before the session ends.")]
+Python = Annotated[str | None, typer.Option(help="The Python interpreter in the image that has Pipecat.")]
 Labels = Annotated[Texts, typer.Option("--label", metavar="NAME=VALUE", help="A label of the session.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait until the pipeline runs, or the bot waits for its caller.")]
-Dry = Annotated[DryRun | None, typer.Option(help="Only check: here, or on the server.", show_default=False)]
+Dry = Annotated[
+    DryRun | None,
+    typer.Option(help="Only check, without starting the session: here, or on the server.", show_default=False),
+]

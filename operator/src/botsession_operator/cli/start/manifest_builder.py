@@ -49,9 +49,9 @@ class StartOptions:
 def build_manifest(name: str | None, options: StartOptions) -> Json:
     """Return a manifest; raise CliError where an option is invalid."""
     if not options.image:
-        raise CliError(Exit.REFUSED, "name the bot's --image, or a manifest with -f FILE")
+        raise CliError(Exit.REFUSED, "set the bot's --image, or a manifest with -f FILE")
     if bool(options.target) == bool(options.command):
-        raise CliError(Exit.REFUSED, "name either the bot's --target or a --command")
+        raise CliError(Exit.REFUSED, "set either the bot's --target or a --command")
     if options.command and options.transport_options.transport:
         raise CliError(Exit.REFUSED, "--transport needs a --target, because a --command gets no runner arguments")
     spec = without_empty(
@@ -69,7 +69,7 @@ def pairs(given: tuple[str, ...], option: str) -> dict[str, str]:
     """Return the names and values of an option NAME=VALUE that may be given several times."""
     for each in given:
         if not each.partition("=")[0] or "=" not in each:
-            raise CliError(Exit.REFUSED, f"{option} {each} is no NAME=VALUE")
+            raise CliError(Exit.REFUSED, f"{option} {each} is not NAME=VALUE")
     return dict(each.split("=", 1) for each in given)
 
 
@@ -111,7 +111,7 @@ def _body(text: str | None) -> Any:
     except OSError as exc:
         raise CliError(Exit.NOT_FOUND, f"--body {text}: {exc.strerror}") from exc
     except ValueError as exc:
-        raise CliError(Exit.REFUSED, f"--body is no JSON: {exc}") from exc
+        raise CliError(Exit.REFUSED, f"--body is not JSON: {exc}") from exc
     except RecursionError:
         raise CliError(Exit.REFUSED, "--body is nested too deep") from None
 

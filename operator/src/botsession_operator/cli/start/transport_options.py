@@ -110,7 +110,7 @@ def _token(named: str | None) -> Json | None:
         return None
     name, slash, key = named.partition("/")
     if not name or (slash and not key):
-        raise CliError(Exit.REFUSED, f"--token-secret {named} is no SECRET or SECRET/KEY")
+        raise CliError(Exit.REFUSED, f"--token-secret {named} is not SECRET or SECRET/KEY")
     return {"secretKeyRef": {"name": name, "key": key or TOKEN_KEY}}
 
 

@@ -242,7 +242,7 @@ def _message(reason: Reason, pod: Pod | None, status: Status | None) -> str:
         detail = waiting_reason or (pod.termination.message if pod.termination else "")
         return f"the bot's container never started: {detail}" if detail else "the bot's container never started"
     if pod.termination is None:
-        return "the pod was taken away while its container ran, and left no report"
+        return "the pod was removed while its container ran, and left no report"
     ended = f"its container ended with {pod.termination.reason or 'no reason given'}"
     if pod.termination.unreadable:
         return f"the exit report could not be read, {pod.termination.unreadable}; {ended}"

@@ -30,7 +30,7 @@ class StartupStage(StrEnum):
     PIPELINE = "start of the pipeline"  # the bot runs, and its pipeline has not started
 
 
-WAITING_FOR_NODE: Final = WaitingReason(ConditionReason.WAITING_FOR_NODE, "no node has the pod yet")
+WAITING_FOR_NODE: Final = WaitingReason(ConditionReason.WAITING_FOR_NODE, "the pod has no node yet")
 PREPARING_POD: Final = WaitingReason(
     ConditionReason.PREPARING_POD, "the node prepares the pod's volumes and its network"
 )
@@ -41,9 +41,9 @@ IMPORTING_BOT: Final = WaitingReason(ConditionReason.IMPORTING_BOT, "the bot is 
 STARTING_PIPELINE: Final = WaitingReason(
     ConditionReason.STARTING_PIPELINE, "the bot runs and has not started its pipeline"
 )
-LISTENING: Final = WaitingReason(ConditionReason.WAITING_FOR_CALLER, "the bot listens, and nobody has called")
+LISTENING: Final = WaitingReason(ConditionReason.WAITING_FOR_CALLER, "the bot listens, and no caller has connected")
 CALLER_CONNECTED: Final = WaitingReason(
-    ConditionReason.CALLER_CONNECTED, "a caller has come, and the pipeline has not started"
+    ConditionReason.CALLER_CONNECTED, "a caller has connected, and the pipeline has not started"
 )
 #: Reasons of a start that makes normal progress, so that no user has to act.
 NORMAL_REASONS: Final = frozenset(

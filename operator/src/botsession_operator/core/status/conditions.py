@@ -94,7 +94,7 @@ def _between_pipelines(observed: Observed) -> ConditionUpdate | None:
     count = control.pipelines_finished
     finished = "1 pipeline has finished" if count == 1 else f"{count} pipelines have finished"
     if not count:
-        finished = "the process that ran the pipeline ended before that had finished"
+        finished = "the process that ran the pipeline ended before the pipeline had finished"
     until = control.next_pipeline_until.astimezone(UTC).strftime("%H:%M:%SZ")
     return ConditionUpdate(
         ConditionType.STARTED,
@@ -110,7 +110,9 @@ def _controlled(observed: Observed) -> ConditionUpdate | None:
     if observed.session.status and observed.session.status.ending:
         return None  # a supervisor that exits is silent for a second; the ending's steps show one that hangs
     was_asked = observed.control is NoSnapshot.UNREACHABLE
-    message = "the supervisor's control endpoint did not answer" if was_asked else "the supervisor was not asked"
+    message = (
+        "the supervisor's control endpoint did not answer" if was_asked else "the operator did not ask the supervisor"
+    )
     return ConditionUpdate(ConditionType.CONTROLLED, UNKNOWN, ConditionReason.NO_ANSWER, message)
 
 

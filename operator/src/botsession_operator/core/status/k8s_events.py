@@ -47,7 +47,7 @@ def events_for(before: Status | None, after: Status) -> tuple[KubernetesEvent, .
 
 def undelivered(event: EventType, attempt: Attempt) -> KubernetesEvent:
     """Return the Event for a webhook event that the operator stops sending."""
-    note = f"nobody took {event} in {attempt.failures} tries; the last one: {attempt.last_error}"
+    note = f"the receiver did not accept {event} in {attempt.failures} attempts; the last one: {attempt.last_error}"
     return KubernetesEvent(Severity.WARNING, EventReason.WEBHOOK_GAVE_UP, note)
 
 
@@ -61,7 +61,7 @@ def _phase_event(status: Status) -> KubernetesEvent | None:
             )
         who = f", {status.ending.message}" if status.ending.message else ""
         return KubernetesEvent(
-            Severity.NORMAL, EventReason.ENDING, f"{status.ending.mode} end asked for: {status.ending.cause}{who}"
+            Severity.NORMAL, EventReason.ENDING, f"{status.ending.mode} end requested: {status.ending.cause}{who}"
         )
     if status.finish:
         severity = Severity.NORMAL if status.phase is Phase.SUCCEEDED else Severity.WARNING

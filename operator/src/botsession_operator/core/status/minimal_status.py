@@ -12,10 +12,8 @@ from botsession_operator.api.reasons import ConditionReason, EventReason
 from botsession_operator.api.status import Condition, ConditionStatus, ConditionType, EndingStatus, Finish, Status
 from botsession_operator.core.status.k8s_events import KubernetesEvent, Severity
 
-FINISHED_MESSAGE: Final = "the API server refused the whole status; this is what is certain of it"
-MESSAGE: Final = (
-    "the API server refused the whole status, so only its bare facts are recorded; the operator's log says why"
-)
+FINISHED_MESSAGE: Final = "the API server refused the whole status; the operator recorded its bare facts"
+MESSAGE: Final = "the API server refused the whole status, so the operator recorded its bare facts; its log says why"
 
 
 def least_status(status: Status, now: datetime) -> Status:

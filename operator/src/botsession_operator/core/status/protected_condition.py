@@ -13,15 +13,15 @@ from botsession_operator.core.status.conditions import ConditionUpdate
 
 PROTECTED: Final = {
     EvictionPolicy.WHEN_IDLE: WaitingReason(
-        ConditionReason.IN_CALL, "somebody is in the call; evictions of the pod are refused"
+        ConditionReason.IN_CALL, "a caller is in the call; a PodDisruptionBudget refuses evictions of the pod"
     ),
     EvictionPolicy.NEVER: WaitingReason(
-        ConditionReason.NEVER, "evictions of the pod are refused until the session ends"
+        ConditionReason.NEVER, "a PodDisruptionBudget refuses evictions of the pod until the session ends"
     ),
 }
 EXPOSED: Final = {
     EvictionPolicy.ALLOW: WaitingReason(ConditionReason.ALLOW, "the pod may be evicted"),
-    EvictionPolicy.WHEN_IDLE: WaitingReason(ConditionReason.IDLE, "nobody is in the call; the pod may be evicted"),
+    EvictionPolicy.WHEN_IDLE: WaitingReason(ConditionReason.IDLE, "no caller is in the call; the pod may be evicted"),
 }
 ENDING: Final = WaitingReason(ConditionReason.ENDING, "the session is over or ends; the pod may be evicted")
 
