@@ -42,7 +42,7 @@ def look(target):
     return {**facts, "folder": os.getcwd(), "target": found(target) if target else None}
 config = json.loads(sys.argv[1])
 try:
-    chosen = choose(config)
+    chosen = choose_interpreter(config)
 except NoInterpreterError as exc:
     print(json.dumps({"lacks": str(exc)}))
 else:
