@@ -152,7 +152,7 @@ async def test_no_more_of_an_answer_is_kept_than_a_bound(listener: Listener, con
 
     def count(self: Any, data: bytes) -> None:
         nonlocal received
-        received += len(data) if self._left > 0 else 0
+        received += len(data) if self._remaining > 0 else 0
         feed(self, data)
 
     with pytest.MonkeyPatch.context() as patch:
