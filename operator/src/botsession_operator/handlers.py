@@ -1,17 +1,18 @@
-"""kopf's handlers: they mark the keys of changed objects dirty, and decide nothing."""
+"""kopf's handlers: they fill the store, mark the keys of changed objects dirty, and decide nothing."""
 
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import kopf
 
 from botsession_contract.names import GROUP, PLURAL, SESSION_LABEL, VERSION
+from botsession_operator.api.spec import Json
 from botsession_operator.core.session_key import Key, parse_key
 from botsession_operator.effects.watching import tolerant_session
 from botsession_operator.fair_queue import Priority
-from botsession_operator.poke_gate import KnownSessions
+from botsession_operator.watch_store import WatchStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +22,14 @@ class Memo:
     changed: Callable[[Key, Priority], None]
     #: The same for a session whose pod has changed.
     pod_changed: Callable[[Key], None]
-    #: The sessions for which pokes are admitted.
-    known: KnownSessions
+    #: What passes read.
+    store: WatchStore
     #: Called when a session's pod is gone, after `pod_changed`.
     pod_gone: Callable[[Key], None] = lambda _: None
     #: Called with the namespace of a pod that has ended, since its quota may have room now.
     pod_ended: Callable[[str], None] = lambda _: None
+    #: Called with each event, also with one that changes nothing.
+    watched: Callable[[], None] = lambda: None
 
 
 def make_registry(server: str) -> kopf.OperatorRegistry:
@@ -46,16 +49,20 @@ def make_registry(server: str) -> kopf.OperatorRegistry:
     async def session_changed(
         *, event: kopf.RawEvent, namespace: str | None, name: str, body: kopf.Body, memo: Memo, **_: Any
     ) -> None:
-        _update_known(memo.known, namespace, name, is_gone=event["type"] == "DELETED")
-        if key := parse_key(namespace, name):
+        memo.watched()
+        key = parse_key(namespace, name)
+        if key and memo.store.session_event(event["type"], cast("Json", event["object"])):
             memo.changed(key, session_priority(body))
 
     @kopf.on.event("", "v1", "pods", labels={SESSION_LABEL: kopf.PRESENT}, registry=registry)
     async def pod_changed(
         *, event: kopf.RawEvent, namespace: str | None, labels: kopf.Labels, memo: Memo, **_: Any
     ) -> None:
+        memo.watched()
+        is_news = memo.store.pod_event(event["type"], cast("Json", event["object"]))
         # Anyone may set this label on a pod, so its value may be no name of a session.
-        if key := parse_key(namespace, labels.get(SESSION_LABEL)):
+        key = parse_key(namespace, labels.get(SESSION_LABEL))
+        if key and is_news:
             memo.pod_changed(key)
             if event["type"] == "DELETED":
                 memo.pod_gone(key)
@@ -79,12 +86,6 @@ def session_priority(body: Mapping[str, Any]) -> Priority:
     metadata, status = body.get("metadata") or {}, body.get("status") or {}
     is_answered = status.get("observedGeneration") == metadata.get("generation") or "finish" in status
     return Priority.NORMAL if is_answered else Priority.HIGH
-
-
-def _update_known(known: KnownSessions, namespace: str | None, name: str, *, is_gone: bool) -> None:
-    """Record which sessions exist, since only their pokes are admitted."""
-    if key := parse_key(namespace, name):
-        (known.forget if is_gone else known.add)(key)
 
 
 def has_ended(event: Mapping[str, Any]) -> bool:

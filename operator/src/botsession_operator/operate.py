@@ -16,23 +16,22 @@ from botsession_operator.clock import SystemClock
 from botsession_operator.controller import Controller
 from botsession_operator.core.decide.host_network import port_of
 from botsession_operator.core.manifests.pod import PodSettings
-from botsession_operator.core.session_key import Key
 from botsession_operator.effects.control import HttpControl, make_session
 from botsession_operator.effects.kubernetes import KubernetesCluster
 from botsession_operator.effects.webhook import HttpWebhook
 from botsession_operator.errors import LeaseLost
-from botsession_operator.fair_queue import Priority
 from botsession_operator.handlers import Memo, make_registry, make_settings
 from botsession_operator.host_ports import HostPorts
 from botsession_operator.leadership import make_lease, show_leader, stand
 from botsession_operator.metrics import Metrics
-from botsession_operator.poke_gate import KnownSessions, PokeGate
+from botsession_operator.poke_gate import PokeGate
 from botsession_operator.ports import Lease
 from botsession_operator.reconcile.deps import Deps
 from botsession_operator.reconcile.reconciler import reconcile
 from botsession_operator.server import LIFETIME_SECONDS, create_app, serving
 from botsession_operator.settings import Settings, WebhookSettings
 from botsession_operator.standby import Backlog
+from botsession_operator.watch_store import WatchStore
 from botsession_operator.webhook_dispatcher import WebhookDispatcher
 
 #: Waits for the passes that have begun.
@@ -49,7 +48,7 @@ async def operate(connected: client.ApiClient, settings: Settings, stop: asyncio
     Raise LeaseLost when this operator leads no more.
     """
     clock, lease = SystemClock(), make_lease(connected, settings)
-    ready, known = asyncio.Event(), KnownSessions()
+    ready, store = asyncio.Event(), WatchStore()
     # Otherwise the client library adds a `_created` series to each counter.
     disable_created_metrics()  # type: ignore[no-untyped-call]  # the client does not type it
     metrics = Metrics(CollectorRegistry(), lambda: controller.depths(), is_leader=lambda: lease.seconds_left() > 0)
@@ -62,21 +61,21 @@ async def operate(connected: client.ApiClient, settings: Settings, stop: asyncio
             lease,
         )
         controller = Controller(control, clock, settings.timeouts, settings.workers)
-        backlog = Backlog(controller, known)
+        backlog = Backlog(controller, store)
         metrics.register_poller(controller.poller)
         standing = stand(stack, lease, ready, stop, backlog.lead)
         dispatcher = None
         if settings.webhook:
             dispatcher = _webhook_dispatcher(settings.webhook, clock, controller, metrics, http, lease)
             stack.push_async_callback(dispatcher.close)
-        deps = await _deps(connected, settings, clock, metrics, controller, lease)
-        deps = replace(deps, webhook=dispatcher, forget=known.forget)
-        await _serve(stack, settings, backlog, metrics, ready, known)
+        deps = await _deps(connected, settings, clock, metrics, controller, lease, store)
+        deps = replace(deps, webhook=dispatcher)
+        await _serve(stack, settings, backlog, metrics, ready, store)
         show_leader(stack, connected, lease, settings)
         log.info("operator started", injection=deps.pod_settings.injection, namespaces=settings.namespaces or "all")
         work = asyncio.create_task(controller.work(metrics.timed(lambda key: reconcile(key, deps))))
         registry = make_registry(connected.configuration.host)
-        watch = asyncio.create_task(_watch(registry, settings, controller, backlog, metrics, ready, stop, known))
+        watch = asyncio.create_task(_watch(registry, settings, controller, backlog, metrics, ready, stop, store))
         await until_stopped(work, watch, stop, controller.drain)
         if standing.done():  # it ends with the lease
             standing.result()
@@ -106,8 +105,9 @@ async def _deps(
     metrics: Metrics,
     controller: Controller,
     lease: Lease,
+    store: WatchStore,
 ) -> Deps:
-    cluster = KubernetesCluster(connected, settings.identity, lease)
+    cluster = KubernetesCluster(connected, settings.identity, lease, store)
     injection = settings.injection or await cluster.injection()
     return Deps(
         cluster=cluster,
@@ -121,6 +121,7 @@ async def _deps(
         exposure=settings.exposure,
         is_uninstalling=settings.is_uninstalling,
         host_ports=HostPorts(settings.host_ports),
+        store=store,
     )
 
 
@@ -142,9 +143,9 @@ async def _serve(
     backlog: Backlog,
     metrics: Metrics,
     ready: asyncio.Event,
-    known: KnownSessions,
+    store: WatchStore,
 ) -> None:
-    gate = PokeGate(known.__contains__, backlog.poked)
+    gate = PokeGate(store.__contains__, backlog.poked)
     app = create_app(lambda address, key: metrics.count_poke(gate.poke(address, key)), ready.is_set, metrics.registry)
     guard = ConnectionGuard(lifetime_seconds=LIFETIME_SECONDS)
     await stack.enter_async_context(serving(app, settings.host, settings.port, guard))
@@ -158,20 +159,19 @@ async def _watch(
     metrics: Metrics,
     ready: asyncio.Event,
     stop: asyncio.Event,
-    known: KnownSessions,
+    store: WatchStore,
 ) -> None:
-    def changed(key: Key, priority: Priority) -> None:
-        metrics.note_watch_event()
-        backlog.changed(key, priority)
-
-    def pod_changed(key: Key) -> None:
-        metrics.note_watch_event()
-        backlog.pod_changed(key)
-
     await kopf.operator(
         registry=registry,
         settings=make_settings(),
-        memo=Memo(changed, pod_changed, known, backlog.pod_gone, controller.refusals.note_pod_ended),
+        memo=Memo(
+            backlog.changed,
+            backlog.pod_changed,
+            store,
+            backlog.pod_gone,
+            controller.refusals.note_pod_ended,
+            metrics.note_watch_event,
+        ),
         standalone=True,
         clusterwide=not settings.namespaces,
         namespaces=settings.namespaces,

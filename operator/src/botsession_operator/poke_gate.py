@@ -60,28 +60,6 @@ class TokenBuckets(Generic[T]):
         return has_one
 
 
-class KnownSessions:
-    """The sessions that exist, by what the watch has brought."""
-
-    def __init__(self) -> None:
-        self._keys: set[Key] = set()
-
-    def __contains__(self, key: Key) -> bool:
-        return key in self._keys
-
-    def __len__(self) -> int:
-        """Return how many exist."""
-        return len(self._keys)
-
-    def add(self, key: Key) -> None:
-        """Add a session."""
-        self._keys.add(key)
-
-    def forget(self, key: Key) -> None:
-        """Remove a session that is gone."""
-        self._keys.discard(key)
-
-
 class PokeGate:
     """Admits pokes for sessions that exist, a bounded number from each address and for each session.
 

@@ -40,6 +40,22 @@ class SessionReader(Protocol):
         ...
 
 
+class ObjectObserver(Protocol):
+    """Is shown each session and pod that the API server answers with, to a read or to a write."""
+
+    def show(self, raw: Json) -> None:
+        """Take in an object as it is now; one that is neither a session nor a pod is ignored."""
+        ...
+
+    def session_is_missing(self, key: Key) -> None:
+        """Take in that a live read has not found a session."""
+        ...
+
+    def pod_is_missing(self, namespace: str, name: str) -> None:
+        """Take in that a live read has not found a pod."""
+        ...
+
+
 class SessionWriter(Protocol):
     """Writes sessions and their pods. Each write names the version, or the UID, that it is meant for."""
 

@@ -6,16 +6,15 @@ As long as it stands by, no session gets a pass. Then each that exists gets one.
 from botsession_operator.controller import Controller
 from botsession_operator.core.session_key import Key
 from botsession_operator.fair_queue import Priority
-from botsession_operator.poke_gate import KnownSessions
+from botsession_operator.watch_store import WatchStore
 
 
 class Backlog:
     """Takes what events and pokes mark: it goes to the controller, once this operator leads."""
 
-    def __init__(self, controller: Controller, known: KnownSessions) -> None:
+    def __init__(self, controller: Controller, store: WatchStore) -> None:
         self._controller = controller
-        #: The sessions that exist, by what the watch has brought.
-        self._known = known
+        self._store = store
         self._is_leading = False
         self._sessions: dict[Key, Priority] = {}
         #: Sessions that a pod names, and that do not exist, or have not been seen yet: the pod may wait to be released.
@@ -27,6 +26,7 @@ class Backlog:
     def lead(self) -> None:
         """Have all sessions looked at, and from now on each of which something is heard."""
         self._is_leading = True
+        self._store.begin_to_lead()
         for key, priority in self._sessions.items():
             self._controller.mark(key, priority)
         for key in self._orphans:
@@ -38,7 +38,7 @@ class Backlog:
         """Take an event of a session."""
         if self._is_leading:
             self._controller.mark(key, priority)
-        elif key in self._known:
+        elif key in self._store:
             self._sessions[key] = priority
             self._orphans.discard(key)
         else:
@@ -48,7 +48,7 @@ class Backlog:
         """Take an event of a session's pod."""
         if self._is_leading:
             self._controller.mark_changed(key)
-        elif key not in self._known:
+        elif key not in self._store:
             self._orphans.add(key)
 
     def pod_gone(self, key: Key) -> None:

@@ -14,7 +14,7 @@ from botsession_contract.names import GROUP, PLURAL, SESSION_LABEL, VERSION
 from botsession_operator.core.session_key import Key
 from botsession_operator.fair_queue import Priority
 from botsession_operator.handlers import Memo, has_ended, make_registry, make_settings, session_priority
-from botsession_operator.poke_gate import KnownSessions
+from botsession_operator.watch_store import WatchStore
 
 SERVER = "https://10.96.0.1:443"
 
@@ -71,50 +71,71 @@ def test_an_event_is_urgent_where_a_user_waits(generation: int, status: object, 
     assert session_priority({"metadata": {"generation": generation}, "status": status}) is priority
 
 
-async def seen(event_type: str | None, known: KnownSessions, name: str = "call-1") -> list[Key]:
+async def seen(event_type: str | None, store: WatchStore, name: str = "call-1") -> list[Key]:
     """Have kopf's handler of sessions see an event; return what it marks."""
     marked: list[Key] = []
-    memo = Memo(lambda key, _: marked.append(key), marked.append, known)
+    memo = Memo(lambda key, _: marked.append(key), marked.append, store)
     (handler,) = (each for each in make_registry(SERVER)._watching.get_all_handlers() if "session" in str(each.id))
-    body = {"metadata": {"generation": 1}}
+    metadata = {"namespace": "bots", "name": name, "uid": "u1", "resourceVersion": "1", "generation": 1}
+    body = {"metadata": metadata}
     changed = cast("Callable[..., Awaitable[None]]", handler.fn)
-    await changed(event={"type": event_type}, namespace="bots", name=name, body=body, memo=memo)
+    await changed(event={"type": event_type, "object": body}, namespace="bots", name=name, body=body, memo=memo)
     return marked
 
 
 @pytest.mark.parametrize("event_type", [None, "ADDED", "MODIFIED"])
 async def test_a_session_that_the_watch_brings_is_known(event_type: str | None) -> None:
-    known = KnownSessions()
+    store = WatchStore()
 
-    assert await seen(event_type, known) == [Key("bots", "call-1")]
-    assert Key("bots", "call-1") in known
+    assert await seen(event_type, store) == [Key("bots", "call-1")]
+    assert Key("bots", "call-1") in store
 
 
 async def test_a_session_that_is_gone_is_known_no_more() -> None:
-    known = KnownSessions()
-    await seen("ADDED", known)
+    store = WatchStore()
+    await seen("ADDED", store)
 
-    assert await seen("DELETED", known) == [Key("bots", "call-1")]
-    assert len(known) == 0
+    assert await seen("DELETED", store) == [Key("bots", "call-1")]
+    assert len(store) == 0
 
 
 async def test_an_event_that_names_no_session_marks_none() -> None:
-    known = KnownSessions()
+    store = WatchStore()
 
-    assert await seen("ADDED", known, "x" * 64) == []
-    assert len(known) == 0
+    assert await seen("ADDED", store, "x" * 64) == []
+    assert len(store) == 0
 
 
 @pytest.mark.parametrize("labels", [{}, {SESSION_LABEL: ""}, {SESSION_LABEL: "A_b"}, {SESSION_LABEL: "x" * 63 + "."}])
 async def test_a_pod_whose_label_names_no_session_marks_none(labels: dict[str, str]) -> None:
     marked: list[Key] = []
-    memo = Memo(lambda key, _: marked.append(key), marked.append, KnownSessions())
+    memo = Memo(lambda key, _: marked.append(key), marked.append, WatchStore())
     (handler,) = (each for each in make_registry(SERVER)._watching.get_all_handlers() if "pod" in str(each.id))
     changed = cast("Callable[..., Awaitable[None]]", handler.fn)
 
     await changed(event={"type": "ADDED", "object": {}}, namespace="bots", labels=labels, memo=memo)
 
     assert marked == []
+
+
+async def test_an_event_that_brings_nothing_new_marks_none() -> None:
+    store = WatchStore()
+    await seen("ADDED", store)
+
+    assert await seen("MODIFIED", store) == []
+
+
+async def test_each_event_is_counted_also_one_that_brings_nothing_new() -> None:
+    counted: list[None] = []
+    memo = Memo(lambda *_: None, lambda _: None, WatchStore(), watched=lambda: counted.append(None))
+    handlers = make_registry(SERVER)._watching.get_all_handlers()
+
+    for handler in handlers:
+        changed = cast("Callable[..., Awaitable[None]]", handler.fn)
+        event = {"type": "MODIFIED", "object": {"metadata": {}}}
+        await changed(event=event, namespace="bots", name="call-1", body={}, labels={}, memo=memo)
+
+    assert len(counted) == len(list(handlers)) == 2
 
 
 @pytest.mark.parametrize(

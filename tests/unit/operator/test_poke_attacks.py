@@ -17,16 +17,29 @@ from botsession_operator.clock import SystemClock
 from botsession_operator.core.session_key import Key
 from botsession_operator.effects.kubernetes import KubernetesCluster
 from botsession_operator.fair_queue import Priority
-from botsession_operator.poke_gate import KnownSessions, PokeGate
+from botsession_operator.poke_gate import PokeGate
 from botsession_operator.queue import WorkQueue
 from botsession_operator.reconcile.reconciler import reconcile
 from botsession_operator.server import create_app
+from botsession_operator.watch_store import WatchStore
 from tests.apiserver import missing
-from tests.builders import KEY
+from tests.builders import KEY, raw_spec
 from tests.fakes import World
 from tests.pokes import attacks
+from tests.watched import WatchedWorld
 
 LIVE = Key("victim", "call-1")
+#: As a watch has brought it.
+STORED = {
+    "metadata": {
+        "namespace": LIVE.namespace,
+        "name": LIVE.name,
+        "uid": "u1",
+        "resourceVersion": "1",
+        "creationTimestamp": "2026-01-31T12:00:00Z",
+    },
+    "spec": raw_spec(),
+}
 #: No test waits longer, in seconds.
 PATIENCE = 90.0
 
@@ -52,7 +65,7 @@ class Operator:
     api: Api
     queue: WorkQueue
     pokes: TestClient[web.Request, web.Application]
-    known: KnownSessions
+    store: WatchStore
     passes: list[Key]
 
     async def poke(self, path: str) -> int:
@@ -73,21 +86,21 @@ class Operator:
 
 @pytest.fixture
 async def operator(world: World) -> AsyncIterator[Operator]:
-    api, queue, known, passes = Api(), WorkQueue(SystemClock()), KnownSessions(), list[Key]()
-    known.add(LIVE)
-    gate = PokeGate(known.__contains__, lambda key: queue.add(key, Priority.LOW))
+    api, queue, store, passes = Api(), WorkQueue(SystemClock()), WatchStore(), list[Key]()
+    store.session_event(None, STORED)
+    gate = PokeGate(store.__contains__, lambda key: queue.add(key, Priority.LOW))
     app = create_app(gate.poke, lambda: True, world.metrics.registry)
     async with RawTestServer(api.answer) as server, TestClient(TestServer(app)) as pokes:
         configuration = client.Configuration(host=str(server.make_url("")).rstrip("/"))
         async with client.ApiClient(configuration) as connected:
-            deps = replace(world.deps(), cluster=KubernetesCluster(connected, "tests"), forget=known.forget)
+            deps = replace(world.deps(), cluster=KubernetesCluster(connected, "tests", observer=store), store=store)
 
             async def do_pass(key: Key) -> None:
                 await reconcile(key, deps)
                 passes.append(key)
 
             work = asyncio.create_task(queue.work(do_pass))
-            yield Operator(api, queue, pokes, known, passes)
+            yield Operator(api, queue, pokes, store, passes)
             await queue.drain(work)
 
 
@@ -129,17 +142,18 @@ async def test_a_session_that_a_pass_finds_gone_is_known_no_more(operator: Opera
     await operator.poke(f"/v1/poke/{LIVE}")
     await operator.settled()
 
-    assert LIVE not in operator.known
+    assert LIVE not in operator.store
     assert len(operator.asked_about("victim")) == asked
 
 
-async def test_a_session_that_is_let_go_is_known_no_more(world: World) -> None:
-    forgotten: list[Key] = []
+async def test_a_session_that_is_let_go_is_known_no_more() -> None:
+    world = WatchedWorld()
+    world.operator = world.deps()
     world.apply()
-    world.operator = replace(world.deps(), forget=forgotten.append)
     await world.settle()
+    assert KEY in world.watch_store
     world.delete()
     await world.settle()
 
     assert world.is_empty
-    assert set(forgotten) == {KEY}
+    assert KEY not in world.watch_store

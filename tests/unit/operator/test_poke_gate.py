@@ -13,7 +13,6 @@ from botsession_operator.poke_gate import (
     MOST_ADDRESSES,
     SESSION_BURST,
     Admission,
-    KnownSessions,
     PokeGate,
     TokenBuckets,
 )
@@ -39,8 +38,8 @@ def seconds() -> Seconds:
 
 
 @pytest.fixture
-def known() -> KnownSessions:
-    known = KnownSessions()
+def known() -> set[Key]:
+    known = set[Key]()
     for key in (A, B):
         known.add(key)
     return known
@@ -52,7 +51,7 @@ def marked() -> list[Key]:
 
 
 @pytest.fixture
-def gate(known: KnownSessions, marked: list[Key], seconds: Seconds) -> PokeGate:
+def gate(known: set[Key], marked: list[Key], seconds: Seconds) -> PokeGate:
     return PokeGate(known.__contains__, marked.append, seconds)
 
 
@@ -68,8 +67,8 @@ def test_a_poke_for_a_session_that_does_not_exist_is_dropped(gate: PokeGate, mar
     assert marked == []
 
 
-def test_a_session_that_is_gone_is_poked_no_more(gate: PokeGate, known: KnownSessions, marked: list[Key]) -> None:
-    known.forget(A)
+def test_a_session_that_is_gone_is_poked_no_more(gate: PokeGate, known: set[Key], marked: list[Key]) -> None:
+    known.discard(A)
 
     assert gate.poke(POD, A) is Admission.UNKNOWN
     assert marked == []
@@ -82,7 +81,7 @@ def test_made_up_names_take_nothing_of_an_address(gate: PokeGate) -> None:
     assert gate.poke(POD, A) is Admission.ADMITTED
 
 
-def test_an_address_pokes_no_more_often_than_it_may(known: KnownSessions, seconds: Seconds) -> None:
+def test_an_address_pokes_no_more_often_than_it_may(known: set[Key], seconds: Seconds) -> None:
     sessions = [Key("bots", str(number)) for number in range(1000)]
     for key in sessions:
         known.add(key)
@@ -138,7 +137,7 @@ def test_a_bucket_fills_with_time_and_not_beyond_its_size(seconds: Seconds) -> N
     assert [buckets.take("a") for _ in range(3)] == [True, True, False]
 
 
-async def test_a_real_event_goes_before_a_flood_of_pokes(known: KnownSessions) -> None:
+async def test_a_real_event_goes_before_a_flood_of_pokes(known: set[Key]) -> None:
     queue, passes, real = WorkQueue(SystemClock()), list[Key](), Key("tenant", "call")
     sessions = [Key("bots", str(number)) for number in range(500)]
     for key in sessions:

@@ -39,7 +39,7 @@ from botsession_operator.errors import (
     StatusRefused,
     TransientError,
 )
-from botsession_operator.ports import Lease
+from botsession_operator.ports import Lease, ObjectObserver
 
 #: The grace of a deletion, where it is not the pod's own. 30 s is Kubernetes' default, which sidecars expect.
 GRACE_SECONDS = {PodDeletion.OVER: 30, PodDeletion.SHORT: 5, PodDeletion.FORCED: 0}
@@ -52,28 +52,44 @@ IMAGE_VOLUMES_SINCE = (1, 35)
 
 
 class KubernetesCluster:
-    """Reads and writes sessions and pods. Reads are live, without a cache."""
+    """Reads and writes sessions and pods. Reads are live; `observer` is shown what each answer brings."""
 
-    def __init__(self, client: client.ApiClient, identity: str, lease: Lease = UNCONTESTED) -> None:
+    def __init__(
+        self,
+        client: client.ApiClient,
+        identity: str,
+        lease: Lease = UNCONTESTED,
+        observer: ObjectObserver | None = None,
+    ) -> None:
         self._client = client
         #: Without it, the operator writes nothing.
         self._lease = lease
         #: The `reportingInstance` of Events, which tells two operators apart.
         self._identity = identity
+        self._observer = observer
 
     async def session(self, key: Key) -> Json | None:
         """Read a BotSession; None when there is none."""
-        return await self._read(session_target(key))
+        found = await self._read(session_target(key))
+        if found is None and self._observer:
+            self._observer.session_is_missing(key)
+        return self._shown(found)
 
     async def pod(self, namespace: str, name: str) -> Json | None:
         """Read a pod; None when there is none."""
-        return await self._read(Target(PODS, namespace, name))
+        found = await self._read(Target(PODS, namespace, name))
+        if found is None and self._observer:
+            self._observer.pod_is_missing(namespace, name)
+        return self._shown(found)
 
     async def pods_labelled(self, key: Key) -> list[Json]:
         """Read all pods that carry the session's label: its own, and those of earlier sessions of its name."""
         path = PODS.collection(key.namespace, {"labelSelector": f"{SESSION_LABEL}={key.name}"})
         answer = await api.request(self._client, "GET", path)
-        return list(api_responses.items_of(answer, PODS, key.namespace, {SESSION_LABEL: key.name}))
+        pods = list(api_responses.items_of(answer, PODS, key.namespace, {SESSION_LABEL: key.name}))
+        for each in pods:
+            self._shown(each)
+        return pods
 
     async def set_session_finalizers(self, session: SessionMetadata, finalizers: tuple[str, ...]) -> str | None:
         """Replace the finalizers; return the new resourceVersion, or None when the session is gone.
@@ -171,6 +187,11 @@ class KubernetesCluster:
         version = (int(answer.body["major"]), int(answer.body["minor"].rstrip("+")))
         return Injection.IMAGE_VOLUME if version >= IMAGE_VOLUMES_SINCE else Injection.INIT_CONTAINER
 
+    def _shown(self, found: Json | None) -> Json | None:
+        if found is not None and self._observer:
+            self._observer.show(found)
+        return found
+
     async def _read(self, target: Target) -> Json | None:
         return api_responses.object_of(await api.request(self._client, "GET", target.path()), target)
 
@@ -192,6 +213,8 @@ class KubernetesCluster:
                 raise refusal_type(ConditionReason.NAME_TAKEN, ownership.name_taken(manifest))
         elif not answer.is_ok:
             raise refusal_type(_refusal_reason(answer), answer.message)
+        else:
+            self._shown(answer.body)
 
     async def _patch(
         self, target: Target, patch: Any, content_type: str = api.MERGE_PATCH, *subresource: str
@@ -200,7 +223,7 @@ class KubernetesCluster:
         answer = await self._write("PATCH", target.path(*subresource), patch, content_type)
         if answer.status == HTTPStatus.CONFLICT:
             raise Conflict(f"{target}: {answer.message}")
-        return api_responses.object_of(answer, target)
+        return self._shown(api_responses.object_of(answer, target))
 
     async def _delete(self, target: Target, preconditions: Json, grace_seconds: int | None = None) -> api.Answer:
         """Delete an object if the preconditions hold; a missing object, or another one of its name, is no error."""

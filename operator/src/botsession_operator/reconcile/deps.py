@@ -1,6 +1,5 @@
 """The dependencies of a pass: ports, settings, and what the operator keeps in memory."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -9,12 +8,12 @@ from botsession_operator.core.control_keys import ControlKeys
 from botsession_operator.core.decide.plan import ControllerTimeouts
 from botsession_operator.core.manifests.pod import PodSettings
 from botsession_operator.core.manifests.service_and_route import Exposure
-from botsession_operator.core.observe.observed import Key
 from botsession_operator.host_ports import HostPorts
 from botsession_operator.metrics import Metrics
 from botsession_operator.ports import Cluster, Supervisors
 from botsession_operator.refusals import Refusals
 from botsession_operator.status_recorder import StatusWrites
+from botsession_operator.watch_store import WatchStore
 from botsession_operator.webhook_dispatcher import WebhookDispatcher
 
 #: Callers reach sessions inside the cluster only: there is no route from outside.
@@ -43,5 +42,5 @@ class Deps:
     status_writes: StatusWrites = field(default_factory=StatusWrites)
     #: The ports of nodes that sessions with `hostNetwork` use.
     host_ports: HostPorts = field(default_factory=HostPorts)
-    #: Called with the key of a session that is gone.
-    forget: Callable[[Key], None] = lambda _: None
+    #: Objects as the watches brought them. None where no watch feeds a store, as on a local machine.
+    store: WatchStore | None = None

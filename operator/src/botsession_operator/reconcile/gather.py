@@ -5,24 +5,48 @@ from botsession_operator.core.manifests import service_and_route
 from botsession_operator.core.manifests.disruption_budget import build_budget
 from botsession_operator.core.names import pod_name
 from botsession_operator.core.observe import ownership, parse
-from botsession_operator.core.observe.observed import Key, Observed, Pod, Session
-from botsession_operator.reconcile.control_requests import read_supervisor
+from botsession_operator.core.observe.observed import Key, Observed, Pod, PodState, Reading, Session
+from botsession_operator.reconcile.control_requests import NO_SUPERVISOR, read_supervisor
 from botsession_operator.reconcile.deps import Deps
 from botsession_operator.reconcile.finalizers import release_orphans
+from botsession_operator.watch_store import WatchStore
 
 
-async def gather(key: Key, deps: Deps) -> Observed | None:
-    """Read the session and all that belongs to it; return None where there is no such session."""
+async def gather_from_store(key: Key, store: WatchStore, deps: Deps) -> Observed | None:
+    """Return what the watches have brought of a session; None where it must be read live to know anything."""
+    session = store.session(key)
+    if session is None or not store.is_trusted(key) or _may_have_orphans(key, session, None, store):
+        return None
+    found = store.pod(key.namespace, pod_name(key.name, session.uid))
+    # A pod that is missing here may be there: its supervisor is not forgotten for that.
+    is_unknown = found is None and not session.is_finished
+    reading = NO_SUPERVISOR if is_unknown else read_supervisor(session, _own(found, session), deps)
+    return await _observe(session, found, reading, deps)
+
+
+async def gather(key: Key, deps: Deps, stored: Observed | None = None) -> Observed | None:
+    """Read the session and its pod live, and its supervisor; None when there is no such session.
+
+    `stored` is what the pass has gathered from the store: what it has of other objects was read just now.
+    """
     raw = await deps.cluster.session(key)
     session = parse.parse_session(raw) if raw else None
     found = await _read_pod(session, deps) if session else None
-    if session is None or (session.status is None and found is None):
+    if _may_have_orphans(key, session, found, deps.store):
         await release_orphans(key, session, deps)
     if session is None:
         return None
-    pod = found if found and found.owner == session.identity else None
-    deps.host_ports.note(key, pod)
-    reading = read_supervisor(session, pod, deps)
+    pod = _own(found, session)
+    if stored and _is_same_supervisor(stored, pod):
+        reading = Reading(stored.control, stored.freshness, stored.ending_heard_at)
+    else:
+        reading = read_supervisor(session, pod, deps)
+    return await _observe(session, found, reading, deps)
+
+
+async def _observe(session: Session, found: Pod | None, reading: Reading, deps: Deps) -> Observed:
+    pod = _own(found, session)
+    deps.host_ports.note(session.key, pod)
     return Observed(
         session=session,
         pod=pod,
@@ -36,6 +60,30 @@ async def gather(key: Key, deps: Deps) -> Observed | None:
         ending_heard_at=reading.ending_heard_at,
         is_pod_name_taken=found is not pod,
     )
+
+
+def _own(found: Pod | None, session: Session) -> Pod | None:
+    """Return the pod that has the name of the session's pod, if it is the session's."""
+    return found if found and found.owner == session.identity else None
+
+
+def _may_have_orphans(key: Key, session: Session | None, found: Pod | None, store: WatchStore | None) -> bool:
+    """Return whether an earlier session of this name may have left a pod, whose session went without the operator.
+
+    A watch tells of such pods. Without one, a session that is gone or new is worth a look.
+    """
+    if store is None:
+        return session is None or (session.status is None and found is None)
+    owner = session.identity if session else None
+    return any(pod.has_finalizer and pod.owner != owner for pod in store.pods_of(key))
+
+
+def _is_same_supervisor(stored: Observed, pod: Pod | None) -> bool:
+    """Return whether the pass has asked for the reading of this very pod already."""
+    if pod is None or stored.pod is None or stored.session.is_finished:
+        return False
+    asked = (stored.pod.uid, stored.pod.address, stored.pod.state)
+    return asked == (pod.uid, pod.address, PodState.RUNNING)
 
 
 async def _read_pod(session: Session, deps: Deps) -> Pod | None:

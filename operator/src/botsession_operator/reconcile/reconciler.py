@@ -1,21 +1,23 @@
 """One pass over one session: gather, plan, apply, write the status, report."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from botsession_contract.lifecycle import Phase
 from botsession_operator.api.fitting import fitted
 from botsession_operator.api.spec import SpecError
 from botsession_operator.api.status import Status
-from botsession_operator.core.decide import earlier_answers
+from botsession_operator.core.decide import earlier_answers, live_reads
 from botsession_operator.core.decide.plan import Plan, make_plan
-from botsession_operator.core.observe.observed import Key, NoSnapshot, Observed
+from botsession_operator.core.names import pod_name
+from botsession_operator.core.observe.observed import Freshness, Key, NoSnapshot, Observed
 from botsession_operator.core.status import coalescing
 from botsession_operator.core.status.derive import Applied, derive_status
 from botsession_operator.errors import StatusRefused
 from botsession_operator.reconcile.apply import apply
 from botsession_operator.reconcile.control_requests import send_control_requests
 from botsession_operator.reconcile.deps import Deps
-from botsession_operator.reconcile.gather import gather
+from botsession_operator.reconcile.gather import gather, gather_from_store
 from botsession_operator.reconcile.unrecordable import end_unrecorded, handle_unreadable
 from botsession_operator.status_recorder import StatusRecorder
 
@@ -23,14 +25,14 @@ from botsession_operator.status_recorder import StatusRecorder
 async def reconcile(key: Key, deps: Deps) -> datetime | None:
     """Run one pass over a session; return when the next one is due, or None where only an event needs one."""
     try:
-        observed = await gather(key, deps)
+        found = await _gather_and_plan(key, deps)
     except SpecError as exc:
         return await handle_unreadable(key, exc, deps)
-    if observed is None:
+    if found is None:
         _forget(key, deps)
         return None
+    observed, plan = found
     await _recorder(deps).report_lost_answer(observed.session)
-    plan = make_plan(observed, deps.clock.now(), deps.timeouts)
     if not earlier_answers.may_apply(observed, plan):
         return await _wait_for_answer(plan, observed, deps)
     observed, applied = await apply(plan, observed, deps)
@@ -48,6 +50,20 @@ async def reconcile(key: Key, deps: Deps) -> datetime | None:
     else:
         deps.metrics.set_phase(key, status.phase)
     return _requeue_at(plan, observed, applied, write_due_at, deps)
+
+
+async def _gather_and_plan(key: Key, deps: Deps) -> tuple[Observed, Plan] | None:
+    """Return what is so, and what to do about it; None where there is no such session.
+
+    What the watches have brought is enough for most plans. Others are made from live reads (`decide/live_reads.py`).
+    """
+    stored = await gather_from_store(key, deps.store, deps) if deps.store else None
+    if stored and deps.store:
+        plan = make_plan(stored, deps.clock.now(), deps.timeouts)
+        if not live_reads.are_needed(stored, plan, is_new=deps.store.is_new(key)):
+            return stored, plan
+    observed = await gather(key, deps, stored)
+    return (observed, make_plan(observed, deps.clock.now(), deps.timeouts)) if observed else None
 
 
 async def _wait_for_answer(plan: Plan, observed: Observed, deps: Deps) -> datetime | None:
@@ -76,7 +92,27 @@ async def _write_status(observed: Observed, status: Status, deps: Deps) -> datet
     if due > now:
         return due
     await _recorder(deps).record(observed.session, fit, now)
-    return None
+    return _due_after_write(observed, deps)
+
+
+def _due_after_write(observed: Observed, deps: Deps) -> datetime | None:
+    """Return when a pass is due for what this one has recorded. The watch brings it too, but is no news then."""
+    written = deps.store.session(observed.session.key) if deps.store else None
+    if written is None or deps.store is None:
+        return None
+    pod = deps.store.pod(written.key.namespace, pod_name(written.key.name, written.uid))
+    deliveries = deps.webhook.attempts(written) if deps.webhook else {}
+    seen = replace(
+        observed, session=written, pod=pod or observed.pod, freshness=Freshness.CURRENT, deliveries=deliveries
+    )
+    now = deps.clock.now()
+    plan = make_plan(seen, now, deps.timeouts)
+    if plan.is_work:
+        return now
+    status = fitted(derive_status(seen, plan, Applied(), now))
+    if status == written.status:
+        return plan.requeue_at
+    return deps.status_writes.due(written, status, coalescing.write_due_at(seen, status, deps.timeouts))
 
 
 def _recorder(deps: Deps) -> StatusRecorder:
@@ -98,7 +134,6 @@ def _forget(key: Key, deps: Deps) -> None:
     """Forget a session that is gone, or that only the finalizers of others keep."""
     deps.metrics.set_phase(key, None)
     deps.supervisors.forget(key)
-    deps.forget(key)
     deps.host_ports.forget(key)
     deps.refusals.forget(key)
     deps.status_writes.forget(key)

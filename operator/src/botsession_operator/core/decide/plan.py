@@ -84,6 +84,11 @@ class Plan:
     give_up: tuple[EventType, ...] = ()
     requeue_at: datetime | None = None
 
+    @property
+    def is_work(self) -> bool:
+        """Return whether the plan does anything but wait."""
+        return replace(self, intent=None, requeue_at=None) != Plan()
+
 
 class Removals(TypedDict):
     """What to remove once a session is over."""

@@ -1,0 +1,45 @@
+"""A pass that reads what a watch has brought does what one does that reads live, however late the watch is."""
+
+import pytest
+
+from botsession_operator.reconcile.deps import Deps
+from tests.unit.operator.test_crash import MOST_WRITES, STORIES, Fate, Mortals, Story, check, live
+from tests.watched import WatchedWorld
+
+each_story = pytest.mark.parametrize("story", [pytest.param(story, id=story.__name__) for story in STORIES])
+each_watch = pytest.mark.parametrize("is_slow", [False, True], ids=["prompt", "slow"])
+
+
+@each_story
+@each_watch
+async def test_a_life_without_a_crash(story: Story, is_slow: bool) -> None:
+    """Each step of the story is another operator's, which takes over."""
+    check(await live(story, Fate(), WatchedWorld(is_slow=is_slow)), story)
+
+
+@each_story
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+async def test_a_takeover_at_any_write(story: Story, after: bool) -> None:
+    """The one that takes over has seen what its watch has brought, and not what the last one was answered."""
+    for write in range(1, MOST_WRITES + 1):
+        check(await live(story, Fate(write, after=after), WatchedWorld(is_slow=True)), story)
+
+
+class OneOperator(Mortals):
+    """The same operator all along."""
+
+    def _operator(self) -> Deps:
+        self.only = self.only or super()._operator()
+        return self.only
+
+    only: Deps | None = None
+
+
+@each_story
+@each_watch
+async def test_a_life_with_one_operator(story: Story, is_slow: bool) -> None:
+    operators = OneOperator(WatchedWorld(is_slow=is_slow), Fate())
+    await story(operators.world, operators)
+    await operators.settle()
+
+    check(operators, story)

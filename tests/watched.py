@@ -1,0 +1,138 @@
+"""A world whose operator reads what a watch has brought, as it does on a cluster. The watch may lag."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from botsession_operator.api.spec import Json
+from botsession_operator.core.observe.observed import Key, Pod, SessionMetadata
+from botsession_operator.errors import Conflict
+from botsession_operator.local.object_store import InMemoryObjectStore
+from botsession_operator.reconcile.deps import Deps
+from botsession_operator.watch_store import WatchStore
+from tests.fakes import FakeCluster, World
+
+#: Kind, type and object; what a watch lists has no type.
+Event = tuple[str, str | None, Json]
+SESSION = "BotSession"
+POD = "Pod"
+
+
+class WatchedCluster(FakeCluster):
+    """The fake API server, which shows an observer what it answers, and tells a watch of each change."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        super().__init__(now)
+        #: The stores of all operators that there have been; the last one's is shown what the API server answers.
+        self.stores = [WatchStore()]
+        #: What the watch has still to bring, and what it has brought: kind, type and object.
+        self.events: list[Event] = []
+        self.delivered: list[Event] = []
+        #: A test has the watch bring what has happened; else each pass does.
+        self.is_faulty = False
+        #: Reads of sessions and pods, and of the list of pods.
+        self.reads: list[str] = []
+        self._told: set[str] = set()
+        self.sessions = InMemoryObjectStore(lambda raw: self._tell(SESSION, self.sessions, raw), now)
+        self.pods = InMemoryObjectStore(lambda raw: self._tell(POD, self.pods, raw), now)
+
+    @property
+    def store(self) -> WatchStore:
+        return self.stores[-1]
+
+    async def session(self, key: Key) -> Json | None:
+        self.reads.append("session")
+        found = await super().session(key)
+        self.store.show({**found, "kind": SESSION}) if found else self.store.session_is_missing(key)
+        return found
+
+    async def pod(self, namespace: str, name: str) -> Json | None:
+        self.reads.append("pod")
+        found = await super().pod(namespace, name)
+        self.store.show({**found, "kind": POD}) if found else self.store.pod_is_missing(namespace, name)
+        return found
+
+    async def pods_labelled(self, key: Key) -> list[Json]:
+        self.reads.append("pods")
+        return await super().pods_labelled(key)
+
+    async def set_session_finalizers(self, session: SessionMetadata, finalizers: tuple[str, ...]) -> str | None:
+        version = await super().set_session_finalizers(session, finalizers)
+        self._answer(SESSION, self.sessions.get(session.key.namespace, session.key.name))
+        return version
+
+    async def write_status(self, key: Key, resource_version: str, status: Json) -> bool:
+        is_written = await super().write_status(key, resource_version, status)
+        self._answer(SESSION, self.sessions.get(key.namespace, key.name))
+        return is_written
+
+    async def create_pod(self, manifest: Json) -> None:
+        before = self.pods.names()
+        await super().create_pod(manifest)
+        metadata = manifest["metadata"]
+        if (metadata["namespace"], metadata["name"]) not in before:
+            self._answer(POD, self.pods.get(metadata["namespace"], metadata["name"]))
+
+    async def set_pod_finalizers(self, pod: Pod, finalizers: tuple[str, ...]) -> None:
+        await super().set_pod_finalizers(pod, finalizers)
+        self._answer(POD, self.pods.get(pod.namespace, pod.name))
+
+    def deliver(self) -> None:
+        """Let the watch bring what has happened."""
+        events, self.events = self.events, []
+        self.delivered += events
+        for store in self.stores:
+            self.is_dirty |= show_events(store, events)
+
+    def _answer(self, kind: str, raw: Json | None) -> None:
+        if raw:
+            self.store.show({**raw, "kind": kind})
+
+    def _tell(self, kind: str, objects: InMemoryObjectStore, raw: Json) -> None:
+        metadata = raw["metadata"]
+        is_there = objects.get(metadata["namespace"], metadata["name"]) is not None
+        event_type = "DELETED" if not is_there else "MODIFIED" if metadata["uid"] in self._told else "ADDED"
+        self._told.add(metadata["uid"])
+        self.events.append((kind, event_type, copy.deepcopy(raw)))
+
+
+def show_events(store: WatchStore, events: list[Event]) -> bool:
+    """Have a watch bring events; return whether any of them is news."""
+    is_news = False
+    for kind, event_type, raw in events:
+        event = store.session_event if kind == SESSION else store.pod_event
+        is_news |= event(event_type, raw)
+    return is_news
+
+
+class WatchedWorld(World):
+    """One session, whose operator reads from a store. `is_slow`: each pass comes before the events of the last one."""
+
+    def __init__(self, *, is_slow: bool = False) -> None:
+        super().__init__()
+        self._is_slow = is_slow
+        self.cluster = self.watched = WatchedCluster(self.clock.now)
+
+    @property
+    def watch_store(self) -> WatchStore:
+        return self.watched.store
+
+    def deps(self) -> Deps:
+        """Return what an operator has that takes over: its watch has brought what the last one's has."""
+        store = WatchStore(lambda: self.clock.now().timestamp())
+        show_events(store, self.watched.delivered)
+        store.begin_to_lead()
+        self.watched.stores.append(store)
+        return replace(super().deps(), store=store)
+
+    async def look(self, deps: Deps | None = None) -> datetime | None:
+        if not (self._is_slow or self.watched.is_faulty):
+            self.watched.deliver()
+        try:
+            next_look = await super().look(deps)
+        except Conflict:  # what was read was out of date: the work queue tries again
+            next_look = self.clock.now()
+        if not self.watched.is_faulty:
+            self.watched.deliver()
+        return next_look
