@@ -89,8 +89,8 @@ class FairQueue(Generic[T]):
 
     def put(self, item: T, namespace: str, priority: Priority) -> None:
         """Add an item. If it waits already, it keeps its position, or moves to the higher priority."""
-        known = self._positions.get(item)
-        if known and known.priority <= priority:
+        current = self._positions.get(item)
+        if current and current.priority <= priority:
             return
         self.discard(item)
         self._positions[item] = Position(namespace, priority)

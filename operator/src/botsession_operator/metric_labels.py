@@ -27,7 +27,7 @@ BY_NAMESPACE: Final[dict[Metric, tuple[str, dict[str, type[DocumentedEnum]]]]] =
 
 
 class Action(DocumentedEnum):
-    """What a supervisor is asked."""
+    """A request to a supervisor."""
 
     SNAPSHOT = "snapshot", "The operator asked how the session is."
     END = "end", "The operator asked the supervisor to end the session."
@@ -35,7 +35,7 @@ class Action(DocumentedEnum):
 
 
 class NoCode(DocumentedEnum):
-    """What stands for the HTTP status of an answer that has none to be told."""
+    """Values of the label `code` where there is no HTTP status."""
 
     NO_ANSWER = "NoAnswer", "No connection, or no answer in time."
     UNREADABLE = "Unreadable", "The answer was no snapshot."
@@ -44,7 +44,7 @@ class NoCode(DocumentedEnum):
 
 
 class ReconcileErrorKind(DocumentedEnum):
-    """Why a pass was broken off."""
+    """Why a pass failed."""
 
     CONFLICT = "Conflict", "The object was written since the operator read it; the operator retries."
     TRANSIENT = "Transient", "The API server did not answer, or asked to wait; the operator retries."

@@ -28,15 +28,15 @@ class SessionReader(Protocol):
     """Reads sessions and their pods, live from the API server."""
 
     async def session(self, key: Key) -> Json | None:
-        """Read a BotSession; None when there is none."""
+        """Return a BotSession; None when there is none."""
         ...
 
     async def pod(self, namespace: str, name: str) -> Json | None:
-        """Read a pod; None when there is none."""
+        """Return a pod; None when there is none."""
         ...
 
     async def pods_labelled(self, key: Key) -> list[Json]:
-        """Read all pods that carry the session's label: its own, and those of earlier sessions of its name."""
+        """Return all pods with the session's label: its own, and those of earlier sessions of its name."""
         ...
 
 
@@ -98,7 +98,7 @@ class BudgetClient(Protocol):
     """Reads and writes the PodDisruptionBudgets that protect pods from eviction."""
 
     async def budget(self, namespace: str, name: str) -> Json | None:
-        """Read a PodDisruptionBudget; None when there is none."""
+        """Return a PodDisruptionBudget; None when there is none."""
         ...
 
     async def create_budget(self, manifest: Json) -> None:

@@ -77,13 +77,13 @@ class Refusals:
 
     def standing(self, session: Session, what: Creation) -> WaitingReason | None:
         """Return why an object was refused, if it is too early to create it again; else None."""
-        known = self._find(session, what)
-        return known.why if known and self._clock.now() < known.retry_at else None
+        refusal = self._find(session, what)
+        return refusal.why if refusal and self._clock.now() < refusal.retry_at else None
 
     def note(self, session: Session, what: Creation, why: WaitingReason) -> WaitingReason:
         """Record a refusal, and return its reason."""
-        known = self._find(session, what)
-        failures = known.failures + 1 if known else 1
+        refusal = self._find(session, what)
+        failures = refusal.failures + 1 if refusal else 1
         retry_at = self._clock.now() + self._backoff.wait(failures, self._jitter())
         refused = self._refused[session.key.namespace].pop(session.key, {})
         refused[what] = Refusal(session.uid, session.generation, why, retry_at, failures)
@@ -118,8 +118,8 @@ class Refusals:
 
     def _find(self, session: Session, what: Creation) -> Refusal | None:
         """Return the refusal of an object, unless the session was edited or replaced since."""
-        known = self._refused.get(session.key.namespace, {}).get(session.key, {}).get(what)
-        return known if known and (known.uid, known.generation) == (session.uid, session.generation) else None
+        refusal = self._refused.get(session.key.namespace, {}).get(session.key, {}).get(what)
+        return refusal if refusal and (refusal.uid, refusal.generation) == (session.uid, session.generation) else None
 
     def _wake_up(self, namespace: str, most: int) -> None:
         now, woken = self._clock.now(), 0

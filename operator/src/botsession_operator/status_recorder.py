@@ -80,20 +80,20 @@ class StatusWrites:
 
     def note_lost(self, session: Session, status: Status) -> None:
         """Record a write whose answer was lost."""
-        known = self.lost.get(session.key)
-        if known is None or (known.uid, known.version) != (session.uid, session.resource_version):
-            known = LostAnswers(session.uid, session.resource_version, session.status, ())
-        self.lost[session.key] = replace(known, written=(*known.written, status)[-MOST_LOST:])
+        lost = self.lost.get(session.key)
+        if lost is None or (lost.uid, lost.version) != (session.uid, session.resource_version):
+            lost = LostAnswers(session.uid, session.resource_version, session.status, ())
+        self.lost[session.key] = replace(lost, written=(*lost.written, status)[-MOST_LOST:])
 
     def find_lost(self, session: Session) -> tuple[Status | None, Status] | None:
         """Return the old and the new status of a lost write, if the session shows that the write was carried out."""
-        known = self.lost.get(session.key)
-        if known is None or (known.uid, known.version) == (session.uid, session.resource_version):
+        lost = self.lost.get(session.key)
+        if lost is None or (lost.uid, lost.version) == (session.uid, session.resource_version):
             return None  # it may still be carried out
         del self.lost[session.key]
-        if known.uid != session.uid:
+        if lost.uid != session.uid:
             return None
-        return next(((known.before, each) for each in known.written if _is_recorded(each, session.status)), None)
+        return next(((lost.before, each) for each in lost.written if _is_recorded(each, session.status)), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +135,8 @@ class StatusRecorder:
 
     async def _report_refusal(self, session: Session, why: str) -> None:
         """Record an Event about the refusal, once for a session; the minimal status has a condition for it."""
-        is_known = find_condition(session.status, ConditionType.RECORDED, ConditionStatus.FALSE)
-        if not is_known and session.key not in self.writes.reported:
+        is_in_status = find_condition(session.status, ConditionType.RECORDED, ConditionStatus.FALSE)
+        if not is_in_status and session.key not in self.writes.reported:
             await self.cluster.record_event(session, minimal_status.refusal(why))
         self.writes.reported.add(session.key)
 

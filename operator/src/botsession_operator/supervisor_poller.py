@@ -269,8 +269,8 @@ class SupervisorPoller:
         supervisor.is_reply, supervisor.sent_request = supervisor.sent_request is not None, None
         if isinstance(answer, SessionSnapshot):
             supervisor.answer, supervisor.answered_at = answer, now
-            is_asked = answer.ending is not None and answer.ending.cause not in BOT_CAUSES
-            if is_asked and supervisor.ending_heard_at is None:
+            is_end_requested = answer.ending is not None and answer.ending.cause not in BOT_CAUSES
+            if is_end_requested and supervisor.ending_heard_at is None:
                 supervisor.ending_heard_at = self._clock.now()
             self._note_answer(supervisor)
         else:

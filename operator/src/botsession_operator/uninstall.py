@@ -119,8 +119,8 @@ async def _release_pod(pod: Pod, cluster: SessionWriter) -> None:
         log.debug("pod not released yet", pod=f"{pod.namespace}/{pod.name}", error=str(exc))
 
 
-async def _release_session(known: SessionMetadata, cluster: SessionWriter) -> None:
+async def _release_session(session: SessionMetadata, cluster: SessionWriter) -> None:
     try:
-        await cluster.set_session_finalizers(known, known.without_finalizer)
+        await cluster.set_session_finalizers(session, session.without_finalizer)
     except _RETRYABLE as exc:
-        log.debug("session not released yet", session=str(known.key), error=str(exc))
+        log.debug("session not released yet", session=str(session.key), error=str(exc))

@@ -114,9 +114,9 @@ class WebhookDispatcher:
         return self._attempts.get(session.key, ("",))[0] == session.uid
 
     def _attempt(self, session: Session, event: EventType) -> Attempt:
-        _, known = self._attempts.get(session.key, (session.uid, {}))
-        return known.get(event_id(session, event), UNTRIED)
+        _, attempts = self._attempts.get(session.key, (session.uid, {}))
+        return attempts.get(event_id(session, event), UNTRIED)
 
     def _store(self, session: Session, event: EventType, attempt: Attempt) -> None:
-        _, known = self._attempts.setdefault(session.key, (session.uid, {}))
-        known[event_id(session, event)] = attempt
+        _, attempts = self._attempts.setdefault(session.key, (session.uid, {}))
+        attempts[event_id(session, event)] = attempt

@@ -1,6 +1,5 @@
-"""`botsession`: the command line for a bot's author.
+"""`botsession`: the command line.
 
-Here is what asks a cluster about sessions that are there, and what all commands share. A folder of its own has what
-makes a session (`starting`), what runs one on this machine (`local`), what looks whether one could run (`checking`),
-and the words and pictures that the others print (`telling`).
+The modules here read and change sessions of a cluster, and hold what all commands share. `start/` creates sessions,
+`run/` runs one on this machine, `check/` checks what a session needs, and `render/` turns sessions into text.
 """

@@ -66,9 +66,9 @@ class Commands(TyperGroup):
         """Run a command; print a CliError as one sentence on standard error, and exit with its code."""
         try:
             return super().invoke(ctx)
-        except CliError as problem:
-            say(f"botsession: {problem}", err=True)
-            raise typer.Exit(problem.code) from None
+        except CliError as error:
+            say(f"botsession: {error}", err=True)
+            raise typer.Exit(error.code) from None
         except KeyboardInterrupt:
             raise typer.Exit(Exit.INTERRUPTED) from None
 

@@ -129,14 +129,14 @@ class ClusterClient:
                 answer.read()
                 if answer.status_code == HTTPStatus.GONE:
                     raise Expired
-                raise refusal(answer.status_code, _said(answer))
+                raise refusal(answer.status_code, _message_of(answer))
             yield from answer.iter_lines()
 
     def _ask(self, method: str, path: ApiPath, **body: Any) -> Json:
         with _in_a_sentence(self.server):
             answer = self._http.request(method, path.text, **body)
         if answer.is_error:
-            raise refusal(answer.status_code, _said(answer))
+            raise refusal(answer.status_code, _message_of(answer))
         found: Json = bounded_json.read(answer.content, replacement=UNREAD)
         return found
 
@@ -146,28 +146,28 @@ class ClusterClient:
         return Target(SESSIONS, self.namespace, name).path()
 
 
-def refusal(code: int, said: str) -> CliError:
+def refusal(code: int, message: str) -> CliError:
     """Return a refusal of the API server as a sentence with an exit code."""
     match code:
-        case HTTPStatus.NOT_FOUND if not said or "requested resource" in said or "page not found" in said:
+        case HTTPStatus.NOT_FOUND if not message or "requested resource" in message or "page not found" in message:
             return CliError(Exit.UNREACHABLE, f"the cluster has no {API_VERSION}: is the operator installed?")
         case HTTPStatus.NOT_FOUND:
-            return CliError(Exit.NOT_FOUND, said)
+            return CliError(Exit.NOT_FOUND, message)
         case HTTPStatus.UNAUTHORIZED:
             return CliError(
                 Exit.FORBIDDEN, "the cluster rejects your credentials: log in again, or choose another --context"
             )
         case HTTPStatus.FORBIDDEN:
-            return CliError(Exit.FORBIDDEN, said)
+            return CliError(Exit.FORBIDDEN, message)
         case HTTPStatus.CONFLICT:
-            return Conflict(Exit.REFUSED, said)
+            return Conflict(Exit.REFUSED, message)
         case _ if code < HTTPStatus.INTERNAL_SERVER_ERROR:
-            return CliError(Exit.REFUSED, said)
+            return CliError(Exit.REFUSED, message)
         case _:
-            return CliError(Exit.UNREACHABLE, f"the cluster answered with an error: {said or code}")
+            return CliError(Exit.UNREACHABLE, f"the cluster answered with an error: {message or code}")
 
 
-def _said(answer: "httpx2.Response") -> str:
+def _message_of(answer: "httpx2.Response") -> str:
     try:
         return str(answer.json().get("message", ""))
     except (ValueError, AttributeError):

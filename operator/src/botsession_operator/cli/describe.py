@@ -31,8 +31,8 @@ def describe(
     view, now = read(session), datetime.now(UTC)
     try:
         events = cluster.events(session)
-    except CliError as problem:
-        if problem.code is not Exit.FORBIDDEN:
+    except CliError as error:
+        if error.code is not Exit.FORBIDDEN:
             raise
         events = []  # the user may not read Events; the history is shown without the pod's
     out = console()

@@ -95,9 +95,9 @@ def changes(cluster: ClusterClient, listed: Json, **about: Any) -> Iterator[tupl
                 version, last = session["metadata"]["resourceVersion"], session
                 yield session, kind == "DELETED"
         except Expired:
-            anew = cluster.sessions(everywhere=about.get("everywhere", False), selector=about.get("selector"))
-            version = anew["metadata"]["resourceVersion"]
-            found = [each for each in anew["items"] if about.get("name") in (None, each["metadata"]["name"])]
+            fresh = cluster.sessions(everywhere=about.get("everywhere", False), selector=about.get("selector"))
+            version = fresh["metadata"]["resourceVersion"]
+            found = [each for each in fresh["items"] if about.get("name") in (None, each["metadata"]["name"])]
             yield from ((each, False) for each in found)
             if about.get("name") and not found:
                 yield last, True

@@ -39,8 +39,8 @@ def logs(
     }
     try:
         say_log(cluster.log(pod_of(session), **options_))
-    except CliError as problem:
-        raise _explained(problem, session) from None
+    except CliError as error:
+        raise _explained(error, session) from None
 
 
 def pod_of(session: Json) -> str:
@@ -51,15 +51,15 @@ def pod_of(session: Json) -> str:
     return str(pod)
 
 
-def _explained(problem: CliError, session: Json) -> CliError:
+def _explained(error: CliError, session: Json) -> CliError:
     """Return the error with the reason why there is no log, where that is known."""
     name, retention = session["metadata"]["name"], session["spec"].get("podRetention")
-    if problem.code is Exit.NOT_FOUND and "finish" in session.get("status", {}):
+    if error.code is Exit.NOT_FOUND and "finish" in session.get("status", {}):
         kept = f"podRetention was {retention}; OnFailure or Always keeps the pod"
         return CliError(Exit.NOT_FOUND, f"{name} has ended, and its pod and log are deleted: {kept}")
-    if problem.code is Exit.REFUSED:
-        return CliError(Exit.NOT_FOUND, f"{name} has no log yet: {problem}")
-    return problem
+    if error.code is Exit.REFUSED:
+        return CliError(Exit.NOT_FOUND, f"{name} has no log yet: {error}")
+    return error
 
 
 def _seconds(since: str | None) -> int | None:

@@ -6,7 +6,7 @@ from botsession_operator.cli import options
 from botsession_operator.cli.cluster_client import ClusterClient, Where
 from botsession_operator.cli.output import console
 from botsession_operator.cli.render.session_view import read
-from botsession_operator.cli.render.why import why as tell
+from botsession_operator.cli.render.why import why as explain
 
 
 def why(
@@ -20,4 +20,4 @@ def why(
     view = read(ClusterClient(Where(kubeconfig, context, namespace)).session(name))
     # A terminal wraps between words; a pipe gets one line.
     out = console()
-    out.print(tell(view, datetime.now(UTC)), soft_wrap=not out.is_terminal)
+    out.print(explain(view, datetime.now(UTC)), soft_wrap=not out.is_terminal)

@@ -1,4 +1,4 @@
-"""The Control port over HTTP. A supervisor that does not answer in time gives NoSnapshot; the next pass asks again.
+"""The Control port over HTTP. Calls return NoSnapshot where no answer comes in time; the next pass asks again.
 
 Any program in a pod may listen on the pod's address. So an answer is read up to a bound, and is never decompressed;
 redirects are not followed, and only a valid snapshot is accepted.

@@ -69,21 +69,21 @@ class KubernetesCluster:
         self._observer = observer
 
     async def session(self, key: Key) -> Json | None:
-        """Read a BotSession; None when there is none."""
+        """Return a BotSession; None when there is none."""
         found = await self._read(session_target(key))
         if found is None and self._observer:
             self._observer.session_is_missing(key)
         return self._shown(found)
 
     async def pod(self, namespace: str, name: str) -> Json | None:
-        """Read a pod; None when there is none."""
+        """Return a pod; None when there is none."""
         found = await self._read(Target(PODS, namespace, name))
         if found is None and self._observer:
             self._observer.pod_is_missing(namespace, name)
         return self._shown(found)
 
     async def pods_labelled(self, key: Key) -> list[Json]:
-        """Read all pods that carry the session's label: its own, and those of earlier sessions of its name."""
+        """Return all pods with the session's label: its own, and those of earlier sessions of its name."""
         path = PODS.collection(key.namespace, {"labelSelector": f"{SESSION_LABEL}={key.name}"})
         answer = await api.request(self._client, "GET", path)
         pods = list(api_responses.items_of(answer, PODS, key.namespace, {SESSION_LABEL: key.name}))
@@ -144,7 +144,7 @@ class KubernetesCluster:
         await self._patch(_pod_target(pod), _finalizers_patch(pod.resource_version, finalizers))
 
     async def budget(self, namespace: str, name: str) -> Json | None:
-        """Read a PodDisruptionBudget; None when there is none."""
+        """Return a PodDisruptionBudget; None when there is none."""
         return await self._read(Target(BUDGETS, namespace, name))
 
     async def create_budget(self, manifest: Json) -> None:

@@ -51,15 +51,15 @@ class LocalCluster:
         self.budgets = InMemoryObjectStore(lambda _: None)
 
     async def session(self, key: Key) -> Json | None:
-        """Read a BotSession; None when there is none."""
+        """Return a BotSession; None when there is none."""
         return self.sessions.get(key.namespace, key.name)
 
     async def pod(self, namespace: str, name: str) -> Json | None:
-        """Read a pod; None when there is none."""
+        """Return a pod; None when there is none."""
         return self.pods.get(namespace, name)
 
     async def pods_labelled(self, key: Key) -> list[Json]:
-        """Read all pods that carry the session's label: its own, and those of earlier sessions of its name."""
+        """Return all pods with the session's label: its own, and those of earlier sessions of its name."""
         pods = (self.pods.get(*full_name) for full_name in self.pods.names())
         return [pod for pod in pods if pod and _session_key(pod) == key]
 
@@ -130,7 +130,7 @@ class LocalCluster:
             self.pods.collect(pod.namespace, pod.name)
 
     async def budget(self, namespace: str, name: str) -> Json | None:
-        """Read a PodDisruptionBudget; None when there is none."""
+        """Return a PodDisruptionBudget; None when there is none."""
         return self.budgets.get(namespace, name)
 
     async def create_budget(self, manifest: Json) -> None:

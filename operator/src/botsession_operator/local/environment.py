@@ -37,7 +37,7 @@ def environment(pod: Json, shell: Mapping[str, str]) -> dict[str, str]:
     In a value, `$(NAME)` stands for a variable before it, as in a cluster.
     """
     container = next(each for each in pod["spec"]["containers"] if each["name"] == BOT_CONTAINER)
-    known: dict[str, str] = {}
+    variables: dict[str, str] = {}
     problems: list[str] = []
     for each in container["env"]:
         name = each["name"]
@@ -45,18 +45,18 @@ def environment(pod: Json, shell: Mapping[str, str]) -> dict[str, str]:
             problems.append(f"env {one_line(name)}: a variable's name has printable ASCII characters only, and no =")
             continue
         if "valueFrom" not in each:
-            known[name] = expand(str(each.get("value", "")), known)
-            if "\0" in known[name]:
+            variables[name] = expand(str(each.get("value", "")), variables)
+            if "\0" in variables[name]:
                 problems.append(f"env {name}: no variable can have a value with the character \\x00 in it")
             continue
         value, problem = _value(name, each["valueFrom"], pod, container, shell)
         if value is not None:
-            known[name] = value
+            variables[name] = value
         elif problem:
             problems.append(problem)
     if problems:
         raise PodRefused(reasons.CREATE_CONTAINER_CONFIG_ERROR, "\n".join(problems))
-    return known
+    return variables
 
 
 def _value(

@@ -20,13 +20,13 @@ async def handle_unreadable(key: Key, why: SpecError, deps: Deps) -> datetime | 
     """Release a session whose spec cannot be read, if it is to end; else record what is wrong, and raise `why`."""
     deps.supervisors.forget(key)
     raw = await deps.cluster.session(key)
-    known = parse.parse_metadata(raw) if raw else None
-    if known is None:
+    session = parse.parse_metadata(raw) if raw else None
+    if session is None:
         return None
-    if not (known.is_deleting or deps.is_uninstalling):
-        await _report_unreadable(known, raw or {}, why, deps)
+    if not (session.is_deleting or deps.is_uninstalling):
+        await _report_unreadable(session, raw or {}, why, deps)
         raise why
-    return await _release_without_record(known, str(why), deps)
+    return await _release_without_record(session, str(why), deps)
 
 
 async def end_unrecorded(observed: Observed, plan: Plan, deps: Deps) -> datetime:
@@ -44,30 +44,30 @@ async def end_unrecorded(observed: Observed, plan: Plan, deps: Deps) -> datetime
     return now + deps.timeouts.slow_requeue
 
 
-async def _release_without_record(known: SessionMetadata, why: str, deps: Deps) -> datetime | None:
+async def _release_without_record(session: SessionMetadata, why: str, deps: Deps) -> datetime | None:
     """Delete and release the session's pods, then the session; return when the next pass is due, if one is."""
-    pods = await pods_of(known.key, deps)
+    pods = await pods_of(session.key, deps)
     for pod, owner in pods:
         await delete_and_release_pod(orphans.plan_orphan(pod, deps.clock.now(), deps.timeouts), pod, owner, deps)
     if pods:
         return deps.clock.now() + deps.timeouts.create_retry
-    if known.has_finalizer:
-        await deps.cluster.set_session_finalizers(known, known.without_finalizer)
+    if session.has_finalizer:
+        await deps.cluster.set_session_finalizers(session, session.without_finalizer)
         log.warning("session released without a record", why=why)
     return None
 
 
-async def _report_unreadable(known: SessionMetadata, raw: Json, why: SpecError, deps: Deps) -> None:
+async def _report_unreadable(session: SessionMetadata, raw: Json, why: SpecError, deps: Deps) -> None:
     generation = raw["metadata"].get("generation", 1)
     status = unreadable_session.refused_status(raw.get("status"), generation, str(why), deps.clock.now())
-    if status and await _write_if_accepted(known, status, deps):
-        await deps.cluster.record_event(known, unreadable_session.refusal(str(why)))
+    if status and await _write_if_accepted(session, status, deps):
+        await deps.cluster.record_event(session, unreadable_session.refusal(str(why)))
 
 
-async def _write_if_accepted(known: SessionMetadata, status: Json, deps: Deps) -> bool:
+async def _write_if_accepted(session: SessionMetadata, status: Json, deps: Deps) -> bool:
     """Write a status; return whether it was written. Parts of it are from others, so the API server may refuse it."""
     try:
-        return await deps.cluster.write_status(known.key, known.resource_version, status)
+        return await deps.cluster.write_status(session.key, session.resource_version, status)
     except RequestRefused as exc:
         log.warning("condition refused", error=str(exc))
         return False

@@ -54,8 +54,8 @@ def _manifest(file: Path, where: Where | None, namespace: str | None) -> Iterato
     manifest = read_manifest(file)
     try:
         bot = admitted(manifest, namespace or "default")["spec"]["bot"]
-    except CliError as problem:
-        yield from (Finding(Verdict.FAIL, line) for line in str(problem).splitlines())
+    except CliError as error:
+        yield from (Finding(Verdict.FAIL, line) for line in str(error).splitlines())
         return
     yield Finding(Verdict.OK, "The manifest is a valid BotSession.")
     if where is None:
@@ -70,8 +70,8 @@ def _asked(manifest: Json, where: Where) -> Finding:
     try:
         cluster = ClusterClient(where)
         cluster.create(manifest, is_dry=True)
-    except CliError as problem:
-        if problem.code is Exit.REFUSED:
-            return Finding(Verdict.FAIL, f"The API server refuses the manifest: {problem}")
-        return Finding(Verdict.WARN, f"Not checked against a cluster: {problem}")
+    except CliError as error:
+        if error.code is Exit.REFUSED:
+            return Finding(Verdict.FAIL, f"The API server refuses the manifest: {error}")
+        return Finding(Verdict.WARN, f"Not checked against a cluster: {error}")
     return Finding(Verdict.OK, f"The API server of {cluster.context} would accept the manifest.")

@@ -51,9 +51,9 @@ def examine(where: Where) -> Iterator[Finding]:
     try:
         cluster = ClusterClient(where)
         version = cluster.get(SERVER_VERSION)
-    except CliError as problem:
+    except CliError as error:
         remedy = "Choose another --context or --kubeconfig, or fix the current one."
-        yield Finding(Verdict.FAIL, f"No cluster: {problem}", remedy)
+        yield Finding(Verdict.FAIL, f"No cluster: {error}", remedy)
         return
     yield from versions(version, cluster)
     for look in (_definition, _operator, _policy):
@@ -85,8 +85,8 @@ def _definition(cluster: ClusterClient) -> Iterator[Finding]:
     remedy = "Install the operator's chart with helm: docs/operations/install.md."
     try:
         crd = cluster.get(CRD)
-    except CliError as problem:
-        if problem.code is Exit.FORBIDDEN:
+    except CliError as error:
+        if error.code is Exit.FORBIDDEN:
             raise
         yield Finding(Verdict.FAIL, "The cluster has no BotSession resource.", remedy)
         return
@@ -94,8 +94,8 @@ def _definition(cluster: ClusterClient) -> Iterator[Finding]:
     if VERSION not in served:
         yield Finding(Verdict.FAIL, f"The cluster serves BotSession {', '.join(served)}, not {VERSION}.", remedy)
     elif fields(crd) != own_fields():
-        told = "The cluster's BotSession and this botsession have different fields."
-        yield Finding(Verdict.WARN, told, "Install the same version of the chart and of botsession.")
+        fact = "The cluster's BotSession and this botsession have different fields."
+        yield Finding(Verdict.WARN, fact, "Install the same version of the chart and of botsession.")
     else:
         yield Finding(Verdict.OK, f"BotSession {VERSION}, with the same fields as this botsession")
 
@@ -145,8 +145,8 @@ def judge_operator(deployment: Json) -> Finding:
 def _policy(cluster: ClusterClient) -> Iterator[Finding]:
     try:
         found = cluster.get(POLICIES)["items"]
-    except CliError as problem:
-        if problem.code is Exit.FORBIDDEN:
+    except CliError as error:
+        if error.code is Exit.FORBIDDEN:
             raise
         found = []
     how = "an admission policy" if found else "the operator (one write per session)"
@@ -170,9 +170,7 @@ def _where_allowed(look: Callable[[ClusterClient], Iterator[Finding]], cluster: 
     """Yield a check's findings, or a warning where the user may not read what belongs to the whole cluster."""
     try:
         yield from look(cluster)
-    except CliError as problem:
-        if problem.code is not Exit.FORBIDDEN:
+    except CliError as error:
+        if error.code is not Exit.FORBIDDEN:
             raise
-        yield Finding(
-            Verdict.WARN, f"Not checked: {problem}", "Ask an administrator of the cluster to run this command."
-        )
+        yield Finding(Verdict.WARN, f"Not checked: {error}", "Ask an administrator of the cluster to run this command.")

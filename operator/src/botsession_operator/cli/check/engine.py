@@ -76,9 +76,11 @@ def inspect_image(image: str, target: str | None, python: str) -> Iterator[Findi
     )
     if looked.returncode:
         lines = looked.stderr.strip().splitlines() or ["no output"]
-        said = lines[0] if looked.returncode in ENGINES_OWN else lines[-1]
+        error = lines[0] if looked.returncode in ENGINES_OWN else lines[-1]
         yield Finding(
-            Verdict.FAIL, f"{python} does not run in {image}: {said}", "Set spec.bot.python to the image's interpreter."
+            Verdict.FAIL,
+            f"{python} does not run in {image}: {error}",
+            "Set spec.bot.python to the image's interpreter.",
         )
         return
     yield from judge(json.loads(looked.stdout), target)

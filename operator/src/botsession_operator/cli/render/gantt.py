@@ -55,14 +55,14 @@ def draw(drawn: list[Bar], width: int) -> Iterator[tuple[str, str]]:
 def _start(view: SessionView, now: datetime) -> Iterator[Bar]:
     """Yield the stages of the start. The last known one lasts until the session started or finished, or until now."""
     timings, begins = view.status.timings, view.created_at
-    known = (
+    stages = (
         ("wait for a node", timings.scheduled if timings else None),
         ("image, container", timings.pod_started if timings else None),
         ("import of the bot", timings.bot_imported if timings else None),
         # The time of the import is known from the report, after the finish.
         ("start of pipeline" if timings and timings.bot_imported else "import, pipeline", _pipeline_started(view)),
     )
-    for label, seconds in known:
+    for label, seconds in stages:
         ends = view.since_creation(seconds)
         if ends is None and view.status.started_at is None:
             yield Bar(label, begins, max(begins, _end(view, now)), Phase.STARTING, is_open=not view.status.finish)

@@ -25,8 +25,8 @@ def entries(before: Status | None, after: Status, now: datetime) -> Iterator[Ent
     """Yield the entries for what is new in a status, in the order in which it happened."""
     if after.client_connected_at and not (before and before.client_connected_at):
         yield Entry(after.client_connected_at, "client", "connected to the bot")
-    sound, known = _first_sound(after), _first_sound(before)
-    if sound and not known:
+    sound, earlier_sound = _first_sound(after), _first_sound(before)
+    if sound and not earlier_sound:
         yield Entry(sound, "sound", "the bot makes its first sound")
     yield from _troubles(before, after, now)
     if awaits_caller(after) and not awaits_caller(before):
@@ -84,9 +84,9 @@ def _frame_at(status: Status, finished_at: datetime) -> datetime:
 
 
 def _steps(before: Status | None, after: Status) -> Iterator[Entry]:
-    known = before.ending.steps if before and before.ending else ()
+    known_steps = before.ending.steps if before and before.ending else ()
     taken = after.ending.steps if after.ending else ()
-    yield from (Entry(each.at, "step", STEPS[each.step]) for each in taken if each not in known)
+    yield from (Entry(each.at, "step", STEPS[each.step]) for each in taken if each not in known_steps)
 
 
 def _troubles(before: Status | None, after: Status, now: datetime) -> Iterator[Entry]:

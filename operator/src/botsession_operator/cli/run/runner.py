@@ -74,9 +74,9 @@ def _run_on_changes(request: RunRequest, folder: Path, files: Watched) -> Exit:
         files.remember()
         try:
             code, run_ = run_once(request, folder)
-        except CliError as problem:
-            say(f"botsession: {problem}", err=True)
-            code, run_ = problem.code, None
+        except CliError as error:
+            say(f"botsession: {error}", err=True)
+            code, run_ = error.code, None
         if run_ and run_.interrupts:
             return code
         if not (run_ and run_.is_outdated):
