@@ -15,7 +15,7 @@ from botsession_contract.lifecycle import Outcome, Reason
 from botsession_contract.report import ExitReport, to_bytes
 from botsession_runtime.conversation import to_contract
 from botsession_runtime.redact import Redactor, conversation_without_secrets, without_secrets
-from botsession_runtime.report import Wall, conclude
+from botsession_runtime.report import Wall, build_report
 from botsession_runtime.secret_values import find_secrets
 from botsession_runtime.session_state import SessionState
 
@@ -26,7 +26,7 @@ _PLAINLY: Final = os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 def final_report(state: SessionState, launch: Launch, wall: Wall, now: float) -> tuple[ExitReport, bytes]:
     """Return the report of a session that is over, and its bytes. Never raise."""
     try:
-        report = without_secrets(conclude(state, wall, now), redactor_for(launch))
+        report = without_secrets(build_report(state, wall, now), redactor_for(launch))
         return report, to_bytes(report)
     except Exception as exc:  # noqa: BLE001  # whatever it is, a session without a report would count as lost
         logger.error("the report could not be built: {}", type(exc).__name__)

@@ -13,7 +13,7 @@ from botsession_contract.lifecycle import ProcessorKind
 from botsession_runtime.conversation import Conversation
 from botsession_runtime.final_report import conversation_of
 from botsession_runtime.reducers import apply_event
-from botsession_runtime.report import conclude
+from botsession_runtime.report import build_report
 from botsession_runtime.session_state import SessionState
 
 ZERO = datetime(2026, 1, 31, tzinfo=UTC)
@@ -73,13 +73,13 @@ def test_no_number_of_processors_fills_the_report() -> None:
 
 
 def test_before_a_pipeline_has_started_nothing_is_told() -> None:
-    assert conclude(FRESH, wall, 1.0).conversation is None
+    assert build_report(FRESH, wall, 1.0).conversation is None
 
 
 def test_times_are_told_by_the_wall_clock() -> None:
     state = replace(FRESH, conversation=Conversation(has_audio=True, first_sound_at=7.5, bot_turns=2))
     told = contract.Conversation(has_audio=True, first_sound_at=wall(7.5), bot_turns=2)
-    assert conclude(state, wall, 9.0).conversation == told
+    assert build_report(state, wall, 9.0).conversation == told
 
 
 def test_words_of_errors_have_no_secrets_and_no_control_characters(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,10 +6,11 @@ import pytest
 
 from botsession_contract.launch import Launch
 from botsession_contract.lifecycle import Cause, Mode, Reason, Step
+from botsession_runtime.end_reason import reason_of
 from botsession_runtime.end_requests import begun_by_bot
 from botsession_runtime.pipelines import Finish, OwnEnd
 from botsession_runtime.reducers import apply_event
-from botsession_runtime.report import message_of, reason_of
+from botsession_runtime.report_message import message_of
 from botsession_runtime.session_state import Exit, SessionState
 
 RUNNING = SessionState(began=100.0, hooked_at=101.0, imported_at=101.0, started_at=102.0, exit=Exit(0, 200.0))

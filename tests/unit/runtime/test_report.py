@@ -7,9 +7,11 @@ import pytest
 
 from botsession_contract.lifecycle import Cause, Farewell, Mode, Outcome, Reason, Step
 from botsession_contract.report import Timings
+from botsession_runtime.end_reason import outcome_of, reason_of
 from botsession_runtime.memory import Memory
 from botsession_runtime.pipelines import Finish, OwnEnd
-from botsession_runtime.report import conclude, farewell_of, message_of, outcome_of, reason_of, stuck_at
+from botsession_runtime.report import build_report, farewell_of, stuck_at
+from botsession_runtime.report_message import message_of
 from botsession_runtime.result import Result
 from botsession_runtime.session_state import Exit, Request, Rung, SessionState, Speech
 
@@ -537,22 +539,22 @@ def test_what_became_of_the_farewell(state: SessionState, expected: Farewell | N
 
 
 def test_report_tells_of_the_farewell_and_of_the_client() -> None:
-    report = conclude(replace(drained(Speech.SPOKEN), left_at=140.0), wall, 200.0)
+    report = build_report(replace(drained(Speech.SPOKEN), left_at=140.0), wall, 200.0)
     assert report.ending is not None
     assert (report.ending.farewell, report.client_disconnected_at) == (Farewell.SPOKEN, wall(140.0))
 
 
 @pytest.mark.parametrize(("code", "expected"), [(0, 0), (3, 3), (-9, 137), (-15, 143)])
 def test_exit_code_is_the_shells(code: int, expected: int) -> None:
-    assert conclude(replace(RUNNING, exit=Exit(code, 200.0)), wall, 200.0).exit_code == expected
+    assert build_report(replace(RUNNING, exit=Exit(code, 200.0)), wall, 200.0).exit_code == expected
 
 
 def test_timings_count_from_the_start_and_from_the_request() -> None:
-    report = conclude(ended(ASKED, "EndFrame", ours=True), wall, 200.0)
+    report = build_report(ended(ASKED, "EndFrame", ours=True), wall, 200.0)
     assert report.timings == Timings(bot_imported=1.0, pipeline_started=2.0, drained=10.0)
 
 
 def test_ending_lists_the_steps_with_their_times() -> None:
-    ending = conclude(KILLED, wall, 200.0).ending
+    ending = build_report(KILLED, wall, 200.0).ending
     assert ending is not None
     assert [taken.at for taken in ending.steps] == [wall(150.0), wall(180.0), wall(190.0)]

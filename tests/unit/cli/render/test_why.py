@@ -18,7 +18,7 @@ from tests.sessions import after, asked, finished, running, view
 ROOT = Path(__file__).parents[4]
 BY_ITSELF = {Outcome.DRAINED, Outcome.CANCELLED}
 ASKED = {*Outcome}
-#: Which outcomes each reason may come with, by the rules in botsession_runtime/report.py and core/finish.py.
+#: Which outcomes each reason may come with, by the rules in botsession_runtime/end_reason.py and core/finish.py.
 SEEN = {
     Reason.COMPLETED: {Outcome.DRAINED},
     Reason.BOT_CANCELLED: {Outcome.CANCELLED},
