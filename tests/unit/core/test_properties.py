@@ -42,7 +42,7 @@ from botsession_operator.core.status.derive import Applied, derive_status
 from tests.builders import NOW, POD_NAME, adjusted, report, session, waiting
 from tests.invariants import check_plan, check_status
 
-LIMITS: Final = ControllerTimeouts()
+TIMEOUTS: Final = ControllerTimeouts()
 GRACE: Final = {
     PodDeletion.NORMAL: timedelta(seconds=45),
     PodDeletion.OVER: timedelta(seconds=30),
@@ -264,7 +264,7 @@ class Sessions(RuleBasedStateMachine):
             return
         known = replace(self.known, now=self.now) if isinstance(self.known, SessionSnapshot) else self.known
         seen = replace(self._see(), control=known, freshness=Freshness.EARLIER)
-        plan = make_plan(seen, self.now, LIMITS)
+        plan = make_plan(seen, self.now, TIMEOUTS)
         if earlier_answers.may_apply(seen, plan) or not earlier_answers.may_send(plan) or not self.answers:
             return
         assert self.supervisor
@@ -280,7 +280,7 @@ class Sessions(RuleBasedStateMachine):
     def _pass(self) -> datetime | None:
         seen = self._see()
         self.known = seen.control
-        plan = make_plan(seen, self.now, LIMITS)
+        plan = make_plan(seen, self.now, TIMEOUTS)
         check_plan(seen, plan, self.now)
         applied = self._carry_out(plan)
         known = eviction.with_change(
@@ -296,7 +296,7 @@ class Sessions(RuleBasedStateMachine):
         before = self.session.status
         if status == before:
             return None
-        due = write_due_at(seen, status, LIMITS)
+        due = write_due_at(seen, status, TIMEOUTS)
         if due > self.now:
             assert status.finish is None, "a finish has waited"
             return due
@@ -368,10 +368,10 @@ class Sessions(RuleBasedStateMachine):
         if any(acts) or any(more) or self.is_gone:
             return
         seen = self._see()
-        again = make_plan(seen, self.now, LIMITS)
+        again = make_plan(seen, self.now, TIMEOUTS)
         assert replace(again, intent=None, requeue_at=None) == Plan()
         status = derive_status(seen, again, Applied(), self.now)
-        assert status == self.session.status or write_due_at(seen, status, LIMITS) > self.now
+        assert status == self.session.status or write_due_at(seen, status, TIMEOUTS) > self.now
 
     def _see(self) -> Observed:
         has_budget = eviction.may_have_budget(self.session) and self.has_budget

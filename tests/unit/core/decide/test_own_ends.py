@@ -35,7 +35,7 @@ from tests.builders import (
 
 OWN: Final = Ending(Cause.BOT_ENDED, Mode.GRACEFUL, ago(20), (StepTaken(Step.END_FRAME, ago(20)),))
 ENDING: Final = snapshot(BotState.ENDING, ending=OWN)
-LIMITS: Final = ControllerTimeouts()
+TIMEOUTS: Final = ControllerTimeouts()
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_who_wants_it_over(seen: Observed, wanted: EndIntent | None) -> None:
 
 def test_a_supervisor_whose_bot_ends_itself_is_told_of_whoever_asks() -> None:
     seen = observed(session(started(), is_deleting=True), pod(), ENDING)
-    end = make_plan(seen, NOW, LIMITS).end_request
+    end = make_plan(seen, NOW, TIMEOUTS).end_request
     assert end is not None
     assert (end.cause, end.mode) == (Cause.DELETED, Mode.GRACEFUL)
 
@@ -87,7 +87,7 @@ def test_a_supervisor_whose_bot_ends_itself_is_told_of_whoever_asks() -> None:
 def test_nobody_is_told_of_an_end_that_the_bot_began_and_no_pod_is_deleted_for_it() -> None:
     long_ago = replace(OWN, requested_at=ago(3000))
     seen = observed(session(started()), pod(), snapshot(BotState.ENDING, ending=long_ago))
-    plan = make_plan(seen, NOW, LIMITS)
+    plan = make_plan(seen, NOW, TIMEOUTS)
     assert (plan.end_request, plan.delete_pod) == (None, None)
     assert plan.requeue_at is not None
     assert plan.requeue_at <= ago(50) + timedelta(minutes=30)
@@ -96,13 +96,13 @@ def test_nobody_is_told_of_an_end_that_the_bot_began_and_no_pod_is_deleted_for_i
 def test_a_session_goes_back_to_running_with_the_next_pipeline() -> None:
     before = replace(started(ending=asked(Cause.BOT_ENDED, since=20)), phase=Phase.ENDING, ending_at=ago(20))
     seen = observed(session(before), pod(), snapshot(pipelines_finished=1))
-    status = derive_status(seen, make_plan(seen, NOW, LIMITS), Applied(), NOW)
+    status = derive_status(seen, make_plan(seen, NOW, TIMEOUTS), Applied(), NOW)
     assert (status.phase, status.ending, status.ending_at) == (Phase.RUNNING, None, None)
 
 
 def test_the_record_of_an_own_end_has_its_steps_and_no_farewell() -> None:
     seen = observed(session(started()), ended(left=report(ending=OWN, conversation_ended_at=ago(10))))
-    status = derive_status(seen, make_plan(seen, NOW, LIMITS), Applied(), NOW)
+    status = derive_status(seen, make_plan(seen, NOW, TIMEOUTS), Applied(), NOW)
     assert status.ending is not None
     assert (status.ending.cause, status.ending.step, status.ending.farewell) == (Cause.BOT_ENDED, Step.END_FRAME, None)
     assert (status.conversation_ended_at, status.duration) == (ago(10), "40s")
@@ -111,7 +111,7 @@ def test_the_record_of_an_own_end_has_its_steps_and_no_farewell() -> None:
 def test_a_request_that_came_too_late_says_so_of_its_farewell() -> None:
     before = started(ending=asked(Cause.DELETED, since=5))
     seen = observed(session(before), ended(left=report(ending=OWN)))
-    status = derive_status(seen, make_plan(seen, NOW, LIMITS), Applied(), NOW)
+    status = derive_status(seen, make_plan(seen, NOW, TIMEOUTS), Applied(), NOW)
     assert status.ending is not None
     assert (status.ending.cause, status.ending.requested_at) == (Cause.DELETED, ago(5))
     assert status.ending.farewell is Farewell.ALREADY_ENDING

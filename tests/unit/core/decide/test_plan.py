@@ -28,13 +28,13 @@ from tests.builders import (
     waiting,
 )
 
-LIMITS: Final = ControllerTimeouts()
+TIMEOUTS: Final = ControllerTimeouts()
 SILENT: Final = NoSnapshot.UNREACHABLE
 OVER: Final = status(Phase.SUCCEEDED)
 
 
 def plan(seen: Observed) -> Plan:
-    return make_plan(seen, NOW, LIMITS)
+    return make_plan(seen, NOW, TIMEOUTS)
 
 
 def test_a_new_session_is_held_before_it_gets_a_pod() -> None:

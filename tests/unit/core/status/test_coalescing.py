@@ -12,7 +12,7 @@ from botsession_operator.core.observe.observed import NoSnapshot
 from botsession_operator.core.status.coalescing import write_due_at
 from tests.builders import NOW, ago, asked, later, observed, pod, session, snapshot, started, status, taken, unmet
 
-LIMITS: Final = ControllerTimeouts(status_settle=timedelta(seconds=5), ending_settle=timedelta(seconds=1))
+TIMEOUTS: Final = ControllerTimeouts(status_settle=timedelta(seconds=5), ending_settle=timedelta(seconds=1))
 FINISH: Final = Finish(Reason.COMPLETED, Outcome.DRAINED, ReportedBy.RUNTIME)
 PULLING: Final = (unmet(ConditionType.STARTED, "ErrImagePull"),)
 CREATING: Final = (unmet(ConditionType.STARTED, "ContainerCreating"),)
@@ -26,7 +26,7 @@ def since(seconds: float) -> tuple[Condition, ...]:
 
 
 def due(before: Status | None, after: Status, created: datetime = NOW) -> datetime:
-    return write_due_at(observed(session(before, created_at=created), pod()), after, LIMITS)
+    return write_due_at(observed(session(before, created_at=created), pod()), after, TIMEOUTS)
 
 
 @pytest.mark.parametrize(
@@ -74,10 +74,10 @@ def test_a_step_waits_from_the_request_on() -> None:
 def test_an_ending_that_the_supervisor_has_acknowledged_waits_a_moment() -> None:
     seen = observed(session(started()), pod(), snapshot(ending=taken(Cause.DELETED, Mode.GRACEFUL)))
 
-    assert write_due_at(seen, status(Phase.ENDING, ending=asked(Cause.DELETED)), LIMITS) == later(1)
+    assert write_due_at(seen, status(Phase.ENDING, ending=asked(Cause.DELETED)), TIMEOUTS) == later(1)
 
 
 def test_an_ending_that_only_the_operator_knows_of_is_written_at_once() -> None:
     seen = observed(session(started()), pod(), NoSnapshot.UNREACHABLE)
 
-    assert write_due_at(seen, status(Phase.ENDING, ending=asked(Cause.DELETED)), LIMITS) <= NOW
+    assert write_due_at(seen, status(Phase.ENDING, ending=asked(Cause.DELETED)), TIMEOUTS) <= NOW
