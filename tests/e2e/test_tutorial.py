@@ -16,7 +16,8 @@ from tests.e2e.world import PATIENCE, kubectl, wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
-BLOCKS = list(blocks_of(ROOT / "docs/tutorial.md"))
+#: Both parts, which one reader types one after the other.
+BLOCKS = [block for page in ("tutorial", "tutorial-endings") for block in blocks_of(ROOT / f"docs/{page}.md")]
 SESSIONS = ("hello", "limited", "broken")
 #: What is not typed: the cluster is all tests' own.
 LEFT_OUT = ("make cluster-down",)
