@@ -12,20 +12,20 @@ ORIGIN: Final = (
 )
 
 INTRODUCTION: Final = """\
-How bots end a conversation, hand it on and hang up, and what their sessions record of it. The ways are those of
+How bots end a conversation, transfer it and hang up, and what their sessions record. The ways are those of
 [Pipecat's own examples](https://github.com/pipecat-ai/pipecat/tree/main/examples) and of
-[pipecat-examples](https://github.com/pipecat-ai/pipecat-examples), as far as they can be run without a provider: a
-small bot of ours does the same as each of them, without a network (`tests/bots/patterns`).
+[pipecat-examples](https://github.com/pipecat-ai/pipecat-examples), if they can run without a provider. A small bot of
+ours does the same as each of them, without a network (`tests/bots/patterns`).
 
-What is recorded was seen in a run of each bot. `make test` fails where a run sees something else.
+We recorded a run of each bot. `make test` fails if a new run differs.
 
 * **Recorded** is `status.finish`: reason, outcome, and the frame that ended the pipeline.
-* **Ending** is `status.ending`: the cause, and the steps. `BotEnded` and `BotCancelled` say that the bot began the end
-  itself; its own frame is the first step.
+* **Ending** is `status.ending`: the cause, and the steps. `BotEnded` and `BotCancelled` mean that the bot began the end
+  itself. Its own frame is then the first step.
 * **Message** is `finish.message`, which has the bot's own reason.
 
-An end that the bot began has the same bounds as one that it was asked for: [what happens if its frame does not come
-out](bot-ends.md#what-runs-of-such-bots-recorded)."""
+An end that the bot began has the same limits as one that you request: [what happens if its frame does not come
+out](bot-ends.md#what-we-recorded)."""
 
 
 def page() -> Iterator[str]:
