@@ -28,7 +28,7 @@ class Admission(DocumentedEnum):
     """What became of a poke."""
 
     ADMITTED = "Admitted", "The session gets a pass."
-    UNKNOWN = "Unknown", "The operator knows no such session, or the poke names none."
+    UNKNOWN = "Unknown", "The operator does not know the session, or the poke names none."
     LIMITED = "Limited", "The address, or the session, has sent too many pokes."
 
 

@@ -16,7 +16,7 @@ class Phase(DocumentedEnum):
     )
     RUNNING = "Running", "The pipeline has started, and nothing has asked it to end."
     ENDING = "Ending", "The session was asked to end, or the bot ends its pipeline; it has not ended yet."
-    SUCCEEDED = "Succeeded", "The session is over for a reason that is no error, and the bot was not killed."
+    SUCCEEDED = "Succeeded", "The session is over for a reason that is not an error, and the bot was not killed."
     FAILED = "Failed", "The session is over: it failed, was killed or lost, or never started."
 
 
@@ -101,7 +101,7 @@ class Reason(DocumentedEnum):
     NODE_LOST = "NodeLost", "The node is gone, and the pod with it."
     UNKNOWN = (
         "Unknown",
-        "Nothing that is left tells why, or another version reported a reason that the operator does not know.",
+        "Nothing that is left says why, or another version reported a reason that the operator does not know.",
     )
 
 
@@ -172,7 +172,7 @@ class Farewell(DocumentedEnum):
     IMMEDIATE = "Immediate", "The bot did not speak it: the session was asked to end at once."
     NOT_STARTED = "NotStarted", "The bot did not speak it: the pipeline had not started."
     NOT_CONFIGURED = "NotConfigured", "The spec has no farewell for this cause."
-    UNKNOWN = "Unknown", "No report tells: none came, or one from a runtime of an older version."
+    UNKNOWN = "Unknown", "No report says: none came, or it came from a runtime of an older version."
 
 
 class BotState(DocumentedEnum):

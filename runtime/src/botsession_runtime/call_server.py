@@ -59,7 +59,7 @@ async def listening(config: LaunchConfig) -> AsyncIterator[CallSlot]:
 
 def _transport(config: LaunchConfig) -> Transport:
     if config.transport is None:
-        raise BotLoadError("there is no transport to listen with")
+        raise BotLoadError("no transport to listen with")
     return config.transport
 
 

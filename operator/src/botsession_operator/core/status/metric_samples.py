@@ -53,7 +53,10 @@ class Stage(DocumentedEnum):
 class TaskKind(DocumentedEnum):
     """Whether Pipecat's task manager knew of a dangling task."""
 
-    MANAGED = "managed", "Pipecat's task manager knew of the task, or the two kinds could not be told apart."
+    MANAGED = (
+        "managed",
+        "Pipecat's task manager knew of the task, or the supervisor could not tell the two kinds apart.",
+    )
     UNMANAGED = "unmanaged", "A bare `asyncio.create_task` created the task."
 
 
