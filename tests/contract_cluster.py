@@ -129,7 +129,7 @@ class ClusterContract:
 
         assert (await read(backend, session.key)).status == less
 
-    async def test_a_status_from_a_stale_look_is_refused(self, backend: Backend, session: Session) -> None:
+    async def test_a_status_from_a_stale_read_is_refused(self, backend: Backend, session: Session) -> None:
         newer = encode(replace(FINISHED, pod_name="newer"))
         await backend.cluster.write_status(session.key, session.resource_version, newer)
 
@@ -163,7 +163,7 @@ class ClusterContract:
 
         assert written is False
 
-    async def test_a_held_session_outlives_its_deletion(self, backend: Backend, session: Session) -> None:
+    async def test_a_session_with_a_finalizer_outlives_its_deletion(self, backend: Backend, session: Session) -> None:
         await backend.cluster.set_session_finalizers(session, (HOLD,))
         await backend.delete_session(session.key)
         held = await read(backend, session.key)
@@ -181,7 +181,7 @@ class ClusterContract:
 
         await backend.cluster.set_session_finalizers(await read(backend, session.key), ())
 
-    async def test_finalizers_from_a_stale_look_are_refused(self, backend: Backend, session: Session) -> None:
+    async def test_finalizers_from_a_stale_read_are_refused(self, backend: Backend, session: Session) -> None:
         newer = encode(replace(FINISHED, pod_name="newer"))
         await backend.cluster.write_status(session.key, session.resource_version, newer)
 
@@ -191,7 +191,7 @@ class ClusterContract:
     async def test_finalizers_of_a_session_that_is_gone_are_nobodys(self, backend: Backend, session: Session) -> None:
         assert await backend.cluster.set_session_finalizers(_gone(session), ()) is None
 
-    async def test_a_session_that_nobody_holds_goes_when_it_is_deleted(
+    async def test_a_session_without_finalizers_goes_when_it_is_deleted(
         self, backend: Backend, session: Session
     ) -> None:
         await backend.cluster.set_session_finalizers(session, ())
@@ -200,7 +200,9 @@ class ClusterContract:
 
         assert await backend.cluster.session(session.key) is None
 
-    async def test_a_held_session_is_only_marked_as_deleted(self, backend: Backend, session: Session) -> None:
+    async def test_a_session_with_a_finalizer_is_only_marked_as_deleted(
+        self, backend: Backend, session: Session
+    ) -> None:
         await backend.cluster.set_session_finalizers(session, (HOLD,))
 
         await backend.cluster.delete_session(await read(backend, session.key))
@@ -292,7 +294,7 @@ class ClusterContract:
     async def test_ending_the_sidecars_of_a_pod_that_is_gone_is_no_trouble(self, backend: Backend, pod: Pod) -> None:
         await backend.cluster.end_sidecars(replace(pod, name="nobody"))
 
-    async def test_a_pods_finalizers_from_a_stale_look_are_refused(
+    async def test_a_pods_finalizers_from_a_stale_read_are_refused(
         self, backend: Backend, session: Session, pod: Pod
     ) -> None:
         # An operator on the same cluster may have left HOLD alone there before the pod was read: that changes nothing.
@@ -376,7 +378,7 @@ class ClusterContract:
         assert refused.value.reason == "NameTaken"
         assert (await read_pod(backend, session)).uid == pod.uid
 
-    async def test_news_of_a_session_that_is_gone_is_no_trouble(self, backend: Backend, session: Session) -> None:
+    async def test_an_event_of_a_session_that_is_gone_is_no_trouble(self, backend: Backend, session: Session) -> None:
         await backend.cluster.record_event(
             _gone(session), KubernetesEvent(Severity.NORMAL, EventReason.STARTED, "the pipeline has started")
         )

@@ -282,7 +282,7 @@ class World:
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.webhook: FakeWebhook | None = None
-        #: Gives all passes; None: each pass is a new operator's.
+        #: The operator that runs all passes; None: each pass is a new operator's.
         self.operator: Deps | None = None
         #: The present operator's; a new operator begins a new one.
         self.metrics = Metrics(CollectorRegistry())
@@ -325,23 +325,23 @@ class World:
         )
 
     async def settle(self, deps: Deps | None = None) -> None:
-        """Return passes, as events and due looks ask for them, until nothing more is to be done now."""
+        """Run passes, as events and requeues ask for them, until none is due now."""
         for _ in range(10):
             self.cluster.is_dirty = False
-            next_look = await self.look(deps)
-            if not self.cluster.is_dirty and (next_look is None or next_look > self.clock.now()):
+            requeue_at = await self.run_passes(deps)
+            if not self.cluster.is_dirty and (requeue_at is None or requeue_at > self.clock.now()):
                 return
         raise AssertionError("the passes do not come to rest")
 
-    async def look(self, deps: Deps | None = None) -> datetime | None:
-        """Return a pass, and another as long as a supervisor's answer asks for one; give the time of the next look."""
+    async def run_passes(self, deps: Deps | None = None) -> datetime | None:
+        """Run a pass, and others while a supervisor's answer asks for one; return when the next one is due."""
         operator = deps or self.operator or self.deps()
         for _ in range(5):
             self._is_answered = False
-            next_look = await reconcile(KEY, operator)
+            requeue_at = await reconcile(KEY, operator)
             await _others_end()
             if not self._is_answered:
-                return next_look
+                return requeue_at
         raise AssertionError("the answers do not come to rest")
 
     def _answered(self, _: Key) -> None:

@@ -171,7 +171,7 @@ async def live(story: Story) -> World:
 
 
 async def look(world: World) -> None:
-    """Return passes as long as something asks for one. That they come to rest is part of what is held."""
+    """Run passes as long as something asks for one. That they come to rest is part of what is held."""
     await world.settle()
 
 

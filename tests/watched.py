@@ -126,13 +126,13 @@ class WatchedWorld(World):
         self.watched.stores.append(store)
         return replace(super().deps(), store=store)
 
-    async def look(self, deps: Deps | None = None) -> datetime | None:
+    async def run_passes(self, deps: Deps | None = None) -> datetime | None:
         if not (self._is_slow or self.watched.is_faulty):
             self.watched.deliver()
         try:
-            next_look = await super().look(deps)
+            requeue_at = await super().run_passes(deps)
         except Conflict:  # what was read was out of date: the work queue tries again
-            next_look = self.clock.now()
+            requeue_at = self.clock.now()
         if not self.watched.is_faulty:
             self.watched.deliver()
-        return next_look
+        return requeue_at

@@ -39,7 +39,7 @@ async def test_a_finished_session_goes_after_its_time(world: World) -> None:
     assert len(world.cluster.finishes) == 1
 
 
-async def test_a_finished_session_that_is_kept_needs_no_look(world: World) -> None:
+async def test_a_finished_session_that_is_kept_needs_no_requeue(world: World) -> None:
     await finish(world, ttlAfterFinished="never")
 
     assert await reconcile(KEY, world.deps()) is None
@@ -69,7 +69,7 @@ async def test_a_session_that_is_edited_while_it_expires_is_looked_at_again(worl
     assert not world.is_empty
 
 
-async def test_a_kept_pod_is_let_go_and_stays(world: World) -> None:
+async def test_a_kept_pod_is_released_and_stays(world: World) -> None:
     await finish(world, podRetention="Always")
 
     assert world.stored_pod["metadata"]["finalizers"] == []

@@ -160,7 +160,7 @@ async def test_an_event_that_is_refused_is_complained_of_where_somebody_can_act(
     assert any(line["level"] == "warning" for line in logs) is loudly
 
 
-async def test_the_estate_is_looked_for_in_all_namespaces_or_in_those_that_are_named(
+async def test_sessions_and_pods_are_listed_in_all_namespaces_or_in_those_that_are_named(
     connected: client.ApiClient, server: Server
 ) -> None:
     server.body = json.dumps({"kind": "BotSessionList", "items": [raw_session()]})
@@ -195,9 +195,7 @@ async def test_what_a_proxy_answers_does_not_make_pods_gone(
         await KubernetesCluster(connected, "operator-0").pods_labelled(KEY)
 
 
-async def test_an_estate_that_cannot_be_read_is_not_taken_for_empty(
-    connected: client.ApiClient, server: Server
-) -> None:
+async def test_a_list_that_cannot_be_read_is_not_taken_for_empty(connected: client.ApiClient, server: Server) -> None:
     server.status, server.body = 403, '{"message": "no right"}'
 
     with pytest.raises(ClusterUnavailable, match="no right"):
@@ -231,7 +229,9 @@ async def test_what_a_proxy_answers_does_not_make_an_operator_stopped(
         await KubernetesUninstallClient(connected, (), ("system", "operator")).stop_operator()
 
 
-async def test_no_new_session_is_held_once_the_operator_is_stopped(connected: client.ApiClient, server: Server) -> None:
+async def test_no_new_session_gets_our_finalizer_once_the_operator_is_stopped(
+    connected: client.ApiClient, server: Server
+) -> None:
     await KubernetesUninstallClient(connected, policy="finalizer").stop_operator()
 
     policies = "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicybindings"

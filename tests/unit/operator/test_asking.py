@@ -92,7 +92,7 @@ async def test_an_end_reaches_a_supervisor_that_answers_again(world: World) -> N
     assert [request.cause for request in world.supervisor.requests] == [Cause.DELETED]
 
 
-async def test_a_shortened_ending_is_told_once_per_look(world: World) -> None:
+async def test_a_shortened_ending_is_sent_once_per_pass(world: World) -> None:
     await talk(world, shutdown={"gracePeriod": "60s"})
     world.edit(end="Graceful")
     await world.settle()

@@ -90,7 +90,7 @@ class Mortals:
         self.metrics: list[Metrics] = []
 
     async def settle(self) -> None:
-        """Return passes until nothing is to be done; where an operator dies, the next one begins from what it reads."""
+        """Run passes until nothing is to be done; where an operator dies, the next one begins from what it reads."""
         while True:
             try:
                 await self.world.settle(self._operator())
@@ -99,7 +99,7 @@ class Mortals:
             return
 
     async def attempt(self) -> None:
-        """Return passes until nothing is to be done, or until an operator dies."""
+        """Run passes until nothing is to be done, or until an operator dies."""
         with contextlib.suppress(Died):
             await self.world.settle(self._operator())
 

@@ -147,7 +147,7 @@ class Watched(RuleBasedStateMachine):
         started = self.world.supervisor.snapshot.started_at if self._state() is not None else None
         is_due, asked = self._is_due(started), self.world.control.asked.count("end")
         with captured():
-            self.loop.run_until_complete(self.world.look(self.operator))
+            self.loop.run_until_complete(self.world.run_passes(self.operator))
         assert is_due or self.world.control.asked.count("end") == asked, "it was ended before its time"
 
     def _is_due(self, started: datetime | None) -> bool:

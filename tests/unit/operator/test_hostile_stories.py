@@ -27,7 +27,7 @@ def answer(number: int = 1, **members: Any) -> bytes:
     return json.dumps({**ANSWERS[number], **members}).encode()
 
 
-def told(*answers: bytes, left: bytes = b"", **how: Any) -> Story:
+def story_of(*answers: bytes, left: bytes = b"", **how: Any) -> Story:
     usual = {"is_deleted": False, "has_kubelet": True, "exit_code": 0, "ends_after": None}
     return Story(answers=answers, report=left, **{**usual, **how})
 
@@ -60,50 +60,58 @@ def endings(**members: Any) -> tuple[bytes, ...]:
 @pytest.mark.parametrize(
     "story",
     [
-        pytest.param(told(RUNNING), id="a supervisor that takes every request and does nothing"),
-        pytest.param(told(answer(4)), id="one that says it is ending, and does not"),
-        pytest.param(told(answer(3)), id="one that says it has finished, and stays"),
-        pytest.param(told(*endings()), id="an ending that began only now, each time"),
-        pytest.param(told(*endings(steps=[])), id="an ending without rungs that began only now, each time"),
+        pytest.param(story_of(RUNNING), id="a supervisor that takes every request and does nothing"),
+        pytest.param(story_of(answer(4)), id="one that says it is ending, and does not"),
+        pytest.param(story_of(answer(3)), id="one that says it has finished, and stays"),
+        pytest.param(story_of(*endings()), id="an ending that began only now, each time"),
+        pytest.param(story_of(*endings(steps=[])), id="an ending without rungs that began only now, each time"),
         pytest.param(
-            told(answer(2, ending={"cause": "Deleted", "mode": "Immediate", "requestedAt": "2199-12-31T00:00:00Z"})),
+            story_of(
+                answer(2, ending={"cause": "Deleted", "mode": "Immediate", "requestedAt": "2199-12-31T00:00:00Z"})
+            ),
             id="an ending in the year 2199",
         ),
-        pytest.param(told(*moving(startedAt="")), id="a pipeline that started only now, each time"),
-        pytest.param(told(*moving(0, calledAt="", listeningAt="")), id="a caller who came only now, each time"),
-        pytest.param(told(*moving(botImportedAt="")), id="a bot that was imported only now, each time"),
-        pytest.param(told(answer(deadline="2199-12-31T00:00:00Z")), id="a deadline that is never the one it is told"),
+        pytest.param(story_of(*moving(startedAt="")), id="a pipeline that started only now, each time"),
+        pytest.param(story_of(*moving(0, calledAt="", listeningAt="")), id="a caller who came only now, each time"),
+        pytest.param(story_of(*moving(botImportedAt="")), id="a bot that was imported only now, each time"),
         pytest.param(
-            told(answer(now="2199-12-31T00:00:00Z"), answer(now="1970-01-01T00:00:00Z")),
+            story_of(answer(deadline="2199-12-31T00:00:00Z")), id="a deadline that is never the one it is told"
+        ),
+        pytest.param(
+            story_of(answer(now="2199-12-31T00:00:00Z"), answer(now="1970-01-01T00:00:00Z")),
             id="a clock that is set with each answer",
         ),
         pytest.param(
-            told(
+            story_of(
                 answer(
                     state="Dreaming", ending={"cause": "Moved", "mode": "Slow", "requestedAt": "2026-01-31T12:00:00Z"}
                 )
             ),
             id="words of another version",
         ),
-        pytest.param(told(left=report(startedAt="9999-12-31T23:59:59Z")), id="a report from the end of the calendar"),
-        pytest.param(told(left=report(finishedAt="0001-01-01T00:00:00+14:00")), id="a report from its beginning"),
-        pytest.param(told(left=report(timings={"drained": 1e300})), id="a report of 1e300 seconds"),
-        pytest.param(told(left=report(result=1).replace(b'"result": 1', b'"result": NaN')), id="a report with NaN"),
-        pytest.param(told(left=report(result=1).replace(b'"result": 1', b'"result": ' + b"9" * 400)), id="400 digits"),
-        pytest.param(told(left=report(danglingTasks={"count": 21, "names": ["n"] * 21})), id="21 names"),
         pytest.param(
-            told(
+            story_of(left=report(startedAt="9999-12-31T23:59:59Z")), id="a report from the end of the calendar"
+        ),
+        pytest.param(story_of(left=report(finishedAt="0001-01-01T00:00:00+14:00")), id="a report from its beginning"),
+        pytest.param(story_of(left=report(timings={"drained": 1e300})), id="a report of 1e300 seconds"),
+        pytest.param(story_of(left=report(result=1).replace(b'"result": 1', b'"result": NaN')), id="a report with NaN"),
+        pytest.param(
+            story_of(left=report(result=1).replace(b'"result": 1', b'"result": ' + b"9" * 400)), id="400 digits"
+        ),
+        pytest.param(story_of(left=report(danglingTasks={"count": 21, "names": ["n"] * 21})), id="21 names"),
+        pytest.param(
+            story_of(
                 left=report(
                     ending={**encode(REPORT)["ending"], "steps": [{"step": "Kill", "at": "2026-01-31T12:00:00Z"}] * 17}
                 )
             ),
             id="17 steps",
         ),
-        pytest.param(told(left=report(frame="F" * 2000)), id="a frame of 2,000 characters"),
-        pytest.param(told(left=b"[" * 4000), id="lists without an end"),
-        pytest.param(told(left=report(message="\x1b]52;c;AA==\x07", stuckAt="\x9b31m")), id="orders to a terminal"),
-        pytest.param(told(left=report(reason="Abducted", outcome="Evaporated")), id="a report of another version"),
-        pytest.param(told(left=report(reason="Evicted", ending=None, startedAt=None)), id="a report with gaps"),
+        pytest.param(story_of(left=report(frame="F" * 2000)), id="a frame of 2,000 characters"),
+        pytest.param(story_of(left=b"[" * 4000), id="lists without an end"),
+        pytest.param(story_of(left=report(message="\x1b]52;c;AA==\x07", stuckAt="\x9b31m")), id="orders to a terminal"),
+        pytest.param(story_of(left=report(reason="Abducted", outcome="Evaporated")), id="a report of another version"),
+        pytest.param(story_of(left=report(reason="Evicted", ending=None, startedAt=None)), id="a report with gaps"),
     ],
 )
 async def test_a_bot_cannot_keep_its_own_session(story: Story, is_deleted: bool, has_kubelet: bool) -> None:
@@ -112,7 +120,7 @@ async def test_a_bot_cannot_keep_its_own_session(story: Story, is_deleted: bool,
 
 
 async def test_an_answer_that_is_another_each_time_is_not_written_each_time() -> None:
-    story = told(
+    story = story_of(
         *(answer(botImportedAt=format_time(later(-n)), clientConnectedAt=format_time(later(n))) for n in range(500))
     )
     world = await live(story)

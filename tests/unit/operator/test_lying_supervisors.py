@@ -39,7 +39,7 @@ async def is_deleted_within(world: World, hours: float) -> bool:
     """Return all passes that are due, until the pod is deleted."""
     until = world.clock.now() + timedelta(hours=hours)
     while world.clock.now() < until:
-        due = await world.look()
+        due = await world.run_passes()
         if not world.cluster.pods.names() or "deletionTimestamp" in world.stored_pod["metadata"]:
             return True
         world.clock.reach(max(due or until, world.clock.now() + timedelta(seconds=1)))

@@ -248,7 +248,7 @@ async def _until_it_runs(world: World) -> None:
     await world.settle()
 
 
-async def test_a_session_is_shown_until_it_is_let_go(world: World) -> None:
+async def test_a_session_is_shown_until_it_is_released(world: World) -> None:
     seen = []
     deps = world.deps()
     for happens in (world.apply, world.schedule, world.run_container, world.start_pipeline):

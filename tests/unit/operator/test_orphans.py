@@ -14,7 +14,7 @@ from tests.fakes import World
 from tests.unit.operator.lives import names, talk
 
 
-async def test_a_pod_whose_session_went_by_hand_is_let_go(world: World) -> None:
+async def test_a_pod_whose_session_went_by_hand_is_released(world: World) -> None:
     await talk(world)
     world.delete()
     world.sessions.change(*names(), lambda stored: stored["metadata"].update(finalizers=[]))
@@ -107,7 +107,7 @@ async def test_a_session_of_another_version_is_not_kept_by_a_dead_node(world: Wo
     assert world.is_empty
 
 
-async def test_a_session_of_another_version_that_others_hold_is_let_go_once(world: World) -> None:
+async def test_a_session_of_another_version_that_others_hold_is_released_once(world: World) -> None:
     await talk(world)
     become_unreadable(world)
     world.sessions.change(*names(), lambda stored: stored["metadata"]["finalizers"].append("other"))
@@ -121,7 +121,7 @@ async def test_a_session_of_another_version_that_others_hold_is_let_go_once(worl
     assert (world.sessions.get(*names()) or {})["metadata"]["finalizers"] == ["other"]
 
 
-async def test_a_session_of_another_version_may_be_gone_by_the_time_it_is_let_go(world: World) -> None:
+async def test_a_session_of_another_version_may_be_gone_by_the_time_it_is_released(world: World) -> None:
     world.store(podRetention="Sometimes")
 
     class Vanishing:

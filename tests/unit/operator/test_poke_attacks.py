@@ -146,7 +146,7 @@ async def test_a_session_that_a_pass_finds_gone_is_known_no_more(operator: Opera
     assert len(operator.asked_about("victim")) == asked
 
 
-async def test_a_session_that_is_let_go_is_known_no_more() -> None:
+async def test_a_session_that_is_released_is_known_no_more() -> None:
     world = WatchedWorld()
     world.operator = world.deps()
     world.apply()

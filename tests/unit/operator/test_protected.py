@@ -76,7 +76,7 @@ async def test_a_refused_budget_is_told_and_tried_again_while_the_call_goes_on(w
     await talk(world, eviction="Never")
     assert world.status.phase is Phase.RUNNING
     assert protected(world) == ("False", "QuotaExceeded")
-    assert await world.look() == world.clock.now() + ControllerTimeouts().create_retry
+    assert await world.run_passes() == world.clock.now() + ControllerTimeouts().create_retry
 
     world.cluster.budget_refusal = None
     await world.rest()

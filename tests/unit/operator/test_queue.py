@@ -314,7 +314,7 @@ async def test_what_a_jump_of_the_clock_has_made_due_gets_its_pass(
         await passes.until(A)
 
 
-async def test_nearer_look_is_not_kept_waiting_by_a_later_one(queue: WorkQueue, passes: Passes) -> None:
+async def test_nearer_pass_is_not_kept_waiting_by_a_later_one(queue: WorkQueue, passes: Passes) -> None:
     queue.add_at(B, soon(3_600_000))
     queue.add_at(A, soon(5))
 

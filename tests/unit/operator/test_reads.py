@@ -57,7 +57,7 @@ async def test_an_own_write_asks_for_no_pass(world: WatchedWorld) -> None:
     world.cluster.is_dirty = False
 
     world.clock.pass_(30)
-    await world.look()
+    await world.run_passes()
     world.watched.deliver()
 
     assert not world.cluster.is_dirty

@@ -21,7 +21,7 @@ from tests.unit.operator.lives import names, talk
 RETRY_SECONDS = ControllerTimeouts().control_retry.total_seconds()
 
 
-async def test_a_new_session_is_held_and_gets_a_pod(world: World) -> None:
+async def test_a_new_session_gets_our_finalizer_and_a_pod(world: World) -> None:
     world.apply()
 
     await world.rest()
@@ -32,7 +32,7 @@ async def test_a_new_session_is_held_and_gets_a_pod(world: World) -> None:
     assert (world.sessions.get(*names()) or {})["metadata"]["finalizers"] == [SESSION_FINALIZER]
 
 
-async def test_a_session_that_does_not_exist_needs_no_look(world: World) -> None:
+async def test_a_session_that_does_not_exist_needs_no_requeue(world: World) -> None:
     assert await reconcile(KEY, world.deps()) is None
 
 
@@ -146,7 +146,7 @@ async def test_a_silent_supervisor_is_asked_again_soon(world: World) -> None:
     world.edit(end="Graceful")
     world.supervisor.answers = False
 
-    assert await world.look() == world.clock.now() + timedelta(seconds=RETRY_SECONDS)
+    assert await world.run_passes() == world.clock.now() + timedelta(seconds=RETRY_SECONDS)
 
 
 async def test_a_supervisor_that_falls_silent_while_it_is_told_is_told_again_soon(world: World) -> None:
@@ -154,7 +154,7 @@ async def test_a_supervisor_that_falls_silent_while_it_is_told_is_told_again_soo
     world.edit(end="Graceful")
     world.supervisor.breaks_on_request = True
 
-    assert await world.look() == world.clock.now() + timedelta(seconds=RETRY_SECONDS)
+    assert await world.run_passes() == world.clock.now() + timedelta(seconds=RETRY_SECONDS)
 
 
 async def test_a_supervisor_that_stays_silent_loses_its_pod(world: World) -> None:
@@ -210,7 +210,7 @@ async def test_a_refused_pod_is_tried_again_until_the_start_timeout(world: World
     assert world.status.conditions[0].reason == "QuotaExceeded"
 
     world.clock.pass_(6)
-    assert await world.look() == world.clock.now() + timedelta(seconds=2)
+    assert await world.run_passes() == world.clock.now() + timedelta(seconds=2)
     world.clock.pass_(2)
     await world.settle()
 
@@ -244,9 +244,9 @@ async def test_a_spec_of_which_no_pod_can_be_made_is_not_tried_again(world: Worl
     world.apply(podTemplate={"spec": {"containers": [{"name": "bot", "volumeMounts": mounts}]}})
     await world.settle()
 
-    next_look = await reconcile(KEY, world.deps())
+    requeue_at = await reconcile(KEY, world.deps())
 
-    assert next_look == world.clock.now() + world.deps().timeouts.slow_requeue
+    assert requeue_at == world.clock.now() + world.deps().timeouts.slow_requeue
     assert [event.reason for event in world.cluster.recorded_events] == ["SpecRefused"]
 
 

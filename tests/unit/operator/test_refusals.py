@@ -166,7 +166,7 @@ def test_what_was_never_refused_wakes_nobody(refusing: Refusing) -> None:
     assert refusing.woken == []
 
 
-def test_a_refusal_whose_time_has_come_asks_for_no_look(refusing: Refusing) -> None:
+def test_a_refusal_whose_time_has_come_asks_for_no_pass(refusing: Refusing) -> None:
     refusing.refusals.note(named("a"), Creation.BUDGET, WHY)
     refusing.clock.pass_(60)
     refusing.refusals.note(named("a"), POD, WHY)
@@ -210,11 +210,11 @@ async def test_start_timeout_is_in_time_for_a_pod_that_is_refused(world: World) 
     world.cluster.refusal = PodRefused(WHY.reason, WHY.message)
     world.apply(startTimeout="17s")
     created = world.clock.now()
-    look = await world.look()
+    due = await world.run_passes()
     while not world.status.finish:
-        assert look
-        world.clock.reach(look)
-        look = await world.look()
+        assert due
+        world.clock.reach(due)
+        due = await world.run_passes()
 
     assert world.clock.now() - created == timedelta(seconds=17)
     await world.settle()

@@ -99,7 +99,7 @@ def test_nothing_is_due_before_its_time(schedule: Schedule, clocks: Clocks) -> N
         pytest.param(0.05, 59.94, False, id="a drift is no jump"),
     ],
 )
-def test_look_is_in_time_though_the_clock_jumps(
+def test_pass_is_in_time_though_the_clock_jumps(
     schedule: Schedule, clocks: Clocks, jump: float, then: float, is_due: bool
 ) -> None:
     put(schedule, clocks, A, 60)
@@ -110,7 +110,7 @@ def test_look_is_in_time_though_the_clock_jumps(
     assert schedule.take_due() == ([A] if is_due else [])
 
 
-def test_look_that_is_asked_for_after_a_jump_is_in_time_too(schedule: Schedule, clocks: Clocks) -> None:
+def test_pass_that_is_asked_for_after_a_jump_is_in_time_too(schedule: Schedule, clocks: Clocks) -> None:
     put(schedule, clocks, A, HOUR)
     clocks.set(-HOUR)
     put(schedule, clocks, B, 10)

@@ -84,7 +84,7 @@ async def test_a_finish_that_is_refused_for_good_is_recorded_in_short(world: Wor
     assert counted(world, "botsession_finished_total") == 1
 
 
-async def test_a_session_whose_finish_is_recorded_in_short_is_let_go(world: World, choosy: Choosy) -> None:
+async def test_a_session_whose_finish_is_recorded_in_short_is_released(world: World, choosy: Choosy) -> None:
     choosy.refuses = lambda status: "exitCode" in str(status) or status.get("finish", {}).get("reportedBy") == "Runtime"
     await finish(world)
     world.delete()
@@ -109,7 +109,7 @@ async def test_a_live_session_whose_status_is_refused_has_its_bare_facts_recorde
     assert find_condition(world.status, ConditionType.RECORDED, ConditionStatus.TRUE)
 
 
-async def test_a_status_that_was_refused_is_not_sent_with_each_look(world: World, choosy: Choosy) -> None:
+async def test_a_status_that_was_refused_is_not_sent_with_each_pass(world: World, choosy: Choosy) -> None:
     choosy.refuses = lambda status: "podIP" in status
     await talk(world)
     for _ in range(20):

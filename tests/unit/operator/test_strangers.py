@@ -141,7 +141,7 @@ class Vanishing(FakeCluster):
         return await super().set_session_finalizers(session, finalizers)
 
 
-async def test_no_bot_starts_for_a_session_that_is_deleted_before_it_is_held(world: World) -> None:
+async def test_no_bot_starts_for_a_session_that_is_deleted_before_it_has_our_finalizer(world: World) -> None:
     world.apply()
 
     with pytest.raises(Conflict, match="was deleted after it was read"):

@@ -476,7 +476,7 @@ async def test_the_silence_of_a_node_is_one_fact(polling: Polling) -> None:
     assert len(polling.control.questions) == 20
 
 
-async def test_one_session_of_a_silent_node_asks_for_looks(polling: Polling) -> None:
+async def test_one_session_of_a_silent_node_asks_for_passes(polling: Polling) -> None:
     await polling.fall_silent(crowd())
     await polling.wait(60)
     for key in crowd():

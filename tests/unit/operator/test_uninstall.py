@@ -70,7 +70,7 @@ async def talk(world: World, **spec: object) -> None:
 
 
 async def settle_last(world: World) -> None:
-    """Return passes as the operator does that takes the place of the last one."""
+    """Run passes as the operator does that takes the place of the last one."""
     await world.settle(replace(world.deps(), is_uninstalling=True))
 
 
@@ -229,7 +229,7 @@ async def test_what_the_webhook_has_not_heard_of_is_told_by_the_next_operator(
     assert world.status.webhook == WebhookStatus(Delivery.DELIVERED, Delivery.DELIVERED)
 
 
-async def test_a_finished_session_is_let_go_and_stays(world: World, client: FakeUninstallClient) -> None:
+async def test_a_finished_session_is_released_and_stays(world: World, client: FakeUninstallClient) -> None:
     await talk(world)
     world.report(Reason.COMPLETED)
     await world.settle()
@@ -260,7 +260,7 @@ async def test_a_session_that_did_not_end_in_time_keeps_its_grace(world: World, 
     assert finalizers(world) == []
 
 
-async def test_what_was_let_go_is_concluded_by_the_next_operator(world: World, client: FakeUninstallClient) -> None:
+async def test_what_was_released_is_concluded_by_the_next_operator(world: World, client: FakeUninstallClient) -> None:
     await talk(world)
     await settle_last(world)
     world.clock.pass_(5)
@@ -297,7 +297,9 @@ class Busy(FakeCluster):
             raise Conflict("changed")
 
 
-async def test_what_somebody_else_writes_is_let_go_from_a_fresh_look(world: World, client: FakeUninstallClient) -> None:
+async def test_what_somebody_else_writes_is_released_from_a_fresh_read(
+    world: World, client: FakeUninstallClient
+) -> None:
     await talk(world)
 
     await release_all_finalizers(client, Busy(world, times=5), AT_ONCE)
@@ -306,14 +308,14 @@ async def test_what_somebody_else_writes_is_let_go_from_a_fresh_look(world: Worl
     assert REPORT_FINALIZER not in world.stored_pod["metadata"]["finalizers"]
 
 
-async def test_what_cannot_be_let_go_is_not_passed_over(world: World, client: FakeUninstallClient) -> None:
+async def test_what_cannot_be_released_is_not_passed_over(world: World, client: FakeUninstallClient) -> None:
     await talk(world)
 
     with pytest.raises(ClusterUnavailable, match="the finalizers could not be removed"):
         await release_all_finalizers(client, Busy(world, times=1000), AT_ONCE)
 
 
-async def test_a_session_that_cannot_be_let_go_does_not_keep_the_others(
+async def test_a_session_that_cannot_be_released_does_not_keep_the_others(
     world: World, client: FakeUninstallClient
 ) -> None:
     await talk(world)

@@ -1,4 +1,4 @@
-"""The estate is read some at a time, and only as much of it as is needed."""
+"""Sessions and pods are listed page by page, and only with the fields that are needed."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -95,7 +95,7 @@ async def test_a_session_whose_name_no_operator_could_look_after_is_left_out(
     assert len([each async for each in client.session_metadata()]) == 1
 
 
-async def test_a_list_that_expires_between_two_pages_is_begun_anew_by_the_next_look(
+async def test_a_list_that_expires_between_two_pages_is_begun_anew_by_the_next_read(
     connected: client.ApiClient, pages: Pages
 ) -> None:
     pages.items = [raw_session(name=f"call-{number}") for number in range(5)]

@@ -139,7 +139,7 @@ async def test_secret_that_was_replaced_signs_the_next_message(
         pytest.param(None, "the signing secret cannot be read: No such file or directory", id="gone"),
     ],
 )
-async def test_nothing_is_sent_that_cannot_be_signed_and_the_next_try_looks_again(
+async def test_nothing_is_sent_that_cannot_be_signed_and_the_next_try_reads_it_again(
     webhook: HttpWebhook, receiver: Receiver, secret_file: Path, content: str | None, why: str
 ) -> None:
     await edit(secret_file, content)

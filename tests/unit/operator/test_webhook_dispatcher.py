@@ -84,10 +84,10 @@ async def test_a_receiver_that_fails_is_asked_again_later_each_time(world: World
     waits = []
     while webhook.replies:
         await world.settle()
-        look = await next_look(world)
-        assert look
-        waits.append((look - world.clock.now()).total_seconds())
-        world.clock.reach(look)
+        due = await requeue_at(world)
+        assert due
+        waits.append((due - world.clock.now()).total_seconds())
+        world.clock.reach(due)
     await world.rest()
 
     assert all(0.5 * 2**n <= wait <= 2**n for n, wait in enumerate(waits))
@@ -103,7 +103,7 @@ async def test_a_receiver_that_asks_to_be_left_alone_is_not_asked_before(world: 
 
     await wait(world, 59)
     assert webhook.events == ["started"]
-    assert await next_look(world) == asked
+    assert await requeue_at(world) == asked
 
     await wait(world, 1)
     assert webhook.events == ["started", "started"]
@@ -147,14 +147,14 @@ async def test_what_nobody_takes_is_given_up_and_told(world: World, webhook: Fak
 async def wait(world: World, seconds: float) -> None:
     """Let time pass, with a pass whenever one is due."""
     ends = world.clock.now() + timedelta(seconds=seconds)
-    while (look := await next_look(world)) and look < ends:
-        world.clock.reach(look)
+    while (due := await requeue_at(world)) and due < ends:
+        world.clock.reach(due)
         await world.settle()
     world.clock.reach(ends)
     await world.settle()
 
 
-async def next_look(world: World) -> datetime | None:
+async def requeue_at(world: World) -> datetime | None:
     assert world.operator
     return await reconcile(KEY, world.operator)
 

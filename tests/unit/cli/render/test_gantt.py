@@ -40,7 +40,7 @@ def bar(lines: list[str], label: str) -> tuple[int, int]:
     return len(drawing) - len(drawing.lstrip()), len(drawing.strip())
 
 
-def told(status: Status | None = None, *events: dict[str, object]) -> list[tuple[str, str]]:
+def entries(status: Status | None = None, *events: dict[str, object]) -> list[tuple[str, str]]:
     return [(entry.subject, entry.text) for entry in history(view(status), events)]
 
 
@@ -105,7 +105,7 @@ def test_moments_come_in_the_order_of_time() -> None:
 
 
 def test_whole_way_down_is_told() -> None:
-    subjects = [subject for subject, _ in told(STUCK)]
+    subjects = [subject for subject, _ in entries(STUCK)]
     assert subjects == [
         *(Phase.PENDING, Phase.STARTING, Phase.STARTING, Phase.STARTING, Phase.RUNNING, "client", Phase.ENDING),
         *("step", "step", "step", "farewell", "trouble", "tasks", Phase.FAILED),
@@ -113,30 +113,30 @@ def test_whole_way_down_is_told() -> None:
 
 
 def test_last_moment_says_why_and_how_it_ended() -> None:
-    assert told(finished(message="said goodbye"))[-1] == (Phase.SUCCEEDED, "Completed / Drained: said goodbye")
+    assert entries(finished(message="said goodbye"))[-1] == (Phase.SUCCEEDED, "Completed / Drained: said goodbye")
 
 
 def test_pull_of_the_image_comes_from_the_pods_events() -> None:
     pulled = event("Pulled", "Successfully pulled image in 2.1s", 1)
-    assert ("image", "Successfully pulled image in 2.1s") in told(running(), pulled)
+    assert ("image", "Successfully pulled image in 2.1s") in entries(running(), pulled)
 
 
 def test_trouble_that_came_again_and_again_is_told_once() -> None:
     failed = event("Failed", "no such image", 1) | {"count": 4}
-    assert ("trouble", "no such image (4 times)") in told(running(), failed)
+    assert ("trouble", "no such image (4 times)") in entries(running(), failed)
 
 
 def test_events_that_only_repeat_the_status_are_left_out() -> None:
     quiet = [event("Scheduled", "assigned", 0), event("Started", "the pipeline has started", 3, kind="BotSession")]
-    assert told(running(), *quiet) == told(running())
+    assert entries(running(), *quiet) == entries(running())
 
 
 def test_session_that_waits_says_for_what() -> None:
     waiting = unmet(ConditionType.STARTED, "Unschedulable", "0/2 nodes are available")
-    said = told(Status(Phase.PENDING, 1, conditions=(waiting,)))
+    said = entries(Status(Phase.PENDING, 1, conditions=(waiting,)))
     assert ("waiting", "Unschedulable: 0/2 nodes are available") in said
 
 
 def test_question_to_a_quiet_caller_is_told() -> None:
     asked_twice = finished(Reason.IDLE_TIMEOUT, Outcome.DRAINED, prompts=Prompts(2, after(50)))
-    assert ("prompt", "the bot asks a quiet caller; 2 times in all") in told(asked_twice)
+    assert ("prompt", "the bot asks a quiet caller; 2 times in all") in entries(asked_twice)

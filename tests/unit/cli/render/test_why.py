@@ -76,7 +76,7 @@ HOW = {
 LIMITED = {"image": "registry.example/bot:1", "resources": {"limits": {"memory": "512Mi"}}}
 
 
-def told(status: Status, **spec: object) -> str:
+def sentences(status: Status, **spec: object) -> str:
     return why(view(status, **{"bot": LIMITED, "idleTimeout": "5m", "firstSoundTimeout": "20s", **spec}), after(100))
 
 
@@ -86,7 +86,7 @@ def test_every_reason_has_outcomes_to_be_tried_with() -> None:
 
 @pytest.mark.parametrize(("reason", "outcome"), PAIRS)
 def test_paragraph_names_what_happened_how_it_went_and_what_to_do(reason: Reason, outcome: Outcome) -> None:
-    text = told(finished(reason, outcome))
+    text = sentences(finished(reason, outcome))
     assert NAMED[reason] in text
     assert HOW[outcome] in text
     is_mishap = outcome in NEXT_STEPS_BY_OUTCOME and reason not in ERROR_REASONS
@@ -95,7 +95,7 @@ def test_paragraph_names_what_happened_how_it_went_and_what_to_do(reason: Reason
 
 @pytest.mark.parametrize(("reason", "outcome"), PAIRS)
 def test_paragraph_is_whole_sentences_without_gaps(reason: Reason, outcome: Outcome) -> None:
-    text = told(finished(reason, outcome))
+    text = sentences(finished(reason, outcome))
     assert not re.search(r"None|[{}]|\.\.|  |\bnull\b", text)
     assert text.startswith("support-42 ")
     assert text.endswith(".")
@@ -103,54 +103,56 @@ def test_paragraph_is_whole_sentences_without_gaps(reason: Reason, outcome: Outc
 
 def test_no_two_endings_are_told_alike() -> None:
     pairs = [(reason, outcome) for reason, outcome in product(Reason, Outcome) if outcome in SEEN[reason]]
-    assert len({told(finished(reason, outcome)) for reason, outcome in pairs}) == len(pairs)
+    assert len({sentences(finished(reason, outcome)) for reason, outcome in pairs}) == len(pairs)
 
 
 def test_a_session_that_failed_is_said_to_have_failed_or_to_have_come_down_badly() -> None:
     for reason in Reason:
         for outcome in SEEN[reason]:
             status = finished(reason, outcome)
-            is_said = re.search(r"^support-42 failed|makes it Failed", told(status)) is not None
+            is_said = re.search(r"^support-42 failed|makes it Failed", sentences(status)) is not None
             assert is_said is (status.phase is Phase.FAILED)
 
 
 @pytest.mark.parametrize("farewell", [each for each in Farewell if each not in ("NotConfigured", "NotStarted")])
 def test_what_became_of_the_farewell_is_told(farewell: Farewell) -> None:
-    silent = told(finished(Reason.MAX_DURATION, ending=asked(Cause.MAX_DURATION, farewell=Farewell.NOT_CONFIGURED)))
-    text = told(finished(Reason.MAX_DURATION, ending=asked(Cause.MAX_DURATION, farewell=farewell)))
+    silent = sentences(
+        finished(Reason.MAX_DURATION, ending=asked(Cause.MAX_DURATION, farewell=Farewell.NOT_CONFIGURED))
+    )
+    text = sentences(finished(Reason.MAX_DURATION, ending=asked(Cause.MAX_DURATION, farewell=farewell)))
     assert len(text) > len(silent) + 20
 
 
 def test_place_where_it_was_stuck_is_named() -> None:
     status = finished(Reason.MAX_DURATION, Outcome.KILLED, stuck_at="bot.py:42 in spin")
-    assert "it was stuck at bot.py:42 in spin" in told(status)
+    assert "it was stuck at bot.py:42 in spin" in sentences(status)
 
 
 def test_pod_that_the_operator_had_to_delete_is_not_called_stuck() -> None:
     ending = asked(Cause.MAX_DURATION, Mode.GRACEFUL, Step.END_FRAME, Step.POD_DELETE)
-    text = told(finished(Reason.MAX_DURATION, Outcome.KILLED, ending=ending, reported_by=ReportedBy.OPERATOR))
+    text = sentences(finished(Reason.MAX_DURATION, Outcome.KILLED, ending=ending, reported_by=ReportedBy.OPERATOR))
     assert "No report came in time, so the operator deleted its pod" in text
 
 
 def test_words_of_the_report_are_passed_on() -> None:
-    assert "The report says: no key (bot.py:3 in bot)." in told(
+    assert "The report says: no key (bot.py:3 in bot)." in sentences(
         finished(Reason.BOT_ERROR, Outcome.CANCELLED, message="no key (bot.py:3 in bot)")
     )
 
 
 def test_exit_code_is_explained() -> None:
-    text = told(finished(Reason.BOT_EXITED, Outcome.LOST, exit_code=139))
+    text = sentences(finished(Reason.BOT_EXITED, Outcome.LOST, exit_code=139))
     assert "exit code 139: a native library crashed" in text
 
 
 def test_tasks_left_behind_are_counted_and_named() -> None:
-    text = told(finished(dangling_tasks=DanglingTasks(2, ("STT#0::listen", "beat"))))
+    text = sentences(finished(dangling_tasks=DanglingTasks(2, ("STT#0::listen", "beat"))))
     assert "2 asyncio tasks were still alive at the end (STT#0::listen, beat)" in text
 
 
 def test_who_uninstalled_is_told_where_nobody_set_spec_end() -> None:
     ending = asked(Cause.END_REQUESTED, message="the operator is being uninstalled")
-    assert "ended because it was asked to: the operator is being uninstalled" in told(
+    assert "ended because it was asked to: the operator is being uninstalled" in sentences(
         finished(Reason.END_REQUESTED, ending=ending)
     )
 
@@ -161,13 +163,13 @@ def test_quiet_that_only_the_bot_itself_limits_is_told_apart() -> None:
 
 
 def test_log_that_is_kept_is_pointed_to() -> None:
-    assert "Its log is kept: botsession logs support-42." in told(
+    assert "Its log is kept: botsession logs support-42." in sentences(
         finished(Reason.BOT_ERROR, Outcome.CANCELLED), podRetention="OnFailure"
     )
 
 
 def test_log_that_is_gone_is_said_to_be_gone() -> None:
-    assert "Its log was deleted with its pod" in told(finished(Reason.BOT_ERROR, Outcome.CANCELLED))
+    assert "Its log was deleted with its pod" in sentences(finished(Reason.BOT_ERROR, Outcome.CANCELLED))
 
 
 def test_session_that_runs_is_told_by_what_will_end_it() -> None:
