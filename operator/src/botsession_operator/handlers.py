@@ -102,9 +102,10 @@ def make_settings() -> kopf.OperatorSettings:
     settings.scanning.disabled = True  # the resources are known, so kopf needs no right to list CRDs and namespaces
     # kopf applies the selector above after the API server has sent all pods; this one is sent to the API server.
     settings.watching.label_selectors["", "v1", "pods"] = SESSION_LABEL
-    # A watch on a dead connection never fails: so the server ends each watch after a while, and kopf starts a new one.
-    settings.watching.server_timeout = 300
-    settings.watching.client_timeout = 330
+    # Passes read what the watches bring, and a watch that brings nothing does not fail. So the server ends each watch
+    # after a minute, and kopf continues from the last event. A dead connection shows sooner (effects/watching.py).
+    settings.watching.server_timeout = 60
+    settings.watching.client_timeout = 75
     settings.watching.connect_timeout = 10
     settings.networking.request_timeout = 30
     # The API server takes objects of up to 3 MiB, so an answer has at most some 75 MB.

@@ -1,6 +1,8 @@
 """kopf watches the API server that passes talk to."""
 
+import asyncio
 import logging
+import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import cast
@@ -8,10 +10,13 @@ from typing import cast
 import kopf
 import pytest
 import yaml
+from aiohttp import web
+from aiohttp.test_utils import RawTestServer
 from kopf import Resource
 
 from botsession_contract.names import GROUP, PLURAL, SESSION_LABEL, VERSION
 from botsession_operator.core.session_key import Key
+from botsession_operator.effects.watching import KEEPALIVE, tolerant_session
 from botsession_operator.fair_queue import Priority
 from botsession_operator.handlers import Memo, has_ended, make_registry, make_settings, session_priority
 from botsession_operator.watch_store import WatchStore
@@ -150,3 +155,25 @@ async def test_each_event_is_counted_also_one_that_brings_nothing_new() -> None:
 )
 def test_a_pod_that_has_ended_counts_for_no_quota(event: dict[str, object], ended: bool) -> None:
     assert has_ended(event) is ended
+
+
+async def test_a_watch_whose_server_has_gone_fails_soon_although_nothing_is_sent() -> None:
+    """A watch only listens: without probes its connection would be believed until the client's time-out."""
+    is_over = asyncio.Event()
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await is_over.wait()
+        return response
+
+    async with RawTestServer(answer) as server:
+        made = tolerant_session(kopf.ConnectionInfo(server=str(server.make_url(""))))
+        async with made.aiohttp_session as session, session.get(server.make_url("/")) as response:
+            assert response.connection
+            assert response.connection.transport
+            used = response.connection.transport.get_extra_info("socket")
+            assert used.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            for option, value in KEEPALIVE.items():
+                assert used.getsockopt(socket.IPPROTO_TCP, getattr(socket, option)) == value
+            is_over.set()

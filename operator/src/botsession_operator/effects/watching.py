@@ -5,20 +5,25 @@ session, and an aiohttp session accepts a class for its responses. The class her
 """
 
 import json
+import socket
 from collections.abc import AsyncIterator
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import aiohttp
 import kopf
+from aiohttp.connector import AddrInfoType
 
 from botsession_operator.api import bounded_json
 from botsession_operator.effects.api import read_json
+
+#: Seconds and counts, by socket option: a probe after 10 quiet seconds, and the end after three without an answer.
+KEEPALIVE: Final = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
 
 
 def tolerant_session(found: kopf.ConnectionInfo) -> kopf.AiohttpSession:
     """Return the connection as a session that can read any answer. Call this in the event loop that uses it."""
     session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, ssl=found.as_ssl_context()),
+        connector=aiohttp.TCPConnector(limit=0, ssl=found.as_ssl_context(), socket_factory=_kept_alive),
         headers=found.as_http_headers(),
         proxy=found.proxy_url,
         trust_env=found.trust_env,
@@ -31,6 +36,17 @@ def tolerant_session(found: kopf.ConnectionInfo) -> kopf.AiohttpSession:
         priority=found.priority,
         expiration=found.expiration,
     )
+
+
+def _kept_alive(address: AddrInfoType) -> socket.socket:
+    """Return a socket that fails soon after its peer has gone, also while nothing is sent."""
+    family, kind, protocol, _, _ = address
+    made = socket.socket(family, kind, protocol)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in KEEPALIVE.items():
+        if hasattr(socket, option):  # macOS and Windows lack some
+            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+    return made
 
 
 class TolerantResponse(aiohttp.ClientResponse):
