@@ -1,11 +1,13 @@
 """A node that does not exist, whose pods run for the API server alone: kwok plays its kubelet.
 
-Nobody has the addresses of its pods, and a route on the cluster's nodes drops what is sent to them. So a supervisor
-"in" such a pod is silent, as one is whose machine has died, and no packet leaves the cluster.
+No pod has the addresses of its pods. A route on the cluster's nodes drops what is sent to them, so that a supervisor
+"in" such a pod is silent, as one is whose machine has died. Or one program of this machine answers for all of them, in
+the network namespace of the worker (`tests/bench/stand_in.py`). No packet leaves the cluster.
 """
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -16,17 +18,17 @@ from tests.bench.figures import ROOT
 
 NODE: Final = "bench-kwok"
 #: In the pod network of kind, 10.244.0.0/16, and far from what its nodes use.
-ADDRESSES: Final = "10.244.224.0/20"
+ADDRESSES: Final = "10.244.192.0/18"
 ANNOTATION: Final = {"kwok.x-k8s.io/node": "fake"}
 KWOK: Final = ROOT / ".tools/bin/kwok"
 CLUSTER: Final = os.environ.get("CLUSTER", "botsession")
 
 
 @contextmanager
-def kwok_node() -> Iterator[None]:
-    """Have the node, its kubelet and the route while the benchmark needs them."""
+def kwok_node(*, answers: bool = False) -> Iterator[None]:
+    """Have the node, its kubelet and the route while the benchmark needs them; `answers`: its supervisors are live."""
     subprocess.run([ROOT / "hack/tools", "kwok"], check=True)
-    with _dropped(), _registered(), _played():
+    with _answered() if answers else _dropped(), _registered(), _played():
         yield
 
 
@@ -47,6 +49,28 @@ def _dropped() -> Iterator[None]:
     finally:
         for node in nodes:
             subprocess.run(["docker", "exec", node, "ip", "route", "delete", "blackhole", ADDRESSES], check=False)
+
+
+@contextmanager
+def _answered() -> Iterator[None]:
+    """Have one program answer for the supervisors of all pods of the node: the worker has their addresses.
+
+    The operator's pods are on that worker.
+    """
+    worker = f"{CLUSTER}-worker"
+    route = ["local", ADDRESSES, "dev", "lo"]
+    inspected = ["docker", "inspect", "--format", "{{.State.Pid}}", worker]
+    pid = subprocess.run(inspected, check=True, capture_output=True, text=True).stdout.strip()
+    subprocess.run(["docker", "exec", worker, "ip", "route", "replace", *route], check=True)
+    command = ["nsenter", "--target", pid, "--net", sys.executable, "-m", "tests.bench.stand_in"]
+    try:
+        with subprocess.Popen(command, cwd=ROOT) as process:
+            try:
+                yield
+            finally:
+                process.terminate()
+    finally:
+        subprocess.run(["docker", "exec", worker, "ip", "route", "delete", *route], check=False)
 
 
 @contextmanager
