@@ -64,10 +64,8 @@ class HookConnections:
         self._accepted_count = 0
         #: The last connection of each process.
         self._numbers: dict[int, int] = {}
-        #: The order that a process gets with its first word: what the limits are.
-        self._limits_command: dict[str, Any] | None = None
-        #: …and with its second, where the session has been asked to end before it came.
-        self._end_command: dict[str, Any] | None = None
+        #: The commands that each process gets when it connects.
+        self._greeting: tuple[dict[str, Any], ...] = ()
         self._is_closed = False
         self._began = began
         self._has_seen_mark = bot.mark < 0
@@ -82,13 +80,9 @@ class HookConnections:
             loop.add_reader(self._bot.hooks.listener, self._accept, self._bot.hooks)
         loop.call_later(MARK_SECONDS, self._check_unwatched)
 
-    def set_limits_command(self, command: dict[str, Any]) -> None:
-        """Set the order that each new process gets first."""
-        self._limits_command = command
-
-    def set_end_command(self, command: dict[str, Any]) -> None:
-        """Set the order by which each process that connects from now on learns that the session is to end."""
-        self._end_command = command
+    def greet_with(self, *commands: dict[str, Any]) -> None:
+        """Set the commands that each process gets which connects from now on."""
+        self._greeting = commands
 
     def send(self, command: dict[str, Any]) -> None:
         """Send an order to all processes. One that does not read is dealt with by the ladder's next step."""
@@ -233,8 +227,8 @@ class HookConnections:
         logger.info("hook connected from process {}", connection.pid)
         # Closed already by a process that was quick: what it said is to be heard all the same.
         with contextlib.suppress(OSError):
-            first = [_line(command) for command in (self._limits_command, self._end_command) if command]
-            socket.send_fds(connection.socket, first, [self._bot.stacks_target])
+            greeting = [_line(command) for command in self._greeting]
+            socket.send_fds(connection.socket, greeting, [self._bot.stacks_target])
         if not self._is_closed:
             self._start_reading(connection)
 

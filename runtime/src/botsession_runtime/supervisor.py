@@ -82,7 +82,7 @@ class Supervisor:
         self._limits = launch.limits
         self._timer: asyncio.TimerHandle | None = None
         self._hooks = HookConnections(bot, began, self._on_events)
-        self._hooks.set_limits_command(limits_command(encode(launch.limits)))
+        self._hooks.greet_with(self._limits_command())
         self._stopper = BotStopper(bot, self._hooks)
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -270,7 +270,7 @@ class Supervisor:
         logger.info("session asked to end: {} {}", request.cause, request.mode)
         self.state = replace(self.state, request=request)
         close = {"do": "close", "reason": request.cause}
-        self._hooks.set_end_command(close)
+        self._hooks.greet_with(self._limits_command(), close)
         if self.state.finish:
             self._hooks.send(close)  # no other pipeline is to follow
         self._advance()
@@ -317,7 +317,7 @@ class Supervisor:
         }
         self._hooks.send(command)
         if not self.state.may_go_on:
-            self._hooks.set_end_command(command | {"farewell": ""})
+            self._hooks.greet_with(self._limits_command(), command | {"farewell": ""})
 
     def _deadline_at(self) -> float | None:
         if self._deadline is not None:
@@ -332,10 +332,12 @@ class Supervisor:
             # Nobody has looked for activity so far, so nobody can say that there was none.
             self.state = replace(self.state, active_at=self._loop.time())
         self._limits = limits
-        command = limits_command(encode(limits))
-        self._hooks.set_limits_command(command)
-        self._hooks.send(command)
+        self._hooks.greet_with(self._limits_command())
+        self._hooks.send(self._limits_command())
         logger.info("limits are now {}", limits)
+
+    def _limits_command(self) -> dict[str, Any]:
+        return limits_command(encode(self._limits))
 
     def _next_limit(self) -> conversation_limits.Due | None:
         deadline = self._deadline_at()

@@ -58,7 +58,7 @@ class Harness:
         self.bot = Bot(None, agent, stacks, -1, hooks=hooks, stacks_target=target)
         self.events: asyncio.Queue[str] = asyncio.Queue()
         self.connections = HookConnections(self.bot, 0.0, self._on_events)
-        self.connections.set_limits_command(ORDER)
+        self.connections.greet_with(ORDER)
         self.connections.watch(asyncio.get_running_loop())
 
     def _on_events(self, events: list[Event]) -> None:
@@ -113,7 +113,7 @@ async def test_process_of_the_bot_is_heard_and_gets_its_orders(harness: Harness)
 
 
 async def test_process_that_comes_after_the_end_was_ordered_is_told_so(harness: Harness) -> None:
-    harness.connections.set_end_command({"do": "end", "reason": "MaxDuration"})
+    harness.connections.greet_with(ORDER, {"do": "end", "reason": "MaxDuration"})
     child = await harness.child(f"{harness.hooks.token}\n")
     assert [await answer(child), await answer(child)] == ['{"do": "limit"}', '{"do": "end", "reason": "MaxDuration"} 1']
     await end(child)
