@@ -19,7 +19,7 @@ from botsession_contract.connections import ConnectionGuard
 from botsession_contract.control import EndRequest, SessionPatch, SessionSnapshot
 from botsession_contract.json_codec import PayloadError, decode, encode
 from botsession_contract.launch import BACKSTOP_SECONDS, Launch
-from botsession_contract.lifecycle import BotState, Cause, Mode, Phase, Step, final_phase
+from botsession_contract.lifecycle import Cause, Mode, Phase, Step, final_phase
 from botsession_contract.report import ExitReport
 from botsession_contract.session_limits import SessionLimits
 from botsession_runtime import (
@@ -35,14 +35,14 @@ from botsession_runtime.bot_process import AGENT_TOKEN_ENV, Bot, limits_command
 from botsession_runtime.bot_stopper import BotStopper
 from botsession_runtime.control import WrongStateError, create_runner
 from botsession_runtime.events import Event
-from botsession_runtime.final_report import conversation_of, final_report, redactor_for, write_report
+from botsession_runtime.final_report import final_report, redactor_for, write_report
 from botsession_runtime.hook_connections import HookConnections
 from botsession_runtime.log import configure_log
 from botsession_runtime.poke import Poker
 from botsession_runtime.reducers import apply_event, settle
-from botsession_runtime.report import ending_of, wall_time
 from botsession_runtime.result import read as read_result
 from botsession_runtime.session_state import Exit, Request, Rung, SessionState
+from botsession_runtime.snapshot import snapshot_of
 
 #: Events that the operator would like to know of at once.
 POKE_EVENTS = frozenset(
@@ -117,29 +117,9 @@ class Supervisor:
 
     def snapshot(self) -> SessionSnapshot:
         """Return what is known now."""
-        state = self.state
         deadline = self._deadline_at()
-        return SessionSnapshot(
-            state=self._state(),
-            now=self.wall(self._loop.time()),
-            started_at=wall_time(state.started_at, self.wall),
-            client_connected_at=wall_time(state.client_at, self.wall),
-            deadline=wall_time(deadline, self.wall),
-            ending=ending_of(state, self.wall),
-            report=self.report,
-            limits=self._limits,
-            shutdown=self.launch.shutdown,
-            overrides=self.launch.overrides,
-            tells_of_clients=state.has_clients,
-            client_disconnected_at=wall_time(state.left_at, self.wall),
-            bot_imported_at=wall_time(state.imported_at, self.wall),
-            listening_at=wall_time(state.listening_at, self.wall),
-            called_at=wall_time(state.called_at, self.wall),
-            unwatched=state.unwatched,
-            conversation=conversation_of(state, self.launch, self.wall),
-            pipelines_finished=state.stage_count + bool(state.finish),
-            next_pipeline_until=wall_time(ladder.next_pipeline_until(state, self._own_grace()), self.wall),
-        )
+        now = self._loop.time()
+        return snapshot_of(self.state, self.launch, self.report, self._limits, deadline, self.wall, now)
 
     def end(self, request: EndRequest) -> None:
         """Start the ladder, raise its mode, or shorten what is left of it."""
@@ -389,13 +369,6 @@ class Supervisor:
         self.report, data = final_report(self.state, self.launch, self.wall, self._loop.time())
         write_report(self.launch.report_path, data)
         logger.info("session finished: {} {} {}", self.report.reason, self.report.outcome, self.report.message or "")
-
-    def _state(self) -> BotState:
-        if self.report:
-            return BotState.FINISHED
-        if self.state.request:
-            return BotState.ENDING
-        return BotState.STARTING if self.state.started_at is None else BotState.RUNNING
 
     def _exit_code(self) -> int:
         report = self.report
