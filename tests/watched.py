@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from botsession_operator.api.spec import Json
+from botsession_operator.core.decide.plan import PodDeletion
 from botsession_operator.core.observe.observed import Key, Pod, SessionMetadata
 from botsession_operator.errors import Conflict
 from botsession_operator.local.object_store import InMemoryObjectStore
@@ -33,6 +34,8 @@ class WatchedCluster(FakeCluster):
         self.is_faulty = False
         #: Reads of sessions and pods, and of the list of pods.
         self.reads: list[str] = []
+        #: Writes of sessions and pods.
+        self.writes: list[str] = []
         self._told: set[str] = set()
         self.sessions = InMemoryObjectStore(lambda raw: self._tell(SESSION, self.sessions, raw), now)
         self.pods = InMemoryObjectStore(lambda raw: self._tell(POD, self.pods, raw), now)
@@ -58,16 +61,19 @@ class WatchedCluster(FakeCluster):
         return await super().pods_labelled(key)
 
     async def set_session_finalizers(self, session: SessionMetadata, finalizers: tuple[str, ...]) -> str | None:
+        self.writes.append("set_session_finalizers")
         version = await super().set_session_finalizers(session, finalizers)
         self._answer(SESSION, self.sessions.get(session.key.namespace, session.key.name))
         return version
 
     async def write_status(self, key: Key, resource_version: str, status: Json) -> bool:
+        self.writes.append("write_status")
         is_written = await super().write_status(key, resource_version, status)
         self._answer(SESSION, self.sessions.get(key.namespace, key.name))
         return is_written
 
     async def create_pod(self, manifest: Json) -> None:
+        self.writes.append("create_pod")
         before = self.pods.names()
         await super().create_pod(manifest)
         metadata = manifest["metadata"]
@@ -75,8 +81,13 @@ class WatchedCluster(FakeCluster):
             self._answer(POD, self.pods.get(metadata["namespace"], metadata["name"]))
 
     async def set_pod_finalizers(self, pod: Pod, finalizers: tuple[str, ...]) -> None:
+        self.writes.append("set_pod_finalizers")
         await super().set_pod_finalizers(pod, finalizers)
         self._answer(POD, self.pods.get(pod.namespace, pod.name))
+
+    async def delete_pod(self, pod: Pod, how: PodDeletion) -> None:
+        self.writes.append("delete_pod")
+        await super().delete_pod(pod, how)
 
     def deliver(self) -> None:
         """Let the watch bring what has happened."""
