@@ -59,10 +59,10 @@ def make_registry(server: str) -> kopf.OperatorRegistry:
         *, event: kopf.RawEvent, namespace: str | None, labels: kopf.Labels, memo: Memo, **_: Any
     ) -> None:
         memo.watched()
-        is_news = memo.store.pod_event(event["type"], cast("Json", event["object"]))
+        is_change = memo.store.pod_event(event["type"], cast("Json", event["object"]))
         # Anyone may set this label on a pod, so its value may be no name of a session.
         key = parse_key(namespace, labels.get(SESSION_LABEL))
-        if key and is_news:
+        if key and is_change:
             memo.pod_changed(key)
             if event["type"] == "DELETED":
                 memo.pod_gone(key)

@@ -1,4 +1,4 @@
-"""What an operator does about its lease: it stands for election, works once it leads, and lets go when it leaves."""
+"""Leader election in the life of an operator: it starts the election, works while it leads, and releases the lease."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,24 +14,24 @@ from botsession_operator.settings import Settings
 
 
 def make_lease(connected: client.ApiClient, settings: Settings) -> LeaderElector | Uncontested:
-    """Return the lease of this operator. A pod's name is nobody else's; outside a cluster two may have one name."""
+    """Return the lease of this operator. Its identity is the pod's name, or outside a cluster a unique one."""
     if settings.lease is None:
         return UNCONTESTED
     identity = settings.pod_name or f"{settings.identity}_{uuid4().hex[:8]}"
     return LeaderElector(connected, Target(LEASES, *settings.lease), identity)
 
 
-def stand(
+def start_election(
     stack: AsyncExitStack,
     lease: LeaderElector | Uncontested,
     ready: asyncio.Event,
     stop: asyncio.Event,
     lead: Callable[[], None],
 ) -> asyncio.Task[None]:
-    """Stand for election once the watches run; call `lead` when elected, and stop the operator when the lease is lost.
+    """Start the election once the watches run; call `lead` when elected, and set `stop` when the lease is lost.
 
-    The stack releases the lease after all that is entered later. Call this before kopf starts: it cancels what is begun
-    after it.
+    The stack releases the lease after it has closed all that is entered later. Call this before kopf starts, since kopf
+    cancels tasks that are created after its start.
     """
 
     async def run() -> None:
@@ -43,21 +43,21 @@ def stand(
         lead()
 
     async def resign() -> None:
-        for task in (standing, working):
+        for task in (election, leading):
             task.cancel()
-        await asyncio.gather(standing, working, return_exceptions=True)
+        await asyncio.gather(election, leading, return_exceptions=True)
         await lease.release()
 
-    standing, working = asyncio.create_task(run()), asyncio.create_task(work())
-    standing.add_done_callback(lambda _: stop.set())
+    election, leading = asyncio.create_task(run()), asyncio.create_task(work())
+    election.add_done_callback(lambda _: stop.set())
     stack.push_async_callback(resign)
-    return standing
+    return election
 
 
-def show_leader(
+def label_leader(
     stack: AsyncExitStack, connected: client.ApiClient, lease: LeaderElector | Uncontested, settings: Settings
 ) -> None:
-    """Have the Service for pokes find this operator's pod while it leads."""
+    """Label this operator's pod while it leads, so that the Service for pokes selects it."""
     if settings.lease and settings.pod_name and isinstance(lease, LeaderElector):
         label = LeaderLabel(connected, settings.lease[0], settings.pod_name)
         following = asyncio.create_task(label.follow(lease))

@@ -22,7 +22,7 @@ from botsession_operator.effects.webhook import HttpWebhook
 from botsession_operator.errors import LeaseLost
 from botsession_operator.handlers import Memo, make_registry, make_settings
 from botsession_operator.host_ports import HostPorts
-from botsession_operator.leadership import make_lease, show_leader, stand
+from botsession_operator.leadership import label_leader, make_lease, start_election
 from botsession_operator.metrics import Metrics
 from botsession_operator.poke_gate import PokeGate
 from botsession_operator.ports import Lease
@@ -63,7 +63,7 @@ async def operate(connected: client.ApiClient, settings: Settings, stop: asyncio
         controller = Controller(control, clock, settings.timeouts, settings.workers)
         backlog = Backlog(controller, store)
         metrics.register_poller(controller.poller)
-        standing = stand(stack, lease, ready, stop, backlog.lead)
+        election = start_election(stack, lease, ready, stop, backlog.lead)
         dispatcher = None
         if settings.webhook:
             dispatcher = _webhook_dispatcher(settings.webhook, clock, controller, metrics, http, lease)
@@ -71,14 +71,14 @@ async def operate(connected: client.ApiClient, settings: Settings, stop: asyncio
         deps = await _deps(connected, settings, clock, metrics, controller, lease, store)
         deps = replace(deps, webhook=dispatcher)
         await _serve(stack, settings, backlog, metrics, ready, store)
-        show_leader(stack, connected, lease, settings)
+        label_leader(stack, connected, lease, settings)
         log.info("operator started", injection=deps.pod_settings.injection, namespaces=settings.namespaces or "all")
         work = asyncio.create_task(controller.work(metrics.timed(lambda key: reconcile(key, deps))))
         registry = make_registry(connected.configuration.host)
         watch = asyncio.create_task(_watch(registry, settings, controller, backlog, metrics, ready, stop, store))
         await until_stopped(work, watch, stop, controller.drain)
-        if standing.done():  # it ends with the lease
-            standing.result()
+        if election.done():  # it ends with the lease
+            election.result()
             raise LeaseLost("another operator may lead by now")
     log.info("operator stopped")
 

@@ -1,6 +1,6 @@
-"""What a standby has seen: the sessions that it would look after, so that it needs no list when it becomes the leader.
+"""The sessions that a standby has seen, so that it needs no list when it becomes the leader.
 
-As long as it stands by, no session gets a pass. Then each that exists gets one.
+While the operator is a standby, no session gets a pass. When it becomes the leader, each session that exists gets one.
 """
 
 from botsession_operator.controller import Controller
@@ -10,21 +10,21 @@ from botsession_operator.watch_store import WatchStore
 
 
 class Backlog:
-    """Takes what events and pokes mark: it goes to the controller, once this operator leads."""
+    """Passes events and pokes to the controller while this operator leads, and keeps the sessions before that."""
 
     def __init__(self, controller: Controller, store: WatchStore) -> None:
         self._controller = controller
         self._store = store
         self._is_leading = False
         self._sessions: dict[Key, Priority] = {}
-        #: Sessions that a pod names, and that do not exist, or have not been seen yet: the pod may wait to be released.
+        #: Keys of sessions that do not exist, or were not seen yet, but have pods. The pods may need to be released.
         self._orphans: set[Key] = set()
 
     def __len__(self) -> int:
         return len(self._sessions) + len(self._orphans)
 
     def lead(self) -> None:
-        """Have all sessions looked at, and from now on each of which something is heard."""
+        """Mark all sessions dirty, and from now on each session with an event or a poke."""
         self._is_leading = True
         self._store.begin_to_lead()
         for key, priority in self._sessions.items():
@@ -35,7 +35,7 @@ class Backlog:
         self._orphans.clear()
 
     def changed(self, key: Key, priority: Priority) -> None:
-        """Take an event of a session."""
+        """Process an event of a session."""
         if self._is_leading:
             self._controller.mark(key, priority)
         elif key in self._store:
@@ -45,17 +45,17 @@ class Backlog:
             self._sessions.pop(key, None)
 
     def pod_changed(self, key: Key) -> None:
-        """Take an event of a session's pod."""
+        """Process an event of a session's pod."""
         if self._is_leading:
             self._controller.mark_changed(key)
         elif key not in self._store:
             self._orphans.add(key)
 
     def pod_gone(self, key: Key) -> None:
-        """Take the end of a session's pod, after the event that brought it."""
+        """Process the deletion of a session's pod, after `pod_changed`."""
         self._orphans.discard(key)
 
     def poked(self, key: Key) -> None:
-        """Take a poke; the leader gets all pokes that count."""
+        """Process a poke. A standby ignores it, since supervisors send pokes to the leader."""
         if self._is_leading:
             self._controller.mark_changed(key, Priority.LOW)

@@ -1,11 +1,11 @@
-"""Sessions and pods as they were last seen, so that a pass need not ask the API server.
+"""Sessions and pods as they were last seen, so that most passes do not read from the API server.
 
-Three things show an object to the store: an event of a watch, the API server's answer to one of the operator's own
-writes, and a live read. The newest resourceVersion wins, in whatever order they arrive.
+Objects come from watch events, from the API server's answers to the operator's own writes, and from live reads. The
+newest resourceVersion wins, in any order of arrival.
 
-An absence here proves nothing, since a watch may lag. Nor does an object of which nothing has been seen for long: a
-watch that was lost brings what there is now, but no deletion that it has missed. `core/decide/live_reads.py` says which
-plans are made again from live reads.
+A missing object proves nothing, since a watch may lag. An object that was not seen for long proves nothing either: a
+new watch lists the objects that exist, but does not report deletions that were missed. `core/decide/live_reads.py`
+decides which plans are made again from live reads.
 """
 
 import time
@@ -25,13 +25,13 @@ from botsession_operator.core.session_key import Key, parse_key
 P = TypeVar("P", bound=Hashable)
 T = TypeVar("T", bound=Session | Pod)
 
-#: Seconds that an object is believed after it was last seen. The objects of a restart would all be read again at the
-#: same moment, so each adds a share of the spread, which depends on its UID.
+#: For how many seconds an object is trusted after it was last seen. After a restart all objects would expire at the
+#: same time, so each adds a part of the spread, which depends on its UID.
 TRUST_SECONDS: Final = 300.0
 TRUST_SPREAD_SECONDS: Final = 300.0
-#: How many deleted objects are remembered, so that an event that comes late does not bring them back.
+#: How many deleted objects are remembered, so that a late event does not add them again.
 MOST_DELETED: Final = 16384
-#: The watch's word for an object that has just been created; listed objects have no word at all.
+#: The type of a watch event for a new object. Listed objects have no type.
 ADDED: Final = "ADDED"
 DELETED: Final = "DELETED"
 
@@ -40,14 +40,14 @@ DELETED: Final = "DELETED"
 class _Entry(Generic[T]):
     uid: str
     version: str
-    #: None: it cannot be read, or is of another version of the CRD.
-    known: T | None
+    #: None for an object that cannot be parsed, such as one of another version of the CRD.
+    parsed: T | None
     seen_at: float
     is_new: bool = False
 
 
 class _Objects(Generic[P, T]):
-    """Objects of one kind, by place."""
+    """Objects of one kind, by key, or by namespace and name."""
 
     def __init__(self, parse_object: Callable[[Json], T], monotonic: Callable[[], float]) -> None:
         self._parse = parse_object
@@ -56,62 +56,62 @@ class _Objects(Generic[P, T]):
         #: UIDs, oldest first.
         self._deleted: OrderedDict[str, None] = OrderedDict()
 
-    def __contains__(self, place: P) -> bool:
-        return place in self._entries
+    def __contains__(self, full_name: P) -> bool:
+        return full_name in self._entries
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def get(self, place: P) -> T | None:
-        entry = self._entries.get(place)
-        return entry.known if entry else None
+    def get(self, full_name: P) -> T | None:
+        entry = self._entries.get(full_name)
+        return entry.parsed if entry else None
 
     def entries(self) -> list[_Entry[T]]:
         return list(self._entries.values())
 
-    def is_new(self, place: P) -> bool:
-        entry = self._entries.get(place)
+    def is_new(self, full_name: P) -> bool:
+        entry = self._entries.get(full_name)
         return entry is not None and entry.is_new
 
-    def is_trusted(self, place: P) -> bool:
-        """Return whether the object can be read, and was seen lately."""
-        entry = self._entries.get(place)
-        if entry is None or entry.known is None:
+    def is_trusted(self, full_name: P) -> bool:
+        """Return whether the object can be parsed, and was seen recently."""
+        entry = self._entries.get(full_name)
+        if entry is None or entry.parsed is None:
             return False
         spread = TRUST_SPREAD_SECONDS * (zlib.crc32(entry.uid.encode()) % 1000) / 1000
         return self._monotonic() - entry.seen_at < TRUST_SECONDS + spread
 
-    def show(self, place: P, raw: Json, *, is_new: bool = False) -> bool:
-        """Remember an object as it is shown; return whether a pass would see a difference."""
+    def show(self, full_name: P, raw: Json, *, is_new: bool = False) -> bool:
+        """Record an object; return whether a pass would see a difference."""
         metadata = mapping(raw.get("metadata"))
         uid, version = text(metadata.get("uid")), text(metadata.get("resourceVersion"))
-        entry = self._entries.get(place)
+        entry = self._entries.get(full_name)
         if uid in self._deleted or (entry and _is_older(version, entry.version)):
             return False
         if entry and (entry.uid, entry.version) == (uid, version):
             entry.seen_at = self._monotonic()
             return False
-        known = self._read(raw)
+        parsed = self._read(raw)
         is_first = entry is None or entry.uid != uid
         is_still_new = is_new if is_first or entry is None else entry.is_new
-        self._entries[place] = _Entry(uid, version, known, self._monotonic(), is_still_new)
-        return is_first or entry is None or known is None or not _looks_alike(known, entry.known)
+        self._entries[full_name] = _Entry(uid, version, parsed, self._monotonic(), is_still_new)
+        return is_first or entry is None or parsed is None or not _is_equal_for_passes(parsed, entry.parsed)
 
-    def remove(self, place: P, uid: str) -> bool:
-        """Forget an object that is gone; return whether it was known."""
+    def remove(self, full_name: P, uid: str) -> bool:
+        """Remove an object that is gone; return whether it was in the store."""
         self._deleted[uid] = None
         if len(self._deleted) > MOST_DELETED:
             self._deleted.popitem(last=False)
-        entry = self._entries.get(place)
+        entry = self._entries.get(full_name)
         if entry is None or entry.uid != uid:
             return False
-        del self._entries[place]
+        del self._entries[full_name]
         return True
 
-    def remove_any(self, place: P) -> None:
-        """Forget whatever is known of a place where a live read has found nothing."""
-        if entry := self._entries.get(place):
-            self.remove(place, entry.uid)
+    def remove_any(self, full_name: P) -> None:
+        """Remove the object that a live read did not find."""
+        if entry := self._entries.get(full_name):
+            self.remove(full_name, entry.uid)
 
     def _read(self, raw: Json) -> T | None:
         try:
@@ -121,27 +121,27 @@ class _Objects(Generic[P, T]):
 
 
 class WatchStore:
-    """What passes read in place of the API server."""
+    """The objects that passes read instead of asking the API server."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._sessions: _Objects[Key, Session] = _Objects(parse.parse_session, monotonic)
         self._pods: _Objects[tuple[str, str], Pod] = _Objects(parse.parse_pod, monotonic)
-        #: The places of pods by the session that they belong to.
-        self._places: dict[Key, set[tuple[str, str]]] = {}
+        #: For each session, the namespaces and names of its pods.
+        self._pods_by_session: dict[Key, set[tuple[str, str]]] = {}
 
     def __contains__(self, key: Key) -> bool:
-        """Return whether a session of this key has been seen, and not its end."""
+        """Return whether a session of this key exists, as far as the watch has shown."""
         return key in self._sessions
 
     def __len__(self) -> int:
-        """Return how many sessions are known."""
+        """Return how many sessions are in the store."""
         return len(self._sessions)
 
-    # What watches call.
+    # Called by watches.
 
     def session_event(self, event_type: str | None, raw: Json) -> bool:
-        """Take in an event of a session; return whether the session needs a pass."""
-        key = parse_key(*_place(raw))
+        """Record an event of a session; return whether the session needs a pass."""
+        key = parse_key(*_full_name(raw))
         if key is None:
             return False
         if event_type == DELETED:
@@ -150,44 +150,44 @@ class WatchStore:
         return self._sessions.show(key, raw, is_new=event_type == ADDED)
 
     def pod_event(self, event_type: str | None, raw: Json) -> bool:
-        """Take in an event of a pod; return whether its session needs a pass."""
+        """Record an event of a pod; return whether its session needs a pass."""
         if event_type == DELETED:
-            self._remove_pod(_place(raw), text(mapping(raw.get("metadata")).get("uid")))
+            self._remove_pod(_full_name(raw), text(mapping(raw.get("metadata")).get("uid")))
             return True
         return self._show_pod(raw)
 
-    # What writes and live reads call.
+    # Called by writes and live reads.
 
     def show(self, raw: Json) -> None:
-        """Take in an object that the API server has answered with; one of another kind is ignored."""
+        """Record an object from an answer of the API server; ignore other kinds."""
         if raw.get("kind") == "Pod":
             self._show_pod(raw)
-        elif raw.get("kind") == KIND and (key := parse_key(*_place(raw))):
+        elif raw.get("kind") == KIND and (key := parse_key(*_full_name(raw))):
             self._sessions.show(key, raw)
 
     def session_is_missing(self, key: Key) -> None:
-        """Forget a session that a live read has not found."""
+        """Remove a session that a live read did not find."""
         self._sessions.remove_any(key)
 
     def pod_is_missing(self, namespace: str, name: str) -> None:
-        """Forget a pod that a live read has not found."""
+        """Remove a pod that a live read did not find."""
         pod = self._pods.get((namespace, name))
         if pod:
             self._remove_pod((namespace, name), pod.uid)
 
     def begin_to_lead(self) -> None:
-        """Take no session for new any more that another operator may have begun to look after."""
+        """Mark no session as new: another operator may have started it before this one became the leader."""
         for entry in self._sessions.entries():
             entry.is_new = False
 
-    # What passes call.
+    # Called by passes.
 
     def is_trusted(self, key: Key) -> bool:
-        """Return whether a session can be read from here, and was seen lately."""
+        """Return whether a session is in the store, can be parsed, and was seen recently."""
         return self._sessions.is_trusted(key)
 
     def is_new(self, key: Key) -> bool:
-        """Return whether this operator has seen the session being created, so that no other one has served it."""
+        """Return whether this operator saw the session's creation as the leader: no other one has started it."""
         return self._sessions.is_new(key)
 
     def session(self, key: Key) -> Session | None:
@@ -195,49 +195,49 @@ class WatchStore:
         return self._sessions.get(key)
 
     def pod(self, namespace: str, name: str) -> Pod | None:
-        """Return a pod as it was last seen; None for one that was not seen for long."""
-        place = (namespace, name)
-        return self._pods.get(place) if self._pods.is_trusted(place) else None
+        """Return a pod as it was last seen; None where that was long ago."""
+        full_name = (namespace, name)
+        return self._pods.get(full_name) if self._pods.is_trusted(full_name) else None
 
     def pods_of(self, key: Key) -> list[Pod]:
         """Return the pods that belong to a session of this key, or to an earlier one of its name."""
-        return [pod for place in self._places.get(key, ()) if (pod := self._pods.get(place))]
+        return [pod for full_name in self._pods_by_session.get(key, ()) if (pod := self._pods.get(full_name))]
 
     def _show_pod(self, raw: Json) -> bool:
-        place = _place(raw)
-        before = self._pods.get(place)
-        is_news = self._pods.show(place, raw)
-        self._index(place, before, self._pods.get(place))
-        return is_news
+        full_name = _full_name(raw)
+        before = self._pods.get(full_name)
+        is_change = self._pods.show(full_name, raw)
+        self._index(full_name, before, self._pods.get(full_name))
+        return is_change
 
-    def _remove_pod(self, place: tuple[str, str], uid: str) -> None:
-        before = self._pods.get(place)
-        self._pods.remove(place, uid)
-        self._index(place, before, self._pods.get(place))
+    def _remove_pod(self, full_name: tuple[str, str], uid: str) -> None:
+        before = self._pods.get(full_name)
+        self._pods.remove(full_name, uid)
+        self._index(full_name, before, self._pods.get(full_name))
 
-    def _index(self, place: tuple[str, str], before: Pod | None, after: Pod | None) -> None:
-        """Keep the places of a session's pods: a pod's owner may change, as with `kubectl delete --cascade=orphan`."""
+    def _index(self, full_name: tuple[str, str], before: Pod | None, after: Pod | None) -> None:
+        """Update the index by session. A pod's owner may change, as with `kubectl delete --cascade=orphan`."""
         was, owner = before and before.owner, after and after.owner
         if was == owner:
             return
         if was:
-            self._places[was.key].discard(place)
-            if not self._places[was.key]:
-                del self._places[was.key]
+            self._pods_by_session[was.key].discard(full_name)
+            if not self._pods_by_session[was.key]:
+                del self._pods_by_session[was.key]
         if owner:
-            self._places.setdefault(owner.key, set()).add(place)
+            self._pods_by_session.setdefault(owner.key, set()).add(full_name)
 
 
-def _place(raw: Json) -> tuple[str, str]:
+def _full_name(raw: Json) -> tuple[str, str]:
     metadata = mapping(raw.get("metadata"))
     return text(metadata.get("namespace")), text(metadata.get("name"))
 
 
 def _is_older(version: str, than: str) -> bool:
-    """Compare two resourceVersions of one resource: numbers that grow (KEP-5504). Others cannot be compared."""
+    """Return whether a resourceVersion is older. Only growing numbers can be compared (KEP-5504)."""
     return version.isdecimal() and than.isdecimal() and int(version) < int(than)
 
 
-def _looks_alike(one: Session | Pod, other: Session | Pod | None) -> bool:
-    """Return whether two versions of an object differ in nothing that is read of it."""
+def _is_equal_for_passes(one: Session | Pod, other: Session | Pod | None) -> bool:
+    """Return whether two versions of an object are equal in all that passes read."""
     return other is not None and replace(one, resource_version=other.resource_version) == other

@@ -17,7 +17,7 @@ RETRY_SECONDS: Final = 2.0
 
 
 class LeaderLabel:
-    """Best effort: without the label pokes are lost, and the slow recheck makes up for them."""
+    """Sets the label, as best effort: without it pokes are lost, and sessions wait for their next requeue."""
 
     def __init__(self, connected: client.ApiClient, namespace: str, pod: str) -> None:
         self._client = connected
@@ -25,12 +25,12 @@ class LeaderLabel:
         self._pod = pod
 
     async def follow(self, lease: LeaderElector) -> None:
-        """Have this operator's pod carry the label from when it leads, and no other."""
-        await self._set(self._pod, None)  # the process before may have led
+        """Label this operator's pod when it becomes the leader, and remove the label from its predecessor's."""
+        await self._set(self._pod, None)  # the pod's previous process may have led
         await lease.elected()
         await self._set(self._pod, "true")
         if lease.predecessor and lease.predecessor != self._pod:
-            await self._set(lease.predecessor, None)  # it may be paused, or its node lost
+            await self._set(lease.predecessor, None)  # it may be paused, or its node out of reach
 
     async def _set(self, pod: str, value: str | None) -> None:
         target, patch = Target(PODS, self._namespace, pod), {"metadata": {"labels": {LEADER_LABEL: value}}}

@@ -1,7 +1,7 @@
-"""The right to write: always there for an operator that stands alone, else held by a Lease of coordination.k8s.io.
+"""The right to write, by a Lease of coordination.k8s.io. An operator without other replicas needs no Lease.
 
-`core/election.py` decides. Here it is asked, written and waited. The official client has an elector too: it reads the
-wall clock, does not release the Lease, and dies of a connection that breaks.
+`core/election.py` decides; this module reads and writes the Lease. The official client's elector is not used, because
+it compares times of the wall clock, does not release the Lease, and ends when a connection breaks.
 """
 
 import asyncio
@@ -24,28 +24,28 @@ from botsession_operator.effects import api, api_responses
 from botsession_operator.errors import LeaseLost, RequestRefused, TransientError
 from botsession_operator.ports import Lease
 
-#: How long the release of the Lease may take; who waits for it takes it a little later without.
+#: How long the release of the Lease may take. Without it a standby takes the Lease when it expires.
 RELEASE_SECONDS: Final = 3.0
-#: As client-go has it: a Lease that is released stands for nothing.
+#: The duration in a released Lease, as client-go writes it.
 RELEASED_DURATION: Final = 1
 
 
 class Uncontested:
-    """The lease of an operator that stands alone."""
+    """The lease of an operator without other replicas."""
 
     def seconds_left(self) -> float:
-        """Return that there is no end of it."""
+        """Return infinity: the lease never ends."""
         return math.inf
 
     async def elected(self) -> None:
-        """Return at once: there is no other."""
+        """Return at once: there is no other operator."""
 
     async def run(self) -> None:
-        """Wait for ever: it cannot be lost."""
+        """Wait forever: the lease cannot be lost."""
         await asyncio.Event().wait()
 
     async def release(self) -> None:
-        """Do nothing: nobody waits for it."""
+        """Do nothing: no other operator waits for the lease."""
 
 
 UNCONTESTED: Final = Uncontested()
@@ -60,12 +60,12 @@ def writable_seconds(lease: Lease) -> float:
 
 
 def boot_seconds() -> float:
-    """Return the seconds since the machine started. Those in which it was suspended count, unlike by `monotonic`."""
+    """Return the seconds since the machine started, with the time in which it was suspended, unlike `monotonic`."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class LeaderElector:
-    """Stands for election with other operators, once: a leader that has lost its Lease is to leave."""
+    """Takes part in the election, once: a leader that has lost its Lease must exit."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class LeaderElector:
         self._seconds = seconds
         self._sleep = sleep
         self._elected = asyncio.Event()
-        #: Whose the Lease was before, None where it was free.
+        #: The previous holder of the Lease; None where it was free.
         self.predecessor: str | None = None
         self._seen_holder: str | None = None
 
@@ -92,7 +92,7 @@ class LeaderElector:
 
     @property
     def is_lost(self) -> bool:
-        """Return whether this operator led, and may not write any more."""
+        """Return whether this operator was the leader, and may no longer write."""
         return self._election.is_lost(self._seconds())
 
     async def elected(self) -> None:
@@ -100,7 +100,7 @@ class LeaderElector:
         await self._elected.wait()
 
     async def run(self) -> None:
-        """Stand for election, then renew; return when the Lease is lost."""
+        """Wait for the Lease and take it, then renew it; return when it is lost."""
         while not self.is_lost:
             try:
                 await self._attempt()
@@ -108,32 +108,32 @@ class LeaderElector:
                 log.warning("lease not reached", lease=str(self._target), error=str(exc))
             if self.is_lost:
                 break
-            self._tell_changes()
+            self._report_changes()
             await self._sleep(self._pause())
         log.critical("lease lost", lease=str(self._target), holder=self._holder)
 
     async def release(self) -> None:
-        """Let the Lease go, so that another operator takes it at once. Write nothing afterwards."""
+        """Release the Lease, so that another operator takes it at once. This operator writes nothing afterwards."""
         left = self.seconds_left()
-        # From here on this operator may not write, whatever becomes of the request.
+        # From here on this operator may not write, even if the request fails.
         self._election = replace(self._election, is_ousted=True)
         if left <= 0:
             return
         try:
             async with asyncio.timeout(min(left, RELEASE_SECONDS)):
-                if not await self._free():  # a renewal that was broken off may have reached the server
-                    await self._look()
+                if not await self._free():  # a cancelled renewal may have reached the server
+                    await self._read()
                     await self._free()
         except (TimeoutError, TransientError, RequestRefused) as exc:
             log.warning("lease not released", error=repr(exc))
 
     async def _free(self) -> bool:
-        """Write that the Lease is free; return whether it was as it was known."""
-        held = self._election.record
-        if held is None or held.holder != self._election.identity:
+        """Write that the Lease is free; return False where it has changed since it was read."""
+        record = self._election.record
+        if record is None or record.holder != self._election.identity:
             return True
         free = {"holderIdentity": "", "leaseDurationSeconds": RELEASED_DURATION, "renewTime": _now()}
-        patch = {"metadata": {"resourceVersion": held.version}, "spec": free}
+        patch = {"metadata": {"resourceVersion": record.version}, "spec": free}
         answer = await self._request("PATCH", patch, RELEASE_SECONDS)
         if answer.status == HTTPStatus.CONFLICT:
             return False
@@ -142,20 +142,20 @@ class LeaderElector:
         return True
 
     async def _attempt(self) -> None:
-        """Look at the Lease, but for its holder, who knows how it is; then take or renew it."""
+        """Take or renew the Lease. Read it before, unless this operator holds it, and after a conflict."""
         if not self._election.is_leader:
-            await self._look()
-        if not await self._move():  # somebody wrote it meanwhile
-            await self._look()
-            await self._move()
+            await self._read()
+        if not await self._act():  # another operator wrote it meanwhile
+            await self._read()
+            await self._act()
 
-    async def _look(self) -> None:
-        answer = await self._request("GET", None, self._patience())
+    async def _read(self) -> None:
+        answer = await self._request("GET", None, self._request_timeout())
         found = api_responses.object_of(answer, self._target)
         self._election = self._election.observe(_record(found) if found else None, self._seconds())
 
-    async def _move(self) -> bool:
-        """Do what is to be done now; return whether the Lease was as it was known."""
+    async def _act(self) -> bool:
+        """Write the Lease, if the election says so; return False where it has changed since it was read."""
         began = self._seconds()
         move = self._election.decide(began)
         if move is Move.WAIT:
@@ -164,7 +164,7 @@ class LeaderElector:
         if answer.status == HTTPStatus.CONFLICT or api_responses.is_missing(answer, self._target):
             return False
         written = api_responses.object_of(answer, self._target)
-        assert written is not None  # noqa: S101  # what is missing was told apart above
+        assert written is not None  # noqa: S101  # a missing Lease has returned above
         if self._election.decide(self._seconds()) is not Move.WAIT:  # else the answer came too late
             self._election = self._election.after_write(_record(written), began, self._seconds())
         return True
@@ -182,10 +182,10 @@ class LeaderElector:
         if move is Move.CREATE:
             metadata = {"namespace": self._target.namespace, "name": self._target.name}
             body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
-            return await self._request("POST", body, self._patience())
+            return await self._request("POST", body, self._request_timeout())
         assert election.record is not None  # noqa: S101  # only then there is something to take or renew
         patch = {"metadata": {"resourceVersion": election.record.version}, "spec": spec}
-        return await self._request("PATCH", patch, self._patience())
+        return await self._request("PATCH", patch, self._request_timeout())
 
     async def _request(self, method: str, body: Json | None, timeout: float) -> api.Answer:
         resource, namespace = self._target.resource, self._target.namespace
@@ -193,8 +193,8 @@ class LeaderElector:
         content_type = api.MERGE_PATCH if method == "PATCH" else api.JSON
         return await api.request(self._client, method, path, body, content_type, timeout_seconds=timeout)
 
-    def _patience(self) -> float:
-        """Return how long a request may take: a leader must be able to try again, and to know in time that it lost."""
+    def _request_timeout(self) -> float:
+        """Return the time-out of a request: short enough for a retry, and for a leader to notice that it lost."""
         timings = self._election.timings
         return min(timings.renew_deadline / 2, self.seconds_left() or timings.renew_deadline)
 
@@ -204,7 +204,7 @@ class LeaderElector:
             return min(timings.retry_period, self.seconds_left())
         return timings.look_period
 
-    def _tell_changes(self) -> None:
+    def _report_changes(self) -> None:
         if self._election.is_leader and not self._elected.is_set():
             log.info("lease taken", lease=str(self._target), before=self.predecessor)
             self._elected.set()
@@ -219,7 +219,7 @@ class LeaderElector:
 
 
 def _record(lease: Json) -> LeaseRecord:
-    """Read a Lease, whatever others have written into it."""
+    """Return the record of a Lease, with defaults for invalid values."""
     spec = lease.get("spec") or {}
     duration, transitions = spec.get("leaseDurationSeconds"), spec.get("leaseTransitions")
     return LeaseRecord(
@@ -231,5 +231,5 @@ def _record(lease: Json) -> LeaseRecord:
 
 
 def _now() -> str:
-    """Return the time for people who read the Lease; no operator compares it with its clock."""
+    """Return the current time, for people who read the Lease. No operator compares it with a clock."""
     return format_time(datetime.now(UTC))

@@ -13,21 +13,21 @@ from botsession_operator.watch_store import WatchStore
 
 
 async def gather_from_store(key: Key, store: WatchStore, deps: Deps) -> Observed | None:
-    """Return what the watches have brought of a session; None where it must be read live to know anything."""
+    """Return the observation of a session from the watch store; None where the store does not have enough."""
     session = store.session(key)
     if session is None or not store.is_trusted(key) or _may_have_orphans(key, session, None, store):
         return None
     found = store.pod(key.namespace, pod_name(key.name, session.uid))
-    # A pod that is missing here may be there: its supervisor is not forgotten for that.
+    # A pod that is missing in the store may exist, so its supervisor is not forgotten.
     is_unknown = found is None and not session.is_finished
     reading = NO_SUPERVISOR if is_unknown else read_supervisor(session, _own(found, session), deps)
     return await _observe(session, found, reading, deps)
 
 
 async def gather(key: Key, deps: Deps, stored: Observed | None = None) -> Observed | None:
-    """Read the session and its pod live, and its supervisor; None when there is no such session.
+    """Read the session and its pod live, and its supervisor; return None where there is no such session.
 
-    `stored` is what the pass has gathered from the store: what it has of other objects was read just now.
+    `stored` is what the same pass has gathered from the store. Its reading of the supervisor is used again.
     """
     raw = await deps.cluster.session(key)
     session = parse.parse_session(raw) if raw else None
@@ -68,9 +68,9 @@ def _own(found: Pod | None, session: Session) -> Pod | None:
 
 
 def _may_have_orphans(key: Key, session: Session | None, found: Pod | None, store: WatchStore | None) -> bool:
-    """Return whether an earlier session of this name may have left a pod, whose session went without the operator.
+    """Return whether an earlier session of this name, deleted without the operator, may have left a pod.
 
-    A watch tells of such pods. Without one, a session that is gone or new is worth a look.
+    The watch store has such pods. Without a store, they are searched for where a session is gone or new.
     """
     if store is None:
         return session is None or (session.status is None and found is None)
@@ -79,7 +79,7 @@ def _may_have_orphans(key: Key, session: Session | None, found: Pod | None, stor
 
 
 def _is_same_supervisor(stored: Observed, pod: Pod | None) -> bool:
-    """Return whether the pass has asked for the reading of this very pod already."""
+    """Return whether the pass has read the supervisor of this pod already."""
     if pod is None or stored.pod is None or stored.session.is_finished:
         return False
     asked = (stored.pod.uid, stored.pod.address, stored.pod.state)

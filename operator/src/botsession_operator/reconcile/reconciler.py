@@ -53,9 +53,9 @@ async def reconcile(key: Key, deps: Deps) -> datetime | None:
 
 
 async def _gather_and_plan(key: Key, deps: Deps) -> tuple[Observed, Plan] | None:
-    """Return what is so, and what to do about it; None where there is no such session.
+    """Return the observation and the plan; None where there is no such session.
 
-    What the watches have brought is enough for most plans. Others are made from live reads (`decide/live_reads.py`).
+    The watch store is enough for most plans. Others are made from live reads (`core/decide/live_reads.py`).
     """
     stored = await gather_from_store(key, deps.store, deps) if deps.store else None
     if stored and deps.store:
@@ -96,7 +96,7 @@ async def _write_status(observed: Observed, status: Status, deps: Deps) -> datet
 
 
 def _due_after_write(observed: Observed, deps: Deps) -> datetime | None:
-    """Return when a pass is due for what this one has recorded. The watch brings it too, but is no news then."""
+    """Return when the written status needs a pass. Its watch event starts none: the store has the status already."""
     written = deps.store.session(observed.session.key) if deps.store else None
     if written is None or deps.store is None:
         return None
