@@ -39,7 +39,7 @@ def main() -> None:
     configure_log(settings.log_format, settings.log_level)
     try:
         asyncio.run(command(settings))
-    except LeaseLost:  # the log has told when it happened
+    except LeaseLost:  # logged when it happened
         sys.exit(1)
 
 

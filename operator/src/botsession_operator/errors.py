@@ -20,7 +20,7 @@ class Conflict(TransientError):
 
 
 class LeaseLost(TransientError):
-    """This operator may not write any more: another one may lead by now, and does what is left to do."""
+    """This operator may no longer write, since another one may be the leader. That one does the rest."""
 
 
 class RequestRefused(Exception):

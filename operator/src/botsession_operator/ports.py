@@ -17,7 +17,7 @@ from botsession_operator.core.status.k8s_events import KubernetesEvent
 
 
 class Lease(Protocol):
-    """The right to write, of which one operator at a time is the holder."""
+    """The right to write, which one operator has at a time."""
 
     def seconds_left(self) -> float:
         """Return how long this operator may still write, without a request; 0 where it may not."""
@@ -41,18 +41,18 @@ class SessionReader(Protocol):
 
 
 class ObjectObserver(Protocol):
-    """Is shown each session and pod that the API server answers with, to a read or to a write."""
+    """Gets each session and pod from the API server's answers to reads and writes."""
 
     def show(self, raw: Json) -> None:
-        """Take in an object as it is now; one that is neither a session nor a pod is ignored."""
+        """Record the present state of a session or a pod; ignore other objects."""
         ...
 
     def session_is_missing(self, key: Key) -> None:
-        """Take in that a live read has not found a session."""
+        """Record that a live read did not find a session."""
         ...
 
     def pod_is_missing(self, namespace: str, name: str) -> None:
-        """Take in that a live read has not found a pod."""
+        """Record that a live read did not find a pod."""
         ...
 
 

@@ -75,7 +75,7 @@ class Settings:
     webhook: WebhookSettings | None = None
     #: BOTSESSION_DEPLOYMENT, as namespace/name: the operator's own, which `uninstall` stops; None stops nothing.
     deployment: tuple[str, str] | None = None
-    #: BOTSESSION_LEASE, as namespace/name: the Lease whose holder leads; None for an operator that stands alone.
+    #: BOTSESSION_LEASE, as namespace/name: the Lease whose holder leads; None for an operator without other replicas.
     lease: tuple[str, str] | None = None
     #: BOTSESSION_POD_NAME: the operator's own pod, in the Lease's namespace. It is the holder's name, and gets a label
     #: while it leads. None outside a cluster.

@@ -52,7 +52,7 @@ IMAGE_VOLUMES_SINCE = (1, 35)
 
 
 class KubernetesCluster:
-    """Reads and writes sessions and pods. Reads are live; `observer` is shown what each answer brings."""
+    """Reads and writes sessions and pods. Reads are live; `observer` gets each answer's objects."""
 
     def __init__(
         self,

@@ -36,7 +36,7 @@ class HttpWebhook:
         lease: Lease = UNCONTESTED,
     ) -> None:
         self._session = session
-        #: Without it nothing is sent: who leads sends it.
+        #: Without the lease nothing is sent: the leader sends it.
         self._lease = lease
         self._url = url
         self._secret_file = secret_file

@@ -1,1 +1,1 @@
-"""What the command line says of a session, decided without asking anybody: data in, lines and sentences out."""
+"""Turn a session into text, without I/O: data in, lines and sentences out."""
