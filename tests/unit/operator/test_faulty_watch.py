@@ -9,6 +9,7 @@ from typing import Final
 from unittest import mock
 from uuid import UUID
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -22,6 +23,8 @@ from tests.builders import KEY
 from tests.log_lines import captured
 from tests.watched import POD, SESSION, WatchedWorld, show_events
 
+#: Ten seconds of a processor that may have other work too.
+pytestmark = pytest.mark.timeout(1800, func_only=True)
 #: More than enough for what a user waits for: an ending that is forced, and the time that a store is believed.
 MOST_LOOKS: Final = 60
 
@@ -176,7 +179,7 @@ class Watched(RuleBasedStateMachine):
 
 
 Watched.TestCase.settings = settings(
-    max_examples=80,
+    max_examples=40,
     stateful_step_count=25,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
     deadline=None,
