@@ -11,6 +11,7 @@ from typing import Final
 from kubernetes import config
 
 from tests.bench.figures import ROOT
+from tests.e2e.release import install_operator
 
 PROGRAMS: Final = ("supervision", "cold_start", "endings", "api_writes", "footprint", "cli")
 
@@ -30,8 +31,6 @@ def main() -> None:
 
 def install() -> None:
     """Install the operator."""
-    from tests.e2e.conftest import install_operator  # needs pytest, which nothing else here does
-
     os.environ["KUBECONFIG"] = str(ROOT / ".tools/kubeconfig")
     config.load_kube_config(os.environ["KUBECONFIG"])
     install_operator()

@@ -1,4 +1,7 @@
-"""The guardrails that the chart makes, as far as they can be read; tests/e2e/test_guardrails.py has them refuse."""
+"""The guardrails that the chart makes, as far as they can be read.
+
+tests/e2e/test_guardrails.py has them refuse.
+"""
 
 from typing import Final
 

@@ -11,7 +11,7 @@ from typing import Final
 from kubernetes import client
 
 from botsession_contract.lifecycle import Outcome, Reason
-from tests.e2e.world import Json, Session, World, operator_down
+from tests.e2e.world import Json, Session, World
 
 QUIET: Final = {"target": "quiet.py"}
 QUICK: Final = {"gracePeriod": "3s", "cancelPeriod": "3s"}
@@ -38,18 +38,6 @@ def evict(world: World, session: Session) -> None:
     pod = session.eventually(phase="Running", within=SLOW).status["podName"]
     eviction = client.V1Eviction(metadata=client.V1ObjectMeta(name=pod, namespace=world.namespace))
     client.CoreV1Api().create_namespaced_pod_eviction(pod, world.namespace, eviction)
-
-
-def take_all_traces_away(world: World, session: Session) -> None:
-    """Take the pod away without grace, and before it what would keep it until its report is copied.
-
-    Without an operator: one that looks in the moment in which the API server has marked the pod, and not yet removed
-    it, knows that it was deleted.
-    """
-    pod = session.eventually(phase="Running", within=SLOW).status["podName"]
-    with operator_down():
-        client.CoreV1Api().patch_namespaced_pod(pod, world.namespace, {"metadata": {"finalizers": None}})
-        world.delete_pod(session, grace=0)
 
 
 def run_where_no_node_is(world: World, session: Session) -> None:
@@ -144,11 +132,11 @@ CAUSES: Final = (
         Outcome.NEVER_STARTED,
         lambda: {"bot": {**QUIET, "python": "/no/such/python"}},
     ),
-    Cause("no-traces", Reason.UNKNOWN, Outcome.LOST, lambda: {"bot": QUIET, "shutdown": QUICK}, take_all_traces_away),
 )
 
 #: The test that causes what is not in the table above.
 ELSEWHERE: Final[dict[Reason | Outcome, tuple[str, str]]] = {
+    Reason.UNKNOWN: ("alone/test_operator_away.py", "test_session_of_which_nothing_is_left_ends_as_unknown"),
     Reason.COMPLETED: ("test_main_job.py", "test_caller_is_heard_and_answered_and_the_bots_goodbye_ends_it"),
     Reason.CLIENT_DISCONNECTED: (
         "test_main_job.py",

@@ -1,92 +1,35 @@
-"""The cluster that the e2e tests run on, the operator installed on it by its chart, and a namespace for each test."""
+"""The cluster that the e2e tests run on, the operator installed on it by its chart, and a namespace for each test.
+
+Tests in this folder share the operator; one in the folder `alone` has it alone. Both wait for their turn before their
+fixtures are made, and let go of it when these are gone (operator_lock.py).
+"""
 
 import os
-import subprocess
-import uuid
-from collections.abc import Callable, Iterator
-from http import HTTPStatus
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 import pytest
-from kubernetes import client, config
 
-from botsession_contract.names import GROUP, PLURAL, SESSION_FINALIZER, VERSION
-from tests.e2e.world import (
-    OPERATOR_PODS,
-    PATIENCE,
-    RESTRICTED,
-    ROOT,
-    SYSTEM_NAMESPACE,
-    World,
-    kubectl,
-    make_namespace,
-    wait_until,
-)
-from tests.manifests import session
+from tests.e2e.operator_lock import OPERATOR_LOCK, Access
+from tests.e2e.release import KUBECONFIG, bring_up_cluster, have_operator
+from tests.e2e.run_state import RUN
+from tests.e2e.world import OPERATOR_PODS, World, kubectl, make_namespace, wait_until
 
-HELM = ROOT / ".tools/bin/helm"
+HERE: Final = Path(__file__).parent
+#: Seconds in which all that other processes have begun is over.
+LONGEST: Final = 900.0
 
 
 @pytest.fixture(scope="session")
 def kubeconfig() -> Path:
-    """Return a live cluster with the operator installed; where none can be had, the run fails and says why."""
-    ready = subprocess.run([ROOT / "hack/ready"], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert ready.returncode == 0, f"hack/ready could not bring up the cluster:\n{ready.stderr}"
-    path = ROOT / ".tools/kubeconfig"
-    os.environ["KUBECONFIG"] = str(path)
-    config.load_kube_config(str(path))
-    install_operator()
-    return path
-
-
-def install_operator(*settings: str) -> None:
-    """Install the chart as a user does, with the images that were just built; wait until it is ready.
-
-    `settings` are Helm's own, such as `--set=workers=1`; without them those of an earlier call are gone.
-    """
-    images = ["--set=image.repository=botsession/operator", "--set=image.tag=dev"]
-    runtime = ["--set=runtime.image=botsession/runtime:dev", f"--set-string=podAnnotations.build={uuid.uuid4()}"]
-    scraped = '--set-json=metrics.annotations={"prometheus.io/scrape": "true", "prometheus.io/port": "8475"}'
-    scraper = '{"namespaceSelector": {}, "podSelector": {"matchLabels": {"app": "prometheus"}}}'
-    scraped_by = f"--set-json=networkPolicy.metricsFrom=[{scraper}]"
-    command: list[str | Path] = [HELM, "upgrade", "--install", "botsession", ROOT / "charts/botsession-operator"]
-    place = ["--namespace", SYSTEM_NAMESPACE, "--create-namespace", "--wait", "--timeout", "5m"]
-    values = [*images, *runtime, scraped, scraped_by, *settings]
-    kubectl("create", "namespace", SYSTEM_NAMESPACE)
-    kubectl("label", "--overwrite", "namespace", SYSTEM_NAMESPACE, RESTRICTED)
-    helm = subprocess.run([*command, *place, *values], capture_output=True, text=True, check=False)
-    assert helm.returncode == 0, f"{helm.stderr}\n{kubectl('get', 'pods', '-n', SYSTEM_NAMESPACE).stdout}"
-    is_held = not any("watchNamespaces" in each for each in settings)
-    wait_until(lambda: admission_knows_sessions(is_held=is_held), within=PATIENCE, what="ready to admit sessions")
-
-
-def admission_knows_sessions(*, is_held: bool = True) -> bool:
-    """Return whether the API server takes new sessions, and holds them where the chart's policy is there.
-
-    Between the moment at which it knows of the policy, and the one at which its policies know of the new kind, which
-    they look for every 5 s, it answers each new session with 503 (k8s.io/apiserver, plugin/policy/mutating); and with
-    404 until it serves that kind.
-    """
-    create: Callable[..., Any] = client.CustomObjectsApi().create_namespaced_custom_object
-    try:
-        made = create(GROUP, VERSION, "default", PLURAL, session(), dry_run="All")
-    except client.ApiException as exc:
-        if exc.status not in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.NOT_FOUND):
-            raise
-        return False
-    return (SESSION_FINALIZER in made["metadata"].get("finalizers", ())) is is_held
-
-
-def uninstall_operator() -> "subprocess.Popen[str]":
-    """Begin to uninstall the release as a user does."""
-    command: list[str | Path] = [HELM, "uninstall", "botsession", "--namespace", SYSTEM_NAMESPACE, "--wait"]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    """Return the way to a live cluster with the operator installed."""
+    return KUBECONFIG
 
 
 @pytest.fixture
-def world(kubeconfig: Path, request: pytest.FixtureRequest) -> Iterator[World]:
-    """Return a namespace of its own to a test; show the operator's log when the test fails."""
+def world(kubeconfig: Path) -> Iterator[World]:
+    """Return a namespace of its own to a test."""
     world = World(make_namespace("e2e"))
     yield world
     world.close()
@@ -95,8 +38,76 @@ def world(kubeconfig: Path, request: pytest.FixtureRequest) -> Iterator[World]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have the tests of what the operator did come after all that have it do something."""
-    items.sort(key=lambda item: item.path.name == "test_rights.py")
+    """Have tests that share the operator come first, and last those of what it did in the whole run.
+
+    Between them are those that have it alone: first with its usual settings, then with others, so that it is installed
+    as rarely as possible.
+    """
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> tuple[bool, ...]:
+    return _comes_last(item), _access(item) is Access.ALONE, _installs(item)
+
+
+def _access(item: pytest.Item) -> Access:
+    return Access.ALONE if item.path.is_relative_to(HERE / "alone") else Access.SHARED
+
+
+def _installs(item: pytest.Item) -> bool:
+    """Return whether a test installs the operator itself, with other settings than the usual ones."""
+    return item.get_closest_marker("installs_operator") is not None
+
+
+def _comes_last(item: pytest.Item) -> bool:
+    return item.path == HERE / "alone/test_rights.py"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Wait for the operator, and have it as the test expects it."""
+    if _comes_last(item):
+        others = {each.nodeid for each in item.session.items if _is_here(each) and not _comes_last(each)}
+        wait_until(lambda: others <= RUN.over, LONGEST, "done with all other tests of the cluster")
+    access = _access(item)
+    OPERATOR_LOCK.take(access)
+    while not _is_ready(item):
+        OPERATOR_LOCK.take(Access.ALONE)
+        _make_ready(item)
+        OPERATOR_LOCK.take(access)
+
+
+def _is_here(item: pytest.Item) -> bool:
+    return item.path.is_relative_to(HERE)
+
+
+def _is_ready(item: pytest.Item) -> bool:
+    """Return whether this process knows the cluster, and the operator is installed there as the test expects it."""
+    is_known = RUN.trouble == "" and os.environ.get("KUBECONFIG") == str(KUBECONFIG)
+    return is_known and (_installs(item) or RUN.settings == ())
+
+
+def _make_ready(item: pytest.Item) -> None:
+    bring_up_cluster()
+    if not _installs(item):
+        have_operator()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """Let others have the operator, unless the next test has it alone too."""
+    try:
+        return (yield)
+    finally:
+        if not (nextitem and _goes_on(item, nextitem)):
+            OPERATOR_LOCK.release()
+        RUN.note_over(item.nodeid)
+
+
+def _goes_on(item: pytest.Item, nextitem: pytest.Item) -> bool:
+    """Return whether both have the operator alone; the last tests let go of it, for they wait for all others."""
+    is_last = _comes_last(nextitem)
+    return _is_here(nextitem) and not is_last and _access(item) is _access(nextitem) is Access.ALONE
 
 
 @pytest.hookimpl(hookwrapper=True)

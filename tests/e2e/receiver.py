@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import standardwebhooks
 
-from tests.e2e.conftest import install_operator
 from tests.e2e.prometheus import apply
+from tests.e2e.release import install_operator
 from tests.e2e.world import (
     PATIENCE,
     SYSTEM_NAMESPACE,
@@ -101,7 +101,7 @@ class Receiver:
 
 @contextmanager
 def receiver(*settings: str) -> Iterator[Receiver]:
-    """Run one in a namespace of its own and have the operator post to it; afterwards nobody is told any more.
+    """Run one in a namespace of its own and have the operator post to it.
 
     `settings` are Helm's own, for the operator beside what has it post.
     """
@@ -115,7 +115,6 @@ def receiver(*settings: str) -> Iterator[Receiver]:
         running.is_told()
         yield running
     finally:
-        install_operator()
         kubectl("delete", "secret", NAME, "-n", SYSTEM_NAMESPACE)
         kubectl("delete", "namespace", namespace, "--wait=false")
 

@@ -6,7 +6,7 @@ from typing import Final
 import pytest
 
 from tests.e2e.calls import call, called, exposed, listed
-from tests.e2e.world import World, kill_operator
+from tests.e2e.world import World
 
 pytestmark = pytest.mark.cluster
 
@@ -49,15 +49,6 @@ def test_caller_who_never_comes_is_no_failure(world: World) -> None:
         "no caller had connected",
     )
     assert session.status["phase"] == "Succeeded"
-    assert listed(world, "services") == []
-
-
-def test_session_waits_on_while_its_operator_is_killed(world: World) -> None:
-    session = exposed(world, "orphan", ANSWERS)
-    kill_operator()
-    assert called(session).startswith("heard")
-    finish = session.finishes()
-    assert (finish["reason"], finish["outcome"]) == ("Completed", "Drained")
     assert listed(world, "services") == []
 
 

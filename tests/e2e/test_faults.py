@@ -4,32 +4,13 @@ import re
 
 import pytest
 
-from tests.e2e.world import World, kill_operator
+from tests.e2e.world import World
 
 pytestmark = pytest.mark.cluster
 
 QUIET = {"target": "quiet.py"}
 #: Long enough for the operator to be killed midway, for an ending that goes on is told of only after 3 s.
 SLOWLY = {"gracePeriod": "15s", "cancelPeriod": "1m"}
-
-
-def test_operator_killed_while_a_session_starts(world: World) -> None:
-    session = world.session("starting", bot=QUIET, maxSessionDuration="3s")
-    world.has_a_pod(session)
-    kill_operator()
-    finish = session.finishes()
-    assert (finish["reason"], finish["outcome"]) == ("MaxDuration", "Drained")
-    world.nothing_is_left(session)
-
-
-def test_operator_killed_while_a_session_ends(world: World) -> None:
-    session = world.session("ending", bot={"target": "swallows_end.py"}, shutdown=SLOWLY).eventually(phase="Running")
-    world.edit(session, end="Graceful")
-    session.eventually(phase="Ending")
-    kill_operator()
-    finish = session.finishes()
-    assert (finish["reason"], finish["outcome"]) == ("EndRequested", "Forced")
-    world.nothing_is_left(session)
 
 
 def test_pod_deleted_by_hand_still_reports(world: World) -> None:

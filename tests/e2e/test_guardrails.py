@@ -1,19 +1,26 @@
-"""The guardrails on a real API server: what they refuse, in which words, and what they let through."""
+"""The guardrails on a real API server: what they refuse, in which words, and what they let through.
+
+They hold in the namespaces that they name, so that the operator need not be installed anew for them.
+"""
 
 import json
+import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
+import yaml
 from kubernetes import client, config
 
 from botsession_contract.names import GROUP, PLURAL, VERSION
 from botsession_operator.api.admission import admit
 from botsession_operator.core.manifests.pod import Injection, PodSettings, build_pod
 from botsession_operator.core.observe import parse
-from tests.e2e.conftest import install_operator
-from tests.e2e.world import PATIENCE, SYSTEM_NAMESPACE, World, kubectl, make_namespace, wait_until
+from tests.e2e.prometheus import apply
+from tests.e2e.release import HELM, KUBECONFIG
+from tests.e2e.world import PATIENCE, ROOT, SYSTEM_NAMESPACE, World, kubectl, make_namespace, wait_until
 from tests.guardrails import IMAGE, LET_THROUGH, REFUSED, RULES, Guarded, guarded, rules
 from tests.manifests import Json, session
 
@@ -36,7 +43,7 @@ class Guarding:
     def __init__(self, namespaces: dict[str, str]) -> None:
         self._namespaces = namespaces
         self._sessions = client.CustomObjectsApi()
-        self._as_operator = client.CoreV1Api(config.new_client_from_config())
+        self._as_operator = client.CoreV1Api(config.new_client_from_config(str(KUBECONFIG)))
         self._as_operator.api_client.set_default_header("Impersonate-User", OPERATOR)
 
     def namespace(self, case: Guarded) -> str:
@@ -72,6 +79,27 @@ def refusal(create: Any, *arguments: Any, **options: Any) -> str:
     return ""
 
 
+def policies(rules: list[Json]) -> list[Json]:
+    """Render the chart's policies for these rules."""
+    chart: list[str | Path] = [HELM, "template", "botsession", ROOT / "charts/botsession-operator"]
+    asked = ["--namespace", SYSTEM_NAMESPACE, f"--set=runtime.image={RUNTIME}", "--set=guardrails.enabled=true"]
+    command = [*chart, *asked, f"--set-json=guardrails.rules={json.dumps(rules)}"]
+    made = subprocess.run(command, capture_output=True, text=True, check=True)
+    return [each for each in yaml.safe_load_all(made.stdout) if each and "guardrails" in each["metadata"]["name"]]
+
+
+def delete(objects: list[Json]) -> None:
+    """Take objects away again."""
+    kubectl("delete", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    """Return what is undone after a test."""
+    with ExitStack() as stack:
+        yield stack
+
+
 @pytest.fixture(scope="module")
 def guarding(kubeconfig: Path) -> Iterator[Guarding]:
     cases = {kind_of(case): case for case in [*REFUSED, *LET_THROUGH]}
@@ -80,7 +108,7 @@ def guarding(kubeconfig: Path) -> Iterator[Guarding]:
         {**rules(cases[kind]), "name": f"set-{number}", "namespaces": [name]}
         for number, (kind, name) in enumerate(namespaces.items())
     ]
-    install_operator("--set=guardrails.enabled=true", f"--set-json=guardrails.rules={json.dumps(sets)}")
+    apply(policies(sets))
     guarding = Guarding(namespaces)
     firsts = [next(case for case in REFUSED if kind_of(case) == kind) for kind in {*map(kind_of, REFUSED)}]
 
@@ -90,7 +118,7 @@ def guarding(kubeconfig: Path) -> Iterator[Guarding]:
     wait_until(is_guarded, PATIENCE, "guarded by the API server")
     wait_until(lambda: bool(guarding.says_of_pod(REFUSED[0], Injection.IMAGE_VOLUME)), PATIENCE, "guarded for pods")
     yield guarding
-    install_operator()
+    delete(policies(sets))
     kubectl("delete", "namespace", "--wait=false", *namespaces.values())
 
 
@@ -151,23 +179,21 @@ def test_a_template_cannot_be_swapped_for_one_that_is_guarded(guarding: Guarding
     assert kubectl("delete", "bs", "swapped", "-n", place, f"--timeout={PATIENCE}s").returncode == 0
 
 
-def test_a_session_that_is_older_than_the_rules_can_be_ended_and_deleted(kubeconfig: Path, world: World) -> None:
+def test_a_session_that_is_older_than_the_rules_can_be_ended_and_deleted(world: World, stack: ExitStack) -> None:
     unlimited = {"target": "quiet.py"}
     ended = world.session("ended", bot=unlimited, maxSessionDuration="5h").eventually(phase="Running")
     deleted = world.session("deleted", bot=unlimited, maxSessionDuration="5h").eventually(phase="Running")
-    strict = {**RULES, "images": [], "namespaces": [world.namespace]}
-    install_operator("--set=guardrails.enabled=true", f"--set-json=guardrails.rules={json.dumps([strict])}")
-    try:
-        late = json.dumps(session(spec__bot__image=IMAGE, metadata__namespace=world.namespace))
-        create = ("create", "--dry-run=server", "-f", "-")
-        wait_until(lambda: "is not allowed" in kubectl(*create, stdin=late).stderr, PATIENCE, "guarded")
-        world.edit(ended, maxSessionDuration="4h")
-        world.edit(ended, end="Graceful")
-        world.delete(deleted)
-        assert ended.finishes()["outcome"] == "Drained"
-        deleted.goes()
-    finally:
-        install_operator()
+    strict = {**RULES, "name": "late", "images": [], "namespaces": [world.namespace]}
+    stack.callback(delete, policies([strict]))
+    apply(policies([strict]))
+    late = json.dumps(session(spec__bot__image=IMAGE, metadata__namespace=world.namespace))
+    create = ("create", "--dry-run=server", "-f", "-")
+    wait_until(lambda: "is not allowed" in kubectl(*create, stdin=late).stderr, PATIENCE, "guarded")
+    world.edit(ended, maxSessionDuration="4h")
+    world.edit(ended, end="Graceful")
+    world.delete(deleted)
+    assert ended.finishes()["outcome"] == "Drained"
+    deleted.goes()
 
 
 def duration(text: str) -> str:

@@ -3,26 +3,15 @@
 All of them as a user whom the image does not know, on a root file system that cannot be written, with no capability.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-from tests.e2e.conftest import install_operator
+from tests.e2e.pod_security import LOCKED_UP
 from tests.e2e.world import PATIENCE, ROOT, Json, Session, World, kubectl, wait_until
 
 pytestmark = pytest.mark.cluster
-
-LOCKED_UP: Final[Json] = {
-    "runAsUser": 12345,
-    "runAsNonRoot": True,
-    "readOnlyRootFilesystem": True,
-    "allowPrivilegeEscalation": False,
-    "capabilities": {"drop": ["ALL"]},
-    "seccompProfile": {"type": "RuntimeDefault"},
-}
 #: uv keeps a cache, and says so where it cannot.
 UV_CACHE: Final = {"name": "UV_CACHE_DIR", "value": "/cache"}
 
@@ -93,20 +82,6 @@ def test_image_runs_unchanged_to_both_ends(world: World, image: str) -> None:
     limited = session(world, f"{name}-limit", image, shape, call_seconds=600, maxSessionDuration="2s")
     assert (*facts(own.finishes()), own.finish["message"]) == ("Completed", "Drained", "all said")
     assert (*facts(limited.finishes()), limited.finish.get("message")) == ("MaxDuration", "Drained", None)
-
-
-@pytest.fixture
-def copied_runtime(kubeconfig: Path) -> Iterator[None]:
-    """Have the operator copy the runtime into pods, as it does on servers without image volumes."""
-    install_operator("--set=runtime.injection=InitContainer")
-    yield
-    install_operator()
-
-
-@pytest.mark.usefixtures("copied_runtime")
-def test_image_runs_unchanged_where_the_runtime_is_copied(world: World) -> None:
-    own = session(world, "copied", "tini", SHAPES["tini"], call_seconds=1)
-    assert facts(own.finishes()) == ("Completed", "Drained")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.caller import FAREWELL, Caller
-from tests.e2e.world import World, kill_operator
+from tests.e2e.world import World
 
 pytestmark = pytest.mark.cluster
 
@@ -53,17 +53,6 @@ def test_farewell_is_heard_when_the_time_is_over(world: World, tmp_path: Path) -
     world.nothing_is_left(session)
 
 
-def test_session_ends_with_its_farewell_though_the_operator_is_killed(world: World, tmp_path: Path) -> None:
-    session = world.session("orphan", bot=PARROT, shutdown=GRACEFUL).eventually(phase="Running")
-    with Caller(session, tmp_path, "hello") as caller:
-        caller.until_event("said")
-        world.time_is_over(session, seconds=10)
-        kill_operator()
-        assert FAREWELL_HEARD in caller.heard()
-    assert session.finishes()["reason"] == "MaxDuration"
-    world.nothing_is_left(session)
-
-
 def test_deletion_waits_for_the_farewell(world: World, tmp_path: Path) -> None:
     session = world.session("deleted", bot=PARROT, shutdown=GRACEFUL).eventually(phase="Running")
     with Caller(session, tmp_path, "hello") as caller:
@@ -72,17 +61,4 @@ def test_deletion_waits_for_the_farewell(world: World, tmp_path: Path) -> None:
         assert FAREWELL_HEARD in caller.heard()
     session.goes()
     assert [(f["reason"], f["outcome"]) for f in session.history.finishes] == [("Deleted", "Drained")]
-    world.nothing_is_left(session)
-
-
-def test_deletion_goes_on_though_the_operator_is_killed(world: World, tmp_path: Path) -> None:
-    session = world.session("both", bot=PARROT, shutdown=LONG_WINDED).eventually(phase="Running")
-    with Caller(session, tmp_path, "hello") as caller:
-        caller.until_event("said")
-        world.delete(session)
-        session.eventually(phase="Ending")
-        kill_operator()
-        assert FAREWELL_HEARD in caller.heard()
-    session.goes()
-    assert [f["reason"] for f in session.history.finishes] == ["Deleted"]
     world.nothing_is_left(session)

@@ -1,11 +1,12 @@
 """Pod Security's strictest level: the operator runs under it, and so do ordinary sessions with nothing special."""
 
+from pathlib import Path
 from typing import Final
 
 import pytest
 
-from tests.e2e.conftest import install_operator
-from tests.e2e.world import OPERATOR_PODS, RESTRICTED, SYSTEM_NAMESPACE, Json, World, kubectl
+from tests.e2e.pod_security import restrict
+from tests.e2e.world import OPERATOR_PODS, SYSTEM_NAMESPACE, Json, World, kubectl
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
@@ -21,8 +22,7 @@ LONG_CALL: Final[Json] = {**ORDINARY, "env": [{"name": "CALL_SECONDS", "value": 
 @pytest.fixture
 def restricted(world: World) -> World:
     """Return a namespace whose pods must meet the level `restricted`."""
-    labelled = kubectl("label", "namespace", world.namespace, RESTRICTED)
-    assert labelled.returncode == 0, labelled.stderr
+    restrict(world)
     return world
 
 
@@ -49,9 +49,8 @@ def test_a_session_that_asks_for_more_gets_no_pod_and_is_told_why(restricted: Wo
     session.goes()
 
 
-def test_the_operator_runs_under_the_strictest_level(restricted: World) -> None:
+def test_the_operator_runs_under_the_strictest_level(kubeconfig: Path) -> None:
     level = "jsonpath={.metadata.labels['pod-security\\.kubernetes\\.io/enforce']}"
     assert kubectl("get", "namespace", SYSTEM_NAMESPACE, "-o", level).stdout == "restricted"
-    install_operator()
     running = kubectl("get", "pods", *OPERATOR_PODS, "--field-selector=status.phase=Running", "-o", "name")
     assert running.stdout.count("pod/") >= 1

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.e2e.world import FORCED, PATIENCE, Json, World, kill_operator, kubectl, wait_until
+from tests.e2e.world import FORCED, PATIENCE, Json, World, kubectl, wait_until
 
 pytestmark = pytest.mark.cluster
 
@@ -16,14 +16,6 @@ def test_finished_session_goes_after_its_ttl(world: World) -> None:
     session.goes()
     assert [finish["reason"] for finish in session.history.finishes] == ["Completed"]
     world.nothing_is_left(session)
-
-
-def test_finished_session_goes_after_its_ttl_with_a_new_operator_too(world: World) -> None:
-    session = world.session("outlives", bot={"target": "completes.py"}, ttlAfterFinished="20s")
-    session.finishes()
-    kill_operator()
-    session.goes()
-    assert len(session.history.finishes) == 1
 
 
 def test_session_that_is_kept_goes_when_its_ttl_is_edited(world: World) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -12,7 +11,6 @@ from kubernetes import client
 from botsession_contract.lifecycle import Outcome, Reason
 from botsession_contract.report import ExitReport, to_bytes
 from tests.e2e.calls import called, exposed
-from tests.e2e.conftest import install_operator
 from tests.e2e.world import Json, Session, World, kubectl, pod_proxy, wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
@@ -76,44 +74,6 @@ def test_callers_reach_each_of_several_bots_on_one_node(world: World) -> None:
         assert called(session, name=f"{session.name}-caller").startswith("heard")
         finish = session.finishes()
         assert (finish["reason"], finish["outcome"]) == ("Completed", "Drained")
-
-
-@pytest.fixture
-def _one_port(kubeconfig: object) -> Iterator[None]:
-    install_operator("--set=hostNetwork.controlPorts=20000-20000")
-    yield
-    install_operator()
-
-
-@pytest.mark.usefixtures("_one_port")
-def test_port_that_another_program_of_the_node_has_is_told_of(world: World) -> None:
-    squatter = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": "squatter", "namespace": world.namespace},
-        "spec": {
-            "hostNetwork": True,
-            "terminationGracePeriodSeconds": 0,
-            "containers": [
-                {
-                    "name": "squatter",
-                    "image": "botsession/testbot:dev",
-                    "imagePullPolicy": "IfNotPresent",
-                    "command": [PYTHON, "-m", "http.server", "20000"],
-                    "readinessProbe": {"tcpSocket": {"port": 20000}, "periodSeconds": 1},
-                }
-            ],
-        },
-    }
-    applied = kubectl("apply", "-f", "-", stdin=json.dumps(squatter))
-    assert applied.returncode == 0, applied.stderr
-    ready = kubectl("wait", "-n", world.namespace, "pod/squatter", "--for=condition=Ready", "--timeout=180s")
-    assert ready.returncode == 0, ready.stderr
-    pod: Any = client.CoreV1Api().read_namespaced_pod("squatter", world.namespace)
-    template = {"spec": {**HOST["spec"], "nodeName": pod.spec.node_name}}
-    finish = world.session("late", bot={"target": "quiet.py"}, podTemplate=template).finishes()
-    assert (finish["reason"], finish["outcome"]) == ("BotError", "NeverStarted")
-    assert finish["message"].startswith("the supervisor cannot listen on port 20000 of the node: ")
 
 
 # A server of its own.

@@ -23,6 +23,7 @@ from kubernetes import client, watch
 from urllib3.exceptions import HTTPError
 
 from botsession_operator.api.duration import format_duration
+from tests.e2e.operator_lock import must_be_alone
 
 GROUP, VERSION, PLURAL = "botsession.dev", "v1alpha1", "botsessions"
 SYSTEM_NAMESPACE = "botsession-system"
@@ -323,29 +324,36 @@ def operator_log(pod: str) -> list[Json]:
     return [json.loads(line) for line in lines]
 
 
-def kill_operator(node_pattern: str = "botsession_operator") -> None:
+def kill_operator() -> None:
     """SIGKILL the operator's process, from its node: no handler of it runs. Its Deployment makes a new one.
 
     The dead pod is taken away, since the kubelet lets one that dies again and again wait longer each time.
     """
-    pods = json.loads(kubectl("get", "pods", "-n", SYSTEM_NAMESPACE, "-o", "json").stdout)["items"]
-    nodes = {pod["spec"]["nodeName"] for pod in pods if pod["spec"].get("nodeName")}
-    for node in nodes:
-        subprocess.run(["docker", "exec", node, "pkill", "-KILL", "-f", node_pattern], check=False)
-    names = [pod["metadata"]["name"] for pod in pods]
+    names = [pod["metadata"]["name"] for pod in _kill_process()]
     kubectl("delete", "pods", "-n", SYSTEM_NAMESPACE, "--force", "--grace-period=0", *names)
+
+
+def _kill_process() -> list[Json]:
+    """SIGKILL the operator's process; return the pods of its namespace."""
+    must_be_alone()
+    pods: list[Json] = json.loads(kubectl("get", "pods", "-n", SYSTEM_NAMESPACE, "-o", "json").stdout)["items"]
+    for node in {pod["spec"]["nodeName"] for pod in pods if pod["spec"].get("nodeName")}:
+        subprocess.run(["docker", "exec", node, "pkill", "-KILL", "-f", "botsession_operator"], check=False)
+    return pods
 
 
 def stop_operator() -> None:
     """Have no operator run from now on."""
+    must_be_alone()
     kubectl("scale", *OPERATOR, "--replicas=0")
     assert kubectl("wait", "pods", *OPERATOR_PODS, "--for=delete", f"--timeout={PATIENCE}s").returncode == 0
 
 
 @contextmanager
-def operator_down() -> Iterator[None]:
-    """Have no operator run meanwhile."""
+def operator_away() -> Iterator[None]:
+    """SIGKILL the operator's process, and have no other one run meanwhile."""
     try:
+        _kill_process()
         stop_operator()
         yield
     finally:

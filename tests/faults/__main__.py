@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from kubernetes import config
 
+from tests.e2e.release import install_operator
 from tests.e2e.world import ROOT
 from tests.faults import subject, table
 from tests.faults.window import Row, as_json, play, windows
@@ -32,8 +33,6 @@ def main() -> None:
     os.environ.setdefault("KUBECONFIG", str(ROOT / ".tools/kubeconfig"))
     config.load_kube_config(os.environ["KUBECONFIG"])
     if options.install:
-        from tests.e2e.conftest import install_operator  # needs pytest, which nothing else here does
-
         install_operator()
         subject.load()
     chosen = [cell for cell in table.cells() if re.search(options.only, cell.name)]

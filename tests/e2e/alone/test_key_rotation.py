@@ -3,28 +3,20 @@
 import base64
 import json
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from tests.e2e.conftest import HELM, install_operator
+from tests.e2e.release import HELM, have_operator, install_operator
 from tests.e2e.world import ROOT, SYSTEM_NAMESPACE, Json, World, kubectl, operator_log, operator_pod
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.installs_operator, pytest.mark.timeout(600)]
 
 SECRET: Final = "botsession-operator-control-key"  # a name
 QUIET: Final = {"target": "quiet.py"}
 NEW: Final = "--set=controlKey.existingSecretKey=control-key-2"
 OLD: Final = "--set=controlKey.previousSecretKeys={control-key}"
-
-
-@pytest.fixture(autouse=True)
-def one_key(kubeconfig: Path) -> Iterator[None]:
-    """Leave the operator with its usual key."""
-    yield
-    install_operator()
 
 
 def keys() -> dict[str, bytes]:
@@ -44,8 +36,13 @@ READ: Final = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:847
 
 
 def test_a_key_is_replaced_while_a_session_runs(world: World) -> None:
+    have_operator()
     before = keys()
     old = world.session("old", bot=QUIET).eventually(phase="Running")
+
+    install_operator()
+
+    assert keys() == before
 
     install_operator(NEW, OLD)
 
@@ -57,6 +54,7 @@ def test_a_key_is_replaced_while_a_session_runs(world: World) -> None:
     for session in (old, new):
         finish = session.finishes()
         assert (finish["reason"], finish["outcome"], finish["reportedBy"]) == ("EndRequested", "Drained", "Runtime")
+    assert refusals() == 0
 
     install_operator(NEW)
 
@@ -65,16 +63,8 @@ def test_a_key_is_replaced_while_a_session_runs(world: World) -> None:
     world.edit(last, end="Graceful")
     assert last.finishes()["outcome"] == "Drained"
     assert refusals() == 0
-
-
-def test_a_key_is_kept_by_an_upgrade(world: World) -> None:
-    before = keys()
-    session = world.session("upgraded", bot=QUIET).eventually(phase="Running")
-    install_operator()
-    assert keys() == before
-    world.edit(session, end="Graceful")
-    assert session.finishes()["outcome"] == "Drained"
-    assert refusals() == 0
+    said = json.dumps(operator_log(operator_pod()))
+    assert [name for name, key in keys().items() if key.decode() in said] == []
 
 
 def test_an_earlier_key_that_is_not_there_is_refused(kubeconfig: Path) -> None:
@@ -82,9 +72,3 @@ def test_an_earlier_key_that_is_not_there_is_refused(kubeconfig: Path) -> None:
     asked = ["--namespace", SYSTEM_NAMESPACE, "--set=controlKey.previousSecretKeys={gone}"]
     refused = subprocess.run([*command, *asked], capture_output=True, text=True, check=False)
     assert f"controlKey.previousSecretKeys names gone, which the Secret {SECRET} does not have" in refused.stderr
-
-
-def test_the_operator_never_logs_a_key(world: World) -> None:
-    world.session("quiet", bot=QUIET).eventually(phase="Running")
-    said = json.dumps(operator_log(operator_pod()))
-    assert [name for name, key in keys().items() if key.decode() in said] == []

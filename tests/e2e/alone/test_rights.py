@@ -13,7 +13,7 @@ from typing import Final
 import pytest
 import yaml
 
-from tests.e2e.conftest import HELM
+from tests.e2e.release import HELM
 from tests.e2e.world import SYSTEM_NAMESPACE, Json
 from tests.rights import Right, granted, missing, unused
 
@@ -31,7 +31,7 @@ NOT_USED: Final = {
 }
 #: What the operator was refused where `expose.enabled` and `eviction.enabled` were off (test_modes.py).
 REFUSED: Final = {"create poddisruptionbudgets.policy", "create services"}
-#: What only an operator may use that is installed with `expose.route` (test_route.py), as the present one is not.
+#: What only an operator may use that is installed with `expose.route` (test_settings.py), as the present one is not.
 ROUTES: Final = {"ingresses"}
 
 
@@ -65,7 +65,7 @@ def installed() -> list[Json]:
 
 def is_whole(items: list[pytest.Item]) -> bool:
     """Return whether every file of these tests takes part in the run."""
-    return {*Path(__file__).parent.glob("test_*.py")} <= {item.path for item in items}
+    return {*Path(__file__).parents[1].rglob("test_*.py")} <= {item.path for item in items}
 
 
 def test_the_operator_asked_for_nothing_that_it_may_not_do(kubeconfig: Path) -> None:

@@ -1,36 +1,13 @@
-"""What nobody would come back for: pods without a session, sessions without an operator, or that none can read."""
+"""A session that no operator can read."""
 
 import pytest
 
-from tests.e2e.world import PATIENCE, World, kubectl, operator_down, operator_log, operator_pod, wait_until
+from tests.e2e.world import PATIENCE, World, kubectl, operator_log, operator_pod, wait_until
 
 pytestmark = pytest.mark.cluster
 
 QUIET = {"target": "quiet.py"}
 FREED = ("--type=merge", "-p", '{"metadata":{"finalizers":null}}')
-
-
-def test_a_pod_whose_session_was_torn_away_while_the_operator_was_down_goes(world: World) -> None:
-    session = world.session("torn", bot=QUIET).eventually(phase="Running")
-    with operator_down():
-        kubectl("patch", "bs", "torn", "-n", world.namespace, *FREED)
-        world.delete(session)
-        session.goes()
-        (pod,) = world.pods(session)
-        over = "jsonpath={.status.containerStatuses[0].state.terminated.reason}=Completed"
-        waiting = ("wait", "pod", pod, "-n", world.namespace, f"--for={over}", f"--timeout={PATIENCE}s")
-        assert kubectl(*waiting).returncode == 0
-        assert world.pods(session)
-    world.nothing_is_left(session)
-
-
-def test_a_session_that_was_deleted_while_the_operator_was_down_ends_when_it_is_back(world: World) -> None:
-    session = world.session("deleted", bot=QUIET).eventually(phase="Running")
-    with operator_down():
-        world.delete(session)
-    session.goes()
-    assert [finish["reason"] for finish in session.history.finishes] == ["Deleted"]
-    world.nothing_is_left(session)
 
 
 def test_a_session_that_no_operator_can_read_goes_when_it_is_deleted(world: World) -> None:

@@ -1,15 +1,17 @@
 """The chart's NetworkPolicies, enforced: who gets through to the operator and to the bots, and who does not."""
 
 import json
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Final, TypeVar
 
 import pytest
 
 from botsession_contract.names import SESSION_LABEL
 from tests.e2e.calls import exposed
-from tests.e2e.conftest import install_operator
 from tests.e2e.policy_engine import enforced
+from tests.e2e.release import install_operator
 from tests.e2e.world import (
     PATIENCE,
     SYSTEM_NAMESPACE,
@@ -21,8 +23,9 @@ from tests.e2e.world import (
     wait_until,
 )
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.cluster, pytest.mark.installs_operator, pytest.mark.timeout(900)]
 
+Result = TypeVar("Result")
 OPERATOR: Final = f"botsession-operator.{SYSTEM_NAMESPACE}.svc"
 LISTENS: Final = {"target": "answers.py", "transport": {"type": "websocket"}}
 #: Long enough for a lost packet to be sent again; a policy drops each.
@@ -55,13 +58,18 @@ class Prober:
         return kubectl("exec", self._name, *self._where, "--", *command).returncode == 0
 
 
+def at_once(*calls: Callable[[], Result]) -> list[Result]:
+    """Return what each of these returns; who waits for an answer that never comes does not keep the others waiting."""
+    with ThreadPoolExecutor() as threads:
+        return [each.result() for each in [threads.submit(call) for call in calls]]
+
+
 @pytest.fixture
 def fenced(world: World) -> Iterator[World]:
     """Have the chart's policies in the test's namespace too, and something that enforces them."""
     install_operator(f"--set-json=networkPolicy.namespaces={json.dumps([world.namespace])}")
     with enforced():
         yield world
-    install_operator()
 
 
 @pytest.fixture
@@ -77,17 +85,17 @@ def address(session: Session) -> str:
 
 
 def test_only_the_operator_reaches_the_control_port_and_only_sessions_poke(fenced: World, elsewhere: str) -> None:
-    stranger = Prober(elsewhere, "stranger")
-    neighbour = Prober(fenced.namespace, "neighbour")
-    poker = Prober(elsewhere, "poker", f"{SESSION_LABEL}=somebody")
+    stranger, neighbour, poker = probers = at_once(
+        partial(Prober, elsewhere, "stranger"),
+        partial(Prober, fenced.namespace, "neighbour"),
+        partial(Prober, elsewhere, "poker", f"{SESSION_LABEL}=somebody"),
+    )
     session = exposed(fenced, "called", LISTENS)
     wait_until(lambda: not stranger.reaches(OPERATOR, 8475), PATIENCE, "fenced off from a stranger")
 
-    assert poker.reaches(OPERATOR, 8475)
-    assert not neighbour.reaches(OPERATOR, 8475)
-    for prober in (stranger, neighbour, poker):
-        assert not prober.reaches(address(session), 8474)
-        assert prober.reaches(address(session), 7860)
+    assert at_once(*(partial(each.reaches, OPERATOR, 8475) for each in (poker, neighbour))) == [True, False]
+    assert at_once(*(partial(each.reaches, address(session), 8474) for each in probers)) == [False] * 3
+    assert at_once(*(partial(each.reaches, address(session), 7860) for each in probers)) == [True] * 3
 
     quiet = fenced.session("quiet", bot={"target": "quiet.py"}).eventually(phase="Running")
     for each in (session, quiet):

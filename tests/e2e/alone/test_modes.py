@@ -1,25 +1,23 @@
 """The operator with fewer rights: in some namespaces only, and without those that no session may ask for."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.conftest import install_operator
+from tests.e2e.release import install_operator
 from tests.e2e.world import World, kubectl
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.installs_operator, pytest.mark.timeout(600)]
 
 OPERATOR = "system:serviceaccount:botsession-system:botsession-operator"
 
 
 @pytest.fixture
-def narrow(world: World) -> Iterator[World]:
+def narrow(world: World) -> World:
     """Have the operator look after the test's namespace alone, and make neither Services nor budgets."""
     watched = f"--set-json=watchNamespaces={json.dumps([world.namespace])}"
     install_operator(watched, "--set=expose.enabled=false", "--set=eviction.enabled=false")
-    yield world
-    install_operator()
+    return world
 
 
 def may(verb: str, resource: str, *where: str) -> bool:
@@ -50,14 +48,3 @@ def said(status: dict[str, object], kind: str) -> str:
     conditions = status.get("conditions") or []
     assert isinstance(conditions, list)
     return "".join(each["message"] for each in conditions if each["type"] == kind)
-
-
-@pytest.mark.parametrize(
-    ("role", "verb", "allowed"),
-    [("view", "get", True), ("view", "create", False), ("edit", "create", True), ("admin", "delete", True)],
-)
-def test_people_get_sessions_with_kubernetes_own_roles(world: World, role: str, verb: str, allowed: bool) -> None:
-    bound = kubectl("create", "rolebinding", role, "-n", world.namespace, f"--clusterrole={role}", "--user=someone")
-    assert bound.returncode == 0, bound.stderr
-    asked = kubectl("auth", "can-i", verb, "botsessions", "-n", world.namespace, "--as=someone")
-    assert (asked.stdout.strip() == "yes") is allowed

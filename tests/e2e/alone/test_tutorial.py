@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.docs.blocks import ROOT, Block, blocks_of
-from tests.e2e.conftest import admission_knows_sessions, install_operator, uninstall_operator
+from tests.e2e.release import admission_knows_sessions, is_installed, uninstall_operator
 from tests.e2e.world import PATIENCE, kubectl, wait_until
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.installs_operator, pytest.mark.timeout(600)]
 
 #: Both parts, which one reader types one after the other.
 BLOCKS = [block for page in ("tutorial", "tutorial-endings") for block in blocks_of(ROOT / f"docs/{page}.md")]
@@ -62,16 +62,16 @@ class Shell:
 
 @pytest.fixture
 def newcomer(kubeconfig: Path) -> Iterator[Shell]:
-    """Return a shell on a cluster that has no operator yet; leave the operator as the other tests expect it."""
-    with uninstall_operator() as uninstalling:
-        printed, _ = uninstalling.communicate(timeout=300)
-    assert uninstalling.returncode == 0, printed
+    """Return a shell on a cluster that has no operator yet."""
+    if is_installed():
+        with uninstall_operator() as uninstalling:
+            printed, _ = uninstalling.communicate(timeout=300)
+        assert uninstalling.returncode == 0, printed
     shell = Shell()
     yield shell
     shell.close()
     kubectl("delete", "pod", "caller", "--ignore-not-found", "--wait=false")
     kubectl("delete", "bs", *SESSIONS, "--ignore-not-found", "--wait=false")
-    install_operator()
 
 
 def test_every_command_works_and_prints_what_is_shown(newcomer: Shell) -> None:
