@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests import slow
+from tests import scheduling, slow
 from tests.patterns import recorded
 from tests.pipecats import VERSIONS, Fact
 from tests.support import COMMITTED, Table, version_of
@@ -52,7 +52,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Have one process run all tests of the cluster, for there is one, while the others run the rest.
+    """Have processes run tests in the order of tests/scheduling.py.
 
     xdist's own groups are not seen by pytest 9.2: it takes no notice of a node id that is changed after collection.
     """
@@ -60,7 +60,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class OneCluster(LoadScopeScheduling):  # type: ignore[misc]  # xdist is not typed
         def _split_scope(self, nodeid: str) -> str:
-            return "cluster" if nodeid.startswith("tests/e2e/") else nodeid
+            return scheduling.group_of(nodeid)
+
+        def _assign_work_unit(self, node: Any) -> None:
+            running = (work.get(scheduling.ALONE, {}) for work in self.assigned_work.values())
+            is_one_alone = any(not is_over for group in running for is_over in group.values())
+            process = self.nodes.index(node)
+            chosen = scheduling.next_group(self.workqueue, process, is_one_alone=is_one_alone)
+            self.workqueue.move_to_end(chosen, last=False)
+            super()._assign_work_unit(node)
 
     return OneCluster(config, log)
 
