@@ -1,8 +1,11 @@
-"""Each example bot on the cluster, from its own manifest: called, and what was recorded of it."""
+"""Each example bot on the cluster, from its own manifest.
+
+What it says to its caller, and what is recorded of it, is in tests/component/test_examples.py. Here are those called
+that need something else of the cluster.
+"""
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -17,13 +20,9 @@ pytestmark = pytest.mark.cluster
 IMAGE = "botsession/examples:dev"
 EXAMPLES = ROOT / "examples"
 STORE = ["python3", "/app/transcript/store.py", "--port", "9000"]
+#: What needs something else than its manifest is below; the parrot is in test_main_job.py.
+THE_OTHERS = ("hang_up", "idle_prompt", "leak", "time_limit")
 MODEL = ["python3", "-c", (ROOT / "tests/openai_server.py").read_text(), "--port", "8080"]
-
-Prepare = Callable[[World, Json], None]
-
-
-def nothing(_world: World, _spec: Json) -> None:
-    """Most examples need nothing but their manifest."""
 
 
 def a_model(world: World, spec: Json) -> None:
@@ -56,105 +55,41 @@ def serve(world: World, name: str, port: int, command: list[str]) -> str:
     return kubectl("get", "pod", name, "-n", world.namespace, "-o", "jsonpath={.status.podIP}").stdout
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
-    """A manifest, what the caller does, and what is to come of it."""
-
-    manifest: str
-    finish: Json
-    say: tuple[str, ...] = ()
-    #: The end of what the caller understands; absent where he hangs up as soon as he has spoken.
-    heard: str | None = None
-    status: Json = field(default_factory=dict)
-    prepare: Prepare = nothing
-    #: Seconds that are left when the caller has come, in place of those that the manifest counts from the bot's start.
-    left: int = 0
+def nothing(_world: World, _spec: Json) -> None:
+    """Most examples need nothing but their manifest."""
 
 
-def end(reason: str, outcome: str, **more: str) -> Json:
-    return {"reason": reason, "outcome": outcome, **more}
+def apply(world: World, name: str, prepare: Callable[[World, Json], None] = nothing) -> Session:
+    """Apply an example's manifest, with what it needs around it."""
+    document: Json = yaml.safe_load((EXAMPLES / name / "session.yaml").read_text())
+    prepare(world, document["spec"])
+    return world.session(document["metadata"]["name"], **document["spec"])
 
 
-@pytest.mark.parametrize(
-    "example",
-    [
-        pytest.param(
-            Example(
-                manifest="tool_call/session.yaml",
-                prepare=a_model,
-                say=("hello", "goodbye"),
-                heard="you said hello goodbye",
-                finish=end("Completed", "Drained", message=REASON),
-            ),
-            id="the model ends it",
-        ),
-        pytest.param(
-            Example(
-                manifest="hang_up/session.yaml",
-                say=("hello",),
-                finish=end("ClientDisconnected", "Cancelled", frame="CancelFrame"),
-            ),
-            id="the caller hangs up",
-        ),
-        pytest.param(
-            Example(
-                manifest="idle_prompt/session.yaml",
-                heard="are you still there goodbye",
-                finish=end("IdleTimeout", "Drained"),
-            ),
-            id="the caller goes quiet",
-        ),
-        pytest.param(
-            Example(
-                manifest="time_limit/session.yaml",
-                heard="our time is nearly over we have reached our time limit goodbye",
-                finish=end("MaxDuration", "Drained"),
-                left=25,
-            ),
-            id="the time is over",
-        ),
-        pytest.param(
-            Example(
-                manifest="leak/session.yaml",
-                say=("goodbye",),
-                heard="goodbye",
-                finish=end("Completed", "Drained"),
-                status={
-                    "danglingTasks": {
-                        "count": 2,
-                        "names": ["LeakyOrders#0::poll_orders", "keep_connection_alive"],
-                        "unmanaged": 1,
-                    }
-                },
-            ),
-            id="the bot leaks",
-        ),
-    ],
-)
-def test_example_ends_as_its_page_says(example: Example, world: World, tmp_path: Path) -> None:
-    session = start(world, example.manifest, example.prepare, **({"maxSessionDuration": "10m"} if example.left else {}))
-    with Caller(session, tmp_path, *example.say) as caller:
-        if example.left:
-            world.time_is_over(session, example.left)
-        if example.heard is None:
-            caller.until_event("said")
-        else:
-            assert caller.heard().endswith(example.heard)
+def test_each_example_is_here() -> None:
+    found = {path.parent.name for path in EXAMPLES.glob("*/session.yaml")}
+    assert found == {*THE_OTHERS, "parrot", "tool_call", "transcript"}
+
+
+def test_examples_run_as_their_manifests_say(world: World) -> None:
+    sessions = [apply(world, name) for name in THE_OTHERS]
+    for session in sessions:
+        session.eventually(phase="Running")
+        world.edit(session, end="Immediate")
+    assert {session.finishes()["reason"] for session in sessions} == {"EndRequested"}
+
+
+def test_model_ends_the_call_with_a_goodbye(world: World, tmp_path: Path) -> None:
+    session = apply(world, "tool_call", a_model).eventually(phase="Running")
+    with Caller(session, tmp_path, "hello", "goodbye") as caller:
+        assert caller.heard().endswith("you said hello goodbye")
     finish = session.finishes()
-    assert finish == finish | example.finish
-    assert session.status == session.status | example.status
+    assert (finish["reason"], finish["outcome"], finish["message"]) == ("Completed", "Drained", REASON)
     assert session.status["phase"] == "Succeeded"
 
 
-def start(world: World, manifest: str, prepare: Prepare, **instead: str) -> Session:
-    """Apply an example's manifest, with what it needs around it."""
-    document: Json = yaml.safe_load((EXAMPLES / manifest).read_text())
-    prepare(world, document["spec"])
-    return world.session(document["metadata"]["name"], **{**document["spec"], **instead}).eventually(phase="Running")
-
-
 def test_transcript_is_kept_by_a_store_outside_the_pod(world: World, tmp_path: Path) -> None:
-    session = start(world, "transcript/session.yaml", a_store)
+    session = apply(world, "transcript", a_store).eventually(phase="Running")
     with Caller(session, tmp_path, "hello") as caller:
         caller.until_event("said")
     assert session.finishes()["reason"] == "ClientDisconnected"

@@ -32,9 +32,8 @@ def secret(world: World) -> Iterator[str]:
     kubectl("delete", "secret", "wild", "-n", world.namespace)
 
 
-@pytest.mark.parametrize("where", ["raise", "told"])
-@pytest.mark.parametrize("how", ["repr", "shortened", "base64", "url", "json", "lines", "in the code"])
-def test_secret_leaks_nowhere_however_it_is_quoted(world: World, secret: str, how: str, where: str) -> None:
+@pytest.mark.parametrize(("how", "where"), [("repr", "raise"), ("lines", "told")])
+def test_secret_leaks_nowhere_wherever_it_is_quoted(world: World, secret: str, how: str, where: str) -> None:
     env = [{"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": name}}} for name in SECRETS]
     session = world.session(
         f"quotes-{how.replace(' ', '-')}-{where}",

@@ -43,7 +43,7 @@ async def test_secret_that_an_exception_quotes_is_kept_back(tmp_path: Path, how:
     assert is_clean(f"{report}{log}")
 
 
-@pytest.mark.parametrize("how", ["whole", "repr", "shortened", "in the code"])
+@pytest.mark.parametrize("how", ["whole", *HOW])
 async def test_secret_in_a_reason_a_name_and_a_result_is_kept_back(tmp_path: Path, how: str) -> None:
     report, log = await quoting(tmp_path, how, "told")
     texts = (report.message, *report.dangling_tasks.names, report.result["said"], *report.result)

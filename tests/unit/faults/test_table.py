@@ -42,8 +42,8 @@ def test_causes_strike_in_moments_that_exist() -> None:
 
 def test_sample_is_small_and_has_each_moment() -> None:
     sample = table.sample()
-    assert 12 <= len(sample) <= 16
-    assert {cell.moment.name for cell in sample} == set(table.moments())
+    assert 8 <= len(sample) <= 12
+    assert {cell.moment.name for cell in sample} == set(table.moments()) - {"starting"}
 
 
 def test_windows_hold_all_cells_and_no_two_causes_that_strike_the_cluster() -> None:
