@@ -72,6 +72,18 @@ def make_registry(server: str) -> kopf.OperatorRegistry:
     return registry
 
 
+def tell_of_stop(registry: kopf.OperatorRegistry, stop: asyncio.Event) -> None:
+    """Have kopf set `stop`, its own stop flag, when a signal has stopped it.
+
+    kopf replaces other handlers of SIGTERM. It then waits up to 5 s for tasks that have not ended. One of them is its
+    own, which waits for the flag.
+    """
+
+    @kopf.on.cleanup(registry=registry)
+    async def stopped(**_: Any) -> None:
+        stop.set()
+
+
 def _connection(**kwargs: Any) -> kopf.ConnectionInfo | None:
     """Return the connection of the service account, or of a kubeconfig. kopf asks again after a token rotation."""
     return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)

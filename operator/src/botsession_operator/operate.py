@@ -20,7 +20,7 @@ from botsession_operator.effects.control import HttpControl, make_session
 from botsession_operator.effects.kubernetes import KubernetesCluster
 from botsession_operator.effects.webhook import HttpWebhook
 from botsession_operator.errors import LeaseLost
-from botsession_operator.handlers import Memo, make_registry, make_settings
+from botsession_operator.handlers import Memo, make_registry, make_settings, tell_of_stop
 from botsession_operator.host_ports import HostPorts
 from botsession_operator.leadership import label_leader, make_lease, start_election
 from botsession_operator.metrics import Metrics
@@ -75,6 +75,7 @@ async def operate(connected: client.ApiClient, settings: Settings, stop: asyncio
         log.info("operator started", injection=deps.pod_settings.injection, namespaces=settings.namespaces or "all")
         work = asyncio.create_task(controller.work(metrics.timed(lambda key: reconcile(key, deps))))
         registry = make_registry(connected.configuration.host)
+        tell_of_stop(registry, stop)
         watch = asyncio.create_task(_watch(registry, settings, controller, backlog, metrics, ready, stop, store))
         await until_stopped(work, watch, stop, controller.drain)
         if election.done():  # it ends with the lease

@@ -5,7 +5,7 @@ import logging
 import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import kopf
 import pytest
@@ -18,7 +18,14 @@ from botsession_contract.names import GROUP, PLURAL, SESSION_LABEL, VERSION
 from botsession_operator.core.session_key import Key
 from botsession_operator.effects.watching import KEEPALIVE, tolerant_session
 from botsession_operator.fair_queue import Priority
-from botsession_operator.handlers import Memo, has_ended, make_registry, make_settings, session_priority
+from botsession_operator.handlers import (
+    Memo,
+    has_ended,
+    make_registry,
+    make_settings,
+    session_priority,
+    tell_of_stop,
+)
 from botsession_operator.watch_store import WatchStore
 
 SERVER = "https://10.96.0.1:443"
@@ -177,3 +184,13 @@ async def test_a_watch_whose_server_has_gone_fails_soon_although_nothing_is_sent
             for option, value in KEEPALIVE.items():
                 assert used.getsockopt(socket.IPPROTO_TCP, getattr(socket, option)) == value
             is_over.set()
+
+
+async def test_a_signal_that_kopf_takes_stops_all() -> None:
+    stop, registry = asyncio.Event(), kopf.OperatorRegistry()
+    tell_of_stop(registry, stop)
+    (handler,) = cast("list[Any]", registry._activities.get_all_handlers())
+
+    await handler.fn()
+
+    assert (handler.activity.name, stop.is_set()) == ("CLEANUP", True)
