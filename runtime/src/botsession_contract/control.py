@@ -44,7 +44,7 @@ class SessionPatch:
     #: What the backstop watches.
     deadline: datetime | None = None
     limits: SessionLimits | None = None
-    #: Each is replaced as a whole: an override that is not in the patch is no more.
+    #: Each is replaced as a whole: an override that is not in the patch is removed.
     shutdown: Shutdown | None = None
     overrides: Overrides | None = None
 
@@ -63,33 +63,33 @@ class SessionSnapshot:
     report: ExitReport | None = None
     #: The limits in force; None from a runtime that is too old to have any.
     limits: SessionLimits | None = None
-    #: How the session ends where the supervisor decides; None from a runtime that goes by its launch to the end.
+    #: How the session ends where the supervisor decides; None from a runtime that keeps to its launch.
     shutdown: Shutdown | None = None
     overrides: Overrides | None = None
-    #: Whether the pipeline has a transport that says when a client connects; None from a runtime too old to tell.
+    #: Whether the pipeline has a transport that says when a client connects; None from a runtime too old to say.
     tells_of_clients: bool | None = None
-    #: When the last client left; None while one is there, before one came, or where nobody can tell.
+    #: When the last client left; None while a client is connected, before the first, or if no transport reports it.
     client_disconnected_at: datetime | None = None
     #: When the bot's module had been imported; for a command: when Pipecat had.
     bot_imported_at: datetime | None = None
     #: When the bot began to listen for its caller; None where it does not wait for one.
     listening_at: datetime | None = None
-    #: When that caller came. The pipeline starts after that.
+    #: When that caller connected. The pipeline starts after that.
     called_at: datetime | None = None
-    #: Why nobody watches the pipeline, in a sentence; None where the hook reports, or has not been loaded.
+    #: Why the hook cannot watch the pipeline, in a sentence; None where it does, or has not been loaded.
     unwatched: str | None = None
-    #: What the caller got so far; None from a runtime that is too old to tell.
+    #: What the caller got so far; None from a runtime that is too old to say.
     conversation: Conversation | None = None
     #: How many pipelines of the conversation have finished; None from a runtime too old to count them.
     pipelines_finished: int | None = None
-    #: Until when the process may start its next pipeline; None while one runs, and once somebody has asked for an end.
+    #: Until when the process may start its next pipeline; None while one runs, and once an end was requested.
     next_pipeline_until: datetime | None = None
 
 
 def snapshot_from_bytes(raw: bytes) -> SessionSnapshot:
     """Return the snapshot in an answer; raise PayloadError, and nothing else, where it is none.
 
-    Whoever listens on a pod's address may have answered. Words of another version are in `ending.note`.
+    Any program may listen on a pod's address. Words of another version are in `ending.note`.
     """
     data = clean_texts(parse_json(raw, LARGEST_ANSWER_BYTES), but="result")
     snapshot, words = decode_noting(SessionSnapshot, data)

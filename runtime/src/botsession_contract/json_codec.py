@@ -73,7 +73,7 @@ def decode_noting(cls: type[T], data: Any) -> tuple[T, tuple[str, ...]]:
 
 
 def camel(name: str) -> str:
-    """Turn a snake_case name into the camelCase of the Kubernetes API."""
+    """Return a snake_case name in the camelCase of the Kubernetes API."""
     head, *tail = name.split("_")
     return head + "".join(_INITIALISMS.get(word, word.title()) for word in tail)
 
@@ -202,7 +202,7 @@ _Read = Callable[[_Reader, Any, str], Any]
 
 
 def _is_reserved(member: StrEnum) -> bool:
-    """Return whether a member only stands for words of another version, so that nobody may ask for it."""
+    """Return whether a member only stands for words of another version, so that no request may have it."""
     return type(member) in WRITTEN_BY_READERS and member is STAND_INS[type(member)]
 
 

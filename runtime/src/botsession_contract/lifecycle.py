@@ -65,7 +65,7 @@ class Cause(DocumentedEnum):
     UNKNOWN = "Unknown", "Another version reported a cause that the reader does not know; no request may have it."
 
 
-#: The causes of ends that the bot began. Nobody may ask for them.
+#: The causes of ends that the bot began. No request may have one of them.
 BOT_CAUSES: Final = frozenset({Cause.BOT_ENDED, Cause.BOT_CANCELLED})
 
 

@@ -121,7 +121,7 @@ class ExitReport:
     client_disconnected_at: datetime | None = None
     #: What the bot handed over: any JSON that `result.to_json` takes.
     result: Any = None
-    #: Absent where nobody was asked.
+    #: Absent if no caller was prompted.
     prompts: Prompts | None = None
     #: Absent in a report from a runtime that is too old to tell.
     conversation: Conversation | None = None

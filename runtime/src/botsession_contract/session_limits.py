@@ -26,5 +26,5 @@ class SessionLimits:
     first_sound_timeout_seconds: float | None = None
 
 
-#: What a supervisor goes by whom nobody has told more.
+#: What applies until the operator sends something else.
 NO_LIMITS = SessionLimits()

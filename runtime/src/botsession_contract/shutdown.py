@@ -8,7 +8,7 @@ from botsession_contract.lifecycle import Mode
 
 @dataclass(frozen=True, slots=True)
 class Shutdown:
-    """How the session ends when whoever ends it says nothing else (SIGTERM, a limit, the backstop)."""
+    """How the session ends if the request does not say it: after SIGTERM, a limit or the backstop."""
 
     mode: Mode = Mode.GRACEFUL
     grace_period_seconds: float = 30.0
@@ -18,7 +18,7 @@ class Shutdown:
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """What is different for the causes that a supervisor acts on by itself; the operator's requests say it all.
+    """What is different for the causes that a supervisor acts on by itself. The operator's requests are complete.
 
     Each is whole, so that only the operator merges. None: as the session's `Shutdown` says.
     """
@@ -33,6 +33,6 @@ class Overrides:
     bot_cancelled: Shutdown | None = None
 
 
-#: What a supervisor goes by whom nobody has told more.
+#: What applies until the operator sends something else.
 USUAL_SHUTDOWN: Final = Shutdown()
 NO_OVERRIDES: Final = Overrides()

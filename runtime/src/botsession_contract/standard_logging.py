@@ -1,4 +1,4 @@
-"""What libraries say by Python's own `logging`, handed on to the log of the program that uses them.
+"""Forward what libraries log by Python's own `logging` to the log of the program that uses them.
 
 This package does not know which library a program writes its log with: the program hands over a function.
 """
@@ -10,26 +10,26 @@ from typing import Final
 
 #: Takes the record of a library, and its text.
 Forward = Callable[[logging.LogRecord, str], None]
-#: Libraries tell of their own steps below it.
+#: Below this level, libraries log their own internal steps.
 LIBRARY_LEVEL: Final = logging.WARNING
 _NAMED: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 class InterceptHandler(logging.Handler):
-    """Hands each record on instead of writing it. A record that cannot be handed on is lost: it may end nothing."""
+    """Forwards each record instead of writing it. A record that cannot be forwarded is lost, and raises nothing."""
 
     def __init__(self, forward: Forward) -> None:
         super().__init__()
         self._forward = forward
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Hand a record on."""
+        """Forward a record."""
         with contextlib.suppress(Exception):
             self._forward(record, text_of(record))
 
 
 def intercept(forward: Forward, level: int = LIBRARY_LEVEL) -> None:
-    """Have all records of the standard library's loggers, and warnings, handed on; nothing else writes them then."""
+    """Forward all records of the standard library's loggers, and warnings. Nothing else writes them from then on."""
     logging.basicConfig(handlers=[InterceptHandler(forward)], level=level, force=True)
     logging.captureWarnings(capture=True)
 
@@ -40,7 +40,7 @@ def level_of(record: logging.LogRecord) -> str | int:
 
 
 def exception_of(record: logging.LogRecord) -> BaseException | None:
-    """Return the exception that a record tells of."""
+    """Return the exception that a record is about."""
     return record.exc_info[1] if record.exc_info else None
 
 

@@ -1,10 +1,10 @@
-"""Text from a bot, as a person may see it: no character in it is an order to their terminal."""
+"""Text from a bot, made safe to show: without characters that control a terminal."""
 
 import re
 from typing import Final
 
 #: C0, DEL and C1 move the cursor, set the title or write to the clipboard. The separators break lines. The
-#: bidirectional controls and marks show a text in another order than it has. Nobody sees tags, and models read them.
+#: bidirectional controls and marks show a text in another order than it has. Tags are invisible, and models read them.
 #: Surrogates are no text at all.
 _CONTROLS: Final = (
     r"\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\U000e0000-\U000e007f"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-#: Where the launcher listens if nobody says otherwise; the same as Pipecat's own runner.
+#: The launcher's default port; the same as that of Pipecat's own runner.
 CALL_PORT: Final = 7860
 #: Environment variable with the token of the room that the bot joins, out of a Secret.
 TOKEN_ENV: Final = "BOTSESSION_TOKEN"  # noqa: S105  # its name, not a token

@@ -35,7 +35,7 @@ def module(name: str) -> Any:
 
 
 def pipecat_release() -> str:
-    """Name the Pipecat that is installed, for a sentence."""
+    """Return the name and version of the installed Pipecat, for a sentence."""
     try:
         return f"pipecat-ai {importlib.metadata.version('pipecat-ai')}"
     except importlib.metadata.PackageNotFoundError:
@@ -43,7 +43,7 @@ def pipecat_release() -> str:
 
 
 def require(what: str, extra: str, *packages: str) -> None:
-    """Refuse an image without packages that `what` needs, and say what to install."""
+    """Raise BotLoadError if the image lacks packages that `what` needs; the message says what to install."""
     missing = [each for each in packages if importlib.util.find_spec(each) is None]
     if missing:
         raise BotLoadError(f"{what} needs {' and '.join(missing)} in the bot's image: install {extra}")

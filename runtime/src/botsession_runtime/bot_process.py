@@ -24,7 +24,7 @@ AGENT_TOKEN_ENV = "BOTSESSION_AGENT_TOKEN"  # noqa: S105  # the name of one
 AGENT_MARK_ENV = "BOTSESSION_AGENT_MARK"
 BOT_ENV = "BOTSESSION_BOT"
 LAUNCH_ENV = "BOTSESSION_LAUNCH"
-#: A command's body, as JSON: nobody could hand it over in another way.
+#: A command's body, as JSON. A command has no runner arguments that could carry it.
 BODY_ENV = "BOTSESSION_BODY"
 SETUP_FILES_ENV = "PIPECAT_SETUP_FILES"
 #: Where the control endpoint listens if the launch does not say; as in the contract, which is imported later.
@@ -37,7 +37,7 @@ HERE = Path(__file__).resolve().parent
 
 
 class HookSocket(NamedTuple):
-    """Where the hook in any process of the bot reaches us, beside the one that inherits a descriptor."""
+    """Where the hook connects in all processes of the bot but the first, which inherits a descriptor."""
 
     listener: socket.socket
     address: str
@@ -45,7 +45,7 @@ class HookSocket(NamedTuple):
 
 
 class Bot(NamedTuple):
-    """The bot's process, and our ends of what connects us with it."""
+    """The bot's process, and the supervisor's ends of its sockets, pipes and files."""
 
     #: None when it could not be started; `failure` says why.
     pid: int | None
@@ -69,9 +69,9 @@ class Bot(NamedTuple):
 
 
 def start(raw_launch: dict[str, Any], environ: dict[str, str]) -> Bot:
-    """Start the bot that the orders describe, in a session of its own: a process group that can be killed whole.
+    """Start the bot that the launch describes, in a new session, so that its whole process group can be killed.
 
-    The control endpoint's port is taken before, or the bot could listen there in the supervisor's place.
+    The control endpoint's port is taken first, or the bot could listen there in the supervisor's place.
     """
     control, control_failure = listen(raw_launch)
     is_port_taken = control is None and bool(raw_launch.get("hostNetwork"))
@@ -116,7 +116,7 @@ def start(raw_launch: dict[str, Any], environ: dict[str, str]) -> Bot:
             stacks_target,
             mark,
         )
-    # The supervisor reaps every child itself; Popen must not, nor warn that nobody did.
+    # The supervisor reaps every child itself; with a return code, Popen neither reaps nor warns.
     process.returncode = 0
     memory.make_first_victim(process.pid, before.limit if before else None)
     return Bot(
@@ -148,7 +148,7 @@ def listen_for_hooks() -> HookSocket | None:
 
 
 def listen(raw_launch: dict[str, Any]) -> tuple[socket.socket | None, str]:
-    """Return the socket of the control endpoint, which nobody answers yet; or None, and why there is none."""
+    """Return the listening socket of the control endpoint; or None, and why there is none."""
     try:
         if raw_launch.get("controlFd") is not None:
             inherited = socket.socket(fileno=int(raw_launch["controlFd"]))
@@ -170,7 +170,7 @@ def command_line(raw_launch: dict[str, Any]) -> list[str]:
 def bot_environment(
     raw_launch: dict[str, Any], environ: dict[str, str], agent_fd: int, stack_fd: int
 ) -> dict[str, str]:
-    """Return the bot's environment: ours, less our orders, plus the hook and the way to reach us."""
+    """Return the bot's environment: the supervisor's own without the launch, plus what the hook needs."""
     env = {key: value for key, value in environ.items() if key != LAUNCH_ENV}
     env[AGENT_FD_ENV] = f"{agent_fd}:{os.fstat(agent_fd).st_ino}:{os.getpid()}"
     env[STACK_FD_ENV] = str(stack_fd)
@@ -189,14 +189,14 @@ def bot_environment(
 
 
 def limits_command(limits: dict[str, Any]) -> dict[str, Any]:
-    """Return the order that tells the hook what counts as activity, and whose idle timeout decides."""
+    """Return the command that tells the hook what counts as activity, and whose idle timeout applies."""
     idle = limits.get("idleTimeoutSeconds")
     frames = limits.get("idleFrames") or []
     return {"do": "limit", "takes_over": idle is not None, "watches": bool(idle), "frames": frames}
 
 
 def without_package_folder(env: dict[str, str]) -> dict[str, str]:
-    """Take our packages' folder out of PYTHONPATH, which says no more to the bot than it did without us."""
+    """Return the environment without the runtime's folder in PYTHONPATH."""
     kept = [each for each in env.get("PYTHONPATH", "").split(os.pathsep) if each and not _is_package_folder(each)]
     rest = {key: value for key, value in env.items() if key != "PYTHONPATH"}
     return rest | {"PYTHONPATH": os.pathsep.join(kept)} if kept else rest

@@ -1,4 +1,4 @@
-"""Listens for the caller of a bot, and lets go when the conversation is over.
+"""Listens for the caller of a bot, and stops when the conversation is over.
 
 The paths are those of Pipecat's own runner: `/ws`, `/ws-client` and a telephone provider's webhook, or `/api/offer`.
 Starlette, which FastAPI is made of, and uvicorn are the image's, as they are for that runner.
@@ -28,7 +28,7 @@ CLOSE_SECONDS: Final = 2
 
 
 def check(config: LaunchConfig) -> None:
-    """Refuse an image that cannot listen before anybody calls; import what the first caller should not wait for."""
+    """Raise BotLoadError if the image cannot listen; import what the first caller would wait for otherwise."""
     what = f"transport {_transport(config).type}"
     if _is_webrtc(config):
         require(what, "pipecat-ai[runner,webrtc]", "fastapi", "uvicorn", "aiortc")
@@ -40,7 +40,7 @@ def check(config: LaunchConfig) -> None:
 
 @asynccontextmanager
 async def listening(config: LaunchConfig) -> AsyncIterator[CallSlot]:
-    """Listen for as long as this is open."""
+    """Listen while the context is open; yield the slot for the caller."""
     call_slot = CallSlot()
     with _socket(_transport(config)) as listener:
         endpoint = webrtc.WebRTCEndpoint(config, call_slot) if _is_webrtc(config) else None

@@ -1,4 +1,4 @@
-"""One session is one conversation: who has the line, and when it is over."""
+"""One session has one caller: the slot for that caller, and the end of the call."""
 
 import asyncio
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ TAKEN_MESSAGE: Final = "this session has its caller already; a session is one co
 
 
 class CallSlot:
-    """Keeps the line for the first caller."""
+    """The one call of a session."""
 
     def __init__(self) -> None:
         self.is_taken = False
@@ -18,7 +18,7 @@ class CallSlot:
 
     @contextmanager
     def reserve(self) -> Iterator[None]:
-        """Keep the line while a caller is being connected; one that cannot be leaves it to the next."""
+        """Reserve the slot while a caller is being connected; free it for the next caller if that fails."""
         self.is_taken = True
         with ExitStack() as undo:
             undo.callback(self._release)
@@ -26,16 +26,16 @@ class CallSlot:
             undo.pop_all()
 
     def accept(self, arguments: Any) -> None:
-        """Hand over the runner arguments of the caller who has the line."""
+        """Set the runner arguments of the caller who has the slot."""
         self._arguments.set_result(arguments)
 
     @property
     def caller(self) -> "asyncio.Future[Any]":
-        """Is done when a caller has come; gives the runner arguments."""
+        """A future of the runner arguments, done when a caller has connected."""
         return self._arguments
 
     def close(self) -> None:
-        """Say that the conversation is over."""
+        """Mark the conversation as over."""
         self._over.set()
 
     async def until_over(self) -> None:

@@ -29,10 +29,10 @@ from botsession_contract.server_log import server_logger
 from botsession_contract.session_limits import SessionLimits
 from botsession_contract.shutdown import Overrides, Shutdown
 
-#: The kubelet's probes carry no token, and learn nothing but yes or no.
+#: The kubelet's probes carry no token, and get nothing but yes or no.
 OPEN_PATHS: Final = frozenset({LIVEZ_PATH, READYZ_PATH})
 
-#: How long a body that nobody wants is read, so that its sender gets the answer, in seconds.
+#: How long the rest of a refused body is read, so that its sender gets the response, in seconds.
 LINGERING_SECONDS: Final = 1.0
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -56,11 +56,11 @@ class Session(Protocol):
         ...
 
     def end(self, request: EndRequest) -> None:
-        """Start the ladder, or raise its mode; WrongStateError where that cannot be."""
+        """Start the ladder, or raise its mode; raise WrongStateError if neither is possible."""
         ...
 
     def adjust(self, patch: SessionPatch) -> None:
-        """Go by other limits; WrongStateError once the session ends."""
+        """Apply a patch; raise WrongStateError once the session ends."""
         ...
 
 
@@ -97,7 +97,7 @@ def create_runner(session: Session, token_sha256: str) -> web.AppRunner:
 
 @web.middleware
 async def one_request(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Close the connection behind the answer: each lasts a few seconds only, whatever is sent on it."""
+    """Close the connection after the response, so that none lasts longer than a few seconds."""
     response = await handler(request)
     response.force_close()
     return response
@@ -105,7 +105,7 @@ async def one_request(request: web.Request, handler: Handler) -> web.StreamRespo
 
 @web.middleware
 async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn every error into a problem document (RFC 9457)."""
+    """Return each error as a problem document (RFC 9457)."""
     try:
         return await handler(request)
     except PayloadError as exc:
@@ -119,7 +119,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
 
 @web.middleware
 async def authorise(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Let only the bearer of the session's token in, before anything of the request is looked at."""
+    """Refuse a request without the session's token, before anything else in the request is read."""
     if request.path not in OPEN_PATHS:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token_matches(token.strip(), request.app[TOKEN_DIGEST]):
@@ -129,12 +129,12 @@ async def authorise(request: web.Request, handler: Handler) -> web.StreamRespons
 
 
 async def livez(_request: web.Request) -> web.Response:
-    """Answer that the supervisor's loop turns."""
+    """Return 200: the supervisor's event loop runs."""
     return web.Response(text="ok\n")
 
 
 async def readyz(request: web.Request) -> web.Response:
-    """Answer whether the bot can be talked to: it listens for its caller, or its pipeline has started."""
+    """Return 200 if the bot listens for its caller or its pipeline has started, and 503 otherwise."""
     if not request.app[SESSION].is_ready:
         raise web.HTTPServiceUnavailable(text="the pipeline is not running")
     return web.Response(text="ok\n")
@@ -146,7 +146,7 @@ async def get_session(request: web.Request) -> web.Response:
 
 
 async def patch_session(request: web.Request) -> web.Response:
-    """Move the deadline that the backstop watches, the limits that the supervisor strikes itself, or how it ends."""
+    """Change the deadline of the backstop, the limits that the supervisor enforces, or how the session ends."""
     patch = await _body(request, SessionPatch)
     if patch == SessionPatch():
         raise PayloadError("write at least one of deadline, limits, shutdown and overrides")
@@ -161,7 +161,7 @@ async def patch_session(request: web.Request) -> web.Response:
 
 
 async def end_session(request: web.Request) -> web.Response:
-    """Ask the session to end. Returns at once; the ladder is walked afterwards."""
+    """Request the end of the session. Returns at once; the ladder follows."""
     wanted = await _body(request, EndRequest)
     if wanted.cause in BOT_CAUSES:
         raise PayloadError(f"cause must not be {wanted.cause}: only the bot itself ends a session with it")
@@ -172,7 +172,7 @@ async def end_session(request: web.Request) -> web.Response:
 
 
 def check_limits(limits: SessionLimits) -> None:
-    """Refuse limits of which one is no time."""
+    """Raise PayloadError if one of the limits is not a valid period."""
     check_seconds("limits.joinTimeoutSeconds", limits.join_timeout_seconds)
     check_seconds("limits.idleTimeoutSeconds", limits.idle_timeout_seconds)
     check_seconds("limits.firstSoundTimeoutSeconds", limits.first_sound_timeout_seconds)
@@ -181,20 +181,20 @@ def check_limits(limits: SessionLimits) -> None:
 
 
 def check_shutdown(name: str, shutdown: Shutdown) -> None:
-    """Refuse a way to end of which one period is no time."""
+    """Raise PayloadError if one of the periods is not valid."""
     check_seconds(f"{name}.gracePeriodSeconds", shutdown.grace_period_seconds)
     check_seconds(f"{name}.cancelPeriodSeconds", shutdown.cancel_period_seconds)
 
 
 def check_overrides(overrides: Overrides) -> None:
-    """Refuse overrides of which one has a period that is no time."""
+    """Raise PayloadError if an override has a period that is not valid."""
     for field in fields(overrides):
         if override := getattr(overrides, field.name):
             check_shutdown(f"overrides.{camel(field.name)}", override)
 
 
 def check_seconds(name: str, seconds: float | None) -> None:
-    """Refuse a period that is none: NaN compares with nothing, so it must not get to a timer."""
+    """Raise PayloadError for a period that is not valid. NaN must not reach a timer: it compares with nothing."""
     if seconds is not None and not (math.isfinite(seconds) and 0 <= seconds <= LONGEST_SESSION_SECONDS):
         raise PayloadError(f"{name} must be between 0 and {LONGEST_SESSION_SECONDS}")
 
@@ -218,7 +218,7 @@ async def _body(request: web.Request, cls: type[T]) -> T:
 
 
 def _refuse_nulls(data: object, name: str = "the body") -> None:
-    """Refuse a member that is null: it could mean "none", and would be taken for what is left out."""
+    """Raise PayloadError for null: it could mean "none", and would be read as left out."""
     if data is None:
         raise PayloadError(f"{name} must not be null; leave it out instead")
     if isinstance(data, dict):

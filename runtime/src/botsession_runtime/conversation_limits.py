@@ -1,15 +1,15 @@
-"""Rule: which limit of a conversation is next to strike, and when. Pure, like the ladder, and tested in a table.
+"""Rule: which limit of a conversation is reached next, and when. Pure, like the ladder, and tested in a table.
 
     joinTimeout   from when the bot listens, until the first caller; where it does not listen, from pipeline start, and
                   only where the transport would tell of a client; where that it listens was guessed, not before
                   startTimeout is over
-    idleTimeout   from the last activity; while the join limit still waits for a client there is nobody to be quiet
+    idleTimeout   from the last activity; not while the join limit still waits for a client
     firstSound    from the first client until a sound that it can hear, while it is there and the pipeline plays audio
     prompt        once per quiet spell, before idleTimeout
     backstop      the deadline, and some seconds for the operator, whose business it is, to be first; also while the bot
                   ends itself, or is between two pipelines
 
-A limit that is moved into the past strikes now.
+A limit that is moved into the past is reached now.
 """
 
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ NOTHING: Final[tuple[Due, ...]] = ()
 
 
 def next_due(state: SessionState, limits: SessionLimits, backstop: float | None) -> Due | None:
-    """Return the next limit to strike; None once the session ends, or while nothing bounds it."""
+    """Return the limit that is reached next; None once the session ends, or while nothing bounds it."""
     if state.exit or (state.request and not state.request.is_bots):
         return None
     last = NOTHING if backstop is None else (Due(backstop, Cause.MAX_DURATION),)
@@ -52,7 +52,7 @@ def awaits_client(state: SessionState, limits: SessionLimits) -> bool:
 
 
 def quiet_since(state: SessionState, limits: SessionLimits) -> float | None:
-    """Return when the present quiet spell began; None while there is nobody who could be quiet."""
+    """Return when the present quiet spell began; None before the pipeline has started and a client has joined."""
     if state.started_at is None or awaits_client(state, limits):
         return None
     began = state.started_at if state.stage_at is None else state.stage_at

@@ -17,7 +17,7 @@ REPORT_SECONDS: Final = 2.0
 
 
 def complete(asked: EndRequest, shutdown: Shutdown, now: float) -> Request:
-    """Fill what a request leaves open with what the launch says."""
+    """Return a request in which the launch's values replace what is left out."""
     grace, cancel = asked.grace_period_seconds, asked.cancel_period_seconds
     return Request(
         cause=asked.cause,
@@ -30,9 +30,9 @@ def complete(asked: EndRequest, shutdown: Shutdown, now: float) -> Request:
 
 
 def begun_by_bot(state: SessionState, launch: Launch) -> SessionState:
-    """Return the state with the ladder that the bot's own end begins, where it has begun one and nobody else has.
+    """Return the state with the ladder that the bot's own end begins, unless an end was requested before.
 
-    Its first step is the bot's own frame. Before the pipeline has started, nothing can hold it up.
+    Its first step is the bot's own frame. Before the pipeline has started, nothing can delay that end.
     """
     own = _own_end(state)
     if state.request or state.started_at is None or own is None:
@@ -57,9 +57,9 @@ def _own_end(state: SessionState) -> OwnEnd | None:
 
 
 def taken_over(state: SessionState, current: Request, asked: Request) -> Request:
-    """Return the request of somebody who asks while the bot ends itself: it may only hurry what is under way.
+    """Return a request that comes while the bot ends itself. It can only shorten the end that is under way.
 
-    From now on progress no longer counts: what was left is left, or as much as was asked for where that is less.
+    From then on progress no longer extends a period: what was left of it counts, or the requested one if shorter.
     """
     now, cancelled = asked.at, ladder.cancel_rung(state)
     mode = Mode.IMMEDIATE if Mode.IMMEDIATE in (current.mode, asked.mode) else Mode.GRACEFUL
@@ -85,7 +85,7 @@ def taken_over(state: SessionState, current: Request, asked: Request) -> Request
 
 
 def raised(current: Request, asked: EndRequest, now: float) -> Request:
-    """Go from Graceful to Immediate. The first cause stays: it is why the session ends."""
+    """Return the request raised from Graceful to Immediate. The first cause stays: it is why the session ends."""
     cancel = asked.cancel_period_seconds
     return replace(
         current,
@@ -96,14 +96,14 @@ def raised(current: Request, asked: EndRequest, now: float) -> Request:
 
 
 def shortened(current: Request, asked: EndRequest, state: SessionState, now: float) -> Request:
-    """Fit what is left of the ladder into the periods of a request that comes again; nothing is ever put off."""
+    """Return the request with the rest of the ladder fitted into a repeated request's periods, never extended."""
     if asked.grace_period_seconds is None or asked.cancel_period_seconds is None:
         return current
     return squeeze(current, state, now, asked.grace_period_seconds + asked.cancel_period_seconds)
 
 
 def squeeze(request: Request, state: SessionState, now: float, budget_seconds: float) -> Request:
-    """Shorten what is left of the ladder, in proportion, so that it ends within the budget from now."""
+    """Return the request with the rest of the ladder shortened in proportion, to end within the budget from now."""
     left = max(ladder.end_of_ladder(state, request) - now, 0.0)
     if left <= budget_seconds:
         return request
@@ -119,12 +119,12 @@ def squeeze(request: Request, state: SessionState, now: float, budget_seconds: f
 
 
 def without_kill(state: SessionState) -> SessionState:
-    """Return the state of a bot that is gone, without a kill that came too late: it left while its stacks were read."""
+    """Return the state of a bot that exited while its stacks were read, without the kill that came too late."""
     if state.exit is None or state.exit.code == -signal.SIGKILL:
         return state
     return replace(state, rungs=tuple(rung for rung in state.rungs if rung.step is not Step.KILL))
 
 
 def sigterm_budget(termination_grace_seconds: float) -> float:
-    """Return how long the ladder may take from a SIGTERM on; half of a grace that is hardly any."""
+    """Return how long the ladder may take from a SIGTERM on; at least half of a very short grace period."""
     return max(termination_grace_seconds - REPORT_SECONDS, termination_grace_seconds / 2)

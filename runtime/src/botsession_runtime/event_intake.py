@@ -1,4 +1,4 @@
-"""What the bot's side says, as events that have been through the gate: a bounded amount of work for each call."""
+"""Reads and checks events from the bot's processes, with a bounded amount of work for each call."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final

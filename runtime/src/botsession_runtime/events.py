@@ -1,4 +1,4 @@
-"""The gate for what the bot's side writes to its supervisor: a line becomes an event that nothing behind can fail on.
+"""Checks what the bot's processes write to the supervisor: a line becomes an event of known fields and types.
 
 The bot's own code has the same descriptor as the hook, so anything may come: other types, no numbers, huge texts.
 A line that is no event is refused; a text that is too long is cut, and a time that cannot be is moved to one that can.

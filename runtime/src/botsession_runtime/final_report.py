@@ -1,4 +1,4 @@
-"""The end of a supervisor's work: a report is written, whatever the bot has done, and whatever went wrong here."""
+"""Write the report at the end, whatever the bot has done and whatever fails in the supervisor."""
 
 import errno
 import os
@@ -19,7 +19,7 @@ from botsession_runtime.report import Wall, build_report
 from botsession_runtime.secret_values import find_secrets
 from botsession_runtime.session_state import SessionState
 
-#: A pipe that nobody reads does not keep us, and a link does not lead us elsewhere.
+#: Neither block on a pipe without a reader, nor follow a link.
 _PLAINLY: Final = os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 
 

@@ -1,8 +1,8 @@
 """The connections of the hook: a socket pair for the process that the supervisor started, a Unix socket for all others.
 
-A stranger may find the socket, so nothing is sent before the token, and a process that does not descend from this one
-is refused whatever it says. The bot itself may be hostile: the number of connections, what is read of each, and the
-time for the token are bounded.
+Any process may find the socket, so nothing is sent before the token, and a process that does not descend from this
+one is refused even with the token. The bot itself may be hostile: the number of connections, what is read of each,
+and the time for the token are bounded.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from botsession_runtime.events import Event, NoEventError, read_event
 from botsession_runtime.line_reader import LineReader
 from botsession_runtime.process_merge import Dumpable, Sources
 
-#: Processes of a bot that are listened to at once, and connections that have not said the token yet.
+#: Processes of a bot that are listened to at once, and connections that have not sent the token yet.
 MOST_PROCESSES: Final = 64
 MOST_PENDING: Final = 16
 #: How many have been listened to in all: each leaves something behind here, for the report.
@@ -36,7 +36,7 @@ MOST_ACCEPTED: Final = 16
 TOKEN_SECONDS: Final = 10.0
 #: How long nothing is accepted when the kernel has no descriptor for it, in seconds.
 PAUSE_SECONDS: Final = 1.0
-#: How often it is looked whether the hook has left its mark, in seconds, and how much is read of that.
+#: How often the supervisor checks whether the hook has written its mark, in seconds, and how much it reads of it.
 MARK_SECONDS: Final = 1.0
 MOST_OF_MARK: Final = 4096
 LONGEST_PROGRAM: Final = 40
@@ -45,12 +45,12 @@ MOST_DUMPS: Final = 4
 #: `struct ucred`: pid, uid, gid.
 _CREDENTIALS: Final = struct.Struct("3i")
 
-#: Is called with the events of one read, and with an empty list where a connection has ended.
+#: Called with the events of one read, and with an empty list after a connection has ended.
 OnEvents = Callable[[list[Event]], None]
 
 
 class HookConnections:
-    """What the bot's processes say, as the events of one session, and the way to give them orders."""
+    """The events of all the bot's processes as those of one session, and the way to send them commands."""
 
     def __init__(self, bot: Bot, began: float, on_events: OnEvents) -> None:
         self._bot = bot
@@ -58,7 +58,7 @@ class HookConnections:
         self._intake = Intake(began)
         self._sources = Sources()
         self._main = _Connection(bot.agent, bot.pid or 0, 0)
-        #: All that have said the token, the first process too.
+        #: All that have sent the token, and the first process.
         self._connections: list[_Connection] = [self._main]
         self._pending: list[_PendingConnection] = []
         self._accepted_count = 0
@@ -85,14 +85,14 @@ class HookConnections:
         self._greeting = commands
 
     def send(self, command: dict[str, Any]) -> None:
-        """Send an order to all processes. One that does not read is dealt with by the ladder's next step."""
+        """Send a command to all processes. For one that does not read, the ladder's next step follows."""
         line = _line(command)
         for connection in self._connections:
             with contextlib.suppress(OSError):
                 connection.socket.send(line)
 
     def drain(self) -> Iterator[Event]:
-        """Return the events that are there already, of all processes; nothing more is heard then."""
+        """Stop listening, and return the events of all processes that have arrived."""
         self.close()
         if self._bot.hooks:
             self._accept(self._bot.hooks)
@@ -102,7 +102,7 @@ class HookConnections:
         yield from self._read_mark()
 
     def close(self) -> None:
-        """Stop listening. Whoever connects later finds nobody."""
+        """Stop listening. Nothing answers a process that connects later."""
         if self._is_closed:
             return
         self._is_closed = True
@@ -120,10 +120,10 @@ class HookConnections:
         """Return the processes of the bot that can be asked for their stacks."""
         return [each for each in self._sources.dumpables() if processes.is_ours(each.pid)][:MOST_DUMPS]
 
-    # Those who cannot come.
+    # Processes without the hook.
 
     def _check_unwatched(self) -> None:
-        """Look now and then for a process in which the hook was loaded and cannot connect, or cannot be loaded."""
+        """Report a process in which the hook cannot connect, or into which Pipecat cannot load it; again and again."""
         if self._is_closed or self._has_seen_mark or self._sources.is_hooked:
             return
         self._loop.call_later(MARK_SECONDS, self._check_unwatched)
@@ -157,7 +157,7 @@ class HookConnections:
         logger.warning("the hook was loaded in process {} and could not reach the supervisor", event["pid"])
         return [event]
 
-    # Those who come.
+    # New connections.
 
     def _accept(self, hooks: HookSocket) -> None:
         for _ in range(MOST_ACCEPTED):
@@ -171,7 +171,7 @@ class HookConnections:
             self._check_peer(connection, hooks.token)
 
     def _pause(self, hooks: HookSocket, exc: OSError) -> None:
-        """Accept nothing for a moment: the reason, such as a lack of descriptors, is there in the next turn too."""
+        """Accept nothing for a while: a reason such as a lack of descriptors would fail the next attempt too."""
         if not self._is_closed:
             logger.warning("a process of the bot could not connect: {}", exc.strerror)
             self._loop.remove_reader(hooks.listener)
@@ -225,14 +225,14 @@ class HookConnections:
         self._connections.append(connection)
         self._note_reconnect(connection)
         logger.info("hook connected from process {}", connection.pid)
-        # Closed already by a process that was quick: what it said is to be heard all the same.
+        # A process may have closed the connection already. Its events count all the same.
         with contextlib.suppress(OSError):
             greeting = [_line(command) for command in self._greeting]
             socket.send_fds(connection.socket, greeting, [self._bot.stacks_target])
         if not self._is_closed:
             self._start_reading(connection)
 
-    # What they say.
+    # Events.
 
     def _start_reading(self, connection: "_Connection") -> None:
         connection.socket.settimeout(0.0)
@@ -252,7 +252,7 @@ class HookConnections:
             yield from self._sources.merge(connection.number, own)
 
     def _on_connection_closed(self, connection: "_Connection") -> None:
-        """Follow a process whose connection has ended until it is gone: it may only have become another program.
+        """Follow a process whose connection has ended until it exits: it may only have executed another program.
 
         The end of the first process is the session's, and is known from the kernel.
         """
@@ -279,7 +279,7 @@ class HookConnections:
         self._report_lost(connection.number, connection.pid)
 
     def _note_reconnect(self, connection: "_Connection") -> None:
-        """Note that a process connects: one that has done so before has become another program since."""
+        """Note that a process connects. One that has connected before has executed another program since."""
         earlier = self._numbers.get(connection.pid)
         self._numbers[connection.pid] = connection.number
         if earlier is not None:
@@ -304,7 +304,7 @@ class _Connection:
 
 
 class _PendingConnection:
-    """A connection that has not said the token."""
+    """A connection that has not sent the token."""
 
     def __init__(self, source: socket.socket, pid: int, expected: bytes) -> None:
         self.socket = source
@@ -315,11 +315,11 @@ class _PendingConnection:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the token has been said."""
+        """Whether the token has arrived."""
         return len(self._received) == len(self._expected) and compare_digest(self._received, self._expected)
 
     def is_wrong(self) -> bool:
-        """Read on, no further than the token; return whether that cannot come any more."""
+        """Read up to the end of the token; return whether what arrived cannot become the token."""
         try:
             chunk = self.socket.recv(len(self._expected) - len(self._received))
         except BlockingIOError:

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any, Iterator, NoReturn  # noqa: UP035  # Python 3.8's collections.abc has no such Iterator
 
-#: What `spec.bot.python` says where nobody has said anything. Any other value is obeyed as it is.
+#: The default of `spec.bot.python`. Any other value is used as it is.
 DEFAULT_PYTHON = "python3"
 OLDEST_PYTHON = (3, 11)
 #: The supervisor's own needs, which come with pipecat-ai.
@@ -45,7 +45,7 @@ class NoInterpreterError(Exception):
 
 
 def ensure_interpreter(raw_launch: dict[str, Any], script: str) -> None:
-    """Have the right interpreter run the script: go on in this one, or become another."""
+    """Return if this interpreter is the right one; replace this process by the right one otherwise."""
     chosen = choose_interpreter(raw_launch)
     if chosen != Path(sys.executable):
         exec_interpreter(chosen, script)
@@ -74,7 +74,7 @@ def requested_python(raw_launch: dict[str, Any]) -> str:
 
 
 def missing_requirement(raw_launch: dict[str, Any]) -> str | None:
-    """Say what this interpreter has not got of what it needs."""
+    """Return what this interpreter lacks, as the end of a sentence; None if it can run the session."""
     if sys.version_info < OLDEST_PYTHON:
         return "is older than Python 3.11"
     needs = SUPERVISORS_NEEDS if raw_launch.get("command") else ("pipecat", *SUPERVISORS_NEEDS)
@@ -82,7 +82,7 @@ def missing_requirement(raw_launch: dict[str, Any]) -> str | None:
 
 
 def exec_interpreter(python: Path, script: str) -> NoReturn:
-    """Go on as another interpreter, in this process: it is process 1, and stays that."""
+    """Execute another interpreter in this process, which so stays process 1."""
     os.execv(python, [str(python), script])  # noqa: S606  # no shell is wanted
 
 

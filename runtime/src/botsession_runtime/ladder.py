@@ -27,16 +27,16 @@ from botsession_runtime import pipelines
 from botsession_runtime.pipelines import Finish
 from botsession_runtime.session_state import Request, Rung, SessionState
 
-#: How long a bot that has no pipeline, or has crashed, may take to leave, in seconds: nobody is being spoken to.
+#: How long a bot without a pipeline, or one that has crashed, may take to exit, in seconds: no caller waits for it.
 TERMINATE_SECONDS: Final = 5.0
-#: How long a server has for what it does by itself when a bot is over, in seconds. More it has after the SIGTERM.
+#: How long a server may go on by itself when its bot is over, in seconds. After SIGTERM it has more time.
 SERVER_SECONDS: Final = 2.0
 
 
 def next_rung(state: SessionState, own_grace_seconds: float) -> Rung | None:
     """Return the next step and when it is due; None while there is nothing to do.
 
-    `own_grace_seconds` is what a bot gets to leave that crashed, or whose server is over, without an end of its own.
+    `own_grace_seconds` is the time to exit for a bot that crashed, or left its server, without an end of its own.
     """
     if state.exit or state.rung(Step.KILL):
         return None
@@ -57,7 +57,7 @@ def _of_server(state: SessionState, over_at: float, own_grace_seconds: float) ->
 
 
 def _of_parent(state: SessionState, lost_at: float, own_grace_seconds: float) -> Rung:
-    """Return a process whose child is gone the time to begin another one, as it has for the next pipeline."""
+    """Return the step for a process whose child is gone. It has as long to start another child as for a pipeline."""
     if terminated := state.rung(Step.TERMINATE):
         return Rung(Step.KILL, terminated.at + TERMINATE_SECONDS)
     return Rung(Step.TERMINATE, _waits_until(state, lost_at, own_grace_seconds))
@@ -84,7 +84,7 @@ def _of_program(state: SessionState, own_grace_seconds: float) -> Rung | None:
         return _by_bot(state, request)
     terminated = state.rung(Step.TERMINATE)
     if state.unwatched:
-        # No frame reaches it; a bot that handles SIGTERM may need all that time for its goodbye.
+        # No frame reaches an unwatched bot. One that handles SIGTERM may need both periods for its goodbye.
         return Rung(Step.KILL, end_of_ladder(state, request)) if terminated else Rung(Step.TERMINATE, request.at)
     if terminated:
         return Rung(Step.KILL, terminated.at + min(request.cancel_seconds, TERMINATE_SECONDS))
@@ -96,7 +96,7 @@ def _of_program(state: SessionState, own_grace_seconds: float) -> Rung | None:
 
 
 def _without_request(state: SessionState, own_grace_seconds: float) -> Rung | None:
-    """Return a bot that is over by itself its time to leave. One that crashed has no goodbye to finish."""
+    """Return when a bot that is over is killed. One that crashed has no goodbye to finish, so it has less time."""
     if state.finish:
         return Rung(Step.KILL, state.finish.at + own_grace_seconds)
     if state.crashed_at is not None:
@@ -117,7 +117,7 @@ def _by_bot(state: SessionState, request: Request) -> Rung:
 
 
 def finish_of(state: SessionState) -> Finish | None:
-    """Return the end of the conversation; a bot whose own handler of it blocks the event loop keeps it untold."""
+    """Return the end of the conversation, also if the bot's own handler of the finish blocks its report."""
     return state.finish or pipelines.finish_of(state.pipelines)
 
 

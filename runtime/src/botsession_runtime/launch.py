@@ -1,7 +1,7 @@
 """Runs the bot that a target names: finds `async bot(runner_args)`, builds its arguments, runs it.
 
-The bot's own half of target mode. Whatever keeps it from running is told to the supervisor as one sentence for the
-bot's author, and each of them is a different one.
+The bot's own half of target mode. Each reason that keeps the bot from running has its own sentence for the bot's
+author, which the supervisor reports.
 """
 
 import asyncio
@@ -64,7 +64,7 @@ def main() -> int:
 
 
 def die_with_supervisor() -> None:
-    """Have the kernel kill this process when its supervisor is killed, however stuck it is by then.
+    """Make the kernel kill this process when its supervisor dies, even if this process is stuck.
 
     In a container it does so anyway, since the supervisor is PID 1 there.
     """
@@ -129,7 +129,7 @@ def check_pipecat() -> None:
 
 
 def _conversation_with(bot: Bot, config: LaunchConfig, connection: IpcConnection) -> Conversation:
-    """Choose how the bot comes to its arguments; what cannot work is refused here, before it is begun."""
+    """Return what runs the bot, at once or for its first caller; raise BotLoadError if that cannot work."""
     if config.listens:
         call_server.check(config)
         return partial(_wait_for_caller, bot, config, connection)
@@ -137,7 +137,7 @@ def _conversation_with(bot: Bot, config: LaunchConfig, connection: IpcConnection
 
 
 async def _wait_for_caller(bot: Bot, config: LaunchConfig, connection: IpcConnection) -> None:
-    """Wait for the first caller, and hold the conversation with that one."""
+    """Wait for the first caller, and run the bot with the arguments of that call."""
     async with call_server.listening(config) as call_slot:
         connection.send("listening", port=config.transport.port if config.transport else None)
         arguments = await call_slot.caller
@@ -146,10 +146,10 @@ async def _wait_for_caller(bot: Bot, config: LaunchConfig, connection: IpcConnec
 
 
 async def _run_bot(bot: Bot, arguments: Any, connection: IpcConnection) -> None:
-    """Run the bot, and tell of a crash.
+    """Run the bot, and report a crash.
 
-    That is told here and not when asyncio.run has returned, which may be never: it cancels Pipecat's processors, and a
-    worker in another task then waits for a CancelFrame that none of them hands on.
+    Not after asyncio.run, which may never return: it cancels Pipecat's processors, and a worker in another task then
+    waits for a CancelFrame that none of them passes on.
     """
     try:
         await bot(arguments)
@@ -219,7 +219,7 @@ def _load_module(name: str, *, has_function: bool) -> ModuleType:
 
 
 def _restore_python_path() -> None:
-    """Return the bot's own subprocesses the PYTHONPATH that they would have without us."""
+    """Restore the PYTHONPATH that the bot's subprocesses would have without the runtime."""
     env = bot_process.without_package_folder(dict(os.environ))
     os.environ.pop("PYTHONPATH", None)
     if "PYTHONPATH" in env:

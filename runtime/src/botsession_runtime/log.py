@@ -19,7 +19,7 @@ from loguru import logger
 from botsession_contract.standard_logging import exception_of, intercept, level_of
 from botsession_contract.text import escape_controls
 
-#: What an operator of bots would look for, by event; never what was said.
+#: Log lines by event. None of them quotes what was said in the conversation.
 LINES: Final = {
     "hooked": "hook loaded by pipecat {pipecat}",
     "listening": "listening for a caller on port {port}",
@@ -55,19 +55,19 @@ class LineWriter:
         self.dropped = 0
         #: Takes secrets out of a line; known once the launch is.
         self.redact: Callable[[str], str] = str
-        # A bot may have taken all the threads that its pod may have. Then there is no log, and a session all the same.
+        # A bot may have taken all threads of its pod. Then there is no log, and the session goes on.
         with contextlib.suppress(RuntimeError):
             self._thread.start()
 
     def write(self, text: str) -> None:
-        """Have a text written, without secrets, its control characters written out."""
+        """Queue a text for writing, without secrets, its control characters escaped."""
         try:
             self._waiting.put_nowait(text)
         except queue.Full:
             self.dropped += 1
 
     def close(self) -> None:
-        """Wait a moment until what was written so far is out."""
+        """Wait until the queued lines are written, but no longer than FLUSH_SECONDS."""
         try:
             self._waiting.put(None, timeout=FLUSH_SECONDS)
         except queue.Full:
@@ -82,7 +82,7 @@ class LineWriter:
     def _shown(self, text: str) -> bytes:
         try:
             return escape_controls(self.redact(text), keep="\n\t").encode()
-        except Exception as exc:  # noqa: BLE001  # the log goes on, and rather lacks a line than shows a secret
+        except Exception as exc:  # noqa: BLE001  # a missing line is better than a secret in the log
             return f"botsession: a line could not be shown ({type(exc).__name__})\n".encode()
 
     def _write(self, data: bytes) -> None:
@@ -117,7 +117,7 @@ def configure_log() -> LineWriter:
 
 
 def _forward(record: logging.LogRecord, text: str) -> None:
-    """Log what a library of the supervisor has said."""
+    """Log the record of a library."""
     logger.opt(exception=exception_of(record)).log(level_of(record), f"{record.name}: {text}")
 
 

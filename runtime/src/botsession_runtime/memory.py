@@ -1,8 +1,8 @@
 """What the kernel says of our container's memory: its limit, its use, and how often it killed a process for it.
 
-Where the kernel takes the bot alone, the supervisor must tell: the container goes on. The counters of its own cgroup
-are found in both versions of cgroups, with and without a cgroup namespace; where nothing can be read, nothing is
-claimed.
+Where the kernel kills only the bot, the container goes on, and only the supervisor can report the kill. The counters
+of the container's cgroup are found in both versions of cgroups, with and without a cgroup namespace. Where nothing can
+be read, no kill is reported.
 
 Read before the bot is started, so this module costs as little as `bot_process`.
 """
@@ -45,7 +45,7 @@ V2 = Files("memory.events", "memory.max", "memory.peak")
 
 
 def read(root: Path = ROOT) -> Memory | None:
-    """Look now; None where the kernel does not let us, or does not count."""
+    """Return the container's memory now; None where the kernel does not count it, or does not show it."""
     memberships, mounts = (_text(root / f"proc/self/{name}").splitlines() for name in ("cgroup", "mountinfo"))
     path, files = membership(memberships)
     for folder in folders(path, mounts, files):
@@ -101,12 +101,12 @@ def amount(text: str) -> int | None:
 
 
 def make_first_victim(pid: int, limit: int | None, root: Path = ROOT) -> None:
-    """Have the kernel take the bot before its supervisor, who could then tell of it.
+    """Make the kernel kill the bot before its supervisor, which can then report the kill.
 
-    It kills the process that weighs most, and adds to a weight so many thousandths of the limit. A bot is made heavier
-    by just what a supervisor weighs; without a limit it is left alone, since only the node could run short, where
-    Kubernetes has its own order of victims. To raise it is anybody's right; what cannot be is left as it is. A pod that
-    requests little memory is near the kernel's bound already, so there it moves little, and the bot's own size decides.
+    The kernel kills the process with the largest score: its memory, and oom_score_adj thousandths of the limit. The
+    bot's score is raised by a supervisor's memory. Without a limit only the node can run short, and Kubernetes has its
+    own order there, so nothing is changed. Any process may raise a score; a failure to do so is ignored. A pod that
+    requests little memory is near the kernel's bound already, and there the bot's own size decides.
     """
     if limit:
         file = root / f"proc/{pid}/oom_score_adj"

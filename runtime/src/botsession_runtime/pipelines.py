@@ -10,7 +10,7 @@ A bot may run several pipelines: helpers beside the conversation, two callers at
 from dataclasses import dataclass, replace
 from typing import Final
 
-#: Pipelines that are followed at the same time. A bot may say anything, and our memory is not its to fill.
+#: Pipelines that are followed at the same time, so that a bot cannot fill the supervisor's memory.
 MOST_PIPELINES: Final = 32
 #: Finished stages whose names are kept, the last ones.
 MOST_STAGES: Final = 8
@@ -50,11 +50,11 @@ class Pipeline:
     own_end: OwnEnd | None = None
     end_held_by: str | None = None
     cancel_held_by: str | None = None
-    #: The frame has got to the end of the pipeline. That it has finished is told after the bot's own handlers, which
-    #: may not let anybody tell it.
+    #: Set when the frame has reached the end of the pipeline. Pipecat reports the finish after the bot's own handlers,
+    #: which may block that report.
     came_out: Finish | None = None
     finish: Finish | None = None
-    #: It belongs to a stage that is over.
+    #: Whether it belongs to a stage that is over.
     is_past: bool = False
 
     @property
@@ -91,7 +91,7 @@ def put(pipelines: Pipelines, new: Pipeline) -> Pipelines:
 
 
 def settled(pipelines: Pipelines) -> Pipelines:
-    """Return the pipelines where nobody is left to tell of their finish: those whose frame came out have finished."""
+    """Return the pipelines of a bot that has exited: those whose frame came out count as finished."""
     return tuple(replace(each, finish=each.finish or each.came_out) for each in pipelines)
 
 
@@ -119,7 +119,7 @@ def is_over(pipelines: Pipelines) -> bool:
 
 
 def finish_of(pipelines: Pipelines) -> Finish | None:
-    """Return how the conversation finished, also where the bot's own handlers keep the last finish from being told."""
+    """Return how the conversation finished, also if the bot's own handlers block the report of the last finish."""
     every = settled(pipelines)
     return last_finish(every) if is_over(every) else None
 

@@ -1,4 +1,4 @@
-"""Tells the operator that there is news. A poke carries no facts, so losing one loses nothing but time."""
+"""Sends pokes: requests that make the operator read the session now. A lost poke costs time and nothing else."""
 
 import asyncio
 import contextlib
@@ -7,8 +7,8 @@ import time
 import aiohttp
 
 POKE_SECONDS = 1.0
-#: News comes in bursts, at the start and at the end. A bot that makes up news has so many pokes for nothing, and then
-#: one a second: they become one on the way, and the operator has others to listen to.
+#: Changes come in bursts, at the start and at the end, so that many pokes are sent at once. A bot that floods its
+#: supervisor with events causes one poke a second after that.
 MOST_AT_ONCE = 20
 PAUSE_SECONDS = 1.0
 
@@ -32,10 +32,10 @@ class Poker:
             self._task = asyncio.create_task(self._send_all(self._url), name="pokes")
 
     async def close(self) -> None:
-        """Let go out what was asked for, within its bound.
+        """Send the poke that is due, within its timeout, and close the connection.
 
-        No poke says that the supervisor leaves: it would have the operator ask somebody who is gone, and it hears of
-        that from the kubelet.
+        No poke announces that the supervisor exits: the operator would ask a supervisor that is gone, and the kubelet
+        reports the exit.
         """
         self._is_closing.set()
         if self._task:
@@ -50,7 +50,7 @@ class Poker:
             await self._send(url)
 
     async def _pause(self) -> None:
-        """Wait where there were many pokes lately, but not with the last."""
+        """Wait if there were many pokes lately, except before the last one."""
         now = time.monotonic()
         self._spare = min(self._spare + (now - self._counted_at) / PAUSE_SECONDS, MOST_AT_ONCE) - 1
         self._counted_at = now
@@ -59,7 +59,7 @@ class Poker:
                 await asyncio.wait_for(self._is_closing.wait(), PAUSE_SECONDS)
 
     async def _send(self, url: str) -> None:
-        # A pod whose bot has taken all threads, or all descriptors, pokes nobody; that is no reason to fail.
+        # A bot may have taken all threads or descriptors of the pod. Then no poke is sent, and the session goes on.
         with contextlib.suppress(aiohttp.ClientError, TimeoutError, OSError, RuntimeError, ValueError):
             if self._session is None:
                 self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=POKE_SECONDS))

@@ -93,7 +93,7 @@ class Sources:
             yield merged
 
     def lost(self, number: int, at: float) -> Event | None:
-        """Return what it means that a process is gone; None where it had nothing to do any more."""
+        """Return the event for a process that is gone; None if it had no pipeline any more."""
         source = self._sources.get(number)
         if source is None or not (source.is_live or source.fallen is not None):
             return None
@@ -103,15 +103,15 @@ class Sources:
         return {"event": GONE if others else LOST, "at": at, "roots": roots}
 
     def held(self) -> Iterator[Event]:
-        """Return why the first process crashed, now that it is gone, where pipelines go with it that had not finished.
+        """Return the deferred crash of the first process, if its exit ends pipelines that had not finished.
 
-        While it was there the crash meant nothing: as `multiprocessing` does, it may have waited for its children.
+        Before its exit the crash ends nothing: as with `multiprocessing`, it may have waited for its children.
         """
         if self._crash and any(source.is_live for source in self._sources.values()):
             yield self._crash
 
     def dumpables(self) -> list[Dumpable]:
-        """Return whose stacks may be asked for: first those of the processes that still have a pipeline."""
+        """Return the processes that can dump their stacks, those that still have a pipeline first."""
         ranked = sorted(self._sources.values(), key=lambda source: not source.is_live)
         return [source.dumpable for source in ranked if source.dumpable]
 

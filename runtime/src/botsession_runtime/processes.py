@@ -1,4 +1,4 @@
-"""What PID 1 owes its container: reaping whatever dies, and leaving nothing alive behind the bot."""
+"""The duties of PID 1: reap dead children, and find all processes that the bot has left."""
 
 import contextlib
 import os
@@ -41,7 +41,7 @@ def signal_group(pid: int, number: signal.Signals) -> None:
 
 
 def signal_one(pid: int, number: int) -> bool:
-    """Signal a process; tell whether it was there."""
+    """Signal a process; return whether it existed."""
     try:
         os.kill(pid, number)
     except (ProcessLookupError, PermissionError):
@@ -50,19 +50,19 @@ def signal_one(pid: int, number: int) -> bool:
 
 
 def is_at_signal(pid: int, number: int) -> bool:
-    """Return whether a signal waits for a process, or is being handled: its first thread has it blocked meanwhile."""
+    """Return whether a signal is pending for a process, or being handled: its first thread blocks it meanwhile."""
     masks = (line.split()[1] for line in _file(pid, "status").splitlines() if line.startswith((b"ShdPnd:", b"SigBlk:")))
     return any(int(mask, 16) >> (number - 1) & 1 for mask in masks)
 
 
 def children() -> list[int]:
-    """List our direct children: with the bot gone, the orphans that it left in sessions of their own too."""
+    """Return the direct children. After the bot's exit these include its orphans, whatever session they are in."""
     own = os.getpid()
     return [pid for pid in _pids() if _parent_of(pid) == own]
 
 
 def descendants() -> list[int]:
-    """List the bot's processes: all that descend from this one."""
+    """Return the bot's processes: all that descend from this one."""
     children_of: dict[int, list[int]] = {}
     for pid in _pids():
         children_of.setdefault(_parent_of(pid) or 0, []).append(pid)

@@ -1,4 +1,4 @@
-"""Takes the signals that a supervisor acts on, one at a time: a flood of them costs whoever sends it, and no one else.
+"""Receives the signals that a supervisor acts on, one at a time, so that a flood of signals cannot block its loop.
 
 They stay blocked in every thread, where the kernel keeps one of each kind, and one thread takes them out. asyncio's own
 handlers write a byte for each signal and read on while there is one, so a bot that sends without a pause would keep
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 
 #: What ends a session. Both mean the same.
 TERMINATING: Final = frozenset({signal.SIGTERM, signal.SIGINT})
-#: All that a supervisor acts on; SIGCHLD tells of a child that may be dead.
+#: All that a supervisor acts on. SIGCHLD means that a child may be dead.
 SIGNALS: Final = TERMINATING | {signal.SIGCHLD}
-#: Between two signals that are acted on, at least, in seconds. Those that come meanwhile are one by then.
+#: The least time between two signals that are handled, in seconds. The kernel merges equal ones meanwhile.
 PAUSE_SECONDS: Final = 0.01
 
 
 def block_signals() -> None:
-    """Block them in this thread, in those that it starts, and in what this process may become; none gets lost."""
+    """Block the signals in this thread, in its new threads and in a program that it executes. None gets lost."""
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
 
 
 @contextlib.contextmanager
 def unblocked_signals(early_signals: list[int]) -> Iterator[None]:
-    """Unblock them for the while, as whoever is started meanwhile inherits what is blocked, and collect what comes."""
+    """Unblock the signals and collect them meanwhile, since a new process inherits the blocked ones."""
     for number in SIGNALS:
         signal.signal(number, lambda arrived, _frame: early_signals.append(arrived))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)

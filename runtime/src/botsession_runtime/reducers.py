@@ -9,9 +9,10 @@ from botsession_runtime import conversation, pipelines
 from botsession_runtime.pipelines import Finish, OwnEnd, Pipeline, Stage
 from botsession_runtime.session_state import CANCEL_FRAME, LARGEST_COUNT, SessionState, Speech
 
-#: Those in which a client that leaves has not heard all of a farewell.
+#: Progress of a farewell at which a client that leaves has not heard all of it.
 UNHEARD: Final = frozenset({Speech.QUEUED, Speech.VOICED, Speech.SPEAKING})
-#: A transport that ends hangs up: who leaves so soon after the ending frame moved, or before it moves, was hung up on.
+#: A transport that ends closes its connection. A client that leaves within this time of a move of the ending frame,
+#: before or after it, was disconnected by the transport.
 CLOSING_SECONDS: Final = 1.0
 
 
@@ -22,7 +23,7 @@ def apply_event(state: SessionState, event: dict[str, Any]) -> SessionState:
 
 
 def settle(state: SessionState) -> SessionState:
-    """Return the state of a bot that is gone: a pipeline has finished whose frame came out, though it was not told."""
+    """Return the state of a bot that has exited: a pipeline whose frame came out has finished, reported or not."""
     every, finish = pipelines.settled(state.pipelines), pipelines.finish_of(state.pipelines)
     if state.finish or every == state.pipelines or finish is None:
         return state
@@ -41,7 +42,7 @@ def _hooked(state: SessionState, _event: dict[str, Any], at: float) -> SessionSt
 
 
 def _begun_again(state: SessionState) -> SessionState:
-    """Return the state where a parent begins another process for one that was lost; if told to go, it does in vain."""
+    """Return the state of a parent that starts another process for a lost one, unless it has been sent SIGTERM."""
     if state.is_told_to_go:
         return state
     return replace(_without_end(state), lost_at=None, pipelines=pipelines.NONE)
@@ -150,7 +151,7 @@ def _left(state: SessionState, _event: dict[str, Any], at: float) -> SessionStat
 
 
 def _closes_connections(state: SessionState, at: float) -> bool:
-    """Tell a client that leaves because a transport has got the ending frame from one that hangs up meanwhile."""
+    """Return whether a client leaves because a transport closes with the ending frame, rather than by itself."""
     if any(rung.step is not Step.END_FRAME for rung in state.rungs):
         return True
     if state.own_end is None:
@@ -161,7 +162,7 @@ def _closes_connections(state: SessionState, at: float) -> bool:
 
 def _farewell(state: SessionState, event: dict[str, Any], _at: float) -> SessionState:
     if state.farewell is Farewell.CLIENT_GONE:
-        return state  # the transport plays on, and nobody listens
+        return state  # the transport plays on without a client
     if event.get("refused"):
         return replace(state, farewell=Farewell(event["refused"]))
     return replace(state, farewell=Speech(event["state"])) if event.get("state") else state
@@ -188,7 +189,7 @@ def _timeout(state: SessionState, event: dict[str, Any], _at: float) -> SessionS
 
 
 def _unless_closed(state: SessionState, at: float) -> SessionState:
-    """Forget that a client left where the ending frame moves on right after: a transport closed, and passes it on."""
+    """Forget that a client left if the ending frame moves right after: then the transport closed the connection."""
     if state.own_end is None or state.left_at is None or state.left_at < state.own_end.at:
         return state
     return replace(state, left_at=None) if at - state.left_at <= CLOSING_SECONDS else state
@@ -250,7 +251,7 @@ def _finished(state: SessionState, event: dict[str, Any], at: float) -> SessionS
 
 
 def _took(state: SessionState, event: dict[str, Any], _at: float) -> SessionState:
-    """Correct the last rung by what the bot's side really did: it knows of its own EndFrame first."""
+    """Correct the last rung by what the hook did: it knows of the bot's own EndFrame first."""
     step = Step(event["step"])
     in_flight = state.has_end_in_flight or step in (Step.END_FRAME, Step.FORCED_CANCEL_FRAME)
     if state.rungs and step is Step.FORCED_CANCEL_FRAME and state.rungs[-1].step is Step.CANCEL_FRAME:
@@ -295,13 +296,13 @@ def _serving(state: SessionState, _event: dict[str, Any], at: float) -> SessionS
 
 
 def _gone(state: SessionState, event: dict[str, Any], _at: float) -> SessionState:
-    """Leave out the pipelines of a process that is gone, while another one still has a pipeline."""
+    """Drop the pipelines of a process that is gone, while another process still has one."""
     left = tuple(each for each in state.pipelines if each.number not in frozenset(event["roots"]))
     return replace(state, pipelines=left)
 
 
 def _lost(state: SessionState, event: dict[str, Any], at: float) -> SessionState:
-    """Note that the last process with a pipeline is gone. Where that had not begun, what the others did counts."""
+    """Note that the last process with a pipeline is gone. If that had not started, the others' finish counts."""
     had_started = any(each.started_at is not None for each in state.pipelines if each.number in event["roots"])
     state = _gone(settle(state), event, at)
     if state.finish:
@@ -309,12 +310,12 @@ def _lost(state: SessionState, event: dict[str, Any], at: float) -> SessionState
     finish = pipelines.last_finish(state.pipelines)
     if finish and not had_started and pipelines.is_over(state.pipelines):
         return replace(state, finish=finish)
-    # It crashed, if anybody did, and is gone: its parent has its own time.
+    # A crash was that process's; its parent gets the time that a parent has.
     return replace(state, lost_at=at, crashed_at=None)
 
 
 def _unwatched(state: SessionState, event: dict[str, Any], at: float) -> SessionState:
-    """Take the pipeline for one that has started: Pipecat has loaded the hook into its worker."""
+    """Note an unwatched process as started: Pipecat loads the hook for a worker that is about to run."""
     if state.hooked_at is not None or state.unwatched:
         return state
     said = f"the hook was loaded in process {event['pid']} and could not reach the supervisor"
@@ -330,9 +331,9 @@ def _returned(state: SessionState, _event: dict[str, Any], _at: float) -> Sessio
 
 
 def _dangling(state: SessionState, event: dict[str, Any], _at: float) -> SessionState:
-    """Put together what is told of tasks: the launcher knows how many there are, the hook which Pipecat manages.
+    """Combine the reports of dangling tasks: the launcher counts all, the hook those that Pipecat manages.
 
-    Told twice, the longer list is kept.
+    Of two lists of names the longer one is kept.
     """
     count, managed = larger(state.tasks, event.get("count")), larger(state.managed_tasks, event.get("managed"))
     names = max(state.dangling.names, tuple(event["names"]), key=len)

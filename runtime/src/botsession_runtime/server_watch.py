@@ -1,4 +1,4 @@
-"""Watches for a program that serves callers by itself: it listens, and its pipeline starts when somebody comes.
+"""Watches a program that serves callers by itself: it listens, and its pipeline starts when a caller connects.
 
 Pipecat's hook is loaded with the first pipeline, so until then the kernel alone knows that the program waits. What is
 found is noted as the same events that the launcher writes where it listens itself: `listening` and `called`.
@@ -21,9 +21,9 @@ from botsession_runtime import processes
 from botsession_runtime.session_state import SessionState
 from botsession_runtime.tcp_sockets import Sockets, read_sockets
 
-#: How long after one look the next is, in seconds. What two looks see counts: a probe's connection is shorter.
+#: The time between two looks, in seconds. Two looks must agree, so that a probe's short connection does not count.
 LOOK_SECONDS: Final = 1.0
-#: Ports that are told of where none of them is the one that callers come to.
+#: Other ports that are reported if the bot does not listen on the port that callers use.
 MOST_OTHERS: Final = 3
 
 Note = Callable[[dict[str, Any]], None]
@@ -31,7 +31,7 @@ Note = Callable[[dict[str, Any]], None]
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """Which port a program may wait for its caller on."""
+    """On which ports a program may wait for its caller."""
 
     #: None: any.
     port: int | None
@@ -55,7 +55,7 @@ class Serving:
 
 
 def serving(launch: Launch) -> Serving | None:
-    """Return what to look for; None where nothing can be served, or the launcher tells of it."""
+    """Return what to look for; None if the bot cannot serve callers, or the launcher reports it."""
     if launch.transport and launch.transport.type in LISTENING:
         return None
     if launch.expose_port is not None:
@@ -67,11 +67,11 @@ def serving(launch: Launch) -> Serving | None:
 
 
 async def watch(launch: Launch, state: Callable[[], SessionState], note: Note) -> None:
-    """Note when the bot waits for its caller, and when one has come, until its pipeline tells more."""
+    """Note when the bot listens and when a caller has connected, until the hook is loaded."""
     wanted = serving(launch)
     loop = asyncio.get_running_loop()
-    # What one look has seen counts with the next: a look takes its time, in which the pipeline may have started, and
-    # the supervisor learns of that only between two.
+    # A finding counts once the next look confirms it: the pipeline may start during a look, and the supervisor reads
+    # that event only between two looks.
     seen: set[int] = set()
     before: frozenset[tuple[int, str]] = frozenset()
     others_before: tuple[int, ...] = ()

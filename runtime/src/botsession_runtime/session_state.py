@@ -1,6 +1,6 @@
-"""What is known of a session. Pure: the ladder and the report read only this.
+"""What is known of a session. Pure: the ladder and the report read nothing else.
 
-All times are seconds of the monotonic clock, so that nothing here moves when somebody sets the wall clock.
+All times are seconds of the monotonic clock, so that setting the wall clock changes nothing here.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ LARGEST_COUNT: Final = 2**31 - 1
 
 
 class Speech(StrEnum):
-    """How far the speaking of a farewell had got, when last heard of."""
+    """How far a farewell had been spoken, by the last event about it."""
 
     QUEUED = "Queued"  # a TTS service is in the pipeline, and will come to it
     SILENT = "Silent"  # the TTS service has passed on what was queued behind it, and has made no sound
@@ -50,7 +50,7 @@ class Request:
 
     @property
     def is_bots(self) -> bool:
-        """Whether the bot ends the session by itself, and nobody else has asked for it."""
+        """Whether the bot ends the session by itself, without a request."""
         return self.cause in BOT_CAUSES
 
 
@@ -82,27 +82,27 @@ class SessionState:
     #: When the launcher began to listen for the caller with whom the pipeline starts, and when that one came.
     listening_at: float | None = None
     called_at: float | None = None
-    #: Where the supervisor itself found that the bot listens, on a port that nobody named: that port, and the time
-    #: before which its caller is not given up.
+    #: Where the supervisor itself found that the bot listens, on a port that the spec does not name: that port, and the
+    #: earliest time at which joinTimeout may end the session.
     guessed_port: int | None = None
     join_earliest: float = 0.0
-    #: Where callers come to a port that was named, that one, and others on which the bot listens.
+    #: The port of `spec.expose`, and others on which the bot listens.
     asked_port: int | None = None
     other_ports: tuple[int, ...] = ()
-    #: …and that it does so where only its own pod reaches it.
+    #: Whether it listens only on a loopback address, which only its own pod reaches.
     listens_here_alone: bool = False
     started_at: float | None = None
     client_at: float | None = None
     #: The pipeline has a transport that says when a client connects.
     has_clients: bool = False
-    #: The last sign of somebody speaking, where an idle limit has us look for it.
+    #: The last activity, while an idle limit makes the hook watch for it.
     active_at: float | None = None
-    #: When the bot was last told to ask the caller whether they are still there.
+    #: When the idle prompt was last sent to the bot.
     prompted_at: float | None = None
-    #: How often it did, and when the last time: not where nobody could hear it, or nothing speak it.
+    #: How often the bot spoke the prompt, and when it last did. Without a client or a TTS service it does not.
     prompts: int = 0
     asked_at: float | None = None
-    #: When Pipecat's own idle timeout struck.
+    #: When Pipecat's own idle timeout fired.
     idle_at: float | None = None
     #: Frames to watch for that this Pipecat does not have.
     advice: str | None = None
@@ -117,13 +117,13 @@ class SessionState:
     own_end: OwnEnd | None = None
     #: What the bot said when it ended its runner, which then cancels all workers in Pipecat's own words.
     runner_end: OwnEnd | None = None
-    #: The last time at which such a frame was seen to move.
+    #: When a frame that ends a pipeline was last seen to move.
     hop_at: float | None = None
-    #: The last sign that the end gets on: that frame moved, or sound was made or went out.
+    #: When the end last made progress: that frame moved, or the bot made sound.
     progress_at: float | None = None
     #: The end of the conversation; with several pipelines at once, that of the last one.
     finish: Finish | None = None
-    #: Its runner has workers without a pipeline, which may go on.
+    #: Whether the runner has workers without a pipeline, which may go on.
     has_bare_helpers: bool = False
     #: The pipelines that are followed, and the stages of the conversation that came before.
     pipelines: Pipelines = pipelines.NONE
@@ -134,7 +134,7 @@ class SessionState:
     stage_at: float | None = None
     #: When a pipeline was last being set up.
     set_up_at: float | None = None
-    #: What Pipecat gave up waiting for: `setup`, `StartFrame` or `CancelFrame`.
+    #: What Pipecat timed out waiting for: `setup`, `StartFrame` or `CancelFrame`.
     timed_out: str | None = None
     #: What a processor said of itself that can no longer do its job, and when.
     unusable: str | None = None
@@ -143,20 +143,20 @@ class SessionState:
     failure: str | None = None
     #: The exception that came out of the bot.
     crash: str | None = None
-    #: …or when it came to a sys.exit().
+    #: When the bot raised it, or called sys.exit().
     crashed_at: float | None = None
     #: The sentence that the bot gave sys.exit().
     parting: str | None = None
-    #: The last error that Pipecat took for the end of the pipeline.
+    #: The last error that Pipecat reported as fatal.
     fatal_error: str | None = None
     #: The runner has returned to the bot's own code, without an exception.
     is_over: bool = False
-    #: When the bot was over in a program that still waited for callers: a server, which will not leave by itself.
+    #: When the bot was over in a program that still listened for callers: a server, which does not exit by itself.
     serving_at: float | None = None
-    #: When the process that ran the pipeline was gone, where that is another one than the supervisor's child. Its
-    #: parent may begin another one.
+    #: When the process that ran the pipeline was gone, if it was not the supervisor's own child. Its parent may start
+    #: another one.
     lost_at: float | None = None
-    #: Why nobody watches the pipeline, where the hook was loaded in a process and could not reach the supervisor.
+    #: Why the pipeline is not watched, if the hook was loaded in a process and could not reach the supervisor.
     unwatched: str | None = None
     #: A process of the bot into which Pipecat cannot load the hook, in a sentence.
     cleared: str | None = None
@@ -164,7 +164,7 @@ class SessionState:
     has_returned: bool = False
     #: When the last client left; not where the end of the pipeline had closed its connection.
     left_at: float | None = None
-    #: How far the farewell got, or why it was not given.
+    #: How far the farewell got, or why it was not spoken.
     farewell: Speech | Farewell | None = None
     dangling: DanglingTasks = NO_TASKS
     #: How many tasks had been left in all, and how many Pipecat's task manager knew of.
@@ -181,12 +181,12 @@ class SessionState:
 
     @property
     def may_go_on(self) -> bool:
-        """Whether nobody but the bot has asked for an end: another pipeline may follow one that is over."""
+        """Whether another pipeline may follow one that is over: no end was requested, except by the bot itself."""
         return self.request is None or self.request.is_bots
 
     @property
     def is_told_to_go(self) -> bool:
-        """Whether its processes have had a SIGTERM from the supervisor."""
+        """Whether the supervisor has sent SIGTERM to the bot's processes."""
         return self.rung(Step.TERMINATE) is not None
 
     @property

@@ -4,8 +4,8 @@ import asyncio
 import os
 from collections.abc import Callable
 
-#: How often a dump that is not complete is waited for, and how long each time, in seconds: half a second holds up the
-#: SIGKILL. It is looked that often, however long that takes: a machine that stands still lets nobody write meanwhile.
+#: How often the pipe is read for the rest of a dump, and the pause between two reads, in seconds: in all they delay the
+#: SIGKILL by half a second. The number of reads counts, not the time: on a machine that stalls, the bot cannot write.
 MOST_LOOKS = 25
 LOOK_SECONDS = 0.02
 #: What a dump may hold, and what one look takes. Faulthandler writes 100 threads of 100 lines at most. The bot may
@@ -17,11 +17,11 @@ LARGEST_PIECE = 64 * 1024
 async def read_dump(pipe: int, is_under_way: Callable[[], bool]) -> str:
     """Read a dump to its end; an empty string when there is none.
 
-    Faulthandler writes no end mark, so the kernel is asked whether the process is at it still: `is_under_way`.
+    Faulthandler writes no end mark, so the kernel is asked whether the process still handles the signal.
     """
     dump = b""
     for _ in range(MOST_LOOKS):
-        is_writing = is_under_way()  # asked first: whoever has ended before has nothing to write after the look
+        is_writing = is_under_way()  # asked before the read: a handler that was done by then has written all
         arrived = _what_is_there(pipe)
         if len(dump) >= LARGEST_DUMP or (dump and not arrived and not is_writing):
             break

@@ -27,9 +27,9 @@ class Frame:
 
 
 def blocking_line(dump: str, thread: int) -> str | None:
-    """Name the line that a thread's event loop is stuck in; None when the loop is merely waiting.
+    """Return the line that a thread's event loop is stuck in; None if the loop is only waiting.
 
-    The innermost line of the user's own code is named, since that is the one its author can do something about.
+    It is the innermost line of the user's own code, which the bot's author can change.
     """
     on_loop = _called_by_loop(_frames_of(dump, thread))
     if not on_loop or _IDLE.search(on_loop[0].file):

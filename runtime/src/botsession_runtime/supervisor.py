@@ -1,7 +1,7 @@
-"""The supervisor: outlives whatever the bot does, ends it properly, and says how it ended.
+"""The supervisor: outlives the bot, ends it properly, and reports how it ended.
 
-Glue between the pure parts and the world: events change the state, the ladder reads the state and names the next
-step, steps are carried out here. Nothing in it ever waits for the bot without a bound.
+Glue between the pure parts and the world: events change the state, the ladder reads the state and returns the next
+step, and this module carries the step out. Each wait for the bot has a bound.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ from botsession_runtime.result import read as read_result
 from botsession_runtime.session_state import Exit, Request, Rung, SessionState
 from botsession_runtime.snapshot import snapshot_of
 
-#: Events that the operator would like to know of at once.
+#: Events after which the operator is poked.
 POKE_EVENTS = frozenset(
     {"listening", "called", "started", "client", "sounded", "left", "took", "finished", "lost", "speaks"}
 )
@@ -56,7 +56,7 @@ def run(raw_launch: dict[str, Any], bot: Bot, *, began: float, early_signals: li
     try:
         launch = decode(Launch, raw_launch)
         if bot.hooks:
-            os.environ[AGENT_TOKEN_ENV] = bot.hooks.token  # what is secret is looked for here, and this is by its name
+            os.environ[AGENT_TOKEN_ENV] = bot.hooks.token  # the redactor finds secrets by the names of variables
         log.redact = redactor_for(launch).redact
         return asyncio.run(Supervisor(launch, bot, began=began).run(early_signals))
     except PayloadError as exc:
@@ -69,14 +69,14 @@ def run(raw_launch: dict[str, Any], bot: Bot, *, began: float, early_signals: li
 
 
 class Supervisor:
-    """One session: its state, its timers and what is done about them."""
+    """One session: its state, its timers and the actions that follow from them."""
 
     def __init__(self, launch: Launch, bot: Bot, *, began: float) -> None:
         self.launch = launch
         self.bot = bot
         self.state = SessionState(began=began, is_target=not launch.command, failure=bot.failure)
         self.report: ExitReport | None = None
-        # One pairing of the two clocks: times of records keep their distances when the wall clock is set.
+        # The two clocks are compared once, so that intervals stay right when the wall clock is set.
         self._clock_origin = datetime.now(UTC) - timedelta(seconds=time.monotonic())
         self._deadline: float | None = None
         self._limits = launch.limits
@@ -105,13 +105,13 @@ class Supervisor:
             self._write_report()
         await self._poker.close()
         if self._server:
-            self._server.close()  # a request that came later would be cut off with the loop
+            self._server.close()  # a later request would be cut off when the loop closes
         await runner.cleanup()
         return self._exit_code()
 
     @property
     def is_ready(self) -> bool:
-        """Whether there is somebody to talk to: the bot listens or its pipeline has started, and it is not over."""
+        """Whether the bot listens or its pipeline has started, and its process has not exited."""
         is_there = self.state.listening_at is not None or self.state.started_at is not None
         return is_there and self.state.exit is None
 
@@ -122,7 +122,7 @@ class Supervisor:
         return snapshot_of(self.state, self.launch, self.report, self._limits, deadline, self.wall, now)
 
     def end(self, request: EndRequest) -> None:
-        """Start the ladder, raise its mode, or shorten what is left of it."""
+        """Start the ladder, raise its mode, or shorten the rest of it."""
         if self.state.exit:
             raise WrongStateError("the session has finished")
         current = self.state.request
@@ -140,7 +140,7 @@ class Supervisor:
             raise WrongStateError("the session is ending immediately, which cannot become graceful again")
 
     def adjust(self, patch: SessionPatch) -> None:
-        """Go by another deadline, by other limits, or end in another way: by whatever the patch says."""
+        """Apply a patch: another deadline, other limits or another way to end."""
         if self.state.exit or (self.state.request and not self.state.request.is_bots):
             raise WrongStateError("the session is ending")
         if patch.deadline:
@@ -156,10 +156,10 @@ class Supervisor:
         self._advance()
 
     def wall(self, moment: float) -> datetime:
-        """Turn a monotonic time into a wall-clock time."""
+        """Return a monotonic time as a wall-clock time."""
         return self._clock_origin + timedelta(seconds=moment)
 
-    # What comes in.
+    # Events and signals.
 
     def _start_watching(self) -> None:
         os.set_blocking(self.bot.stacks, False)
@@ -167,7 +167,7 @@ class Supervisor:
         received_signals.watch(self._loop, self._on_signal)
         if self.bot.pid is None:
             self._on_bot_exit(127)
-        self._reap()  # a bot that was gone before the thread was there
+        self._reap()  # a bot may have exited before the signal thread ran
 
     async def _serve(self, runner: web.AppRunner) -> None:
         await runner.setup()
@@ -179,9 +179,9 @@ class Supervisor:
         self._server = await self._loop.create_server(protected, sock=self.bot.control)
 
     def _on_events(self, events: list[Event]) -> None:
-        """Act on some of what the bot's side has written, and on its end.
+        """Apply events of the bot's processes, then reap dead processes, then take the next steps.
 
-        Whoever was not given the processor for long finds both, and what was to be done to a bot that had stayed.
+        In this order: after a long wait for a processor, events, the bot's exit and a step may all be due at once.
         """
         for event in events:
             self._apply_event(event)
@@ -200,7 +200,7 @@ class Supervisor:
     def _on_signal(self, number: int) -> None:
         if number in received_signals.TERMINATING:
             self._on_sigterm()
-        self._reap()  # whatever came: a flood of the others must not hide that the bot is dead
+        self._reap()  # on each signal: a flood of other signals must not hide SIGCHLD
 
     def _reap(self) -> None:
         dead = list(processes.reap())
@@ -210,13 +210,13 @@ class Supervisor:
         if dead:
             self._stopper.child_died.set()
         if len(dead) >= processes.MOST_REAPED:
-            self._loop.call_soon(self._reap)  # the signal for the others has come already
+            self._loop.call_soon(self._reap)  # SIGCHLD for the remaining children has been taken already
 
     def _on_bot_exit(self, code: int) -> None:
         now = self._loop.time()
         self.state = replace(self.state, exit=Exit(code, now))
         self._bot_exited.set()
-        for event in self._hooks.drain():  # what it said last, and nobody has read yet
+        for event in self._hooks.drain():  # its last events, which have not been read yet
             self._apply_event(event)
         self.state = end_requests.without_kill(settle(self.state))
         self.state = replace(self.state, memory=memory.since(self.bot.memory_before, memory.read()))
@@ -224,7 +224,7 @@ class Supervisor:
         self._advance()
 
     def _on_sigterm(self) -> None:
-        """Answer a SIGTERM: whoever sends it kills the container when the grace is over, so all must fit in."""
+        """End the session within the pod's grace period, after which the kubelet kills the container."""
         now = self._loop.time()
         budget = end_requests.sigterm_budget(self.launch.termination_grace_seconds)
         current = self.state.request
@@ -256,7 +256,7 @@ class Supervisor:
         self._advance()
 
     def _advance(self) -> None:
-        """Take the steps that are due, and come back when the next one is."""
+        """Take the steps that are due, and set a timer for the next step or limit."""
         if self._timer:
             self._timer.cancel()
             self._timer = None
@@ -309,7 +309,7 @@ class Supervisor:
 
     def _apply_limits(self, limits: SessionLimits) -> None:
         if not self._limits.idle_timeout_seconds:
-            # Nobody has looked for activity so far, so nobody can say that there was none.
+            # The hook has not watched for activity so far, so the idle timeout counts from now.
             self.state = replace(self.state, active_at=self._loop.time())
         self._limits = limits
         self._hooks.greet_with(self._limits_command())
@@ -336,7 +336,7 @@ class Supervisor:
             self._start_ending(end_requests.taken_over(self.state, current, request) if current else request)
 
     def _prompt(self) -> None:
-        """Ask a quiet caller whether they are still there."""
+        """Send the idle prompt to the bot."""
         prompt = self._limits.idle_prompt
         self.state = replace(self.state, prompted_at=self._loop.time())
         logger.info("quiet caller prompted")
@@ -344,7 +344,7 @@ class Supervisor:
         self._advance()
 
     async def _stop(self, number: signal.Signals) -> None:
-        """Signal the bot's processes, after a look at what it is doing: afterwards it may be too late for one."""
+        """Signal the bot's processes after a stack dump, which a signalled bot may no longer answer."""
         try:
             await self._record_blocking_line()
         finally:

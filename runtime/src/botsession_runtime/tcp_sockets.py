@@ -25,7 +25,7 @@ MOST_FILES: Final = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Sockets:
-    """What the bot's processes have."""
+    """The TCP sockets of the bot's processes."""
 
     #: Ports that they listen on, with whether other machines can reach them there.
     listening: dict[int, bool]
@@ -103,7 +103,7 @@ def _port(end: str) -> int:
 
 
 def _is_loopback(address: str) -> bool:
-    """Tell an address that only this machine reaches. The kernel writes each 32 bits in the machine's own order."""
+    """Return whether only this machine reaches an address, of which the kernel writes each 32 bits in host order."""
     words = (address[start : start + 8] for start in range(0, len(address), 8))
     found = ipaddress.ip_address(b"".join(int(word, 16).to_bytes(4, sys.byteorder) for word in words))
     mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None

@@ -37,7 +37,7 @@ def stream_url(host: str) -> str:
 
 
 def webhook(provider: TelephonyProvider, call_slot: CallSlot) -> "BaseRoute":
-    """Answer the provider's question what to do with a call."""
+    """Return the route by which the provider asks what to do with a call."""
     from starlette.routing import Route
 
     async def answer(request: "Request") -> "Response":

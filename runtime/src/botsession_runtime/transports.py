@@ -43,7 +43,7 @@ class LaunchConfig:
         return self.transport is not None and self.transport.type in LISTENING
 
     def arguments(self, **connection: Any) -> Any:
-        """Build the arguments; `connection` is what only a caller brings."""
+        """Return the runner arguments; `connection` is what only a caller's connection provides."""
         own = {"body": {} if self.body is None else self.body, **_fields(self.transport, self.token), **connection}
         known = _check(self._kind, own.keys())
         arguments = _type(self._kind)(**own, **({"session_id": self.session} if "session_id" in known else {}))
@@ -55,7 +55,7 @@ class LaunchConfig:
         return arguments
 
     def check(self, *connection: str) -> None:
-        """Refuse a kind of arguments that this Pipecat does not have, before a caller finds out."""
+        """Raise BotLoadError if this Pipecat lacks the kind of arguments, before a caller connects."""
         _check(self._kind, {"body", *_fields(self.transport, self.token), *connection})
 
     @property
@@ -64,7 +64,7 @@ class LaunchConfig:
 
 
 def read_launch_config(raw_config: dict[str, Any]) -> LaunchConfig:
-    """Read what the supervisor says, and take the secrets out of the environment."""
+    """Return the launcher's configuration, and remove the secrets from the environment."""
     transport = decode(Transport, raw_config["transport"]) if raw_config.get("transport") else None
     count = len(transport.ice_servers) if transport else 0
     credentials = [os.environ.pop(ICE_CREDENTIAL_ENV.format(index=index), None) for index in range(count)]

@@ -1,4 +1,4 @@
-"""Gives the bot the first WebRTC connection that is offered; its media flows between client and bot directly.
+"""Hands the first offered WebRTC connection to the bot. Media flows directly between client and bot.
 
 POST /api/offer    an offer, which is answered
 PATCH /api/offer   more of the client's addresses
@@ -22,7 +22,7 @@ OFFER_PATH: Final = "/api/offer"
 
 
 def check(config: LaunchConfig) -> None:
-    """Refuse a Pipecat that cannot answer an offer."""
+    """Raise BotLoadError if this Pipecat cannot answer an offer."""
     import uvicorn  # noqa: F401  # so that no caller waits for it
 
     module(HANDLER)
@@ -30,7 +30,7 @@ def check(config: LaunchConfig) -> None:
 
 
 class WebRTCEndpoint:
-    """The one peer connection of a session. Its client may offer anew, from another network say; nobody else may."""
+    """The one peer connection of a session. Only its client may send another offer, say from another network."""
 
     def __init__(self, config: LaunchConfig, call_slot: CallSlot) -> None:
         self._config = config
@@ -49,7 +49,7 @@ class WebRTCEndpoint:
         ]
 
     async def close(self) -> None:
-        """Close what the bot has not closed."""
+        """Close the connections that the bot has not closed."""
         await self._handler.close()
 
     async def _handle_offer(self, request: "Request") -> "Response":

@@ -1,4 +1,4 @@
-"""Gives the bot the first WebSocket that is opened.
+"""Hands the first opened WebSocket to the bot.
 
 /ws          a telephone provider's, where the session has one, else a client's
 /ws-client   a client's
@@ -22,7 +22,7 @@ CLIENT: Final = "websocket"
 
 
 def check(config: LaunchConfig) -> None:
-    """Refuse a Pipecat that cannot take a WebSocket."""
+    """Raise BotLoadError if this Pipecat cannot take a WebSocket."""
     import starlette.websockets  # noqa: F401  # so that no caller waits for it
     import uvicorn  # noqa: F401  # as above
 
@@ -36,7 +36,7 @@ def routes(config: LaunchConfig, call_slot: CallSlot) -> "list[BaseRoute]":
     provider = config.transport.provider if config.transport else None
 
     async def own(websocket: "WebSocket") -> None:
-        # Without a kind, Pipecat finds out the provider from its first messages.
+        # Without a kind, Pipecat detects the provider from its first messages.
         await _answer(websocket, None if provider else CLIENT, config, call_slot)
 
     async def client(websocket: "WebSocket") -> None:

@@ -1,4 +1,4 @@
-"""Who is there to hear the bot, by what the transports of its pipeline tell."""
+"""Which clients are connected, by the events of the pipeline's transports."""
 
 import sys
 from collections.abc import Iterable
@@ -13,14 +13,14 @@ EVENTS = (("on_client_connected", "on_client_disconnected"), ("on_participant_co
 
 
 class Clients:
-    """Counts the clients. A transport tells of each; a frame, of which there is one only for coming, may do too."""
+    """Counts the clients, by the events of transports and by Pipecat's ClientConnectedFrame."""
 
     def __init__(self, connection: IpcConnection) -> None:
         self._connection = connection
         self._transports: list[Any] = []
         self._present: set[Any] = set()
         self.has_connected = False
-        #: Some have left, and none that is known of is there.
+        #: A client has disconnected, and none is connected.
         self.has_left = False
 
     def watch(self, pipeline: Any) -> None:
@@ -33,11 +33,11 @@ class Clients:
                 transport.add_event_handler(pair[1], self._on_disconnected)
 
     def reports_clients(self, pipeline: Any) -> bool:
-        """Return whether one that connects would be noticed."""
+        """Return whether the pipeline would report a client that connects."""
         return any(map(_events_of, transports_of(pipeline))) or _imports_client_frame(pipeline)
 
     def on_client_frame(self) -> None:
-        """Note a frame that says that one has connected. Observers are told late, so it does not undo a leaving."""
+        """Note a ClientConnectedFrame. Observers see it late, so it does not undo a disconnect."""
         if not self.has_connected:
             self.has_connected = True
             self._connection.send("client")
@@ -63,13 +63,13 @@ def transports_of(pipeline: Any) -> list[Any]:
     """
     base = sys.modules.get("pipecat.transports.base_transport")
     if base is None:
-        return []  # not to be imported for a bot that has no use for it
+        return []  # the bot uses no transport, and importing the module would cost it time
     found = (each for processor in processors_of(pipeline) for each in _possible_transports(processor))
     return list({id(each): each for each in found if isinstance(each, base.BaseTransport)}.values())
 
 
 def has_transport(pipeline: Any) -> bool:
-    """Tell a pipeline that somebody may be connected to from one that only works for others."""
+    """Return whether a pipeline has a transport, to which a client may be connected."""
     kinds = tuple(
         getattr(sys.modules[module], name)
         for module, name in (
@@ -98,14 +98,14 @@ def _events_of(transport: Any) -> tuple[str, str] | None:
 
 
 def _client_id(client: Any) -> Any:
-    """Tell one client from another: participants come as dictionaries, or as their ids; connections as objects."""
+    """Return what identifies a client: transports pass participants as dictionaries or ids, connections as objects."""
     if isinstance(client, dict):
         return next((str(client[name]) for name in ("id", "streamId") if name in client), None)
     return client if isinstance(client, str) else id(client)
 
 
 def _imports_client_frame(pipeline: Any) -> bool:
-    """Return whether a transport pushes the frame that says so: it has to import it into a module of its own."""
+    """Return whether a transport may push a ClientConnectedFrame: then one of its modules imports that class."""
     known = ("pipecat.transports.base_input", "BaseInputTransport")
     inputs = (type(each) for each in processors_of(pipeline) if is_a(each, *known))
     modules = (sys.modules.get(cls.__module__) for kind in inputs for cls in kind.__mro__)

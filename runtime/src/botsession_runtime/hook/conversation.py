@@ -9,7 +9,7 @@ from .errors import Errors
 from .frames import is_output, processors_of
 from .ipc import IpcConnection
 
-#: The supervisor is told of turns at most this often, in seconds: so much of them is lost with a bot that is killed.
+#: Turns are sent at most this often, in seconds. The turns of that time are lost with a bot that is killed.
 TURNS_SECONDS = 1.0
 
 
@@ -29,7 +29,7 @@ class Turns:
 
 
 class Conversation:
-    """Looks at as few frames as it can: sound only until the first, and turns, of which there are few."""
+    """Observes as few frames as it can: sound until the first one, turns and errors."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Conversation:
         self.observed_frames: tuple[type, ...] = ()
         self._sounds: tuple[type, ...] = ()
         self._has_sounded = False
-        #: All that has reached an output since a client could hear it was silence.
+        #: Whether the last audio that reached an output was silence.
         self._is_silence = False
         self._bot, self._caller = Turns(), Turns()
         self._sent = (0, 0)
@@ -57,12 +57,12 @@ class Conversation:
         self._timer: asyncio.TimerHandle | None = None
 
     def watch(self, pipeline: Any) -> None:
-        """Look at a pipeline that has not started."""
+        """Watch a pipeline that has not started."""
         self._choose_frames()
         self.errors.watch(pipeline)
 
     def started(self, pipeline: Any) -> None:
-        """Return whether a pipeline that has started plays audio."""
+        """Send whether a pipeline that has started plays audio."""
         self._connection.send("audio", output=any(map(_plays_audio, processors_of(pipeline))))
 
     def on_frame(self, frame: Any, source: Any, destination: Any) -> None:
@@ -78,7 +78,7 @@ class Conversation:
             self.errors.on_error_frame(frame, source)
 
     def flush(self) -> None:
-        """Return what has not been told."""
+        """Send what has not been sent."""
         self.errors.flush()
         if self._timer:
             self._timer.cancel()
@@ -94,7 +94,7 @@ class Conversation:
         self.observed_frames = (*self._sounds, *bot, *caller, frames.ErrorFrame)
 
     def _on_sound(self, frame: Any, destination: Any, *, is_audio: bool) -> None:
-        """Note a sound that a client may hear. An output that was given nothing but silence speaks in vain."""
+        """Note the first sound that a client may hear. An output that only got silence makes none."""
         if not self._is_heard() or (is_audio and not is_output(destination)):
             return
         if is_audio:
@@ -129,7 +129,7 @@ class Conversation:
             self._connection.send("turns", bot=counts[0], caller=counts[1])
 
 
-#: Whose turn a frame is about, and whether it begins with it.
+#: Whose turn a frame is about, and whether the turn begins with it.
 _TURNS = {
     "BotStartedSpeakingFrame": ("bot", True),
     "BotStoppedSpeakingFrame": ("bot", False),
@@ -139,7 +139,7 @@ _TURNS = {
 
 
 def _plays_audio(processor: Any) -> bool:
-    """Tell an output that plays audio. Its parameters are not public; one that has none there is taken to play."""
+    """Return whether an output plays audio. Its parameters are not public; without them, assume that it does."""
     params = getattr(processor, "_params", None)
     return is_output(processor) and bool(getattr(params, "audio_out_enabled", True))
 
@@ -147,5 +147,5 @@ def _plays_audio(processor: Any) -> bool:
 def _is_silence(audio: bytes) -> bool:
     from pipecat.audio.utils import is_silence
 
-    whole = audio[: len(audio) // 2 * 2]  # half a sample would make it raise, here, in Pipecat's own task
+    whole = audio[: len(audio) // 2 * 2]  # is_silence would raise for half a sample, in Pipecat's own task
     return not whole or bool(is_silence(whole))

@@ -1,7 +1,7 @@
 """Errors that do not end the pipeline: ErrorFrames, and exceptions that Pipecat, or asyncio, only logs.
 
 Pipecat logs an exception of a task that it manages, or of an event handler, and goes on: a service whose connection has
-died so says nothing more. There is no event for that, but a log record, and Pipecat logs by loguru.
+died like this reports nothing more. There is no event for that, but a log record, and Pipecat logs by loguru.
 """
 
 import asyncio
@@ -15,13 +15,13 @@ from .formatting import LONGEST_NAME, describe_exception, single_line, text_of
 from .frames import is_a, processors_of
 from .ipc import IpcConnection
 
-#: The supervisor is told of the errors of one processor at most this often, in seconds.
+#: The errors of one processor are sent to the supervisor at most this often, in seconds.
 ERRORS_SECONDS = 1.0
-#: An exception that is logged waits so long for the ErrorFrame that may tell of it too, in seconds.
+#: How long a logged exception waits for an ErrorFrame about the same error, in seconds.
 ECHO_SECONDS = 0.5
-#: Processors that are told apart; the errors of any more are counted together.
+#: Processors with counts of their own; the errors of all others are counted together.
 MOST_PROCESSORS = 8
-#: What ErrorFrames said, kept to compare with what is logged.
+#: Texts of ErrorFrames that are kept, to be compared with logged exceptions.
 MOST_SAID = 16
 #: Pipecat's base classes: where each is, and what a processor that has it does.
 KINDS = (
@@ -48,7 +48,7 @@ class Tally:
 
 
 class Errors:
-    """Counts errors by processor. The first of each is told at once, the rest now and then."""
+    """Counts errors by processor. The first of each is sent at once, the rest in intervals."""
 
     def __init__(self, connection: IpcConnection, is_closing: Callable[[], bool]) -> None:
         """`is_closing` returns whether connections are being closed: the client has left, or the pipeline ends."""
@@ -64,7 +64,7 @@ class Errors:
         self._timer: asyncio.TimerHandle | None = None
 
     def watch(self, pipeline: Any) -> None:
-        """Learn of a pipeline's processors, and listen to what Pipecat logs."""
+        """Register a pipeline's processors, and listen to Pipecat's log."""
         self._processors |= {each.name: each for each in processors_of(pipeline)}
         self._listen()
 
@@ -81,7 +81,7 @@ class Errors:
         self._count(getattr(frame, "processor", None) or source, text, category)
 
     def flush(self) -> None:
-        """Count and tell what has waited."""
+        """Count what still waits, and send all counts."""
         for _, timer, count in list(self._logged.values()):
             timer.cancel()
             count()
@@ -89,7 +89,7 @@ class Errors:
         self._send_pending()
 
     def _listen(self) -> None:
-        """Have Pipecat's log records; again with each pipeline, since a bot may have taken all sinks away."""
+        """Add a sink for Pipecat's log; again with each pipeline, since a bot may have removed all sinks."""
         from loguru import logger
 
         loop = asyncio.get_running_loop()
@@ -117,13 +117,13 @@ class Errors:
         self._loop.call_soon_threadsafe(self._on_exception, exc, processor)
 
     def _on_unretrieved(self, context: dict[str, Any]) -> None:
-        """Note an exception of a task that nobody has waited for."""
+        """Note the exception of a task that was never awaited."""
         exc = context.get("exception")
         if isinstance(exc, Exception) and isinstance(context.get("future") or context.get("task"), asyncio.Future):
             self._on_exception(exc, None)
 
     def _on_exception(self, exc: Exception, processor: Any) -> None:
-        """Wait a moment for an ErrorFrame that says the same, and count the exception where none does."""
+        """Count an exception, unless an ErrorFrame with the same text follows within ECHO_SECONDS."""
         if self._loop is None or id(exc) in self._logged or any(_mentions(text, exc) for text in self._error_texts):
             return
 
@@ -135,7 +135,7 @@ class Errors:
         self._logged[id(exc)] = exc, self._loop.call_later(ECHO_SECONDS, count), count
 
     def _is_expected(self, exc: Exception, processor: Any) -> bool:
-        """Tell an exception that comes of a connection that was closed as it should be."""
+        """Return whether an exception comes from a connection that was closed in good order."""
         return type(exc).__name__ in CLOSED or (self._is_closing() and _kind(processor) == TRANSPORT)
 
     def _count(self, processor: Any, message: str, category: str | None) -> None:
@@ -172,7 +172,7 @@ class Errors:
 
 
 def _is_pipecats(record: Any) -> bool:
-    """Tell a record of Pipecat, but for those by which it logs an ErrorFrame that it is about to push."""
+    """Return whether a record is Pipecat's, except those about an ErrorFrame that it is about to push."""
     is_frame = record["function"].startswith("push_error")
     return str(record["name"]).startswith("pipecat.") and not is_frame
 
@@ -201,7 +201,7 @@ def _kind(processor: Any) -> str:
 
 
 def _chain_exceptions(loop: asyncio.AbstractEventLoop, heard: Callable[[dict[str, Any]], None]) -> None:
-    """Be told of exceptions that nobody has retrieved; whoever was told before us still is."""
+    """Call `heard` with each unretrieved exception, and then the handler that was set before."""
     before = loop.get_exception_handler()
 
     def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

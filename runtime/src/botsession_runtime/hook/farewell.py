@@ -18,7 +18,7 @@ def can_speak(pipeline: Any) -> bool:
 
 
 def frames() -> tuple[type, ...]:
-    """Return the frames by which its way is followed."""
+    """Return the frames by which a farewell is followed."""
     from pipecat.frames import frames as known
 
     spoken = (known.BotStartedSpeakingFrame, known.BotSpeakingFrame, known.BotStoppedSpeakingFrame)
@@ -48,7 +48,7 @@ class Farewell:
         if frame.id == self._frame_id:
             self._is_taken = self._is_taken or _is_tts(destination)
         elif kind == "CancelFrame":
-            self._is_cancelled = True  # what falls silent now has not come to its end
+            self._is_cancelled = True  # a bot that stops speaking now was cut off
         elif kind == "TTSStartedFrame":
             self._on_tts_started(frame, source)
         elif kind == "TTSAudioRawFrame":
@@ -65,7 +65,7 @@ class Farewell:
             self._set_state("Voiced")
 
     def _on_end_frame(self, source: Any) -> None:
-        """Note the frame that was queued behind it: where the TTS passes that on, it has done what it could."""
+        """Note the EndFrame behind the farewell: a TTS that passes it on is done with the farewell."""
         if self._is_taken and self._state == "Queued" and _is_tts(source):
             self._set_state("Silent")
 

@@ -1,4 +1,4 @@
-"""Says in a line what a person is to read of an exception or a task."""
+"""Exceptions, tasks and reasons as bounded texts for people."""
 
 import asyncio
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-#: Longer than what is told in the end: the supervisor takes secrets out before it shortens (redact.py).
+#: Longer than what is reported: the supervisor removes secrets before it shortens a text (redact.py).
 LONGEST_TEXT = 4000
 MOST_NAMES = 20
 #: Twenty of these are a line that the supervisor reads (line_reader.py), whatever characters they have.
@@ -16,7 +16,7 @@ LONGEST_NAME = 1000
 
 
 def describe_exception(exc: BaseException) -> str:
-    """Describe an exception as `ValueError: text (bot.py:42 in handler)`: the innermost line of the user's own code."""
+    """Return an exception as `ValueError: text (bot.py:42 in handler)`: the innermost line of the user's own code."""
     text, place = single_line(f"{type(exc).__name__}: {text_of(exc)}"), _code_place(exc.__traceback__)
     return f"{text} ({place})" if place else text
 
@@ -31,7 +31,7 @@ def text_of(value: Any) -> str:
     """Return an object of the bot's as a text; where it raises instead, a text that says so."""
     try:
         return str(value)
-    except Exception as exc:  # noqa: BLE001  # it is the bot's own object, and what it is told for must go on
+    except Exception as exc:  # noqa: BLE001  # str() of the bot's own object may raise anything
         return f"a text that cannot be shown ({type(exc).__name__})"
 
 
@@ -46,12 +46,12 @@ def reason_text(reason: Any) -> str | None:
         return None
     try:
         return str(reason)[:LONGEST_TEXT]
-    except Exception as exc:  # noqa: BLE001  # it is the bot's own object, and its end must go on
+    except Exception as exc:  # noqa: BLE001  # str() of the bot's own object may raise anything
         return f"a reason that cannot be shown ({type(exc).__name__})"
 
 
 def names_of(tasks: Iterable["asyncio.Task[Any]"]) -> list[str]:
-    """Name tasks for a person, the first so many by their names: one that was given none goes by its coroutine's."""
+    """Return the names of tasks in order, at most MOST_NAMES: a task without a name has that of its coroutine."""
     names = [(task.get_name(), getattr(task.get_coro(), "__qualname__", "")) for task in tasks]
     shown = sorted(coro if coro and name.startswith("Task-") else name for name, coro in names)[:MOST_NAMES]
     return [name[:LONGEST_NAME] for name in shown]

@@ -17,23 +17,23 @@ ACTIVITY_FRAMES = (
 
 
 class SupervisorReason(str):
-    """A reason that we gave a frame: whoever finds it on a frame knows that the frame is ours."""
+    """The reason of a frame that the hook has queued: by its type such a frame is recognised."""
 
     __slots__ = ()
 
 
 class Trail:
-    """The way of one frame through a pipeline: who got it and has not passed it on."""
+    """The path of one frame through a pipeline: which processor got it and has not passed it on."""
 
     def __init__(self) -> None:
         self._got: dict[str, bool] = {}
         self._passed: set[str] = set()
 
     def hop(self, source: str, destination: str, *, can_hold: bool) -> str | None:
-        """Note a hop; give the processor that holds the frame now, by all that is known.
+        """Note a hop; return the processor that holds the frame now, as far as is known.
 
         Pipelines within pipelines, their sources and their sinks are left out: one that is parallel holds a frame in
-        all of them until each of its branches is through, and the branch that is not is what one wants to know.
+        all of them until each of its branches is through, and the branch that is not is the one to name.
         """
         self._passed.add(source)
         self._got[destination] = can_hold
@@ -41,7 +41,7 @@ class Trail:
 
 
 def error_fields(frame: Any) -> dict[str, Any]:
-    """Return what is told of an ErrorFrame. A processor that has become unusable (1.8) may be why a worker ends."""
+    """Return the fields of an `error` event. A processor that has become unusable (1.8) may be why a worker ends."""
     processor = getattr(frame, "processor", None)
     unusable = str(processor)[:LONGEST_NAME] if getattr(processor, "is_usable", True) is False else None
     # Frames lose `fatal` with Pipecat 2.0.
@@ -50,9 +50,9 @@ def error_fields(frame: Any) -> dict[str, Any]:
 
 
 def frame_classes(names: Iterable[str]) -> tuple[tuple[type, ...], list[str]]:
-    """Find Pipecat's or the bot's own frame classes by name; give them, and the names that there are none for.
+    """Return Pipecat's and the bot's frame classes of these names, and the names without a class.
 
-    Where no name is known, those that Pipecat counts itself stand in: a misspelling should not hang up on a caller.
+    If no name is known, the classes that Pipecat itself counts are used: a misspelt name must not end a call.
     """
     from pipecat.frames.frames import Frame
 
@@ -72,7 +72,7 @@ def _below(cls: type) -> Iterable[type]:
 
 
 def can_hold(processor: Any) -> bool:
-    """Tell a processor that can keep a frame from one that only leads to others."""
+    """Return whether a processor can hold a frame, rather than only lead to other processors."""
     # Those of a parallel pipeline's branches are numbered: `ParallelPipeline#0::Sink1`.
     return not processor.processors and not processor.name.rstrip("0123456789").endswith(("::Source", "::Sink"))
 
@@ -96,7 +96,7 @@ async def push_through(pipeline: Any, frame: Any) -> None:
 
 
 def is_a(processor: Any, module: str, name: str) -> bool:
-    """Return whether something is an instance of a class; one that was never imported has none, and is not to be."""
+    """Return whether something is an instance of a class, without importing the class's module."""
     cls = getattr(sys.modules.get(module), name, None)
     return cls is not None and isinstance(processor, cls)
 

@@ -7,18 +7,18 @@ from typing import Any
 
 from .ipc import IpcConnection
 
-#: The supervisor is told of activity at most this often, in seconds; that much later it may learn of the last of it.
+#: Activity is sent at most this often, in seconds. The last of it may arrive that much later.
 ACTIVITY_SECONDS = 0.5
 #: Frames that come of the bot's own speech, by the beginnings of their names.
 BOT_FRAMES = ("Bot", "TTS", "Output", "SpeechOutput")
-#: Set for Pipecat's idle timeout, it never strikes, and its timer still runs, so that it can be given back: 30 years.
+#: An idle timeout of Pipecat that never fires, but whose timer runs on, so that it can be set back: 30 years.
 NEVER_SECONDS = 1e9
 
 
 class IdleTimers:
     """Pipecat's own idle timers. There is no public way to them; what is used here is the same from 1.3 to 1.14.
 
-    Helpers below a root worker have one each too, and it strikes the whole runner.
+    Helpers below a root worker have one each too, which ends the whole runner when it fires.
     """
 
     def __init__(self) -> None:
@@ -26,11 +26,11 @@ class IdleTimers:
         self._own: weakref.WeakKeyDictionary[Any, float | None] = weakref.WeakKeyDictionary()
 
     def add(self, worker: Any) -> None:
-        """Learn of a worker, before its pipeline starts."""
+        """Register a worker, before its pipeline starts."""
         self._own[worker] = getattr(worker, "_idle_timeout_secs", None)
 
     def apply(self, *, is_ours: bool) -> None:
-        """Switch them off while our idle timeout decides, and on again when it does not."""
+        """Switch Pipecat's timers off while the supervisor's idle timeout applies, and on again when it does not."""
         for worker, own in list(self._own.items()):
             wanted = NEVER_SECONDS if is_ours and own else own
             if getattr(worker, "_idle_timeout_secs", wanted) != wanted:
@@ -38,12 +38,12 @@ class IdleTimers:
                 worker._idle_event.set()  # the wait that is under way still has the old timeout
 
     def can_switch(self) -> bool:
-        """Return whether this Pipecat has them where they are known to be."""
+        """Return whether this Pipecat keeps its timers in the attributes that are used here."""
         return all(hasattr(worker, "_idle_timeout_secs") for worker in self._own)
 
 
 class Activity:
-    """Notices that somebody speaks, and tells the supervisor, whose clock runs on while the bot is blocked."""
+    """Reports activity to the supervisor, whose clock runs on while the bot is blocked."""
 
     def __init__(self, connection: IpcConnection) -> None:
         self._connection = connection
@@ -53,7 +53,7 @@ class Activity:
         self._is_prompted = False
 
     def on_frame(self, frame: Any) -> None:
-        """Note a frame that counts. After a prompt the bot's voice does not, or it would answer itself for ever."""
+        """Note a frame that counts. After a prompt the bot's voice does not count, or prompts would never end."""
         if self._is_prompted and type(frame).__name__.startswith(BOT_FRAMES):
             return
         self._is_prompted = False
@@ -62,7 +62,7 @@ class Activity:
             self._send()
 
     def prompted(self) -> None:
-        """Note that the bot is about to ask whether anybody is there."""
+        """Note that the bot is about to speak the idle prompt."""
         self._is_prompted = True
 
     def _send(self) -> None:

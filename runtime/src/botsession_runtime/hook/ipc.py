@@ -1,4 +1,4 @@
-"""Our end of what connects the bot's process with the supervisor."""
+"""The hook's end of the connection with the supervisor."""
 
 import asyncio
 import contextlib
@@ -20,16 +20,16 @@ AGENT_FD_ENV = "BOTSESSION_AGENT_FD"
 STACK_FD_ENV = "BOTSESSION_STACK_FD"
 #: For all other processes: the supervisor's socket, in Linux's abstract namespace, without the leading NUL…
 AGENT_SOCKET_ENV = "BOTSESSION_AGENT_SOCKET"
-#: …and what a process says there first.
+#: …and the token that a process sends there first.
 AGENT_TOKEN_ENV = "BOTSESSION_AGENT_TOKEN"  # noqa: S105  # the name of one
-#: A file for the process that cannot connect: it says so there, and the session goes on unwatched.
+#: A file in which a process notes that it cannot connect. The session then goes on unwatched.
 AGENT_MARK_ENV = "BOTSESSION_AGENT_MARK"
 #: Real-time signals have no other users that we know of; the first few are taken by threading libraries.
 DUMP_SIGNAL = signal.SIGRTMIN + 7
-#: Events kept while the supervisor does not read. Beyond that the oldest go: the bot's memory is not ours to fill.
+#: Events kept while the supervisor does not read. Beyond that the oldest are dropped, to bound the bot's memory.
 LARGEST_BACKLOG = 1000
-#: How long a new connection waits for the supervisor's first word, in seconds. It comes within milliseconds, but the
-#: supervisor may still be at its imports; the bot's event loop stands still meanwhile.
+#: How long a new connection waits for the supervisor's first command, in seconds. It comes within milliseconds, unless
+#: the supervisor still imports its modules. The bot's event loop is blocked meanwhile.
 GREETING_SECONDS = 1.0
 
 
@@ -41,11 +41,11 @@ class IpcConnection:
         #: A second object for the same descriptor, which `_fd` stays the owner of.
         self._socket = socket.socket(fileno=fd)
         self.is_inherited = is_inherited
-        #: Whether the supervisor has ever said something. One that has not, and closes, has not taken us.
+        #: Whether the supervisor has sent anything. One that closes before that has refused the connection.
         self._is_accepted = is_inherited
         self._unsent: deque[bytes] = deque(maxlen=LARGEST_BACKLOG)
         self._unread = b""
-        #: Pipelines may run in threads of their own, and each tells what it sees.
+        #: Pipelines may run in threads of their own, each of which sends events.
         self._lock = threading.Lock()
         os.set_blocking(fd, False)
         os.set_inheritable(fd, False)  # noqa: FBT003  # it takes no keywords
@@ -69,7 +69,7 @@ class IpcConnection:
             self._read(loop, handle_command)
 
     def authenticate(self, token: str) -> bool:
-        """Say the token, and return whether the supervisor may have taken us: it has not closed the connection."""
+        """Send the token; return False if the supervisor has closed the connection."""
         try:
             self._socket.settimeout(GREETING_SECONDS)
             self._socket.sendall(token.encode() + b"\n")
@@ -116,7 +116,7 @@ class IpcConnection:
             self._flush()
 
     def _receive(self) -> bytes:
-        """Read what is there. The supervisor's first word comes with the pipe for stack dumps."""
+        """Read what has arrived. The supervisor's first message carries the pipe for stack dumps."""
         chunk, fds, _, _ = socket.recv_fds(self._socket, 65536, 1)
         self._is_accepted = self._is_accepted or bool(chunk)
         for fd in fds:
@@ -125,7 +125,7 @@ class IpcConnection:
         return chunk
 
 
-#: Those that a child made by fork must leave alone: two processes would cut each other's lines in pieces.
+#: Connections that a forked child must not use: the lines of two processes would get mixed.
 _connections: "weakref.WeakSet[IpcConnection]" = weakref.WeakSet()
 
 
@@ -144,7 +144,7 @@ def connect() -> IpcConnection | None:
 
 
 def mark_unreachable() -> None:
-    """Say that the hook was loaded here and cannot reach the supervisor: in its file, and in the bot's log."""
+    """Write to the supervisor's file, and to the bot's log, that the hook here cannot reach the supervisor."""
     path = os.environ.get(AGENT_MARK_ENV)
     if path is None:
         return  # there is no supervisor
@@ -157,7 +157,7 @@ def mark_unreachable() -> None:
 
 
 def _connect_inherited() -> IpcConnection | None:
-    """Use the socket pair, in the one process that it is for: others may have inherited it too."""
+    """Return the connection by the inherited socket pair, which only the bot's first process may use."""
     fd, inode, supervisor = (*os.environ.get(AGENT_FD_ENV, "").split(":"), "", "", "")[:3]
     try:
         is_ours = os.fstat(int(fd)).st_ino == int(inode)
@@ -168,7 +168,7 @@ def _connect_inherited() -> IpcConnection | None:
 
 
 def _connect_by_socket() -> IpcConnection | None:
-    """Connect as any other process of the bot: its child, or one behind a wrapper that closes descriptors."""
+    """Return a connection by socket, for a child process, or one behind a wrapper that closes descriptors."""
     address, token = os.environ.get(AGENT_SOCKET_ENV), os.environ.get(AGENT_TOKEN_ENV)
     if not address or not token:
         return None
@@ -195,6 +195,6 @@ def register_dumps(connection: IpcConnection) -> None:
 
 
 def _enable_dumps(connection: IpcConnection, fd: int) -> None:
-    """Have a signal write stacks into a pipe, and tell the supervisor that it may be sent: unregistered, it kills."""
+    """Make a signal write stacks into a pipe, then tell the supervisor: an unregistered signal would kill."""
     faulthandler.register(DUMP_SIGNAL, file=fd, all_threads=True)
     connection.send("dumpable", pid=os.getpid(), signal=DUMP_SIGNAL, thread=threading.get_ident())

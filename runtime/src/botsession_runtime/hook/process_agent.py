@@ -40,14 +40,14 @@ class Agent:
     def __init__(self, connection: IpcConnection) -> None:
         self._connection = connection
         self._roots: list[Root] = []
-        #: The last one. Bots that run a worker by itself have none.
+        #: The last runner. Bots that run a worker by itself have none.
         self._runner: Runner | None = None
         #: All workers, helpers too: on 1.3 and 1.4 each manages its own tasks.
         self._workers: weakref.WeakSet[Any] = weakref.WeakSet()
         self.clients = Clients(connection)
-        #: What is left of a runner when its pipelines have been ended is ended too.
+        #: Whether to end a runner when all its pipelines have finished.
         self._ends_runner = False
-        #: Somebody has asked the session to end: a pipeline that starts later is cancelled.
+        #: Set once the session was asked to end: a pipeline that starts later is cancelled with it.
         self._end_reason: SupervisorReason | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._progress = Progress(connection)
@@ -58,7 +58,7 @@ class Agent:
         self._idle_timers = IdleTimers()
         #: The frame classes that count as activity now; none while no limit needs to know.
         self.activity_frames: tuple[type, ...] = ()
-        #: Those, and the ones that are looked at always.
+        #: All frame classes that the observers pass on.
         self.observed_frames: tuple[type, ...] = ()
         self.activity = Activity(connection)
         self.conversation = Conversation(
@@ -67,7 +67,7 @@ class Agent:
         self._tasks: set[Any] = set()
 
     def watch_runner(self, runner: Any) -> None:
-        """Learn when everything that the runner ran for is over: its own task's end is the only public sign."""
+        """Follow a runner until the task that runs it is done, the only public sign that all its workers are over."""
         self._ensure_serving()
         self._runner = Runner(runner)
         self._runner.report_end(self._connection.send)
@@ -113,11 +113,11 @@ class Agent:
             self._reports_progress = True
             self._update_observed_frames()
         if is_out and kind == "CancelFrame" and is_ours and root.has_end_in_flight:
-            # Pipecat is waiting for the EndFrame still, and tells nobody that the CancelFrame got through.
+            # Pipecat still waits for the EndFrame, and has no event for a CancelFrame that got through.
             self._on_finished(root, frame)
 
     def handle_command(self, command: dict[str, Any] | None) -> None:
-        """Carry out an order. Without a supervisor nobody would bound or report the session, so it ends."""
+        """Carry out a command. None means that the supervisor is gone: then nothing bounds the session, so it ends."""
         command = command or {"do": "cancel", "reason": "the supervisor is gone"}
         try:
             if command["do"] == "limit":
@@ -129,7 +129,7 @@ class Agent:
                 self._end_reason = SupervisorReason(command["reason"])
             else:
                 self._end_session(command)
-        except Exception as exc:  # noqa: BLE001  # whatever it is must not reach the bot's event loop
+        except Exception as exc:  # noqa: BLE001  # no exception may reach the bot's event loop
             self._connection.send("trouble", message=describe_exception(exc))
 
     def _end_session(self, command: dict[str, Any]) -> None:
@@ -142,15 +142,15 @@ class Agent:
         elif command["do"] == "cancel":
             self._cancel(reason)
         else:
-            # What ends by the bot's own doing may have others beside it that talk on.
+            # Beside a pipeline that the bot ends, others may go on talking.
             stuck = [root for root in self._unfinished() if root.has_end_in_flight or not command.get("own")]
             self._force(reason, stuck)
             self._connection.send("took", step="ForcedCancelFrame")
 
     def _apply_limits(self) -> None:
-        """Look for what counts as activity, and see to it that one idle timeout decides: ours, or the bot's own."""
+        """Watch the frames that count as activity, and let one idle timeout apply, the supervisor's or the bot's."""
         if not self._roots:
-            return  # the bot's own frame classes may not have been imported yet
+            return  # the bot may not have imported its own frame classes yet
         is_ours = bool(self._limits.get("takes_over"))
         unknown: list[str] = []
         self.activity_frames = ()
@@ -172,7 +172,7 @@ class Agent:
         self._connection.send("advice", message=message[:LONGEST_TEXT])
 
     def _say(self, text: str) -> None:
-        """Have a sentence spoken, where there is somebody to hear it and something to speak it."""
+        """Queue a sentence to be spoken, if a client hears it and a TTS service can speak it."""
         from pipecat.frames.frames import TTSSpeakFrame
 
         speaker, _ = self._speaker()
@@ -192,7 +192,7 @@ class Agent:
         return self.clients.has_left or any(root.trails or root.has_finished for root in self._roots)
 
     def report_failure(self, exc: BaseException) -> None:
-        """Say that the hook itself has failed: the bot runs on, unwatched."""
+        """Report that the hook itself has failed. The bot runs on, without being watched."""
         self._connection.send("trouble", message=describe_exception(exc))
 
     def _ensure_serving(self) -> None:
@@ -200,12 +200,12 @@ class Agent:
             register_dumps(self._connection)
             self._connection.send("hooked", pipecat=pipecat_version())
         if self._loop is None or not self._loop.is_running():
-            # The first loop listens; where it is over, as after one of several asyncio.run(), the next one does.
+            # The first event loop reads commands. After its end, as with several asyncio.run(), the next one does.
             self._loop = asyncio.get_running_loop()
             self._connection.serve(self._loop, self.handle_command)
 
     def _handlers(self, root: Root) -> dict[str, Any]:
-        """Return the handlers by event. Plain functions: each is one message, and there is nothing to await."""
+        """Return the handlers by event. They are plain functions, since sending an event never waits."""
         send = self._connection.send
         handlers = {
             "on_pipeline_started": lambda *_: self._on_started(root),
@@ -220,10 +220,10 @@ class Agent:
         return handlers
 
     def _on_started(self, root: Root) -> None:
-        """Note that a pipeline has started, and tell it when Pipecat has noted that too.
+        """Note that a pipeline has started, and send it once Pipecat has noted it too.
 
-        It calls the handlers first, and a cancel that comes in between is lost: the pipeline then ends without a
-        CancelFrame and without a finish (1.14).
+        Pipecat calls the handlers first, and a cancel in between is lost: the pipeline then ends without a CancelFrame
+        and without a finish (1.14).
         """
         fields = {"at": time.monotonic(), "clients": self.clients.reports_clients(root.worker.pipeline)}
         fields |= {"root": root.number, "transport": root.has_transport}
@@ -252,7 +252,7 @@ class Agent:
         self._connection.send("finished", root=root.number, **fields)
         self._speakers.restart()
         if self._ends_runner and not self._unfinished() and root.runner.end:
-            # Root workers that have no pipeline, and so no hook, would keep the runner for ever.
+            # Root workers without a pipeline, and so without a hook, would keep the runner running forever.
             self._track(root, root.runner.end(reason=reason_text(reason)))
 
     def _unfinished(self) -> list[Root]:
@@ -277,7 +277,7 @@ class Agent:
         return frame
 
     def _update_observed_frames(self) -> None:
-        """Look at no more frames than there is need for: each is pushed by every processor that it passes."""
+        """Observe no more frames than needed: each is pushed by every processor that it passes."""
         from pipecat.frames.frames import ClientConnectedFrame
 
         followed = farewell.frames() if any(root.farewell for root in self._roots) else ()
@@ -300,7 +300,7 @@ class Agent:
         self._force(reason, stuck)
         for root in () if self._unfinished() else self._roots[-1:]:
             if root.runner.end:
-                # What still keeps the runner has no pipeline that could be cancelled.
+                # The workers that still keep the runner have no pipeline that could be cancelled.
                 self._track(root, root.runner.end(reason=reason))
         self._connection.send("took", step="ForcedCancelFrame" if stuck else "CancelFrame")
 
@@ -324,7 +324,7 @@ class Agent:
             self.report_failure(exc)
 
     def on_frame(self, root: Root, frame: Any, source: Any) -> None:
-        """Note a frame while pipelines end: sound is progress, and beside a finished one it is conversation."""
+        """Note a frame while pipelines end: sound is progress, or the conversation of a pipeline that goes on."""
         if not self._reports_progress or not isinstance(frame, self._progress_frames):
             return
         if root.has_end_in_flight:

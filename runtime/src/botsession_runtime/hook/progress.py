@@ -1,4 +1,4 @@
-"""Notices sound: a pipeline which ends gets on with it, and one beside another that has finished is no helper."""
+"""Reports sound: an ending pipeline still makes progress, and one that outlives another is no mere helper."""
 
 import time
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from .frames import is_output
 from .ipc import IpcConnection
 
-#: The supervisor is told of progress at most this often, in seconds.
+#: Progress is sent at most this often, in seconds.
 PROGRESS_SECONDS = 1.0
 
 
@@ -18,14 +18,14 @@ def frames() -> tuple[type, ...]:
 
 
 class Progress:
-    """Tells the supervisor of sound."""
+    """Sends progress when a pipeline makes sound."""
 
     def __init__(self, connection: IpcConnection) -> None:
         self._connection = connection
         self._sent_at = 0.0
 
     def on_frame(self, frame: Any, source: Any) -> None:
-        """Note a push of a frame. Most go by with a look at the clock."""
+        """Note a push of a frame. Most cost no more than reading the clock."""
         now = time.monotonic()
         if now - self._sent_at >= PROGRESS_SECONDS and is_sound(frame, source):
             self._sent_at = now
@@ -33,15 +33,15 @@ class Progress:
 
 
 class Speakers:
-    """Tells the supervisor which pipelines make sound when another one has finished, of each once."""
+    """Sends which pipelines make sound after another one has finished, each once."""
 
     def __init__(self, connection: IpcConnection) -> None:
         self._connection = connection
-        #: Those that have been told of since the last finish; None before there was one.
+        #: Root workers that were sent since the last finish; None before the first finish.
         self._sent: set[int] | None = None
 
     def restart(self) -> None:
-        """Look from now on, anew."""
+        """Begin again: report each pipeline that makes sound from now on."""
         self._sent = set()
 
     def on_frame(self, root: int, frame: Any, source: Any) -> None:
@@ -52,7 +52,7 @@ class Speakers:
 
 
 def is_sound(frame: Any, source: Any) -> bool:
-    """Tell sound from silence, and from the music that an output transport mixes in for as long as it runs."""
+    """Return whether a frame is sound: not silence, and not the music that an output transport mixes in."""
     audio = getattr(frame, "audio", None)
     if audio is None:
         return type(frame).__name__ == "BotSpeakingFrame"

@@ -34,7 +34,7 @@ class Runner:
         return self.task is not None and self.task.done()
 
     def report_end(self, send: Callable[..., None]) -> None:
-        """Return when the bot ends the runner: by itself, or by a worker that ends the session over the bus.
+        """Send an event when the bot ends the runner: by itself, or by a worker that ends the session over the bus.
 
         The workers are cancelled then, as "runner exiting" whatever the bot's reason was, and there is no event.
         """
@@ -48,7 +48,7 @@ class Runner:
         self.runner.end = end_and_report
 
     def has_bare_workers(self) -> bool:
-        """Return whether it has root workers without a pipeline, which no hook is called for: they may wait forever."""
+        """Return whether the runner has root workers without a pipeline, which no hook sees and which may never end."""
         names = getattr(getattr(self.runner, "registry", None), "local_workers", ())
         find = getattr(self.runner, "get_worker", None)
         workers = [find(name) for name in names] if find else []
@@ -71,15 +71,15 @@ class Root:
         self.has_transport = has_transport(worker.pipeline)
         self.has_end_in_flight = False
         self.has_finished = False
-        #: It was set up when the session had been asked to end.
+        #: It was set up after the session was asked to end.
         self.is_unwanted = False
         self.trails: dict[int, Trail] = {}
         self.farewell: Farewell | None = None
-        #: Tells that the pipeline has started; None before it has, and once that is told.
+        #: Sends that the pipeline has started; None before it has, and once that is sent.
         self.unreported_start: Callable[[], None] | None = None
 
     def report_start(self) -> None:
-        """Tell that the pipeline has started, if that is still to be told."""
+        """Send that the pipeline has started, unless it has been sent."""
         send, self.unreported_start = self.unreported_start, None
         if send:
             send()
@@ -101,7 +101,7 @@ def run_in_loop(
 
 
 def after_iterations(iterations: int, call: Callable[[], None]) -> None:
-    """Call something when the event loop has turned so often: whatever was due by now has run then."""
+    """Call something after so many iterations of the event loop: all that was due before has run then."""
     if iterations == 0:
         call()
     else:

@@ -1,4 +1,4 @@
-"""Tells a server, which goes on when its bot is over, from a program that ran one bot: a server still listens."""
+"""Whether this program is a server, which goes on when its bot is over: a server still listens."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ STATE, INODE = 3, 9
 
 
 def is_serving() -> bool:
-    """Return whether this program waits for callers. Where the kernel does not say, it is taken for one that does not.
+    """Return whether this program waits for callers; False if the kernel does not show it.
 
     A server may start a process for each call, so the program's first process counts too.
     """

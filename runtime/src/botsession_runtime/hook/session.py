@@ -11,19 +11,19 @@ _is_unreachable = False
 
 
 def _get_agent() -> Agent | None:
-    global _agent, _is_unreachable  # Pipecat calls two module-level functions; this is what they share
+    global _agent, _is_unreachable  # the two functions that Pipecat calls share it
     if _agent is None and not _is_unreachable:
         if connection := connect():
             _agent = Agent(connection)
         else:
-            # Not tried again: the one pipeline would be watched and the other not.
+            # No second attempt: one pipeline would be watched and another not.
             _is_unreachable = True
             mark_unreachable()
     return _agent
 
 
 def _reset_agent() -> None:
-    """Have a child made by fork begin anew: the workers that were watched, and the connection, are its parent's."""
+    """Let a forked child start without an agent: the workers and the connection belong to its parent."""
     global _agent, _is_unreachable  # as above
     _agent, _is_unreachable = None, False
 

@@ -12,10 +12,10 @@ Tasks = set["asyncio.Task[Any]"]
 def report_dangling_tasks(
     done: "asyncio.Task[Any]", owners: Iterable[Any], ours: Tasks, send: Callable[..., None]
 ) -> None:
-    """Return how many of Pipecat's managed tasks are left, and how many there are in all where that can be known.
+    """Send how many of Pipecat's managed tasks are left, and how many tasks in all if that can be known.
 
-    It can where `done` was the whole program: asyncio.run then cancels what is left, which shows before it works. Where
-    the loop runs on, a server's own tasks cannot be told from those that the bot has leaked.
+    It can if `done` was the whole program: asyncio.run then cancels what is left, which `cancelling()` shows. If the
+    loop runs on, the server's own tasks cannot be distinguished from those that the bot has leaked.
     """
     loop = done.get_loop()
     alive = {task for task in asyncio.all_tasks(loop) if task is not done and task not in ours}
@@ -29,14 +29,14 @@ def report_dangling_tasks(
 
 
 def managed_among(alive: Tasks, owners: Iterable[Any]) -> Tasks:
-    """Find those that Pipecat's task managers know of. 1.3 and 1.4 know of tasks by name, the last of each."""
+    """Return the tasks that Pipecat's task managers know. 1.3 and 1.4 know of tasks by name, the last of each."""
     known = {task for owner in owners for task in _tasks_of(owner)}
     names = {task.get_name() for task in known}
     return {task for task in alive if task in known or task.get_name() in names}
 
 
 def _report_cancelled(cancels: "dict[asyncio.Task[Any], int]", send: Callable[..., None]) -> None:
-    """Look when the loop runs next: if asyncio.run does it, that has cancelled everything by now, once more each."""
+    """Send the tasks that are left in the next iteration, if asyncio.run has cancelled all of them before it."""
     left = {task for task in cancels if not task.done()}
     if all(task.cancelling() > cancels[task] for task in left):
         send("dangling", count=len(left), names=names_of(left))
