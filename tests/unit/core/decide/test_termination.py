@@ -177,7 +177,8 @@ def test_there_is_no_deadline_before_the_start() -> None:
 
 
 def test_the_start_counts_from_the_creation() -> None:
-    assert timeline_of(observed(session(startTimeout="2m"), None), NOW).end_due_at == later(60)
+    new = session(startTimeout="2m", created_at=ago(20))
+    assert timeline_of(observed(new, None), NOW).end_due_at == later(100)
 
 
 LISTENING: Final = snapshot(BotState.STARTING, listening_at=ago(50))

@@ -107,6 +107,7 @@ class Pod:
     state: PodState
     #: The session that its labels and its controller name; None where they do not agree.
     owner: SessionIdentity | None = None
+    created_at: datetime | None = None
     #: When the API server was asked to delete it, and by when the kubelet was to be done.
     deletion_requested_by: datetime | None = None
     node_name: str | None = None

@@ -118,6 +118,7 @@ def parse_pod(raw: Json) -> Pod:
         resource_version=text(metadata.get("resourceVersion")),
         finalizers=texts(metadata.get("finalizers")),
         owner=pod_owner(metadata),
+        created_at=moment(metadata.get("creationTimestamp")),
         state=_state(metadata, spec, status, state),
         deletion_requested_by=_deletion_requested_by(metadata),
         node_name=text(spec.get("nodeName")) or None,

@@ -16,6 +16,7 @@ from botsession_operator.api.status import (
     TimingsStatus,
     find_condition,
 )
+from botsession_operator.core.observe.absence import known_absence
 from botsession_operator.core.observe.observed import Observed, Pod, PodState, WaitingReason
 
 
@@ -89,14 +90,19 @@ def start_timeout_message(observed: Observed, bot_imported: float | None) -> str
     `bot_imported` is in seconds since the supervisor's start, from its report.
     """
     status, pod, limit = observed.session.status, observed.pod, observed.session.spec.start_timeout
+    start_timeout = f"startTimeout {format_duration(limit)}"
+    if away := known_absence(observed):
+        start_timeout += (
+            f", which began when an operator ran again, {_seconds(away.total_seconds())} after the creation"
+        )
     if has_listened(observed):
-        return f"startTimeout {format_duration(limit)}: the bot had listened, and its pipeline did not start"
+        return f"{start_timeout}: the bot had listened, and its pipeline did not start"
     durations = _stage_durations(observed, pod, bot_imported)
     rest = max(0.0, limit.total_seconds() - sum(durations.values()))
     stages = [f"{stage} {_seconds(durations[stage])}" for stage in durations]
     unfinished = _unfinished(durations, status, pod)
     stages.append(f"{unfinished} {_seconds(rest)} and not done")
-    return f"startTimeout {format_duration(limit)}: {', '.join(stages)}"
+    return f"{start_timeout}: {', '.join(stages)}"
 
 
 def _waiting_in_pod(observed: Observed, pod: Pod) -> WaitingReason:
@@ -120,7 +126,7 @@ def _stage_durations(observed: Observed, pod: Pod | None, imported: float | None
     started = (pod.started_at - created).total_seconds() if pod and pod.started_at else recorded.pod_started
     durations = {}
     if scheduled is not None:
-        durations[StartupStage.NODE] = scheduled
+        durations[StartupStage.NODE] = scheduled - known_absence(observed).total_seconds()
     if started is not None:
         durations[StartupStage.CONTAINER] = started - (scheduled or 0.0)
         if imported is not None:

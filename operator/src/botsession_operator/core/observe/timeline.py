@@ -10,6 +10,7 @@ from botsession_contract.control import SessionSnapshot
 from botsession_contract.json_codec import LAST_DAY
 from botsession_operator.api.spec import Spec
 from botsession_operator.core.observe import clock_skew, startup
+from botsession_operator.core.observe.absence import start_counts_from
 from botsession_operator.core.observe.observed import Observed
 
 
@@ -63,7 +64,7 @@ def _start_deadline(observed: Observed, ahead: timedelta, now: datetime) -> date
     gets the sum of these.
     """
     control, spec = observed.control, observed.session.spec
-    without_call = observed.session.created_at + spec.start_timeout
+    without_call = start_counts_from(observed, now) + spec.start_timeout
     if isinstance(control, SessionSnapshot) and control.called_at:
         # No bot waits for a caller longer than this, whatever time its supervisor reports.
         latest = without_call + spec.join_timeout
