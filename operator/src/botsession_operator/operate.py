@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
+from typing import Final, TypeVar
 
 import aiohttp
 import kopf
@@ -19,7 +20,7 @@ from botsession_operator.core.manifests.pod import PodSettings
 from botsession_operator.effects.control import HttpControl, make_session
 from botsession_operator.effects.kubernetes import KubernetesCluster
 from botsession_operator.effects.webhook import HttpWebhook
-from botsession_operator.errors import LeaseLost
+from botsession_operator.errors import ClusterUnavailable, LeaseLost
 from botsession_operator.handlers import Memo, make_registry, make_settings, tell_of_stop
 from botsession_operator.host_ports import HostPorts
 from botsession_operator.leadership import label_leader, make_lease, start_election
@@ -36,6 +37,11 @@ from botsession_operator.webhook_dispatcher import WebhookDispatcher
 
 #: Waits for the passes that have begun.
 Drain = Callable[[asyncio.Task[None]], Awaitable[None]]
+
+
+T = TypeVar("T")
+#: Between two questions to an API server that does not answer.
+ASK_AGAIN_SECONDS: Final = 2.0
 
 
 class WorkersDied(Exception):
@@ -68,9 +74,9 @@ async def operate(connected: client.ApiClient, settings: Settings, stop: asyncio
         if settings.webhook:
             dispatcher = _webhook_dispatcher(settings.webhook, clock, controller, metrics, http, lease)
             stack.push_async_callback(dispatcher.close)
-        deps = await _deps(connected, settings, clock, metrics, controller, lease, store)
-        deps = replace(deps, webhook=dispatcher)
         await _serve(stack, settings, backlog, metrics, ready, store)
+        deps = await _deps(connected, settings, clock, metrics, controller, lease, store, stop)
+        deps = replace(deps, webhook=dispatcher)
         label_leader(stack, connected, lease, settings)
         log.info("operator started", injection=deps.pod_settings.injection, namespaces=settings.namespaces or "all")
         work = asyncio.create_task(controller.work(metrics.timed(lambda key: reconcile(key, deps))))
@@ -99,6 +105,23 @@ async def until_stopped(work: asyncio.Task[None], watch: asyncio.Task[None], sto
         raise WorkersDied("the workers have died") from cause
 
 
+async def when_reached(ask: Callable[[], Awaitable[T]], stop: asyncio.Event) -> T:
+    """Return the answer of the API server, however long it is away; raise ClusterUnavailable when stopped meanwhile.
+
+    A leader that has lost its lease in an outage is started anew in the middle of it. If it crashed, the kubelet would
+    wait longer each time.
+    """
+    while True:
+        try:
+            return await ask()
+        except ClusterUnavailable as exc:
+            if stop.is_set():
+                raise
+            log.warning("API server not reached", error=str(exc))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), ASK_AGAIN_SECONDS)
+
+
 async def _deps(
     connected: client.ApiClient,
     settings: Settings,
@@ -107,9 +130,12 @@ async def _deps(
     controller: Controller,
     lease: Lease,
     store: WatchStore,
+    stop: asyncio.Event,
 ) -> Deps:
     cluster = KubernetesCluster(connected, settings.identity, lease, store)
-    injection = settings.injection or await cluster.injection()
+    injection = settings.injection
+    if injection is None:
+        injection = await when_reached(cluster.injection, stop)
     return Deps(
         cluster=cluster,
         supervisors=controller.poller,

@@ -5,8 +5,10 @@ from datetime import datetime
 
 import pytest
 
+from botsession_operator import operate
 from botsession_operator.clock import SystemClock
 from botsession_operator.core.session_key import Key
+from botsession_operator.errors import ClusterUnavailable
 from botsession_operator.operate import WorkersDied, until_stopped
 from botsession_operator.queue import WorkQueue
 from tests.log_lines import Line
@@ -23,6 +25,30 @@ async def die(stop: asyncio.Event) -> None:
 
 async def _nothing(_: Key) -> datetime | None:
     return None
+
+
+async def test_an_api_server_that_is_away_at_the_start_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operate, "ASK_AGAIN_SECONDS", 0.01)
+    answers: list[Exception | str] = [ClusterUnavailable("away"), ClusterUnavailable("away"), "1.36"]
+
+    async def ask() -> str:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    assert await operate.when_reached(ask, asyncio.Event()) == "1.36"
+
+
+async def test_an_operator_that_waits_for_the_api_server_can_be_stopped() -> None:
+    stop = asyncio.Event()
+
+    async def ask() -> str:
+        stop.set()
+        raise ClusterUnavailable("away")
+
+    with pytest.raises(ClusterUnavailable):
+        await operate.when_reached(ask, stop)
 
 
 async def test_it_leaves_in_peace_when_it_is_asked_to() -> None:
