@@ -11,6 +11,10 @@ from botsession_contract.names import BOT_CONTAINER
 DOLLAR, OPENER, CLOSER = b"$()"
 
 
+#: The name of the pod itself, which the downward API tells.
+OWN_NAME = "operator-7d9f8b6c5-x7k2p"
+
+
 def expand(text: str, environment: Mapping[str, str]) -> str:
     """Return what a container is given for a text of its manifest."""
     source, written = text.encode("utf-8", "surrogatepass"), bytearray()
@@ -30,9 +34,17 @@ def environment(container: dict[str, Any], secrets: Mapping[str, str]) -> dict[s
     """Return the environment that the kubelet gives a container; `secrets` has the values of variables from Secrets."""
     known: dict[str, str] = {}
     for each in container["env"]:
-        is_secret = "valueFrom" in each
-        known[each["name"]] = secrets[each["name"]] if is_secret else expand(each.get("value", ""), known)
+        known[each["name"]] = _value(each, secrets, known)
     return known
+
+
+def _value(variable: dict[str, Any], secrets: Mapping[str, str], known: Mapping[str, str]) -> str:
+    source = variable.get("valueFrom")
+    if source is None:
+        return expand(variable.get("value", ""), known)
+    if "fieldRef" in source:
+        return {"metadata.name": OWN_NAME}[source["fieldRef"]["fieldPath"]]
+    return secrets[variable["name"]]
 
 
 def bot_environment(pod: dict[str, Any], secrets: Mapping[str, str]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from botsession_contract.control import LIVEZ_PATH, READYZ_PATH
 from botsession_contract.names import PLURAL, SESSION_FINALIZER
 from botsession_operator.api.admission import admit
 from botsession_operator.core.decide.host_network import CONTROL_PORTS
+from botsession_operator.core.names import LEADER_LABEL
 from botsession_operator.core.observe.webhook_delivery import EventType
 from botsession_operator.server import METRICS_PATH
 from botsession_operator.settings import read_settings
@@ -139,9 +140,41 @@ def test_the_pod_meets_the_restricted_security_standard(render: Render) -> None:
         }
 
 
-def test_two_operators_never_run_side_by_side(render: Render) -> None:
-    deployment = render().one("Deployment")["spec"]
+def test_two_operators_never_work_side_by_side_without_a_lease(render: Render) -> None:
+    objects = render()
+    deployment = objects.one("Deployment")["spec"]
     assert (deployment["replicas"], deployment["strategy"]) == (1, {"type": "Recreate"})
+    assert "BOTSESSION_LEASE" not in environment(objects)
+
+
+def test_of_several_operators_one_goes_only_when_another_one_is_ready(render: Render) -> None:
+    deployment = render(replicas=2).one("Deployment")["spec"]
+    assert deployment["replicas"] == 2
+    assert deployment["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
+
+
+def test_operators_spread_over_nodes_and_a_drain_leaves_one(render: Render) -> None:
+    objects = render(replicas=3)
+    (constraint,) = pod(objects)["topologySpreadConstraints"]
+    selector = objects.one("Deployment")["spec"]["selector"]
+    assert (constraint["labelSelector"], constraint["whenUnsatisfiable"]) == (selector, "ScheduleAnyway")
+    assert objects.one("PodDisruptionBudget")["spec"] == {"minAvailable": 1, "selector": selector}
+
+
+def test_one_operator_has_no_budget_which_would_stop_a_drain(render: Render) -> None:
+    objects = render()
+    assert not objects.of("PodDisruptionBudget")
+    assert "topologySpreadConstraints" not in pod(objects)
+
+
+def test_all_operators_and_what_uninstalls_stand_for_one_lease(render: Render, tmp_path: Path) -> None:
+    (tmp_path / "key").write_bytes(b"x" * 48)
+    objects = render(replicas=2)
+    (job,) = objects.one("Job")["spec"]["template"]["spec"]["containers"]
+    for container in (pod(objects)["containers"][0], job):
+        values = kubelet.environment(container, {})
+        settings = read_settings({**values, "BOTSESSION_CONTROL_KEY_FILE": str(tmp_path / "key")})
+        assert (settings.lease, settings.pod_name) == (("botsession-system", "botsession-operator"), kubelet.OWN_NAME)
 
 
 def test_the_operator_understands_its_environment(render: Render, tmp_path: Path) -> None:
@@ -177,10 +210,15 @@ def test_supervisors_are_told_where_the_service_is(render: Render) -> None:
     assert exposed["targetPort"] == port["name"]
 
 
-def test_the_service_and_the_deployment_select_the_operators_pod(render: Render) -> None:
-    deployment, service = render().one("Deployment")["spec"], render().one("Service")["spec"]
-    assert service["selector"] == deployment["selector"]["matchLabels"]
-    assert service["selector"].items() <= deployment["template"]["metadata"]["labels"].items()
+@pytest.mark.parametrize(("replicas", "leader"), [(1, {}), (2, {LEADER_LABEL: "true"})])
+def test_the_service_selects_the_pod_of_the_operator_that_works(
+    render: Render, replicas: int, leader: dict[str, str]
+) -> None:
+    objects = render(replicas=replicas)
+    deployment, service = objects.one("Deployment")["spec"], objects.one("Service")["spec"]
+    pods = deployment["selector"]["matchLabels"]
+    assert service["selector"] == {**pods, **leader}
+    assert pods.items() <= deployment["template"]["metadata"]["labels"].items()
 
 
 def test_labels_of_the_user_cannot_hide_the_pod_from_its_service(render: Render) -> None:
@@ -261,7 +299,8 @@ def test_uninstalling_does_not_wait_for_a_signing_secret_that_is_gone(render: Re
 
 def test_uninstalling_can_leave_the_sessions_alone(render: Render) -> None:
     objects = render(uninstall__endSessions=False)
-    assert not objects.of("Job") + objects.of("Role") + objects.of("RoleBinding")
+    assert not objects.of("Job")
+    assert not [item for item in objects if "uninstall" in item["metadata"]["name"]]
 
 
 def test_what_uninstalls_is_the_operator_itself(render: Render) -> None:
@@ -302,6 +341,14 @@ def test_the_service_is_annotated_only_where_that_is_asked_for(render: Render) -
     asked = {"prometheus.io/scrape": "true"}
     assert "annotations" not in render().one("Service")["metadata"]
     assert render(metrics__annotations=asked).one("Service")["metadata"]["annotations"] == asked
+
+
+def test_the_service_with_annotations_selects_all_of_several_operators(render: Render) -> None:
+    asked = {"prometheus.io/scrape": "true"}
+    objects = render(metrics__annotations=asked, replicas=2)
+    (service,) = (item for item in objects.of("Service") if "annotations" in item["metadata"])
+    assert service["metadata"]["annotations"] == asked
+    assert service["spec"]["selector"] == objects.one("Deployment")["spec"]["selector"]["matchLabels"]
 
 
 MONITORED: Final = {
@@ -355,9 +402,9 @@ def test_alerts_can_be_labelled_for_their_prometheus(render: Render) -> None:
     [
         ("metrics.podMonitor.interval=often", "does not match pattern"),
         ("log.levl=info", "additional properties 'levl' not allowed"),
-        ("replicas=2", "additional properties 'replicas' not allowed"),
         ("log.level=loud", "value must be one of 'debug', 'info', 'warning', 'error'"),
         ("runtime.injection=Sidecar", "value must be one of 'Auto', 'ImageVolume', 'InitContainer'"),
+        ("replicas=0", "minimum: got 0, want 1"),
         ("workers=0", "minimum: got 0, want 1"),
         ("uninstall.timeoutSeconds=10m", "got string, want integer"),
         ("webhook.url=https://example.com", "webhook.url needs webhook.existingSecret"),

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from botsession_operator.settings import read_settings
+from tests import kubelet
 from tests.chart.conftest import Render, Rendered
 from tests.manifests import Json
 
@@ -24,7 +25,7 @@ def mounted(pod: Json, folder: Path) -> dict[str, str]:
     (volume,) = (each for each in pod["volumes"] if each["name"] == "control-key")
     for item in volume["secret"]["items"]:
         (folder / item["path"]).write_text(item["key"].ljust(32, "."))
-    environment = {each["name"]: each["value"] for each in pod["containers"][0]["env"]}
+    environment = kubelet.environment(pod["containers"][0], {})
     return {name: value.replace("/etc/botsession/", f"{folder}/") for name, value in environment.items()}
 
 

@@ -95,3 +95,22 @@ def test_people_never_write_a_status(render: Render) -> None:
 
 def test_roles_for_people_can_be_left_out(render: Render) -> None:
     assert [item["metadata"]["name"] for item in render(userRoles__create=False).of("ClusterRole")] == [OPERATOR]
+
+
+@pytest.mark.parametrize("watched", [[], ["a", "b"]])
+def test_the_operator_may_look_at_and_write_no_lease_but_its_own(render: Render, watched: list[str]) -> None:
+    objects = render(watchNamespaces=watched, replicas=2)
+    leases = {right for right in granted(objects, OPERATOR) if right.resource == "leases"}
+    (role,) = (each for each in objects.of("Role") if each["metadata"]["name"] == "botsession-operator-leader")
+    assert {(right.verb, right.name) for right in leases} == {("create", ""), ("get", OPERATOR), ("patch", OPERATOR)}
+    assert role["metadata"]["namespace"] == "botsession-system"
+
+
+@pytest.mark.parametrize("watched", [[], ["a", "b"]])
+def test_what_uninstalls_may_hold_the_lease_too(render: Render, watched: list[str]) -> None:
+    objects = render(watchNamespaces=watched, replicas=2)
+    assert granted(objects, UNINSTALLER) >= granted(objects, OPERATOR)
+
+
+def test_an_operator_that_stands_alone_needs_no_lease(render: Render) -> None:
+    assert on(granted(render(), OPERATOR), "leases") == set()

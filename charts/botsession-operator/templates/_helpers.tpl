@@ -77,6 +77,15 @@ podSelector:
     operator: Exists
 {{- end }}
 
+{{- /* Several operators choose a leader by a Lease; empty where one stands alone. */ -}}
+{{- define "botsession.hasLease" -}}
+{{- if gt (int64 .Values.replicas) 1 }}true{{ end }}
+{{- end }}
+
+{{- define "botsession.leaderRole" -}}
+{{- printf "%s-leader" (include "botsession.fullname" . | trunc 56 | trimSuffix "-") }}
+{{- end }}
+
 {{- define "botsession.uninstallName" -}}
 {{- printf "%s-uninstall" (include "botsession.fullname" . | trunc 53 | trimSuffix "-") }}
 {{- end }}

@@ -37,6 +37,14 @@ containers:
     value: {{ .Values.runtime.injection }}
   - name: BOTSESSION_HOST_NETWORK_PORTS
     value: {{ .Values.hostNetwork.controlPorts | quote }}
+  {{- if include "botsession.hasLease" . }}
+  - name: BOTSESSION_LEASE
+    value: {{ .Release.Namespace }}/{{ include "botsession.fullname" . }}
+  - name: BOTSESSION_POD_NAME
+    valueFrom:
+      fieldRef:
+        fieldPath: metadata.name
+  {{- end }}
   - name: BOTSESSION_LISTEN
     value: 0.0.0.0:8475
   - name: BOTSESSION_POKE_BASE_URL
