@@ -169,11 +169,16 @@ def last_words(pod: Json) -> str:
     return str(ended.get("message", ""))
 
 
+def connect() -> None:
+    """Use the test cluster."""
+    os.environ.setdefault("KUBECONFIG", str(ROOT / ".tools/kubeconfig"))
+    config.load_kube_config(os.environ["KUBECONFIG"])
+
+
 @contextmanager
 def bench(name: str) -> Iterator[Bench]:
     """Return a namespace on the test cluster, with the operator there already; say what is missing otherwise."""
-    os.environ.setdefault("KUBECONFIG", str(ROOT / ".tools/kubeconfig"))
-    config.load_kube_config(os.environ["KUBECONFIG"])
+    connect()
     _require_operator()
     namespace = f"bench-{name}-{uuid.uuid4().hex[:6]}"
     client.CoreV1Api().create_namespace(client.V1Namespace(metadata=client.V1ObjectMeta(name=namespace)))

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from tests.bench import figures
-from tests.bench.harness import Bench, Json, bench
+from tests.bench.harness import Bench, Json, bench, connect
 from tests.bench.kwok import NODE, kwok_node, on_the_node
 
 WORKER: Final = f"{os.environ.get('CLUSTER', 'botsession')}-worker"
@@ -40,6 +40,7 @@ TICKS: Final = 100
 def main() -> None:
     """Measure, print, keep."""
     options = figures.arguments(__doc__, sessions=1000, seconds=120, pods=300)
+    connect()
     samples: Json = {"sessions": options.sessions, "pods": bare_pods(options.pods)}
     with live_crowd(options.sessions, samples) as cluster:
         time.sleep(60)  # what is written and read after a start is over
