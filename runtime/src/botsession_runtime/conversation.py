@@ -60,8 +60,8 @@ def _with_errors(known: tuple[ProcessorErrors, ...], event: dict[str, Any]) -> t
     for index, each in enumerate(known):
         if (each.kind, each.processor) == (kind, processor):
             last = None if message == each.first_message else message
-            told = replace(each, count=max(each.count, event["count"]), last_message=last)
-            return (*known[:index], told, *known[index + 1 :])
+            updated = replace(each, count=max(each.count, event["count"]), last_message=last)
+            return (*known[:index], updated, *known[index + 1 :])
     # The hook counts those of more processors together, and so needs one place more.
     if len(known) > MOST_PROCESSORS:
         return known

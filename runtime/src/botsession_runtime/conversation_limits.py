@@ -34,7 +34,7 @@ NOTHING: Final[tuple[Due, ...]] = ()
 
 def next_due(state: SessionState, limits: SessionLimits, backstop: float | None) -> Due | None:
     """Return the limit that is reached next; None once the session ends, or while nothing bounds it."""
-    if state.exit or (state.request and not state.request.is_bots):
+    if state.exit or (state.request and not state.request.is_by_bot):
         return None
     last = NOTHING if backstop is None else (Due(backstop, Cause.MAX_DURATION),)
     if state.request or state.finish:
@@ -55,7 +55,7 @@ def quiet_since(state: SessionState, limits: SessionLimits) -> float | None:
     """Return when the present quiet spell began; None before the pipeline has started and a client has joined."""
     if state.started_at is None or awaits_client(state, limits):
         return None
-    began = state.started_at if state.stage_at is None else state.stage_at
+    began = state.started_at if state.stage_started_at is None else state.stage_started_at
     return max(began, state.client_at or 0.0, state.active_at or 0.0)
 
 
@@ -65,7 +65,7 @@ def awaits_caller(state: SessionState) -> bool:
 
 
 def _join(state: SessionState, limits: SessionLimits) -> tuple[Due, ...]:
-    started = state.started_at if state.stage_at is None else state.stage_at
+    started = state.started_at if state.stage_started_at is None else state.stage_started_at
     since = state.listening_at if awaits_caller(state) else started
     awaits = awaits_caller(state) or awaits_client(state, limits)
     if since is None or not awaits or not limits.join_timeout_seconds:
@@ -88,6 +88,6 @@ def _idle(state: SessionState, limits: SessionLimits) -> tuple[Due, ...]:
         return NOTHING
     struck = Due(since + limits.idle_timeout_seconds, Cause.IDLE_TIMEOUT)
     prompt = limits.idle_prompt
-    if prompt is None or (state.prompted_at is not None and state.prompted_at >= since):
+    if prompt is None or (state.prompt_sent_at is not None and state.prompt_sent_at >= since):
         return (struck,)
     return (struck, Due(since + prompt.after_seconds, None))

@@ -65,15 +65,15 @@ def outcome_of(state: SessionState) -> Outcome:
 def helped_own_end(state: SessionState) -> Finish | None:
     """Return the bot's own end as a finish, if the supervisor had to force or kill the bot to complete that end."""
     own, request = state.own_end, state.request
-    is_first = own is not None and request is not None and (request.is_bots or own.at <= request.at)
+    is_first = own is not None and request is not None and (request.is_by_bot or own.at <= request.at)
     was_helped = any(rung.step in (Step.FORCED_CANCEL_FRAME, Step.KILL) for rung in state.rungs)
     return Finish(own.frame, own.reason, is_ours=False, at=own.at) if own and is_first and was_helped else None
 
 
 def _died_while_ending(state: SessionState) -> bool:
     """Return whether the bot was ending itself, and its process was gone before its frame had passed the pipeline."""
-    is_bots = state.request is not None and state.request.is_bots
-    return is_bots and state.finish is None and not state.is_over
+    is_by_bot = state.request is not None and state.request.is_by_bot
+    return is_by_bot and state.finish is None and not state.is_over
 
 
 def _reason_of_helped_end(state: SessionState, began: Finish) -> Reason:

@@ -29,7 +29,7 @@ def complete(asked: EndRequest, shutdown: Shutdown, now: float) -> Request:
     )
 
 
-def begun_by_bot(state: SessionState, launch: Launch) -> SessionState:
+def with_bots_own_end(state: SessionState, launch: Launch) -> SessionState:
     """Return the state with the ladder that the bot's own end begins, unless an end was requested before.
 
     Its first step is the bot's own frame. Before the pipeline has started, nothing can delay that end.
@@ -56,7 +56,7 @@ def _own_end(state: SessionState) -> OwnEnd | None:
     return OwnEnd(state.finish.frame, state.finish.reason, state.finish.at)
 
 
-def taken_over(state: SessionState, current: Request, asked: Request) -> Request:
+def take_over(state: SessionState, current: Request, asked: Request) -> Request:
     """Return a request that comes while the bot ends itself. It can only shorten the end that is under way.
 
     From then on progress no longer extends a period: what was left of it counts, or the requested one if shorter.
@@ -64,8 +64,8 @@ def taken_over(state: SessionState, current: Request, asked: Request) -> Request
     now, cancelled = asked.at, ladder.cancel_rung(state)
     mode = Mode.IMMEDIATE if Mode.IMMEDIATE in (current.mode, asked.mode) else Mode.GRACEFUL
     if ladder.finish_of(state):
-        wanted = asked.cancel_seconds + (asked.grace_seconds if asked.mode is Mode.GRACEFUL else 0.0)
-        left = max(min(ladder.end_of_ladder(state, current) - now, wanted), 0.0)
+        requested_seconds = asked.cancel_seconds + (asked.grace_seconds if asked.mode is Mode.GRACEFUL else 0.0)
+        left = max(min(ladder.end_of_ladder(state, current) - now, requested_seconds), 0.0)
         if cancelled:  # the kill, the only step that is left, counts from it
             return replace(asked, mode=mode, cancel_seconds=now + left - cancelled.at)
         is_graceful = mode is Mode.GRACEFUL
@@ -75,7 +75,7 @@ def taken_over(state: SessionState, current: Request, asked: Request) -> Request
         spent = now - cancelled.at
         cancel = min(current.cancel_seconds, spent + asked.cancel_seconds)
         return replace(asked, mode=mode, cancel_seconds=cancel)
-    left = max(ladder.asked_at(state, current) + current.grace_seconds - now, 0.0)
+    left = max(ladder.grace_began_at(state, current) + current.grace_seconds - now, 0.0)
     return replace(
         asked,
         mode=mode,
@@ -84,7 +84,7 @@ def taken_over(state: SessionState, current: Request, asked: Request) -> Request
     )
 
 
-def raised(current: Request, asked: EndRequest, now: float) -> Request:
+def raise_to_immediate(current: Request, asked: EndRequest, now: float) -> Request:
     """Return the request raised from Graceful to Immediate. The first cause stays: it is why the session ends."""
     cancel = asked.cancel_period_seconds
     return replace(
@@ -95,7 +95,7 @@ def raised(current: Request, asked: EndRequest, now: float) -> Request:
     )
 
 
-def shortened(current: Request, asked: EndRequest, state: SessionState, now: float) -> Request:
+def shorten(current: Request, asked: EndRequest, state: SessionState, now: float) -> Request:
     """Return the request with the rest of the ladder fitted into a repeated request's periods, never extended."""
     if asked.grace_period_seconds is None or asked.cancel_period_seconds is None:
         return current
@@ -113,7 +113,7 @@ def squeeze(request: Request, state: SessionState, now: float, budget_seconds: f
         return replace(request, cancel_seconds=now - cancelled.at + left * share)
     if request.mode is Mode.IMMEDIATE:
         return replace(request, cancel_seconds=request.cancel_seconds * share)
-    spent = now - ladder.asked_at(state, request)
+    spent = now - ladder.grace_began_at(state, request)
     grace = spent + (request.grace_seconds - spent) * share
     return replace(request, grace_seconds=grace, cancel_seconds=request.cancel_seconds * share)
 

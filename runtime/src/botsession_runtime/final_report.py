@@ -20,7 +20,7 @@ from botsession_runtime.secret_values import find_secrets
 from botsession_runtime.session_state import SessionState
 
 #: Neither block on a pipe without a reader, nor follow a link.
-_PLAINLY: Final = os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+_OPEN_FLAGS: Final = os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def final_report(state: SessionState, launch: Launch, wall: Wall, now: float) -> tuple[ExitReport, bytes]:
@@ -36,8 +36,12 @@ def final_report(state: SessionState, launch: Launch, wall: Wall, now: float) ->
 
 def conversation_of(state: SessionState, launch: Launch, wall: Wall) -> Conversation | None:
     """Return what the caller has got so far, without secrets."""
-    told = to_contract(state.conversation, wall)
-    return conversation_without_secrets(told, redactor_for(launch)) if told and told.errors else told
+    conversation = to_contract(state.conversation, wall)
+    return (
+        conversation_without_secrets(conversation, redactor_for(launch))
+        if conversation and conversation.errors
+        else conversation
+    )
 
 
 def redactor_for(launch: Launch) -> Redactor:
@@ -77,7 +81,7 @@ def write_report(path: str, data: bytes) -> None:
 
 
 def _write(path: str, data: bytes, how: int) -> None:
-    fd = os.open(path, _PLAINLY | how, 0o644)
+    fd = os.open(path, _OPEN_FLAGS | how, 0o644)
     try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             raise OSError(errno.EINVAL, "not a regular file", path)

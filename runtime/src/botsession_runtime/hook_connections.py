@@ -98,7 +98,7 @@ class HookConnections:
             self._accept(self._bot.hooks)
         for connection in self._connections:
             yield from self._merged(connection, self._intake.read_rest(connection.reader, self._loop.time()))
-        yield from self._sources.held()
+        yield from self._sources.deferred_crash()
         yield from self._read_mark()
 
     def close(self) -> None:

@@ -41,22 +41,22 @@ def next_rung(state: SessionState, own_grace_seconds: float) -> Rung | None:
     if state.exit or state.rung(Step.KILL):
         return None
     if state.serving_at is not None:
-        return _of_server(state, state.serving_at, own_grace_seconds)
+        return _rung_of_server(state, state.serving_at, own_grace_seconds)
     if state.lost_at is None:
-        return _of_program(state, own_grace_seconds)
-    if state.may_go_on:
-        return _of_parent(state, state.lost_at, own_grace_seconds)
-    return _of_server(state, state.lost_at, own_grace_seconds)
+        return _rung_of_program(state, own_grace_seconds)
+    if state.may_continue:
+        return _rung_of_parent(state, state.lost_at, own_grace_seconds)
+    return _rung_of_server(state, state.lost_at, own_grace_seconds)
 
 
-def _of_server(state: SessionState, over_at: float, own_grace_seconds: float) -> Rung:
+def _rung_of_server(state: SessionState, over_at: float, own_grace_seconds: float) -> Rung:
     last = _last_of_server(state, over_at, own_grace_seconds)
     if state.rung(Step.TERMINATE):
         return last
     return Rung(Step.TERMINATE, min(over_at + SERVER_SECONDS, last.at))
 
 
-def _of_parent(state: SessionState, lost_at: float, own_grace_seconds: float) -> Rung:
+def _rung_of_parent(state: SessionState, lost_at: float, own_grace_seconds: float) -> Rung:
     """Return the step for a process whose child is gone. It has as long to start another child as for a pipeline."""
     if terminated := state.rung(Step.TERMINATE):
         return Rung(Step.KILL, terminated.at + TERMINATE_SECONDS)
@@ -76,12 +76,12 @@ def _last_of_server(state: SessionState, over_at: float, own_grace_seconds: floa
     return Rung(Step.KILL, at if state.crashed_at is None else min(at, state.crashed_at + TERMINATE_SECONDS))
 
 
-def _of_program(state: SessionState, own_grace_seconds: float) -> Rung | None:
+def _rung_of_program(state: SessionState, own_grace_seconds: float) -> Rung | None:
     request = state.request
     if request is None:
         return _without_request(state, own_grace_seconds)
-    if request.is_bots:
-        return _by_bot(state, request)
+    if request.is_by_bot:
+        return _rung_of_bots_end(state, request)
     terminated = state.rung(Step.TERMINATE)
     if state.unwatched:
         # No frame reaches an unwatched bot. One that handles SIGTERM may need both periods for its goodbye.
@@ -92,7 +92,7 @@ def _of_program(state: SessionState, own_grace_seconds: float) -> Rung | None:
         return Rung(Step.KILL, end_of_ladder(state, request))
     if state.started_at is None:
         return Rung(Step.TERMINATE, request.at)
-    return _with_pipeline(state, request)
+    return _rung_with_pipeline(state, request)
 
 
 def _without_request(state: SessionState, own_grace_seconds: float) -> Rung | None:
@@ -104,16 +104,16 @@ def _without_request(state: SessionState, own_grace_seconds: float) -> Rung | No
     return None
 
 
-def _by_bot(state: SessionState, request: Request) -> Rung:
+def _rung_of_bots_end(state: SessionState, request: Request) -> Rung:
     if state.crashed_at is not None and state.finish is None:
         return Rung(Step.KILL, state.crashed_at + min(request.grace_seconds, TERMINATE_SECONDS))
     finish = finish_of(state)
     if finish is None:
-        return _with_pipeline(state, request)
-    leaves_at = _leaves_at(state, finish, request)
-    if (told := _told_helpers(state, finish)) is not None:
-        return Rung(Step.KILL, told.at + request.cancel_seconds)
-    return Rung(Step.CANCEL_FRAME if has_helpers(state) else Step.KILL, leaves_at)
+        return _rung_with_pipeline(state, request)
+    exit_due_at = _exit_due_at(state, finish, request)
+    if (cancelled := _helpers_cancel_rung(state, finish)) is not None:
+        return Rung(Step.KILL, cancelled.at + request.cancel_seconds)
+    return Rung(Step.CANCEL_FRAME if has_helpers(state) else Step.KILL, exit_due_at)
 
 
 def finish_of(state: SessionState) -> Finish | None:
@@ -126,11 +126,11 @@ def has_helpers(state: SessionState) -> bool:
     return state.has_bare_helpers or any(each.is_live for each in pipelines.settled(state.pipelines))
 
 
-def _leaves_at(state: SessionState, finish: Finish, request: Request) -> float:
+def _exit_due_at(state: SessionState, finish: Finish, request: Request) -> float:
     """Return until when a bot whose pipeline has finished may take to leave, or to start its next one."""
-    leaves_at = max(finish.at, state.set_up_at or 0.0) + request.grace_seconds
+    exit_due_at = max(finish.at, state.set_up_at or 0.0) + request.grace_seconds
     forced = state.rung(Step.FORCED_CANCEL_FRAME)
-    return max(leaves_at, forced.at + request.cancel_seconds) if forced and finish.is_ours else leaves_at
+    return max(exit_due_at, forced.at + request.cancel_seconds) if forced and finish.is_ours else exit_due_at
 
 
 def next_pipeline_until(state: SessionState, own_grace_seconds: float) -> float | None:
@@ -138,21 +138,21 @@ def next_pipeline_until(state: SessionState, own_grace_seconds: float) -> float 
 
     It may when its pipeline has finished, or is gone with its process.
     """
-    if state.exit or not state.may_go_on:
+    if state.exit or not state.may_continue:
         return None
     if state.lost_at is not None:
-        return None if state.is_told_to_go else _waits_until(state, state.lost_at, own_grace_seconds)
+        return None if state.was_sent_sigterm else _waits_until(state, state.lost_at, own_grace_seconds)
     if state.finish is None or state.request is None:
         return None
-    return _leaves_at(state, state.finish, state.request)
+    return _exit_due_at(state, state.finish, state.request)
 
 
-def _told_helpers(state: SessionState, finish: Finish) -> Rung | None:
+def _helpers_cancel_rung(state: SessionState, finish: Finish) -> Rung | None:
     cancels = (Step.CANCEL_FRAME, Step.FORCED_CANCEL_FRAME)
     return next((rung for rung in state.rungs if rung.step in cancels and rung.at > finish.at), None)
 
 
-def _with_pipeline(state: SessionState, request: Request) -> Rung:
+def _rung_with_pipeline(state: SessionState, request: Request) -> Rung:
     cancelled = cancel_rung(state)
     if cancelled:
         return Rung(Step.KILL, cancelled.at + request.cancel_seconds)
@@ -161,33 +161,33 @@ def _with_pipeline(state: SessionState, request: Request) -> Rung:
         return Rung(step, request.at if request.raised_at is None else request.raised_at)
     if state.rung(Step.END_FRAME) is None:
         return Rung(Step.END_FRAME, request.at)
-    return Rung(Step.FORCED_CANCEL_FRAME, asked_at(state, request) + request.grace_seconds)
+    return Rung(Step.FORCED_CANCEL_FRAME, grace_began_at(state, request) + request.grace_seconds)
 
 
 def end_of_ladder(state: SessionState, request: Request) -> float:
     """Return when the bot is killed if nothing else happens."""
-    if request.is_bots and (finish := finish_of(state)):
-        told = _told_helpers(state, finish)
-        if told:
-            return told.at + request.cancel_seconds
+    if request.is_by_bot and (finish := finish_of(state)):
+        cancelled = _helpers_cancel_rung(state, finish)
+        if cancelled:
+            return cancelled.at + request.cancel_seconds
         helping = request.cancel_seconds if has_helpers(state) else 0.0
-        return _leaves_at(state, finish, request) + helping
+        return _exit_due_at(state, finish, request) + helping
     cancelled = cancel_rung(state)
     if cancelled:
         return cancelled.at + request.cancel_seconds
     if request.mode is Mode.IMMEDIATE:
         return (request.at if request.raised_at is None else request.raised_at) + request.cancel_seconds
-    return asked_at(state, request) + request.grace_seconds + request.cancel_seconds
+    return grace_began_at(state, request) + request.grace_seconds + request.cancel_seconds
 
 
-def asked_at(state: SessionState, request: Request) -> float:
+def grace_began_at(state: SessionState, request: Request) -> float:
     """Return when the grace period began: with the EndFrame, once there is one.
 
     The bot's own counts from the last progress. A request that came after the bot's own frame counts from itself.
     """
     asked = state.rung(Step.END_FRAME)
     began = max(asked.at, request.at) if asked else request.at
-    return max(began, state.progress_at or began) if request.is_bots else began
+    return max(began, state.progress_at or began) if request.is_by_bot else began
 
 
 def cancel_rung(state: SessionState) -> Rung | None:

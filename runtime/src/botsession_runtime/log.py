@@ -20,7 +20,7 @@ from botsession_contract.standard_logging import exception_of, intercept, level_
 from botsession_contract.text import escape_controls
 
 #: Log lines by event. None of them quotes what was said in the conversation.
-LINES: Final = {
+EVENT_MESSAGES: Final = {
     "hooked": "hook loaded by pipecat {pipecat}",
     "listening": "listening for a caller on port {port}",
     "called": "caller connected",
@@ -77,9 +77,9 @@ class LineWriter:
 
     def _write_all(self) -> None:
         while (text := self._waiting.get()) is not None:
-            self._write(self._shown(text))
+            self._write(self._printable(text))
 
-    def _shown(self, text: str) -> bytes:
+    def _printable(self, text: str) -> bytes:
         try:
             return escape_controls(self.redact(text), keep="\n\t").encode()
         except Exception as exc:  # noqa: BLE001  # a missing line is better than a secret in the log
@@ -123,5 +123,5 @@ def _forward(record: logging.LogRecord, text: str) -> None:
 
 def log_event(event: dict[str, Any]) -> None:
     """Log an event from the bot's process, where it is worth a line."""
-    if line := LINES.get(event["event"]):
+    if line := EVENT_MESSAGES.get(event["event"]):
         logger.info(line.format_map(event))

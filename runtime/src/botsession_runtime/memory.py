@@ -18,7 +18,7 @@ NO_LIMIT = 1 << 60
 #: What a supervisor weighs, generously: 38 MiB were measured. The kernel picks its victim by weight.
 SUPERVISOR_BYTES = 64 << 20
 #: The kernel's bounds on oom_score_adj: a thousand is the whole limit's weight.
-WHOLE = 1000
+LARGEST_SCORE = 1000
 
 
 class Memory(NamedTuple):
@@ -116,7 +116,7 @@ def make_first_victim(pid: int, limit: int | None, root: Path = ROOT) -> None:
 
 def score(present: int, limit: int) -> int:
     """Return the oom_score_adj that makes a process heavier by a supervisor."""
-    return min(WHOLE, present + -(-WHOLE * SUPERVISOR_BYTES // limit))
+    return min(LARGEST_SCORE, present + -(-LARGEST_SCORE * SUPERVISOR_BYTES // limit))
 
 
 def _counts_memory(filesystem: str, options: str, files: Files) -> bool:

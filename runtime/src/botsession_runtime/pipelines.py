@@ -52,7 +52,7 @@ class Pipeline:
     cancel_held_by: str | None = None
     #: Set when the frame has reached the end of the pipeline. Pipecat reports the finish after the bot's own handlers,
     #: which may block that report.
-    came_out: Finish | None = None
+    reached_end: Finish | None = None
     finish: Finish | None = None
     #: Whether it belongs to a stage that is over.
     is_past: bool = False
@@ -92,7 +92,7 @@ def put(pipelines: Pipelines, new: Pipeline) -> Pipelines:
 
 def settled(pipelines: Pipelines) -> Pipelines:
     """Return the pipelines of a bot that has exited: those whose frame came out count as finished."""
-    return tuple(replace(each, finish=each.finish or each.came_out) for each in pipelines)
+    return tuple(replace(each, finish=each.finish or each.reached_end) for each in pipelines)
 
 
 def next_stage(pipelines: Pipelines, finished_at: float) -> Pipelines:

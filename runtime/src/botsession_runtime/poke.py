@@ -22,8 +22,8 @@ class Poker:
         self._session: aiohttp.ClientSession | None = None
         self._task: asyncio.Task[None] | None = None
         self._is_closing = asyncio.Event()
-        self._spare = float(MOST_AT_ONCE)
-        self._counted_at = time.monotonic()
+        self._tokens = float(MOST_AT_ONCE)
+        self._refilled_at = time.monotonic()
 
     def poke(self) -> None:
         """Ask for a poke; return at once."""
@@ -52,9 +52,9 @@ class Poker:
     async def _pause(self) -> None:
         """Wait if there were many pokes lately, except before the last one."""
         now = time.monotonic()
-        self._spare = min(self._spare + (now - self._counted_at) / PAUSE_SECONDS, MOST_AT_ONCE) - 1
-        self._counted_at = now
-        if self._spare < 0:
+        self._tokens = min(self._tokens + (now - self._refilled_at) / PAUSE_SECONDS, MOST_AT_ONCE) - 1
+        self._refilled_at = now
+        if self._tokens < 0:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._is_closing.wait(), PAUSE_SECONDS)
 

@@ -15,7 +15,7 @@ from botsession_runtime.reducers import larger
 from botsession_runtime.session_state import LARGEST_COUNT
 
 #: Events that are held back while another process has a pipeline.
-HELD: Final = frozenset({"over", "crashed", "quit", "serving"})
+DEFERRED_EVENTS: Final = frozenset({"over", "crashed", "quit", "serving"})
 #: Those of them that tell why the first process went.
 CRASHES: Final = frozenset({"crashed", "quit"})
 #: The number of the process that the supervisor started: with it the session ends.
@@ -50,7 +50,7 @@ class Source:
     live: set[int] = field(default_factory=set)
     has_finished: bool = False
     #: It has crashed, or left by sys.exit(), before its pipelines had finished: these.
-    fallen: frozenset[int] | None = None
+    crashed_roots: frozenset[int] | None = None
     has_client: bool = False
     #: The supervisor has heard how far the farewell got there.
     gives_farewell: bool = False
@@ -76,33 +76,33 @@ class Sources:
         #: The crash of the first process, which was held back.
         self._crash: Event | None = None
 
-    def merge(self, number: int, told: Event) -> Iterator[Event]:
+    def merge(self, number: int, event: Event) -> Iterator[Event]:
         """Return what an event of one process means for the session: itself, another one, or nothing."""
-        event = _numbered(number, told)
+        event = _numbered(number, event)
         self.is_hooked = self.is_hooked or event["event"] == "hooked"
         source = self._sources.setdefault(number, Source())
         others = [each for key, each in self._sources.items() if key != number]
-        _follow(source, event)
-        _note(source, event)
-        if event["event"] in HELD and any(other.is_live for other in others):
+        _update_pipelines(source, event)
+        _update_counts(source, event)
+        if event["event"] in DEFERRED_EVENTS and any(other.is_live for other in others):
             if number == FIRST and event["event"] in CRASHES:
                 self._crash = event
             return
-        merged = _beside(source, others, event) if others else event
+        merged = _merged_with_others(source, others, event) if others else event
         if merged is not None:
             yield merged
 
     def lost(self, number: int, at: float) -> Event | None:
         """Return the event for a process that is gone; None if it had no pipeline any more."""
         source = self._sources.get(number)
-        if source is None or not (source.is_live or source.fallen is not None):
+        if source is None or not (source.is_live or source.crashed_roots is not None):
             return None
-        roots = sorted(source.live | (source.fallen or frozenset()))
-        source.is_hooked, source.fallen = False, None
+        roots = sorted(source.live | (source.crashed_roots or frozenset()))
+        source.is_hooked, source.crashed_roots = False, None
         others = any(each.is_live for each in self._sources.values())
         return {"event": GONE if others else LOST, "at": at, "roots": roots}
 
-    def held(self) -> Iterator[Event]:
+    def deferred_crash(self) -> Iterator[Event]:
         """Return the deferred crash of the first process, if its exit ends pipelines that had not finished.
 
         Before its exit the crash ends nothing: as with `multiprocessing`, it may have waited for its children.
@@ -123,11 +123,11 @@ class Sources:
 
 def _numbered(number: int, event: Event) -> Event:
     """Return an event in which a pipeline has a number that no other process uses."""
-    told: dict[str, Any] = {name: event[name] for name in NUMBERS if event.get(name) is not None}
-    return {**event, **{name: number * MOST_NUMBERS + min(value, MOST_NUMBERS - 1) for name, value in told.items()}}
+    numbers: dict[str, Any] = {name: event[name] for name in NUMBERS if event.get(name) is not None}
+    return {**event, **{name: number * MOST_NUMBERS + min(value, MOST_NUMBERS - 1) for name, value in numbers.items()}}
 
 
-def _follow(source: Source, event: Event) -> None:
+def _update_pipelines(source: Source, event: Event) -> None:
     """Note whether a process has a pipeline."""
     root = event.get("root") or 0
     match event["event"]:
@@ -141,7 +141,7 @@ def _follow(source: Source, event: Event) -> None:
             source.live.discard(root)
             source.has_finished = True
         case "crashed" | "quit":
-            source.fallen = frozenset(source.live) if source.is_live else None
+            source.crashed_roots = frozenset(source.live) if source.is_live else None
             source.is_hooked = False
             source.live.clear()
         case "over":
@@ -149,7 +149,7 @@ def _follow(source: Source, event: Event) -> None:
             source.live.clear()
 
 
-def _note(source: Source, event: Event) -> None:
+def _update_counts(source: Source, event: Event) -> None:
     match event["event"]:
         case "client":
             source.has_client = True
@@ -167,7 +167,7 @@ def _note(source: Source, event: Event) -> None:
             source.names = max(source.names, event["names"], key=len)
 
 
-def _beside(source: Source, others: list[Source], event: Event) -> Event | None:
+def _merged_with_others(source: Source, others: list[Source], event: Event) -> Event | None:
     """Return the event as it is to be understood beside what other processes said."""
     match event["event"]:
         case "left" if any(other.has_client for other in others):

@@ -29,7 +29,7 @@ LONGEST_RUN: Final = 8
 LONGEST_MESSAGE: Final = 500
 #: Runs that are remembered of all secrets, some 100 bytes each. Of secrets beyond that only the whole is found.
 MOST_RUNS: Final = 200_000
-#: The beginning or end of a secret that is told beside an ellipsis.
+#: Lengths of the beginning or end of a secret that programs show beside an ellipsis.
 _ENDS: Final = range(7, 2, -1)
 #: Secrets that are shorter have no beginning and end of their own.
 _SHORTEST_WITH_ENDS: Final = 12
@@ -63,9 +63,9 @@ class Redactor:
             return
         compact, index = Compact(text), self._index
         for secret in index.short:
-            yield from _all(text, secret)
+            yield from _occurrences(text, secret)
         for whole in index.whole:
-            for start, end in _all(compact.text, whole):
+            for start, end in _occurrences(compact.text, whole):
                 yield compact.origin(start, end)
         for start, end in _runs(compact.text, index.runs):
             span = compact.origin(start, end)
@@ -179,17 +179,17 @@ def without_secrets(report: ExitReport, secrets: Iterable[str] | Redactor) -> Ex
     redactor = secrets if isinstance(secrets, Redactor) else Redactor(secrets)
     result, trouble = _result(report.result, redactor)
     message = "; ".join(each for each in (report.message, trouble) if each) or None
-    shown: ExitReport = _shown(dataclasses.replace(report, message=message, result=None), redactor)
+    shown: ExitReport = _cleaned(dataclasses.replace(report, message=message, result=None), redactor)
     return dataclasses.replace(shown, result=result)
 
 
 def conversation_without_secrets(conversation: Conversation, redactor: Redactor) -> Conversation:
     """Return what the caller got, with every text redacted, and fit to be shown."""
-    shown: Conversation = _shown(conversation, redactor)
+    shown: Conversation = _cleaned(conversation, redactor)
     return shown
 
 
-def _shown(value: Any, redactor: Redactor) -> Any:
+def _cleaned(value: Any, redactor: Redactor) -> Any:
     """Return a value with each text in it as its readers may see it: one line, no secrets, no orders to terminals."""
     match value:
         case Enum() | datetime():
@@ -197,12 +197,12 @@ def _shown(value: Any, redactor: Redactor) -> Any:
         case str():
             return shorten(one_line(redactor.redact(value)))
         case tuple():
-            return tuple(_shown(each, redactor) for each in value)
+            return tuple(_cleaned(each, redactor) for each in value)
         case dict():
-            return {_shown(name, redactor): _shown(each, redactor) for name, each in value.items()}
+            return {_cleaned(name, redactor): _cleaned(each, redactor) for name, each in value.items()}
         case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
             fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.init}
-            return dataclasses.replace(value, **{name: _shown(each, redactor) for name, each in fields.items()})
+            return dataclasses.replace(value, **{name: _cleaned(each, redactor) for name, each in fields.items()})
     return value
 
 
@@ -221,7 +221,7 @@ def _redacted(value: Any, redactor: Redactor) -> Any:
     if isinstance(value, dict):
         members: dict[str, Any] = {}
         for name, member in value.items():
-            members[_free(redactor.redact(name), members)] = _redacted(member, redactor)
+            members[_unused_name(redactor.redact(name), members)] = _redacted(member, redactor)
         return members
     if isinstance(value, list):
         return [_redacted(item, redactor) for item in value]
@@ -232,7 +232,7 @@ def _redacted(value: Any, redactor: Redactor) -> Any:
     return value
 
 
-def _free(name: str, members: dict[str, Any]) -> str:
+def _unused_name(name: str, members: dict[str, Any]) -> str:
     """Return a name that no member has yet: of two that were secret, none takes the other's place."""
     count, free = 1, name
     while free in members:
@@ -241,7 +241,7 @@ def _free(name: str, members: dict[str, Any]) -> str:
     return free
 
 
-def _all(text: str, wanted: str) -> Iterator[Span]:
+def _occurrences(text: str, wanted: str) -> Iterator[Span]:
     at = text.find(wanted)
     while at >= 0:
         yield at, at + len(wanted)

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from botsession_contract.lifecycle import Farewell, Step
 from botsession_contract.report import DanglingTasks
-from botsession_runtime import conversation, pipelines
-from botsession_runtime.pipelines import Finish, OwnEnd, Pipeline, Stage
+from botsession_runtime import conversation, pipelines, stages
+from botsession_runtime.pipelines import Finish, OwnEnd, Pipeline
 from botsession_runtime.session_state import CANCEL_FRAME, LARGEST_COUNT, SessionState, Speech
 
 #: Progress of a farewell at which a client that leaves has not heard all of it.
@@ -18,8 +18,8 @@ CLOSING_SECONDS: Final = 1.0
 
 def apply_event(state: SessionState, event: dict[str, Any]) -> SessionState:
     """Return the state with what an event says, which has been through the gate (`events`)."""
-    learner = _REDUCERS.get(event.get("event", ""))
-    return learner(state, event, float(event["at"])) if learner else state
+    reducer = _REDUCERS.get(event.get("event", ""))
+    return reducer(state, event, float(event["at"])) if reducer else state
 
 
 def settle(state: SessionState) -> SessionState:
@@ -34,18 +34,11 @@ def _hooked(state: SessionState, _event: dict[str, Any], at: float) -> SessionSt
     # A program that serves callers loads Pipecat's hook when one has come.
     called_at = state.called_at if state.listening_at is None else state.called_at or max(at, state.listening_at)
     imported_at = state.imported_at or at
-    if state.lost_at is not None and state.may_go_on:
-        state = _begun_again(state)
+    if state.lost_at is not None and state.may_continue:
+        state = stages.restarted(state)
     elif state.lost_at is not None:
         state = replace(state, lost_at=None)
     return replace(state, hooked_at=at, imported_at=imported_at, called_at=called_at, unwatched=None)
-
-
-def _begun_again(state: SessionState) -> SessionState:
-    """Return the state of a parent that starts another process for a lost one, unless it has been sent SIGTERM."""
-    if state.is_told_to_go:
-        return state
-    return replace(_without_end(state), lost_at=None, pipelines=pipelines.NONE)
 
 
 def _imported(state: SessionState, _event: dict[str, Any], at: float) -> SessionState:
@@ -57,11 +50,11 @@ def _listening(state: SessionState, event: dict[str, Any], at: float) -> Session
     earliest = event.get("earliest")
     guess = {} if earliest is None else {"guessed_port": event["port"], "join_earliest": earliest}
     here = bool(event.get("here_alone"))
-    return replace(state, listening_at=state.listening_at or at, listens_here_alone=here, **guess)
+    return replace(state, listening_at=state.listening_at or at, listens_on_loopback_only=here, **guess)
 
 
 def _elsewhere(state: SessionState, event: dict[str, Any], _at: float) -> SessionState:
-    return replace(state, other_ports=event["ports"], asked_port=event["asked"])
+    return replace(state, other_ports=event["ports"], expected_port=event["asked"])
 
 
 def _called(state: SessionState, _event: dict[str, Any], at: float) -> SessionState:
@@ -75,12 +68,12 @@ def _set_up(state: SessionState, event: dict[str, Any], at: float) -> SessionSta
 
 def _started(state: SessionState, event: dict[str, Any], at: float) -> SessionState:
     new = replace(_pipeline(state, event, at), started_at=at)
-    if state.is_between and state.finish and new.set_up_at > state.finish.at:
-        state = _next_stage(state, state.finish)
+    if state.is_between_pipelines and state.finish and new.set_up_at > state.finish.at:
+        state = stages.next_stage(state, state.finish)
     return replace(
         state,
         started_at=state.started_at or at,
-        stage_at=state.stage_at or at,
+        stage_started_at=state.stage_started_at or at,
         has_clients=state.has_clients or bool(event.get("clients")),
         pipelines=pipelines.put(state.pipelines, new),
     )
@@ -93,70 +86,26 @@ def _pipeline(state: SessionState, event: dict[str, Any], at: float) -> Pipeline
     return replace(known, runner=event.get("runner") or known.runner, name=name, has_transport=has_transport)
 
 
-def _next_stage(state: SessionState, finish: Finish) -> SessionState:
-    """Archive a stage that is over: what was known of its end says nothing of the stage that begins."""
-    named = (each.name for each in state.pipelines if each.finish is finish or each.finish == finish)
-    began = state.started_at if state.stage_at is None else state.stage_at
-    frame, said = (state.own_end.frame, state.own_end.reason) if state.own_end else (finish.frame, finish.reason)
-    stage = Stage(next(named, ""), frame, said, finish.at if began is None else began, finish.at)
-    return replace(
-        _without_end(state),
-        stages=(*state.stages, stage)[-pipelines.MOST_STAGES :],
-        stage_count=min(state.stage_count + 1, LARGEST_COUNT),
-        pipelines=pipelines.next_stage(state.pipelines, finish.at),
-    )
-
-
-def _without_end(state: SessionState) -> SessionState:
-    """Return the state for a pipeline that begins after another one, without what was known of that one's end."""
-    return replace(
-        state,
-        stage_at=None,
-        request=None,
-        rungs=(),
-        has_end_in_flight=False,
-        end_held_by=None,
-        cancel_held_by=None,
-        own_end=None,
-        runner_end=None,
-        hop_at=None,
-        progress_at=None,
-        finish=None,
-        has_bare_helpers=False,
-        timed_out=None,
-        crash=None,
-        crashed_at=None,
-        parting=None,
-        fatal_error=None,
-        unusable=None,
-        unusable_at=None,
-        idle_at=None,
-        is_over=False,
-        serving_at=None,
-        farewell=None,
-    )
-
-
 def _client(state: SessionState, _event: dict[str, Any], at: float) -> SessionState:
     return replace(state, client_at=state.client_at or at, left_at=None)
 
 
 def _left(state: SessionState, _event: dict[str, Any], at: float) -> SessionState:
     """Note that the last client has left, unless it is the end of the pipeline that has closed its connection."""
-    if state.finish or _closes_connections(state, at):
+    if state.finish or _is_closed_by_transport(state, at):
         return state
     if state.farewell in UNHEARD:
         return replace(state, farewell=Farewell.CLIENT_GONE)
-    return state if state.request and not state.request.is_bots else replace(state, left_at=at)
+    return state if state.request and not state.request.is_by_bot else replace(state, left_at=at)
 
 
-def _closes_connections(state: SessionState, at: float) -> bool:
+def _is_closed_by_transport(state: SessionState, at: float) -> bool:
     """Return whether a client leaves because a transport closes with the ending frame, rather than by itself."""
     if any(rung.step is not Step.END_FRAME for rung in state.rungs):
         return True
     if state.own_end is None:
         return False
-    was_asked = state.request is not None and not state.request.is_bots
+    was_asked = state.request is not None and not state.request.is_by_bot
     return was_asked or at - max(state.own_end.at, state.hop_at or 0.0) <= CLOSING_SECONDS
 
 
@@ -173,7 +122,7 @@ def _active(state: SessionState, _event: dict[str, Any], at: float) -> SessionSt
 
 
 def _prompted(state: SessionState, _event: dict[str, Any], at: float) -> SessionState:
-    return replace(state, prompts=min(state.prompts + 1, LARGEST_COUNT), asked_at=at)
+    return replace(state, prompts=min(state.prompts + 1, LARGEST_COUNT), last_prompted_at=at)
 
 
 def _advice(state: SessionState, event: dict[str, Any], _at: float) -> SessionState:
@@ -188,7 +137,7 @@ def _timeout(state: SessionState, event: dict[str, Any], _at: float) -> SessionS
     return replace(state, timed_out=event["what"])
 
 
-def _unless_closed(state: SessionState, at: float) -> SessionState:
+def _without_transport_close(state: SessionState, at: float) -> SessionState:
     """Forget that a client left if the ending frame moves right after: then the transport closed the connection."""
     if state.own_end is None or state.left_at is None or state.left_at < state.own_end.at:
         return state
@@ -197,7 +146,7 @@ def _unless_closed(state: SessionState, at: float) -> SessionState:
 
 def _hop(state: SessionState, event: dict[str, Any], at: float) -> SessionState:
     if not event["ours"]:
-        state = _unless_closed(state, at)
+        state = _without_transport_close(state, at)
     is_cancel = event["frame"] == CANCEL_FRAME
     known = pipelines.find(state.pipelines, event.get("root") or 0, at)
     if known.is_past or known.finish:
@@ -206,10 +155,10 @@ def _hop(state: SessionState, event: dict[str, Any], at: float) -> SessionState:
     if not event["ours"]:
         own_end = own_end or OwnEnd(event["frame"], event.get("reason"), at)
     held = {"cancel_held_by" if is_cancel else "end_held_by": event["held_by"]}
-    came_out = known.came_out
+    reached_end = known.reached_end
     if event.get("out"):
-        came_out = came_out or Finish(event["frame"], event.get("reason"), bool(event["ours"]), at)
-    state = _with_ends(state, replace(known, own_end=own_end, came_out=came_out, **held))
+        reached_end = reached_end or Finish(event["frame"], event.get("reason"), bool(event["ours"]), at)
+    state = _with_ends(state, replace(known, own_end=own_end, reached_end=reached_end, **held))
     if own_end and not state.finish and pipelines.is_ending(state.pipelines):
         state = replace(state, own_end=state.own_end or own_end)
     in_flight = state.has_end_in_flight or not is_cancel
@@ -231,17 +180,22 @@ def _speaks(state: SessionState, event: dict[str, Any], at: float) -> SessionSta
     """Note that a pipeline talks when another one has finished: it was no helper, and the session goes on with it."""
     known = pipelines.find(state.pipelines, event.get("root") or 0, at)
     finish = state.finish
-    if finish is None or not state.is_between or at < finish.at or not pipelines.may_follow(state.pipelines, known):
+    if (
+        finish is None
+        or not state.is_between_pipelines
+        or at < finish.at
+        or not pipelines.may_follow(state.pipelines, known)
+    ):
         return state
     if any(rung.at > finish.at for rung in state.rungs):
-        return state  # it was told to go, as a helper
+        return state  # the pipeline was cancelled as a helper
     left = pipelines.without_finished(state.pipelines)
-    return replace(_next_stage(state, finish), pipelines=left, stage_at=at)
+    return replace(stages.next_stage(state, finish), pipelines=left, stage_started_at=at)
 
 
 def _finished(state: SessionState, event: dict[str, Any], at: float) -> SessionState:
     if not event["ours"]:
-        state = _unless_closed(state, at)
+        state = _without_transport_close(state, at)
     finish = Finish(event["frame"], event.get("reason"), bool(event["ours"]), at)
     known = pipelines.find(state.pipelines, event.get("root") or 0, at)
     every = pipelines.put(state.pipelines, replace(known, finish=known.finish or finish))
@@ -269,7 +223,7 @@ def _crashed(state: SessionState, event: dict[str, Any], at: float) -> SessionSt
 
 
 def _quit(state: SessionState, event: dict[str, Any], at: float) -> SessionState:
-    return replace(state, parting=state.parting or event["message"], crashed_at=state.crashed_at or at)
+    return replace(state, exit_sentence=state.exit_sentence or event["message"], crashed_at=state.crashed_at or at)
 
 
 def _error(state: SessionState, event: dict[str, Any], at: float) -> SessionState:

@@ -61,7 +61,7 @@ def _stage(stage: pipelines.Stage) -> Stage:
 
 
 def _prompts(state: SessionState, wall: Wall) -> Prompts | None:
-    return None if state.asked_at is None else Prompts(state.prompts, wall(state.asked_at))
+    return None if state.last_prompted_at is None else Prompts(state.prompts, wall(state.last_prompted_at))
 
 
 def stuck_at(state: SessionState) -> str | None:
@@ -107,7 +107,7 @@ def _final_ending(state: SessionState, wall: Wall) -> Ending | None:
 def farewell_of(state: SessionState) -> Farewell | None:
     """Return what became of the farewell; None if the bot ended by itself."""
     request = state.request
-    if request is None or request.is_bots:
+    if request is None or request.is_by_bot:
         return None
     if not request.farewell:
         return Farewell.NOT_CONFIGURED

@@ -44,7 +44,7 @@ def message_of(state: SessionState) -> str | None:
 def _failures(state: SessionState) -> tuple[str | None, ...]:
     """Return what went wrong and the sentence given to sys.exit(), in the order in which they happened."""
     trouble = _failure(state)
-    return (trouble, state.parting) if state.finish else (state.parting, trouble)
+    return (trouble, state.exit_sentence) if state.finish else (state.exit_sentence, trouble)
 
 
 def _failure(state: SessionState) -> str | None:
@@ -110,16 +110,16 @@ def _failed_exit(state: SessionState) -> str | None:
     """Return how the process failed after its pipeline had finished, if nothing else in the message says it."""
     if not state.finish or state.failure or state.crash or state.exit is None or state.exit.code == 0:
         return None
-    is_told = state.rung(Step.KILL) or state.rung(Step.TERMINATE) or was_killed_by_kernel(state)
-    return None if is_told else f"{_how_it_exited(state)} after its pipeline had finished"
+    is_explained = state.rung(Step.KILL) or state.rung(Step.TERMINATE) or was_killed_by_kernel(state)
+    return None if is_explained else f"{_how_it_exited(state)} after its pipeline had finished"
 
 
 def _unwatched(state: SessionState) -> str | None:
     """Return why the hook could not watch the pipeline, after the exit code of a process that failed by itself."""
     if state.unwatched is None:
         return None
-    is_told = state.exit is None or state.exit.code == 0 or state.rungs
-    return state.unwatched if is_told else f"{_how_it_exited(state)}; {state.unwatched}"
+    is_explained = state.exit is None or state.exit.code == 0 or state.rungs
+    return state.unwatched if is_explained else f"{_how_it_exited(state)}; {state.unwatched}"
 
 
 def _exit_without_finish(state: SessionState) -> str | None:
@@ -178,7 +178,7 @@ def _no_hook(state: SessionState) -> str:
 
 
 def _no_caller(state: SessionState) -> str:
-    if state.listens_here_alone:
+    if state.listens_on_loopback_only:
         return "no caller had connected: the bot listened only on 127.0.0.1, which callers outside its pod cannot reach"
     if state.other_ports:
         return _listened_on_other_ports(state)
@@ -194,9 +194,9 @@ def _listened_on_other_ports(state: SessionState) -> str:
     if state.listening_at is None:
         return (
             f"no caller had connected: the bot listened on {found}, "
-            f"but callers use port {state.asked_port} (expose.port)"
+            f"but callers use port {state.expected_port} (expose.port)"
         )
-    return f"no caller had connected to port {state.asked_port} (expose.port); the bot listened on {found} too"
+    return f"no caller had connected to port {state.expected_port} (expose.port); the bot listened on {found} too"
 
 
 def _how_it_exited(state: SessionState) -> str:
@@ -221,7 +221,7 @@ def _kill(state: SessionState) -> str | None:
         return "the pipeline had finished, but the process did not exit and was killed"
     if state.request is None:
         return "the process did not exit and was killed"
-    if state.request.is_bots:
+    if state.request.is_by_bot:
         return "the bot began to end itself, did not finish and was killed"
     return "the bot did not end when it was asked to and was killed"
 

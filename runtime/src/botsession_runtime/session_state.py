@@ -49,7 +49,7 @@ class Request:
     raised_at: float | None = None
 
     @property
-    def is_bots(self) -> bool:
+    def is_by_bot(self) -> bool:
         """Whether the bot ends the session by itself, without a request."""
         return self.cause in BOT_CAUSES
 
@@ -87,10 +87,10 @@ class SessionState:
     guessed_port: int | None = None
     join_earliest: float = 0.0
     #: The port of `spec.expose`, and others on which the bot listens.
-    asked_port: int | None = None
+    expected_port: int | None = None
     other_ports: tuple[int, ...] = ()
     #: Whether it listens only on a loopback address, which only its own pod reaches.
-    listens_here_alone: bool = False
+    listens_on_loopback_only: bool = False
     started_at: float | None = None
     client_at: float | None = None
     #: The pipeline has a transport that says when a client connects.
@@ -98,10 +98,10 @@ class SessionState:
     #: The last activity, while an idle limit makes the hook watch for it.
     active_at: float | None = None
     #: When the idle prompt was last sent to the bot.
-    prompted_at: float | None = None
+    prompt_sent_at: float | None = None
     #: How often the bot spoke the prompt, and when it last did. Without a client or a TTS service it does not.
     prompts: int = 0
-    asked_at: float | None = None
+    last_prompted_at: float | None = None
     #: When Pipecat's own idle timeout fired.
     idle_at: float | None = None
     #: Frames to watch for that this Pipecat does not have.
@@ -131,7 +131,7 @@ class SessionState:
     #: How many stages there were in all.
     stage_count: int = 0
     #: When the pipeline of this stage started; `started_at` is the first one's.
-    stage_at: float | None = None
+    stage_started_at: float | None = None
     #: When a pipeline was last being set up.
     set_up_at: float | None = None
     #: What Pipecat timed out waiting for: `setup`, `StartFrame` or `CancelFrame`.
@@ -146,7 +146,7 @@ class SessionState:
     #: When the bot raised it, or called sys.exit().
     crashed_at: float | None = None
     #: The sentence that the bot gave sys.exit().
-    parting: str | None = None
+    exit_sentence: str | None = None
     #: The last error that Pipecat reported as fatal.
     fatal_error: str | None = None
     #: The runner has returned to the bot's own code, without an exception.
@@ -180,19 +180,19 @@ class SessionState:
     conversation: Conversation = conversation.NOTHING
 
     @property
-    def may_go_on(self) -> bool:
+    def may_continue(self) -> bool:
         """Whether another pipeline may follow one that is over: no end was requested, except by the bot itself."""
-        return self.request is None or self.request.is_bots
+        return self.request is None or self.request.is_by_bot
 
     @property
-    def is_told_to_go(self) -> bool:
+    def was_sent_sigterm(self) -> bool:
         """Whether the supervisor has sent SIGTERM to the bot's processes."""
         return self.rung(Step.TERMINATE) is not None
 
     @property
-    def is_between(self) -> bool:
+    def is_between_pipelines(self) -> bool:
         """Whether a pipeline has finished by the bot's own doing, and another one may follow."""
-        return self.finish is not None and self.may_go_on
+        return self.finish is not None and self.may_continue
 
     def rung(self, step: Step) -> Rung | None:
         """Return the last time that a step was taken."""

@@ -128,12 +128,12 @@ class Supervisor:
         current = self.state.request
         if current is None:
             self._start_ending(self._request(request))
-        elif current.is_bots:
-            self._start_ending(end_requests.taken_over(self.state, current, self._request(request)))
+        elif current.is_by_bot:
+            self._start_ending(end_requests.take_over(self.state, current, self._request(request)))
         elif current.mode is Mode.GRACEFUL and request.mode is Mode.IMMEDIATE:
-            self._start_ending(end_requests.raised(current, request, self._loop.time()))
+            self._start_ending(end_requests.raise_to_immediate(current, request, self._loop.time()))
         elif current.mode is request.mode:
-            shorter = end_requests.shortened(current, request, self.state, self._loop.time())
+            shorter = end_requests.shorten(current, request, self.state, self._loop.time())
             self.state = replace(self.state, request=shorter)
             self._advance()
         else:
@@ -141,7 +141,7 @@ class Supervisor:
 
     def adjust(self, patch: SessionPatch) -> None:
         """Apply a patch: another deadline, other limits or another way to end."""
-        if self.state.exit or (self.state.request and not self.state.request.is_bots):
+        if self.state.exit or (self.state.request and not self.state.request.is_by_bot):
             raise WrongStateError("the session is ending")
         if patch.deadline:
             self._deadline = (patch.deadline - self._clock_origin).total_seconds()
@@ -189,7 +189,7 @@ class Supervisor:
         self._advance()
 
     def _apply_event(self, event: Event) -> None:
-        self.state = end_requests.begun_by_bot(apply_event(self.state, event), self.launch)
+        self.state = end_requests.with_bots_own_end(apply_event(self.state, event), self.launch)
         if event["event"] in POKE_EVENTS:
             self._poker.poke()
 
@@ -228,10 +228,10 @@ class Supervisor:
         now = self._loop.time()
         budget = end_requests.sigterm_budget(self.launch.termination_grace_seconds)
         current = self.state.request
-        if current is None or current.is_bots:
+        if current is None or current.is_by_bot:
             logger.info("SIGTERM received")
             evicted = self._own_request(Cause.EVICTED)
-            request = end_requests.taken_over(self.state, current, evicted) if current else evicted
+            request = end_requests.take_over(self.state, current, evicted) if current else evicted
             self._start_ending(end_requests.squeeze(request, self.state, now, budget))
         else:
             squeezed = end_requests.squeeze(current, self.state, now, budget)
@@ -293,10 +293,10 @@ class Supervisor:
             "reason": request.cause if request else "",
             "farewell": request.farewell if request else "",
             # The bot's own end may leave pipelines that talk on, or be followed by another one.
-            "own": self.state.may_go_on,
+            "own": self.state.may_continue,
         }
         self._hooks.send(command)
-        if not self.state.may_go_on:
+        if not self.state.may_continue:
             self._hooks.greet_with(self._limits_command(), command | {"farewell": ""})
 
     def _deadline_at(self) -> float | None:
@@ -333,12 +333,12 @@ class Supervisor:
         else:
             logger.warning("limit reached: {}", due.cause)
             current, request = self.state.request, self._own_request(due.cause)
-            self._start_ending(end_requests.taken_over(self.state, current, request) if current else request)
+            self._start_ending(end_requests.take_over(self.state, current, request) if current else request)
 
     def _prompt(self) -> None:
         """Send the idle prompt to the bot."""
         prompt = self._limits.idle_prompt
-        self.state = replace(self.state, prompted_at=self._loop.time())
+        self.state = replace(self.state, prompt_sent_at=self._loop.time())
         logger.info("quiet caller prompted")
         self._hooks.send({"do": "say", "text": prompt.text if prompt else ""})
         self._advance()

@@ -26,7 +26,7 @@ TYPES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class LaunchConfig:
-    """What the supervisor has told the launcher of the conversation."""
+    """The launcher's configuration, from the supervisor."""
 
     session: str
     body: Any

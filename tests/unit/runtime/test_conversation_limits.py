@@ -64,10 +64,13 @@ REQUEST = Request(Cause.DELETED, Mode.GRACEFUL, at=20.0, grace_seconds=30.0, can
         pytest.param(STARTED, SessionLimits(0.0, 0.0), None, id="zero is off"),
         pytest.param(JOINED, PROMPT, Due(255.0, None), id="the prompt comes first"),
         pytest.param(
-            replace(JOINED, prompted_at=255.0), PROMPT, Due(315.0, Cause.IDLE_TIMEOUT), id="and only once in a spell"
+            replace(JOINED, prompt_sent_at=255.0), PROMPT, Due(315.0, Cause.IDLE_TIMEOUT), id="and only once in a spell"
         ),
         pytest.param(
-            replace(JOINED, prompted_at=255.0, active_at=260.0), PROMPT, Due(500.0, None), id="an answer ends the spell"
+            replace(JOINED, prompt_sent_at=255.0, active_at=260.0),
+            PROMPT,
+            Due(500.0, None),
+            id="an answer ends the spell",
         ),
         pytest.param(ALONE, PROMPT, Due(70.0, Cause.NO_CLIENT), id="nobody is not prompted"),
         pytest.param(replace(JOINED, request=REQUEST), PROMPT, None, id="it ends already"),

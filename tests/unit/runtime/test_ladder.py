@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from botsession_contract.control import EndRequest
 from botsession_contract.lifecycle import BOT_CAUSES, Cause, Mode, Step
-from botsession_runtime.end_requests import shortened, sigterm_budget, squeeze, taken_over, without_kill
+from botsession_runtime.end_requests import shorten, sigterm_budget, squeeze, take_over, without_kill
 from botsession_runtime.ladder import end_of_ladder, next_rung
 from botsession_runtime.pipelines import Finish, Pipeline
 from botsession_runtime.session_state import Exit, Request, Rung, SessionState
@@ -274,7 +274,7 @@ def test_an_ending_asked_for_again_is_shortened(
     grace: float | None, cancel: float | None, expected: tuple[float, float]
 ) -> None:
     asked = EndRequest(Mode.GRACEFUL, Cause.EVICTED, None, grace, cancel)
-    request = shortened(GRACEFUL, asked, RUNNING, 100.0)
+    request = shorten(GRACEFUL, asked, RUNNING, 100.0)
     assert (request.grace_seconds, request.cancel_seconds) == expected
 
 
@@ -284,7 +284,7 @@ ENDING = replace(after(RUNNING, ENDED, request=OWN), has_end_in_flight=True)
 CANCELLED = after(RUNNING, Rung(Step.CANCEL_FRAME, 100.0), request=OWN_CANCEL)
 ITS_OWN = replace(DRAINED, is_ours=False)
 HELPER = Pipeline(2, runner=1, started_at=5.0)
-CAME_OUT = Pipeline(1, started_at=5.0, came_out=ITS_OWN)
+CAME_OUT = Pipeline(1, started_at=5.0, reached_end=ITS_OWN)
 
 
 @pytest.mark.parametrize(
@@ -368,7 +368,7 @@ def test_whoever_asks_while_the_bot_ends_itself_puts_nothing_off(
     due = next_rung(state, OWN_GRACE)
     assert due is not None
     now = min(105 + waited, due.at)
-    request = taken_over(state, state.request, replace(asked, at=now))
+    request = take_over(state, state.request, replace(asked, at=now))
     before, after_it = next_rung(state, OWN_GRACE), next_rung(replace(state, request=request), OWN_GRACE)
     assert end_of_ladder(state, request) <= end_of_ladder(state, state.request) + 1e-6
     assert before is not None
@@ -378,6 +378,6 @@ def test_whoever_asks_while_the_bot_ends_itself_puts_nothing_off(
 
 def test_whoever_asks_while_the_bot_ends_itself_is_served_as_they_want() -> None:
     asked = Request(Cause.DELETED, Mode.IMMEDIATE, 110.0, 30.0, 5.0)
-    request = taken_over(ENDING, OWN, asked)
+    request = take_over(ENDING, OWN, asked)
     assert (request.cause, request.mode, request.cancel_seconds) == (Cause.DELETED, Mode.IMMEDIATE, 5.0)
     assert next_rung(replace(ENDING, request=request), OWN_GRACE) == Rung(Step.FORCED_CANCEL_FRAME, 110.0)

@@ -7,7 +7,7 @@ import pytest
 from botsession_contract.launch import Launch
 from botsession_contract.lifecycle import Cause, Mode, Reason, Step
 from botsession_runtime.end_reason import reason_of
-from botsession_runtime.end_requests import begun_by_bot
+from botsession_runtime.end_requests import with_bots_own_end
 from botsession_runtime.pipelines import Finish, OwnEnd
 from botsession_runtime.reducers import apply_event
 from botsession_runtime.report_message import message_of
@@ -80,7 +80,7 @@ def test_error_of_a_processor_that_goes_on_is_no_reason_to_end() -> None:
 
 def test_runner_that_the_bot_ends_begins_the_bots_own_ladder() -> None:
     cancelled = replace(SAID_GOODBYE, exit=None, own_end=OwnEnd("CancelFrame", "runner exiting", 150.05))
-    state = begun_by_bot(cancelled, Launch(namespace="tests", name="session", token_sha256=""))
+    state = with_bots_own_end(cancelled, Launch(namespace="tests", name="session", token_sha256=""))
     assert state.request is not None
     assert (state.request.cause, state.request.mode) == (Cause.BOT_ENDED, Mode.IMMEDIATE)
     assert [rung.step for rung in state.rungs] == [Step.CANCEL_FRAME]

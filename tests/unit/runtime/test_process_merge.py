@@ -66,19 +66,19 @@ def test_crash_of_the_first_process_counts_once_that_is_gone_with_a_pipeline_of_
     crash = event("crashed", message="x")
     sources = Sources()
     assert crash not in merging(sources, (0, event("imported")), *begun(1), (0, crash))
-    assert list(sources.held()) == [crash]
+    assert list(sources.deferred_crash()) == [crash]
 
 
 def test_crash_of_the_first_process_that_waited_for_the_others_means_nothing() -> None:
     sources = Sources()
     merging(sources, *begun(1), (0, event("crashed", message="x")), (1, finished()), (1, OVER))
-    assert list(sources.held()) == []
+    assert list(sources.deferred_crash()) == []
 
 
 def test_crash_of_another_process_is_not_kept() -> None:
     sources = Sources()
     merging(sources, *begun(1, 2), (2, finished()), (2, event("crashed", message="x")))
-    assert list(sources.held()) == []
+    assert list(sources.deferred_crash()) == []
 
 
 def test_process_of_which_one_pipeline_goes_on_holds_the_others_back() -> None:

@@ -328,20 +328,25 @@ def test_why_and_how(state: SessionState, reason: Reason, outcome: Outcome) -> N
         ),
         pytest.param(
             replace(
-                UNHOOKED, is_target=False, request=REQUEST, rungs=(TERMINATE,), asked_port=8080, other_ports=(7860,)
+                UNHOOKED, is_target=False, request=REQUEST, rungs=(TERMINATE,), expected_port=8080, other_ports=(7860,)
             ),
             "no caller had connected: the bot listened on port 7860, but callers use port 8080 (expose.port)",
             id="it listened on another port",
         ),
         pytest.param(
             replace(
-                UNHOOKED, listening_at=105.0, request=REQUEST, rungs=(TERMINATE,), asked_port=8080, other_ports=(80, 90)
+                UNHOOKED,
+                listening_at=105.0,
+                request=REQUEST,
+                rungs=(TERMINATE,),
+                expected_port=8080,
+                other_ports=(80, 90),
             ),
             "no caller had connected to port 8080 (expose.port); the bot listened on ports 80 and 90 too",
             id="it listened on other ports too",
         ),
         pytest.param(
-            replace(UNHOOKED, is_target=False, exit=Exit(3, 200.0), asked_port=8080, other_ports=(7860,)),
+            replace(UNHOOKED, is_target=False, exit=Exit(3, 200.0), expected_port=8080, other_ports=(7860,)),
             "the bot exited with code 3 before its pipeline had started; no caller had connected: "
             "the bot listened on port 7860, but callers use port 8080 (expose.port)",
             id="it listened on another port and left",
@@ -418,7 +423,7 @@ def test_why_and_how(state: SessionState, reason: Reason, outcome: Outcome) -> N
             id="a port that nobody named",
         ),
         pytest.param(
-            replace(TERMINATED, hooked_at=None, imported_at=None, listening_at=101.0, listens_here_alone=True),
+            replace(TERMINATED, hooked_at=None, imported_at=None, listening_at=101.0, listens_on_loopback_only=True),
             "no caller had connected: the bot listened only on 127.0.0.1, which callers outside its pod cannot reach",
             id="a server that nobody could call",
         ),

@@ -8,7 +8,7 @@ from botsession_contract.launch import Launch
 from botsession_contract.transports import Transport, TransportType
 from botsession_runtime import server_watch
 from botsession_runtime.reducers import apply_event
-from botsession_runtime.server_watch import Serving, serving
+from botsession_runtime.server_watch import PortFilter, port_filter_of
 from botsession_runtime.session_state import SessionState
 from botsession_runtime.tcp_sockets import Sockets
 
@@ -18,46 +18,52 @@ ROOM = Transport(TransportType.DAILY)
 
 
 @pytest.mark.parametrize(
-    ("fields", "wanted"),
+    ("fields", "port_filter"),
     [
-        pytest.param({**COMMAND, "expose_port": 80}, Serving(80, takes_loopback=True), id="the port was named"),
-        pytest.param({"target": "bot.py", "expose_port": 80}, Serving(80, takes_loopback=True), id="for a target too"),
+        pytest.param({**COMMAND, "expose_port": 80}, PortFilter(80, takes_loopback=True), id="the port was named"),
+        pytest.param(
+            {"target": "bot.py", "expose_port": 80}, PortFilter(80, takes_loopback=True), id="for a target too"
+        ),
         pytest.param({"target": "bot.py", "expose_port": 80, "transport": LISTENER}, None, id="our launcher listens"),
         pytest.param({"target": "bot.py", "start_timeout_seconds": 9.0}, None, id="a target's port is not guessed"),
         pytest.param(
-            {**COMMAND, "start_timeout_seconds": 9.0}, Serving(None, takes_loopback=False), id="a command's is"
+            {**COMMAND, "start_timeout_seconds": 9.0}, PortFilter(None, takes_loopback=False), id="a command's is"
         ),
         pytest.param(
             {**COMMAND, "start_timeout_seconds": 9.0, "control_fd": 7},
-            Serving(None, takes_loopback=True),
+            PortFilter(None, takes_loopback=True),
             id="on this machine callers are too",
         ),
         pytest.param(COMMAND, None, id="an operator that does not tell startTimeout"),
-        pytest.param({**COMMAND, "expose_port": 80, "transport": ROOM}, Serving(80, takes_loopback=True), id="a room"),
+        pytest.param(
+            {**COMMAND, "expose_port": 80, "transport": ROOM}, PortFilter(80, takes_loopback=True), id="a room"
+        ),
     ],
 )
-def test_what_is_looked_for(fields: dict[str, Any], wanted: Serving | None) -> None:
-    assert serving(Launch("bots", "support-42", "ab" * 32, **fields)) == wanted
+def test_what_is_looked_for(fields: dict[str, Any], port_filter: PortFilter | None) -> None:
+    assert port_filter_of(Launch("bots", "support-42", "ab" * 32, **fields)) == port_filter
 
 
 @pytest.mark.parametrize(
-    ("wanted", "listening", "ports"),
+    ("port_filter", "listening", "ports"),
     [
-        pytest.param(Serving(80, takes_loopback=True), {80: False, 8000: True}, {80}, id="the one that was named"),
-        pytest.param(Serving(80, takes_loopback=True), {8000: True}, set(), id="and no other"),
-        pytest.param(Serving(None, takes_loopback=False), {5678: False}, set(), id="a debugger's is not a caller's"),
-        pytest.param(Serving(None, takes_loopback=False), {7860: False}, {7860}, id="the port of Pipecat's servers is"),
+        pytest.param(PortFilter(80, takes_loopback=True), {80: False, 8000: True}, {80}, id="the one that was named"),
+        pytest.param(PortFilter(80, takes_loopback=True), {8000: True}, set(), id="and no other"),
+        pytest.param(PortFilter(None, takes_loopback=False), {5678: False}, set(), id="a debugger's is not a caller's"),
         pytest.param(
-            Serving(None, takes_loopback=False), {5678: False, 8000: True}, {8000}, id="those that others reach"
+            PortFilter(None, takes_loopback=False), {7860: False}, {7860}, id="the port of Pipecat's servers is"
         ),
         pytest.param(
-            Serving(None, takes_loopback=True), {5678: False}, {5678}, id="any, where all are on this machine"
+            PortFilter(None, takes_loopback=False), {5678: False, 8000: True}, {8000}, id="those that others reach"
         ),
-        pytest.param(Serving(None, takes_loopback=True), {}, set(), id="none"),
+        pytest.param(
+            PortFilter(None, takes_loopback=True), {5678: False}, {5678}, id="any, where all are on this machine"
+        ),
+        pytest.param(PortFilter(None, takes_loopback=True), {}, set(), id="none"),
     ],
 )
-def test_where_a_bot_may_wait(wanted: Serving, listening: dict[int, bool], ports: set[int]) -> None:
-    assert wanted.ports(Sockets(listening, frozenset())) == ports
+def test_where_a_bot_may_wait(port_filter: PortFilter, listening: dict[int, bool], ports: set[int]) -> None:
+    assert port_filter.ports(Sockets(listening, frozenset())) == ports
 
 
 LISTENS: Final = Sockets({80: True}, frozenset())
@@ -79,14 +85,14 @@ async def noted(monkeypatch: pytest.MonkeyPatch, launch: Launch, looks: list[Soc
             state = end
         return found or NOTHING
 
-    def note(event: dict[str, Any]) -> None:
+    def on_event(event: dict[str, Any]) -> None:
         nonlocal state
         events.append(event["event"])
         state = apply_event(state, event)
 
     monkeypatch.setattr(server_watch, "LOOK_SECONDS", 0.0)
     monkeypatch.setattr(server_watch, "read_sockets", look)
-    await server_watch.watch(launch, lambda: state, note)
+    await server_watch.watch(launch, lambda: state, on_event)
     return events
 
 
@@ -107,19 +113,19 @@ async def test_what_two_looks_see_counts(
 
 
 @pytest.mark.parametrize(
-    ("wanted", "listening", "ports"),
+    ("port_filter", "listening", "ports"),
     [
-        pytest.param(Serving(80, takes_loopback=True), {80: True}, (), id="the one that was named"),
+        pytest.param(PortFilter(80, takes_loopback=True), {80: True}, (), id="the one that was named"),
         pytest.param(
-            Serving(80, takes_loopback=True), {7: False, 80: True, 8000: True, 90: True}, (90, 8000, 7), id="others"
+            PortFilter(80, takes_loopback=True), {7: False, 80: True, 8000: True, 90: True}, (90, 8000, 7), id="others"
         ),
-        pytest.param(Serving(None, takes_loopback=True), {8000: True}, (), id="where none was named"),
+        pytest.param(PortFilter(None, takes_loopback=True), {8000: True}, (), id="where none was named"),
     ],
 )
 def test_where_a_bot_listens_beside_the_port_that_was_named(
-    wanted: Serving, listening: dict[int, bool], ports: tuple[int, ...]
+    port_filter: PortFilter, listening: dict[int, bool], ports: tuple[int, ...]
 ) -> None:
-    assert wanted.others(Sockets(listening, frozenset())) == ports
+    assert port_filter.others(Sockets(listening, frozenset())) == ports
 
 
 @pytest.mark.parametrize(

@@ -51,8 +51,8 @@ def test_caller_of_a_server_has_come_when_its_pipeline_loads_the_hook() -> None:
 
 def test_guess_is_known_for_one() -> None:
     state = told({"event": "listening", "port": 80, "earliest": 120.0})
-    assert (state.guessed_port, state.join_earliest, state.listens_here_alone) == (80, 120.0, False)
-    assert told({"event": "listening", "port": 80, "here_alone": True}).listens_here_alone
+    assert (state.guessed_port, state.join_earliest, state.listens_on_loopback_only) == (80, 120.0, False)
+    assert told({"event": "listening", "port": 80, "here_alone": True}).listens_on_loopback_only
     assert told({"event": "listening", "port": 80, "earliest": None}).guessed_port is None
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from botsession_contract.launch import Launch
 from botsession_contract.lifecycle import Cause, Step
-from botsession_runtime.end_requests import begun_by_bot
+from botsession_runtime.end_requests import with_bots_own_end
 from botsession_runtime.ladder import next_pipeline_until, next_rung
 from botsession_runtime.pipelines import MOST_PIPELINES, MOST_STAGES
 from botsession_runtime.reducers import apply_event, settle
@@ -20,7 +20,7 @@ Event = dict[str, Any]
 def told(*events: Event) -> SessionState:
     state = SessionState(began=0.0)
     for number, event in enumerate(events):
-        state = begun_by_bot(apply_event(state, {"at": float(number + 1), **event}), LAUNCH)
+        state = with_bots_own_end(apply_event(state, {"at": float(number + 1), **event}), LAUNCH)
     return state
 
 
@@ -124,7 +124,7 @@ def test_the_next_pipeline_takes_all_of_an_ending_back_but_what_it_was() -> None
     (stage,) = state.stages
     assert (stage.name, stage.frame, stage.reason) == ("worker-1", "EndFrame", "bye")
     assert (stage.started_at, stage.finished_at, state.stage_count) == (2.0, 4.0, 1)
-    assert (state.started_at, state.stage_at) == (2.0, 6.0)
+    assert (state.started_at, state.stage_started_at) == (2.0, 6.0)
 
 
 def test_a_pipeline_that_was_set_up_with_the_first_is_no_next_stage() -> None:
@@ -175,7 +175,7 @@ def test_what_a_bot_says_of_pipelines_takes_no_memory() -> None:
 def test_stages_are_told_apart_that_are_read_only_when_the_process_is_gone() -> None:
     state = replace(told(*up(1), hop(1), finish(1)), exit=Exit(0, 9.0))
     for event in (*up(2), hop(2), finish(2)):
-        state = begun_by_bot(apply_event(state, {"at": 8.0, **event}), LAUNCH)
+        state = with_bots_own_end(apply_event(state, {"at": 8.0, **event}), LAUNCH)
     assert (state.stage_count, state.finish is not None) == (1, True)
     assert next_pipeline_until(state, 30.0) is None
 
@@ -186,7 +186,7 @@ def speaks(root: int) -> Event:
 
 def test_a_pipeline_that_talks_when_another_one_has_finished_is_the_next_stage() -> None:
     state = told(*up(5), *HELPER, finish(5), speaks(3))
-    assert (state.finish, state.request, state.stage_count, state.stage_at) == (None, None, 1, 6.0)
+    assert (state.finish, state.request, state.stage_count, state.stage_started_at) == (None, None, 1, 6.0)
     assert [stage.name for stage in state.stages] == ["worker-5"]
     over = told(*up(5), *HELPER, finish(5), speaks(3), hop(3), finish(3))
     assert (over.finish is not None, over.request is not None) == (True, True)
