@@ -15,7 +15,7 @@ from typing import Any
 if not __package__:
     # An injected runtime is run by its path, so that the image's own PYTHONPATH stays as it is. Python then puts this
     # file's folder on the path; the packages are found from the one above.
-    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120  # pathlib is slow
+    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 from botsession_runtime import interpreter, received_signals
 
@@ -37,7 +37,7 @@ def main() -> int:
         sys.stderr.write(f"botsession: {LAUNCH_ENV} is not set to a launch in JSON\n")
         return 2
     try:
-        interpreter.ensure_interpreter(raw_launch, os.path.abspath(__file__))  # noqa: PTH100  # a link to this file is not followed
+        interpreter.ensure_interpreter(raw_launch, os.path.abspath(__file__))  # a link to this file is not followed
     except interpreter.NoInterpreterError as exc:
         interpreter.write_report(raw_launch, str(exc))
         return 1
@@ -46,10 +46,10 @@ def main() -> int:
 
 def supervise(raw_launch: "dict[str, Any]", began: float) -> int:
     """Start the bot and see it to its end."""
-    from botsession_runtime import bot_process, processes  # not for an interpreter that is too old
+    from botsession_runtime import bot_process, subreaper  # not for an interpreter that is too old
 
     early_signals: list[int] = []
-    processes.adopt_orphans()  # a bot may be gone, and have left some, before the supervisor is there
+    subreaper.adopt_orphans()  # a bot may be gone, and have left some, before the supervisor is there
     with received_signals.unblocked_signals(early_signals):
         bot = bot_process.start(raw_launch, dict(os.environ))
 

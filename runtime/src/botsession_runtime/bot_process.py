@@ -1,4 +1,4 @@
-"""Starts the bot. Imported before anything else, so it costs little: no asyncio, no dataclasses, no payloads.
+"""Starts the bot. Imported before anything else, so it costs little: no asyncio, dataclasses, pathlib or payloads.
 
 It reads the launch as plain JSON for the same reason; the supervisor decodes and checks all of it while the bot imports
 Pipecat.
@@ -8,7 +8,6 @@ import json
 import os
 import socket
 import subprocess
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from botsession_contract import dual_stack
@@ -33,7 +32,11 @@ CONTROL_HOST = "0.0.0.0"  # noqa: S104
 CONTROL_PORT = 8474
 #: Connections of the bot's processes that wait to be accepted, at most.
 MOST_WAITING = 64
-HERE = Path(__file__).resolve().parent
+HERE = os.path.dirname(os.path.realpath(__file__))
+#: The folder that holds our packages.
+PACKAGE_FOLDER = os.path.dirname(HERE)
+#: An installed runtime lives in `site-packages`, which whoever put it on PYTHONPATH wants there.
+IS_INSTALLED = os.path.basename(PACKAGE_FOLDER) == "site-packages"
 
 
 class HookSocket(NamedTuple):
@@ -174,14 +177,14 @@ def bot_environment(
     env = {key: value for key, value in environ.items() if key != LAUNCH_ENV}
     env[AGENT_FD_ENV] = f"{agent_fd}:{os.fstat(agent_fd).st_ino}:{os.getpid()}"
     env[STACK_FD_ENV] = str(stack_fd)
-    files = [env.get(SETUP_FILES_ENV, ""), str(HERE / "agent.py")]
+    files = [env.get(SETUP_FILES_ENV, ""), os.path.join(HERE, "agent.py")]
     env[SETUP_FILES_ENV] = os.pathsep.join(each for each in files if each)
     if raw_launch.get("command"):
         body = {} if raw_launch.get("body") is None else raw_launch["body"]
         return without_package_folder(env) | {BODY_ENV: json.dumps(body)}
-    if HERE.parent.name != "site-packages":
+    if not IS_INSTALLED:
         # The launcher is found where we are; it takes this out again before the bot is imported.
-        env["PYTHONPATH"] = os.pathsep.join(each for each in (str(HERE.parent), env.get("PYTHONPATH", "")) if each)
+        env["PYTHONPATH"] = os.pathsep.join(each for each in (PACKAGE_FOLDER, env.get("PYTHONPATH", "")) if each)
     bot = {"target": raw_launch.get("target"), "body": raw_launch.get("body"), "session": raw_launch.get("name")}
     bot["transport"] = raw_launch.get("transport")
     bot["idle"] = (raw_launch.get("limits") or {}).get("idleTimeoutSeconds")
@@ -203,5 +206,4 @@ def without_package_folder(env: dict[str, str]) -> dict[str, str]:
 
 
 def _is_package_folder(folder: str) -> bool:
-    # An installed runtime lives in site-packages, which whoever put it on PYTHONPATH wants there.
-    return Path(folder).resolve() == HERE.parent and HERE.parent.name != "site-packages"
+    return not IS_INSTALLED and os.path.realpath(folder) == PACKAGE_FOLDER

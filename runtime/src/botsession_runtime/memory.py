@@ -8,11 +8,11 @@ Read before the bot is started, so this module costs as little as `bot_process`.
 """
 
 import contextlib
+import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path("/")
+ROOT = "/"
 #: Version 1 writes "no limit" as the largest number of pages, in bytes.
 NO_LIMIT = 1 << 60
 #: What a supervisor weighs, generously: 38 MiB were measured. The kernel picks its victim by weight.
@@ -44,15 +44,18 @@ V1 = Files("memory.oom_control", "memory.limit_in_bytes", "memory.max_usage_in_b
 V2 = Files("memory.events", "memory.max", "memory.peak")
 
 
-def read(root: Path = ROOT) -> Memory | None:
+def read(root: str | os.PathLike[str] = ROOT) -> Memory | None:
     """Return the container's memory now; None where the kernel does not count it, or does not show it."""
-    memberships, mounts = (_text(root / f"proc/self/{name}").splitlines() for name in ("cgroup", "mountinfo"))
+    memberships, mounts = (
+        _text(os.path.join(root, "proc/self", name)).splitlines() for name in ("cgroup", "mountinfo")
+    )
     path, files = membership(memberships)
     for folder in folders(path, mounts, files):
-        kills = kill_count(_text(root / folder.lstrip("/") / files.events))
+        place = os.path.join(root, folder.lstrip("/"))
+        kills = kill_count(_text(os.path.join(place, files.events)))
         if kills is not None:
-            place = root / folder.lstrip("/")
-            return Memory(kills, amount(_text(place / files.limit)), amount(_text(place / files.peak)))
+            limit, peak = (amount(_text(os.path.join(place, name))) for name in (files.limit, files.peak))
+            return Memory(kills, limit, peak)
     return None
 
 
@@ -100,7 +103,7 @@ def amount(text: str) -> int | None:
     return number if number < NO_LIMIT else None
 
 
-def make_first_victim(pid: int, limit: int | None, root: Path = ROOT) -> None:
+def make_first_victim(pid: int, limit: int | None, root: str | os.PathLike[str] = ROOT) -> None:
     """Make the kernel kill the bot before its supervisor, which can then report the kill.
 
     The kernel kills the process with the largest score: its memory, and oom_score_adj thousandths of the limit. The
@@ -109,9 +112,11 @@ def make_first_victim(pid: int, limit: int | None, root: Path = ROOT) -> None:
     requests little memory is near the kernel's bound already, and there the bot's own size decides.
     """
     if limit:
-        file = root / f"proc/{pid}/oom_score_adj"
+        path = os.path.join(root, f"proc/{pid}/oom_score_adj")
         with contextlib.suppress(OSError, ValueError):
-            file.write_text(str(score(int(file.read_text()), limit)))
+            present = int(_text(path))
+            with open(path, "w", encoding="ascii") as file:
+                file.write(str(score(present, limit)))
 
 
 def score(present: int, limit: int) -> int:
@@ -125,9 +130,10 @@ def _counts_memory(filesystem: str, options: str, files: Files) -> bool:
     return filesystem == "cgroup" and "memory" in options.split(",")
 
 
-def _text(file: Path) -> str:
+def _text(path: str) -> str:
     # Where something is mounted is a name like others, and need not be UTF-8.
     try:
-        return file.read_text(errors="surrogateescape")
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            return file.read()
     except OSError:
         return ""

@@ -6,20 +6,10 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-_PR_SET_CHILD_SUBREAPER = 36
 #: Dead children that are reaped at once: a bot may make new ones as fast as that.
 MOST_REAPED = 500
 #: Generations between a process and its supervisor, at most: a loop in what /proc says must not keep us.
 MOST_GENERATIONS = 100
-
-
-def adopt_orphans() -> None:
-    """Become the parent of the bot's orphans. PID 1 is that anyway; a local supervisor has to ask."""
-    if os.getpid() != 1:
-        import ctypes  # the bot waits for this, and in a pod there is no need
-
-        with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def reap() -> Iterator[tuple[int, int]]:

@@ -6,7 +6,6 @@ file is in memory and has no name: nothing is left behind, and a container witho
 
 import json
 import os
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from botsession_contract.result import RESULT_FILE_ENV, ResultError, to_json
@@ -30,7 +29,8 @@ def set_result(result: Any) -> None:
     """
     data = to_json(result)
     if path := os.environ.get(RESULT_FILE_ENV):
-        Path(path).write_bytes(data)
+        with open(path, "wb") as file:
+            file.write(data)
 
 
 def create_file() -> int:

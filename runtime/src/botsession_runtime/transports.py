@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from botsession_contract.json_codec import decode
 from botsession_contract.transports import ICE_CREDENTIAL_ENV, LISTENING, TOKEN_ENV, Transport, TransportType
 from botsession_runtime.bot_errors import BotLoadError, module, pipecat_release
 
@@ -65,13 +64,21 @@ class LaunchConfig:
 
 def read_launch_config(raw_config: dict[str, Any]) -> LaunchConfig:
     """Return the launcher's configuration, and remove the secrets from the environment."""
-    transport = decode(Transport, raw_config["transport"]) if raw_config.get("transport") else None
+    transport = _read_transport(raw_config["transport"]) if raw_config.get("transport") else None
     count = len(transport.ice_servers) if transport else 0
     credentials = [os.environ.pop(ICE_CREDENTIAL_ENV.format(index=index), None) for index in range(count)]
     token = os.environ.pop(TOKEN_ENV, None)
     return LaunchConfig(
         raw_config["session"], raw_config["body"], raw_config.get("idle"), transport, token, tuple(credentials)
     )
+
+
+def _read_transport(raw_transport: dict[str, Any]) -> Transport:
+    from botsession_contract.json_codec import (
+        decode,
+    )  # its imports take time, and a bot without a transport has no use for them
+
+    return decode(Transport, raw_transport)
 
 
 def _fields(transport: Transport | None, token: str | None) -> dict[str, Any]:

@@ -99,7 +99,7 @@ def test_inherited_connection_is_for_the_process_that_the_supervisor_started(is_
         value = f"{theirs.fileno()}:{os.fstat(theirs.fileno()).st_ino}:{os.getpid() if is_first else 1}"
         printed = subprocess.run(
             [sys.executable, "-c", TAKER],
-            env=os.environ | {ipc.AGENT_FD_ENV: value, "PYTHONPATH": str(bot_process.HERE.parent)},
+            env=os.environ | {ipc.AGENT_FD_ENV: value, "PYTHONPATH": bot_process.PACKAGE_FOLDER},
             pass_fds=(theirs.fileno(),),
             start_new_session=True,
             stdout=subprocess.PIPE,

@@ -9,7 +9,7 @@ import pytest
 
 from botsession_contract.control import CONTROL_PORT
 from botsession_runtime import bot_process
-from botsession_runtime.bot_process import HERE, bot_environment, command_line, start, without_package_folder
+from botsession_runtime.bot_process import PACKAGE_FOLDER, bot_environment, command_line, start, without_package_folder
 
 TARGET = {"target": "bot.py", "name": "support-42", "body": {"a": 1}, "python": "python3.12"}
 COMMAND = {"command": ["uv", "run", "bot.py"]}
@@ -37,7 +37,7 @@ def test_launch_does_not_leak_into_the_bot(raw_launch: dict[str, object], fd: in
 
 def test_hook_comes_after_the_images_own_setup_files(fd: int) -> None:
     env = bot_environment(COMMAND, {"PIPECAT_SETUP_FILES": "theirs.py"}, fd, fd)
-    assert env["PIPECAT_SETUP_FILES"] == f"theirs.py{os.pathsep}{HERE / 'agent.py'}"
+    assert env["PIPECAT_SETUP_FILES"] == f"theirs.py{os.pathsep}{PACKAGE_FOLDER}/botsession_runtime/agent.py"
 
 
 @pytest.mark.parametrize("body", [{"a": 1}, [], "", 0, False, "grüezi 🌍"])
@@ -54,12 +54,12 @@ def test_no_body_is_an_empty_one_for_a_command_as_in_pipecats_own_runner(fd: int
 
 
 def test_our_folder_is_taken_out_of_the_python_path() -> None:
-    env = {"PYTHONPATH": os.pathsep.join([str(HERE.parent), "/app/lib"])}
+    env = {"PYTHONPATH": os.pathsep.join([PACKAGE_FOLDER, "/app/lib"])}
     assert without_package_folder(env) == {"PYTHONPATH": "/app/lib"}
 
 
 def test_python_path_that_was_only_ours_is_gone() -> None:
-    assert without_package_folder({"PYTHONPATH": str(HERE.parent), "A": "b"}) == {"A": "b"}
+    assert without_package_folder({"PYTHONPATH": PACKAGE_FOLDER, "A": "b"}) == {"A": "b"}
 
 
 TAKES_PORT = """

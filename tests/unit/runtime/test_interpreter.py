@@ -60,26 +60,26 @@ def test_interpreter_that_the_spec_names_is_not_replaced(bare: Path) -> None:
 @pytest.mark.parametrize("name", [".venv", "venv", "../app/.venv", "../opt/venv"])
 def test_environment_in_a_usual_place_is_found(bare: Path, name: str) -> None:
     python = environment((bare / name).resolve())
-    assert interpreter.choose_interpreter(TARGET) == python
+    assert interpreter.choose_interpreter(TARGET) == str(python)
 
 
 def test_environment_that_the_image_names_comes_first(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     environment(bare / ".venv")
     python = environment(bare / "elsewhere")
     monkeypatch.setenv("VIRTUAL_ENV", str(bare / "elsewhere"))
-    assert interpreter.choose_interpreter(TARGET) == python
+    assert interpreter.choose_interpreter(TARGET) == str(python)
 
 
 @pytest.mark.parametrize("words", [["{env}/bin/python", "bot.py"], ["/entrypoint.sh", "{env}/bin/support-bot"]])
 def test_environment_of_the_command_is_found(bare: Path, words: list[str]) -> None:
     python = environment(bare / "far/away")
     command = [word.format(env=bare / "far/away") for word in words]
-    assert interpreter.choose_interpreter({"command": command, "python": "python3"}) == python
+    assert interpreter.choose_interpreter({"command": command, "python": "python3"}) == str(python)
 
 
 def test_environment_beside_the_bots_file_is_found(bare: Path) -> None:
     python = environment(bare.parent / "srv/.venv")
-    assert interpreter.choose_interpreter({**TARGET, "target": str(bare.parent / "srv/bot.py")}) == python
+    assert interpreter.choose_interpreter({**TARGET, "target": str(bare.parent / "srv/bot.py")}) == str(python)
 
 
 def test_other_python_of_the_system_is_found(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,13 +90,13 @@ def test_other_python_of_the_system_is_found(bare: Path, monkeypatch: pytest.Mon
     moved.parent.mkdir()
     python.rename(moved)
     monkeypatch.setenv("PATH", str(moved.parent))
-    assert interpreter.choose_interpreter(TARGET) == moved
+    assert interpreter.choose_interpreter(TARGET) == str(moved)
 
 
 def test_environment_without_pipecat_is_passed_over(bare: Path) -> None:
     (bare / ".venv/lib/python3.12/site-packages/requests-2.0.dist-info").mkdir(parents=True)
     python = environment(bare / "venv")
-    assert interpreter.choose_interpreter(TARGET) == python
+    assert interpreter.choose_interpreter(TARGET) == str(python)
 
 
 def test_what_was_searched_is_told(bare: Path) -> None:

@@ -46,9 +46,9 @@ try:
 except NoInterpreterError as exc:
     print(json.dumps({"lacks": str(exc)}))
 else:
-    if chosen != Path(sys.executable):
+    if chosen != sys.executable:
         code = sys.argv[2]
-        os.execv(str(chosen), [str(chosen), "-c", code, json.dumps({**config, "python": str(chosen)}), code])
+        os.execv(chosen, [chosen, "-c", code, json.dumps({**config, "python": chosen}), code])
     print(json.dumps(look(config.get("target"))))
 """
 
