@@ -2,6 +2,10 @@
 # PYTHON_BASE is any Debian with Python 3.11 or newer; hack/images makes one where no registry can be reached. hack/digests renews its digest.
 # Behind a private certificate authority:  --secret id=ca,src=/path/to/bundle.pem
 ARG PYTHON_BASE=python:3.11-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b
+# Each compiles the runtime for its own version of Python, and nothing else of it goes into an image.
+ARG PYTHON_3_12_BASE=python:3.12-slim-bookworm@sha256:782412e85d0f0984994c290652577d4018aff08145c85b262bb63dc0c7522254
+ARG PYTHON_3_13_BASE=python:3.13-slim-trixie@sha256:8d9d0b8bcf6506481eae4907c18f5e3e7902e629f5f6d684f9e7c32e85e3ddf0
+ARG PYTHON_3_14_BASE=python:3.14-slim-trixie@sha256:51dafde81dbdb6ebde285137a295cf18a47ca95234fe388a343719cb97305b3d
 
 FROM ${PYTHON_BASE} AS build
 # /build has pip and stays in this stage; /venv goes into the image and has none.
@@ -28,6 +32,28 @@ ENV PATH=/venv/bin:/usr/local/bin:/usr/bin:/bin PYTHONPATH=/app PYTHONUNBUFFERED
 USER 65532:65532
 ENTRYPOINT ["python3", "-m", "botsession_operator"]
 
+# The runtime with bytecode: the mount is read-only, so Python could not cache what it compiles. Python uses the files of its own
+# version, whichever its patch release is, and ignores the others. They are unchecked: an image keeps no times to compare.
+FROM scratch AS runtime-source
+COPY runtime/src/botsession_runtime /botsession/botsession_runtime
+COPY runtime/src/botsession_contract /botsession/botsession_contract
+
+FROM ${PYTHON_BASE} AS bytecode-3.11
+COPY --from=runtime-source /botsession /botsession
+RUN python3 -m compileall -q --invalidation-mode unchecked-hash /botsession
+
+FROM ${PYTHON_3_12_BASE} AS bytecode-3.12
+COPY --from=runtime-source /botsession /botsession
+RUN python3 -m compileall -q --invalidation-mode unchecked-hash /botsession
+
+FROM ${PYTHON_3_13_BASE} AS bytecode-3.13
+COPY --from=runtime-source /botsession /botsession
+RUN python3 -m compileall -q --invalidation-mode unchecked-hash /botsession
+
+FROM ${PYTHON_3_14_BASE} AS bytecode-3.14
+COPY --from=runtime-source /botsession /botsession
+RUN python3 -m compileall -q --invalidation-mode unchecked-hash /botsession
+
 # What is injected into a bot's pod. It holds pure Python and one program: `cp`, for servers without image volumes, where an init
 # container copies the folder (cp -r /botsession/. /target). A static busybox under the name `cp` makes that 2 MB instead of the
 # 130 MB of a Python base, and the image is pulled on every node that runs a bot. Debian has one for every architecture, so this
@@ -39,11 +65,11 @@ RUN install -D /bin/busybox /image/bin/cp && \
 # Debian keeps only the newest version of a package, so a pinned one would soon be gone. What was taken is written down, for hack/sbom.
 RUN dpkg-query --show --showformat='${Package} ${Version}\n${Built-Using}\n' busybox-static | sed 's/ (= \(.*\))/ \1/' \
     >/image/usr/share/doc/busybox-static/versions
-COPY runtime/src/botsession_runtime /image/botsession/botsession_runtime
-COPY runtime/src/botsession_contract /image/botsession/botsession_contract
+COPY --from=bytecode-3.11 /botsession /image/botsession
+COPY --from=bytecode-3.12 /botsession /image/botsession
+COPY --from=bytecode-3.13 /botsession /image/botsession
+COPY --from=bytecode-3.14 /botsession /image/botsession
 COPY LICENSE /image/botsession/LICENSE
-# The mount is read-only, so Python could never cache what it compiles: it is done here, for the base's version of Python.
-RUN python3 -m compileall -q --invalidation-mode unchecked-hash /image/botsession
 
 FROM scratch AS runtime
 COPY --from=runtime-files /image /

@@ -90,7 +90,12 @@ def test_a_base_has_one_digest_everywhere() -> None:
     texts = [path.read_text("utf-8") for path in files()]
     found = {name for text in texts for name in re.findall(r"(?<![\w/])python:\d[\w.-]*(?:@sha256:\w+)?", text)}
     assert all(DIGEST.fullmatch(name) for name in found)
-    assert sorted(name.partition("@")[0] for name in found) == ["python:3.11-slim-bookworm", "python:3.13-slim-trixie"]
+    assert sorted(name.partition("@")[0] for name in found) == [
+        "python:3.11-slim-bookworm",
+        "python:3.12-slim-bookworm",
+        "python:3.13-slim-trixie",
+        "python:3.14-slim-trixie",
+    ]
 
 
 def test_each_tool_that_go_builds_has_a_version() -> None:
