@@ -290,9 +290,9 @@ class World:
         self.control = FakeControl(self.clock.now)
         self._is_answered = False
 
-    def deps(self) -> Deps:
-        """Return what a newly started operator has."""
-        self.metrics = Metrics(CollectorRegistry())
+    def deps(self, metrics: Metrics | None = None) -> Deps:
+        """Return what a newly started operator has, with metrics of its own unless it is given some."""
+        self.metrics = metrics or Metrics(CollectorRegistry())
         refusals = Refusals(
             self.clock,
             ControllerTimeouts(),

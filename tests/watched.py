@@ -10,6 +10,7 @@ from botsession_operator.core.decide.plan import PodDeletion
 from botsession_operator.core.observe.observed import Key, Pod, SessionMetadata
 from botsession_operator.errors import Conflict
 from botsession_operator.local.object_store import InMemoryObjectStore
+from botsession_operator.metrics import Metrics
 from botsession_operator.reconcile.deps import Deps
 from botsession_operator.watch_store import WatchStore
 from tests.fakes import FakeCluster, World
@@ -129,13 +130,13 @@ class WatchedWorld(World):
     def watch_store(self) -> WatchStore:
         return self.watched.store
 
-    def deps(self) -> Deps:
+    def deps(self, metrics: Metrics | None = None) -> Deps:
         """Return what an operator has that takes over: its watch has brought what the last one's has."""
         store = WatchStore(lambda: self.clock.now().timestamp())
         show_events(store, self.watched.delivered)
         store.begin_to_lead()
         self.watched.stores.append(store)
-        return replace(super().deps(), store=store)
+        return replace(super().deps(metrics), store=store)
 
     async def run_passes(self, deps: Deps | None = None) -> datetime | None:
         if not (self._is_slow or self.watched.is_faulty):

@@ -3,7 +3,7 @@
 import pytest
 
 from botsession_operator.reconcile.deps import Deps
-from tests.unit.operator.test_crash import MOST_WRITES, STORIES, Fate, Mortals, Story, check, live
+from tests.unit.operator.test_crash import STORIES, Fate, Mortals, Story, check, deaths, live
 from tests.watched import WatchedWorld
 
 each_story = pytest.mark.parametrize("story", [pytest.param(story, id=story.__name__) for story in STORIES])
@@ -21,7 +21,7 @@ async def test_a_life_without_a_crash(story: Story, is_slow: bool) -> None:
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 async def test_a_takeover_at_any_write(story: Story, after: bool) -> None:
     """The one that takes over has seen what its watch has brought, and not what the last one was answered."""
-    for write in range(1, MOST_WRITES + 1):
+    for write in await deaths(story, WatchedWorld(is_slow=True)):
         check(await live(story, Fate(write, after=after), WatchedWorld(is_slow=True)), story)
 
 
