@@ -164,6 +164,8 @@ async def live(story: Story) -> World:
         world.delete()
     for number in range(MOST_LOOKS):
         await look(world)
+        if world.is_empty:
+            break
         _kubelet(world, story, number)
         world.clock.pass_(30)
     await look(world)
