@@ -40,6 +40,7 @@ from botsession_operator.core.observe.timeline import timeline_of
 from botsession_operator.core.status.coalescing import write_due_at
 from botsession_operator.core.status.derive import Applied, derive_status
 from tests.builders import NOW, POD_NAME, adjusted, report, session, waiting
+from tests.examples import examples
 from tests.invariants import check_plan, check_status
 
 TIMEOUTS: Final = ControllerTimeouts()
@@ -49,7 +50,7 @@ GRACE: Final = {
     PodDeletion.SHORT: timedelta(seconds=5),
 }
 #: Always the same ones; a story that ever failed is told again in test_crash.
-RUNS: Final = 2000
+RUNS: Final = examples(2000)
 #: They take half a minute of a processor that may have other work too.
 pytestmark = pytest.mark.timeout(1800, func_only=True)
 #: An ending on a dead node, asked for every two seconds: the ladder, the pod's grace, and both margins.

@@ -18,9 +18,10 @@ from botsession_operator.core.observe.parse import parse_session
 from botsession_operator.core.status.derive import Applied, derive_status
 from tests.builders import NOW, raw_session
 from tests.crd_values import specs
+from tests.examples import examples
 
 PODS = PodSettings("registry.example/runtime:1", Injection.INIT_CONTAINER, "http://operator:8475")
-ANY = settings(max_examples=500, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+ANY = settings(max_examples=examples(500), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 #: They take half a minute of a processor that may have other work too.
 pytestmark = pytest.mark.timeout(1800, func_only=True)
 

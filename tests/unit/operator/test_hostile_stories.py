@@ -1,11 +1,10 @@
 """No answer of any pod keeps a session from finishing or from being deleted.
 
-`BOTSESSION_FUZZ_EXAMPLES` tries more of them; `python -m tests.fuzz` tries other ones each time.
+`BOTSESSION_EXAMPLES=4` tries four times as many; `python -m tests.fuzz` tries other ones each time.
 """
 
 import asyncio
 import json
-import os
 from typing import Any, Final
 
 import pytest
@@ -13,9 +12,9 @@ from hypothesis import given, settings
 
 from botsession_contract.json_codec import encode, format_time
 from tests.builders import later
+from tests.examples import examples
 from tests.hostile import ANSWERS, REPORT, STORIES, Story, check, live
 
-EXAMPLES: Final = int(os.environ.get("BOTSESSION_FUZZ_EXAMPLES", "500"))
 RUNNING: Final = json.dumps(ANSWERS[1]).encode()
 
 
@@ -34,7 +33,7 @@ def story_of(*answers: bytes, left: bytes = b"", **how: Any) -> Story:
 
 @pytest.mark.timeout(1800, func_only=True)
 @given(STORIES)
-@settings(max_examples=EXAMPLES)
+@settings(max_examples=examples(500))
 def test_no_answer_of_any_pod_keeps_a_session_from_finishing_or_from_being_deleted(story: Story) -> None:
     check(asyncio.run(live(story)), story)
 
