@@ -11,6 +11,7 @@ mkdir -p "$tools/bin"
 export PATH=$tools/bin:$PATH
 export CLUSTER=${CLUSTER:-botsession}
 export KUBECONFIG=$tools/kubeconfig   # the user's own ~/.kube/config is never touched
+unset PYTHONDONTWRITEBYTECODE         # containers set it: each bot of the tests would then compile the runtime anew
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 die() { say "$@"; exit 1; }
