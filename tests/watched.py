@@ -13,7 +13,8 @@ from botsession_operator.local.object_store import InMemoryObjectStore
 from botsession_operator.metrics import Metrics
 from botsession_operator.reconcile.deps import Deps
 from botsession_operator.watch_store import WatchStore
-from tests.fakes import FakeCluster, World
+from tests.fake_cluster import FakeCluster
+from tests.fakes import World
 
 #: Kind, type and object; what a watch lists has no type.
 Event = tuple[str, str | None, Json]

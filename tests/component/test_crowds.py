@@ -30,7 +30,8 @@ from botsession_operator.reconcile.deps import Deps
 from botsession_operator.reconcile.reconciler import reconcile
 from botsession_operator.supervisor_poller import MAX_CONNECTIONS
 from tests.builders import NOW, raw_spec, snapshot
-from tests.fakes import CONTROL_KEYS, POD_SETTINGS, FakeClock, FakeCluster
+from tests.fake_cluster import FakeClock, FakeCluster
+from tests.fakes import CONTROL_KEYS, POD_SETTINGS
 
 GOOD: Final = Key("bots", "good")
 SILENT: Final = 100

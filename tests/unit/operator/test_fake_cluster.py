@@ -7,7 +7,7 @@ import pytest
 from botsession_operator.api.spec import Json
 from botsession_operator.core.session_key import Key
 from tests.contract_cluster import ClusterContract
-from tests.fakes import FakeClock, FakeCluster
+from tests.fake_cluster import FakeClock, FakeCluster
 
 
 class FakeBackend:

@@ -15,7 +15,7 @@ from botsession_operator.core.session_key import Key
 from botsession_operator.errors import ClusterUnavailable, RequestRefused
 from botsession_operator.fair_queue import Priority
 from botsession_operator.queue import WorkQueue
-from tests.fakes import FakeClock
+from tests.fake_cluster import FakeClock
 from tests.log_lines import Line
 
 A, B, C = Key("bots", "a"), Key("bots", "b"), Key("bots", "c")

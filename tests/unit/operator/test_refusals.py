@@ -13,7 +13,8 @@ from botsession_operator.core.session_key import Key
 from botsession_operator.errors import PodRefused
 from botsession_operator.refusals import ENDS_BURST, ENDS_PER_SECOND, WOKEN_AT_ONCE, Creation, Refusals
 from tests.builders import session
-from tests.fakes import FakeClock, World
+from tests.fake_cluster import FakeClock
+from tests.fakes import World
 from tests.log_lines import Line
 
 POD: Final = Creation.POD

@@ -8,7 +8,7 @@ import pytest
 from botsession_operator.core.session_key import Key
 from botsession_operator.schedule import MAX_STALE_ENTRIES, Schedule
 from tests.builders import NOW
-from tests.fakes import FakeClock
+from tests.fake_cluster import FakeClock
 
 A, B, C = Key("bots", "a"), Key("bots", "b"), Key("bots", "c")
 HOUR: Final = 3600.0

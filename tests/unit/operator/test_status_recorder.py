@@ -15,7 +15,8 @@ from botsession_operator.errors import ClusterUnavailable, PodRefused, StatusRef
 from botsession_operator.reconcile.deps import Deps
 from botsession_operator.status_recorder import MOST_LOST
 from tests.builders import KEY, samples, session, started
-from tests.fakes import FakeCluster, World
+from tests.fake_cluster import FakeCluster
+from tests.fakes import World
 from tests.unit.operator.lives import begin, finish, talk
 
 #: The words of a policy engine, of which there may be any number.

@@ -18,7 +18,8 @@ from botsession_operator.errors import Conflict, NotOurs
 from botsession_operator.reconcile.finalizers import delete_and_release_pod, remove_pod_finalizer
 from botsession_operator.reconcile.reconciler import reconcile
 from tests.builders import KEY
-from tests.fakes import FakeCluster, World
+from tests.fake_cluster import FakeCluster
+from tests.fakes import World
 from tests.unit.operator.lives import names, talk
 
 

@@ -24,7 +24,7 @@ from botsession_operator.supervisor_poller import (
     SupervisorPoller,
 )
 from tests.builders import KEY, pod, snapshot
-from tests.fakes import FakeClock
+from tests.fake_cluster import FakeClock
 from tests.log_lines import Line
 
 GOOD: Final = Key("bots", "good")

@@ -15,7 +15,8 @@ from botsession_operator.core.observe.webhook_delivery import Answer, EventType,
 from botsession_operator.errors import ClusterUnavailable, Conflict, RequestRefused
 from botsession_operator.uninstall import release_all_finalizers, wait_for_ends
 from tests.builders import KEY
-from tests.fakes import FakeCluster, FakeWebhook, World
+from tests.fake_cluster import FakeCluster
+from tests.fakes import FakeWebhook, World
 from tests.log_lines import Line
 
 AT_ONCE = timedelta(0)
