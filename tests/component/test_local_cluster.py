@@ -11,7 +11,8 @@ from botsession_operator.core.observe.observed import Key, PodState
 from botsession_operator.errors import PodRefused
 from botsession_operator.local.cluster import LocalCluster
 from botsession_operator.local.supervisor_process import RunFiles
-from tests.contract_cluster import ClusterContract, eventually, manifest, read, read_pod, session_manifest
+from tests.contract_cluster import ClusterContract
+from tests.contract_objects import eventually, manifest, read, read_pod, session_manifest
 
 STAND_IN = "#!/bin/sh\nexec sleep 600\n"
 #: Ignores SIGTERM, as a supervisor that hangs would.

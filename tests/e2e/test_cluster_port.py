@@ -15,7 +15,8 @@ from botsession_operator.core.session_key import Key
 from botsession_operator.effects import api
 from botsession_operator.effects.kubernetes import KubernetesCluster
 from botsession_operator.errors import PodRefused
-from tests.contract_cluster import ClusterContract, eventually, manifest, read, session_manifest
+from tests.contract_cluster import ClusterContract
+from tests.contract_objects import eventually, manifest, read, session_manifest
 
 pytestmark = pytest.mark.cluster
 
