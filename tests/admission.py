@@ -7,7 +7,9 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
+from tests.admission_of_bots import bots, environments, nul
 from tests.admission_of_calls import REACHABLE, exposures, transports
+from tests.admission_of_pods import mounts_and_ports, owned, pod_fields, sources, templates
 from tests.manifests import Json, Refusal, bot_container, pod_spec, session
 
 _DURATIONS: Final = {
@@ -30,95 +32,6 @@ def _durations() -> Iterator[Refusal]:
         for text in [*_NO_DURATIONS, *beyond]:
             path = f"spec.{field.replace('__', '.')}"
             yield Refusal(f"{path} of {text!r}", session(**{f"spec__{field}": text}), path, sentence)
-
-
-_BOT_FIELDS: Final[dict[str, tuple[Any, str]]] = {
-    "image": ("other:1", "write the image in spec.bot.image"),
-    "command": (["sh"], "write the command line in spec.bot.command"),
-    "args": (["-c"], "write the command line and its arguments in spec.bot.command"),
-    "env": ([{"name": "A"}], "write environment variables in spec.bot.env"),
-    "envFrom": ([{}], "write sources of environment variables in spec.bot.envFrom"),
-    "resources": ({}, "write resources in spec.bot.resources"),
-    "terminationMessagePath": (
-        "/log",
-        "leave terminationMessagePath out, because the operator reads the exit report from there",
-    ),
-    "terminationMessagePolicy": (
-        "File",
-        "leave terminationMessagePolicy out, because the operator reads the exit report from there",
-    ),
-    "livenessProbe": ({}, "leave livenessProbe out, because the operator probes the supervisor"),
-    "readinessProbe": ({}, "leave readinessProbe out, because the operator probes the supervisor"),
-    "startupProbe": ({}, "write spec.startTimeout instead of startupProbe"),
-    "lifecycle": ({}, "write spec.shutdown instead of lifecycle, because the supervisor ends the bot"),
-    "restartPolicy": (
-        "Always",
-        "leave restartPolicy out, a session runs once; create a new BotSession to run the bot again",
-    ),
-    "restartPolicyRules": ([{}], "leave restartPolicyRules out, a session runs once"),
-    "stdin": (True, "leave stdin out, because a bot has no terminal"),
-    "tty": (True, "leave tty out, because a bot has no terminal"),
-}
-
-_POD_FIELDS: Final[dict[str, tuple[Any, str]]] = {
-    "restartPolicy": (
-        "Never",
-        "leave restartPolicy out, a session runs once; create a new BotSession to run the bot again",
-    ),
-    "terminationGracePeriodSeconds": (
-        60,
-        (
-            "write spec.shutdown.gracePeriod and spec.shutdown.cancelPeriod instead of "
-            "terminationGracePeriodSeconds, which follows from them"
-        ),
-    ),
-    "activeDeadlineSeconds": (60, "write spec.maxSessionDuration instead of activeDeadlineSeconds"),
-    "shareProcessNamespace": (
-        True,
-        "leave shareProcessNamespace out, because the supervisor must be process 1 of its container",
-    ),
-    "hostPID": (True, "leave hostPID out, because the supervisor must be process 1 of its container"),
-}
-
-
-def _owned() -> Iterator[Refusal]:
-    for field, (value, sentence) in _BOT_FIELDS.items():
-        path = f"spec.podTemplate.spec.containers[0].{field}"
-        yield Refusal(f"{field} of the bot's container", bot_container(**{field: value}), path, sentence)
-    for field, (value, sentence) in _POD_FIELDS.items():
-        yield Refusal(f"{field} of the pod", pod_spec(**{field: value}), f"spec.podTemplate.spec.{field}", sentence)
-
-
-_MOUNT_NAME: Final = "volumes that start with botsession- belong to the operator; mount another volume"
-_MOUNT_PATH: Final = "leave /opt/botsession and /dev/termination-log free, because the supervisor needs them"
-_PORT_NAME: Final = "the port name control belongs to the operator; choose another name"
-_PORT_NUMBER: Final = "port 8474 belongs to the supervisor; choose another port"
-
-
-def _mounts_and_ports() -> Iterator[Refusal]:
-    spec = "spec.podTemplate.spec"
-    mounts, ports = f"{spec}.containers[0].volumeMounts", f"{spec}.containers[0].ports"
-    ours = [{"name": "botsession-runtime", "mountPath": "/here"}]
-    yield Refusal("the runtime's mount", bot_container(volumeMounts=ours), mounts, _MOUNT_NAME)
-    early = pod_spec(initContainers=[{"name": "early", "image": "a", "volumeMounts": ours}])
-    yield Refusal(
-        "the runtime's mount in an init container", early, f"{spec}.initContainers[0].volumeMounts", _MOUNT_NAME
-    )
-    for path in ["/opt/botsession", "/opt/botsession/botsession_runtime", "/dev/termination-log"]:
-        hides = bot_container(volumeMounts=[{"name": "data", "mountPath": path}])
-        yield Refusal(f"a mount at {path}", hides, mounts, _MOUNT_PATH)
-    yield Refusal(
-        "a mount without a text for a name",
-        bot_container(volumeMounts=[{"name": {}}]),
-        f"{mounts}[0].name",
-        "must be of type string",
-    )
-    yield Refusal(
-        "the control port's name", bot_container(ports=[{"name": "control", "containerPort": 80}]), ports, _PORT_NAME
-    )
-    yield Refusal("the control port", bot_container(ports=[{"containerPort": 8474}]), ports, _PORT_NUMBER)
-    sidecar = pod_spec(containers=[{"name": "side", "image": "a", "ports": [{"containerPort": 8474}]}])
-    yield Refusal("the control port in a sidecar", sidecar, ports, _PORT_NUMBER)
 
 
 def nested(levels: int) -> Any:
@@ -145,189 +58,6 @@ def _bounds() -> Iterator[Refusal]:
     yield Refusal("a body of 124 KiB in UTF-8", large, "", f"{body} take 120 KiB as JSON")
     wide = pod_spec(affinity={"a": "x" * 257 * 1024})
     yield Refusal("a spec of 257 KiB", wide, "", "spec may take 256 KiB as JSON")
-
-
-_EITHER: Final = "write exactly one of target (a bot file or module:function) and command (a command line)"
-_TARGET: Final = (
-    "must be a file that ends in .py, file.py:function or module:function, for example bot.py, "
-    "bots.py:support or bots.support:bot"
-)
-_QUANTITY: Final = "must be a quantity, for example 500m, 2 or 1Gi"
-_NAME: Final = "must have printable ASCII characters only, and no ="
-_NO_NUL: Final = "leave the NUL character (U+0000) out, because no process can receive it"
-_FIELD: Final = (
-    "must be a field that a variable can have, for example metadata.name, status.podIP or metadata.labels['app']"
-)
-_DIVISOR: Final = "must be 1, or 1 with one of the units k, M, G, T, P, E, Ki, Mi, Gi, Ti, Pi and Ei"
-_SOURCE: Final = "write exactly one of secretKeyRef, configMapKeyRef, fieldRef and resourceFieldRef"
-
-
-def _bots() -> Iterator[Refusal]:
-    bot = "spec.bot"
-    yield Refusal("no spec", session(spec=...), "spec", "Required value")
-    yield Refusal("no bot", session(spec__bot=...), bot, "Required value")
-    yield Refusal("no image", session(spec__bot__image=...), f"{bot}.image", "Required value")
-    yield Refusal("an empty image", session(spec__bot__image=""), f"{bot}.image", "should be at least 1 chars long")
-    yield Refusal("a number for an image", session(spec__bot__image=3), f"{bot}.image", "must be of type string")
-    yield Refusal("a bot of text", session(spec__bot="bot.py"), bot, "must be of type object")
-    yield Refusal("neither target nor command", session(spec__bot__target=...), bot, _EITHER)
-    yield Refusal("both target and command", session(spec__bot__command=["sh"]), bot, _EITHER)
-    yield Refusal("an empty command", session(spec__bot={"image": "a", "command": []}), bot, _EITHER)
-    for target in [
-        "bot",
-        "",
-        ".py",
-        "-m.py",
-        "bot.py:",
-        "bot.py:a()",
-        "bot.py:a:b",
-        "bots:",
-        "bots:bot()",
-        "my bot",
-        "bots/x:bot",
-    ]:
-        yield Refusal(f"target {target!r}", session(spec__bot__target=target), f"{bot}.target", _TARGET)
-    yield Refusal("an empty python", session(spec__bot__python=""), f"{bot}.python", "should be at least 1 chars long")
-    yield Refusal(
-        "another runtime",
-        session(spec__bot__runtime="Sidecar"),
-        f"{bot}.runtime",
-        'Unsupported value: "Sidecar": supported values: "Injected", "Bundled"',
-    )
-
-
-def _environments() -> Iterator[Refusal]:
-    def env(*items: Json) -> Json:
-        return session(spec__bot__env=items)
-
-    at = "spec.bot.env[0]"
-    yield Refusal(
-        "a variable of the operator's",
-        env({"name": "BOTSESSION_LAUNCH", "value": "{}"}),
-        at,
-        "names that start with BOTSESSION_ belong to the operator; choose another name",
-    )
-    yield Refusal(
-        "a variable with two values",
-        env({"name": "A", "value": "b", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}),
-        at,
-        "write either value or valueFrom, not both",
-    )
-    yield Refusal("a value from nowhere", env({"name": "A", "valueFrom": {}}), f"{at}.valueFrom", _SOURCE)
-    yield Refusal(
-        "a Secret without a name",
-        env({"name": "A", "valueFrom": {"secretKeyRef": {"key": "k"}}}),
-        f"{at}.valueFrom.secretKeyRef.name",
-        "Required value",
-    )
-    yield Refusal(
-        "a variable twice", env({"name": "A"}, {"name": "A"}), "spec.bot.env[1]", 'Duplicate value: {"name":"A"}'
-    )
-    yield Refusal(
-        "variables from two sources at once",
-        session(spec__bot__envFrom=[{"secretRef": {"name": "a"}, "configMapRef": {"name": "b"}}]),
-        "spec.bot.envFrom[0]",
-        "write exactly one of secretRef and configMapRef",
-    )
-    for name in ["A=B", "CAFÉ", "A\nB", "A\0B"]:
-        yield Refusal(f"a variable named {name!r}", env({"name": name, "value": "x"}), f"{at}.name", _NAME)
-    yield Refusal(
-        "a prefix with a sign that no name has",
-        session(spec__bot__envFrom=[{"prefix": "A=", "secretRef": {"name": "a"}}]),
-        "spec.bot.envFrom[0].prefix",
-        _NAME,
-    )
-    yield Refusal("a value with NUL", env({"name": "A", "value": "a\0b"}), f"{at}.value", r"should match '^[^\x00]*$'")
-    for quantity in ["1Gb", "lots", "-1"]:
-        yield Refusal(
-            f"memory of {quantity!r}",
-            session(spec__bot__resources__limits={"memory": quantity}),
-            "spec.bot.resources.limits[memory]",
-            _QUANTITY,
-        )
-
-
-def _pod_fields() -> Iterator[Refusal]:
-    def source(**ref: Any) -> Json:
-        return session(spec__bot__env=[{"name": "A", "valueFrom": ref}])
-
-    at = "spec.bot.env[0].valueFrom"
-    for path in [
-        "metadata.nam",
-        "metadata.labels",
-        "metadata.labels['']",
-        "metadata.labels['a b']",
-        "metadata.labels['/a']",
-        "metadata.labels['A/b']",
-        "metadata.labels['a..b/c']",
-        "metadata.annotations['a-/c']",
-        f"metadata.labels['{'x' * 64}']",
-        "metadata.name['a']",
-        "spec.containers",
-        "status.phase",
-        "metadata.name\n",
-    ]:
-        yield Refusal(f"the field {path!r}", source(fieldRef={"fieldPath": path}), f"{at}.fieldRef.fieldPath", _FIELD)
-    yield Refusal(
-        "a field of another version",
-        source(fieldRef={"fieldPath": "metadata.name", "apiVersion": "v2"}),
-        f"{at}.fieldRef.apiVersion",
-        "must be v1",
-    )
-    for resource in ["limits.gpu", "cpu", "limits", "limits.cpus", "request.cpu", "limits.nvidia.com/gpu"]:
-        yield Refusal(
-            f"the resource {resource!r}",
-            source(resourceFieldRef={"resource": resource}),
-            f"{at}.resourceFieldRef.resource",
-            "must be limits or requests of cpu, memory, ephemeral-storage or hugepages-..., for example limits.memory",
-        )
-    wrong: list[tuple[str, list[str | int], str]] = [
-        ("limits.cpu", ["1Ki", "10m", 2, "lots", "-1"], "must be 1 or 1m for a CPU"),
-        ("requests.memory", ["1m", "2Mi", 1024, "1KB", "0.5Gi"], _DIVISOR),
-        ("limits.hugepages-2Mi", ["1m"], _DIVISOR),
-    ]
-    for resource, divisors, sentence in wrong:
-        for divisor in divisors:
-            yield Refusal(
-                f"{resource} by {divisor!r}",
-                source(resourceFieldRef={"resource": resource, "divisor": divisor}),
-                f"{at}.resourceFieldRef.divisor",
-                sentence,
-            )
-
-
-def _sources() -> Iterator[Refusal]:
-    for field, kind in (("secretKeyRef", "Secret"), ("configMapKeyRef", "ConfigMap")):
-        at = f"spec.bot.env[0].valueFrom.{field}"
-        for key in ["a b", "a/b", ".", "..", "..a", "a\0"]:
-            ref = {"name": "a", "key": key}
-            manifest = session(spec__bot__env=[{"name": "A", "valueFrom": {field: ref}}])
-            sentence = f"must be a key that a {kind} can have, for example api-key"
-            yield Refusal(f"the key {key!r} of a {kind}", manifest, f"{at}.key", sentence)
-        for name in ["A", "a b", "a_b", "a/b", "-a", "a."]:
-            ref = {"name": name, "key": "a"}
-            manifest = session(spec__bot__env=[{"name": "A", "valueFrom": {field: ref}}])
-            sentence = f"must be a name that a {kind} can have, for example crm-keys"
-            yield Refusal(f"a {kind} named {name!r}", manifest, f"{at}.name", sentence)
-    yield Refusal(
-        "all of a Secret named 'A'",
-        session(spec__bot__envFrom=[{"secretRef": {"name": "A"}}]),
-        "spec.bot.envFrom[0].secretRef.name",
-        "must be a name that a Secret can have, for example crm-keys",
-    )
-
-
-def _nul() -> Iterator[Refusal]:
-    for image in [" a", "a ", "a\n", "a\0"]:
-        sentence = "must have no white space around it, and no NUL character (U+0000)"
-        yield Refusal(f"the image {image!r}", session(spec__bot__image=image), "spec.bot.image", sentence)
-    for field, path, value in [
-        ("target", "target", "a\0.py"),
-        ("python", "python", "python\0"),
-    ]:
-        yield Refusal(f"a {field} with NUL", session(**{f"spec__bot__{field}": value}), f"spec.bot.{path}", _NO_NUL)
-    command = session(spec__bot={"image": "a", "command": ["python", "a\0b"]})
-    yield Refusal("a command with NUL", command, "spec.bot.command[1]", _NO_NUL)
 
 
 def _rest() -> Iterator[Refusal]:
@@ -411,42 +141,6 @@ def _idles() -> Iterator[Refusal]:
         )
 
 
-def _templates() -> Iterator[Refusal]:
-    spec = "spec.podTemplate.spec"
-    for kind in ["labels", "annotations"]:
-        yield Refusal(
-            f"{kind} of the operator's",
-            session(**{f"spec__podTemplate__metadata__{kind}": {"botsession.dev/session": "x"}}),
-            f"spec.podTemplate.metadata.{kind}",
-            f"{kind} that start with botsession.dev/ belong to the operator; choose another prefix",
-        )
-    yield Refusal(
-        "a sidecar without an image",
-        pod_spec(containers=[{"name": "recorder"}]),
-        f"{spec}.containers[0].image",
-        "write the sidecar's image, or name the container bot to change the bot's own",
-    )
-    yield Refusal(
-        "a sidecar with a name of the operator's",
-        pod_spec(containers=[{"name": "botsession-proxy", "image": "proxy:1"}]),
-        f"{spec}.containers[0].name",
-        "names that start with botsession- belong to the operator; choose another name",
-    )
-    for name in ["bot", "botsession-runtime"]:
-        yield Refusal(
-            f"an init container called {name}",
-            pod_spec(initContainers=[{"name": name, "image": "a"}]),
-            f"{spec}.initContainers[0].name",
-            "the names bot and botsession-... belong to the operator; choose another name",
-        )
-    yield Refusal(
-        "a volume of the operator's",
-        pod_spec(volumes=[{"name": "botsession-runtime", "emptyDir": {}}]),
-        f"{spec}.volumes[0].name",
-        "names that start with botsession- belong to the operator; choose another name",
-    )
-
-
 def _by_cause() -> Iterator[Refusal]:
     yield Refusal(
         "another pod retention",
@@ -493,14 +187,14 @@ def _by_cause() -> Iterator[Refusal]:
 
 #: What admission refuses. The path is empty where the sentence itself names the field.
 REFUSALS: Final = [
-    *_bots(),
-    *_environments(),
-    *_pod_fields(),
-    *_sources(),
-    *_nul(),
-    *_templates(),
-    *_owned(),
-    *_mounts_and_ports(),
+    *bots(),
+    *environments(),
+    *pod_fields(),
+    *sources(),
+    *nul(),
+    *templates(),
+    *owned(),
+    *mounts_and_ports(),
     *_bounds(),
     *_durations(),
     *_idles(),
