@@ -6,10 +6,8 @@ import pytest
 
 from botsession_contract.report import from_bytes
 from botsession_contract.text import has_controls
-from tests.component.test_run import Manifest, Start, manifest, start
+from tests.component.conftest import Manifest, Start
 from tests.supervision import BOTS
-
-__all__ = ["manifest", "start"]
 
 
 @pytest.mark.parametrize("how", ["raise", "reason", "task", "result"])
