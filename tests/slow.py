@@ -13,8 +13,19 @@ REASONS: Final = {
     "tests/component/test_run.py": "a supervisor, a bot and its Pipecat for each test",
     "tests/component/test_run_odd_text.py": "a supervisor, a bot and its Pipecat for each test",
 }
+_ENDINGS: Final = "tests/component/runtime/test_endings.py"
 #: What stays of these, and stands for the rest: the supervisor's endpoint, and each way down the ladder.
-KEPT: Final = ("tests/component/runtime/test_control.py", "tests/component/runtime/test_endings.py")
+KEPT: Final = (
+    "tests/component/runtime/test_control.py",
+    f"{_ENDINGS}::test_graceful_end_drains_the_pipeline",
+    f"{_ENDINGS}::test_immediate_end_cancels_the_pipeline",
+    f"{_ENDINGS}::test_swallowed_end_frame_is_forced_out_and_located",
+    f"{_ENDINGS}::test_swallowed_frames_of_both_kinds_end_in_a_kill",
+    f"{_ENDINGS}::test_sigterm_is_an_eviction_and_drains",
+    f"{_ENDINGS}::test_bot_ends_itself",
+    f"{_ENDINGS}::test_backstop_ends_a_session_past_its_deadline",
+    f"{_ENDINGS}::test_bot_told_to_end_before_its_pipeline_is_terminated_then_killed",
+)
 
 
 def reason(test_id: str) -> str | None:
