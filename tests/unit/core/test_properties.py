@@ -12,26 +12,21 @@ from typing import Final
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import invariant, precondition, rule
 
 from botsession_contract.control import SessionSnapshot
 from botsession_contract.json_codec import decode, encode
 from botsession_contract.lifecycle import BotState, Cause, Mode, Outcome, Reason
-from botsession_contract.names import SESSION_FINALIZER
 from botsession_contract.report import Ending
 from botsession_operator.api.reasons import ExternalReason
 from botsession_operator.api.spec import EndNow, EvictionPolicy, PodRetention
 from botsession_operator.api.status import Status
 from botsession_operator.core.decide import earlier_answers, eviction, exposure
-from botsession_operator.core.decide.eviction import BudgetChange
-from botsession_operator.core.decide.exposure import ExposureChange
 from botsession_operator.core.decide.plan import ControllerTimeouts, Plan, PodDeletion, make_plan
 from botsession_operator.core.decide.supervisor_limits import session_limits
 from botsession_operator.core.observe.observed import (
     Freshness,
-    NoSnapshot,
     Observed,
-    Pod,
     PodState,
     Termination,
     WaitingReason,
@@ -39,16 +34,12 @@ from botsession_operator.core.observe.observed import (
 from botsession_operator.core.observe.timeline import timeline_of
 from botsession_operator.core.status.coalescing import write_due_at
 from botsession_operator.core.status.derive import Applied, derive_status
-from tests.builders import NOW, POD_NAME, adjusted, report, session, waiting
+from tests.builders import POD_NAME, report
 from tests.examples import examples
 from tests.invariants import check_plan, check_status
+from tests.session_model import GRACE, OneSession
 
 TIMEOUTS: Final = ControllerTimeouts()
-GRACE: Final = {
-    PodDeletion.NORMAL: timedelta(seconds=45),
-    PodDeletion.OVER: timedelta(seconds=30),
-    PodDeletion.SHORT: timedelta(seconds=5),
-}
 #: Always the same ones; a story that ever failed is told again in test_crash.
 RUNS: Final = examples(2000)
 #: They take half a minute of a processor that may have other work too.
@@ -61,24 +52,8 @@ class Refused(Exception):
     """The API server has not taken a write: the pass ends there, and the next one begins from what it reads."""
 
 
-class Sessions(RuleBasedStateMachine):
+class Sessions(OneSession):
     """One session, its pod and its supervisor."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = NOW
-        self.session = session(created_at=NOW, finalizers=(), maxSessionDuration="10m", expose={"port": 7860})
-        self.pod: Pod | None = None
-        self.supervisor: SessionSnapshot | None = None
-        #: What the operator was last answered.
-        self.known: SessionSnapshot | NoSnapshot = NoSnapshot.NOT_ASKED
-        self.answers = self.is_working = True
-        self.is_gone = self.has_budget = self.is_exposed = False
-        self.created = self.finishes = 0
-        #: Pods that were torn away before anything was recorded: whoever does that gets another one.
-        self.unrecorded = 0
-        #: After how many more writes the API server refuses one; None: it takes all.
-        self.refuses_after: int | None = None
 
     # The world's moves.
 
@@ -329,36 +304,6 @@ class Sessions(RuleBasedStateMachine):
             (plan.delete_session, self._expire),
         ]
 
-    def _hold(self) -> None:
-        self.session = replace(self.session, finalizers=(SESSION_FINALIZER,))
-
-    def _create(self) -> None:
-        self.created += 1
-        self.pod = waiting(started_at=None, address=None)
-
-    def _take_in(self, plan: Plan) -> None:
-        assert plan.end_request
-        self._know(state=BotState.ENDING, ending=Ending(plan.end_request.cause, plan.end_request.mode, self.now))
-
-    def _adjust(self, plan: Plan) -> None:
-        assert self.supervisor
-        assert plan.patch
-        self.supervisor = adjusted(self.supervisor, plan.patch)
-
-    def _release_pod(self) -> None:
-        self._change(finalizers=())
-        self._collect_pod()
-
-    def _protect(self, plan: Plan) -> None:
-        self.has_budget = plan.budget is BudgetChange.CREATE
-
-    def _expose(self, plan: Plan) -> None:
-        self.is_exposed = plan.exposure is ExposureChange.CREATE
-
-    def _release(self) -> None:
-        self.session = replace(self.session, finalizers=())
-        self.is_gone = True
-
     def _expire(self) -> None:
         self.the_session_is_deleted()
 
@@ -373,41 +318,6 @@ class Sessions(RuleBasedStateMachine):
         assert replace(again, intent=None, requeue_at=None) == Plan()
         status = derive_status(seen, again, Applied(), self.now)
         assert status == self.session.status or write_due_at(seen, status, TIMEOUTS) > self.now
-
-    def _see(self) -> Observed:
-        has_budget = eviction.may_have_budget(self.session) and self.has_budget
-        return Observed(self.session, self.pod, self._ask(), has_budget, self.is_exposed, "ws://here")
-
-    def _ask(self) -> SessionSnapshot | NoSnapshot:
-        if self.supervisor is None or self.session.is_finished:
-            return NoSnapshot.NOT_ASKED
-        return replace(self.supervisor, now=self.now) if self.answers else NoSnapshot.UNREACHABLE
-
-    def _delete(self, how: PodDeletion | None) -> None:
-        assert self.pod
-        assert how
-        if how is PodDeletion.FORCED:
-            self._change(deletion_requested_by=self.now)
-            self._end(None)
-        elif self.pod.deletion_requested_by is None:
-            self._change(deletion_requested_by=self.now + GRACE[how])
-        self._collect_pod()
-
-    def _collect_pod(self) -> None:
-        if self.pod and self.pod.state is PodState.TERMINATED and self.pod.is_deleting and not self.pod.has_finalizer:
-            self.pod = None
-
-    def _end(self, termination: Termination | None) -> None:
-        self.supervisor = None
-        self._change(state=PodState.TERMINATED, termination=termination)
-
-    def _change(self, **members: object) -> None:
-        assert self.pod
-        self.pod = replace(self.pod, **members)  # type: ignore[arg-type]  # as each rule names them
-
-    def _know(self, **members: object) -> None:
-        assert self.supervisor
-        self.supervisor = replace(self.supervisor, **members)  # type: ignore[arg-type]  # as each rule names them
 
 
 Sessions.TestCase.settings = settings(
