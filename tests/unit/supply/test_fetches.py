@@ -27,7 +27,6 @@ ALLOWED = {
     ("examples/transcript", "curl "): "asks this machine",
     ("hack/diagrams", "npm pack"): "checks the archive by the hash that stands there",
     ("hack/tools", "go install"): "a table there has the versions, and a test; Go's checksum database has the hashes",
-    ("operator/src/botsession_operator/cli/check/engine.py", "pip install pipecat-ai"): "a sentence for the reader",
     ("pyproject.toml", "pip install botsession-operator"): "a sentence",
     ("tests/component/test_locks.py", "pip install --python PYTHON"): "what a stand-in for uv is to be told",
     ("tests/e2e/test_images.py", "uv run"): "has all it runs in its image",
