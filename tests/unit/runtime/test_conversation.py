@@ -24,7 +24,7 @@ def wall(moment: float) -> datetime:
     return ZERO + timedelta(seconds=moment)
 
 
-def told(*events: dict[str, Any], state: SessionState = FRESH) -> SessionState:
+def state_after(*events: dict[str, Any], state: SessionState = FRESH) -> SessionState:
     for number, event in enumerate(events):
         state = apply_event(state, {"at": float(number + 1), **event})
     return state
@@ -43,20 +43,20 @@ def errors(message: str, count: int = 1, kind: str = "STT", processor: str | Non
 
 @pytest.mark.parametrize(("outputs", "has_audio"), [([False], False), ([False, True], True), ([True, False], True)])
 def test_audio_is_played_where_any_pipeline_does(outputs: list[bool], has_audio: bool) -> None:
-    assert told(*({"event": "audio", "output": each} for each in outputs)).conversation.has_audio is has_audio
+    assert state_after(*({"event": "audio", "output": each} for each in outputs)).conversation.has_audio is has_audio
 
 
 def test_the_first_sound_stays_the_first() -> None:
-    assert told({"event": "sounded"}, {"event": "sounded"}).conversation.first_sound_at == 1.0
+    assert state_after({"event": "sounded"}, {"event": "sounded"}).conversation.first_sound_at == 1.0
 
 
 def test_turns_are_totals_that_never_fall() -> None:
-    state = told({"event": "turns", "bot": 3, "caller": 1}, {"event": "turns", "bot": 2, "caller": 4})
+    state = state_after({"event": "turns", "bot": 3, "caller": 1}, {"event": "turns", "bot": 2, "caller": 4})
     assert (state.conversation.bot_turns, state.conversation.caller_turns) == (3, 4)
 
 
 def test_errors_are_kept_by_processor_with_the_first_and_the_last() -> None:
-    state = told(errors("a"), errors("b", 7), errors("c", kind="TTS", processor="ToneTTS"), errors("d", 9))
+    state = state_after(errors("a"), errors("b", 7), errors("c", kind="TTS", processor="ToneTTS"), errors("d", 9))
     assert state.conversation.errors == (
         ProcessorErrors(ProcessorKind.STT, 9, "FarSTT", None, "a", "d"),
         ProcessorErrors(ProcessorKind.TTS, 1, "ToneTTS", None, "c"),
@@ -64,11 +64,11 @@ def test_errors_are_kept_by_processor_with_the_first_and_the_last() -> None:
 
 
 def test_the_same_words_are_kept_once() -> None:
-    assert told(errors("a"), errors("a", 2)).conversation.errors[0].last_message is None
+    assert state_after(errors("a"), errors("a", 2)).conversation.errors[0].last_message is None
 
 
 def test_no_number_of_processors_fills_the_report() -> None:
-    state = told(*(errors("a", processor=f"STT{number}") for number in range(99)))
+    state = state_after(*(errors("a", processor=f"STT{number}") for number in range(99)))
     assert len(state.conversation.errors) == MOST_PROCESSORS + 1
 
 
@@ -78,15 +78,17 @@ def test_before_a_pipeline_has_started_nothing_is_told() -> None:
 
 def test_times_are_told_by_the_wall_clock() -> None:
     state = replace(FRESH, conversation=Conversation(has_audio=True, first_sound_at=7.5, bot_turns=2))
-    told = contract.Conversation(has_audio=True, first_sound_at=wall(7.5), bot_turns=2)
-    assert build_report(state, wall, 9.0).conversation == told
+    expected = contract.Conversation(has_audio=True, first_sound_at=wall(7.5), bot_turns=2)
+    assert build_report(state, wall, 9.0).conversation == expected
 
 
 def test_words_of_errors_have_no_secrets_and_no_control_characters(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STT_API_KEY", "correct-horse-battery")
     launch = Launch(namespace="bots", name="s", token_sha256="")
-    told_now = conversation_of(told(errors("key correct-horse-battery\x1b[2J"), errors("x" * 3000, 2)), launch, wall)
-    assert told_now
-    (found,) = told_now.errors
+    shown = conversation_of(
+        state_after(errors("key correct-horse-battery\x1b[2J"), errors("x" * 3000, 2)), launch, wall
+    )
+    assert shown
+    (found,) = shown.errors
     assert found.first_message == "key [redacted]\\x1b[2J"
     assert len(found.last_message or "") < 600

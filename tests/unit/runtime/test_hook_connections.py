@@ -120,8 +120,8 @@ async def test_process_that_comes_after_the_end_was_ordered_is_told_so(harness: 
 
 
 async def test_process_that_is_gone_by_the_time_it_is_accepted_is_heard(harness: Harness) -> None:
-    told = f"{harness.hooks.token}\n" + '{"event": "failed", "at": 1, "message": "no key"}\n'
-    subprocess.run([sys.executable, "-c", HASTY, harness.hooks.address, told], check=True)  # nobody accepts meanwhile
+    lines = f"{harness.hooks.token}\n" + '{"event": "failed", "at": 1, "message": "no key"}\n'
+    subprocess.run([sys.executable, "-c", HASTY, harness.hooks.address, lines], check=True)  # nobody accepts meanwhile
     async with asyncio.timeout(PATIENCE):
         assert await harness.events.get() == "failed"
 

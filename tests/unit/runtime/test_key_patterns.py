@@ -12,7 +12,7 @@ BODY = "MIIEvQIBADANBgkqhkiG9w0BAQEF\nAASCBKcwggSjAgEAAoIBAQC7"
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "redacted"),
     [
         ("no key for service: sk-000…", "no key for service: [redacted]"),
         ("Incorrect API key provided: sk-proj-*****abcd. You", "Incorrect API key provided: [redacted]. You"),
@@ -39,8 +39,8 @@ BODY = "MIIEvQIBADANBgkqhkiG9w0BAQEF\nAASCBKcwggSjAgEAAoIBAQC7"
         ("connect(host=db, password=hunter22x)", "connect(host=db, password=[redacted])"),
     ],
 )
-def test_key_is_known_by_its_form(text: str, told: str) -> None:
-    assert redact(text, ()) == told
+def test_key_is_known_by_its_form(text: str, redacted: str) -> None:
+    assert redact(text, ()) == redacted
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_what_only_looks_like_a_key_stays(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("secret", "text", "told"),
+    ("secret", "text", "redacted"),
     [
         ("support-bot-production", "the bot in production", "the bot in production"),
         ("support-bot-production", "at support-bot-production", "at [redacted]"),
@@ -82,8 +82,8 @@ def test_what_only_looks_like_a_key_stays(text: str) -> None:
         ('{"pin": 12345678, "password": "short1"}', "12345678 and short1", "[redacted] and [redacted]"),
     ],
 )
-def test_what_is_found_of_a_secret(secret: str, text: str, told: str) -> None:
-    assert redact(text, [secret]) == told
+def test_what_is_found_of_a_secret(secret: str, text: str, redacted: str) -> None:
+    assert redact(text, [secret]) == redacted
 
 
 PIECES = ["a", "\\", "' '", "...", "://a", "://a@", "?a-", "sk-", "eyJ", "eyJaaaaaa.", "-----BEGIN A-----", "A+/="]

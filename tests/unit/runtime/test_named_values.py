@@ -16,7 +16,7 @@ from botsession_runtime.redact import redact
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "redacted"),
     [
         ("password='correct horse battery' of x", "password='[redacted]' of x"),
         ('{"client_secret": "abc def", "a": 1}', '{"client_secret": "[redacted]", "a": 1}'),
@@ -35,8 +35,8 @@ from botsession_runtime.redact import redact
         ("password=correct horse", "password=[redacted] horse"),
     ],
 )
-def test_value_goes_up_to_its_closing_quote(text: str, told: str) -> None:
-    assert redact(text, ()) == told
+def test_value_goes_up_to_its_closing_quote(text: str, redacted: str) -> None:
+    assert redact(text, ()) == redacted
 
 
 @pytest.mark.parametrize(
@@ -84,8 +84,8 @@ def test_named_value_goes_and_all_else_stays(how: str, secret: str) -> None:
 @given(secret=SECRETS, size=st.integers(0, 50))
 def test_named_value_that_is_cut_off_goes(secret: str, size: int) -> None:
     start = "{'password': "
-    told = redact(start + repr(secret)[: 7 + size], ())
-    assert told.rstrip("'\"") in (f"{start}'[redacted]", f'{start}"[redacted]')
+    redacted = redact(start + repr(secret)[: 7 + size], ())
+    assert redacted.rstrip("'\"") in (f"{start}'[redacted]", f'{start}"[redacted]')
 
 
 def steps(text: str) -> int:

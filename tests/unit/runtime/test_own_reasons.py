@@ -73,9 +73,9 @@ def test_end_of_the_runner_is_learnt_once() -> None:
 
 
 def test_error_of_a_processor_that_goes_on_is_no_reason_to_end() -> None:
-    told = {"event": "error", "message": "a hiccup", "fatal": False, "unusable": None, "at": 150.0}
-    assert apply_event(RUNNING, told).unusable is None
-    assert apply_event(RUNNING, told | {"unusable": "TTS#0"}).unusable == "TTS#0: a hiccup"
+    error = {"event": "error", "message": "a hiccup", "fatal": False, "unusable": None, "at": 150.0}
+    assert apply_event(RUNNING, error).unusable is None
+    assert apply_event(RUNNING, error | {"unusable": "TTS#0"}).unusable == "TTS#0: a hiccup"
 
 
 def test_runner_that_the_bot_ends_begins_the_bots_own_ladder() -> None:

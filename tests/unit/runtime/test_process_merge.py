@@ -6,7 +6,7 @@ import pytest
 
 from botsession_runtime.process_merge import MOST_NUMBERS, Sources
 
-Told = tuple[int, dict[str, Any]]
+Sent = tuple[int, dict[str, Any]]
 
 
 def event(name: str, **more: Any) -> dict[str, Any]:
@@ -25,16 +25,16 @@ def dangling(count: int | None, managed: int | None, *names: str) -> dict[str, A
     return event("dangling", count=count, managed=managed, names=list(names))
 
 
-def merging(sources: Sources, *told: Told) -> list[dict[str, Any]]:
-    return [each for number, one in told for each in sources.merge(number, one)]
+def merging(sources: Sources, *sent: Sent) -> list[dict[str, Any]]:
+    return [each for number, one in sent for each in sources.merge(number, one)]
 
 
-def merged(*told: Told) -> list[dict[str, Any]]:
-    return merging(Sources(), *told)
+def merged(*sent: Sent) -> list[dict[str, Any]]:
+    return merging(Sources(), *sent)
 
 
-def begun(*numbers: int) -> list[Told]:
-    return [told for number in numbers for told in ((number, HOOKED), (number, started()))]
+def begun(*numbers: int) -> list[Sent]:
+    return [sent for number in numbers for sent in ((number, HOOKED), (number, started()))]
 
 
 HOOKED, OVER = event("hooked"), event("over")
@@ -46,14 +46,14 @@ def test_events_of_the_first_process_pass_unchanged() -> None:
 
 
 def test_pipelines_of_two_processes_have_different_numbers() -> None:
-    told = merged((0, started(7)), (2, started(7)), (2, finished(10**9)), (2, event("setup", root=1, runner=5)))
-    assert [each["root"] for each in told] == [7, 2 * MOST_NUMBERS + 7, 3 * MOST_NUMBERS - 1, 2 * MOST_NUMBERS + 1]
-    assert told[-1]["runner"] == 2 * MOST_NUMBERS + 5
+    sent = merged((0, started(7)), (2, started(7)), (2, finished(10**9)), (2, event("setup", root=1, runner=5)))
+    assert [each["root"] for each in sent] == [7, 2 * MOST_NUMBERS + 7, 3 * MOST_NUMBERS - 1, 2 * MOST_NUMBERS + 1]
+    assert sent[-1]["runner"] == 2 * MOST_NUMBERS + 5
 
 
 def test_process_that_only_waits_holds_nothing_back() -> None:
-    told = merged((0, event("imported")), *begun(1), (1, finished(reason="x")), (1, OVER))
-    assert [each["event"] for each in told[-2:]] == ["finished", "over"]
+    sent = merged((0, event("imported")), *begun(1), (1, finished(reason="x")), (1, OVER))
+    assert [each["event"] for each in sent[-2:]] == ["finished", "over"]
 
 
 @pytest.mark.parametrize("end", [OVER, event("crashed", message="x"), event("serving")])
@@ -120,8 +120,8 @@ def test_process_whose_pipelines_have_finished_is_not_lost() -> None:
 
 def test_client_of_one_process_stays_when_that_of_another_leaves() -> None:
     clients = [(1, event("client")), (2, event("client"))]
-    told = merged(*begun(1, 2), *clients, (1, event("left")), (2, event("left")))
-    assert [each["event"] for each in told].count("left") == 1
+    sent = merged(*begun(1, 2), *clients, (1, event("left")), (2, event("left")))
+    assert [each["event"] for each in sent].count("left") == 1
 
 
 def test_farewell_that_one_process_gives_is_not_refused_by_another() -> None:
@@ -131,20 +131,20 @@ def test_farewell_that_one_process_gives_is_not_refused_by_another() -> None:
 
 
 def test_turns_of_all_processes_are_added() -> None:
-    told = merged(*[(number, event("turns", bot=3, caller=number)) for number in (1, 2)])
-    assert (told[-1]["bot"], told[-1]["caller"]) == (6, 3)
+    sent = merged(*[(number, event("turns", bot=3, caller=number)) for number in (1, 2)])
+    assert (sent[-1]["bot"], sent[-1]["caller"]) == (6, 3)
 
 
 @pytest.mark.parametrize(
-    ("others", "own", "told"),
+    ("others", "own", "sent"),
     [
         pytest.param(dangling(2, 1, "a"), dangling(3, 0, "b"), dangling(5, 1, "b", "a"), id="sums"),
         pytest.param(dangling(0, None), dangling(None, 2, "b"), dangling(None, 2, "b"), id="what one cannot count"),
         pytest.param(dangling(2**31 - 1, 0), dangling(9, 0), dangling(2**31 - 1, 0), id="no more than a status holds"),
     ],
 )
-def test_tasks_of_all_processes_are_added(others: Any, own: Any, told: Any) -> None:
-    assert merged((1, others), (2, own))[-1] == told
+def test_tasks_of_all_processes_are_added(others: Any, own: Any, sent: Any) -> None:
+    assert merged((1, others), (2, own))[-1] == sent
 
 
 def test_live_process_is_asked_for_its_stacks_first() -> None:

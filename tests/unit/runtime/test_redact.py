@@ -65,7 +65,7 @@ def test_a_value_that_is_found_by_chance_is_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "redacted"),
     [
         pytest.param("no key sk-12345 here", "no key [redacted] here", id="a known value"),
         pytest.param("at redis://me:pw@db/0", "at redis://[redacted]@db/0", id="a user in a URL"),
@@ -75,8 +75,8 @@ def test_a_value_that_is_found_by_chance_is_none() -> None:
         pytest.param("ValueError: no credentials", "ValueError: no credentials", id="nothing secret"),
     ],
 )
-def test_what_is_told_of_a_text(text: str, told: str) -> None:
-    assert redact(text, ["sk-12345"]) == told
+def test_what_is_told_of_a_text(text: str, redacted: str) -> None:
+    assert redact(text, ["sk-12345"]) == redacted
 
 
 def test_a_secret_of_several_lines_is_found_in_a_message_of_one() -> None:
@@ -101,17 +101,17 @@ ODD = 'p@ss"w\\ord'
     ],
 )
 def test_a_secret_is_found_as_messages_quote_it(secret: str, message: str) -> None:
-    told = redact(message, find_secrets({"CRM": secret}, None, ["CRM"]))
+    redacted = redact(message, find_secrets({"CRM": secret}, None, ["CRM"]))
 
-    assert not any(part in told for part in ("MIIEvQ", "p@ss", "hunter22"))
+    assert not any(part in redacted for part in ("MIIEvQ", "p@ss", "hunter22"))
 
 
 def test_a_long_message_keeps_its_place() -> None:
-    told = shorten("ValueError: " + "long " * 500 + "(bot.py:42 in handler), after the pipeline had finished")
+    redacted = shorten("ValueError: " + "long " * 500 + "(bot.py:42 in handler), after the pipeline had finished")
 
-    assert told.startswith("ValueError: long ")
-    assert told.endswith("… (bot.py:42 in handler)")
-    assert len(told) < LONGEST_MESSAGE + 50
+    assert redacted.startswith("ValueError: long ")
+    assert redacted.endswith("… (bot.py:42 in handler)")
+    assert len(redacted) < LONGEST_MESSAGE + 50
 
 
 @pytest.mark.parametrize("before", range(LONGEST_MESSAGE - 12, LONGEST_MESSAGE + 2))
@@ -126,9 +126,9 @@ def test_every_text_of_a_report_is_redacted() -> None:
     now = datetime.now(UTC)
     report = ExitReport(Reason.BOT_ERROR, Outcome.LOST, now, None, "bad sk-12345", 1, "at sk-12345", tasks)
 
-    told = without_secrets(report, ("sk-12345",))
+    redacted = without_secrets(report, ("sk-12345",))
 
-    assert (told.message, told.stuck_at, told.dangling_tasks.names) == (
+    assert (redacted.message, redacted.stuck_at, redacted.dangling_tasks.names) == (
         "bad [redacted]",
         "at [redacted]",
         ("call to [redacted]",),
@@ -139,18 +139,18 @@ def test_a_result_is_redacted_wherever_it_has_text() -> None:
     result = {"sk-12345": ["sk-12345", {"url": "https://me:pw@host"}], "count": 12345, "ok": None}
     report = ExitReport(Reason.COMPLETED, Outcome.DRAINED, datetime.now(UTC), result=result)
 
-    told = without_secrets(report, ("sk-12345",)).result
+    redacted = without_secrets(report, ("sk-12345",)).result
 
-    assert told == {"[redacted]": ["[redacted]", {"url": "https://[redacted]@host"}], "count": 12345, "ok": None}
+    assert redacted == {"[redacted]": ["[redacted]", {"url": "https://[redacted]@host"}], "count": 12345, "ok": None}
 
 
 def test_a_result_that_is_too_long_without_its_secrets_is_not_taken() -> None:
     report = ExitReport(Reason.COMPLETED, Outcome.DRAINED, datetime.now(UTC), None, "said", result=["sk-123"] * 200)
 
-    told = without_secrets(report, ("sk-123",))
+    redacted = without_secrets(report, ("sk-123",))
 
-    assert told.result is None
-    assert str(told.message).startswith("said; the result was refused: without its secrets, ")
+    assert redacted.result is None
+    assert str(redacted.message).startswith("said; the result was refused: without its secrets, ")
 
 
 def test_a_report_without_texts_stays_as_it_is() -> None:

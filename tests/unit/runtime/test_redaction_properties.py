@@ -39,17 +39,17 @@ def test_no_run_of_a_member_of_a_json_credential_is_kept(how: str, lines: str, k
     document = json.dumps({"type": "service_account", "private_key": pem(lines), "ids": [{"private_key_id": key}]})
     redactor = Redactor([document])
     quoted = [QUOTATIONS[how](each, "", size) for each in (document, pem(lines), key)]
-    for told in map(redactor.redact, quoted):
-        assert not runs_kept(told, lines)
-        assert not runs_kept(told, key)
+    for redacted in map(redactor.redact, quoted):
+        assert not runs_kept(redacted, lines)
+        assert not runs_kept(redacted, key)
 
 
 @settings(max_examples=40, deadline=None)
 @given(key=keys())
 def test_a_credential_that_is_itself_in_base64_is_looked_into(key: str) -> None:
     document = json.dumps({"type": "service_account", "private_key_id": key})
-    told = redact(f"bad {key}", [base64.b64encode(document.encode()).decode()])
-    assert not runs_kept(told, key)
+    redacted = redact(f"bad {key}", [base64.b64encode(document.encode()).decode()])
+    assert not runs_kept(redacted, key)
 
 
 @settings(max_examples=100, deadline=None)

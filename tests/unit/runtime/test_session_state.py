@@ -14,7 +14,7 @@ from botsession_runtime.session_state import Request, Rung, SessionState, Speech
 FRESH = SessionState(began=0.0)
 
 
-def told(*events: dict[str, Any], state: SessionState = FRESH) -> SessionState:
+def state_after(*events: dict[str, Any], state: SessionState = FRESH) -> SessionState:
     for number, event in enumerate(events):
         state = apply_event(state, {"at": float(number + 1), **event})
     return state
@@ -30,62 +30,64 @@ def hop(frame: str, held_by: str | None, *, ours: bool = False) -> dict[str, Any
 
 @pytest.mark.parametrize("event", [{"event": "news"}, {}, {"event": ""}])
 def test_unknown_event_says_nothing(event: dict[str, Any]) -> None:
-    assert told(event) == FRESH
+    assert state_after(event) == FRESH
 
 
 def test_first_root_worker_to_start_starts_the_session() -> None:
-    assert told({"event": "started"}, {"event": "started"}).started_at == 1.0
+    assert state_after({"event": "started"}, {"event": "started"}).started_at == 1.0
 
 
 def test_waiting_for_a_caller_is_noted_from_its_beginning_to_its_end() -> None:
-    state = told({"event": "listening"}, {"event": "called"}, {"event": "called"})
+    state = state_after({"event": "listening"}, {"event": "called"}, {"event": "called"})
     assert (state.listening_at, state.called_at, state.started_at) == (1.0, 2.0, None)
 
 
 def test_caller_of_a_server_has_come_when_its_pipeline_loads_the_hook() -> None:
-    assert told({"event": "hooked"}).called_at is None
-    assert told({"event": "listening"}, {"event": "hooked"}).called_at == 2.0
-    late = told({"event": "listening", "at": 5.0}, {"event": "hooked", "at": 4.0})
+    assert state_after({"event": "hooked"}).called_at is None
+    assert state_after({"event": "listening"}, {"event": "hooked"}).called_at == 2.0
+    late = state_after({"event": "listening", "at": 5.0}, {"event": "hooked", "at": 4.0})
     assert (late.listening_at, late.called_at) == (5.0, 5.0)
 
 
 def test_guess_is_known_for_one() -> None:
-    state = told({"event": "listening", "port": 80, "earliest": 120.0})
+    state = state_after({"event": "listening", "port": 80, "earliest": 120.0})
     assert (state.guessed_port, state.join_earliest, state.listens_on_loopback_only) == (80, 120.0, False)
-    assert told({"event": "listening", "port": 80, "here_alone": True}).listens_on_loopback_only
-    assert told({"event": "listening", "port": 80, "earliest": None}).guessed_port is None
+    assert state_after({"event": "listening", "port": 80, "here_alone": True}).listens_on_loopback_only
+    assert state_after({"event": "listening", "port": 80, "earliest": None}).guessed_port is None
 
 
 def test_clients_are_told_of_where_any_root_worker_has_a_transport_that_does() -> None:
-    assert not told({"event": "started", "clients": False}).has_clients
-    assert told({"event": "started", "clients": True}, {"event": "started", "clients": False}).has_clients
+    assert not state_after({"event": "started", "clients": False}).has_clients
+    assert state_after({"event": "started", "clients": True}, {"event": "started", "clients": False}).has_clients
 
 
 def test_last_activity_is_kept_whenever_it_is_told() -> None:
-    assert told({"event": "active", "at": 7.0}, {"event": "active", "at": 5.0}).active_at == 7.0
+    assert state_after({"event": "active", "at": 7.0}, {"event": "active", "at": 5.0}).active_at == 7.0
 
 
 def test_first_root_worker_to_finish_is_the_conversation() -> None:
-    assert told(finished("EndFrame"), finished("CancelFrame")).finish == Finish("EndFrame", None, is_ours=False, at=1.0)
+    assert state_after(finished("EndFrame"), finished("CancelFrame")).finish == Finish(
+        "EndFrame", None, is_ours=False, at=1.0
+    )
 
 
 def test_end_frame_is_followed_to_who_holds_it() -> None:
-    state = told(hop("EndFrame", "A#0"), hop("EndFrame", "B#0"))
+    state = state_after(hop("EndFrame", "A#0"), hop("EndFrame", "B#0"))
     assert (state.end_held_by, state.has_end_in_flight, state.own_end) == ("B#0", True, OwnEnd("EndFrame", None, 1.0))
 
 
 def test_end_frame_that_came_out_is_held_by_nobody() -> None:
-    assert told(hop("EndFrame", "A#0"), hop("EndFrame", None)).end_held_by is None
+    assert state_after(hop("EndFrame", "A#0"), hop("EndFrame", None)).end_held_by is None
 
 
 def test_our_own_frame_is_no_end_of_the_bots() -> None:
-    assert told(hop("EndFrame", "A#0", ours=True)).own_end is None
+    assert state_after(hop("EndFrame", "A#0", ours=True)).own_end is None
 
 
 def test_cancel_that_had_to_be_forced_is_recorded_as_such() -> None:
     state = SessionState(began=0.0, rungs=(Rung(Step.CANCEL_FRAME, 7.0),))
     took = {"event": "took", "step": "ForcedCancelFrame"}
-    assert told(took, state=state).rungs == (Rung(Step.FORCED_CANCEL_FRAME, 7.0),)
+    assert state_after(took, state=state).rungs == (Rung(Step.FORCED_CANCEL_FRAME, 7.0),)
 
 
 IN_ALL = {"event": "dangling", "count": 2, "names": ["a", "b"]}
@@ -108,7 +110,7 @@ MANAGED = {"event": "dangling", "managed": 1, "names": ["a"]}
 def test_dangling_tasks_are_put_together_from_what_each_side_sees(
     events: list[dict[str, Any]], left: DanglingTasks
 ) -> None:
-    assert told(*events).dangling == left
+    assert state_after(*events).dangling == left
 
 
 CAME, LEFT = {"event": "client"}, {"event": "left"}
@@ -128,18 +130,18 @@ CAME, LEFT = {"event": "client"}, {"event": "left"}
 def test_client_has_left_where_nothing_else_had_closed_its_connection(
     events: list[dict[str, Any]], left_at: float | None
 ) -> None:
-    assert told(*events).left_at == left_at
+    assert state_after(*events).left_at == left_at
 
 
 def test_client_that_leaves_while_the_session_ends_changes_nothing_but_the_farewell() -> None:
     asked = replace(FRESH, request=Request(Cause.DELETED, Mode.GRACEFUL, 0.5, 30.0, 10.0))
-    assert told(CAME, LEFT, state=asked).left_at is None
+    assert state_after(CAME, LEFT, state=asked).left_at is None
 
 
 @pytest.mark.parametrize("state", ["Queued", "Voiced", "Speaking"])
 def test_client_that_leaves_during_the_farewell_has_not_heard_it(state: str) -> None:
     events = ({"event": "farewell", "state": state}, LEFT, {"event": "farewell", "state": "Spoken"})
-    assert told(*events).farewell is Farewell.CLIENT_GONE
+    assert state_after(*events).farewell is Farewell.CLIENT_GONE
 
 
 @pytest.mark.parametrize(
@@ -150,20 +152,20 @@ def test_client_that_leaves_during_the_farewell_has_not_heard_it(state: str) -> 
     ],
 )
 def test_cancel_closes_connections_and_nobody_has_left(state: SessionState) -> None:
-    state = told({"event": "farewell", "state": "Speaking"}, LEFT, state=state)
+    state = state_after({"event": "farewell", "state": "Speaking"}, LEFT, state=state)
     assert (state.farewell, state.left_at) == (Speech.SPEAKING, None)
 
 
 @pytest.mark.parametrize("state", ["Spoken", "Silent", "Interrupted"])
 def test_client_that_leaves_after_it_does_not_take_it_back(state: str) -> None:
-    assert told({"event": "farewell", "state": state}, LEFT).farewell is Speech(state)
+    assert state_after({"event": "farewell", "state": state}, LEFT).farewell is Speech(state)
 
 
 def test_farewell_that_was_not_given_says_why() -> None:
-    assert told({"event": "farewell", "refused": "NoTTS"}).farewell is Farewell.NO_TTS
+    assert state_after({"event": "farewell", "refused": "NoTTS"}).farewell is Farewell.NO_TTS
 
 
 def test_only_fatal_errors_are_remembered() -> None:
     error = {"event": "error", "message": "m"}
-    assert told({**error, "fatal": False}).fatal_error is None
-    assert told({**error, "fatal": True}).fatal_error == "m"
+    assert state_after({**error, "fatal": False}).fatal_error is None
+    assert state_after({**error, "fatal": True}).fatal_error == "m"

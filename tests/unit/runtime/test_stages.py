@@ -17,7 +17,7 @@ LAUNCH = Launch("bots", "support-42", "ab" * 32, target="bot.py")
 Event = dict[str, Any]
 
 
-def told(*events: Event) -> SessionState:
+def state_after(*events: Event) -> SessionState:
     state = SessionState(began=0.0)
     for number, event in enumerate(events):
         state = with_bots_own_end(apply_event(state, {"at": float(number + 1), **event}), LAUNCH)
@@ -66,7 +66,7 @@ HELPER, APART = up(3), up(4, runner=2)
     ],
 )
 def test_a_conversation_is_over_with_its_last_pipeline(events: list[Event], is_over: bool) -> None:
-    assert (told(*events).finish is not None) is is_over
+    assert (state_after(*events).finish is not None) is is_over
 
 
 @pytest.mark.parametrize(
@@ -84,16 +84,16 @@ def test_a_conversation_is_over_with_its_last_pipeline(events: list[Event], is_o
 def test_a_pipeline_whose_frame_came_out_has_finished_when_its_process_is_gone(
     events: list[Event], frame: str | None
 ) -> None:
-    finish = settle(told(*events)).finish
+    finish = settle(state_after(*events)).finish
     assert (finish.frame if finish else None) == frame
 
 
 def test_a_pipeline_whose_frame_came_out_has_not_finished_while_its_process_is_there() -> None:
-    assert told(*LINE, out(1)).finish is None
+    assert state_after(*LINE, out(1)).finish is None
 
 
 def test_an_own_end_is_the_sessions_when_no_pipeline_of_the_conversation_goes_on() -> None:
-    one = told(*LINE, *OTHER_LINE, hop(1))
+    one = state_after(*LINE, *OTHER_LINE, hop(1))
     both = apply_event(one, {"at": 9.0, **hop(2, "CancelFrame")})
     assert (one.own_end, one.request) == (None, None)
     assert both.own_end is not None
@@ -101,25 +101,25 @@ def test_an_own_end_is_the_sessions_when_no_pipeline_of_the_conversation_goes_on
 
 
 def test_an_own_end_begins_the_ladder_with_the_bots_frame() -> None:
-    state = told(*LINE, hop(1))
+    state = state_after(*LINE, hop(1))
     assert state.request is not None
     assert (state.request.cause, state.request.grace_seconds) == (Cause.BOT_ENDED, LAUNCH.shutdown.grace_period_seconds)
     assert [(rung.step, rung.at) for rung in state.rungs] == [(Step.END_FRAME, 3.0)]
 
 
 def test_a_finish_whose_frame_was_not_seen_is_an_own_end_too() -> None:
-    state = told(*LINE, finish(1, "CancelFrame"))
+    state = state_after(*LINE, finish(1, "CancelFrame"))
     assert state.request is not None
     assert state.request.cause is Cause.BOT_CANCELLED
 
 
 def test_an_end_before_the_start_begins_nothing() -> None:
-    assert told(set_up(1), hop(1)).request is None
-    assert told(set_up(1), hop(1), start(1)).request is not None
+    assert state_after(set_up(1), hop(1)).request is None
+    assert state_after(set_up(1), hop(1), start(1)).request is not None
 
 
 def test_the_next_pipeline_takes_all_of_an_ending_back_but_what_it_was() -> None:
-    state = told(*up(1), hop(1), finish(1), *up(2))
+    state = state_after(*up(1), hop(1), finish(1), *up(2))
     assert (state.request, state.rungs, state.finish, state.own_end, state.end_held_by) == (None, (), None, None, None)
     (stage,) = state.stages
     assert (stage.name, stage.frame, stage.reason) == ("worker-1", "EndFrame", "bye")
@@ -128,37 +128,37 @@ def test_the_next_pipeline_takes_all_of_an_ending_back_but_what_it_was() -> None
 
 
 def test_a_pipeline_that_was_set_up_with_the_first_is_no_next_stage() -> None:
-    state = told(set_up(1), set_up(2), start(1), hop(1), finish(1), start(2))
+    state = state_after(set_up(1), set_up(2), start(1), hop(1), finish(1), start(2))
     assert state.finish is not None
     assert state.stages == ()
 
 
 def test_a_helper_of_the_stage_before_does_not_end_the_next_one() -> None:
-    state = told(*LINE, *HELPER, hop(1), finish(1), *OTHER_LINE, finish(3))
+    state = state_after(*LINE, *HELPER, hop(1), finish(1), *OTHER_LINE, finish(3))
     assert state.finish is None
 
 
 def test_a_process_between_two_pipelines_waits_for_the_grace_period_and_anew_for_a_set_up() -> None:
     grace = LAUNCH.shutdown.grace_period_seconds
-    between = told(*LINE, hop(1), finish(1))
+    between = state_after(*LINE, hop(1), finish(1))
     assert next_pipeline_until(between, 30.0) == 4.0 + grace
     assert next_pipeline_until(apply_event(between, {"at": 20.0, **set_up(2)}), 30.0) == 20.0 + grace
-    assert next_pipeline_until(told(*LINE), 30.0) is None
+    assert next_pipeline_until(state_after(*LINE), 30.0) is None
 
 
 def test_a_client_that_hangs_up_on_a_frame_that_stands_still_has_left() -> None:
-    state = told(*LINE, {"event": "client"}, hop(1), {"event": "left", "at": 30.0})
+    state = state_after(*LINE, {"event": "client"}, hop(1), {"event": "left", "at": 30.0})
     assert state.left_at == 30.0
 
 
 def test_a_client_whose_transport_closes_when_it_has_played_all_has_not() -> None:
     closed = {"event": "left", "at": 30.0}
-    state = told(*LINE, {"event": "client"}, hop(1), closed, {**hop(1, held_by=None), "at": 30.2})
+    state = state_after(*LINE, {"event": "client"}, hop(1), closed, {**hop(1, held_by=None), "at": 30.2})
     assert state.left_at is None
 
 
 def test_progress_is_noted_until_nobody_listens() -> None:
-    state = told(*LINE, {"event": "client"}, hop(1), {"event": "progress", "at": 20.0})
+    state = state_after(*LINE, {"event": "client"}, hop(1), {"event": "progress", "at": 20.0})
     assert state.progress_at == 20.0
     left = apply_event(state, {"event": "left", "at": 30.0})
     assert apply_event(left, {"event": "progress", "at": 40.0}).progress_at == 20.0
@@ -166,14 +166,14 @@ def test_progress_is_noted_until_nobody_listens() -> None:
 
 def test_what_a_bot_says_of_pipelines_takes_no_memory() -> None:
     events = [event for root in range(100) for event in (*up(root), finish(root))]
-    state = told(*events)
+    state = state_after(*events)
     assert len(state.stages) == MOST_STAGES
     assert state.stage_count == 99
-    assert len(told(*(set_up(root) for root in range(100))).pipelines) == MOST_PIPELINES
+    assert len(state_after(*(set_up(root) for root in range(100))).pipelines) == MOST_PIPELINES
 
 
 def test_stages_are_told_apart_that_are_read_only_when_the_process_is_gone() -> None:
-    state = replace(told(*up(1), hop(1), finish(1)), exit=Exit(0, 9.0))
+    state = replace(state_after(*up(1), hop(1), finish(1)), exit=Exit(0, 9.0))
     for event in (*up(2), hop(2), finish(2)):
         state = with_bots_own_end(apply_event(state, {"at": 8.0, **event}), LAUNCH)
     assert (state.stage_count, state.finish is not None) == (1, True)
@@ -185,10 +185,10 @@ def speaks(root: int) -> Event:
 
 
 def test_a_pipeline_that_talks_when_another_one_has_finished_is_the_next_stage() -> None:
-    state = told(*up(5), *HELPER, finish(5), speaks(3))
+    state = state_after(*up(5), *HELPER, finish(5), speaks(3))
     assert (state.finish, state.request, state.stage_count, state.stage_started_at) == (None, None, 1, 6.0)
     assert [stage.name for stage in state.stages] == ["worker-5"]
-    over = told(*up(5), *HELPER, finish(5), speaks(3), hop(3), finish(3))
+    over = state_after(*up(5), *HELPER, finish(5), speaks(3), hop(3), finish(3))
     assert (over.finish is not None, over.request is not None) == (True, True)
 
 
@@ -203,11 +203,11 @@ def test_a_pipeline_that_talks_when_another_one_has_finished_is_the_next_stage()
     ],
 )
 def test_a_session_that_is_over_does_not_go_on_with(events: list[Event]) -> None:
-    assert told(*events).finish is not None
+    assert state_after(*events).finish is not None
 
 
 def test_a_helper_that_was_told_to_go_talks_in_vain() -> None:
-    over = told(*up(5), *HELPER, finish(5))
+    over = state_after(*up(5), *HELPER, finish(5))
     cancelled = replace(over, rungs=(*over.rungs, Rung(Step.CANCEL_FRAME, 9.0)))
     assert apply_event(cancelled, {"at": 10.0, **speaks(3)}).finish is not None
 
@@ -217,17 +217,17 @@ def lost(*roots: int, event: str = "lost") -> Event:
 
 
 def test_pipeline_of_a_process_that_is_gone_is_waited_for_no_more() -> None:
-    state = told(*LINE, *OTHER_LINE, lost(1, event="gone"), finish(2))
+    state = state_after(*LINE, *OTHER_LINE, lost(1, event="gone"), finish(2))
     assert (state.finish is not None, state.lost_at) == (True, None)
 
 
 def test_last_process_that_is_gone_in_mid_call_is_lost() -> None:
-    state = told(*LINE, *OTHER_LINE, finish(1), lost(2))
+    state = state_after(*LINE, *OTHER_LINE, finish(1), lost(2))
     assert (state.finish, state.lost_at) == (None, 6.0)
 
 
 def test_another_process_may_follow_one_that_is_lost() -> None:
-    waiting = told(*up(1), lost(1))
+    waiting = state_after(*up(1), lost(1))
     assert next_pipeline_until(waiting, 30.0) == 33.0
     state = apply_event(apply_event(waiting, {"at": 10.0, "event": "hooked"}), {"at": 11.0, **start(2)})
     assert (state.lost_at, state.started_at, next_pipeline_until(state, 30.0)) == (None, 2.0, None)
@@ -235,7 +235,7 @@ def test_another_process_may_follow_one_that_is_lost() -> None:
 
 
 def test_end_that_a_lost_process_had_begun_is_not_that_of_the_next() -> None:
-    waiting = told(*up(1), hop(1), {"event": "crashed", "message": "KeyError"}, lost(1))
+    waiting = state_after(*up(1), hop(1), {"event": "crashed", "message": "KeyError"}, lost(1))
     assert (waiting.request is not None, waiting.crash) == (True, "KeyError")
     assert next_pipeline_until(waiting, 7.0) == 5.0 + LAUNCH.shutdown.grace_period_seconds
     state = apply_event(waiting, {"at": 10.0, "event": "hooked"})
@@ -243,17 +243,17 @@ def test_end_that_a_lost_process_had_begun_is_not_that_of_the_next() -> None:
 
 
 def test_parent_that_was_told_to_go_begins_another_process_in_vain() -> None:
-    waiting = replace(told(*up(1), lost(1)), rungs=(Rung(Step.TERMINATE, 9.0),))
+    waiting = replace(state_after(*up(1), lost(1)), rungs=(Rung(Step.TERMINATE, 9.0),))
     state = apply_event(waiting, {"at": 10.0, "event": "hooked"})
     assert next_rung(state, 30.0) == Rung(Step.KILL, 14.0)
 
 
 def test_process_that_is_gone_before_its_start_leaves_the_end_of_the_others() -> None:
-    state = told(*LINE, set_up(2, runner=2, transport=True), finish(1), lost(2))
+    state = state_after(*LINE, set_up(2, runner=2, transport=True), finish(1), lost(2))
     assert (state.finish is not None, state.lost_at) == (True, None)
 
 
 def test_a_pipeline_that_is_being_set_up_elsewhere_keeps_the_session() -> None:
-    waiting = told(*up(1), set_up(2, runner=2), hop(1), finish(1))
+    waiting = state_after(*up(1), set_up(2, runner=2), hop(1), finish(1))
     assert (waiting.finish, waiting.request) == (None, None)
     assert apply_event(apply_event(waiting, {"at": 8.0, **start(2)}), {"at": 9.0, **finish(2)}).finish is not None

@@ -19,8 +19,8 @@ SERVERS = (IceServer(("stun:a",)), IceServer(("turn:b",), "bot"))
 
 
 def config(transport: Transport | None = None, **more: Any) -> LaunchConfig:
-    told = {"session": "support-42", "body": None, "idle": None, **more}
-    return read_launch_config({**told, "transport": encode(transport) if transport else None})
+    fields = {"session": "support-42", "body": None, "idle": None, **more}
+    return read_launch_config({**fields, "transport": encode(transport) if transport else None})
 
 
 def test_bot_without_a_transport_gets_plain_arguments() -> None:
