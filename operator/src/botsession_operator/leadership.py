@@ -9,7 +9,8 @@ from kubernetes.aio import client
 
 from botsession_operator.core.api_resources import LEASES, Target
 from botsession_operator.effects.leader_label import LeaderLabel
-from botsession_operator.effects.lease import UNCONTESTED, LeaderElector, Uncontested
+from botsession_operator.effects.lease import LeaderElector
+from botsession_operator.effects.uncontested_lease import UNCONTESTED, Uncontested
 from botsession_operator.settings import Settings
 
 

@@ -25,7 +25,7 @@ from botsession_contract.control import (
 )
 from botsession_contract.json_codec import PayloadError, encode
 from botsession_operator.core.observe.observed import NoSnapshot, Pod
-from botsession_operator.effects.lease import UNCONTESTED
+from botsession_operator.effects.uncontested_lease import UNCONTESTED
 from botsession_operator.metric_labels import Action, NoCode
 from botsession_operator.metrics import Metrics
 from botsession_operator.ports import Lease

@@ -28,7 +28,8 @@ from botsession_operator.core.observe import ownership
 from botsession_operator.core.observe.observed import Key, Pod, Session, SessionMetadata
 from botsession_operator.core.status.k8s_events import KubernetesEvent
 from botsession_operator.effects import api, api_responses
-from botsession_operator.effects.lease import UNCONTESTED, writable_seconds
+from botsession_operator.effects.lease import writable_seconds
+from botsession_operator.effects.uncontested_lease import UNCONTESTED
 from botsession_operator.errors import (
     BudgetRefused,
     Conflict,

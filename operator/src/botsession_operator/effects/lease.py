@@ -5,7 +5,6 @@ it compares times of the wall clock, does not release the Lease, and ends when a
 """
 
 import asyncio
-import math
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -28,27 +27,6 @@ from botsession_operator.ports import Lease
 RELEASE_SECONDS: Final = 3.0
 #: The duration in a released Lease, as client-go writes it.
 RELEASED_DURATION: Final = 1
-
-
-class Uncontested:
-    """The lease of an operator without other replicas."""
-
-    def seconds_left(self) -> float:
-        """Return infinity: the lease never ends."""
-        return math.inf
-
-    async def elected(self) -> None:
-        """Return at once: there is no other operator."""
-
-    async def run(self) -> None:
-        """Wait forever: the lease cannot be lost."""
-        await asyncio.Event().wait()
-
-    async def release(self) -> None:
-        """Do nothing: no other operator waits for the lease."""
-
-
-UNCONTESTED: Final = Uncontested()
 
 
 def writable_seconds(lease: Lease) -> float:

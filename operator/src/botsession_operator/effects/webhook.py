@@ -17,7 +17,7 @@ from botsession_operator.core.observe.webhook_delivery import Answer, Reply
 from botsession_operator.core.webhook.backoff import parse_retry_after
 from botsession_operator.core.webhook.cloudevent import CONTENT_TYPE
 from botsession_operator.core.webhook.signing import SigningError, signing_secrets
-from botsession_operator.effects.lease import UNCONTESTED
+from botsession_operator.effects.uncontested_lease import UNCONTESTED
 from botsession_operator.ports import Lease
 
 #: Standard Webhooks recommends 15 to 30 s. A receiver should answer first, and process the message afterwards.
