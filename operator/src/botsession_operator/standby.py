@@ -43,6 +43,8 @@ class Backlog:
             self._orphans.discard(key)
         else:
             self._sessions.pop(key, None)
+            if self._store.pods_of(key):
+                self._orphans.add(key)
 
     def pod_changed(self, key: Key) -> None:
         """Process an event of a session's pod."""

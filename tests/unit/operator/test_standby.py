@@ -2,6 +2,7 @@
 
 import pytest
 
+from botsession_contract.names import API_VERSION, KIND, SESSION_LABEL, SESSION_UID_LABEL
 from botsession_operator.api.spec import Json
 from botsession_operator.clock import SystemClock
 from botsession_operator.controller import Controller
@@ -118,3 +119,20 @@ async def test_nothing_is_kept_of_a_pod_that_is_gone(backlog: Backlog) -> None:
     backlog.pod_gone(A)
 
     assert len(backlog) == 0
+
+
+async def test_a_pod_that_stays_when_its_session_goes_is_looked_at(
+    backlog: Backlog, controller: Controller, store: WatchStore
+) -> None:
+    see(backlog, store, A)
+    controller_reference = {"apiVersion": API_VERSION, "kind": KIND, "name": "a", "uid": "a", "controller": True}
+    labels = {SESSION_LABEL: "a", SESSION_UID_LABEL: "a"}
+    metadata = {"namespace": A.namespace, "name": "a-pod", "uid": "p", "resourceVersion": "1", "labels": labels}
+    store.pod_event("ADDED", {"metadata": {**metadata, "ownerReferences": [controller_reference]}})
+    backlog.pod_changed(A)
+    store.session_event("DELETED", raw(A))
+    backlog.changed(A, Priority.NORMAL)
+
+    backlog.lead()
+
+    assert waiting(controller) == {Priority.NORMAL: 1}
