@@ -48,8 +48,9 @@ class WatchedCluster(FakeCluster):
 
     async def session(self, key: Key) -> Json | None:
         self.reads.append("session")
+        known = self.store.session_uid(key)
         found = await super().session(key)
-        self.store.show({**found, "kind": SESSION}) if found else self.store.session_is_missing(key)
+        self.store.show({**found, "kind": SESSION}) if found else self.store.session_is_missing(key, known)
         return found
 
     async def pod(self, namespace: str, name: str) -> Json | None:
@@ -65,13 +66,14 @@ class WatchedCluster(FakeCluster):
     async def set_session_finalizers(self, session: SessionMetadata, finalizers: tuple[str, ...]) -> str | None:
         self.writes.append("set_session_finalizers")
         version = await super().set_session_finalizers(session, finalizers)
-        self._answer(SESSION, self.sessions.get(session.key.namespace, session.key.name))
+        self._answer_for_session(session.key, session.uid)
         return version
 
     async def write_status(self, key: Key, resource_version: str, status: Json) -> bool:
         self.writes.append("write_status")
+        known = self.store.session_uid(key)
         is_written = await super().write_status(key, resource_version, status)
-        self._answer(SESSION, self.sessions.get(key.namespace, key.name))
+        self._answer_for_session(key, known)
         return is_written
 
     async def create_pod(self, manifest: Json) -> None:
@@ -96,7 +98,12 @@ class WatchedCluster(FakeCluster):
         events, self.events = self.events, []
         self.delivered += events
         for store in self.stores:
-            self.is_dirty |= show_events(store, events)
+            is_news = show_events(store, events)
+            self.is_dirty |= is_news and store is self.store  # the others are those of operators that are gone
+
+    def _answer_for_session(self, key: Key, known: str | None) -> None:
+        found = self.sessions.get(key.namespace, key.name)
+        self._answer(SESSION, found) if found else self.store.session_is_missing(key, known)
 
     def _answer(self, kind: str, raw: Json | None) -> None:
         if raw:

@@ -47,8 +47,12 @@ class ObjectObserver(Protocol):
         """Record the present state of a session or a pod; ignore other objects."""
         ...
 
-    def session_is_missing(self, key: Key) -> None:
-        """Record that a live read did not find a session."""
+    def session_uid(self, key: Key) -> str | None:
+        """Return the UID of the session that is known under this key."""
+        ...
+
+    def session_is_missing(self, key: Key, uid: str | None) -> None:
+        """Record that a request did not find a session; `uid` is the one that was known when the request began."""
         ...
 
     def pod_is_missing(self, namespace: str, name: str) -> None:

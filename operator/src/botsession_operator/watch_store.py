@@ -108,10 +108,9 @@ class _Objects(Generic[P, T]):
         del self._entries[full_name]
         return True
 
-    def remove_any(self, full_name: P) -> None:
-        """Remove the object that a live read did not find."""
-        if entry := self._entries.get(full_name):
-            self.remove(full_name, entry.uid)
+    def uid(self, full_name: P) -> str | None:
+        entry = self._entries.get(full_name)
+        return entry.uid if entry else None
 
     def _read(self, raw: Json) -> T | None:
         try:
@@ -165,9 +164,17 @@ class WatchStore:
         elif raw.get("kind") == KIND and (key := parse_key(*_full_name(raw))):
             self._sessions.show(key, raw)
 
-    def session_is_missing(self, key: Key) -> None:
-        """Remove a session that a live read did not find."""
-        self._sessions.remove_any(key)
+    def session_uid(self, key: Key) -> str | None:
+        """Return the UID of the session that is in the store under this key."""
+        return self._sessions.uid(key)
+
+    def session_is_missing(self, key: Key, uid: str | None) -> None:
+        """Remove a session that a request did not find.
+
+        `uid` is the session that was in the store when the request began: a new one may have its name by now.
+        """
+        if uid is not None:
+            self._sessions.remove(key, uid)
 
     def pod_is_missing(self, namespace: str, name: str) -> None:
         """Remove a pod that a live read did not find."""
@@ -198,6 +205,10 @@ class WatchStore:
         """Return a pod as it was last seen; None where that was long ago."""
         full_name = (namespace, name)
         return self._pods.get(full_name) if self._pods.is_trusted(full_name) else None
+
+    def is_outdated_pod(self, namespace: str, name: str) -> bool:
+        """Return whether a pod is in the store, and was last seen long ago."""
+        return (namespace, name) in self._pods and not self._pods.is_trusted((namespace, name))
 
     def pods_of(self, key: Key) -> list[Pod]:
         """Return the pods that belong to a session of this key, or to an earlier one of its name."""

@@ -6,6 +6,12 @@ from typing import Final
 import pytest
 
 from botsession_contract.lifecycle import Outcome, Phase, Reason
+from botsession_operator.api.spec import Json
+from botsession_operator.core.decide.plan import ControllerTimeouts
+from botsession_operator.core.names import ENDED_SECONDS
+from botsession_operator.core.session_key import Key
+from botsession_operator.errors import StatusRefused
+from botsession_operator.watch_store import TRUST_SECONDS, TRUST_SPREAD_SECONDS
 from tests.builders import KEY
 from tests.unit.operator.lives import finish, talk
 from tests.watched import WatchedWorld
@@ -110,3 +116,84 @@ async def test_a_session_that_went_while_the_watch_was_lost_is_forgotten(world: 
 
     assert KEY not in world.watch_store
     assert not world.stored_pod["metadata"]["finalizers"], "its pod is held for nobody"
+
+
+async def test_an_edit_long_after_the_finish_still_deletes_the_kept_pod(world: WatchedWorld) -> None:
+    await finish(world, podRetention="Always")
+    assert world.cluster.pods.names()
+    world.clock.pass_(TRUST_SECONDS + TRUST_SPREAD_SECONDS)
+
+    world.edit(podRetention="Never")
+    await world.settle()
+
+    assert not world.cluster.pods.names()
+
+
+async def test_a_new_leader_sends_no_limits_of_an_older_spec(world: WatchedWorld) -> None:
+    await talk(world, maxSessionDuration="10m")
+    await world.rest()
+    seen_by_standby = list(world.watched.delivered)
+    world.edit(maxSessionDuration="60m")
+    await world.settle()
+    deadline = world.supervisor.snapshot.deadline
+
+    world.watched.delivered, world.watched.is_faulty = seen_by_standby, True
+    world.operator = world.deps()
+    await world.settle()
+
+    assert world.supervisor.snapshot.deadline == deadline
+
+
+async def test_a_session_that_went_before_its_finish_was_written_causes_no_loop(world: WatchedWorld) -> None:
+    await talk(world)
+    await world.rest()
+    world.sessions.change(KEY.namespace, KEY.name, lambda raw: raw["metadata"].update(finalizers=[]))
+    world.report(Reason.COMPLETED)
+    world.watched.deliver()
+    world.delete()
+    world.watched.is_faulty = True
+    world.watched.events.clear()
+    world.watched.writes.clear()
+
+    await world.settle()
+
+    assert world.watched.writes == ["write_status", "set_pod_finalizers"]
+    assert KEY not in world.watch_store
+
+
+async def test_the_sidecars_of_a_kept_pod_end_soon_after_it_was_released(world: WatchedWorld) -> None:
+    await talk(world, podRetention="Always")
+    world.run_sidecar()
+    await world.settle()
+    world.report(Reason.COMPLETED)
+    await world.settle()
+
+    world.clock.pass_(ControllerTimeouts().control_retry.total_seconds())
+    world.cluster.is_dirty = False
+    requeue_at = await world.run_passes()
+
+    assert world.stored_pod["spec"]["activeDeadlineSeconds"] == ENDED_SECONDS
+    assert requeue_at is None or requeue_at > world.clock.now()
+
+
+async def test_a_status_that_is_refused_causes_no_pass_after_a_pass(
+    world: WatchedWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accepted = world.cluster.write_status
+
+    async def write_status(key: Key, resource_version: str, status: Json) -> bool:
+        if "nodeName" in status:
+            raise StatusRefused("a policy says no")
+        return await accepted(key, resource_version, status)
+
+    await talk(world)
+    await world.rest()
+    monkeypatch.setattr(world.cluster, "write_status", write_status)
+    world.edit(idleTimeout="7m")
+    await world.settle()
+    world.clock.pass_(60)
+
+    requeue_at = await world.run_passes()
+
+    assert requeue_at
+    assert requeue_at > world.clock.now()

@@ -143,11 +143,22 @@ def test_what_a_live_read_has_not_found_is_forgotten(store: WatchStore) -> None:
     store.session_event("ADDED", session(1))
     store.pod_event("ADDED", pod(2))
 
-    store.session_is_missing(KEY)
+    store.session_is_missing(KEY, "u1")
     store.pod_is_missing("bots", "call-1-pod")
 
     assert (store.session(KEY), store.pod("bots", "call-1-pod")) == (None, None)
     assert not store.session_event("MODIFIED", session(1)), "a late event brings it back"
+
+
+def test_a_session_created_while_a_read_found_none_stays(store: WatchStore) -> None:
+    store.session_event("ADDED", session(1))
+    known = store.session_uid(KEY)  # a read begins, and finds nothing
+    store.session_event("ADDED", session(8, uid="u2"))  # a new session of the name comes before the answer
+
+    store.session_is_missing(KEY, known)
+
+    assert version_of(store) == "8"
+    assert store.session_event("MODIFIED", session(9, uid="u2", maxSessionDuration="5m"))
 
 
 def test_what_was_not_seen_for_long_is_not_trusted(store: WatchStore, seconds: Seconds) -> None:

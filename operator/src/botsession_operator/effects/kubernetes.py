@@ -71,9 +71,10 @@ class KubernetesCluster:
 
     async def session(self, key: Key) -> Json | None:
         """Return a BotSession; None when there is none."""
+        known = self._known_uid(key)
         found = await self._read(session_target(key))
-        if found is None and self._observer:
-            self._observer.session_is_missing(key)
+        if found is None:
+            self._note_missing(key, known)
         return self._shown(found)
 
     async def pod(self, namespace: str, name: str) -> Json | None:
@@ -99,6 +100,8 @@ class KubernetesCluster:
         """
         patch = _finalizers_patch(session.resource_version, finalizers)
         changed = await self._patch(session_target(session.key), patch)
+        if changed is None:
+            self._note_missing(session.key, session.uid)
         return str(changed["metadata"]["resourceVersion"]) if changed else None
 
     async def write_status(self, key: Key, resource_version: str, status: Json) -> bool:
@@ -112,10 +115,13 @@ class KubernetesCluster:
             {"op": "replace", "path": "/metadata/resourceVersion", "value": resource_version},
             {"op": "add", "path": "/status", "value": status},
         ]
+        known = self._known_uid(key)
         try:
             written = await self._patch(session_target(key), patch, "application/json-patch+json", "status")
         except RequestRefused as exc:
             raise StatusRefused(str(exc)) from exc
+        if written is None:
+            self._note_missing(key, known)
         return written is not None
 
     async def delete_session(self, session: Session) -> None:
@@ -192,6 +198,13 @@ class KubernetesCluster:
         if found is not None and self._observer:
             self._observer.show(found)
         return found
+
+    def _known_uid(self, key: Key) -> str | None:
+        return self._observer.session_uid(key) if self._observer else None
+
+    def _note_missing(self, key: Key, uid: str | None) -> None:
+        if self._observer:
+            self._observer.session_is_missing(key, uid)
 
     async def _read(self, target: Target) -> Json | None:
         return api_responses.object_of(await api.request(self._client, "GET", target.path()), target)

@@ -17,7 +17,10 @@ async def gather_from_store(key: Key, store: WatchStore, deps: Deps) -> Observed
     session = store.session(key)
     if session is None or not store.is_trusted(key) or _may_have_orphans(key, session, None, store):
         return None
-    found = store.pod(key.namespace, pod_name(key.name, session.uid))
+    place = (key.namespace, pod_name(key.name, session.uid))
+    if store.is_outdated_pod(*place):
+        return None
+    found = store.pod(*place)
     # A pod that is missing in the store may exist, so its supervisor is not forgotten.
     is_unknown = found is None and not session.is_finished
     reading = NO_SUPERVISOR if is_unknown else read_supervisor(session, _own(found, session), deps)

@@ -98,8 +98,8 @@ async def _write_status(observed: Observed, status: Status, deps: Deps) -> datet
 def _due_after_write(observed: Observed, deps: Deps) -> datetime | None:
     """Return when the written status needs a pass. Its watch event starts none: the store has the status already."""
     written = deps.store.session(observed.session.key) if deps.store else None
-    if written is None or deps.store is None:
-        return None
+    if written is None or deps.store is None or written.resource_version == observed.session.resource_version:
+        return None  # nothing was written: the session is gone, or its status is refused
     pod = deps.store.pod(written.key.namespace, pod_name(written.key.name, written.uid))
     deliveries = deps.webhook.attempts(written) if deps.webhook else {}
     seen = replace(

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from botsession_contract.control import EndRequest
+from botsession_contract.control import EndRequest, SessionPatch
 from botsession_contract.lifecycle import Cause, Mode
 from botsession_operator.core.decide import live_reads
 from botsession_operator.core.decide.plan import ControllerTimeouts, Plan, PodDeletion, make_plan
@@ -26,6 +26,7 @@ def test_a_quiet_session_is_not_read_again() -> None:
     "plan",
     [
         pytest.param(Plan(end_request=END), id="a user may have extended it"),
+        pytest.param(Plan(patch=SessionPatch(deadline=NOW)), id="its limits may be newer"),
         pytest.param(Plan(delete_pod=PodDeletion.SHORT), id="its bot may be over"),
         pytest.param(Plan(release_session=True), id="its pod may be there"),
         pytest.param(Plan(delete_session=True), id="its time may have been extended"),

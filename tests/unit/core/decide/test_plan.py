@@ -206,7 +206,7 @@ RELEASED: Final = ended(finalizers=())
         ),
         pytest.param(
             observed(session(FINISHED, ttlAfterFinished="0s", **ALWAYS), ended()),
-            Plan(release_pod=True, requeue_at=later(30)),
+            Plan(release_pod=True, requeue_at=later(2)),
             id="its kept pod is let go first",
         ),
         pytest.param(
@@ -219,7 +219,7 @@ RELEASED: Final = ended(finalizers=())
         ),
         pytest.param(
             observed(session(FINISHED, **ALWAYS), ended(has_sidecars=True)),
-            Plan(release_pod=True, requeue_at=later(30)),
+            Plan(release_pod=True, requeue_at=later(2)),
             id="its kept pod is let go before the sidecars end",
         ),
         pytest.param(

@@ -20,4 +20,5 @@ def are_needed(observed: Observed, plan: Plan, *, is_new: bool) -> bool:
     lets_go = plan.release_session or plan.delete_session
     is_silent = observed.control is NoSnapshot.UNREACHABLE
     creates = plan.create_pod and not is_new
-    return creates or ends_or_deletes or lets_go or is_silent or bool(plan.end_request) or bool(plan.deliver)
+    tells_others = bool(plan.end_request or plan.patch or plan.deliver)
+    return creates or ends_or_deletes or lets_go or is_silent or tells_others

@@ -174,7 +174,8 @@ def _deletion_after_finish(pod: Pod) -> PodDeletion:
 
 
 def _release(now: datetime, timeouts: ControllerTimeouts) -> Plan:
-    return Plan(release_pod=True, requeue_at=now + timeouts.slow_requeue)
+    # No event tells of the operator's own write, and the pod's sidecars are ended next.
+    return Plan(release_pod=True, requeue_at=now + timeouts.control_retry)
 
 
 def _expire(session: Session, pending: tuple[EventType, ...], now: datetime, timeouts: ControllerTimeouts) -> Plan:
