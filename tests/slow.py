@@ -8,6 +8,7 @@ REASONS: Final = {
     "tests/component/test_crowds.py": "hundreds of sessions",
     "tests/component/test_examples.py": "real sound, which is recognised",
     "tests/component/test_livekit.py": "a server that Go builds first",
+    "tests/component/test_locks.py": "a virtual environment and a pip for each test: 78 s of CPU",
     "tests/component/test_parrot.py": "real sound, which is recognised",
     "tests/component/test_promtool.py": "a program that is fetched first",
     "tests/component/test_run.py": "a supervisor, a bot and its Pipecat for each test",
