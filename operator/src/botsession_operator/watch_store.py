@@ -8,6 +8,7 @@ new watch lists the objects that exist, but does not report deletions that were 
 decides which plans are made again from live reads.
 """
 
+import math
 import time
 import zlib
 from collections import OrderedDict
@@ -112,6 +113,11 @@ class _Objects(Generic[P, T]):
         entry = self._entries.get(full_name)
         return entry.uid if entry else None
 
+    def distrust(self, full_name: P) -> None:
+        """Have the object read live before it is used again."""
+        if entry := self._entries.get(full_name):
+            entry.seen_at = -math.inf
+
     def _read(self, raw: Json) -> T | None:
         try:
             return self._parse(raw)
@@ -181,6 +187,12 @@ class WatchStore:
         pod = self._pods.get((namespace, name))
         if pod:
             self._remove_pod((namespace, name), pod.uid)
+
+    def distrust(self, key: Key) -> None:
+        """Have a session and its pods read live: a write has shown that they have changed since they were seen."""
+        self._sessions.distrust(key)
+        for full_name in self._pods_by_session.get(key, ()):
+            self._pods.distrust(full_name)
 
     def begin_to_lead(self) -> None:
         """Mark no session as new: another operator may have started it before this one became the leader."""

@@ -14,7 +14,7 @@ from botsession_operator.errors import StatusRefused
 from botsession_operator.watch_store import TRUST_SECONDS, TRUST_SPREAD_SECONDS
 from tests.builders import KEY
 from tests.unit.operator.lives import finish, talk
-from tests.watched import WatchedWorld
+from tests.watched import POD, WatchedWorld
 
 #: Reads of sessions and pods of a whole life, from creation to deletion. The API server's policy holds sessions.
 MOST_READS: Final = 4
@@ -197,3 +197,16 @@ async def test_a_status_that_is_refused_causes_no_pass_after_a_pass(
 
     assert requeue_at
     assert requeue_at > world.clock.now()
+
+
+async def test_a_conflict_is_settled_by_a_live_read_while_the_watch_stands_still(world: WatchedWorld) -> None:
+    await talk(world)
+    world.watched.is_faulty = True
+    world.edit(maxSessionDuration="20m")
+    world.report(Reason.COMPLETED)
+    world.watched.events = [event for event in world.watched.events if event[0] == POD]
+    world.watched.deliver()
+
+    await world.settle()
+
+    assert [status.phase for status in world.cluster.finishes] == [Phase.SUCCEEDED]

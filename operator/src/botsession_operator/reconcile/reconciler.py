@@ -13,7 +13,7 @@ from botsession_operator.core.names import pod_name
 from botsession_operator.core.observe.observed import Freshness, Key, NoSnapshot, Observed
 from botsession_operator.core.status import coalescing
 from botsession_operator.core.status.derive import Applied, derive_status
-from botsession_operator.errors import StatusRefused
+from botsession_operator.errors import Conflict, StatusRefused
 from botsession_operator.reconcile.apply import apply
 from botsession_operator.reconcile.control_requests import send_control_requests
 from botsession_operator.reconcile.deps import Deps
@@ -23,7 +23,19 @@ from botsession_operator.status_recorder import StatusRecorder
 
 
 async def reconcile(key: Key, deps: Deps) -> datetime | None:
-    """Run one pass over a session; return when the next one is due, or None where only an event needs one."""
+    """Run one pass over a session; return when the next one is due, or None where only an event needs one.
+
+    Raise Conflict if an object has changed since it was read. The next pass reads live, since the watch may be late.
+    """
+    try:
+        return await _pass(key, deps)
+    except Conflict:
+        if deps.store:
+            deps.store.distrust(key)
+        raise
+
+
+async def _pass(key: Key, deps: Deps) -> datetime | None:
     try:
         found = await _gather_and_plan(key, deps)
     except SpecError as exc:
