@@ -32,6 +32,7 @@ RESOURCES: Final = (
     "deployment",
     "events",
     "job",
+    "lease",
     "namespace",
     "node",
     "nodes",

@@ -96,6 +96,7 @@ async def test_caller_who_hangs_up_while_the_pipeline_starts(tmp_path: Path, por
     body = {"port": port, "connects": True, "when_left": "cancel"}
     async with supervised(tmp_path, "call.py", body=body) as session:
         await session.logged("connecting")
+        await session.logged("listening")  # its server is another task, which may come later
         async with connect(f"ws://127.0.0.1:{port}", proxy=None, open_timeout=PATIENCE):
             await session.logged("call 1")
         report = await session.report()
