@@ -4,7 +4,6 @@ Tests in this folder share the operator; one in the folder `alone` has it alone.
 fixtures are made, and let go of it when these are gone (operator_lock.py).
 """
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -83,8 +82,7 @@ def _is_here(item: pytest.Item) -> bool:
 
 def _is_ready(item: pytest.Item) -> bool:
     """Return whether this process knows the cluster, and the operator is installed there as the test expects it."""
-    is_known = RUN.trouble == "" and os.environ.get("KUBECONFIG") == str(KUBECONFIG)
-    return is_known and (_installs(item) or RUN.settings == ())
+    return RUN.is_connected and (_installs(item) or RUN.settings == ())
 
 
 def _make_ready(item: pytest.Item) -> None:

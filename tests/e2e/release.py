@@ -28,6 +28,7 @@ def bring_up_cluster() -> None:
     assert not RUN.trouble, RUN.trouble
     os.environ["KUBECONFIG"] = str(KUBECONFIG)
     config.load_kube_config(str(KUBECONFIG))
+    RUN.is_connected = True
 
 
 def install_operator(*settings: str) -> None:

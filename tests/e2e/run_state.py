@@ -20,6 +20,8 @@ class RunState:
         self._trouble = folder / "trouble.txt"
         self._settings = folder / "settings.json"
         self._over = folder / "over.txt"
+        #: Whether this process has read where the cluster is. The environment may say so from the start.
+        self.is_connected = False
 
     @property
     def trouble(self) -> str | None:

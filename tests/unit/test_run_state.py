@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from kubernetes import config
 
 from tests.e2e import release
 from tests.e2e.run_state import RunState
@@ -46,3 +47,19 @@ def test_each_test_fails_with_the_sentence_of_hack_ready_which_runs_once(
         with pytest.raises(AssertionError, match=SENTENCE):
             release.bring_up_cluster()
     assert len(asked) == 1
+
+
+def test_each_process_of_a_run_reads_where_the_cluster_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Also one whose environment names it from the start, as hack/test does."""
+    read: list[str] = []
+    monkeypatch.setenv("KUBECONFIG", str(release.KUBECONFIG))
+    monkeypatch.setattr(config, "load_kube_config", read.append)
+    run = RunState(tmp_path / "runs/a")
+    RunState(tmp_path / "runs/a").note_trouble("")
+    monkeypatch.setattr(release, "RUN", run)
+    assert not run.is_connected
+
+    release.bring_up_cluster()
+
+    assert read == [str(release.KUBECONFIG)]
+    assert run.is_connected
