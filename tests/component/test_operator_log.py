@@ -55,8 +55,20 @@ def test_operator_that_is_refused_its_watches_says_so_in_json(tmp_path: Path) ->
     assert [line for line in lines if not {"event", "level", "timestamp"} <= line.keys()] == []
 
 
-def test_operator_that_finds_no_api_server_ends_with_a_line_of_json(tmp_path: Path) -> None:
+def test_operator_waits_for_an_api_server_that_is_away_and_stops_when_it_is_told_to(tmp_path: Path) -> None:
     with operator(tmp_path, "http://127.0.0.1:1", BOTSESSION_INJECTION="Auto") as process:
+        assert process.stdout
+        lines = [json.loads(process.stdout.readline()) for _ in range(2)]
+        process.send_signal(signal.SIGTERM)
+        *_, last = ends(process)
+        assert process.wait() == 0
+    assert [(line["level"], line["event"]) for line in lines] == [("warning", "API server not reached")] * 2
+    assert (last["level"], last["event"]) == ("info", "operator stopped")
+
+
+def test_operator_that_dies_ends_with_a_line_of_json(tmp_path: Path) -> None:
+    refusing = ApiServer(refusal=(HTTPStatus.FORBIDDEN, "you may not ask for the version"))
+    with serving(refusing) as server, operator(tmp_path, server.url, BOTSESSION_INJECTION="Auto") as process:
         *_, last = ends(process)
         assert process.wait() == 1
     assert (last["level"], last["event"]) == ("critical", "uncaught exception")

@@ -75,7 +75,11 @@ async def operate(connected: client.ApiClient, settings: Settings, stop: asyncio
             dispatcher = _webhook_dispatcher(settings.webhook, clock, controller, metrics, http, lease)
             stack.push_async_callback(dispatcher.close)
         await _serve(stack, settings, backlog, metrics, ready, store)
-        deps = await _deps(connected, settings, clock, metrics, controller, lease, store, stop)
+        try:
+            deps = await _deps(connected, settings, clock, metrics, controller, lease, store, stop)
+        except ClusterUnavailable:  # the operator was stopped before it had reached the API server
+            log.info("operator stopped")
+            return
         deps = replace(deps, webhook=dispatcher)
         label_leader(stack, connected, lease, settings)
         log.info("operator started", injection=deps.pod_settings.injection, namespaces=settings.namespaces or "all")
