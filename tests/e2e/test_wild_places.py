@@ -108,7 +108,7 @@ def test_server_that_nobody_can_call_is_told_of(world: World) -> None:
     session = world.session("alone", bot=alone, expose={"port": 7860}, joinTimeout="2s", startTimeout="3m")
     finish = session.finishes()
     assert finish["reason"] == "NoClient"
-    assert "the bot listened on 127.0.0.1 alone" in finish["message"]
+    assert "the bot listened only on 127.0.0.1" in finish["message"]
 
 
 def test_server_without_an_address_is_waited_for_too(world: World) -> None:
