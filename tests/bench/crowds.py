@@ -10,31 +10,20 @@ The silent sessions have pods of a node that kwok plays, at addresses that do no
 sessions of this cluster whose supervisors are all stopped in one moment, as when their machine stands still.
 """
 
-import json
-import os
 import random
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Final
 
-from tests.bench import figures
+from tests.bench import crowd, figures
 from tests.bench.harness import Bench, Json, bench, moment
-from tests.bench.kwok import kwok_node, on_the_node
+from tests.bench.kwok import kwok_node
 
 CREATED: Final = "create request → pod"
 ENDED: Final = "spec.end → EndFrame"
-#: The cluster's only worker, which runs all pods.
-WORKER: Final = f"{os.environ.get('CLUSTER', 'botsession')}-worker"
-#: A silent session that is deleted costs its ladder and a margin.
-SHORT: Final = {"gracePeriod": "1s", "cancelPeriod": "1s"}
-#: Requests to create or delete sessions of the crowd at once.
-HANDS: Final = 8
-#: How long the cluster may take to make or to clear the crowd, for each of its sessions, in seconds.
-PATIENCE_EACH: Final = 0.5
-
 #: Seconds, by what was measured.
 Samples = dict[str, list[float]]
 
@@ -91,18 +80,14 @@ def silent_crowd(size: int) -> Iterator[None]:
     """Have so many sessions whose pods run and whose supervisors do not answer."""
     names = [f"silent-{number}" for number in range(size)]
     with kwok_node(), bench("silent") as cluster:
-
-        def create(name: str) -> None:
-            bot = {"target": "quiet.py"}
-            cluster.create_session(name, bot, startTimeout="1h", shutdown=SHORT, podTemplate=on_the_node())
-
         try:
-            with ThreadPoolExecutor(HANDS) as pool:
-                list(pool.map(create, names))
-            _until(cluster, lambda: all(_is_silent(cluster.status(name)) for name in names), size, "all found silent")
+            crowd.create(cluster, names)
+            crowd.until(
+                cluster, lambda: all(_is_silent(cluster.status(name)) for name in names), size, "all found silent"
+            )
             yield
         finally:
-            _clear(cluster, names)
+            crowd.clear(cluster, names)
 
 
 @contextmanager
@@ -112,47 +97,38 @@ def frozen_crowd(size: int) -> Iterator[None]:
     with bench("frozen") as cluster:
         try:
             for name in names:
-                cluster.create_session(name, {"target": "quiet.py"}, shutdown=SHORT)
+                cluster.create_session(name, {"target": "quiet.py"}, shutdown=crowd.SHORT)
             for name in names:
                 cluster.running(name)
             pids = _supervisors(cluster)
-            subprocess.run(["docker", "exec", WORKER, "kill", "-STOP", *pids], check=True)
+            subprocess.run(["docker", "exec", crowd.WORKER, "kill", "-STOP", *pids], check=True)
             try:
                 yield
             finally:
                 # The kubelet has killed those by now whose liveness probe failed for a minute.
-                subprocess.run(["docker", "exec", WORKER, "kill", "-CONT", *pids], check=False, capture_output=True)
+                subprocess.run(
+                    ["docker", "exec", crowd.WORKER, "kill", "-CONT", *pids], check=False, capture_output=True
+                )
         finally:
-            _clear(cluster, names)
+            crowd.clear(cluster, names)
 
 
 def _supervisors(cluster: Bench) -> list[str]:
     """Return the supervisors' process numbers on the worker."""
     ids = [pod["status"]["containerStatuses"][0]["containerID"].partition("://")[2] for pod in cluster.pods()]
-    command = ["docker", "exec", WORKER, "ctr", "--namespace", "k8s.io", "tasks", "list"]
+    command = ["docker", "exec", crowd.WORKER, "ctr", "--namespace", "k8s.io", "tasks", "list"]
     listed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return [line.split()[1] for line in listed.splitlines() if line.split()[0] in ids]
+
+
+def _are_silent(cluster: Bench, names: list[str]) -> bool:
+    return all(_is_silent(cluster.status(name)) for name in names)
 
 
 def _is_silent(status: Json) -> bool:
     """Return whether the operator has found a session's supervisor silent, and has said so."""
     said = [each["status"] for each in status.get("conditions", []) if each["type"] == "Controlled"]
     return said == ["Unknown"]
-
-
-def _clear(cluster: Bench, names: list[str]) -> None:
-    """Delete the crowd, and wait until it is gone."""
-    with ThreadPoolExecutor(HANDS) as pool:
-        list(pool.map(cluster.delete, filter(cluster.session, names)))
-    _until(cluster, lambda: not any(map(cluster.session, names)), len(names), "the crowd is gone")
-
-
-def _until(cluster: Bench, holds: Callable[[], bool], size: int, what: str) -> None:
-    deadline = time.time() + 120 + size * PATIENCE_EACH
-    while not holds():
-        if time.time() > deadline:
-            raise TimeoutError(f"not in time: {what}; {json.dumps([pod['status'] for pod in cluster.pods()[:3]])}")
-        time.sleep(0.5)
 
 
 def report(rounds: dict[str, Samples]) -> None:

@@ -6,27 +6,19 @@ The pods are on a node that kwok plays, and one program answers for their superv
 and kwok have the machine. Beside it, pods alone are created as fast as the API server takes them from here.
 """
 
-import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Final
 
-from tests.bench import figures
+from tests.bench import audit, crowd, figures
 from tests.bench.harness import Bench, Json, bench, connect
-from tests.bench.kwok import NODE, kwok_node, on_the_node
+from tests.bench.kwok import NODE, kwok_node
 
-WORKER: Final = f"{os.environ.get('CLUSTER', 'botsession')}-worker"
 KUBECTL: Final = figures.ROOT / ".tools/bin/kubectl"
-#: Requests to create or delete at once.
-HANDS: Final = 8
-#: For each session, in seconds: how long the cluster may take to bring it up, or to clear it.
-PATIENCE_EACH: Final = 0.5
-#: A session that is deleted costs its ladder and a margin.
-SHORT: Final = {"gracePeriod": "1s", "cancelPeriod": "1s"}
-#: Reads each process of the operator on its node: processor seconds and resident bytes, as JSON.
+#: Prints for each process of the operator on its node: its id, its ticks as user and in the system, its RSS in KiB.
 LOOK: Final = r"""
 for pid in $(pgrep -f 'botsession_operator'); do
   [ "$(cat /proc/$pid/comm)" = python ] || [ "$(cat /proc/$pid/comm)" = python3 ] || continue
@@ -60,10 +52,10 @@ def bare_pods(count: int) -> Json:
             cluster.core.create_namespaced_pod(cluster.namespace, {"metadata": metadata, "spec": template})  # type: ignore[arg-type]
 
         began = time.time()
-        with ThreadPoolExecutor(HANDS) as pool:
+        with ThreadPoolExecutor(crowd.HANDS) as pool:
             list(pool.map(create, range(count)))
         created = time.time() - began
-        _until(lambda: sum(_runs(pod) for pod in cluster.pods("bench", "pods")) == count, count, "all pods run")
+        crowd.until(cluster, lambda: sum(map(_runs, cluster.pods("bench", "pods"))) == count, count, "all pods run")
         return {"count": count, "created": created, "running": time.time() - began}
 
 
@@ -72,29 +64,22 @@ def live_crowd(size: int, samples: Json) -> Iterator[Bench]:
     """Have so many sessions that run, and note what it took."""
     names = [f"s-{number}" for number in range(size)]
     with kwok_node(answers=True), bench("scale") as cluster:
-
-        def create(name: str) -> None:
-            bot = {"target": "quiet.py"}
-            cluster.create_session(name, bot, startTimeout="1h", shutdown=SHORT, podTemplate=on_the_node())
-
         try:
             before, began = look(), time.time()
-            with ThreadPoolExecutor(HANDS) as pool:
-                list(pool.map(create, names))
+            crowd.create(cluster, names)
             created = time.time() - began
-            _until(lambda: all(cluster.status(name).get("phase") == "Running" for name in names), size, "all running")
+            crowd.until(cluster, lambda: _all_run(cluster, names), size, "all running")
             took = time.time() - began
             samples["start"] = {"created": created, "running": took, "cpu": cpu(before, look())}
+            samples["start"]["requests"] = requests(cluster.namespace)
             yield cluster
         finally:
-            with ThreadPoolExecutor(HANDS) as pool:
-                list(pool.map(cluster.delete, filter(cluster.session, names)))
-            _until(lambda: not any(map(cluster.session, names)), size, "the crowd is gone")
+            crowd.clear(cluster, names)
 
 
 def over(seconds: int, namespace: str) -> Json:
     """Return what the operator uses while nothing happens."""
-    before, asked, began = look(), requests(namespace), time.time()
+    asked, before, began = requests(namespace), look(), time.time()  # reading the audit log takes a while
     time.sleep(seconds)
     after, took = look(), time.time() - began
     return {
@@ -111,7 +96,7 @@ def restart(cluster: Bench) -> Json:
     subprocess.run([KUBECTL, "rollout", "status", *place, "--timeout=5m"], check=True, capture_output=True)
     began = time.time()
     probe = "after-restart"
-    cluster.create_session(probe, {"target": "quiet.py"}, startTimeout="1h", podTemplate=on_the_node(), shutdown=SHORT)
+    crowd.create_one(cluster, probe)
     cluster.until(lambda: cluster.status(probe).get("phase") == "Running", "a session runs after the restart")
     running = time.time() - began
     cluster.left(probe)
@@ -120,7 +105,7 @@ def restart(cluster: Bench) -> Json:
 
 def look() -> dict[str, tuple[float, int]]:
     """Return the processor seconds, and the KiB in memory, of each of the operator's processes."""
-    command = ["docker", "exec", WORKER, "sh", "-c", LOOK]
+    command = ["docker", "exec", crowd.WORKER, "sh", "-c", LOOK]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     rows = [line.split() for line in said.splitlines() if len(line.split()) == 4]
     return {pid: ((int(user) + int(system)) / TICKS, int(rss)) for pid, user, system, rss in rows}
@@ -132,11 +117,8 @@ def cpu(before: dict[str, tuple[float, int]], after: dict[str, tuple[float, int]
 
 
 def requests(namespace: str) -> int:
-    """Return how many requests the API server has had about a namespace, by its audit log."""
-    command = f'cat /var/log/kubernetes/audit*.log | grep -cF \'"namespace":"{namespace}"\''
-    node = WORKER.removesuffix("-worker") + "-control-plane"
-    said = subprocess.run(["docker", "exec", node, "sh", "-c", command], capture_output=True, text=True, check=False)
-    return int(said.stdout.strip() or 0)
+    """Return how many requests the operator has sent about a namespace, by the API server's audit log."""
+    return sum(each.user == "operator" for each in audit.requests(namespace))
 
 
 def report(samples: Json) -> None:
@@ -148,24 +130,21 @@ def report(samples: Json) -> None:
         ["sessions running, a second", f"{sessions / start['running']:.1f}"],
         ["ratio of the two", f"{sessions / start['running'] / (pods['count'] / pods['running']):.2f}"],
         ["processor time of the operator for a start", f"{start['cpu'] / sessions * 1000:.1f} ms"],
+        ["requests of the operator for a start", f"{start['requests'] / sessions:.1f}"],
         ["processor while quiet", f"{quiet['cpu'] * 100:.1f} % of one"],
-        ["requests to the API server while quiet, a second", f"{quiet['requests']:.1f}"],
+        ["requests of the operator while quiet, a second", f"{quiet['requests']:.1f}"],
         ["memory of the operator", f"{quiet['rss'] / 2**20:.0f} MiB"],
         ["from a ready new operator to a new session's pipeline", figures.seconds(samples["restart"]["running"])],
     ]
     figures.show(f"{sessions} live sessions", ["", "measured"], rows)
 
 
+def _all_run(cluster: Bench, names: list[str]) -> bool:
+    return all(cluster.status(name).get("phase") == "Running" for name in names)
+
+
 def _runs(pod: Json) -> bool:
     return bool(pod["status"].get("phase") == "Running")
-
-
-def _until(holds: Callable[[], bool], size: int, what: str) -> None:
-    deadline = time.time() + 120 + size * PATIENCE_EACH
-    while not holds():
-        if time.time() > deadline:
-            raise TimeoutError(f"not in time: {what}")
-        time.sleep(0.25)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,48 @@
+"""Many sessions at once, on the node that kwok plays: what is done to all of them, several at a time."""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from tests.bench.harness import Bench
+from tests.bench.kwok import on_the_node
+
+#: The cluster's only worker, which runs the operator and all pods but those of kwok's node.
+WORKER: Final = f"{os.environ.get('CLUSTER', 'botsession')}-worker"
+#: A session that is deleted costs its ladder and a margin.
+SHORT: Final = {"gracePeriod": "1s", "cancelPeriod": "1s"}
+#: Requests to create or delete sessions of the crowd at once.
+HANDS: Final = 8
+#: How long the cluster may take to make or to clear the crowd, for each of its sessions, in seconds.
+PATIENCE_EACH: Final = 0.5
+
+
+def create(cluster: Bench, names: list[str]) -> None:
+    """Create sessions whose pods are on the node."""
+    with ThreadPoolExecutor(HANDS) as pool:
+        list(pool.map(lambda name: create_one(cluster, name), names))
+
+
+def create_one(cluster: Bench, name: str) -> None:
+    """Create a session whose pod is on the node."""
+    bot = {"target": "quiet.py"}
+    cluster.create_session(name, bot, startTimeout="1h", shutdown=SHORT, podTemplate=on_the_node())
+
+
+def clear(cluster: Bench, names: list[str]) -> None:
+    """Delete the crowd, and wait until it is gone."""
+    with ThreadPoolExecutor(HANDS) as pool:
+        list(pool.map(cluster.delete, filter(cluster.session, names)))
+    until(cluster, lambda: not any(map(cluster.session, names)), len(names), "the crowd is gone")
+
+
+def until(cluster: Bench, holds: Callable[[], bool], size: int, what: str) -> None:
+    """Wait for what a crowd of this size takes long for; raise TimeoutError, with some of the pods, when it is late."""
+    deadline = time.time() + 120 + size * PATIENCE_EACH
+    while not holds():
+        if time.time() > deadline:
+            raise TimeoutError(f"not in time: {what}; {json.dumps([pod['status'] for pod in cluster.pods()[:3]])}")
+        time.sleep(0.25)
