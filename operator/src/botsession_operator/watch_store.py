@@ -67,9 +67,6 @@ class _Objects(Generic[P, T]):
         entry = self._entries.get(full_name)
         return entry.parsed if entry else None
 
-    def entries(self) -> list[_Entry[T]]:
-        return list(self._entries.values())
-
     def is_new(self, full_name: P) -> bool:
         entry = self._entries.get(full_name)
         return entry is not None and entry.is_new
@@ -84,19 +81,17 @@ class _Objects(Generic[P, T]):
 
     def show(self, full_name: P, raw: Json, *, is_new: bool = False) -> bool:
         """Record an object; return whether a pass would see a difference."""
-        metadata = mapping(raw.get("metadata"))
-        uid, version = text(metadata.get("uid")), text(metadata.get("resourceVersion"))
+        uid, version = _uid(raw), text(mapping(raw.get("metadata")).get("resourceVersion"))
         entry = self._entries.get(full_name)
         if uid in self._deleted or (entry and _is_older(version, entry.version)):
             return False
-        if entry and (entry.uid, entry.version) == (uid, version):
-            entry.seen_at = self._monotonic()
+        before = entry if entry and entry.uid == uid else None
+        if before and before.version == version:
+            before.seen_at = self._monotonic()
             return False
         parsed = self._read(raw)
-        is_first = entry is None or entry.uid != uid
-        is_still_new = is_new if is_first or entry is None else entry.is_new
-        self._entries[full_name] = _Entry(uid, version, parsed, self._monotonic(), is_still_new)
-        return is_first or entry is None or parsed is None or not _is_equal_for_passes(parsed, entry.parsed)
+        self._entries[full_name] = _Entry(uid, version, parsed, self._monotonic(), before.is_new if before else is_new)
+        return before is None or parsed is None or not _is_equal_for_passes(parsed, before.parsed)
 
     def remove(self, full_name: P, uid: str) -> bool:
         """Remove an object that is gone; return whether it was in the store."""
@@ -114,9 +109,14 @@ class _Objects(Generic[P, T]):
         return entry.uid if entry else None
 
     def distrust(self, full_name: P) -> None:
-        """Have the object read live before it is used again."""
+        """Expire an object, so that it is read live before it is used again."""
         if entry := self._entries.get(full_name):
             entry.seen_at = -math.inf
+
+    def begin_to_lead(self) -> None:
+        """Mark no object as new."""
+        for entry in self._entries.values():
+            entry.is_new = False
 
     def _read(self, raw: Json) -> T | None:
         try:
@@ -150,14 +150,14 @@ class WatchStore:
         if key is None:
             return False
         if event_type == DELETED:
-            self._sessions.remove(key, text(mapping(raw.get("metadata")).get("uid")))
+            self._sessions.remove(key, _uid(raw))
             return True
         return self._sessions.show(key, raw, is_new=event_type == ADDED)
 
     def pod_event(self, event_type: str | None, raw: Json) -> bool:
         """Record an event of a pod; return whether its session needs a pass."""
         if event_type == DELETED:
-            self._remove_pod(_full_name(raw), text(mapping(raw.get("metadata")).get("uid")))
+            self._remove_pod(_full_name(raw), _uid(raw))
             return True
         return self._show_pod(raw)
 
@@ -189,15 +189,14 @@ class WatchStore:
             self._remove_pod((namespace, name), pod.uid)
 
     def distrust(self, key: Key) -> None:
-        """Have a session and its pods read live: a write has shown that they have changed since they were seen."""
+        """Expire a session and its pods, so that they are read live: a write has shown that they have changed."""
         self._sessions.distrust(key)
         for full_name in self._pods_by_session.get(key, ()):
             self._pods.distrust(full_name)
 
     def begin_to_lead(self) -> None:
         """Mark no session as new: another operator may have started it before this one became the leader."""
-        for entry in self._sessions.entries():
-            entry.is_new = False
+        self._sessions.begin_to_lead()
 
     # Called by passes.
 
@@ -254,6 +253,10 @@ class WatchStore:
 def _full_name(raw: Json) -> tuple[str, str]:
     metadata = mapping(raw.get("metadata"))
     return text(metadata.get("namespace")), text(metadata.get("name"))
+
+
+def _uid(raw: Json) -> str:
+    return text(mapping(raw.get("metadata")).get("uid"))
 
 
 def _is_older(version: str, than: str) -> bool:

@@ -88,10 +88,7 @@ class KubernetesCluster:
         """Return all pods with the session's label: its own, and those of earlier sessions of its name."""
         path = PODS.collection(key.namespace, {"labelSelector": f"{SESSION_LABEL}={key.name}"})
         answer = await api.request(self._client, "GET", path)
-        pods = list(api_responses.items_of(answer, PODS, key.namespace, {SESSION_LABEL: key.name}))
-        for each in pods:
-            self._shown(each)
-        return pods
+        return list(api_responses.items_of(answer, PODS, key.namespace, {SESSION_LABEL: key.name}))
 
     async def set_session_finalizers(self, session: SessionMetadata, finalizers: tuple[str, ...]) -> str | None:
         """Replace the finalizers; return the new resourceVersion, or None when the session is gone.
