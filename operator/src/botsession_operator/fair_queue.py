@@ -107,7 +107,7 @@ class FairQueue(Generic[T]):
             del namespaces[position.namespace]
 
     def take(self) -> T | None:
-        """Give a slot to the item whose turn it is, and return the item; None while no waiting item may have a slot."""
+        """Assign a slot to the item whose turn it is, and return it; None while no waiting item may have a slot."""
         if len(self._held) >= self._slots:
             return None
         item = next(self._eligible(), None)

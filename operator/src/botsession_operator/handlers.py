@@ -73,7 +73,7 @@ def make_registry(server: str) -> kopf.OperatorRegistry:
 
 
 def tell_of_stop(registry: kopf.OperatorRegistry, stop: asyncio.Event) -> None:
-    """Have kopf set `stop`, its own stop flag, when a signal has stopped it.
+    """Register a handler that sets `stop`, kopf's own stop flag, when a signal has stopped kopf.
 
     kopf replaces other handlers of SIGTERM. It then waits up to 5 s for tasks that have not ended. One of them is its
     own, which waits for the flag.

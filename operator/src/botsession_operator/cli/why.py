@@ -16,7 +16,7 @@ def why(
     context: options.Context = None,
     kubeconfig: options.Kubeconfig = None,
 ) -> None:
-    """Say why and how a session ended, and what to do about it."""
+    """Explain why and how a session ended, and what to do about it."""
     view = read(ClusterClient(Where(kubeconfig, context, namespace)).session(name))
     # A terminal wraps between words; a pipe gets one line.
     out = console()

@@ -1,4 +1,4 @@
-"""The right to write, by a Lease of coordination.k8s.io. An operator without other replicas needs no Lease.
+"""The right to write, by a Lease of coordination.k8s.io.
 
 `core/election.py` decides; this module reads and writes the Lease. The official client's elector is not used, because
 it compares times of the wall clock, does not release the Lease, and ends when a connection breaks.
