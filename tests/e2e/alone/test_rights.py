@@ -31,8 +31,9 @@ NOT_USED: Final = {
 }
 #: What the operator was refused where `expose.enabled` and `eviction.enabled` were off (test_modes.py).
 REFUSED: Final = {"create poddisruptionbudgets.policy", "create services"}
-#: What only an operator may use that is installed with `expose.route` (test_settings.py), as the present one is not.
-ROUTES: Final = {"ingresses"}
+#: What only an operator may use that is installed with `expose.route` (test_settings.py) or several `replicas`
+#: (test_takeover.py), as the present one is not.
+OF_OTHER_SETTINGS: Final = {"ingresses", "leases"}
 
 
 def requests(account: str) -> Iterator[Json]:
@@ -75,7 +76,7 @@ def test_the_operator_asked_for_nothing_that_it_may_not_do(kubeconfig: Path) -> 
 
 def test_everything_that_was_used_is_granted(kubeconfig: Path) -> None:
     for account in (OPERATOR, UNINSTALLER):
-        used = [each for each in map(right, requests(account)) if each.resource not in ROUTES]
+        used = [each for each in map(right, requests(account)) if each.resource not in OF_OTHER_SETTINGS]
         assert missing(granted(installed(), account), used) == []
 
 
