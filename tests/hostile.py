@@ -63,7 +63,7 @@ ANSWERS: Final = tuple(
         SessionSnapshot(BotState.RUNNING, NOW, **{**FACTS, "ending": ENDING}),
     )
 )
-MOST_LOOKS: Final = 60
+MAX_LOOKS: Final = 60
 
 
 def places(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -162,7 +162,7 @@ async def live(story: Story) -> World:
     await look(world)
     if story.is_deleted:
         world.delete()
-    for number in range(MOST_LOOKS):
+    for number in range(MAX_LOOKS):
         await look(world)
         if world.is_empty:
             break

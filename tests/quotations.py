@@ -13,7 +13,7 @@ from urllib.parse import quote, quote_plus, urlencode
 from hypothesis import strategies as st
 
 from botsession_runtime.quoted_secrets import Compact, is_plain
-from botsession_runtime.redact import LONGEST_RUN
+from botsession_runtime.redact import MAX_RUN_LENGTH
 from botsession_runtime.secret_values import is_common
 
 _BODIES: Final = string.ascii_letters + string.digits
@@ -62,14 +62,14 @@ QUOTATIONS: Final[dict[str, Quotation]] = {
 }
 
 
-def keys(smallest: int = LONGEST_RUN) -> st.SearchStrategy[str]:
+def keys(smallest: int = MAX_RUN_LENGTH) -> st.SearchStrategy[str]:
     """Return secrets as providers make them: letters and digits, with a few signs."""
     return st.text(_BODIES + "-_.~+/=", min_size=smallest, max_size=90).filter(_is_key)
 
 
 def passwords() -> st.SearchStrategy[str]:
     """Return secrets of any characters."""
-    return st.text(_ANY, min_size=LONGEST_RUN, max_size=60).filter(_is_key)
+    return st.text(_ANY, min_size=MAX_RUN_LENGTH, max_size=60).filter(_is_key)
 
 
 def private_keys() -> st.SearchStrategy[str]:
@@ -90,7 +90,7 @@ def runs_kept(text: str, secret: str) -> set[str]:
 
 
 def _runs(text: str) -> Iterable[str]:
-    return (text[at : at + LONGEST_RUN] for at in range(len(text) - LONGEST_RUN + 1))
+    return (text[at : at + MAX_RUN_LENGTH] for at in range(len(text) - MAX_RUN_LENGTH + 1))
 
 
 def _is_key(text: str) -> bool:

@@ -20,8 +20,8 @@ ADDRESS_PER_SECOND: Final = 20.0
 SESSION_BURST: Final = 10
 SESSION_PER_SECOND: Final = 0.5
 #: How many addresses and sessions have a token bucket.
-MOST_ADDRESSES: Final = 4096
-MOST_SESSIONS: Final = 65536
+MAX_ADDRESSES: Final = 4096
+MAX_SESSIONS: Final = 65536
 
 
 class Admission(DocumentedEnum):
@@ -75,8 +75,8 @@ class PokeGate:
     ) -> None:
         self._is_known = is_known
         self._mark = mark
-        self._addresses = TokenBuckets[str](ADDRESS_BURST, ADDRESS_PER_SECOND, MOST_ADDRESSES, monotonic)
-        self._sessions = TokenBuckets[Key](SESSION_BURST, SESSION_PER_SECOND, MOST_SESSIONS, monotonic)
+        self._addresses = TokenBuckets[str](ADDRESS_BURST, ADDRESS_PER_SECOND, MAX_ADDRESSES, monotonic)
+        self._sessions = TokenBuckets[Key](SESSION_BURST, SESSION_PER_SECOND, MAX_SESSIONS, monotonic)
 
     def poke(self, address: str, key: Key | None) -> Admission:
         """Mark the session of an admitted poke dirty. The key is None where no session can have the name."""

@@ -26,14 +26,14 @@ from botsession_operator.schedule import Schedule
 Pass = Callable[[Key], Awaitable[datetime | None]]
 
 FIRST_BACKOFF_SECONDS = 0.4
-LONGEST_BACKOFF_SECONDS = 30.0
+MAX_BACKOFF_SECONDS = 30.0
 #: When a session gets its next pass after the API server refused a request, if no event comes before.
 REFUSED_REQUEUE = timedelta(minutes=5)
 #: How long passes may take to end when the operator stops; well within a pod's usual 30 s of grace.
 DRAIN_SECONDS = 10.0
 #: The timer fires at least this often while a key waits. Nothing wakes the event loop when a clock is set, or when a
 #: suspended machine resumes, so a pass is late by at most this. Once a second costs next to nothing.
-LONGEST_SLEEP_SECONDS = 1.0
+MAX_SLEEP_SECONDS = 1.0
 
 
 class WorkQueue:
@@ -141,7 +141,7 @@ class WorkQueue:
 
     def _back_off(self, key: Key, exc: Exception) -> None:
         failures = self._failures[key] = self._failures.get(key, 0) + 1
-        backoff = Backoff(timedelta(seconds=FIRST_BACKOFF_SECONDS), timedelta(seconds=LONGEST_BACKOFF_SECONDS))
+        backoff = Backoff(timedelta(seconds=FIRST_BACKOFF_SECONDS), timedelta(seconds=MAX_BACKOFF_SECONDS))
         wait = backoff.wait(failures, jitter=random.random())  # noqa: S311  # jitter, not a secret
         log.debug("pass postponed", seconds=round(wait.total_seconds(), 2), error=repr(exc))
         self.add_at(key, self._clock.now() + wait)
@@ -152,7 +152,7 @@ class WorkQueue:
         if left is None or self._closed:
             return
         loop = asyncio.get_running_loop()
-        due_at = loop.time() + min(left, LONGEST_SLEEP_SECONDS)
+        due_at = loop.time() + min(left, MAX_SLEEP_SECONDS)
         if self._timer and self._timer.when() <= due_at:
             return
         if self._timer:

@@ -30,7 +30,7 @@ WOKEN_AT_ONCE: Final = 4
 #: The token bucket of each namespace, and the number of namespaces that have one.
 ENDS_BURST: Final = 5
 ENDS_PER_SECOND: Final = 0.25
-MOST_NAMESPACES: Final = 4096
+MAX_NAMESPACES: Final = 4096
 
 
 class Creation(Enum):
@@ -69,7 +69,7 @@ class Refusals:
         self._wake = wake
         self._jitter = jitter
         self._refused: dict[str, dict[Key, dict[Creation, Refusal]]] = defaultdict(dict)
-        self._end_tokens = TokenBuckets[str](ENDS_BURST, ENDS_PER_SECOND, MOST_NAMESPACES, monotonic)
+        self._end_tokens = TokenBuckets[str](ENDS_BURST, ENDS_PER_SECOND, MAX_NAMESPACES, monotonic)
 
     def __len__(self) -> int:
         """Return how many sessions have a refused object."""

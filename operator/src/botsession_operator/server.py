@@ -41,9 +41,9 @@ class ServerDeps:
 #: Scrapes of one address: far more than Prometheus makes, and too few to delay sessions.
 SCRAPE_BURST: Final = 60
 SCRAPES_PER_SECOND: Final = 4.0
-MOST_SCRAPERS: Final = 1024
+MAX_SCRAPERS: Final = 1024
 #: A request of any client of ours has a dozen headers; proxies add some.
-MOST_HEADERS: Final = 64
+MAX_HEADERS: Final = 64
 #: From accept to the end of the answer, in seconds; a scrape takes seconds where there are many namespaces.
 LIFETIME_SECONDS: Final = 30.0
 #: What callers can cause: malformed HTTP, a body that cannot be decoded, a connection that they drop.
@@ -56,7 +56,7 @@ DEPS = web.AppKey("deps", ServerDeps)
 def create_app(poke: Poke, is_ready: Callable[[], bool], registry: CollectorRegistry) -> web.Application:
     """Return the application. `poke` marks a key dirty, `is_ready` returns whether the watches run."""
     app = web.Application(client_max_size=1024, middlewares=[one_request])
-    scrape_budget = TokenBuckets[str](SCRAPE_BURST, SCRAPES_PER_SECOND, MOST_SCRAPERS, time.monotonic)
+    scrape_budget = TokenBuckets[str](SCRAPE_BURST, SCRAPES_PER_SECOND, MAX_SCRAPERS, time.monotonic)
     app[DEPS] = ServerDeps(poke, is_ready, registry, scrape_budget, asyncio.Lock())
     app.router.add_get(LIVEZ_PATH, livez)
     app.router.add_get(READYZ_PATH, readyz)
@@ -68,7 +68,7 @@ def create_app(poke: Poke, is_ready: Callable[[], bool], registry: CollectorRegi
 @asynccontextmanager
 async def serving(app: web.Application, host: str, port: int, guard: ConnectionGuard) -> AsyncIterator[tuple[str, int]]:
     """Serve an application behind a guard of its connections; yield the address that it listens on."""
-    runner = web.AppRunner(app, access_log=None, logger=server_logger(*CLIENT_ERRORS), max_headers=MOST_HEADERS)
+    runner = web.AppRunner(app, access_log=None, logger=server_logger(*CLIENT_ERRORS), max_headers=MAX_HEADERS)
     await runner.setup()
     assert runner.server  # noqa: S101  # what setup makes
     server = await _listening(guard.protect(runner.server), host, port)

@@ -22,7 +22,7 @@ from botsession_operator.metrics import Metrics
 from botsession_operator.ports import Cluster
 
 #: How many writes without an answer are remembered for one session. More than one in a row is rare.
-MOST_LOST = 4
+MAX_LOST_WRITES = 4
 #: A session may have BURST writes within BURST_TIME, which is more than a life from start to end needs. More writes
 #: wait, until the oldest of the last BURST writes is older than BURST_TIME.
 BURST = 8
@@ -83,7 +83,7 @@ class StatusWrites:
         lost = self.lost.get(session.key)
         if lost is None or (lost.uid, lost.version) != (session.uid, session.resource_version):
             lost = LostAnswers(session.uid, session.resource_version, session.status, ())
-        self.lost[session.key] = replace(lost, written=(*lost.written, status)[-MOST_LOST:])
+        self.lost[session.key] = replace(lost, written=(*lost.written, status)[-MAX_LOST_WRITES:])
 
     def find_lost(self, session: Session) -> tuple[Status | None, Status] | None:
         """Return the old and the new status of a lost write, if the session shows that the write was carried out."""

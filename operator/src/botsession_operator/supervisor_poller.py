@@ -41,7 +41,7 @@ FRESH_SECONDS: Final = 2.0
 #: After an event of its session, a silent supervisor is asked again, this many seconds after the last request.
 EVENT_RETRY_SECONDS: Final = 0.25
 #: The longest time between two probes of a silent node.
-LONGEST_PROBE_WAIT: Final = timedelta(seconds=10)
+MAX_PROBE_WAIT: Final = timedelta(seconds=10)
 
 
 class SupervisorPoller:
@@ -308,5 +308,5 @@ class SupervisorPoller:
                 self._queue.put(each, each.key.namespace, each.priority)
 
     def _probe_seconds(self, node: Node[PolledSupervisor]) -> float:
-        backoff = Backoff(self._timeouts.control_retry, LONGEST_PROBE_WAIT)
+        backoff = Backoff(self._timeouts.control_retry, MAX_PROBE_WAIT)
         return backoff.wait(node.probes, self._jitter()).total_seconds()

@@ -31,7 +31,7 @@ T = TypeVar("T", bound=Session | Pod)
 TRUST_SECONDS: Final = 300.0
 TRUST_SPREAD_SECONDS: Final = 300.0
 #: How many deleted objects are remembered, so that a late event does not add them again.
-MOST_DELETED: Final = 16384
+MAX_DELETED: Final = 16384
 #: The type of a watch event for a new object. Listed objects have no type.
 ADDED: Final = "ADDED"
 DELETED: Final = "DELETED"
@@ -96,7 +96,7 @@ class _Objects(Generic[P, T]):
     def remove(self, full_name: P, uid: str) -> bool:
         """Remove an object that is gone; return whether it was in the store."""
         self._deleted[uid] = None
-        if len(self._deleted) > MOST_DELETED:
+        if len(self._deleted) > MAX_DELETED:
             self._deleted.popitem(last=False)
         entry = self._entries.get(full_name)
         if entry is None or entry.uid != uid:

@@ -12,7 +12,7 @@ from botsession_contract.json_codec import PayloadError
 from botsession_contract.text import escape_controls
 
 #: Lists and objects inside each other: more than any payload has, and a result as deep as one may be beside it.
-MOST_LEVELS: Final = 64
+MAX_LEVELS: Final = 64
 #: The API server's whole numbers have 64 bits.
 SMALLEST_WHOLE_NUMBER: Final = -(2**63)
 LARGEST_WHOLE_NUMBER: Final = 2**63 - 1
@@ -22,7 +22,7 @@ _TOKEN: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', re.DOTAL
 _MOST_DIGITS: Final = 20
 
 
-def parse_json(raw: bytes | str, limit: int, *, levels: int = MOST_LEVELS) -> Any:
+def parse_json(raw: bytes | str, limit: int, *, levels: int = MAX_LEVELS) -> Any:
     """Return the JSON value in `raw`; raise PayloadError, and nothing else, if it is no JSON that every reader takes.
 
     `limit` bounds the size in bytes, `levels` the depth. NaN, Infinity, numbers beyond 64 bits and text that is not

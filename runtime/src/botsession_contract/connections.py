@@ -15,7 +15,7 @@ from botsession_contract.dual_stack import plain_address
 LIFETIME_SECONDS: Final = 10.0
 #: Connections at once, in all and from one address.
 MOST: Final = 256
-MOST_PER_ADDRESS: Final = 32
+MAX_PER_ADDRESS: Final = 32
 
 Factory = Callable[[], asyncio.Protocol]
 
@@ -28,7 +28,7 @@ class ConnectionGuard:
         *,
         lifetime_seconds: float = LIFETIME_SECONDS,
         most: int = MOST,
-        most_per_address: int = MOST_PER_ADDRESS,
+        most_per_address: int = MAX_PER_ADDRESS,
     ) -> None:
         self.lifetime_seconds = lifetime_seconds
         self._most = most

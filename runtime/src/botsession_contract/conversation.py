@@ -8,7 +8,7 @@ from botsession_contract.json_codec import PayloadError
 from botsession_contract.lifecycle import ProcessorKind
 
 #: Processors whose errors are recorded one by one; those of any more are counted together, as `Other`.
-MOST_PROCESSORS: Final = 8
+MAX_PROCESSORS: Final = 8
 #: Counts are numbers of 32 bits in the session's status.
 LARGEST_COUNT: Final = 2**31 - 1
 
@@ -52,5 +52,5 @@ def check_conversation(conversation: Conversation | None) -> None:
     for name, count in counts.items():
         if not 0 <= count <= LARGEST_COUNT:
             raise PayloadError(f"{name} must be between 0 and {LARGEST_COUNT}")
-    if len(conversation.errors) > MOST_PROCESSORS + 1:
-        raise PayloadError(f"conversation.errors must have at most {MOST_PROCESSORS + 1} items")
+    if len(conversation.errors) > MAX_PROCESSORS + 1:
+        raise PayloadError(f"conversation.errors must have at most {MAX_PROCESSORS + 1} items")

@@ -14,7 +14,7 @@ LAUNCH_ENV: Final = "BOTSESSION_LAUNCH"
 #: Where the injected runtime is found in the bot's container, and what PYTHONPATH there begins with.
 RUNTIME_PATH: Final = "/opt/botsession"
 #: The longest session that can be asked for, in seconds. Also the pod's activeDeadlineSeconds, less the start.
-LONGEST_SESSION_SECONDS: Final = 24 * 3600
+MAX_SESSION_SECONDS: Final = 24 * 3600
 #: How long past its deadline a supervisor waits for the operator before it ends the session itself, in seconds.
 BACKSTOP_SECONDS: Final = 15.0
 
@@ -43,7 +43,7 @@ class Launch:
     #: that is not an ordinary one may hold a secret. None: no Secret is taken as a whole.
     open_env: tuple[str, ...] | None = None
     #: From pipeline start. The supervisor ends the session itself BACKSTOP_SECONDS past it.
-    max_duration_seconds: float = float(LONGEST_SESSION_SECONDS)
+    max_duration_seconds: float = float(MAX_SESSION_SECONDS)
     #: The supervisor strikes these itself. They may be moved later, by PATCH.
     limits: SessionLimits = NO_LIMITS
     #: What the kubelet gives the pod between SIGTERM and SIGKILL.

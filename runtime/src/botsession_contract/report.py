@@ -19,19 +19,19 @@ from botsession_contract.result import to_json as check_result
 
 #: The kubelet's bound on a termination message (k8s.io/api/core/v1, TerminationMessagePath).
 LARGEST_REPORT_BYTES: Final = 4096
-MOST_TASK_NAMES: Final = 20
-MOST_STAGES: Final = 8
-LONGEST_TEXT: Final = 1024
+MAX_TASK_NAMES: Final = 20
+MAX_STAGES: Final = 8
+MAX_TEXT_LENGTH: Final = 1024
 #: What is left of a text when even the bounded texts do not fit.
 SHORT_TEXT: Final = 160
 #: …and beside a result as large as it may be. JSON may take six bytes for one.
-SHORTEST_TEXT: Final = 40
+MIN_TEXT_LENGTH: Final = 40
 #: What is read of a termination message. The kubelet replaces bytes that are no UTF-8 by three others.
 LARGEST_MESSAGE_BYTES: Final = 4 * LARGEST_REPORT_BYTES
 #: Counts and exit codes are numbers of 32 bits in the session's status.
 LARGEST_COUNT: Final = 2**31 - 1
 #: Longer times than this, some 30 years, are no session's.
-MOST_SECONDS: Final = 1e9
+MAX_SECONDS: Final = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,10 +174,10 @@ def check_report(report: ExitReport) -> None:
         raise PayloadError(f"exitCode must be between -{LARGEST_COUNT} and {LARGEST_COUNT}")
     for field in dataclasses.fields(report.timings):
         seconds = getattr(report.timings, field.name)
-        if seconds is not None and not abs(seconds) <= MOST_SECONDS:
-            raise PayloadError(f"timings of more than {MOST_SECONDS:.0f} seconds are no session's")
-    if not all(0 <= stage.seconds <= MOST_SECONDS for stage in report.stages or ()):
-        raise PayloadError(f"stages of more than {MOST_SECONDS:.0f} seconds, or less than none, are no session's")
+        if seconds is not None and not abs(seconds) <= MAX_SECONDS:
+            raise PayloadError(f"timings of more than {MAX_SECONDS:.0f} seconds are no session's")
+    if not all(0 <= stage.seconds <= MAX_SECONDS for stage in report.stages or ()):
+        raise PayloadError(f"stages of more than {MAX_SECONDS:.0f} seconds, or less than none, are no session's")
     check_conversation(report.conversation)
 
 
@@ -190,13 +190,13 @@ def _bounds(report: ExitReport) -> Iterator[Kept]:
 
     Names of tasks go first, then stages, then errors, the first of which stays longest, then the length of texts.
     """
-    names = tuple(_clip(name, SHORT_TEXT) for name in report.dangling_tasks.names[:MOST_TASK_NAMES])
-    stages = tuple(_clip_stage(stage) for stage in (report.stages or ())[-MOST_STAGES:])
+    names = tuple(_clip(name, SHORT_TEXT) for name in report.dangling_tasks.names[:MAX_TASK_NAMES])
+    stages = tuple(_clip_stage(stage) for stage in (report.stages or ())[-MAX_STAGES:])
     errors = len(report.conversation.errors) if report.conversation else 0
-    yield from ((names[:count], stages, errors, LONGEST_TEXT) for count in range(len(names), -1, -1))
-    yield from (((), stages[first:], errors, LONGEST_TEXT) for first in range(1, len(stages) + 1))
-    yield from (((), (), count, LONGEST_TEXT) for count in range(errors - 1, 0, -1))
-    yield from (((), (), min(errors, count), longest) for longest, count in ((SHORT_TEXT, 1), (SHORTEST_TEXT, 0)))
+    yield from ((names[:count], stages, errors, MAX_TEXT_LENGTH) for count in range(len(names), -1, -1))
+    yield from (((), stages[first:], errors, MAX_TEXT_LENGTH) for first in range(1, len(stages) + 1))
+    yield from (((), (), count, MAX_TEXT_LENGTH) for count in range(errors - 1, 0, -1))
+    yield from (((), (), min(errors, count), longest) for longest, count in ((SHORT_TEXT, 1), (MIN_TEXT_LENGTH, 0)))
 
 
 def _clip_stage(stage: Stage) -> Stage:
@@ -230,8 +230,8 @@ def _clipped(conversation: Conversation | None, errors: int) -> Conversation | N
 def _short(errors: ProcessorErrors) -> ProcessorErrors:
     return dataclasses.replace(
         errors,
-        processor=_clip(errors.processor, SHORTEST_TEXT),
-        category=_clip(errors.category, SHORTEST_TEXT),
+        processor=_clip(errors.processor, MIN_TEXT_LENGTH),
+        category=_clip(errors.category, MIN_TEXT_LENGTH),
         first_message=_clip(errors.first_message, SHORT_TEXT),
         last_message=_clip(errors.last_message, SHORT_TEXT),
     )

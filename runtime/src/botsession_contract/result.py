@@ -10,7 +10,7 @@ from typing import Any, Final
 #: Of compact JSON in UTF-8: half of an exit report, so that whatever else is in it fits beside.
 LARGEST_RESULT_BYTES: Final = 2048
 #: Lists and objects inside each other.
-MOST_LEVELS: Final = 32
+MAX_LEVELS: Final = 32
 #: The API server's whole numbers are of 64 bits.
 LARGEST_WHOLE_NUMBER: Final = 2**63 - 1
 #: Environment variable of the bot: the path of a file, into which it writes its result.
@@ -31,7 +31,7 @@ def to_json(result: Any) -> bytes:
         raise ResultError(
             f"a session's result may take {LARGEST_RESULT_BYTES} bytes as compact JSON; this takes {len(data)}"
         )
-    _check(result, MOST_LEVELS)
+    _check(result, MAX_LEVELS)
     return data
 
 
@@ -43,7 +43,7 @@ def compact(value: Any) -> bytes:
 def _check(value: Any, levels: int) -> None:
     if isinstance(value, dict | list | tuple):
         if levels == 0:
-            raise ResultError(f"a session's result may have {MOST_LEVELS} levels of lists and objects")
+            raise ResultError(f"a session's result may have {MAX_LEVELS} levels of lists and objects")
         for member in value.values() if isinstance(value, dict) else value:
             _check(member, levels - 1)
     elif isinstance(value, int) and abs(value) > LARGEST_WHOLE_NUMBER:

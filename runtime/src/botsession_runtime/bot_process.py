@@ -31,7 +31,7 @@ SETUP_FILES_ENV = "PIPECAT_SETUP_FILES"
 CONTROL_HOST = "0.0.0.0"  # noqa: S104
 CONTROL_PORT = 8474
 #: Connections of the bot's processes that wait to be accepted, at most.
-MOST_WAITING = 64
+MAX_WAITING = 64
 HERE = os.path.dirname(os.path.realpath(__file__))
 #: The folder that holds our packages.
 PACKAGE_FOLDER = os.path.dirname(HERE)
@@ -143,7 +143,7 @@ def listen_for_hooks() -> HookSocket | None:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         listener.bind(f"\0{address}")
-        listener.listen(MOST_WAITING)
+        listener.listen(MAX_WAITING)
     except OSError:
         listener.close()
         return None

@@ -23,7 +23,7 @@ from botsession_contract.control import (
 )
 from botsession_contract.credentials import token_matches
 from botsession_contract.json_codec import PayloadError, Unknown, camel, decode, encode
-from botsession_contract.launch import LONGEST_SESSION_SECONDS
+from botsession_contract.launch import MAX_SESSION_SECONDS
 from botsession_contract.lifecycle import BOT_CAUSES
 from botsession_contract.server_log import server_logger
 from botsession_contract.session_limits import SessionLimits
@@ -195,8 +195,8 @@ def check_overrides(overrides: Overrides) -> None:
 
 def check_seconds(name: str, seconds: float | None) -> None:
     """Raise PayloadError for a period that is not valid. NaN must not reach a timer: it compares with nothing."""
-    if seconds is not None and not (math.isfinite(seconds) and 0 <= seconds <= LONGEST_SESSION_SECONDS):
-        raise PayloadError(f"{name} must be between 0 and {LONGEST_SESSION_SECONDS}")
+    if seconds is not None and not (math.isfinite(seconds) and 0 <= seconds <= MAX_SESSION_SECONDS):
+        raise PayloadError(f"{name} must be between 0 and {MAX_SESSION_SECONDS}")
 
 
 def problem(status: int, title: str, detail: str, headers: dict[str, str] | None = None) -> web.Response:

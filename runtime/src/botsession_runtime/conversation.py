@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from botsession_contract import conversation as contract
-from botsession_contract.conversation import MOST_PROCESSORS, ProcessorErrors
+from botsession_contract.conversation import MAX_PROCESSORS, ProcessorErrors
 from botsession_contract.lifecycle import ProcessorKind
 
 
@@ -63,6 +63,6 @@ def _with_errors(known: tuple[ProcessorErrors, ...], event: dict[str, Any]) -> t
             updated = replace(each, count=max(each.count, event["count"]), last_message=last)
             return (*known[:index], updated, *known[index + 1 :])
     # The hook counts those of more processors together, and so needs one place more.
-    if len(known) > MOST_PROCESSORS:
+    if len(known) > MAX_PROCESSORS:
         return known
     return (*known, ProcessorErrors(kind, event["count"], processor, event["category"], message))

@@ -10,7 +10,7 @@ from botsession_runtime.line_reader import LineReader
 from botsession_runtime.log import log_event
 
 #: Events of one session that are worth a line in its log. A client may come and go; a flood need not be quoted.
-MOST_LOGGED: Final = 1000
+MAX_LOGGED: Final = 1000
 
 
 class Intake:
@@ -51,7 +51,7 @@ class Intake:
 
     def _log(self, event: Event) -> None:
         self._logged += 1
-        if self._logged <= MOST_LOGGED:
+        if self._logged <= MAX_LOGGED:
             log_event(event)
-        elif self._logged == MOST_LOGGED + 1:
+        elif self._logged == MAX_LOGGED + 1:
             logger.warning("no more events of the bot are logged")

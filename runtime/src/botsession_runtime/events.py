@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from botsession_contract.lifecycle import Farewell, ProcessorKind, Step
-from botsession_contract.report import MOST_TASK_NAMES
+from botsession_contract.report import MAX_TASK_NAMES
 from botsession_runtime.hook.ipc import DUMP_SIGNAL
 from botsession_runtime.session_state import LARGEST_COUNT, Speech
 
@@ -19,8 +19,8 @@ Event = dict[str, Any]
 Check = Callable[[Any], Any]
 
 #: As in `hook.formatting`: the report is cut shorter, after secrets are taken out.
-LONGEST_TEXT: Final = 4000
-LONGEST_NAME: Final = 1000
+MAX_TEXT_LENGTH: Final = 4000
+MAX_NAME_LENGTH: Final = 1000
 LARGEST_THREAD: Final = 2**64 - 1
 #: Linux's bound on process ids. 0, -1 and 1 would be a group, everybody and the supervisor.
 SMALLEST_PID, LARGEST_PID = 2, 2**22
@@ -94,11 +94,11 @@ def _perhaps(check: Check) -> Check:
 def _names(value: Any) -> list[str]:
     if not isinstance(value, list):
         raise TypeError
-    return [_name(each) for each in value[:MOST_TASK_NAMES]]
+    return [_name(each) for each in value[:MAX_TASK_NAMES]]
 
 
-_name: Final = _text(LONGEST_NAME)
-_message: Final = _text(LONGEST_TEXT)
+_name: Final = _text(MAX_NAME_LENGTH)
+_message: Final = _text(MAX_TEXT_LENGTH)
 _count: Final = _whole(0, LARGEST_COUNT)
 _number: Final = _perhaps(_count)
 

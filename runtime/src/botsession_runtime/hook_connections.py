@@ -26,22 +26,22 @@ from botsession_runtime.line_reader import LineReader
 from botsession_runtime.process_merge import Dumpable, Sources
 
 #: Processes of a bot that are listened to at once, and connections that have not sent the token yet.
-MOST_PROCESSES: Final = 64
-MOST_PENDING: Final = 16
+MAX_PROCESSES: Final = 64
+MAX_PENDING: Final = 16
 #: How many have been listened to in all: each leaves something behind here, for the report.
-MOST_ACCEPTED_EVER: Final = 4096
+MAX_ACCEPTED_EVER: Final = 4096
 #: What is accepted in one turn of the event loop.
-MOST_ACCEPTED: Final = 16
+MAX_ACCEPTED: Final = 16
 #: How long a connection may take for its token, in seconds.
 TOKEN_SECONDS: Final = 10.0
 #: How long nothing is accepted when the kernel has no descriptor for it, in seconds.
 PAUSE_SECONDS: Final = 1.0
 #: How often the supervisor checks whether the hook has written its mark, in seconds, and how much it reads of it.
 MARK_SECONDS: Final = 1.0
-MOST_OF_MARK: Final = 4096
-LONGEST_PROGRAM: Final = 40
+MAX_MARK_BYTES: Final = 4096
+MAX_PROGRAM_LENGTH: Final = 40
 #: Processes whose stacks are asked for before a kill.
-MOST_DUMPS: Final = 4
+MAX_DUMPS: Final = 4
 #: `struct ucred`: pid, uid, gid.
 _CREDENTIALS: Final = struct.Struct("3i")
 
@@ -118,7 +118,7 @@ class HookConnections:
 
     def dumpables(self) -> list[Dumpable]:
         """Return the processes of the bot that can be asked for their stacks."""
-        return [each for each in self._sources.dumpables() if processes.is_ours(each.pid)][:MOST_DUMPS]
+        return [each for each in self._sources.dumpables() if processes.is_ours(each.pid)][:MAX_DUMPS]
 
     # Processes without the hook.
 
@@ -135,13 +135,13 @@ class HookConnections:
         if self._has_seen_unhooked or (found := processes.python_without(SETUP_FILES_ENV)) is None:
             return []
         self._has_seen_unhooked = True
-        said = f"process {found[0]} ({found[1][:LONGEST_PROGRAM]}) was started without {SETUP_FILES_ENV}"
+        said = f"process {found[0]} ({found[1][:MAX_PROGRAM_LENGTH]}) was started without {SETUP_FILES_ENV}"
         logger.warning(said)
         return [{"event": "cleared", "at": self._loop.time(), "message": said}]
 
     def _read_mark(self) -> list[Event]:
         try:
-            written = b"" if self._has_seen_mark else os.pread(self._bot.mark, MOST_OF_MARK, 0)
+            written = b"" if self._has_seen_mark else os.pread(self._bot.mark, MAX_MARK_BYTES, 0)
         except OSError:
             return []
         line, newline, _ = written.partition(b"\n")
@@ -160,7 +160,7 @@ class HookConnections:
     # New connections.
 
     def _accept(self, hooks: HookSocket) -> None:
-        for _ in range(MOST_ACCEPTED):
+        for _ in range(MAX_ACCEPTED):
             try:
                 connection, _ = hooks.listener.accept()
             except BlockingIOError:
@@ -183,11 +183,7 @@ class HookConnections:
 
     def _check_peer(self, connection: socket.socket, token: str) -> None:
         pid = peer_pid(connection)
-        if (
-            not may_be_descendant(pid)
-            or len(self._pending) >= MOST_PENDING
-            or self._accepted_count >= MOST_ACCEPTED_EVER
-        ):
+        if not may_be_descendant(pid) or len(self._pending) >= MAX_PENDING or self._accepted_count >= MAX_ACCEPTED_EVER:
             connection.close()
             return
         connection.settimeout(0.0)
@@ -217,7 +213,7 @@ class HookConnections:
 
     def _register(self, pending: "_PendingConnection") -> None:
         self._stop_waiting(pending)
-        if len(self._connections) >= MOST_PROCESSES:
+        if len(self._connections) >= MAX_PROCESSES:
             pending.socket.close()
             return
         self._accepted_count += 1

@@ -8,9 +8,9 @@ from typing import Final
 #: requests have their turn between two reads, however much there is to read.
 READ_BYTES: Final = 8192
 #: The longest line that is an event: twenty task names, or a message, with each character written as JSON's longest.
-LONGEST_LINE: Final = 256 * 1024
+MAX_LINE_LENGTH: Final = 256 * 1024
 #: What is read when the bot is gone, at most: more than a socket holds.
-MOST_LAST_BYTES: Final = 512 * 1024
+MAX_TAIL_BYTES: Final = 512 * 1024
 
 
 class LineReader:
@@ -38,7 +38,7 @@ class LineReader:
 
     def read_rest(self) -> Iterator[bytes]:
         """Return the lines that are there already, up to a bound: what the bot left may go on writing."""
-        for _ in range(MOST_LAST_BYTES // READ_BYTES):
+        for _ in range(MAX_TAIL_BYTES // READ_BYTES):
             lines = self.read()
             if lines is None:
                 return
@@ -64,7 +64,7 @@ class LineReader:
         return line
 
     def _go_on(self, part: bytes) -> None:
-        if len(self._begun) + len(part) > LONGEST_LINE and not self._is_dropping:
+        if len(self._begun) + len(part) > MAX_LINE_LENGTH and not self._is_dropping:
             self._is_dropping = True
             self._begun.clear()
             self.dropped += 1

@@ -39,7 +39,7 @@ EVENT_MESSAGES: Final = {
 }
 STDERR: Final = 2
 #: Lines that wait to be written. A stack dump is one line of them.
-MOST_WAITING: Final = 1000
+MAX_WAITING: Final = 1000
 #: How long the end of a session waits for its last lines to be written, in seconds.
 FLUSH_SECONDS: Final = 1.0
 
@@ -49,7 +49,7 @@ class LineWriter:
 
     def __init__(self, fd: int = STDERR) -> None:
         self._fd = fd
-        self._waiting: queue.Queue[str | None] = queue.Queue(MOST_WAITING)
+        self._waiting: queue.Queue[str | None] = queue.Queue(MAX_WAITING)
         self._thread = threading.Thread(target=self._write_all, name="log", daemon=True)
         #: How many lines were dropped.
         self.dropped = 0

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from botsession_runtime.key_patterns import WORDS, Span
-from botsession_runtime.secret_values import SHORTEST_SECRET, is_secret_name
+from botsession_runtime.secret_values import MIN_SECRET_LENGTH, is_secret_name
 
 #: A closing quote is looked for so far. Without one, the value ends with its line, as in a message that was cut off.
-LONGEST_QUOTED: Final = 16 * 1024
+MAX_QUOTED_LENGTH: Final = 16 * 1024
 #: Names that are as often those of something else.
 _WEAK_NAMES: Final = frozenset({"key", "keys", "token", "tokens"})
 #: Shorter values of a weak name are something else.
@@ -31,7 +31,7 @@ _OPENING: Final = re.compile(
     rf"""{_NAME}\\{{0,16}}["']?\s{{0,8}}[:=]\s{{0,8}}{_BEFORE_QUOTE}(\\{{0,16}})(\"{{3}}|'{{3}}|["'])"""
 )
 _UNQUOTED: Final = re.compile(
-    rf"""{_NAME}=(?!{_BEFORE_QUOTE}\\{{0,16}}["'])([^\s"'&,;\[\]{{}}()]{{{SHORTEST_SECRET},}})"""
+    rf"""{_NAME}=(?!{_BEFORE_QUOTE}\\{{0,16}}["'])([^\s"'&,;\[\]{{}}()]{{{MIN_SECRET_LENGTH},}})"""
 )
 #: A quote, and the backslashes before it. In the middle of a run of backslashes it does not begin anew.
 _CLOSING: Final = {quote: re.compile(rf"(?<!\\)(\\*)({quote})") for quote in ('"', "'", '"""', "'''")}
@@ -82,7 +82,7 @@ def _is_key(word: str) -> bool:
 
 
 def _is_secret(value: str) -> bool:
-    return len(value) >= SHORTEST_SECRET and value.lower() not in _NO_VALUES and not _NOTHING_SECRET.fullmatch(value)
+    return len(value) >= MIN_SECRET_LENGTH and value.lower() not in _NO_VALUES and not _NOTHING_SECRET.fullmatch(value)
 
 
 def _literals(text: str, opening: re.Match[str]) -> Iterator[tuple[int, int, int]]:
@@ -103,7 +103,7 @@ def _end(text: str, start: int, slashes: int, quote: str) -> tuple[int, int]:
 
     A quote after more backslashes than the opening one has is a part of the value.
     """
-    limit = min(len(text), start + LONGEST_QUOTED)
+    limit = min(len(text), start + MAX_QUOTED_LENGTH)
     for closing in _CLOSING[quote].finditer(text, start, limit):
         if len(closing[1]) <= slashes:
             return closing.start(), closing.end()

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 #: Pipelines that are followed at the same time, so that a bot cannot fill the supervisor's memory.
-MOST_PIPELINES: Final = 32
+MAX_PIPELINES: Final = 32
 #: Finished stages whose names are kept, the last ones.
-MOST_STAGES: Final = 8
+MAX_STAGES: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def put(pipelines: Pipelines, new: Pipeline) -> Pipelines:
     """Return the pipelines with one of them in its new form; the oldest goes where there are too many."""
     if any(each.number == new.number for each in pipelines):
         return tuple(new if each.number == new.number else each for each in pipelines)
-    return (*pipelines, new)[-MOST_PIPELINES:]
+    return (*pipelines, new)[-MAX_PIPELINES:]
 
 
 def settled(pipelines: Pipelines) -> Pipelines:

@@ -9,7 +9,7 @@ import aiohttp
 POKE_SECONDS = 1.0
 #: Changes come in bursts, at the start and at the end, so that many pokes are sent at once. A bot that floods its
 #: supervisor with events causes one poke a second after that.
-MOST_AT_ONCE = 20
+MAX_AT_ONCE = 20
 PAUSE_SECONDS = 1.0
 
 
@@ -22,7 +22,7 @@ class Poker:
         self._session: aiohttp.ClientSession | None = None
         self._task: asyncio.Task[None] | None = None
         self._is_closing = asyncio.Event()
-        self._tokens = float(MOST_AT_ONCE)
+        self._tokens = float(MAX_AT_ONCE)
         self._refilled_at = time.monotonic()
 
     def poke(self) -> None:
@@ -52,7 +52,7 @@ class Poker:
     async def _pause(self) -> None:
         """Wait if there were many pokes lately, except before the last one."""
         now = time.monotonic()
-        self._tokens = min(self._tokens + (now - self._refilled_at) / PAUSE_SECONDS, MOST_AT_ONCE) - 1
+        self._tokens = min(self._tokens + (now - self._refilled_at) / PAUSE_SECONDS, MAX_AT_ONCE) - 1
         self._refilled_at = now
         if self._tokens < 0:
             with contextlib.suppress(TimeoutError):

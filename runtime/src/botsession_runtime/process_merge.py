@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from botsession_contract.report import MOST_TASK_NAMES
+from botsession_contract.report import MAX_TASK_NAMES
 from botsession_runtime.events import Event
 from botsession_runtime.reducers import larger
 from botsession_runtime.session_state import LARGEST_COUNT
@@ -25,9 +25,9 @@ GONE: Final = "gone"
 LOST: Final = "lost"
 #: The members by which processes number their pipelines and runners, and how many numbers each process has here.
 NUMBERS: Final = ("root", "runner")
-MOST_NUMBERS: Final = 1 << 20
+MAX_NUMBERS: Final = 1 << 20
 #: Pipelines of one process that are followed.
-MOST_PIPELINES: Final = 64
+MAX_PIPELINES: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ class Sources:
 def _numbered(number: int, event: Event) -> Event:
     """Return an event in which a pipeline has a number that no other process uses."""
     numbers: dict[str, Any] = {name: event[name] for name in NUMBERS if event.get(name) is not None}
-    return {**event, **{name: number * MOST_NUMBERS + min(value, MOST_NUMBERS - 1) for name, value in numbers.items()}}
+    return {**event, **{name: number * MAX_NUMBERS + min(value, MAX_NUMBERS - 1) for name, value in numbers.items()}}
 
 
 def _update_pipelines(source: Source, event: Event) -> None:
@@ -135,7 +135,7 @@ def _update_pipelines(source: Source, event: Event) -> None:
             source.is_hooked = True
         case "setup" | "started":
             source.is_hooked = True
-            if len(source.live) < MOST_PIPELINES:
+            if len(source.live) < MAX_PIPELINES:
                 source.live.add(root)
         case "finished":
             source.live.discard(root)
@@ -188,7 +188,7 @@ def _all_tasks(sources: list[Source], event: Event) -> Event:
     is_counted = all(source.tasks is not None for source in sources if source.managed is not None)
     count = _sum(source.tasks for source in sources) if is_counted else None
     managed = _sum(source.managed for source in sources)
-    return {**event, "count": count, "managed": managed, "names": names[:MOST_TASK_NAMES]}
+    return {**event, "count": count, "managed": managed, "names": names[:MAX_TASK_NAMES]}
 
 
 def _sum(numbers: Iterator[int | None]) -> int | None:

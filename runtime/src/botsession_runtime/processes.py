@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 #: Dead children that are reaped at once: a bot may make new ones as fast as that.
-MOST_REAPED = 500
+MAX_REAPED = 500
 #: Generations between a process and its supervisor, at most: a loop in what /proc says must not keep us.
-MOST_GENERATIONS = 100
+MAX_GENERATIONS = 100
 
 
 def reap() -> Iterator[tuple[int, int]]:
     """Yield pid and exit code (negative: the signal) of each child that is dead, up to a bound, without waiting."""
-    for _ in range(MOST_REAPED):
+    for _ in range(MAX_REAPED):
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
@@ -65,7 +65,7 @@ def descendants() -> list[int]:
 
 def is_ours(pid: int) -> bool:
     """Return whether a process descends from this one: the bot, or what it started."""
-    for _ in range(MOST_GENERATIONS):
+    for _ in range(MAX_GENERATIONS):
         parent = _parent_of(pid)
         if parent is None or parent == os.getpid():
             return parent is not None

@@ -13,14 +13,14 @@ from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import quote, quote_plus, unquote
 
-from botsession_runtime.secret_values import LIKELY_SECRET, SHORTEST_SECRET, is_common, is_secret_name
+from botsession_runtime.secret_values import LIKELY_SECRET, MIN_SECRET_LENGTH, is_common, is_secret_name
 
 #: Longer secrets are looked for as they are, but not encoded.
-LONGEST_ENCODED: Final = 16 * 1024
+MAX_ENCODED_LENGTH: Final = 16 * 1024
 #: Documents inside documents, such as JSON in base64 in JSON.
-MOST_LAYERS: Final = 3
+MAX_LAYERS: Final = 3
 #: Values of one document that are looked at.
-MOST_VALUES: Final = 500
+MAX_VALUES: Final = 500
 
 _UPPER: Final = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 #: White space, also escaped, backslashes, and what stands between two halves of a string literal: `'ab' 'cd'`.
@@ -71,7 +71,7 @@ def is_plain(text: str) -> bool:
 def parts(secret: str) -> Iterator[str]:
     """Yield a secret and what is secret in it by itself: members of JSON, a URL's password, values, lines."""
     yield secret
-    yield from (each for each in _within(secret, MOST_LAYERS) if not is_common(each))
+    yield from (each for each in _within(secret, MAX_LAYERS) if not is_common(each))
 
 
 def fragments(part: str) -> Iterator[str]:
@@ -93,7 +93,7 @@ def forms(text: str) -> Iterator[str]:
     """Yield a text as programs write it: as it is, escaped, for a URL, for HTML, in base64 and as hexadecimal."""
     yield text
     raw = _encoded(text)
-    if len(raw) > LONGEST_ENCODED:
+    if len(raw) > MAX_ENCODED_LENGTH:
         return
     yield from (repr(text)[1:-1], ascii(text)[1:-1], json.dumps(text)[1:-1], repr(raw)[2:-1])
     yield from (quote(raw, safe=""), quote(raw), quote_plus(raw), quote(quote(raw, safe=""), safe=""))
@@ -118,7 +118,7 @@ def _within(secret: str, layers: int) -> Iterator[str]:
         if address := _URL.fullmatch(token):
             yield from _in_url(address[1])
     values = _PAIR.findall(secret)
-    yield from (value for value in values if len(value) >= SHORTEST_SECRET and not _URL.fullmatch(value))
+    yield from (value for value in values if len(value) >= MIN_SECRET_LENGTH and not _URL.fullmatch(value))
     lines = secret.splitlines()
     yield from (line.strip() for line in lines if len(lines) > 1 and _is_telling_line(line.strip()))
 
@@ -147,7 +147,7 @@ def _members(document: Any) -> Iterator[str]:
     """Yield the values of a document that are long enough to be secret."""
     left: list[tuple[str, Any]] = [("", document)]
     found = 0
-    while left and found < MOST_VALUES:
+    while left and found < MAX_VALUES:
         name, value = left.pop()
         if isinstance(value, dict):
             left.extend(value.items())
@@ -155,7 +155,7 @@ def _members(document: Any) -> Iterator[str]:
             left.extend((name, item) for item in value)
         elif not isinstance(value, bool | None):
             text = str(value)
-            if len(text) >= (SHORTEST_SECRET if is_secret_name(name) else LIKELY_SECRET):
+            if len(text) >= (MIN_SECRET_LENGTH if is_secret_name(name) else LIKELY_SECRET):
                 found += 1
                 yield text
 
@@ -184,7 +184,7 @@ def _in_url(rest: str) -> Iterator[str]:
     user, at, after = (place if "@" in place else rest).rpartition("@")
     _, colon, password = user.partition(":")
     for each in {password, unquote(password)} if colon else {user}:
-        if len(each) >= SHORTEST_SECRET and (colon or not is_plain(each)):
+        if len(each) >= MIN_SECRET_LENGTH and (colon or not is_plain(each)):
             yield each
     path = rest[len(place) :] if "@" in place or not at else after
     for each in re.split(r"[/?#&=;]", path):

@@ -20,15 +20,15 @@ from botsession_contract.text import one_line
 from botsession_runtime.key_patterns import MASK, Span, find_keys
 from botsession_runtime.named_values import find_named_values
 from botsession_runtime.quoted_secrets import Compact, forms, fragments, is_plain, lower, parts
-from botsession_runtime.secret_values import COMMON_WORDS, SHORTEST_SECRET
+from botsession_runtime.secret_values import COMMON_WORDS, MIN_SECRET_LENGTH
 
 REDACTED: Final = "[redacted]"
 #: A run of so many characters of a secret is taken out. Shorter ones are found by chance.
-LONGEST_RUN: Final = 8
+MAX_RUN_LENGTH: Final = 8
 #: Characters that a person reads of an exception's text.
-LONGEST_MESSAGE: Final = 500
+MAX_MESSAGE_LENGTH: Final = 500
 #: Runs that are remembered of all secrets, some 100 bytes each. Of secrets beyond that only the whole is found.
-MOST_RUNS: Final = 200_000
+MAX_RUNS: Final = 200_000
 #: Lengths of the beginning or end of a secret that programs show beside an ellipsis.
 _ENDS: Final = range(7, 2, -1)
 #: Secrets that are shorter have no beginning and end of their own.
@@ -128,13 +128,13 @@ class _Index:
         self.tails: set[str] = set()
         for secret in sorted(secrets, key=len):
             for part in parts(secret):
-                if len(part) >= SHORTEST_SECRET:
+                if len(part) >= MIN_SECRET_LENGTH:
                     self._add(part)
 
     def _add(self, part: str) -> None:
         pieces, text = tuple(fragments(part)), Compact(part).text
         self.entire.add(text)
-        if pieces != (part,) or len(text) < LONGEST_RUN:
+        if pieces != (part,) or len(text) < MAX_RUN_LENGTH:
             for form in forms(part):
                 self._add_whole(form, Compact(form).text)
         for piece in pieces:
@@ -145,17 +145,17 @@ class _Index:
             self.tails |= {text[-length:] for length in _ENDS}
 
     def _add_whole(self, form: str, text: str) -> None:
-        if len(text) >= LONGEST_RUN:
+        if len(text) >= MAX_RUN_LENGTH:
             self.whole.add(text)
         elif form.strip():
             self.short.add(form)
 
     def _add_runs(self, text: str) -> None:
-        count = max(len(text) - LONGEST_RUN + 1, 0)
-        if len(self.runs) + count > MOST_RUNS:
+        count = max(len(text) - MAX_RUN_LENGTH + 1, 0)
+        if len(self.runs) + count > MAX_RUNS:
             self.whole.add(text)
             return
-        self.runs.update(text[at : at + LONGEST_RUN] for at in range(count))
+        self.runs.update(text[at : at + MAX_RUN_LENGTH] for at in range(count))
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
@@ -165,10 +165,10 @@ def redact(text: str, secrets: Iterable[str]) -> str:
 
 def shorten(message: str) -> str:
     """Return the beginning of a long message, and the place in the bot's code that it names."""
-    if len(message) <= LONGEST_MESSAGE:
+    if len(message) <= MAX_MESSAGE_LENGTH:
         return message
     *_, place = ("", *_PLACE.findall(message))
-    return f"{message[:LONGEST_MESSAGE]}…{place}"
+    return f"{message[:MAX_MESSAGE_LENGTH]}…{place}"
 
 
 def without_secrets(report: ExitReport, secrets: Iterable[str] | Redactor) -> ExitReport:
@@ -253,13 +253,13 @@ def _runs(text: str, wanted: set[str]) -> Iterator[Span]:
     if not wanted:
         return
     start = end = -1
-    for at in range(len(text) - LONGEST_RUN + 1):
-        if text[at : at + LONGEST_RUN] in wanted:
+    for at in range(len(text) - MAX_RUN_LENGTH + 1):
+        if text[at : at + MAX_RUN_LENGTH] in wanted:
             if at > end:
                 if end > 0:
                     yield start, end
                 start = at
-            end = at + LONGEST_RUN
+            end = at + MAX_RUN_LENGTH
     if end > 0:
         yield start, end
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from botsession_contract.result import RESULT_FILE_ENV, ResultError, to_json
 
 #: Enough for any result, however it is laid out; and the supervisor's memory is not the bot's to fill.
-MOST_BYTES_READ = 64 * 1024
+MAX_BYTES_READ = 64 * 1024
 
 
 class Result(NamedTuple):
@@ -52,11 +52,11 @@ def path_of(file: int) -> str:
 def read(file: int) -> Result:
     """Read what was handed over."""
     try:
-        written = os.pread(file, MOST_BYTES_READ + 1, 0)
+        written = os.pread(file, MAX_BYTES_READ + 1, 0)
     except OSError as exc:
         return Result(trouble=f"the result was refused: its file cannot be read: {exc.strerror}")
-    if len(written) > MOST_BYTES_READ:
-        return Result(trouble=f"the result was refused: its file is larger than {MOST_BYTES_READ // 1024} KiB")
+    if len(written) > MAX_BYTES_READ:
+        return Result(trouble=f"the result was refused: its file is larger than {MAX_BYTES_READ // 1024} KiB")
     if not written.strip():
         return Result()
     try:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 #: Shorter values are found by chance in text that has nothing to do with them.
-SHORTEST_SECRET: Final = 6
+MIN_SECRET_LENGTH: Final = 6
 #: From this length on a word or a number of unknown origin is a secret. Shorter ones are found by chance.
 LIKELY_SECRET: Final = 8
 #: Words that a Secret may hold beside secrets, and that messages are full of. No value that is one of them is a secret.
@@ -53,7 +53,7 @@ def find_secrets(
         ordinary = {*in_the_open, *known}
         others = (value for name, value in environ.items() if name not in ordinary and not _ORDINARY.fullmatch(name))
         variables |= {value for value in others if _may_be_secret(value)}
-    found = {value for value in (*variables, *_in_body(body)) if len(value) >= SHORTEST_SECRET}
+    found = {value for value in (*variables, *_in_body(body)) if len(value) >= MIN_SECRET_LENGTH}
     # The longest first, so that an order is fixed.
     return tuple(sorted((each for each in found if not is_common(each)), key=lambda value: (-len(value), value)))
 
@@ -71,7 +71,7 @@ def is_common(value: str) -> bool:
 def _may_be_secret(value: str) -> bool:
     """Return whether a value of unknown origin is told from a word or a number that stands in messages by chance."""
     is_word = value.isalpha() or value.isdigit()
-    return len(value) >= (LIKELY_SECRET if is_word else SHORTEST_SECRET)
+    return len(value) >= (LIKELY_SECRET if is_word else MIN_SECRET_LENGTH)
 
 
 def _in_body(body: Any) -> Iterator[str]:

@@ -24,7 +24,7 @@ from botsession_runtime.tcp_sockets import Sockets, read_sockets
 #: The time between two looks, in seconds. Two looks must agree, so that a probe's short connection does not count.
 LOOK_SECONDS: Final = 1.0
 #: Other ports that are reported if the bot does not listen on the port that callers use.
-MOST_OTHER_PORTS: Final = 3
+MAX_OTHER_PORTS: Final = 3
 
 Note = Callable[[dict[str, Any]], None]
 
@@ -51,7 +51,7 @@ class PortFilter:
         """Return the ports on which it listens beside the one that was named, first those that others reach."""
         ports = sockets.listening if self.port is not None else {}
         found = sorted((not is_reachable, port) for port, is_reachable in ports.items() if port != self.port)
-        return tuple(port for _, port in found[:MOST_OTHER_PORTS])
+        return tuple(port for _, port in found[:MAX_OTHER_PORTS])
 
 
 def port_filter_of(launch: Launch) -> PortFilter | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 #: How often the pipe is read for the rest of a dump, and the pause between two reads, in seconds: in all they delay the
 #: SIGKILL by half a second. The number of reads counts, not the time: on a machine that stalls, the bot cannot write.
-MOST_LOOKS = 25
+MAX_LOOKS = 25
 LOOK_SECONDS = 0.02
 #: What a dump may hold, and what one look takes. Faulthandler writes 100 threads of 100 lines at most. The bot may
 #: write more into the pipe, and is still to be stopped.
@@ -20,7 +20,7 @@ async def read_dump(pipe: int, is_under_way: Callable[[], bool]) -> str:
     Faulthandler writes no end mark, so the kernel is asked whether the process still handles the signal.
     """
     dump = b""
-    for _ in range(MOST_LOOKS):
+    for _ in range(MAX_LOOKS):
         is_writing = is_under_way()  # asked before the read: a handler that was done by then has written all
         arrived = _what_is_there(pipe)
         if len(dump) >= LARGEST_DUMP or (dump and not arrived and not is_writing):

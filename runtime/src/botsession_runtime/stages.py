@@ -15,7 +15,7 @@ def next_stage(state: SessionState, finish: Finish) -> SessionState:
     stage = Stage(next(named, ""), frame, said, finish.at if began is None else began, finish.at)
     return replace(
         _without_end(state),
-        stages=(*state.stages, stage)[-pipelines.MOST_STAGES :],
+        stages=(*state.stages, stage)[-pipelines.MAX_STAGES :],
         stage_count=min(state.stage_count + 1, LARGEST_COUNT),
         pipelines=pipelines.next_stage(state.pipelines, finish.at),
     )

@@ -209,7 +209,7 @@ class Supervisor:
                 self._on_bot_exit(code)
         if dead:
             self._stopper.child_died.set()
-        if len(dead) >= processes.MOST_REAPED:
+        if len(dead) >= processes.MAX_REAPED:
             self._loop.call_soon(self._reap)  # SIGCHLD for the remaining children has been taken already
 
     def _on_bot_exit(self, code: int) -> None:

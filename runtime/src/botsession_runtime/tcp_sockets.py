@@ -20,7 +20,7 @@ TABLES: Final = (Path("/proc/self/net/tcp"), Path("/proc/self/net/tcp6"))
 LOCAL, REMOTE, STATE, INODE = 1, 2, 3, 9
 LARGEST_TABLE_BYTES: Final = 4 << 20
 #: Open files that are looked at, of all processes together.
-MOST_FILES: Final = 20_000
+MAX_FILES: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def _read(table: Path) -> str:
 def _inodes(pids: Iterable[int]) -> set[str]:
     """Return the inodes of the sockets that these processes have open."""
     links = (name for pid in pids for name in _open_files(pid))
-    return {name[len("socket:[") : -1] for name in islice(links, MOST_FILES) if name.startswith("socket:[")}
+    return {name[len("socket:[") : -1] for name in islice(links, MAX_FILES) if name.startswith("socket:[")}
 
 
 def _open_files(pid: int) -> Iterator[str]:

@@ -6,7 +6,7 @@
 from line import Line, ToneTTS, make_worker, run, scene
 from pipecat.frames.frames import EndFrame, TTSSpeakFrame
 
-MOST_TRIES = 3
+MAX_ATTEMPTS = 3
 
 
 def listen(line, worker, how):
@@ -22,7 +22,7 @@ def listen(line, worker, how):
     @line.event_handler("on_dialout_error")
     async def failed(_line, _data):
         tries.append(line)
-        if len(tries) < MOST_TRIES:
+        if len(tries) < MAX_ATTEMPTS:
             await line.happens("on_dialout_error", {})
         else:
             await worker.cancel(reason="nobody answers")

@@ -53,7 +53,7 @@ async def test_dump_is_read_to_its_end_whatever_the_pauses() -> None:
 async def test_process_is_at_a_signal_until_its_dump_is_whole(
     bot: "subprocess.Popen[bytes]", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stack_dump, "MOST_LOOKS", int(PATIENCE / stack_dump.LOOK_SECONDS))
+    monkeypatch.setattr(stack_dump, "MAX_LOOKS", int(PATIENCE / stack_dump.LOOK_SECONDS))
     assert bot.stdout
     looks: list[bool] = []
 

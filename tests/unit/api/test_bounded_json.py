@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from botsession_operator.api import bounded_json
-from botsession_operator.api.bounded_json import LARGEST_PART_BYTES, LEVELS, MOST_VALUES
+from botsession_operator.api.bounded_json import LARGEST_PART_BYTES, LEVELS, MAX_VALUES
 
 SCALARS: Final = st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats(allow_nan=False) | st.text()
 VALUES: Final = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20)
@@ -96,8 +96,8 @@ def test_a_large_list_of_small_objects_is_read_whole() -> None:
     [
         pytest.param(json.dumps("x" * (LARGEST_PART_BYTES - 100)), True, id="a large text"),
         pytest.param(json.dumps("x" * LARGEST_PART_BYTES), False, id="a text that is too large"),
-        pytest.param(json.dumps([0] * (MOST_VALUES - 100)), True, id="many values"),
-        pytest.param(json.dumps([0] * (MOST_VALUES + 100)), False, id="too many values"),
+        pytest.param(json.dumps([0] * (MAX_VALUES - 100)), True, id="many values"),
+        pytest.param(json.dumps([0] * (MAX_VALUES + 100)), False, id="too many values"),
     ],
 )
 def test_a_part_is_read_up_to_a_size(body: str, is_read: bool) -> None:

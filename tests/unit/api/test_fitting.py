@@ -11,7 +11,7 @@ from botsession_contract.conversation import Conversation, ProcessorErrors
 from botsession_contract.json_codec import decode, encode
 from botsession_contract.lifecycle import Cause, Mode, Outcome, Phase, ProcessorKind, Reason, ReportedBy, Step
 from botsession_contract.report import DanglingTasks, StepTaken
-from botsession_operator.api.fitting import LONGEST_TEXT, SCHEMA, fit_status, fitted
+from botsession_operator.api.fitting import MAX_TEXT_LENGTH, SCHEMA, fit_status, fitted
 from botsession_operator.api.spec import Json
 from botsession_operator.api.status import (
     Condition,
@@ -129,7 +129,7 @@ def test_steps_beyond_the_bound_are_left_out() -> None:
 def test_a_reason_that_a_kubelet_or_a_policy_gave_fits_a_condition(reason: str, expected: str) -> None:
     said = Condition(ConditionType.STARTED, ConditionStatus.FALSE, reason, "m" * 40_000, NOW, 1)
     (fit,) = fitted(replace(started(), conditions=(said,))).conditions
-    assert (fit.reason, len(fit.message)) == (expected, LONGEST_TEXT)
+    assert (fit.reason, len(fit.message)) == (expected, MAX_TEXT_LENGTH)
 
 
 def test_a_word_that_the_crd_does_not_have_is_unknown_or_left_out() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from botsession_contract.lifecycle import Cause, Outcome, Reason
 from botsession_operator.cli.cli_error import Exit
-from botsession_operator.cli.retry_delay import LONGEST_SECONDS, RetryDelay
+from botsession_operator.cli.retry_delay import MAX_DELAY_SECONDS, RetryDelay
 from tests.apiserver import ApiServer
 from tests.sessions import asked, finished, running, stored
 from tests.unit.cli.conftest import Botsession
@@ -66,7 +66,7 @@ def test_watch_that_closes_at_once_is_opened_again_after_longer_and_longer_pause
     assert botsession("end", "support-42", "--wait").exit_code == Exit.OK
     assert len(delay) == 11
     assert all(later >= earlier for earlier, later in itertools.pairwise(delay))
-    assert delay[-1] == LONGEST_SECONDS
+    assert delay[-1] == MAX_DELAY_SECONDS
 
 
 @pytest.mark.parametrize("error", [[EXPIRED], HTTPStatus.GONE])
@@ -76,7 +76,7 @@ def test_watch_that_always_fails_is_no_hot_loop(
     server.add(stored(running()))
     server.changes = [error] * 12
     assert botsession("list", "-w").exit_code == Exit.FORBIDDEN  # when the server has no more to say
-    assert delay[-1] == LONGEST_SECONDS
+    assert delay[-1] == MAX_DELAY_SECONDS
 
 
 def test_watch_that_repeats_itself_is_no_hot_loop(
@@ -85,7 +85,7 @@ def test_watch_that_repeats_itself_is_no_hot_loop(
     server.add(stored(running()))
     server.changes = [[version(8, stored(running()))]] * 12
     botsession("get", "support-42", "-w")
-    assert delay[-1] == LONGEST_SECONDS
+    assert delay[-1] == MAX_DELAY_SECONDS
 
 
 def test_news_makes_the_next_pause_short_again(delay: list[float]) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from botsession_contract.bounded_json import MOST_LEVELS, parse_json
+from botsession_contract.bounded_json import MAX_LEVELS, parse_json
 from botsession_contract.json_codec import PayloadError
 
 LIMIT = 4096
@@ -47,7 +47,7 @@ def test_no_text_raises_anything_but_a_payload_error(raw: bytes | str) -> None:
     [
         pytest.param("[" * 4000, "levels", id="deeper than the interpreter's stack"),
         pytest.param('{"a":' * 800, "levels", id="objects"),
-        pytest.param(nested(MOST_LEVELS + 1), "levels", id="one level too many"),
+        pytest.param(nested(MAX_LEVELS + 1), "levels", id="one level too many"),
         pytest.param("NaN", "NaN is not JSON", id="NaN"),
         pytest.param("[-Infinity]", "-Infinity is not JSON", id="infinity"),
         pytest.param("1e999", "too large", id="a float that is infinite"),
@@ -65,7 +65,7 @@ def test_what_no_reader_could_hold_is_refused(raw: bytes | str, sentence: str) -
 
 
 def test_as_many_levels_as_may_be_are_read() -> None:
-    assert parse_json(nested(MOST_LEVELS), LIMIT) == json.loads(nested(MOST_LEVELS))
+    assert parse_json(nested(MAX_LEVELS), LIMIT) == json.loads(nested(MAX_LEVELS))
 
 
 def test_brackets_in_strings_are_no_levels() -> None:

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from botsession_contract.conversation import LARGEST_COUNT, MOST_PROCESSORS, Conversation, ProcessorErrors
+from botsession_contract.conversation import LARGEST_COUNT, MAX_PROCESSORS, Conversation, ProcessorErrors
 from botsession_contract.json_codec import FIRST_YEAR, LAST_YEAR, PayloadError
 from botsession_contract.lifecycle import Cause, Farewell, Mode, Outcome, ProcessorKind, Reason, Step
 from botsession_contract.report import (
     LARGEST_REPORT_BYTES,
-    MOST_TASK_NAMES,
+    MAX_TASK_NAMES,
     DanglingTasks,
     Ending,
     ExitReport,
@@ -94,7 +94,7 @@ REPORTS = st.builds(
                 st.integers(0, LARGEST_COUNT),
                 *[st.none() | ANYTHING] * 4,
             ),
-            max_size=MOST_PROCESSORS + 1,
+            max_size=MAX_PROCESSORS + 1,
         ).map(tuple),
     ),
     # Strings take a result to its bound, with each way in which JSON writes them.
@@ -151,7 +151,7 @@ def test_names_go_before_texts_are_shortened() -> None:
     kept = from_bytes(to_bytes(report))
     assert kept.message == report.message
     assert kept.dangling_tasks.names == names[: len(kept.dangling_tasks.names)]
-    assert len(kept.dangling_tasks.names) <= MOST_TASK_NAMES
+    assert len(kept.dangling_tasks.names) <= MAX_TASK_NAMES
 
 
 def test_errors_go_after_names_and_before_the_message_is_shortened() -> None:

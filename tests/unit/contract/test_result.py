@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from botsession_contract.result import LARGEST_RESULT_BYTES, MOST_LEVELS, ResultError, to_json
+from botsession_contract.result import LARGEST_RESULT_BYTES, MAX_LEVELS, ResultError, to_json
 
 
 def nested(levels: int) -> Any:
@@ -24,7 +24,7 @@ def nested(levels: int) -> Any:
         pytest.param("grüezi 🌍\x00", id="any text"),
         pytest.param([], id="an empty list"),
         pytest.param({"a": [None, {"b": 1}]}, id="things inside each other"),
-        pytest.param(nested(MOST_LEVELS), id="as deep as may be"),
+        pytest.param(nested(MAX_LEVELS), id="as deep as may be"),
         pytest.param("r" * (LARGEST_RESULT_BYTES - 2), id="as long as may be"),
     ],
 )
@@ -42,7 +42,7 @@ def test_json_is_a_result(result: Any) -> None:
         pytest.param("\ud800", "must be JSON: 'utf-8' codec", id="half a character"),
         pytest.param({"a": {1, 2}}, "must be JSON: Object of type set", id="a set"),
         pytest.param([2**63], "a whole number in a session's result may have 64 bits", id="a long number"),
-        pytest.param(nested(MOST_LEVELS + 1), "may have 32 levels of lists and objects", id="too deep"),
+        pytest.param(nested(MAX_LEVELS + 1), "may have 32 levels of lists and objects", id="too deep"),
         pytest.param(nested(900), "may have 32 levels of lists and objects", id="much too deep"),
     ],
 )

@@ -45,7 +45,7 @@ RUNS: Final = examples(2000)
 #: They take half a minute of a processor that may have other work too.
 pytestmark = pytest.mark.timeout(1800, func_only=True)
 #: An ending on a dead node, asked for every two seconds: the ladder, the pod's grace, and both margins.
-MOST_LOOKS: Final = 100
+MAX_LOOKS: Final = 100
 
 
 class Refused(Exception):
@@ -194,7 +194,7 @@ class Sessions(OneSession):
         assert not self.is_exposed, "its Service is still there"
 
     def _look_until(self, holds: Callable[[], bool]) -> None:
-        for _ in range(MOST_LOOKS):
+        for _ in range(MAX_LOOKS):
             if holds():
                 return
             self.now = self._look() or self.now

@@ -36,7 +36,7 @@ WRITES: Final = {
     "tell",
 }
 #: No story has fewer writes, so that there is something to die at.
-FEWEST_WRITES: Final = 4
+MIN_WRITES: Final = 4
 
 
 class Died(Exception):
@@ -275,7 +275,7 @@ async def deaths(story: Story, world: World | None = None) -> range:
     """Return the number of each write of a story: an operator lives up to it as one does that never dies."""
     fate = Fate()
     await live(story, fate, world)
-    assert fate.written >= FEWEST_WRITES
+    assert fate.written >= MIN_WRITES
     return range(1, fate.written + 1)
 
 

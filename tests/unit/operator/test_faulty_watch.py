@@ -26,7 +26,7 @@ from tests.watched import POD, SESSION, WatchedWorld, show_events
 #: Ten seconds of a processor that may have other work too.
 pytestmark = pytest.mark.timeout(1800, func_only=True)
 #: More than enough for what a user waits for: an ending that is forced, and the time that a store is believed.
-MOST_LOOKS: Final = 60
+MAX_LOOKS: Final = 60
 
 
 class Watched(RuleBasedStateMachine):
@@ -133,7 +133,7 @@ class Watched(RuleBasedStateMachine):
         if self._state() is not None:
             self.world.supervisor.answers = True
         self.world.delete()
-        for _ in range(MOST_LOOKS):
+        for _ in range(MAX_LOOKS):
             if self.world.is_empty:
                 break
             self._list()

@@ -10,7 +10,7 @@ from botsession_operator.core.session_key import Key, parse_key
 from botsession_operator.fair_queue import Priority
 from botsession_operator.poke_gate import (
     ADDRESS_BURST,
-    MOST_ADDRESSES,
+    MAX_ADDRESSES,
     SESSION_BURST,
     Admission,
     PokeGate,
@@ -119,11 +119,11 @@ def test_a_session_is_poked_no_more_often_than_it_may_however_many_addresses_do_
 
 
 def test_addresses_are_forgotten_where_there_are_too_many(seconds: Seconds) -> None:
-    buckets = TokenBuckets[int](1, 1, MOST_ADDRESSES, seconds)
-    for number in range(3 * MOST_ADDRESSES):
+    buckets = TokenBuckets[int](1, 1, MAX_ADDRESSES, seconds)
+    for number in range(3 * MAX_ADDRESSES):
         buckets.take(number)
 
-    assert len(buckets) == MOST_ADDRESSES
+    assert len(buckets) == MAX_ADDRESSES
 
 
 def test_a_bucket_fills_with_time_and_not_beyond_its_size(seconds: Seconds) -> None:

@@ -17,10 +17,10 @@ from tests.unit.operator.lives import finish, talk
 from tests.watched import POD, WatchedWorld
 
 #: Reads of sessions and pods of a whole life, from creation to deletion. The API server's policy holds sessions.
-MOST_READS: Final = 4
+MAX_READS: Final = 4
 #: Writes of sessions and pods of a whole life, without Events: the pod, its deletion and both finalizers, and two of
 #: the status. One more adds the session's finalizer here, where no policy of the API server does.
-MOST_WRITES: Final = 7
+MAX_WRITES: Final = 7
 
 
 @pytest.fixture
@@ -57,8 +57,8 @@ async def test_a_life_costs_few_reads(world: WatchedWorld) -> None:
     await world.settle()
 
     assert world.is_empty
-    assert len(world.watched.reads) <= MOST_READS, world.watched.reads
-    assert len(world.watched.writes) <= MOST_WRITES, world.watched.writes
+    assert len(world.watched.reads) <= MAX_READS, world.watched.reads
+    assert len(world.watched.writes) <= MAX_WRITES, world.watched.writes
 
 
 async def test_an_own_write_asks_for_no_pass(world: WatchedWorld) -> None:

@@ -13,7 +13,7 @@ from botsession_operator.api.status import ConditionStatus, ConditionType, find_
 from botsession_operator.core.observe.observed import Key
 from botsession_operator.errors import ClusterUnavailable, PodRefused, StatusRefused
 from botsession_operator.reconcile.deps import Deps
-from botsession_operator.status_recorder import MOST_LOST
+from botsession_operator.status_recorder import MAX_LOST_WRITES
 from tests.builders import KEY, samples, session, started
 from tests.fake_cluster import FakeCluster
 from tests.fakes import World
@@ -331,4 +331,4 @@ def test_no_more_writes_of_one_session_are_remembered_than_a_few(world: World) -
     for number in range(50):
         writes.note_lost(session(started()), replace(started(), observed_generation=number))
 
-    assert len(writes.lost[KEY].written) == MOST_LOST
+    assert len(writes.lost[KEY].written) == MAX_LOST_WRITES

@@ -279,7 +279,7 @@ def test_exception_is_one_line_with_its_place() -> None:
 
 
 def test_long_exception_is_cut() -> None:
-    assert len(formatting.describe_exception(ValueError("x\n" * 5000))) == formatting.LONGEST_TEXT
+    assert len(formatting.describe_exception(ValueError("x\n" * 5000))) == formatting.MAX_TEXT_LENGTH
 
 
 async def test_task_without_a_name_goes_by_its_coroutine() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from botsession_contract import conversation as contract
-from botsession_contract.conversation import MOST_PROCESSORS, ProcessorErrors
+from botsession_contract.conversation import MAX_PROCESSORS, ProcessorErrors
 from botsession_contract.launch import Launch
 from botsession_contract.lifecycle import ProcessorKind
 from botsession_runtime.conversation import Conversation
@@ -69,7 +69,7 @@ def test_the_same_words_are_kept_once() -> None:
 
 def test_no_number_of_processors_fills_the_report() -> None:
     state = state_after(*(errors("a", processor=f"STT{number}") for number in range(99)))
-    assert len(state.conversation.errors) == MOST_PROCESSORS + 1
+    assert len(state.conversation.errors) == MAX_PROCESSORS + 1
 
 
 def test_before_a_pipeline_has_started_nothing_is_told() -> None:

@@ -17,7 +17,7 @@ from botsession_contract.launch import Launch
 from botsession_contract.lifecycle import Cause, Farewell, Mode, Step
 from botsession_contract.report import LARGEST_REPORT_BYTES, ExitReport, from_bytes
 from botsession_contract.text import has_controls
-from botsession_runtime.events import LONGEST_NAME, LONGEST_TEXT, NoEventError, read_event
+from botsession_runtime.events import MAX_NAME_LENGTH, MAX_TEXT_LENGTH, NoEventError, read_event
 from botsession_runtime.final_report import final_report
 from botsession_runtime.hook.ipc import DUMP_SIGNAL
 from botsession_runtime.ladder import next_rung
@@ -143,8 +143,8 @@ def test_texts_and_lists_are_cut() -> None:
     dangling = read({"event": "dangling", "names": ["x" * 9999] * 99, "at": 150})
     assert failed is not None
     assert dangling is not None
-    assert len(failed["message"]) == LONGEST_TEXT
-    assert [len(name) for name in dangling["names"]] == [LONGEST_NAME] * 20
+    assert len(failed["message"]) == MAX_TEXT_LENGTH
+    assert [len(name) for name in dangling["names"]] == [MAX_NAME_LENGTH] * 20
 
 
 WORDS = st.sampled_from([*{event["event"] for event in GOOD}, *Speech, *Farewell, *Step, "EndFrame", "CancelFrame"])

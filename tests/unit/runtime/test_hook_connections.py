@@ -13,7 +13,7 @@ import pytest
 from botsession_runtime import bot_process, hook_connections
 from botsession_runtime.bot_process import Bot, HookSocket
 from botsession_runtime.events import Event
-from botsession_runtime.hook_connections import MOST_PENDING, HookConnections
+from botsession_runtime.hook_connections import MAX_PENDING, HookConnections
 from tests.supervision import PATIENCE
 
 ORDER = {"do": "limit"}
@@ -146,7 +146,7 @@ async def test_stranger_with_the_token_hears_nothing(harness: Harness) -> None:
 
 
 async def test_flood_of_half_open_connections_does_not_keep_others_out(harness: Harness) -> None:
-    flood = await harness.child("", times=3 * MOST_PENDING)
+    flood = await harness.child("", times=3 * MAX_PENDING)
     assert await answer(flood) == "0"  # their time was over
     child = await harness.child(f"{harness.hooks.token}\n")
     assert await answer(child) == '{"do": "limit"} 1'
@@ -154,7 +154,7 @@ async def test_flood_of_half_open_connections_does_not_keep_others_out(harness: 
 
 
 async def test_flood_of_processes_is_bounded(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hook_connections, "MOST_PROCESSES", 3)
+    monkeypatch.setattr(hook_connections, "MAX_PROCESSES", 3)
     children = [await harness.child(f"{harness.hooks.token}\n") for _ in range(3)]
     assert [await answer(child) for child in children] == ['{"do": "limit"} 1'] * 2 + ["0"]
     await end(*children)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from botsession_runtime.line_reader import LONGEST_LINE, MOST_LAST_BYTES, READ_BYTES, LineReader
+from botsession_runtime.line_reader import MAX_LINE_LENGTH, MAX_TAIL_BYTES, READ_BYTES, LineReader
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_line_without_an_end_is_dropped_and_counted_and_the_next_is_read(
 ) -> None:
     ours, theirs = ends
     reader = LineReader(ours)
-    for _ in range(3 * LONGEST_LINE // READ_BYTES):
+    for _ in range(3 * MAX_LINE_LENGTH // READ_BYTES):
         theirs.send(b"x" * READ_BYTES)
         assert read_all(reader) == []
     theirs.send(b"\nnext\n")
@@ -78,7 +78,7 @@ def test_what_is_read_at_the_end_is_bounded() -> None:
     endless = Endless(b"{}\n" * READ_BYTES)
     for _ in LineReader(endless).read_rest():  # type: ignore[arg-type]  # all that it uses
         pass
-    assert endless.given <= MOST_LAST_BYTES
+    assert endless.given <= MAX_TAIL_BYTES
 
 
 @settings(max_examples=50)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from loguru import logger
 
-from botsession_runtime.log import MOST_WAITING, LineWriter, configure_log, log_event
+from botsession_runtime.log import MAX_WAITING, LineWriter, configure_log, log_event
 from botsession_runtime.redact import Redactor
 
 FULL = 1 << 20
@@ -59,9 +59,9 @@ def test_bot_that_fills_the_pipe_cannot_keep_its_supervisor(pipe: tuple[int, int
     fill(writing)
     os.set_blocking(writing, blocking)
     writer = LineWriter(writing)
-    for _ in range(3 * MOST_WAITING):
+    for _ in range(3 * MAX_WAITING):
         writer.write("a line\n")
-    assert writer.dropped >= MOST_WAITING
+    assert writer.dropped >= MAX_WAITING
     drain(reading, writer)
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from botsession_runtime import named_values
-from botsession_runtime.named_values import LONGEST_QUOTED, find_named_values
+from botsession_runtime.named_values import MAX_QUOTED_LENGTH, find_named_values
 from botsession_runtime.redact import redact
 
 
@@ -98,7 +98,7 @@ def steps(text: str) -> int:
         if event == "return" and frame.f_code is named_values._end.__code__:
             end, after = arg
             start = frame.f_locals["start"]
-            count += after - start if after > end else min(LONGEST_QUOTED, len(text) - start)
+            count += after - start if after > end else min(MAX_QUOTED_LENGTH, len(text) - start)
 
     sys.setprofile(profile)
     try:

@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from botsession_contract import control, conversation, report, session_limits, shutdown
 from botsession_contract.credentials import token_digest
 from botsession_contract.json_codec import LOCAL, camel
-from botsession_contract.launch import LONGEST_SESSION_SECONDS
+from botsession_contract.launch import MAX_SESSION_SECONDS
 from botsession_contract.lifecycle import (
     BOT_CAUSES,
     WRITTEN_BY_READERS,
@@ -133,7 +133,7 @@ def test_golden_payload_fits_its_schema(file: str, name: str) -> None:
 
 def test_bounds_are_the_contracts() -> None:
     seconds = SCHEMAS["EndRequest"]["properties"]["gracePeriodSeconds"]
-    assert (seconds["minimum"], seconds["maximum"]) == (0, LONGEST_SESSION_SECONDS)
+    assert (seconds["minimum"], seconds["maximum"]) == (0, MAX_SESSION_SECONDS)
 
 
 def test_only_probes_are_open() -> None:

@@ -81,17 +81,17 @@ async def test_bot_that_makes_up_news_is_not_passed_on_to_the_operator(
     operator = Operator()
     operator.may_answer.set()
     poker = await poker_and(operator, aiohttp_server)
-    for _ in range(3 * poke.MOST_AT_ONCE):
+    for _ in range(3 * poke.MAX_AT_ONCE):
         operator.asked.clear()
         poker.poke()
-        if operator.pokes < poke.MOST_AT_ONCE:
+        if operator.pokes < poke.MAX_AT_ONCE:
             await operator.asked.wait()
         else:
             await asyncio.sleep(0)
 
-    assert operator.pokes == poke.MOST_AT_ONCE
+    assert operator.pokes == poke.MAX_AT_ONCE
     await poker.close()
-    assert operator.pokes == poke.MOST_AT_ONCE + 1, "the last news is told"
+    assert operator.pokes == poke.MAX_AT_ONCE + 1, "the last news is told"
 
 
 async def test_poke_is_not_sent_elsewhere(aiohttp_server: AiohttpServer) -> None:

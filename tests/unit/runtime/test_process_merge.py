@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from botsession_runtime.process_merge import MOST_NUMBERS, Sources
+from botsession_runtime.process_merge import MAX_NUMBERS, Sources
 
 Sent = tuple[int, dict[str, Any]]
 
@@ -47,8 +47,8 @@ def test_events_of_the_first_process_pass_unchanged() -> None:
 
 def test_pipelines_of_two_processes_have_different_numbers() -> None:
     sent = merged((0, started(7)), (2, started(7)), (2, finished(10**9)), (2, event("setup", root=1, runner=5)))
-    assert [each["root"] for each in sent] == [7, 2 * MOST_NUMBERS + 7, 3 * MOST_NUMBERS - 1, 2 * MOST_NUMBERS + 1]
-    assert sent[-1]["runner"] == 2 * MOST_NUMBERS + 5
+    assert [each["root"] for each in sent] == [7, 2 * MAX_NUMBERS + 7, 3 * MAX_NUMBERS - 1, 2 * MAX_NUMBERS + 1]
+    assert sent[-1]["runner"] == 2 * MAX_NUMBERS + 5
 
 
 def test_process_that_only_waits_holds_nothing_back() -> None:
@@ -92,8 +92,8 @@ def test_process_that_starts_another_pipeline_later_has_one_again() -> None:
 def test_process_that_is_lost_takes_its_pipelines_along() -> None:
     sources = Sources()
     merging(sources, *begun(1, 2), (2, event("setup", root=1, runner=0)))
-    assert sources.lost(2, 9.0) == event("gone", roots=[2 * MOST_NUMBERS, 2 * MOST_NUMBERS + 1]) | {"at": 9.0}
-    assert sources.lost(1, 9.0) == event("lost", roots=[MOST_NUMBERS]) | {"at": 9.0}
+    assert sources.lost(2, 9.0) == event("gone", roots=[2 * MAX_NUMBERS, 2 * MAX_NUMBERS + 1]) | {"at": 9.0}
+    assert sources.lost(1, 9.0) == event("lost", roots=[MAX_NUMBERS]) | {"at": 9.0}
     assert sources.lost(1, 9.0) is None
 
 
@@ -101,7 +101,7 @@ def test_process_that_is_lost_takes_its_pipelines_along() -> None:
 def test_process_that_crashes_in_mid_call_is_lost_when_it_is_gone(end: dict[str, Any]) -> None:
     sources = Sources()
     merging(sources, *begun(1), (1, end))
-    assert sources.lost(1, 9.0) == event("lost", roots=[MOST_NUMBERS]) | {"at": 9.0}
+    assert sources.lost(1, 9.0) == event("lost", roots=[MAX_NUMBERS]) | {"at": 9.0}
     assert sources.lost(1, 9.0) is None
 
 

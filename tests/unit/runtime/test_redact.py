@@ -7,7 +7,7 @@ import pytest
 
 from botsession_contract.lifecycle import Outcome, Reason
 from botsession_contract.report import DanglingTasks, ExitReport
-from botsession_runtime.redact import LONGEST_MESSAGE, redact, shorten, without_secrets
+from botsession_runtime.redact import MAX_MESSAGE_LENGTH, redact, shorten, without_secrets
 from botsession_runtime.secret_values import find_secrets
 
 
@@ -111,10 +111,10 @@ def test_a_long_message_keeps_its_place() -> None:
 
     assert redacted.startswith("ValueError: long ")
     assert redacted.endswith("… (bot.py:42 in handler)")
-    assert len(redacted) < LONGEST_MESSAGE + 50
+    assert len(redacted) < MAX_MESSAGE_LENGTH + 50
 
 
-@pytest.mark.parametrize("before", range(LONGEST_MESSAGE - 12, LONGEST_MESSAGE + 2))
+@pytest.mark.parametrize("before", range(MAX_MESSAGE_LENGTH - 12, MAX_MESSAGE_LENGTH + 2))
 def test_a_secret_where_a_message_is_cut_is_not_told_by_half(before: int) -> None:
     report = ExitReport(Reason.BOT_ERROR, Outcome.LOST, datetime.now(UTC), None, "x" * before + " sk-12345 and more")
 

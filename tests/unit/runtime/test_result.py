@@ -11,7 +11,7 @@ import pytest
 import botsession_runtime
 from botsession_contract.result import RESULT_FILE_ENV, ResultError
 from botsession_runtime import set_result
-from botsession_runtime.result import MOST_BYTES_READ, Result, create_file, path_of, read
+from botsession_runtime.result import MAX_BYTES_READ, Result, create_file, path_of, read
 
 
 @pytest.fixture(params=["memfd_create", "tempfile"])
@@ -66,7 +66,7 @@ def test_program_in_any_language_may_lay_out_its_json_as_it_likes(file: int) -> 
         (b"[" * 5000, "what was written to BOTSESSION_RESULT_FILE is not JSON"),
         (b"NaN", "a session's result must be JSON: Out of range float values are not JSON compliant"),
         (b'"' + b"r" * 2048 + b'"', "a session's result may take 2048 bytes as compact JSON; this takes 2050"),
-        (b" " * (MOST_BYTES_READ + 1) + b"1", "its file is larger than 64 KiB"),
+        (b" " * (MAX_BYTES_READ + 1) + b"1", "its file is larger than 64 KiB"),
     ],
 )
 def test_what_was_not_taken_is_told(file: int, written: bytes, why: str) -> None:

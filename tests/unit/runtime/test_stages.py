@@ -9,7 +9,7 @@ from botsession_contract.launch import Launch
 from botsession_contract.lifecycle import Cause, Step
 from botsession_runtime.end_requests import with_bots_own_end
 from botsession_runtime.ladder import next_pipeline_until, next_rung
-from botsession_runtime.pipelines import MOST_PIPELINES, MOST_STAGES
+from botsession_runtime.pipelines import MAX_PIPELINES, MAX_STAGES
 from botsession_runtime.reducers import apply_event, settle
 from botsession_runtime.session_state import Exit, Rung, SessionState
 
@@ -167,9 +167,9 @@ def test_progress_is_noted_until_nobody_listens() -> None:
 def test_what_a_bot_says_of_pipelines_takes_no_memory() -> None:
     events = [event for root in range(100) for event in (*up(root), finish(root))]
     state = state_after(*events)
-    assert len(state.stages) == MOST_STAGES
+    assert len(state.stages) == MAX_STAGES
     assert state.stage_count == 99
-    assert len(state_after(*(set_up(root) for root in range(100))).pipelines) == MOST_PIPELINES
+    assert len(state_after(*(set_up(root) for root in range(100))).pipelines) == MAX_PIPELINES
 
 
 def test_stages_are_told_apart_that_are_read_only_when_the_process_is_gone() -> None:

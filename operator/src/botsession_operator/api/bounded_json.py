@@ -17,7 +17,7 @@ LEVELS: Final = 64
 #: The largest spec or status, in bytes and in values. A value takes some 100 bytes of memory, and sixteen passes may
 #: hold such a part at once. A spec can be larger here than at admission, because the API server writes `<` as \u003c.
 LARGEST_PART_BYTES: Final = 1024 * 1024
-MOST_VALUES: Final = 64 * 1024
+MAX_VALUES: Final = 64 * 1024
 
 _STRING: Final = rb'"(?:[^"\\]++|\\.)*+"'
 _STRINGS: Final = re.compile(_STRING, re.DOTALL)
@@ -62,7 +62,7 @@ def is_nested_deeper(raw: bytes, levels: int) -> bool:
 
 def _is_large(raw: bytes, start: int, end: int) -> bool:
     # A comma stands between two values. Commas in strings count too, which only makes the check stricter.
-    return end - start > LARGEST_PART_BYTES or raw.count(b",", start, end) > MOST_VALUES
+    return end - start > LARGEST_PART_BYTES or raw.count(b",", start, end) > MAX_VALUES
 
 
 def _read_cut(raw: bytes, replacement: Any) -> Any:

@@ -18,7 +18,7 @@ from botsession_operator.api.status import Status
 
 SCHEMA: Final[Json] = json.loads((resources.files(__package__) / "status_schema.json").read_text(encoding="utf-8"))
 #: Some bounds of the CRD are larger, but eight texts of that length would make the status too large to read.
-LONGEST_TEXT: Final = 4096
+MAX_TEXT_LENGTH: Final = 4096
 #: Stands for a value that the CRD's enum lacks, and for a text that must not be empty.
 UNKNOWN: Final = "Unknown"
 _MAX_INTEGERS: Final = {"int32": 2**31 - 1, "int64": 2**63 - 1}
@@ -94,7 +94,7 @@ def _text(schema: Json, value: Any) -> str:
         return _enum_value(schema["enum"], value)
     if schema.get("format") == "date-time":
         return _time(value)
-    clean, longest = clean_text(value), min(schema.get("maxLength", LONGEST_TEXT), LONGEST_TEXT)
+    clean, longest = clean_text(value), min(schema.get("maxLength", MAX_TEXT_LENGTH), MAX_TEXT_LENGTH)
     text = clean if len(clean) <= longest else f"{clean[: longest - 1]}…"
     return text if len(text) >= schema.get("minLength", 0) else UNKNOWN
 

@@ -8,16 +8,16 @@ from botsession_operator.cli.cluster_client import ClusterClient
 
 Json = dict[str, Any]
 #: How often a change is tried. The operator writes statuses now and then, but hardly five times in a row.
-MOST_TRIES: Final = 5
+MAX_ATTEMPTS: Final = 5
 
 
 def change(cluster: ClusterClient, session: Json, patch_of: Callable[[Json], Json]) -> Json:
     """Patch a session, and return it; after a conflict, read it again and build a new patch.
 
-    Raise CliError where the session is gone, or replaced by another one of its name, or after MOST_TRIES conflicts.
+    Raise CliError where the session is gone, or replaced by another one of its name, or after MAX_ATTEMPTS conflicts.
     """
     name, uid = session["metadata"]["name"], session["metadata"]["uid"]
-    for _ in range(MOST_TRIES):
+    for _ in range(MAX_ATTEMPTS):
         try:
             return cluster.change(name, _with_uid(patch_of(session), uid))
         except Conflict:

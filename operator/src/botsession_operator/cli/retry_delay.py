@@ -4,7 +4,7 @@ import time
 from typing import Final
 
 FIRST_SECONDS: Final = 0.25
-LONGEST_SECONDS: Final = 15.0
+MAX_DELAY_SECONDS: Final = 15.0
 
 
 class RetryDelay:
@@ -21,4 +21,4 @@ class RetryDelay:
         """Sleep for the next delay."""
         if self._next:
             time.sleep(self._next)
-        self._next = min(max(FIRST_SECONDS, 2 * self._next), LONGEST_SECONDS)
+        self._next = min(max(FIRST_SECONDS, 2 * self._next), MAX_DELAY_SECONDS)

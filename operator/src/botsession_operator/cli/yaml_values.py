@@ -14,9 +14,9 @@ import yaml
 from botsession_contract.bounded_json import LARGEST_WHOLE_NUMBER, SMALLEST_WHOLE_NUMBER
 
 #: The number of values in one manifest, with aliases counted as the values they stand for.
-MOST_VALUES: Final = 50_000
+MAX_VALUES: Final = 50_000
 #: The depth of nested lists and maps.
-MOST_LEVELS: Final = 64
+MAX_LEVELS: Final = 64
 
 _TAG: Final = "tag:yaml.org,2002:"
 _YES: Final = frozenset({"true", "yes", "on"})
@@ -42,10 +42,10 @@ class _Documents:
     def value(self, node: yaml.Node, path: str) -> Any:
         """Return the JSON value of a node."""
         self._values += 1
-        if self._values > MOST_VALUES:
-            raise YamlError(f"has more than {MOST_VALUES} values, including those of its aliases")
-        if len(self._open) > MOST_LEVELS:
-            raise YamlError(f"is nested too deep: more than {MOST_LEVELS} levels")
+        if self._values > MAX_VALUES:
+            raise YamlError(f"has more than {MAX_VALUES} values, including those of its aliases")
+        if len(self._open) > MAX_LEVELS:
+            raise YamlError(f"is nested too deep: more than {MAX_LEVELS} levels")
         if isinstance(node, yaml.ScalarNode):
             return _scalar(node, path)
         if id(node) in self._open:

@@ -13,7 +13,7 @@ _LABEL: Final = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
 _NAMESPACE: Final = re.compile(rf"{_LABEL}\Z")
 _NAME: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\Z")
 #: A namespace is a DNS label. The CRD bounds a session's name by the same number, since it is a label's value too.
-LONGEST_NAME: Final = 63
+MAX_NAME_LENGTH: Final = 63
 
 
 class InvalidKeyError(ValueError):
@@ -33,7 +33,7 @@ class Key:
         if not is_session_name(self.name):
             raise InvalidKeyError(
                 f"{self.name!r:.100} is not the name of a session: it must be a DNS-1123 subdomain of at most "
-                f"{LONGEST_NAME} characters"
+                f"{MAX_NAME_LENGTH} characters"
             )
 
     def __str__(self) -> str:
@@ -58,9 +58,9 @@ def parse_key(namespace: object, name: object) -> Key | None:
 
 def is_namespace(text: object) -> bool:
     """Return whether Kubernetes would accept a text as a namespace."""
-    return isinstance(text, str) and len(text) <= LONGEST_NAME and _NAMESPACE.match(text) is not None
+    return isinstance(text, str) and len(text) <= MAX_NAME_LENGTH and _NAMESPACE.match(text) is not None
 
 
 def is_session_name(text: object) -> bool:
     """Return whether Kubernetes and the CRD would accept a text as the name of a session."""
-    return isinstance(text, str) and len(text) <= LONGEST_NAME and _NAME.match(text) is not None
+    return isinstance(text, str) and len(text) <= MAX_NAME_LENGTH and _NAME.match(text) is not None

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from .formatting import LONGEST_NAME, describe_exception, single_line, text_of
+from .formatting import MAX_NAME_LENGTH, describe_exception, single_line, text_of
 from .frames import is_a, processors_of
 from .ipc import IpcConnection
 
@@ -20,9 +20,9 @@ ERRORS_SECONDS = 1.0
 #: How long a logged exception waits for an ErrorFrame about the same error, in seconds.
 ECHO_SECONDS = 0.5
 #: Processors with counts of their own; the errors of all others are counted together.
-MOST_PROCESSORS = 8
+MAX_PROCESSORS = 8
 #: Texts of ErrorFrames that are kept, to be compared with logged exceptions.
-MOST_SAID = 16
+MAX_ERROR_TEXTS = 16
 #: Pipecat's base classes: where each is, and what a processor that has it does.
 KINDS = (
     ("pipecat.services.stt_service", "STTService", "STT"),
@@ -57,7 +57,7 @@ class Errors:
         self._tallies: dict[tuple[str, str | None], Tally] = {}
         #: Processors by name: a task's name begins with that of its processor.
         self._processors: dict[str, Any] = {}
-        self._error_texts: deque[str] = deque(maxlen=MOST_SAID)
+        self._error_texts: deque[str] = deque(maxlen=MAX_ERROR_TEXTS)
         self._logged: dict[int, tuple[BaseException, asyncio.TimerHandle, Callable[[], None]]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._sink: int | None = None
@@ -139,9 +139,9 @@ class Errors:
         return type(exc).__name__ in CLOSED or (self._is_closing() and _kind(processor) == TRANSPORT)
 
     def _count(self, processor: Any, message: str, category: str | None) -> None:
-        name = None if processor is None else type(processor).__name__[:LONGEST_NAME]
+        name = None if processor is None else type(processor).__name__[:MAX_NAME_LENGTH]
         key = _kind(processor), name
-        if key not in self._tallies and len(self._tallies) >= MOST_PROCESSORS:
+        if key not in self._tallies and len(self._tallies) >= MAX_PROCESSORS:
             key = OTHER, None
         tally = self._tallies.setdefault(key, Tally(*key, category))
         tally.count += 1

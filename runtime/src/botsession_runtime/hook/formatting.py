@@ -9,10 +9,10 @@ from types import TracebackType
 from typing import Any
 
 #: Longer than what is reported: the supervisor removes secrets before it shortens a text (redact.py).
-LONGEST_TEXT = 4000
-MOST_NAMES = 20
+MAX_TEXT_LENGTH = 4000
+MAX_NAMES = 20
 #: Twenty of these are a line that the supervisor reads (line_reader.py), whatever characters they have.
-LONGEST_NAME = 1000
+MAX_NAME_LENGTH = 1000
 
 
 def describe_exception(exc: BaseException) -> str:
@@ -37,7 +37,7 @@ def text_of(value: Any) -> str:
 
 def single_line(text: str) -> str:
     """Return a text as one line that is not too long."""
-    return " ".join(text.split())[:LONGEST_TEXT]
+    return " ".join(text.split())[:MAX_TEXT_LENGTH]
 
 
 def reason_text(reason: Any) -> str | None:
@@ -45,16 +45,16 @@ def reason_text(reason: Any) -> str | None:
     if reason is None:
         return None
     try:
-        return str(reason)[:LONGEST_TEXT]
+        return str(reason)[:MAX_TEXT_LENGTH]
     except Exception as exc:  # noqa: BLE001  # str() of the bot's own object may raise anything
         return f"a reason that cannot be shown ({type(exc).__name__})"
 
 
 def names_of(tasks: Iterable["asyncio.Task[Any]"]) -> list[str]:
-    """Return the names of tasks in order, at most MOST_NAMES: a task without a name has that of its coroutine."""
+    """Return the names of tasks in order, at most MAX_NAMES: a task without a name has that of its coroutine."""
     names = [(task.get_name(), getattr(task.get_coro(), "__qualname__", "")) for task in tasks]
-    shown = sorted(coro if coro and name.startswith("Task-") else name for name, coro in names)[:MOST_NAMES]
-    return [name[:LONGEST_NAME] for name in shown]
+    shown = sorted(coro if coro and name.startswith("Task-") else name for name, coro in names)[:MAX_NAMES]
+    return [name[:MAX_NAME_LENGTH] for name in shown]
 
 
 def _code_place(trace: TracebackType | None) -> str:

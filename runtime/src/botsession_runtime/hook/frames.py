@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from .formatting import LONGEST_NAME, single_line, text_of
+from .formatting import MAX_NAME_LENGTH, single_line, text_of
 
 #: What Pipecat itself counts as activity; 1.3 and 1.4 only the first two.
 ACTIVITY_FRAMES = (
@@ -43,7 +43,7 @@ class Trail:
 def error_fields(frame: Any) -> dict[str, Any]:
     """Return the fields of an `error` event. A processor that has become unusable (1.8) may be why a worker ends."""
     processor = getattr(frame, "processor", None)
-    unusable = str(processor)[:LONGEST_NAME] if getattr(processor, "is_usable", True) is False else None
+    unusable = str(processor)[:MAX_NAME_LENGTH] if getattr(processor, "is_usable", True) is False else None
     # Frames lose `fatal` with Pipecat 2.0.
     is_fatal = bool(getattr(frame, "fatal", False))
     return {"message": single_line(text_of(frame.error)), "fatal": is_fatal, "unusable": unusable}

@@ -9,7 +9,7 @@ from typing import Any
 from . import farewell
 from .clients import Clients
 from .conversation import Conversation
-from .formatting import LONGEST_NAME, LONGEST_TEXT, describe_exception, exit_message, reason_text
+from .formatting import MAX_NAME_LENGTH, MAX_TEXT_LENGTH, describe_exception, exit_message, reason_text
 from .frames import (
     SupervisorReason,
     Trail,
@@ -87,7 +87,7 @@ class Agent:
         root = Root(worker, current_runner.get() or self._runner or Runner())
         root.is_unwanted = self._end_reason is not None
         self._roots = [*self._unfinished(), root]
-        name = str(getattr(worker, "name", ""))[:LONGEST_NAME]
+        name = str(getattr(worker, "name", ""))[:MAX_NAME_LENGTH]
         self._connection.send(
             "setup", root=root.number, runner=root.runner.number, name=name, transport=root.has_transport
         )
@@ -169,7 +169,7 @@ class Agent:
             )
 
     def _send_advice(self, message: str) -> None:
-        self._connection.send("advice", message=message[:LONGEST_TEXT])
+        self._connection.send("advice", message=message[:MAX_TEXT_LENGTH])
 
     def _say(self, text: str) -> None:
         """Queue a sentence to be spoken, if a client hears it and a TTS service can speak it."""

@@ -22,7 +22,7 @@ from botsession_operator.cli.render.hints import EXIT_CODES, NEXT_STEPS, NEXT_ST
 from botsession_operator.cli.render.session_view import Json, SessionView
 
 #: How many names of tasks are shown.
-MOST_NAMES: Final = 5
+MAX_NAMES: Final = 5
 #: A shorter drain is described as immediate.
 NOTICEABLE_SECONDS: Final = 0.1
 
@@ -144,7 +144,7 @@ def _tasks(view: SessionView) -> str | None:
     tasks = view.status.dangling_tasks
     if not tasks or not tasks.count:
         return None
-    names = f" ({', '.join(tasks.names[:MOST_NAMES])})" if tasks.names else ""
+    names = f" ({', '.join(tasks.names[:MAX_NAMES])})" if tasks.names else ""
     many = "1 asyncio task was" if tasks.count == 1 else f"{tasks.count} asyncio tasks were"
     return f"{many} still alive at the end{names}: the bot should cancel what it starts."
 

@@ -22,7 +22,7 @@ from botsession_operator.cli.start.transport_options import (
 Json = dict[str, Any]
 _LAST_PART: Final = re.compile(r"(?:.*/)?([^:@/]+)")
 #: How many characters of an image's name begin a session's name. A name has at most 63, and the server adds some.
-LONGEST_STEM: Final = 40
+MAX_STEM_LENGTH: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def stem(image: str) -> str:
     """Return the image's own name as the beginning of a session's name."""
     found = _LAST_PART.match(image)
     plain = re.sub(r"[^a-z0-9-]+", "-", (found[1] if found else image).lower())
-    return plain[:LONGEST_STEM].strip("-") or "bot"
+    return plain[:MAX_STEM_LENGTH].strip("-") or "bot"
 
 
 def _given_flags(options: StartOptions | TransportOptions) -> Iterator[str]:

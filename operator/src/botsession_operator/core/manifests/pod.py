@@ -8,7 +8,7 @@ from typing import Final
 
 from botsession_contract.control import CONTROL_PORT, LIVEZ_PATH, POKE_PATH, READYZ_PATH
 from botsession_contract.json_codec import encode
-from botsession_contract.launch import LAUNCH_ENV, LONGEST_SESSION_SECONDS, RUNTIME_PATH, Launch
+from botsession_contract.launch import LAUNCH_ENV, MAX_SESSION_SECONDS, RUNTIME_PATH, Launch
 from botsession_contract.names import (
     BOT_CONTAINER,
     REPORT_FINALIZER,
@@ -38,7 +38,7 @@ TERMINATION_SLACK_SECONDS: Final = 5
 #: activeDeadlineSeconds counts from the pod's start and cannot be raised on a live pod, so it cannot enforce an
 #: editable limit. It is the last line of defence: the longest duration plus the longest start and ladder that the CRD
 #: allows.
-LAST_LINE_SECONDS: Final = LONGEST_SESSION_SECONDS + 2 * 3600
+LAST_LINE_SECONDS: Final = MAX_SESSION_SECONDS + 2 * 3600
 
 #: Linux limits an environment variable to 128 KiB (MAX_ARG_STRLEN), and one variable carries the body.
 LARGEST_LAUNCH_BYTES: Final = BODY_BYTES

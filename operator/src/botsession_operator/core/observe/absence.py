@@ -9,7 +9,7 @@ from botsession_operator.core.observe.observed import Observed
 #: An operator that runs looks at a new session within this time, also if thousands come at once.
 USUAL_WAIT: Final = timedelta(seconds=30)
 #: A session that no operator has seen for longer than this has no caller any more who waits for it.
-LONGEST_ABSENCE: Final = timedelta(hours=1)
+MAX_ABSENCE: Final = timedelta(hours=1)
 
 
 def start_counts_from(observed: Observed, now: datetime) -> datetime:
@@ -25,7 +25,7 @@ def known_absence(observed: Observed) -> timedelta:
 def absence(observed: Observed, now: datetime) -> timedelta:
     """Return for how long no operator looked at the session after it was created; nothing for a usual wait."""
     waited = _first_look(observed, now) - observed.session.created_at
-    return min(waited, LONGEST_ABSENCE) if waited > USUAL_WAIT else timedelta()
+    return min(waited, MAX_ABSENCE) if waited > USUAL_WAIT else timedelta()
 
 
 def _first_look(observed: Observed, now: datetime) -> datetime:

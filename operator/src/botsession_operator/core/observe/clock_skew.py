@@ -17,7 +17,7 @@ from botsession_operator.core.observe.observed import NoSnapshot, Observed
 IGNORED: Final = timedelta(seconds=2)
 #: How far a supervisor's time can move a limit. The pod runs an image of the session's user, so an error must stay
 #: bounded. Where clocks of one cluster differ by more, more than this operator breaks.
-MOST_TRUSTED: Final = timedelta(minutes=5)
+MAX_CLOCK_SKEW: Final = timedelta(minutes=5)
 
 
 def skew(control: SessionSnapshot | NoSnapshot, now: datetime) -> timedelta:
@@ -32,8 +32,8 @@ def started_at(observed: Observed, moment: datetime, ahead: timedelta, now: date
     The result is bounded: not before the session was created, and not after the operator saw that it had started.
     """
     seen = find_condition(observed.session.status, ConditionType.STARTED, ConditionStatus.TRUE)
-    latest = (seen.last_transition_time if seen else now) + MOST_TRUSTED
-    earliest = observed.session.created_at - MOST_TRUSTED
+    latest = (seen.last_transition_time if seen else now) + MAX_CLOCK_SKEW
+    earliest = observed.session.created_at - MAX_CLOCK_SKEW
     return min(max(moment - ahead, earliest), latest)
 
 
@@ -46,6 +46,6 @@ def requested_at(
     is no later than the moment at which the operator first heard of the request: else a supervisor could put off
     forever what ends its session.
     """
-    latest, earliest = observed.ending_heard_at or now, observed.session.created_at - MOST_TRUSTED
+    latest, earliest = observed.ending_heard_at or now, observed.session.created_at - MAX_CLOCK_SKEW
     here = min(max(moment - ahead, earliest), latest)
     return recorded if recorded and ahead and abs(recorded - here) <= IGNORED else here

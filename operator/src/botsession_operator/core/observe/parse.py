@@ -13,7 +13,7 @@ from botsession_contract.bounded_json import clean_text
 from botsession_contract.json_codec import PayloadError, decode, parse_time
 from botsession_contract.lifecycle import FINISHED_PHASES, final_phase
 from botsession_contract.names import BOT_CONTAINER
-from botsession_operator.api.bounded_json import LARGEST_PART_BYTES, LEVELS, MOST_VALUES
+from botsession_operator.api.bounded_json import LARGEST_PART_BYTES, LEVELS, MAX_VALUES
 from botsession_operator.api.reasons import UNSCHEDULABLE, ExternalReason
 from botsession_operator.api.spec import Json, SpecError, parse_spec
 from botsession_operator.api.status import Status
@@ -35,7 +35,7 @@ MAX_PORT: Final = 65535
 #: The message for a session whose spec or status `api/bounded_json.py` did not read.
 TOO_LARGE_TO_READ: Final = (
     f"the session is nested deeper than {LEVELS} levels, or larger than {LARGEST_PART_BYTES // 1024} KiB or "
-    f"{MOST_VALUES} values; "
+    f"{MAX_VALUES} values; "
     "delete it and create it with a smaller spec.bot.body and spec.podTemplate"
 )
 #: Phases of a pod in which no container runs any more.

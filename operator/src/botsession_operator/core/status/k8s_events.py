@@ -11,8 +11,8 @@ from botsession_operator.api.status import ConditionStatus, ConditionType, Statu
 from botsession_operator.core.observe.webhook_delivery import Attempt, EventType
 
 #: The API server's bounds on an Event, in bytes (kubernetes/pkg/apis/core/validation/events.go).
-LONGEST_NOTE: Final = 1024
-LONGEST_REASON: Final = 128
+MAX_NOTE_LENGTH: Final = 1024
+MAX_REASON_LENGTH: Final = 128
 
 
 class Severity(StrEnum):
@@ -32,9 +32,9 @@ class KubernetesEvent:
 
     def __post_init__(self) -> None:
         """Clip the texts to the API server's bounds, since pods and policies wrote parts of them."""
-        reason = clip_text(clean_text(self.reason), LONGEST_REASON)
+        reason = clip_text(clean_text(self.reason), MAX_REASON_LENGTH)
         object.__setattr__(self, "reason", reason or EventReason.UNKNOWN)
-        object.__setattr__(self, "note", clip_text(clean_text(self.note), LONGEST_NOTE))
+        object.__setattr__(self, "note", clip_text(clean_text(self.note), MAX_NOTE_LENGTH))
 
 
 def events_for(before: Status | None, after: Status) -> tuple[KubernetesEvent, ...]:

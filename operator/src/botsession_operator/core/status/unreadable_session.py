@@ -14,12 +14,12 @@ from botsession_operator.api.status import Condition, ConditionStatus, Condition
 from botsession_operator.core.status.k8s_events import KubernetesEvent, Severity
 
 #: The most characters of a message: the note of an Event takes no more.
-LONGEST_MESSAGE: Final = 1024
+MAX_MESSAGE_LENGTH: Final = 1024
 
 
 def refusal(why: str) -> KubernetesEvent:
     """Return the Event for a session that cannot be parsed."""
-    return KubernetesEvent(Severity.WARNING, EventReason.SPEC_REFUSED, why[:LONGEST_MESSAGE])
+    return KubernetesEvent(Severity.WARNING, EventReason.SPEC_REFUSED, why[:MAX_MESSAGE_LENGTH])
 
 
 def refused_status(status: Json | None, generation: int, why: str, now: datetime) -> Json | None:
@@ -29,7 +29,7 @@ def refused_status(status: Json | None, generation: int, why: str, now: datetime
         return None
     kind = ConditionType.CONTROLLED if known.get("podName") else ConditionType.POD_CREATED
     refused = Condition(
-        kind, ConditionStatus.FALSE, ConditionReason.SPEC_REFUSED, why[:LONGEST_MESSAGE], now, generation
+        kind, ConditionStatus.FALSE, ConditionReason.SPEC_REFUSED, why[:MAX_MESSAGE_LENGTH], now, generation
     )
     before = known.get("conditions") or []
     if any(_is_same_condition(each, refused) for each in before):
