@@ -46,8 +46,8 @@ def check_plan(seen: Observed, plan: Plan, now: datetime) -> None:
     limit = timeline.deadline or timeline.end_due_at
     if not is_finished and now >= limit:
         assert plan.intent or plan.final_result, "a deadline is missed"
-    if not is_finished and isinstance(seen.control, SessionSnapshot) and plan.intent:
-        assert plan.end_request or seen.control.ending or plan.final_result, "the supervisor is not told"
+    if not is_finished and isinstance(seen.snapshot, SessionSnapshot) and plan.intent:
+        assert plan.end_request or seen.snapshot.ending or plan.final_result, "the supervisor is not told"
     if not is_finished and plan.intent is None:
         assert plan.requeue_at
         assert plan.requeue_at <= limit

@@ -239,7 +239,7 @@ class Sessions(OneSession):
         if self.pod is None or self.pod.state is not PodState.RUNNING or self.session.is_finished:
             return
         known = replace(self.known, now=self.now) if isinstance(self.known, SessionSnapshot) else self.known
-        seen = replace(self._see(), control=known, freshness=Freshness.EARLIER)
+        seen = replace(self._see(), snapshot=known, freshness=Freshness.EARLIER)
         plan = make_plan(seen, self.now, TIMEOUTS)
         if earlier_answers.may_apply(seen, plan) or not earlier_answers.may_send(plan) or not self.answers:
             return
@@ -255,7 +255,7 @@ class Sessions(OneSession):
 
     def _pass(self) -> datetime | None:
         seen = self._see()
-        self.known = seen.control
+        self.known = seen.snapshot
         plan = make_plan(seen, self.now, TIMEOUTS)
         check_plan(seen, plan, self.now)
         applied = self._carry_out(plan)

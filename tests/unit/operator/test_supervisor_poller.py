@@ -67,7 +67,7 @@ async def test_what_happens_while_a_supervisor_is_asked_has_it_asked_again(polli
     await polling.answer(with_=snapshot(BotState.STARTING))
 
     assert polling.dirty == [KEY, KEY]
-    assert (await polling.read()).control == snapshot(BotState.STARTING)
+    assert (await polling.read()).snapshot == snapshot(BotState.STARTING)
 
 
 async def test_no_flood_of_pokes_keeps_a_pass_from_its_answer(polling: Polling) -> None:
@@ -99,8 +99,8 @@ async def test_the_clock_of_a_supervisor_goes_on_after_its_answer(polling: Polli
 
     reading = await polling.read()
 
-    assert isinstance(reading.control, SessionSnapshot)
-    assert reading.control.now == snapshot().now + timedelta(seconds=20)
+    assert isinstance(reading.snapshot, SessionSnapshot)
+    assert reading.snapshot.now == snapshot().now + timedelta(seconds=20)
 
 
 async def test_a_clock_at_the_end_of_the_calendar_stands(polling: Polling) -> None:
@@ -109,7 +109,7 @@ async def test_a_clock_at_the_end_of_the_calendar_stands(polling: Polling) -> No
     await polling.answer(with_=last)
     await polling.wait(20)
 
-    assert (await polling.read()).control == last
+    assert (await polling.read()).snapshot == last
 
 
 @pytest.mark.parametrize("its", [{"uid": "another"}, {"address": "10.0.0.8"}, {"node": "another"}])
@@ -123,7 +123,7 @@ async def test_an_answer_of_an_earlier_pod_is_dropped(polling: Polling, its: dic
 
     polling.control.questions[1].answer.set_result(snapshot())
     await turn()
-    assert (await polling.read(KEY, **its)).control == snapshot()
+    assert (await polling.read(KEY, **its)).snapshot == snapshot()
 
 
 async def test_what_is_known_goes_with_the_session(polling: Polling) -> None:
@@ -184,7 +184,7 @@ async def test_silence_to_a_request_is_told(polling: Polling) -> None:
     await polling.be_silent()
 
     assert polling.dirty == [KEY]
-    assert (await polling.read()).control is NoSnapshot.UNREACHABLE
+    assert (await polling.read()).snapshot is NoSnapshot.UNREACHABLE
 
 
 async def test_requests_go_before_a_thousand_silent_others(polling: Polling) -> None:

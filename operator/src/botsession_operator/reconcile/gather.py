@@ -41,7 +41,7 @@ async def gather(key: Key, deps: Deps, stored: Observed | None = None) -> Observ
         return None
     pod = _own(found, session)
     if stored and _is_same_supervisor(stored, pod):
-        reading = Reading(stored.control, stored.freshness, stored.ending_heard_at)
+        reading = Reading(stored.snapshot, stored.freshness, stored.ending_heard_at)
     else:
         reading = read_supervisor(session, pod, deps)
     return await _observe(session, found, reading, deps)
@@ -53,7 +53,7 @@ async def _observe(session: Session, found: Pod | None, reading: Reading, deps: 
     return Observed(
         session=session,
         pod=pod,
-        control=reading.control,
+        snapshot=reading.snapshot,
         has_budget=await _has_budget(session, deps),
         is_exposed=await _is_exposed(session, deps),
         url=service_and_route.url(session, deps.exposure),

@@ -48,7 +48,7 @@ async def _pass(key: Key, deps: Deps) -> datetime | None:
     if not earlier_answers.may_apply(observed, plan):
         return await _wait_for_answer(plan, observed, deps)
     observed, applied = await apply(plan, observed, deps)
-    if plan.intent and observed.control is NoSnapshot.UNREACHABLE:
+    if plan.intent and observed.snapshot is NoSnapshot.UNREACHABLE:
         deps.supervisors.ask_more_often(key)
     if plan.end_request or plan.patch:  # the status is written with the answer
         return _requeue_at(plan, observed, applied, None, deps)

@@ -72,6 +72,6 @@ def test_a_pod_is_created_at_once_only_for_a_session_that_was_seen_being_created
 @pytest.mark.parametrize("its_pod", [pod(), waiting()])
 def test_a_session_whose_supervisor_is_silent_is_read_live(its_pod) -> None:  # type: ignore[no-untyped-def]
     """The watch may have missed that the pod is gone."""
-    silent = replace(observed(session(started()), its_pod), control=NoSnapshot.UNREACHABLE)
+    silent = replace(observed(session(started()), its_pod), snapshot=NoSnapshot.UNREACHABLE)
 
     assert live_reads.are_needed(silent, Plan(), is_new=False)

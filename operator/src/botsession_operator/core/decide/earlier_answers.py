@@ -15,7 +15,7 @@ def may_apply(observed: Observed, plan: Plan) -> bool:
     """Return whether the pass may carry out the whole plan."""
     if observed.freshness is not Freshness.EARLIER:
         return True
-    return observed.control is NoSnapshot.UNREACHABLE and not concludes_from_silence(observed, plan)
+    return observed.snapshot is NoSnapshot.UNREACHABLE and not concludes_from_silence(observed, plan)
 
 
 def may_send(plan: Plan) -> bool:

@@ -64,11 +64,11 @@ def is_in_call(observed: Observed) -> bool:
 
     A caller who is quiet is still in the call. While the supervisor is silent, the last known state counts.
     """
-    control = observed.control
-    if not isinstance(control, SessionSnapshot):
+    snapshot = observed.snapshot
+    if not isinstance(snapshot, SessionSnapshot):
         return observed.has_budget
-    has_come = control.client_connected_at is not None or not control.tells_of_clients
-    return control.started_at is not None and has_come and control.client_disconnected_at is None
+    has_come = snapshot.client_connected_at is not None or not snapshot.tells_of_clients
+    return snapshot.started_at is not None and has_come and snapshot.client_disconnected_at is None
 
 
 def annotations(policy: EvictionPolicy) -> dict[str, str]:

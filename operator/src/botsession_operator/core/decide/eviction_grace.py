@@ -38,7 +38,7 @@ def fit_into_grace(observed: Observed, now: datetime) -> EndRequest | None:
 
 
 def _ending(observed: Observed) -> Ending | None:
-    control = observed.control
-    if not isinstance(control, SessionSnapshot) or control.state is BotState.FINISHED:
+    snapshot = observed.snapshot
+    if not isinstance(snapshot, SessionSnapshot) or snapshot.state is BotState.FINISHED:
         return None
-    return control.ending
+    return snapshot.ending

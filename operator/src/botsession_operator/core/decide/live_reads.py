@@ -18,7 +18,7 @@ def are_needed(observed: Observed, plan: Plan, *, is_new: bool) -> bool:
     is_over = observed.pod is not None and observed.pod.state is PodState.TERMINATED
     ends_or_deletes = bool(plan.final_result or plan.delete_pod) and not is_over
     lets_go = plan.release_session or plan.delete_session
-    is_silent = observed.control is NoSnapshot.UNREACHABLE
+    is_silent = observed.snapshot is NoSnapshot.UNREACHABLE
     creates = plan.create_pod and not is_new
     tells_others = bool(plan.end_request or plan.patch or plan.deliver)
     return creates or ends_or_deletes or lets_go or is_silent or tells_others

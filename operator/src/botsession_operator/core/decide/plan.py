@@ -219,7 +219,7 @@ def _requeue_times(
     timeouts: ControllerTimeouts,
 ) -> Iterator[datetime]:
     now, pod = timeline.now, observed.pod
-    is_silent = observed.control is NoSnapshot.UNREACHABLE and intent is None
+    is_silent = observed.snapshot is NoSnapshot.UNREACHABLE and intent is None
     yield now + (timeouts.silent_requeue if is_silent else timeouts.slow_requeue)
     if ladder_end is None:
         yield timeline.end_due_at

@@ -34,28 +34,28 @@ def patch_for_supervisor(observed: Observed, timeline: Timeline) -> SessionPatch
     A field that is missing from the snapshot is left out: that runtime is too old to know it, and would refuse the
     whole request.
     """
-    control, deadline = observed.control, timeline.deadline
-    if not isinstance(control, SessionSnapshot) or control.state is not BotState.RUNNING:
+    snapshot, deadline = observed.snapshot, timeline.deadline
+    if not isinstance(snapshot, SessionSnapshot) or snapshot.state is not BotState.RUNNING:
         return None
     spec = observed.session.spec
     patch = SessionPatch(
-        deadline=deadline if deadline != control.deadline else None,
-        limits=_changed(control.limits, _limits_known_to(control, session_limits(spec))),
-        shutdown=_changed(control.shutdown, to_contract(spec.shutdown)),
-        overrides=_changed(control.overrides, _overrides_known_to(control, overrides_to_contract(spec.shutdown))),
+        deadline=deadline if deadline != snapshot.deadline else None,
+        limits=_changed(snapshot.limits, _limits_known_to(snapshot, session_limits(spec))),
+        shutdown=_changed(snapshot.shutdown, to_contract(spec.shutdown)),
+        overrides=_changed(snapshot.overrides, _overrides_known_to(snapshot, overrides_to_contract(spec.shutdown))),
     )
     return patch if patch != SessionPatch() else None
 
 
-def _limits_known_to(control: SessionSnapshot, desired: SessionLimits) -> SessionLimits:
+def _limits_known_to(snapshot: SessionSnapshot, desired: SessionLimits) -> SessionLimits:
     """Return the limits that a runtime knows. Without a conversation in its snapshot, it knows no firstSoundTimeout."""
-    return desired if control.conversation else replace(desired, first_sound_timeout_seconds=None)
+    return desired if snapshot.conversation else replace(desired, first_sound_timeout_seconds=None)
 
 
-def _overrides_known_to(control: SessionSnapshot, desired: Overrides) -> Overrides:
-    if control.pipelines_finished is None:
+def _overrides_known_to(snapshot: SessionSnapshot, desired: Overrides) -> Overrides:
+    if snapshot.pipelines_finished is None:
         desired = replace(desired, bot_ended=None, bot_cancelled=None)
-    return desired if control.conversation else replace(desired, no_sound=None)
+    return desired if snapshot.conversation else replace(desired, no_sound=None)
 
 
 def _changed(reported: T | None, desired: T) -> T | None:

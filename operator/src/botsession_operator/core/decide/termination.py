@@ -53,14 +53,14 @@ def end_intent(observed: Observed, timeline: Timeline) -> EndIntent | None:
 
 def end_request(observed: Observed, intent: EndIntent) -> EndRequest | None:
     """Return the request for the supervisor; None if the supervisor knows already."""
-    control = observed.control
-    if intent.is_from_bot or not isinstance(control, SessionSnapshot) or control.state is BotState.FINISHED:
+    snapshot = observed.snapshot
+    if intent.is_from_bot or not isinstance(snapshot, SessionSnapshot) or snapshot.state is BotState.FINISHED:
         return None
-    is_requested = control.ending is not None and control.ending.cause not in BOT_CAUSES
+    is_requested = snapshot.ending is not None and snapshot.ending.cause not in BOT_CAUSES
     if (
-        control.ending
+        snapshot.ending
         and is_requested
-        and (control.ending.mode is intent.mode or control.ending.mode is Mode.IMMEDIATE)
+        and (snapshot.ending.mode is intent.mode or snapshot.ending.mode is Mode.IMMEDIATE)
     ):
         return None
     shutdown = shutdown_for(observed.session.spec.shutdown, intent.cause)
@@ -83,12 +83,12 @@ def _end_under_way(observed: Observed, timeline: Timeline) -> EndIntent | None:
     """Return the end that is under way: the first cause, the more urgent mode, and when the ladder began."""
     status = observed.session.status
     recorded = status.ending if status else None
-    control = observed.control
-    if isinstance(control, SessionSnapshot) and control.ending is None and recorded and recorded.cause in BOT_CAUSES:
+    snapshot = observed.snapshot
+    if isinstance(snapshot, SessionSnapshot) and snapshot.ending is None and recorded and recorded.cause in BOT_CAUSES:
         return None  # another pipeline has begun
-    if not isinstance(control, SessionSnapshot) or control.ending is None:
+    if not isinstance(snapshot, SessionSnapshot) or snapshot.ending is None:
         return EndIntent(recorded.cause, recorded.mode, recorded.requested_at, recorded.message) if recorded else None
-    reported = control.ending
+    reported = snapshot.ending
     if recorded and recorded.cause in BOT_CAUSES and reported.cause is not recorded.cause:
         recorded = None  # the supervisor's cause is newer: a request may have replaced the bot's own end
     elif recorded and reported.cause in BOT_CAUSES:

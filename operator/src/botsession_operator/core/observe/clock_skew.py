@@ -20,9 +20,9 @@ IGNORED: Final = timedelta(seconds=2)
 MAX_CLOCK_SKEW: Final = timedelta(minutes=5)
 
 
-def skew(control: SessionSnapshot | NoSnapshot, now: datetime) -> timedelta:
+def skew(snapshot: SessionSnapshot | NoSnapshot, now: datetime) -> timedelta:
     """Return how far the supervisor's clock is ahead; zero where that is unknown or may be the age of the answer."""
-    ahead = control.now - now if isinstance(control, SessionSnapshot) else timedelta(0)
+    ahead = snapshot.now - now if isinstance(snapshot, SessionSnapshot) else timedelta(0)
     return ahead if abs(ahead) > IGNORED else timedelta(0)
 
 

@@ -169,7 +169,7 @@ class Freshness(Enum):
 class Reading:
     """What a pass learns of a supervisor."""
 
-    control: SessionSnapshot | NoSnapshot
+    snapshot: SessionSnapshot | NoSnapshot
     freshness: Freshness
     ending_heard_at: datetime | None = None
 
@@ -180,7 +180,7 @@ class Observed:
 
     session: Session
     pod: Pod | None
-    control: SessionSnapshot | NoSnapshot
+    snapshot: SessionSnapshot | NoSnapshot
     #: A PodDisruptionBudget keeps the pod from being evicted. A pass does not look for one if none can exist.
     has_budget: bool = False
     #: The session's Service exists. A pass does not look for one if none can exist.

@@ -78,8 +78,8 @@ def waiting_for(observed: Observed) -> WaitingReason:
 
 def has_listened(observed: Observed) -> bool:
     """Return whether the bot listens for its caller, or did. While the supervisor is silent, the status decides."""
-    if isinstance(observed.control, SessionSnapshot):
-        return observed.control.listening_at is not None
+    if isinstance(observed.snapshot, SessionSnapshot):
+        return observed.snapshot.listening_at is not None
     known = find_condition(observed.session.status, ConditionType.STARTED, ConditionStatus.FALSE)
     return known is not None and known.reason in (LISTENING.reason, CALLER_CONNECTED.reason)
 
@@ -106,10 +106,10 @@ def start_timeout_message(observed: Observed, bot_imported: float | None) -> str
 
 
 def _waiting_in_pod(observed: Observed, pod: Pod) -> WaitingReason:
-    control = observed.control
-    if isinstance(control, SessionSnapshot) and control.listening_at:
-        return LISTENING if control.called_at is None else CALLER_CONNECTED
-    imported_at = control.bot_imported_at if isinstance(control, SessionSnapshot) else None
+    snapshot = observed.snapshot
+    if isinstance(snapshot, SessionSnapshot) and snapshot.listening_at:
+        return LISTENING if snapshot.called_at is None else CALLER_CONNECTED
+    imported_at = snapshot.bot_imported_at if isinstance(snapshot, SessionSnapshot) else None
     # The kubelet and the supervisor run on one machine, so they share a clock.
     imported = (imported_at - pod.started_at).total_seconds() if imported_at and pod.started_at else None
     durations = _stage_durations(observed, pod, imported)

@@ -36,7 +36,7 @@ class Timeline:
 def timeline_of(observed: Observed, now: datetime) -> Timeline:
     """Return the times of a session."""
     started, spec = _started_at(observed), observed.session.spec
-    ahead = clock_skew.skew(observed.control, now)
+    ahead = clock_skew.skew(observed.snapshot, now)
     if started is None:
         return Timeline(now, ahead, None, None, _start_deadline(observed, ahead, now))
     started_here = clock_skew.started_at(observed, started, ahead, now)
@@ -50,8 +50,8 @@ def deadline_of(started: datetime, spec: Spec) -> datetime:
 
 def _started_at(observed: Observed) -> datetime | None:
     """Return the time at which the pipeline started, from the supervisor or as recorded before."""
-    if isinstance(observed.control, SessionSnapshot) and observed.control.started_at:
-        return observed.control.started_at
+    if isinstance(observed.snapshot, SessionSnapshot) and observed.snapshot.started_at:
+        return observed.snapshot.started_at
     status = observed.session.status
     return status.started_at if status else None
 
@@ -63,12 +63,12 @@ def _start_deadline(observed: Observed, ahead: timedelta, now: datetime) -> date
     the caller to come, and startTimeout again from the call on. While no supervisor says when the call came, the bot
     gets the sum of these.
     """
-    control, spec = observed.control, observed.session.spec
+    snapshot, spec = observed.snapshot, observed.session.spec
     without_call = start_counts_from(observed, now) + spec.start_timeout
-    if isinstance(control, SessionSnapshot) and control.called_at:
+    if isinstance(snapshot, SessionSnapshot) and snapshot.called_at:
         # No bot waits for a caller longer than this, whatever time its supervisor reports.
         latest = without_call + spec.join_timeout
-        return min(clock_skew.started_at(observed, control.called_at, ahead, now), latest) + spec.start_timeout
+        return min(clock_skew.started_at(observed, snapshot.called_at, ahead, now), latest) + spec.start_timeout
     if spec.join_timeout and startup.has_listened(observed):
         return without_call + spec.join_timeout + spec.start_timeout
     return without_call

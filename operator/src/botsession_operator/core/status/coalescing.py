@@ -37,8 +37,8 @@ def write_due_at(observed: Observed, status: Status, timeouts: ControllerTimeout
 
 def _ending_at(observed: Observed, status: Status, timeouts: ControllerTimeouts) -> datetime | None:
     """Return when to write an ending that the supervisor has acknowledged; else None. Its session may be over soon."""
-    control = observed.control
-    if isinstance(control, SessionSnapshot) and control.ending and status.ending:
+    snapshot = observed.snapshot
+    if isinstance(snapshot, SessionSnapshot) and snapshot.ending and status.ending:
         return status.ending.requested_at + timeouts.ending_settle
     return None
 

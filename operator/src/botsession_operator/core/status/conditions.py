@@ -79,7 +79,7 @@ def _started(observed: Observed, timeline: Timeline, refusal: WaitingReason | No
     if observed.session.status and observed.session.status.ending:
         return None  # the reason why it did not start must stay readable while its pod terminates
     known = find_condition(observed.session.status, ConditionType.STARTED, FALSE)
-    if known and known.reason in startup.IMPORTED_REASONS and isinstance(observed.control, NoSnapshot):
+    if known and known.reason in startup.IMPORTED_REASONS and isinstance(observed.snapshot, NoSnapshot):
         return None  # the bot is still imported, even if its supervisor does not answer
     missing = observed.pod is None and refusal is not None
     waiting = POD_MISSING if missing else startup.waiting_for(observed)
@@ -88,14 +88,14 @@ def _started(observed: Observed, timeline: Timeline, refusal: WaitingReason | No
 
 def _between_pipelines(observed: Observed) -> ConditionUpdate | None:
     """Return the condition for a bot that has ended a pipeline, or lost its process, and may start another pipeline."""
-    control = observed.control
-    if not isinstance(control, SessionSnapshot) or control.next_pipeline_until is None:
+    snapshot = observed.snapshot
+    if not isinstance(snapshot, SessionSnapshot) or snapshot.next_pipeline_until is None:
         return None
-    count = control.pipelines_finished
+    count = snapshot.pipelines_finished
     finished = "1 pipeline has finished" if count == 1 else f"{count} pipelines have finished"
     if not count:
         finished = "the process that ran the pipeline ended before the pipeline had finished"
-    until = control.next_pipeline_until.astimezone(UTC).strftime("%H:%M:%SZ")
+    until = snapshot.next_pipeline_until.astimezone(UTC).strftime("%H:%M:%SZ")
     return ConditionUpdate(
         ConditionType.STARTED,
         TRUE,
@@ -105,11 +105,11 @@ def _between_pipelines(observed: Observed) -> ConditionUpdate | None:
 
 
 def _controlled(observed: Observed) -> ConditionUpdate | None:
-    if isinstance(observed.control, SessionSnapshot):
+    if isinstance(observed.snapshot, SessionSnapshot):
         return ConditionUpdate(ConditionType.CONTROLLED, TRUE, ConditionReason.ANSWERS)
     if observed.session.status and observed.session.status.ending:
         return None  # a supervisor that exits is silent for a second; the ending's steps show one that hangs
-    was_asked = observed.control is NoSnapshot.UNREACHABLE
+    was_asked = observed.snapshot is NoSnapshot.UNREACHABLE
     message = (
         "the supervisor's control endpoint did not answer" if was_asked else "the operator did not ask the supervisor"
     )
@@ -118,11 +118,11 @@ def _controlled(observed: Observed) -> ConditionUpdate | None:
 
 def _watched(observed: Observed) -> ConditionUpdate | None:
     """Return False if the hook cannot connect; True only if an earlier pass recorded False; else None."""
-    if not isinstance(observed.control, SessionSnapshot):
+    if not isinstance(observed.snapshot, SessionSnapshot):
         return None
-    if observed.control.unwatched:
+    if observed.snapshot.unwatched:
         return ConditionUpdate(
-            ConditionType.WATCHED, FALSE, ConditionReason.HOOK_CANNOT_CONNECT, observed.control.unwatched
+            ConditionType.WATCHED, FALSE, ConditionReason.HOOK_CANNOT_CONNECT, observed.snapshot.unwatched
         )
     if has_condition(observed.session.status, ConditionType.WATCHED):
         return ConditionUpdate(ConditionType.WATCHED, TRUE, ConditionReason.HOOK_CONNECTED)

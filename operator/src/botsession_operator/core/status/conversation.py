@@ -19,9 +19,9 @@ SETTLE: Final = timedelta(seconds=10)
 
 def current(observed: Observed) -> Conversation | None:
     """Return the supervisor's account of the conversation; the recorded one while the supervisor does not answer."""
-    status, control = observed.session.status, observed.control
+    status, snapshot = observed.session.status, observed.snapshot
     recorded = status.conversation if status else None
-    return (control.conversation if isinstance(control, SessionSnapshot) else None) or recorded
+    return (snapshot.conversation if isinstance(snapshot, SessionSnapshot) else None) or recorded
 
 
 def without_count_changes(before: Status | None, status: Status) -> Status:

@@ -62,8 +62,8 @@ def derive_status(observed: Observed, plan: Plan, applied: Applied, now: datetim
 
 
 def _live(observed: Observed, timeline: Timeline, plan: Plan, applied: Applied) -> Status:
-    before, pod, control = observed.session.status, observed.pod, observed.control
-    connected = control.client_connected_at if isinstance(control, SessionSnapshot) else None
+    before, pod, snapshot = observed.session.status, observed.pod, observed.snapshot
+    connected = snapshot.client_connected_at if isinstance(snapshot, SessionSnapshot) else None
     ending = _ending(observed, plan, timeline.now)
     return Status(
         phase=_phase(observed, timeline, ending),
@@ -189,14 +189,14 @@ def _ending(observed: Observed, plan: Plan, now: datetime) -> EndingStatus | Non
 
 def _steps(observed: Observed, plan: Plan, now: datetime) -> tuple[StepTaken, ...]:
     """Return the supervisor's steps, as last reported, and the operator's own step, which happens once."""
-    status, control = observed.session.status, observed.control
+    status, snapshot = observed.session.status, observed.snapshot
     recorded = status.ending.steps if status and status.ending else ()
     own = _operators_steps(recorded)
     if plan.delete_pod and not own:
         own = (StepTaken(Step.POD_DELETE, now),)
     known = tuple(each for each in recorded if each.step is not Step.POD_DELETE)
-    if isinstance(control, SessionSnapshot) and control.ending:
-        reported = control.ending.steps[:MAX_STEPS]
+    if isinstance(snapshot, SessionSnapshot) and snapshot.ending:
+        reported = snapshot.ending.steps[:MAX_STEPS]
         # Steps are only ever added. Without this, a supervisor that reports others each time would cause endless
         # writes.
         known = reported if reported[: len(known)] == known else known
@@ -227,7 +227,7 @@ def _after(pod_started: float | None, seconds: float | None) -> float | None:
 
 
 def _listening_at(observed: Observed) -> datetime | None:
-    return observed.control.listening_at if isinstance(observed.control, SessionSnapshot) else None
+    return observed.snapshot.listening_at if isinstance(observed.snapshot, SessionSnapshot) else None
 
 
 def _either(new: float | None, old: float | None) -> float | None:
