@@ -158,9 +158,7 @@ class NoSnapshot(Enum):
 class Freshness(Enum):
     """When the supervisor sent the answer that a pass uses, or was found to be silent."""
 
-    EARLIER = (
-        auto()
-    )  # before the event that caused this pass; the poller asks again, and the answer causes another pass
+    EARLIER = auto()  # before the event that caused this pass; the poller asks again, and that answer causes a pass
     CURRENT = auto()  # since then
     REPLY = auto()  # since then, as the reply to a request of an earlier pass
 
