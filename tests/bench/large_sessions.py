@@ -12,7 +12,7 @@ import os
 import resource
 import tempfile
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import kopf
 
@@ -21,7 +21,7 @@ from botsession_operator.effects.watching import tolerant_session
 from botsession_operator.handlers import make_settings
 from tests.apiserver import kubeconfig
 from tests.bench import figures
-from tests.stored import Store, serving, session
+from tests.stored import Json, Store, serving, session
 
 #: A body of many small values costs a reader 20 times its size; one text costs its size.
 VALUE: Final = '{"a": 1}, '
@@ -50,16 +50,19 @@ async def _list(url: str, sessions: int, *, is_bare: bool) -> int:
     if is_bare:
         settings.watching.chunk_size = None
 
+    def count(_: str | None, raw: Json) -> None:
+        names.add(raw["metadata"]["name"])
+        if len(names) == sessions:
+            seen_all.set()
+
     @kopf.on.login(registry=registry)
     async def login(**kwargs: Any) -> kopf.ConnectionInfo | kopf.AiohttpSession | None:
         found = kopf.login_with_kubeconfig(**kwargs)
-        return tolerant_session(found) if found and not is_bare else found
+        return tolerant_session(found, count) if found and not is_bare else found
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
-    async def count(name: str, **_: Any) -> None:
-        names.add(name)
-        if len(names) == sessions:
-            seen_all.set()
+    async def changed(event: kopf.RawEvent, **_: Any) -> None:
+        count(event["type"], cast("Json", event["object"]))
 
     with tempfile.TemporaryDirectory() as folder:
         os.environ["KUBECONFIG"] = str(kubeconfig(Path(folder), url))

@@ -1,23 +1,24 @@
-"""kopf's handlers: they fill the store, mark the keys of changed objects dirty, and decide nothing."""
+"""What watch events do: they fill the store, mark the keys of changed objects dirty, and decide nothing."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
 import kopf
 
-from botsession_contract.names import GROUP, PLURAL, SESSION_LABEL, VERSION
+from botsession_contract.names import GROUP, KIND, PLURAL, SESSION_LABEL, VERSION
 from botsession_operator.api.spec import Json
+from botsession_operator.core.observe.untyped import mapping
 from botsession_operator.core.session_key import Key, parse_key
-from botsession_operator.effects.watching import tolerant_session
+from botsession_operator.effects.watching import HandleEvent, tolerant_session
 from botsession_operator.fair_queue import Priority
 from botsession_operator.watch_store import WatchStore
 
 
 @dataclass(frozen=True, slots=True)
-class Memo:
-    """The dependencies of the handlers, which kopf passes to them."""
+class EventHandler:
+    """Handles the events of sessions and pods."""
 
     changed: Callable[[Key, Priority], None]
     #: The same for a session whose pod has changed.
@@ -31,9 +32,35 @@ class Memo:
     #: Called with each event, also with one that changes nothing.
     watched: Callable[[], None] = lambda: None
 
+    def handle(self, event_type: str | None, raw: Json) -> None:
+        """Handle an event. Listed objects have no type."""
+        self.watched()
+        if raw.get("kind") == KIND:
+            self._handle_session(event_type, raw)
+        else:
+            self._handle_pod(event_type, raw)
 
-def make_registry(server: str) -> kopf.OperatorRegistry:
-    """Return a registry with the handlers. A registry of their own keeps kopf's global one unchanged.
+    def _handle_session(self, event_type: str | None, raw: Json) -> None:
+        metadata = mapping(raw.get("metadata"))
+        key = parse_key(metadata.get("namespace"), metadata.get("name"))
+        if key and self.store.session_event(event_type, raw):
+            self.changed(key, session_priority(raw))
+
+    def _handle_pod(self, event_type: str | None, raw: Json) -> None:
+        is_change, metadata = self.store.pod_event(event_type, raw), mapping(raw.get("metadata"))
+        namespace = metadata.get("namespace")
+        # Anyone may set this label on a pod, so its value may be no name of a session.
+        key = parse_key(namespace, mapping(metadata.get("labels")).get(SESSION_LABEL))
+        if key and is_change:
+            self.pod_changed(key)
+            if event_type == "DELETED":
+                self.pod_gone(key)
+        if namespace and has_ended(event_type, raw):
+            self.pod_ended(namespace)
+
+
+def make_registry(server: str, handle_event: HandleEvent) -> kopf.OperatorRegistry:
+    """Return a registry that has kopf watch sessions and pods. Its own registry keeps kopf's global one unchanged.
 
     `server` is the API server that passes use. By default kopf uses kubernetes.default.svc, which fails with the
     cluster's DNS, and may be another server than the one that passes write to.
@@ -43,31 +70,12 @@ def make_registry(server: str) -> kopf.OperatorRegistry:
     @kopf.on.login(registry=registry)
     async def login(**kwargs: Any) -> kopf.AiohttpSession | None:
         found = await asyncio.to_thread(_connection, **kwargs)
-        return tolerant_session(replace(found, server=server)) if found else None
-
-    @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
-    async def session_changed(
-        *, event: kopf.RawEvent, namespace: str | None, name: str, body: kopf.Body, memo: Memo, **_: Any
-    ) -> None:
-        memo.watched()
-        key = parse_key(namespace, name)
-        if key and memo.store.session_event(event["type"], cast("Json", event["object"])):
-            memo.changed(key, session_priority(body))
+        return tolerant_session(replace(found, server=server), handle_event) if found else None
 
     @kopf.on.event("", "v1", "pods", labels={SESSION_LABEL: kopf.PRESENT}, registry=registry)
-    async def pod_changed(
-        *, event: kopf.RawEvent, namespace: str | None, labels: kopf.Labels, memo: Memo, **_: Any
-    ) -> None:
-        memo.watched()
-        is_change = memo.store.pod_event(event["type"], cast("Json", event["object"]))
-        # Anyone may set this label on a pod, so its value may be no name of a session.
-        key = parse_key(namespace, labels.get(SESSION_LABEL))
-        if key and is_change:
-            memo.pod_changed(key)
-            if event["type"] == "DELETED":
-                memo.pod_gone(key)
-        if namespace and has_ended(event):
-            memo.pod_ended(namespace)
+    @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
+    async def watched(**_: Any) -> None:
+        """Do nothing: kopf watches only what has a handler, and `effects/watching.py` takes the objects before it."""
 
     return registry
 
@@ -89,21 +97,20 @@ def _connection(**kwargs: Any) -> kopf.ConnectionInfo | None:
     return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
 
 
-def session_priority(body: Mapping[str, Any]) -> Priority:
+def session_priority(body: Json) -> Priority:
     """Return how urgent an event of a session is: a user waits for the first pass after a change of the spec.
 
     Creation, edits and deletion change the generation, which the status then does not have yet. The operator's own
     writes come back as events too, and do not change the generation.
     """
-    metadata, status = body.get("metadata") or {}, body.get("status") or {}
+    metadata, status = mapping(body.get("metadata")), mapping(body.get("status"))
     is_answered = status.get("observedGeneration") == metadata.get("generation") or "finish" in status
     return Priority.NORMAL if is_answered else Priority.HIGH
 
 
-def has_ended(event: Mapping[str, Any]) -> bool:
+def has_ended(event_type: str | None, raw: Json) -> bool:
     """Return whether a pod no longer counts for a quota: it is gone, or all its containers have ended."""
-    status = event["object"].get("status") or {}
-    return event["type"] == "DELETED" or status.get("phase") in ("Succeeded", "Failed")
+    return event_type == "DELETED" or mapping(raw.get("status")).get("phase") in ("Succeeded", "Failed")
 
 
 def make_settings() -> kopf.OperatorSettings:

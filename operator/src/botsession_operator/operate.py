@@ -21,7 +21,7 @@ from botsession_operator.effects.control import HttpControl, make_session
 from botsession_operator.effects.kubernetes import KubernetesCluster
 from botsession_operator.effects.webhook import HttpWebhook
 from botsession_operator.errors import ClusterUnavailable, LeaseLost
-from botsession_operator.handlers import Memo, make_registry, make_settings, tell_of_stop
+from botsession_operator.handlers import EventHandler, make_registry, make_settings, tell_of_stop
 from botsession_operator.host_ports import HostPorts
 from botsession_operator.leadership import label_leader, make_lease, start_election
 from botsession_operator.metrics import Metrics
@@ -84,9 +84,17 @@ async def operate(connected: client.ApiClient, settings: Settings, stop: asyncio
         label_leader(stack, connected, lease, settings)
         log.info("operator started", injection=deps.pod_settings.injection, namespaces=settings.namespaces or "all")
         work = asyncio.create_task(controller.work(metrics.timed(lambda key: reconcile(key, deps))))
-        registry = make_registry(connected.configuration.host)
+        events = EventHandler(
+            backlog.changed,
+            backlog.pod_changed,
+            store,
+            backlog.pod_gone,
+            controller.refusals.note_pod_ended,
+            metrics.note_watch_event,
+        )
+        registry = make_registry(connected.configuration.host, events.handle)
         tell_of_stop(registry, stop)
-        watch = asyncio.create_task(_watch(registry, settings, controller, backlog, metrics, ready, stop, store))
+        watch = asyncio.create_task(_watch(registry, settings, ready, stop))
         await until_stopped(work, watch, stop, controller.drain)
         if election.done():  # it ends with the lease
             election.result()
@@ -183,26 +191,11 @@ async def _serve(
 
 
 async def _watch(
-    registry: kopf.OperatorRegistry,
-    settings: Settings,
-    controller: Controller,
-    backlog: Backlog,
-    metrics: Metrics,
-    ready: asyncio.Event,
-    stop: asyncio.Event,
-    store: WatchStore,
+    registry: kopf.OperatorRegistry, settings: Settings, ready: asyncio.Event, stop: asyncio.Event
 ) -> None:
     await kopf.operator(
         registry=registry,
         settings=make_settings(),
-        memo=Memo(
-            backlog.changed,
-            backlog.pod_changed,
-            store,
-            backlog.pod_gone,
-            controller.refusals.note_pod_ended,
-            metrics.note_watch_event,
-        ),
         standalone=True,
         clusterwide=not settings.namespaces,
         namespaces=settings.namespaces,

@@ -14,12 +14,13 @@ from aiohttp import web
 from aiohttp.test_utils import RawTestServer
 from kopf import Resource
 
-from botsession_contract.names import GROUP, PLURAL, SESSION_LABEL, VERSION
+from botsession_contract.names import GROUP, KIND, PLURAL, SESSION_LABEL, VERSION
+from botsession_operator.api.spec import Json
 from botsession_operator.core.session_key import Key
 from botsession_operator.effects.watching import KEEPALIVE, tolerant_session
 from botsession_operator.fair_queue import Priority
 from botsession_operator.handlers import (
-    Memo,
+    EventHandler,
     has_ended,
     make_registry,
     make_settings,
@@ -29,6 +30,10 @@ from botsession_operator.handlers import (
 from botsession_operator.watch_store import WatchStore
 
 SERVER = "https://10.96.0.1:443"
+
+
+def ignore(_: str | None, __: Json) -> None:
+    """Ignore an event."""
 
 
 async def login(registry: kopf.OperatorRegistry) -> kopf.AiohttpSession:
@@ -63,7 +68,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_elsewhere")
 async def test_watches_go_to_the_server_that_passes_talk_to() -> None:
-    found = await login(make_registry(SERVER))
+    found = await login(make_registry(SERVER, ignore))
 
     async with found.aiohttp_session as session:
         assert (found.server, session.headers["Authorization"]) == (SERVER, "Bearer secret")
@@ -83,85 +88,77 @@ def test_an_event_is_urgent_where_a_user_waits(generation: int, status: object, 
     assert session_priority({"metadata": {"generation": generation}, "status": status}) is priority
 
 
-async def seen(event_type: str | None, store: WatchStore, name: str = "call-1") -> list[Key]:
-    """Have kopf's handler of sessions see an event; return what it marks."""
+def seen(event_type: str | None, store: WatchStore, name: str = "call-1") -> list[Key]:
+    """Have an event of a session handled; return what it marks."""
     marked: list[Key] = []
-    memo = Memo(lambda key, _: marked.append(key), marked.append, store)
-    (handler,) = (each for each in make_registry(SERVER)._watching.get_all_handlers() if "session" in str(each.id))
     metadata = {"namespace": "bots", "name": name, "uid": "u1", "resourceVersion": "1", "generation": 1}
-    body = {"metadata": metadata}
-    changed = cast("Callable[..., Awaitable[None]]", handler.fn)
-    await changed(event={"type": event_type, "object": body}, namespace="bots", name=name, body=body, memo=memo)
+    handler = EventHandler(lambda key, _: marked.append(key), marked.append, store)
+    handler.handle(event_type, {"kind": KIND, "metadata": metadata})
     return marked
 
 
 @pytest.mark.parametrize("event_type", [None, "ADDED", "MODIFIED"])
-async def test_a_session_that_the_watch_brings_is_known(event_type: str | None) -> None:
+def test_a_session_that_the_watch_brings_is_known(event_type: str | None) -> None:
     store = WatchStore()
 
-    assert await seen(event_type, store) == [Key("bots", "call-1")]
+    assert seen(event_type, store) == [Key("bots", "call-1")]
     assert Key("bots", "call-1") in store
 
 
-async def test_a_session_that_is_gone_is_known_no_more() -> None:
+def test_a_session_that_is_gone_is_known_no_more() -> None:
     store = WatchStore()
-    await seen("ADDED", store)
+    seen("ADDED", store)
 
-    assert await seen("DELETED", store) == [Key("bots", "call-1")]
+    assert seen("DELETED", store) == [Key("bots", "call-1")]
     assert len(store) == 0
 
 
-async def test_an_event_that_names_no_session_marks_none() -> None:
+def test_an_event_that_names_no_session_marks_none() -> None:
     store = WatchStore()
 
-    assert await seen("ADDED", store, "x" * 64) == []
+    assert seen("ADDED", store, "x" * 64) == []
     assert len(store) == 0
 
 
 @pytest.mark.parametrize("labels", [{}, {SESSION_LABEL: ""}, {SESSION_LABEL: "A_b"}, {SESSION_LABEL: "x" * 63 + "."}])
-async def test_a_pod_whose_label_names_no_session_marks_none(labels: dict[str, str]) -> None:
+def test_a_pod_whose_label_names_no_session_marks_none(labels: dict[str, str]) -> None:
     marked: list[Key] = []
-    memo = Memo(lambda key, _: marked.append(key), marked.append, WatchStore())
-    (handler,) = (each for each in make_registry(SERVER)._watching.get_all_handlers() if "pod" in str(each.id))
-    changed = cast("Callable[..., Awaitable[None]]", handler.fn)
+    handler = EventHandler(lambda key, _: marked.append(key), marked.append, WatchStore())
 
-    await changed(event={"type": "ADDED", "object": {}}, namespace="bots", labels=labels, memo=memo)
+    handler.handle("ADDED", {"kind": "Pod", "metadata": {"namespace": "bots", "labels": labels}})
 
     assert marked == []
 
 
-async def test_an_event_that_brings_nothing_new_marks_none() -> None:
+def test_an_event_that_brings_nothing_new_marks_none() -> None:
     store = WatchStore()
-    await seen("ADDED", store)
+    seen("ADDED", store)
 
-    assert await seen("MODIFIED", store) == []
+    assert seen("MODIFIED", store) == []
 
 
-async def test_each_event_is_counted_also_one_that_brings_nothing_new() -> None:
+def test_each_event_is_counted_also_one_that_brings_nothing_new() -> None:
     counted: list[None] = []
-    memo = Memo(lambda *_: None, lambda _: None, WatchStore(), watched=lambda: counted.append(None))
-    handlers = make_registry(SERVER)._watching.get_all_handlers()
+    handler = EventHandler(lambda *_: None, lambda _: None, WatchStore(), watched=lambda: counted.append(None))
 
-    for handler in handlers:
-        changed = cast("Callable[..., Awaitable[None]]", handler.fn)
-        event = {"type": "MODIFIED", "object": {"metadata": {}}}
-        await changed(event=event, namespace="bots", name="call-1", body={}, labels={}, memo=memo)
+    for kind in (KIND, "Pod"):
+        handler.handle("MODIFIED", {"kind": kind, "metadata": {}})
 
-    assert len(counted) == len(list(handlers)) == 2
+    assert len(counted) == 2
 
 
 @pytest.mark.parametrize(
-    ("event", "ended"),
+    ("event_type", "status", "ended"),
     [
-        pytest.param({"type": "MODIFIED", "object": {"status": {"phase": "Running"}}}, False, id="it runs"),
-        pytest.param({"type": "MODIFIED", "object": {"status": {"phase": "Failed"}}}, True, id="it has failed"),
-        pytest.param({"type": None, "object": {"status": {"phase": "Succeeded"}}}, True, id="it is over"),
-        pytest.param({"type": "DELETED", "object": {"status": {"phase": "Running"}}}, True, id="it is gone"),
-        pytest.param({"type": "ADDED", "object": {}}, False, id="it is new"),
+        pytest.param("MODIFIED", {"phase": "Running"}, False, id="it runs"),
+        pytest.param("MODIFIED", {"phase": "Failed"}, True, id="it has failed"),
+        pytest.param(None, {"phase": "Succeeded"}, True, id="it is over"),
+        pytest.param("DELETED", {"phase": "Running"}, True, id="it is gone"),
+        pytest.param("ADDED", None, False, id="it is new"),
     ],
 )
-def test_a_pod_that_has_ended_counts_for_no_quota(event: dict[str, object], ended: bool) -> None:
-    assert has_ended(event) is ended
+def test_a_pod_that_has_ended_counts_for_no_quota(event_type: str | None, status: object, ended: bool) -> None:
+    assert has_ended(event_type, {"status": status}) is ended
 
 
 async def test_a_watch_whose_server_has_gone_fails_soon_although_nothing_is_sent() -> None:
@@ -175,7 +172,7 @@ async def test_a_watch_whose_server_has_gone_fails_soon_although_nothing_is_sent
         return response
 
     async with RawTestServer(answer) as server:
-        made = tolerant_session(kopf.ConnectionInfo(server=str(server.make_url(""))))
+        made = tolerant_session(kopf.ConnectionInfo(server=str(server.make_url(""))), ignore)
         async with made.aiohttp_session as session, session.get(server.make_url("/")) as response:
             assert response.connection
             assert response.connection.transport
