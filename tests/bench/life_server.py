@@ -108,10 +108,11 @@ class Cluster:
         if name not in objects:
             return 404, missing(name, plural, GROUPS[plural])
         if method == "DELETE":
-            self.delete(plural, name)
-        if method == "PATCH" and not self._patch(plural, name, body):
-            return 409, CONFLICT
-        return 200, objects.get(name, body)
+            return 200, self.delete(plural, name)
+        if method == "PATCH":
+            changed = self._patch(plural, name, body)
+            return (200, changed) if changed else (409, CONFLICT)
+        return 200, objects[name]
 
     def create(self, plural: str, manifest: Json) -> Json:
         """Keep a new object, and start what a cluster does with it."""
@@ -125,26 +126,26 @@ class Cluster:
             self.start(self._play(name, f"127.{1 + number // 65536 % 200}.{number // 256 % 256}.{number % 256}"))
         return self._keep("ADDED", plural, made)
 
-    def change(self, plural: str, name: str, patch: Any) -> None:
+    def change(self, plural: str, name: str, patch: Any) -> Json:
         """Merge a patch into an object."""
         made = merged(self.objects[plural][name], patch)
         is_gone = "deletionTimestamp" in made["metadata"] and not made["metadata"].get("finalizers")
-        self._keep("DELETED" if is_gone else "MODIFIED", plural, made)
+        return self._keep("DELETED" if is_gone else "MODIFIED", plural, made)
 
-    def delete(self, plural: str, name: str) -> None:
+    def delete(self, plural: str, name: str) -> Json:
         """Delete an object, which stays as long as it has a finalizer."""
-        if "deletionTimestamp" not in self.objects[plural][name]["metadata"]:
-            self.change(plural, name, {"metadata": {"deletionTimestamp": _now(), "deletionGracePeriodSeconds": 0}})
+        if "deletionTimestamp" in self.objects[plural][name]["metadata"]:
+            return self.objects[plural][name]
+        return self.change(plural, name, {"metadata": {"deletionTimestamp": _now(), "deletionGracePeriodSeconds": 0}})
 
-    def _patch(self, plural: str, name: str, patch: Any) -> bool:
+    def _patch(self, plural: str, name: str, patch: Any) -> Json | None:
         if isinstance(patch, list):  # JSON patch: the version that is expected, and the status
             patch = {"metadata": {"resourceVersion": patch[0]["value"]}, "status": patch[1]["value"]}
             self.objects[plural][name].pop("status", None)
         found = self.objects[plural][name]["metadata"]
         if patch.get("metadata", {}).get("resourceVersion", found["resourceVersion"]) != found["resourceVersion"]:
-            return False
-        self.change(plural, name, patch)
-        return True
+            return None
+        return self.change(plural, name, patch)
 
     def _keep(self, event: str, plural: str, made: Json) -> Json:
         name = made["metadata"]["name"]

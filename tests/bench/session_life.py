@@ -55,6 +55,12 @@ STAGES: Final = {
     "pass": ("/reconcile/", "/queue.py:", "/botsession_operator/"),
     "event loop": ("",),
 }
+#: What the operator counts: a name, and a metric with the first of its labels.
+COUNTED: Final = {
+    "passes": "botsession_reconcile_seconds_count",
+    "passes that failed": "botsession_reconcile_errors_total",
+    "requests to supervisors": "botsession_control_requests_total",
+}
 SAMPLE_SECONDS: Final = 0.001
 BARE_REQUESTS: Final = 500
 
@@ -92,13 +98,13 @@ async def measure(folder: Path, pipe: Any) -> Json:
             with profile:
                 lived = await _received(pipe)
             cpu = time.process_time() - before
-            passes = await _passes(port)
+            counted = {name: await _counted(port, metric) for name, metric in COUNTED.items()}
             stop.set()
             await operating
         sys.stdout = printed
     bare = await _bare_request(url)
     pipe.send("end")
-    return {**lived, "cpu": cpu, "passes": passes, "bare_request": bare, "stages": dict(profile.stages)}
+    return {**lived, "cpu": cpu, "counted": counted, "bare_request": bare, "stages": dict(profile.stages)}
 
 
 class Profile:
@@ -143,7 +149,7 @@ def report(samples: Json, sessions: int) -> None:
         ["ratio to a bare GET of a session", f"{each / samples['bare_request'] / 1000:.1f}"],
         ["requests to the API server", f"{requests / sessions:.2f}"],
         ["watch events", f"{events / sessions:.2f}"],
-        ["passes", f"{samples['passes'] / sessions:.2f}"],
+        *([name, f"{count / sessions:.2f}"] for name, count in samples["counted"].items()),
         ["lives a second", f"{sessions / samples['seconds']:.1f}"],
     ]
     for phase, waits in samples["reached"].items():
@@ -164,11 +170,11 @@ async def _received(pipe: Any) -> Any:
     return pipe.recv()
 
 
-async def _passes(port: int) -> int:
-    """Return how many passes the operator counts."""
+async def _counted(port: int, metric: str) -> float:
+    """Return a counter of the operator."""
     async with aiohttp.ClientSession() as http, http.get(f"http://127.0.0.1:{port}/metrics") as answer:
         lines = (await answer.text()).splitlines()
-    return int(next(float(line.split()[1]) for line in lines if line.startswith("botsession_reconcile_seconds_count")))
+    return sum(float(line.split()[1]) for line in lines if line.startswith(metric))
 
 
 async def _bare_request(url: str) -> float:

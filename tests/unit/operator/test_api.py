@@ -1,5 +1,6 @@
 """How the API server's answers, and its silence, reach a pass."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 
@@ -31,6 +32,7 @@ class Server:
 
     async def handle(self, request: web.Request) -> web.Response:
         self.last = {"method": request.method, "path": request.path_qs, "body": await request.text()}
+        self.last["authorization"] = request.headers.get("Authorization", "")
         self.last["accept"] = request.headers.get("Accept", "")
         self.last["type"] = request.headers.get("Content-Type", "")
         return web.Response(status=self.status, text=self.body)
@@ -47,7 +49,7 @@ async def connected(server: Server) -> AsyncIterator[client.ApiClient]:
     app.router.add_route("*", "/{path:.*}", server.handle)
     async with TestServer(app) as listening:
         configuration = client.Configuration(host=str(listening.make_url("")).rstrip("/"))
-        async with client.ApiClient(configuration) as connected:
+        async with api.make_client(configuration) as connected:
             yield connected
 
 
@@ -106,6 +108,30 @@ async def test_a_server_that_is_gone_is_transient() -> None:
     async with client.ApiClient(client.Configuration(host="http://127.0.0.1:1")) as nowhere:
         with pytest.raises(ClusterUnavailable):
             await api.request(nowhere, "GET", ApiPath("p"))
+
+
+async def test_a_request_takes_no_thread(
+    connected: client.ApiClient, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[object] = []
+    monkeypatch.setattr(asyncio, "to_thread", lambda *work: taken.append(work))
+    connected.configuration.api_key["BearerToken"] = "bearer secret"
+
+    await api.request(connected, "POST", ApiPath("p"), {"a": 1})
+
+    assert server.last["authorization"] == "bearer secret"
+    assert taken == []
+
+
+@pytest.mark.parametrize(("bypassed", "proxy"), [("", "http://proxy:3128"), ("127.0.0.1", None)])
+def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch, bypassed: str, proxy: str | None) -> None:
+    monkeypatch.setenv("http_proxy", "http://proxy:3128")
+    monkeypatch.setenv("no_proxy", bypassed)
+    configuration = client.Configuration(host="http://127.0.0.1:1")
+
+    api.make_client(configuration)
+
+    assert configuration.proxy == proxy
 
 
 POD = {"apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": "bots", "name": "p"}}

@@ -20,9 +20,8 @@ LARGEST_PART_BYTES: Final = 1024 * 1024
 MAX_VALUES: Final = 64 * 1024
 
 _STRING: Final = rb'"(?:[^"\\]++|\\.)*+"'
-_STRINGS: Final = re.compile(_STRING, re.DOTALL)
 _TOKENS: Final = re.compile(_STRING + rb"|[\[\]{}]", re.DOTALL)
-_NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
+_NO_MARKS: Final = bytes(set(range(256)) - set(b'[]{}"'))
 _ONE_KIND: Final = bytes.maketrans(b"{}", b"[]")
 _OPENERS: Final = frozenset(b"[{")
 _QUOTE: Final = ord('"')
@@ -52,12 +51,22 @@ def must_be_cut(raw: bytes) -> bool:
 
 def is_nested_deeper(raw: bytes, levels: int) -> bool:
     """Return whether JSON has more levels of objects and lists, without parsing it or recursing."""
-    brackets = _STRINGS.sub(b"", raw).translate(_ONE_KIND, _NO_BRACKETS)
+    brackets = _brackets(raw)
     for _ in range(levels):
         if not brackets:
             return False
         brackets = brackets.replace(b"[]", b"")  # the innermost level
     return bool(brackets)
+
+
+def _brackets(raw: bytes) -> bytes:
+    """Return the brackets of JSON that are in no string; of what is no JSON, those before a parser stops.
+
+    A regular expression would take as long as the parser. This takes half of that.
+    """
+    # Without escaped backslashes and escaped quotes, each quote begins or ends a string.
+    marks = raw.replace(rb"\\", b"").replace(rb"\"", b"").translate(_ONE_KIND, _NO_MARKS)
+    return b"".join(marks.replace(b'""', b"").split(b'"')[::2])
 
 
 def _is_large(raw: bytes, start: int, end: int) -> bool:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from kubernetes.aio import client, config
@@ -50,6 +52,14 @@ async def connect(kubeconfig: Path | None = None) -> client.ApiClient:
         config.load_incluster_config(client_configuration=configuration)
     else:
         await config.load_kube_config(config_file=str(kubeconfig), client_configuration=configuration)
+    return make_client(configuration)
+
+
+def make_client(configuration: client.Configuration) -> client.ApiClient:
+    """Return a client, which uses the proxy of the environment where there is one."""
+    configuration.proxy = configuration.proxy or _environment_proxy(configuration.host)
+    # By default aiohttp looks for a proxy in the environment with each request, in a thread.
+    configuration.client_session_kwargs = {"trust_env": False}
     return client.ApiClient(configuration)
 
 
@@ -63,12 +73,11 @@ async def request(
     timeout_seconds: float = REQUEST_TIMEOUT_SECONDS,
 ) -> Answer:
     """Send a request; raise ClusterUnavailable where there is no answer, or one that asks to come back later."""
-    headers = {"Accept": accept, "Content-Type": content_type}
-    parameters = await api.param_serialize(
-        method, path.text, header_params=headers, body=body, auth_settings=["BearerToken"]
-    )
+    # The client's `param_serialize` does the same, and searches the whole body for its models.
+    headers = {"Accept": accept, "Content-Type": content_type, **api.default_headers, **await _credentials(api)}
+    url = api.configuration.host + path.text
     try:
-        response = await api.call_api(*parameters, _request_timeout=timeout_seconds)
+        response = await api.call_api(method, url, headers, body, _request_timeout=timeout_seconds)
         raw = await response.read()
     except (TimeoutError, aiohttp.ClientError, OSError, client.ApiException) as exc:
         raise ClusterUnavailable(f"{method} {path}: {exc!r}") from exc
@@ -76,6 +85,20 @@ async def request(
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status in _RETRY_STATUSES:
         raise ClusterUnavailable(f"{method} {path}: {answer.status} {answer.message}")
     return answer
+
+
+async def _credentials(api: client.ApiClient) -> dict[str, str]:
+    """Return the headers that authenticate. A service account's token is read again before it expires."""
+    settings = await api.configuration.auth_settings()
+    return {each["key"]: each["value"] for each in settings.values() if each["in"] == "header" and each["value"]}
+
+
+def _environment_proxy(url: str) -> str | None:
+    """Return the proxy that the environment names for a URL."""
+    parts = urlsplit(url)
+    if proxy_bypass(parts.hostname or ""):
+        return None
+    return getproxies().get(parts.scheme)
 
 
 async def read_json(raw: bytes) -> Any:
