@@ -3,7 +3,7 @@ PYTHON ?= python3
 export PYTHON
 python := .venv/bin/python
 
-.PHONY: help demo demo-kind check test lint unit mutate e2e bench images cluster cluster-down generate support endings picture docs lock sbom digests clean venv
+.PHONY: help demo demo-kind check test lint unit mutate e2e bench bench-scale images cluster cluster-down generate support endings picture docs lock sbom digests clean venv
 
 help: ## list the targets
 	@echo "New here?  make demo   then   make unit ARGS='-k ladder'   then   make check before you commit. CONTRIBUTING.md says more."
@@ -44,6 +44,10 @@ e2e: venv ## the tests on a kind cluster, which they bring up themselves
 bench: venv ## measure sessions on the cluster; python -m tests.bench.NAME measures one thing
 	@hack/ready
 	$(python) -m tests.bench --install
+
+bench-scale: venv ## measure many live sessions on a node that kwok plays, beside the Job controller: SIZES="1000 3000"
+	@hack/ready
+	$(python) -m tests.bench.scale --install $(or $(SIZES),1000)
 
 #: The cluster (make test brings it up by itself)
 images: ## build all images

@@ -50,6 +50,15 @@ def requests(namespace: str) -> list[Request]:
     return sorted(read, key=lambda request: request.received)
 
 
+def operator_requests(namespace: str) -> int:
+    """Return how many requests for a namespace the operator has sent; quicker than `requests` for a large crowd."""
+    about, by = f'"namespace":"{namespace}"', "system:serviceaccount:botsession-system:"
+    script = f"grep -hF '{about}' {LOGS} | grep -cF '\"username\":\"{by}'"
+    command = ["docker", "exec", f"{CLUSTER}-control-plane", "sh", "-c", script]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    return int(found.stdout or 0)
+
+
 def _request(entry: dict[str, Any]) -> Request:
     about = entry["objectRef"]
     return Request(

@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from typing import Any, Final
 
 from tests.bench.harness import Bench
 from tests.bench.kwok import on_the_node
@@ -20,22 +20,26 @@ HANDS: Final = 8
 PATIENCE_EACH: Final = 0.5
 
 
-def create(cluster: Bench, names: list[str]) -> None:
+def create(cluster: Bench, names: list[str], labels: dict[str, str] | None = None) -> None:
     """Create sessions whose pods are on the node."""
+    at_once(lambda name: create_one(cluster, name, labels), names)
+
+
+def create_one(cluster: Bench, name: str, labels: dict[str, str] | None = None, **spec: str) -> None:
+    """Create a session whose pod is on the node and has these labels."""
+    bot, template = {"target": "quiet.py"}, on_the_node(labels)
+    cluster.create_session(name, bot, startTimeout="1h", shutdown=SHORT, podTemplate=template, **spec)
+
+
+def at_once(do: Callable[[str], Any], names: list[str]) -> None:
+    """Send a request for each name, as fast as the API server takes them from here."""
     with ThreadPoolExecutor(HANDS) as pool:
-        list(pool.map(lambda name: create_one(cluster, name), names))
-
-
-def create_one(cluster: Bench, name: str) -> None:
-    """Create a session whose pod is on the node."""
-    bot = {"target": "quiet.py"}
-    cluster.create_session(name, bot, startTimeout="1h", shutdown=SHORT, podTemplate=on_the_node())
+        list(pool.map(do, names))
 
 
 def clear(cluster: Bench, names: list[str]) -> None:
     """Delete the crowd, and wait until it is gone."""
-    with ThreadPoolExecutor(HANDS) as pool:
-        list(pool.map(cluster.delete, filter(cluster.session, names)))
+    at_once(cluster.delete, list(filter(cluster.session, names)))
     until(cluster, lambda: not any(map(cluster.session, names)), len(names), "the crowd is gone")
 
 

@@ -1,4 +1,4 @@
-"""The cluster as the benchmarks use it: a namespace of their own, what is in it by two watches, sessions and Jobs.
+"""The cluster as the benchmarks use it: a namespace of their own, what is in it by three watches, sessions and Jobs.
 
 One watch for each kind, however many sessions there are, since the watcher shares its processors with what it measures.
 Objects stay plain JSON for the same reason.
@@ -28,7 +28,7 @@ WATCH_SECONDS: Final = 300
 
 
 class Bench:
-    """A namespace, and what two watches have seen in it."""
+    """A namespace, and what three watches have seen in it."""
 
     def __init__(self, namespace: str) -> None:
         self.namespace = namespace
@@ -47,8 +47,15 @@ class Bench:
         for kind, call, place in (
             ("pod", self.core.list_namespaced_pod, (self.namespace,)),
             ("session", self._sessions.list_namespaced_custom_object, session_list),
+            ("job", self._jobs.list_namespaced_job, (self.namespace,)),
         ):
             threading.Thread(target=self._follow, args=(kind, call, place), daemon=True).start()
+
+    def wait_until_gone(self) -> None:
+        """Wait until the closed namespace is gone, so that its deletion is no load on what is measured next."""
+        field = f"metadata.name={self.namespace}"
+        while self.core.list_namespace(field_selector=field).items:
+            time.sleep(0.5)
 
     def close(self) -> None:
         """Stop watching and delete the namespace, without waiting for it."""
@@ -77,11 +84,11 @@ class Bench:
         self._sessions.delete_namespaced_custom_object(GROUP, VERSION, self.namespace, PLURAL, name)
         return sent
 
-    def create_job(self, name: str, command: list[str], **pod: Any) -> float:
+    def create_job(self, name: str, command: list[str], labels: dict[str, str] | None = None, **pod: Any) -> float:
         """Create a Job that runs a command once; give the time at which the request was sent."""
         container = {"name": "bot", "image": IMAGE, "command": command}
         pod = {"restartPolicy": "Never", "terminationGracePeriodSeconds": 0, "containers": [container], **pod}
-        spec = {"backoffLimit": 0, "template": {"spec": pod}}
+        spec = {"backoffLimit": 0, "template": {"metadata": {"labels": labels or {}}, "spec": pod}}
         manifest: Any = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": spec}
         sent = time.time()
         self._jobs.create_namespaced_job(self.namespace, manifest)
@@ -99,6 +106,11 @@ class Bench:
         """Return a session's status as last seen."""
         found: Json = self.session(name).get("status", {})
         return found
+
+    def is_job_complete(self, name: str) -> bool:
+        """Return whether a Job was complete when last seen."""
+        conditions = self._seen.get(("job", name), {}).get("status", {}).get("conditions", [])
+        return any(each["type"] == "Complete" and each["status"] == "True" for each in conditions)
 
     def pods(self, label: str = SESSION_LABEL, value: str | None = None) -> list[Json]:
         """Return the pods that have a label, with this value if one is given."""

@@ -5,6 +5,7 @@ No pod has the addresses of its pods. A route on the cluster's nodes drops what 
 the network namespace of the worker (`tests/bench/stand_in.py`). No packet leaves the cluster.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -14,13 +15,18 @@ from typing import Any, Final
 
 from kubernetes import client
 
-from tests.bench.figures import ROOT
+from tests.bench.figures import RESULTS, ROOT
 
 NODE: Final = "bench-kwok"
 #: In the pod network of kind, 10.244.0.0/16, and far from what its nodes use.
 ADDRESSES: Final = "10.244.192.0/18"
 ANNOTATION: Final = {"kwok.x-k8s.io/node": "fake"}
 KWOK: Final = ROOT / ".tools/bin/kwok"
+STAGES: Final = ROOT / "tests/bench/kwok.yaml"
+#: A pod with this label runs for a second.
+SHORT_LIFE: Final = {"life": "short"}
+#: Which sessions the stand-in was asked to end, and when.
+ENDS: Final = RESULTS / "ends.jsonl"
 CLUSTER: Final = os.environ.get("CLUSTER", "botsession")
 
 
@@ -32,9 +38,14 @@ def kwok_node(*, answers: bool = False) -> Iterator[None]:
         yield
 
 
-def on_the_node() -> dict[str, Any]:
+def on_the_node(labels: dict[str, str] | None = None) -> dict[str, Any]:
     """Return the `podTemplate` of a session whose pod is to be there. No scheduler is asked."""
-    return {"spec": {"nodeName": NODE}}
+    return {"metadata": {"labels": labels or {}}, "spec": {"nodeName": NODE}}
+
+
+def ends() -> list[dict[str, Any]]:
+    """Return which sessions the stand-in was asked to end, in this order, and when they had started."""
+    return [json.loads(line) for line in ENDS.read_text().splitlines()]
 
 
 @contextmanager
@@ -62,7 +73,9 @@ def _answered() -> Iterator[None]:
     inspected = ["docker", "inspect", "--format", "{{.State.Pid}}", worker]
     pid = subprocess.run(inspected, check=True, capture_output=True, text=True).stdout.strip()
     subprocess.run(["docker", "exec", worker, "ip", "route", "replace", *route], check=True)
-    command = ["nsenter", "--target", pid, "--net", sys.executable, "-m", "tests.bench.stand_in"]
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    ENDS.write_text("")
+    command = ["nsenter", "--target", pid, "--net", sys.executable, "-m", "tests.bench.stand_in", str(ENDS)]
     try:
         with subprocess.Popen(command, cwd=ROOT) as process:
             try:
@@ -99,6 +112,8 @@ def _played() -> Iterator[None]:
         str(KWOK),
         "--kubeconfig",
         os.environ["KUBECONFIG"],
+        "--config",
+        str(STAGES),
         "--manage-nodes-with-annotation-selector",
         "kwok.x-k8s.io/node=fake",
         "--node-lease-duration-seconds",

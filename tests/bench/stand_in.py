@@ -1,48 +1,91 @@
-"""Answers for the supervisors of many pods that do not exist: each address that it is asked at is a session that runs.
+"""Answers for the supervisors of many pods that do not exist: each token that it is asked with is a session that runs.
 
-    nsenter --target PID --net python -m tests.bench.stand_in
+    nsenter --target PID --net python -m tests.bench.stand_in ENDS
 
 It is as cheap as an answer can be, since it shares its processors with what is measured: no framework, and one JSON
-template. Whoever asks is believed to have the token.
+document. It believes each token. It appends each session that was asked to end to the file ENDS, as a line of JSON.
 """
 
 import asyncio
 import json
+import sys
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
-from botsession_contract.control import CONTROL_PORT, SessionSnapshot
-from botsession_contract.json_codec import encode
-from botsession_contract.lifecycle import BotState
+from botsession_contract.control import CONTROL_PORT, EndRequest, SessionPatch, SessionSnapshot
+from botsession_contract.json_codec import decode, encode
+from botsession_contract.lifecycle import BotState, Step
+from botsession_contract.report import Ending, StepTaken
 
-#: When the sessions at these addresses began to run: when they were first asked.
-STARTED: Final[dict[str, datetime]] = {}
 TALK: Final = timedelta(minutes=30)
 
 
-def answer(address: str) -> bytes:
-    """Return a snapshot of the session at an address."""
-    now = datetime.now(UTC)
-    started = STARTED.setdefault(address, now)
-    snapshot = SessionSnapshot(
-        BotState.RUNNING,
-        now,
-        started_at=started,
-        deadline=started + TALK,
-        client_connected_at=started,
-        tells_of_clients=True,
-    )
-    body = json.dumps(encode(snapshot)).encode()
-    head = ("HTTP/1.1 200 OK", "Content-Type: application/json", f"Content-Length: {len(body)}", "Connection: close")
-    return "\r\n".join((*head, "", "")).encode() + body
+@dataclass(slots=True)
+class StandIn:
+    """One supervisor. Its session starts when it is first asked."""
+
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    deadline: datetime | None = None
+    ending: Ending | None = None
+
+    def snapshot(self) -> SessionSnapshot:
+        """Return what it says of its session."""
+        return SessionSnapshot(
+            BotState.ENDING if self.ending else BotState.RUNNING,
+            datetime.now(UTC),
+            started_at=self.started,
+            deadline=self.deadline or self.started + TALK,
+            client_connected_at=self.started,
+            tells_of_clients=True,
+            ending=self.ending,
+        )
+
+    def end(self, request: EndRequest) -> None:
+        """Begin to end; a second request changes nothing."""
+        now = datetime.now(UTC)
+        self.ending = self.ending or Ending(request.cause, request.mode, now, (StepTaken(Step.END_FRAME, now),))
 
 
-async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+@dataclass(frozen=True, slots=True)
+class StandIns:
+    """All supervisors, by the tokens of their sessions: an address is used again when its pod is gone."""
+
+    ends: Path
+    by_token: dict[str, StandIn] = field(default_factory=dict)
+
+    def answer(self, head: str, body: bytes) -> dict[str, Any]:
+        """Carry out a request; return the snapshot after it."""
+        supervisor = self.by_token.setdefault(header(head, "authorization"), StandIn())
+        if head.startswith("POST") and not supervisor.ending:
+            supervisor.end(decode(EndRequest, json.loads(body)))
+            self._note(supervisor)
+        elif head.startswith("PATCH"):
+            supervisor.deadline = decode(SessionPatch, json.loads(body)).deadline
+        snapshot: dict[str, Any] = encode(supervisor.snapshot())
+        return snapshot
+
+    def _note(self, supervisor: StandIn) -> None:
+        line = {"started": encode(supervisor.started), "ending": encode(supervisor.ending)}
+        with self.ends.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+
+
+def header(head: str, name: str) -> str:
+    """Return the value of a header; empty where it is missing."""
+    lines = (line.partition(":") for line in head.split("\r\n"))
+    return next((value.strip() for key, _, value in lines if key.lower() == name), "")
+
+
+async def serve(all_of_them: StandIns, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Answer one request."""
     try:
-        await reader.readuntil(b"\r\n\r\n")
-        address, _ = writer.get_extra_info("sockname")[:2]
-        writer.write(answer(address))
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        body = await reader.readexactly(int(header(head, "content-length") or 0))
+        said = json.dumps(all_of_them.answer(head, body)).encode()
+        lines = ("HTTP/1.1 200 OK", "Content-Type: application/json", f"Content-Length: {len(said)}")
+        writer.write("\r\n".join((*lines, "Connection: close", "", "")).encode() + said)
         await writer.drain()
     except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, OSError):
         pass
@@ -52,8 +95,11 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 async def main() -> None:
     """Serve until the process is told to end."""
+    all_of_them = StandIns(Path(sys.argv[1]))
     everywhere = "0.0.0.0"  # the addresses of all pods are the worker's own
-    server = await asyncio.start_server(serve, everywhere, CONTROL_PORT, backlog=1024)
+    server = await asyncio.start_server(
+        lambda reader, writer: serve(all_of_them, reader, writer), everywhere, CONTROL_PORT, backlog=1024
+    )
     async with server:
         await server.serve_forever()
 

@@ -11,9 +11,10 @@ from typing import Final
 import pytest
 
 from tests.e2e.operator_lock import OPERATOR_LOCK, Access
+from tests.e2e.operators import OPERATOR_PODS
 from tests.e2e.release import KUBECONFIG, bring_up_cluster, have_operator
 from tests.e2e.run_state import RUN
-from tests.e2e.world import OPERATOR_PODS, World, kubectl, make_namespace, wait_until
+from tests.e2e.world import World, kubectl, make_namespace, wait_until
 
 HERE: Final = Path(__file__).parent
 #: Seconds in which all that other processes have begun is over.

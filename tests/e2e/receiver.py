@@ -7,19 +7,10 @@ from contextlib import contextmanager
 
 import standardwebhooks
 
+from tests.e2e.operators import operator_pod
 from tests.e2e.prometheus import apply
 from tests.e2e.release import install_operator
-from tests.e2e.world import (
-    PATIENCE,
-    SYSTEM_NAMESPACE,
-    Json,
-    Session,
-    kubectl,
-    make_namespace,
-    operator_pod,
-    pod_proxy,
-    wait_until,
-)
+from tests.e2e.world import PATIENCE, SYSTEM_NAMESPACE, Json, Session, kubectl, make_namespace, pod_proxy, wait_until
 
 SECRET, NEWER = "whsec_" + "A" * 32, "whsec_" + "B" * 32
 NAME = "webhook-receiver"

@@ -12,6 +12,7 @@ from kubernetes import client, config
 
 from botsession_contract.names import GROUP, PLURAL, SESSION_FINALIZER, VERSION
 from tests.e2e.operator_lock import must_be_alone
+from tests.e2e.operators import works_from
 from tests.e2e.run_state import RUN
 from tests.e2e.world import PATIENCE, RESTRICTED, ROOT, SYSTEM_NAMESPACE, kubectl, wait_until
 from tests.manifests import session
@@ -32,14 +33,15 @@ def bring_up_cluster() -> None:
 
 
 def install_operator(*settings: str) -> None:
-    """Install the chart as a user does, with the images that were just built; wait until it is ready.
+    """Install the chart as a user does, with the images that were just built; wait until it is ready, and works.
 
     `settings` are Helm's own, such as `--set=workers=1`; without them those of an earlier call are gone.
     """
     must_be_alone()
     RUN.note_settings(None)
+    build = str(uuid.uuid4())
     images = ["--set=image.repository=botsession/operator", "--set=image.tag=dev"]
-    runtime = ["--set=runtime.image=botsession/runtime:dev", f"--set-string=podAnnotations.build={uuid.uuid4()}"]
+    runtime = ["--set=runtime.image=botsession/runtime:dev", f"--set-string=podAnnotations.build={build}"]
     scraped = '--set-json=metrics.annotations={"prometheus.io/scrape": "true", "prometheus.io/port": "8475"}'
     scraper = '{"namespaceSelector": {}, "podSelector": {"matchLabels": {"app": "prometheus"}}}'
     scraped_by = f"--set-json=networkPolicy.metricsFrom=[{scraper}]"
@@ -52,6 +54,7 @@ def install_operator(*settings: str) -> None:
     assert helm.returncode == 0, f"{helm.stderr}\n{kubectl('get', 'pods', '-n', SYSTEM_NAMESPACE).stdout}"
     is_held = not any("watchNamespaces" in each for each in settings)
     wait_until(lambda: admission_knows_sessions(is_held=is_held), within=PATIENCE, what="ready to admit sessions")
+    wait_until(lambda: works_from(build), within=PATIENCE, what="served by the operator that was just installed")
     RUN.note_settings(settings)
 
 

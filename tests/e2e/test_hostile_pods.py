@@ -8,7 +8,8 @@ from typing import Final
 import pytest
 
 from botsession_contract.lifecycle import Outcome, Reason
-from tests.e2e.world import OPERATOR_PODS, PATIENCE, Session, World, kubectl, wait_until
+from tests.e2e.operators import OPERATOR_PODS
+from tests.e2e.world import PATIENCE, Session, World, kubectl, wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from tests.e2e.world import FORCED, PATIENCE, Json, World, kubectl, operator_log, operator_pod, wait_until
+from tests.e2e.operators import operator_log, operator_pod
+from tests.e2e.world import FORCED, PATIENCE, Json, World, kubectl, wait_until
 
 pytestmark = pytest.mark.cluster
 

@@ -7,18 +7,8 @@ from typing import Final
 import pytest
 
 from botsession_contract.names import REPORT_FINALIZER
-from tests.e2e.world import (
-    PATIENCE,
-    SYSTEM_NAMESPACE,
-    Json,
-    Session,
-    World,
-    kubectl,
-    make_namespace,
-    operator_log,
-    operator_pod,
-    pod_proxy,
-)
+from tests.e2e.operators import operator_log, operator_pod
+from tests.e2e.world import PATIENCE, SYSTEM_NAMESPACE, Json, Session, World, kubectl, make_namespace, pod_proxy
 from tests.pokes import attacks
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]

@@ -5,8 +5,9 @@ from typing import Final
 
 import pytest
 
+from tests.e2e.operators import OPERATOR_PODS
 from tests.e2e.pod_security import restrict
-from tests.e2e.world import OPERATOR_PODS, SYSTEM_NAMESPACE, Json, World, kubectl
+from tests.e2e.world import SYSTEM_NAMESPACE, Json, World, kubectl
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 

@@ -5,7 +5,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.e2e.world import Json, Session, World, operator_log, operator_pod
+from tests.e2e.operators import operator_log, operator_pod
+from tests.e2e.world import Json, Session, World
 from tests.faults.node import signal, supervisor_pid
 
 pytestmark = pytest.mark.cluster

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.e2e.world import PATIENCE, World, kubectl, operator_log, operator_pod, wait_until
+from tests.e2e.operators import operator_log, operator_pod
+from tests.e2e.world import PATIENCE, World, kubectl, wait_until
 
 pytestmark = pytest.mark.cluster
 

@@ -23,13 +23,9 @@ from kubernetes import client, watch
 from urllib3.exceptions import HTTPError
 
 from botsession_operator.api.duration import format_duration
-from tests.e2e.operator_lock import must_be_alone
 
 GROUP, VERSION, PLURAL = "botsession.dev", "v1alpha1", "botsessions"
 SYSTEM_NAMESPACE = "botsession-system"
-#: How kubectl finds the operator, and its pods.
-OPERATOR = ("deployment", "botsession-operator", "-n", SYSTEM_NAMESPACE)
-OPERATOR_PODS = ("-n", SYSTEM_NAMESPACE, "-l", "app.kubernetes.io/name=botsession-operator")
 #: The strictest level of Pod Security.
 RESTRICTED: Final = "pod-security.kubernetes.io/enforce=restricted"
 ROOT = Path(__file__).resolve().parents[2]
@@ -304,61 +300,6 @@ def pod_proxy(namespace: str, pod: str, port: int, path: str) -> str:
     answer = kubectl("get", "--raw", f"/api/v1/namespaces/{namespace}/pods/{pod}:{port}/proxy/{path}")
     assert answer.returncode == 0, answer.stderr
     return answer.stdout
-
-
-def operator_pod() -> str:
-    """Name the pod of the operator that runs now; where the kubelet has not told of it yet, wait for that."""
-    wait_until(lambda: len(_operator_pods()) == 1, PATIENCE, "served by one operator")
-    (name,) = _operator_pods()
-    return name
-
-
-def _operator_pods() -> list[str]:
-    listed = kubectl("get", "pods", *OPERATOR_PODS, "--field-selector", "status.phase=Running", "-o", "json").stdout
-    return [str(pod["metadata"]["name"]) for pod in json.loads(listed)["items"]]
-
-
-def operator_log(pod: str) -> list[Json]:
-    """Read what an operator has said: each line is JSON, a library's too."""
-    lines = kubectl("logs", "-n", SYSTEM_NAMESPACE, pod).stdout.splitlines()
-    return [json.loads(line) for line in lines]
-
-
-def kill_operator() -> None:
-    """SIGKILL the operator's process, from its node: no handler of it runs. Its Deployment makes a new one.
-
-    The dead pod is taken away, since the kubelet lets one that dies again and again wait longer each time.
-    """
-    names = [pod["metadata"]["name"] for pod in _kill_process()]
-    kubectl("delete", "pods", "-n", SYSTEM_NAMESPACE, "--force", "--grace-period=0", *names)
-
-
-def _kill_process() -> list[Json]:
-    """SIGKILL the operator's process; return the pods of its namespace."""
-    must_be_alone()
-    pods: list[Json] = json.loads(kubectl("get", "pods", "-n", SYSTEM_NAMESPACE, "-o", "json").stdout)["items"]
-    for node in {pod["spec"]["nodeName"] for pod in pods if pod["spec"].get("nodeName")}:
-        subprocess.run(["docker", "exec", node, "pkill", "-KILL", "-f", "botsession_operator"], check=False)
-    return pods
-
-
-def stop_operator() -> None:
-    """Have no operator run from now on."""
-    must_be_alone()
-    kubectl("scale", *OPERATOR, "--replicas=0")
-    assert kubectl("wait", "pods", *OPERATOR_PODS, "--for=delete", f"--timeout={PATIENCE}s").returncode == 0
-
-
-@contextmanager
-def operator_away() -> Iterator[None]:
-    """SIGKILL the operator's process, and have no other one run meanwhile."""
-    try:
-        _kill_process()
-        stop_operator()
-        yield
-    finally:
-        kubectl("scale", *OPERATOR, "--replicas=1")
-        assert kubectl("rollout", "status", *OPERATOR, f"--timeout={PATIENCE}s").returncode == 0
 
 
 def wait_until(holds: Callable[[], bool], within: float, what: str) -> None:

@@ -12,11 +12,18 @@ from typing import Final
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.e2e.world import ROOT, SYSTEM_NAMESPACE, Json, kill_operator, kubectl, operator_pod
+from tests.e2e.operators import (
+    OPERATOR,
+    are_rolled_out,
+    kill_operator,
+    operator_metrics,
+    ready_operators,
+    restarts,
+)
+from tests.e2e.world import ROOT, Json, kubectl
 from tests.faults import network
 from tests.faults.proxy import Proxy
 
-DEPLOYMENT: Final = ("deployment/botsession-operator", "-n", SYSTEM_NAMESPACE)
 CONTROL_PLANE: Final = "node-role.kubernetes.io/control-plane"
 #: What a pod is told of the API server, unless its container's own environment says otherwise.
 ADDRESS: Final = ("KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT")
@@ -48,35 +55,25 @@ def load() -> None:
 
 
 def kill() -> None:
-    """SIGKILL the operator; return when the next one runs."""
+    """SIGKILL the operator that works; return when another one works, and all are there."""
     kill_operator()
-    is_ready()
-
-
-def is_ready() -> None:
-    """Wait until an operator is ready."""
-    done = kubectl("rollout", "status", *DEPLOYMENT, "--timeout=90s", timeout=100)
-    assert done.returncode == 0, done.stderr
+    are_rolled_out()
 
 
 def finishes(namespace: str) -> Counter[str]:
-    """Return what the operator has counted of a namespace since it started: `Reason/Outcome`, how often."""
+    """Return what all operators have counted of a namespace since they started: `Reason/Outcome`, how often."""
     found = Counter[str]()
-    path = f"/api/v1/namespaces/{SYSTEM_NAMESPACE}/pods/{operator_pod()}:8475/proxy/metrics"
-    scraped = kubectl("get", "--raw", path)
-    assert scraped.returncode == 0, scraped.stderr
-    for family in text_string_to_metric_families(scraped.stdout):
+    families = (each for pod in ready_operators() for each in text_string_to_metric_families(operator_metrics(pod)))
+    for family in families:
         for sample in family.samples:
             if sample.name == "botsession_finished_total" and sample.labels["namespace"] == namespace:
                 found[f"{sample.labels['reason']}/{sample.labels['outcome']}"] += int(sample.value)
     return found
 
 
-def identity() -> tuple[str, int]:
-    """Tell one operator from the next: its pod, and how often its container was started again."""
-    name = operator_pod()
-    pod = json.loads(kubectl("get", "pod", "-n", SYSTEM_NAMESPACE, name, "-o", "json").stdout)
-    return name, sum(int(each["restartCount"]) for each in pod["status"].get("containerStatuses", []))
+def identity() -> dict[str, int]:
+    """Tell these operators from the next: their pods, and how often the container of each was started again."""
+    return {pod: restarts(pod) for pod in ready_operators()}
 
 
 def _change(selector: Json, tolerations: list[Json] | None, environment: list[Json]) -> None:
@@ -86,6 +83,6 @@ def _change(selector: Json, tolerations: list[Json] | None, environment: list[Js
         "tolerations": tolerations,
         "containers": [{"name": "operator", "env": environment}],
     }
-    done = kubectl("patch", *DEPLOYMENT, "--patch", json.dumps({"spec": {"template": {"spec": pod}}}))
+    done = kubectl("patch", *OPERATOR, "--patch", json.dumps({"spec": {"template": {"spec": pod}}}))
     assert done.returncode == 0, done.stderr
-    is_ready()
+    are_rolled_out()

@@ -8,8 +8,9 @@ from typing import Final
 
 import pytest
 
+from tests.e2e.operators import operator_log, operator_pod
 from tests.e2e.release import HELM, have_operator, install_operator
-from tests.e2e.world import ROOT, SYSTEM_NAMESPACE, Json, World, kubectl, operator_log, operator_pod
+from tests.e2e.world import ROOT, SYSTEM_NAMESPACE, Json, World, kubectl
 
 pytestmark = [pytest.mark.cluster, pytest.mark.installs_operator, pytest.mark.timeout(600)]
 

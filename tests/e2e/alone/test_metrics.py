@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.e2e.operators import kill_operator, operator_pod
 from tests.e2e.prometheus import Prometheus, prometheus
-from tests.e2e.world import FORCED, PATIENCE, ROOT, Json, World, kill_operator, operator_pod, wait_until
+from tests.e2e.world import FORCED, PATIENCE, ROOT, Json, World, wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 

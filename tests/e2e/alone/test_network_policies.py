@@ -10,18 +10,10 @@ import pytest
 
 from botsession_contract.names import SESSION_LABEL
 from tests.e2e.calls import exposed
+from tests.e2e.operators import operator_pod
 from tests.e2e.policy_engine import enforced
 from tests.e2e.release import install_operator
-from tests.e2e.world import (
-    PATIENCE,
-    SYSTEM_NAMESPACE,
-    Session,
-    World,
-    kubectl,
-    make_namespace,
-    operator_pod,
-    wait_until,
-)
+from tests.e2e.world import PATIENCE, SYSTEM_NAMESPACE, Session, World, kubectl, make_namespace, wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.installs_operator, pytest.mark.timeout(900)]
 

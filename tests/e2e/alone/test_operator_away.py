@@ -14,7 +14,8 @@ from kubernetes import client
 
 from tests.e2e.caller import FAREWELL, Caller
 from tests.e2e.calls import called, exposed, listed
-from tests.e2e.world import PATIENCE, Json, Session, World, kubectl, make_namespace, operator_away, wait_until
+from tests.e2e.operators import operators_away
+from tests.e2e.world import PATIENCE, Json, Session, World, kubectl, make_namespace, wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
@@ -70,7 +71,7 @@ def absence(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         for each in (timed, deleted):
             each.until_event("said")
         sessions["starting"] = _in_the_midst(world, sessions)
-        with operator_away():
+        with operators_away():
             torn_pods = _meanwhile(world, sessions)
             heard = {
                 "exposed": called(sessions["exposed"]),

@@ -5,20 +5,10 @@ import subprocess
 
 import pytest
 
+from tests.e2e.operators import OPERATOR_PODS, stop_operators
 from tests.e2e.receiver import receiver
 from tests.e2e.release import install_operator, uninstall_operator
-from tests.e2e.world import (
-    FORCED,
-    OPERATOR_PODS,
-    PATIENCE,
-    SYSTEM_NAMESPACE,
-    Json,
-    Session,
-    World,
-    kubectl,
-    stop_operator,
-    wait_until,
-)
+from tests.e2e.world import FORCED, PATIENCE, SYSTEM_NAMESPACE, Json, Session, World, kubectl, wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
@@ -58,7 +48,7 @@ def test_an_uninstallation_that_is_interrupted_is_begun_anew(world: World) -> No
     """The operator is dead, what takes its place is killed, then helm, at the worst moment of each: midway."""
     slow = {"gracePeriod": "15s", "cancelPeriod": "1m"}
     stuck = world.session("stuck", bot=SWALLOWING, shutdown=slow).eventually(phase="Running")
-    stop_operator()
+    stop_operators()
 
     helm = uninstall_operator()
     stuck.eventually(phase="Ending")

@@ -7,8 +7,9 @@ from typing import Final
 
 import pytest
 
+from tests.e2e.operators import OPERATOR_PODS, kill_operator
 from tests.e2e.receiver import NEWER, SECRET, Receiver, receiver
-from tests.e2e.world import OPERATOR_PODS, PATIENCE, Json, World, kill_operator, kubectl, wait_until
+from tests.e2e.world import PATIENCE, Json, World, kubectl, wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.installs_operator, pytest.mark.timeout(600)]
 

@@ -1,0 +1,110 @@
+"""What the benchmark of many sessions has shown, as a table and as charts. A stage that was left out has no row."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from tests.bench import figures
+from tests.bench.bar_chart import Chart
+from tests.bench.harness import Json
+
+MIB: Final = 2**20
+#: What was measured of a crowd: its name, how it is written, and what it is in the samples.
+Row = tuple[str, Callable[[Any], str], Callable[[Json], Any]]
+
+ROWS: Final[tuple[Row, ...]] = (
+    ("until all run, created at once", figures.seconds, lambda size: size["start"]["seconds"]),
+    ("sessions running, a second", "{:.1f}".format, lambda size: size["sessions"] / size["start"]["seconds"]),
+    ("bare pods running, a second", "{:.1f}".format, lambda size: size["pods"]["count"] / size["pods"]["seconds"]),
+    ("processor of the leader for a start", figures.seconds, lambda size: size["start"]["cpu"]),
+    ("requests of the operator for a start", "{:.1f}".format, lambda size: size["start"]["requests"]),
+    ("quiet: processor of the leader", "{:.1%}".format, lambda size: size["quiet"]["cpu"]),
+    ("quiet: memory of the leader", "{:.0f} MiB".format, lambda size: size["quiet"]["rss"] / MIB),
+    ("quiet: processor of a standby", "{:.1%}".format, lambda size: size["quiet"]["standby_cpu"]),
+    ("quiet: memory of a standby", "{:.0f} MiB".format, lambda size: size["quiet"]["standby_rss"] / MIB),
+    ("quiet: requests a second", "{:.1f}".format, lambda size: size["quiet"]["requests"]),
+    ("deadline → order to end, p50", figures.seconds, lambda size: figures.percentile(size["deadlines"], 50)),
+    ("deadline → order to end, p99", figures.seconds, lambda size: figures.percentile(size["deadlines"], 99)),
+    ("cold restart: until ready", figures.seconds, lambda size: size["restart"]["ready"]),
+    ("cold restart: then a new session runs", figures.seconds, lambda size: size["restart"]["running"]),
+    ("leader stops: until the lease is taken", figures.seconds, lambda size: size["stop"]["taken"]),
+    ("leader stops: then a new session runs", figures.seconds, lambda size: size["stop"]["running"]),
+    ("leader killed: until the lease is taken", figures.seconds, lambda size: size["kill"]["taken"]),
+    ("leader killed: then a new session runs", figures.seconds, lambda size: size["kill"]["running"]),
+)
+
+
+def show(samples: Json) -> None:
+    """Print the tables."""
+    figures.show("Lives a second", ["", "measured", "goal"], lives_rows(samples))
+    sizes = samples["sizes"]
+    columns = ["live sessions", *(f"{size['sessions']:,}" for size in sizes)]
+    figures.show(f"{samples['operators']} operators, {samples['processors']} processors", columns, crowd_rows(sizes))
+
+
+def lives_rows(samples: Json) -> list[list[str]]:
+    """Return what was counted of short lives: measured, and the goal."""
+    lives, jobs = samples["lives"], samples["jobs"]
+    requests = lives["requests"]
+    return [
+        ["sessions created, run and finished, a second", f"{rate(lives):.1f}", "≥ 50"],
+        ["Jobs with the same pods, a second", f"{rate(jobs):.1f}", ""],
+        ["ratio of the two", f"{rate(lives) / rate(jobs):.1f}", "≥ 5"],
+        ["processor of the leader for a life", figures.seconds(lives["cpu"]), "≤ 8 ms"],
+        ["writes of the operator for a life, without Events", f"{requests['writes']:.2f}", "≤ 6"],
+        ["Events of the operator for a life", f"{requests['events']:.2f}", ""],
+        ["reads of the operator for a life", f"{requests['reads']:.2f}", "≤ 4"],
+    ] + [[f"{name}, processors meanwhile", f"{share:.2f}", ""] for name, share in lives["shares"].items()]
+
+
+def crowd_rows(sizes: list[Json]) -> list[list[str]]:
+    """Return what was measured of each size; a dash where a stage was left out."""
+    rows = [[name, *(_written(size, write, read) for size in sizes)] for name, write, read in ROWS]
+    return [row for row in rows if set(row[1:]) != {"-"}]
+
+
+def charts(samples: Json) -> list[Chart]:
+    """Return the charts of what has a goal; those without a bar are left out."""
+    sizes = samples["sizes"]
+    rates = [(name, rate(samples[kind])) for name, kind in (("sessions", "lives"), ("Jobs", "jobs")) if kind in samples]
+
+    def bars(read: Callable[[Json], Any]) -> list[tuple[str, float]]:
+        found = [(f"{size['sessions']:,} sessions", _read(size, read)) for size in sizes]
+        return [(label, float(value)) for label, value in found if value is not None]
+
+    made = [
+        Chart("Created, run and finished, a second", "", rates, 50, is_least=True),
+        Chart("Created at once, until all run", "s", bars(lambda size: size["start"]["seconds"])),
+        Chart("Quiet: processor of the leader", "%", bars(lambda size: size["quiet"]["cpu"] * 100), 5),
+        Chart("Quiet: memory of the leader", "MiB", bars(lambda size: size["quiet"]["rss"] / MIB), 400),
+        Chart(
+            "From the deadline to the order to end, p99",
+            "ms",
+            bars(lambda size: figures.percentile(size["deadlines"], 99) * 1000),
+            250,
+        ),
+        Chart("Cold restart, until a new session runs", "s", bars(lambda size: sum(size["restart"].values())), 20),
+        Chart(
+            "Killed leader: after the lease, until a new session runs",
+            "s",
+            bars(lambda size: size["kill"]["running"]),
+            1,
+        ),
+    ]
+    return [chart for chart in made if chart.bars]
+
+
+def rate(lives: Json) -> float:
+    """Return how many a second."""
+    return float(lives["count"] / lives["seconds"])
+
+
+def _read(size: Json, read: Callable[[Json], Any]) -> Any:
+    try:
+        return read(size)
+    except (KeyError, TypeError):  # the stage was left out
+        return None
+
+
+def _written(size: Json, write: Callable[[Any], str], read: Callable[[Json], Any]) -> str:
+    value = _read(size, read)
+    return "-" if value is None else write(value)
