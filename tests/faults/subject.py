@@ -1,7 +1,4 @@
-"""The operator under test: installed by its chart, on the control plane, with the proxy for an API server.
-
-On the control plane, since the worker is what breaks.
-"""
+"""The operator under test: installed by its chart, with the proxy for an API server."""
 
 import json
 import subprocess
@@ -24,17 +21,21 @@ from tests.e2e.world import ROOT, Json, kubectl
 from tests.faults import network
 from tests.faults.proxy import Proxy
 
-CONTROL_PLANE: Final = "node-role.kubernetes.io/control-plane"
+_CONTROL_PLANE: Final = "node-role.kubernetes.io/control-plane"
+#: Where the operator runs while the worker breaks. Its image must be there: `load`.
+ON_CONTROL_PLANE: Final[Json] = {
+    "nodeSelector": {_CONTROL_PLANE: ""},
+    "tolerations": [{"key": _CONTROL_PLANE, "operator": "Exists"}],
+}
+#: Where it runs as it is installed.
+ON_WORKER: Final[Json] = {"nodeSelector": {_CONTROL_PLANE: None}, "tolerations": None}
 #: What a pod is told of the API server, unless its container's own environment says otherwise.
 ADDRESS: Final = ("KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT")
 
 
 @contextmanager
-def subject() -> Iterator[Proxy]:
-    """Give the proxy that the installed operator talks through; afterwards the operator is as any user's again.
-
-    Its image must be on the control plane: `load`.
-    """
+def subject(place: Json = ON_CONTROL_PLANE) -> Iterator[Proxy]:
+    """Give the proxy that the installed operator talks through; afterwards the operator is as any user's again."""
     address = network.gateway()
     proxy = Proxy(network.upstream(), address, network.server_context(address))
     proxy.start()
@@ -42,10 +43,10 @@ def subject() -> Iterator[Proxy]:
         {"name": name, "value": str(value)} for name, value in zip(ADDRESS, (address, proxy.port), strict=True)
     ]
     try:
-        _change({CONTROL_PLANE: ""}, [{"key": CONTROL_PLANE, "operator": "Exists"}], environment)
+        _change(place, environment)
         yield proxy
     finally:
-        _change({CONTROL_PLANE: None}, None, [{"name": name, "$patch": "delete"} for name in ADDRESS])
+        _change(ON_WORKER, [{"name": name, "$patch": "delete"} for name in ADDRESS])
         proxy.stop()
 
 
@@ -76,13 +77,9 @@ def identity() -> dict[str, int]:
     return {pod: restarts(pod) for pod in ready_operators()}
 
 
-def _change(selector: Json, tolerations: list[Json] | None, environment: list[Json]) -> None:
+def _change(place: Json, environment: list[Json]) -> None:
     """Change where the installed operator runs and what it takes for the API server."""
-    pod = {
-        "nodeSelector": selector,
-        "tolerations": tolerations,
-        "containers": [{"name": "operator", "env": environment}],
-    }
+    pod = {**place, "containers": [{"name": "operator", "env": environment}]}
     done = kubectl("patch", *OPERATOR, "--patch", json.dumps({"spec": {"template": {"spec": pod}}}))
     assert done.returncode == 0, done.stderr
     are_rolled_out()

@@ -46,6 +46,10 @@ def test_sample_is_small_and_has_each_moment() -> None:
     assert {cell.moment.name for cell in sample} == set(table.moments()) - {"starting"}
 
 
+def test_no_cause_of_the_sample_breaks_the_node_that_the_operator_runs_on() -> None:
+    assert_none(cell.name for cell in table.sample() if cell.cause.name.startswith(("node-", "cut-off-")))
+
+
 def test_windows_hold_all_cells_and_no_two_causes_that_strike_the_cluster() -> None:
     played = list(windows(table.cells()))
     assert sorted(cell.name for window in played for cell in window) == sorted(cell.name for cell in table.cells())
