@@ -4,13 +4,13 @@ import json
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.e2e.caller import FAREWELL, Caller
-from tests.e2e.world import KUBECTL, PATIENCE, Json, Session, World, kubectl
+from tests.e2e.world import KUBECTL, PATIENCE, Json, Session, World, kubectl, make_namespace
 
 pytestmark = pytest.mark.cluster
 
@@ -45,11 +45,10 @@ def drain(sessions: Sequence[Session], *options: str) -> Iterator["subprocess.Po
         assert kubectl("uncordon", node).returncode == 0
 
 
-def drained(session: Session, *options: str) -> str:
-    """Drain to the end; give what kubectl said, its exit code last."""
-    with drain([session], *options) as process:
-        said, _ = process.communicate(timeout=PATIENCE + 20)
-        return f"{said}exit code {process.returncode}"
+def until_drained(process: "subprocess.Popen[str]") -> str:
+    """Wait until a node is drained; return what kubectl said, its exit code last."""
+    said, _ = process.communicate(timeout=PATIENCE + 20)
+    return f"{said}exit code {process.returncode}"
 
 
 def until_refused(process: "subprocess.Popen[str]", sessions: Sequence[Session]) -> None:
@@ -85,18 +84,47 @@ def evicted(world: World, session: Session, outcome: str = "Drained") -> None:
     world.nothing_is_left(session)
 
 
-def running(world: World, name: str, bot: Json, **spec: Any) -> Session:
-    return world.session(name, bot=bot, **spec).eventually(phase="Running")
+@dataclass
+class Drained:
+    """A node that two commands have drained at once, each of its own session; what was heard, and what they said."""
+
+    world: World
+    called: Session
+    spot: Session
+    heard: str
+    said: tuple[str, str]
 
 
-def test_caller_hears_the_farewell_while_the_node_is_drained(world: World, tmp_path: Path) -> None:
-    session = world.session("drained", bot=PARROT, shutdown=GRACEFUL).eventually(phase="Running")
-    with Caller(session, tmp_path, "hello") as caller:
+@pytest.fixture(scope="module")
+def drained(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drained]:
+    world, limit = World(make_namespace("e2e")), f"--timeout={PATIENCE}s"
+    called = world.session("called", bot=PARROT, shutdown=GRACEFUL)
+    long = {"gracePeriod": "60s", "cancelPeriod": "60s"}
+    spot = world.session("spot", bot={"target": "swallows_end.py"}, shutdown=long)
+    for session in (called, spot):
+        session.eventually(phase="Running")
+    with Caller(called, tmp_path_factory.mktemp("calls"), "hello") as caller:
         caller.until_event("said")
-        assert drained(session, f"--timeout={PATIENCE}s").endswith("drained\nexit code 0")
-        assert FAREWELL_HEARD in caller.heard()
-    evicted(world, session)
-    assert budgets(world) == []
+        with drain([spot], "--grace-period=20", limit) as noticed, drain([called], limit) as patient:
+            said = until_drained(patient)
+            drained = Drained(world, called, spot, caller.heard(), (said, until_drained(noticed)))
+    yield drained
+    world.close()
+    kubectl("delete", "namespace", world.namespace, "--wait=false")
+
+
+def test_caller_hears_the_farewell_while_the_node_is_drained(drained: Drained) -> None:
+    assert drained.said[0].endswith("drained\nexit code 0")
+    assert FAREWELL_HEARD in drained.heard
+    evicted(drained.world, drained.called)
+    assert budgets(drained.world) == []
+
+
+def test_ladder_is_shortened_to_the_notice_that_is_given(drained: Drained) -> None:
+    assert drained.said[1].endswith("exit code 0")
+    evicted(drained.world, drained.spot, "Forced")
+    assert budgets(drained.world) == []
+    assert [taken["step"] for taken in drained.spot.status["ending"]["steps"]] == ["EndFrame", "ForcedCancelFrame"]
 
 
 def test_protected_sessions_hold_a_drain_up_until_they_end_or_may_go(world: World) -> None:
@@ -127,12 +155,3 @@ def test_protected_sessions_hold_a_drain_up_until_they_end_or_may_go(world: Worl
     for session in busy:
         evicted(world, session)
     assert budgets(world) == []
-
-
-def test_ladder_is_shortened_to_the_notice_that_is_given(world: World) -> None:
-    long = {"gracePeriod": "60s", "cancelPeriod": "60s"}
-    session = running(world, "spot", {"target": "swallows_end.py"}, shutdown=long)
-    assert drained(session, "--grace-period=20", f"--timeout={PATIENCE}s").endswith("exit code 0")
-    evicted(world, session, "Forced")
-    assert budgets(world) == []
-    assert [taken["step"] for taken in session.status["ending"]["steps"]] == ["EndFrame", "ForcedCancelFrame"]
