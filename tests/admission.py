@@ -45,7 +45,7 @@ def nested(levels: int) -> Any:
 def _bounds() -> Iterator[Refusal]:
     body, template = "spec.bot.body may", "spec.podTemplate may"
     shallow = "be nested 32 levels deep and have 4096 items in a list or object"
-    # As deep as a test can write it: what is deeper is refused in the same way (tests/e2e/alone/test_stored_before.py).
+    # As deep as a test can write it: what is deeper is refused in the same way (tests/e2e/test_bounds.py).
     for levels in [33, 300]:
         yield Refusal(f"a body of {levels} levels", session(spec__bot__body=nested(levels)), "", f"{body} {shallow}")
         given = pod_spec(affinity=nested(levels))

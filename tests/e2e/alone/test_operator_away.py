@@ -3,15 +3,19 @@
 Each has exactly one finish, and no pod, finalizer or object of it stays.
 """
 
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import pytest
 from kubernetes import client
 
+from botsession_operator.core.observe.parse import TOO_LARGE_TO_READ
+from tests.e2e.bodies import BODIES, create_with
 from tests.e2e.caller import FAREWELL, Caller
 from tests.e2e.calls import called, exposed, listed
 from tests.e2e.operators import operators_away
@@ -31,6 +35,8 @@ IN_CALL: Final = {"target": "talks.py", "body": {"transport": "reports", "client
 #: Long enough for the operator to be killed midway.
 SLOWLY: Final = {"gracePeriod": "15s", "cancelPeriod": "1m"}
 FREED: Final = ("--type=merge", "-p", '{"metadata":{"finalizers":null}}')
+#: What has the API server refuse sessions that are too large.
+BOUNDS: Final = ("validatingadmissionpolicybinding", "botsession-operator-spec-bounds")
 
 
 @dataclass
@@ -38,6 +44,8 @@ class Absence:
     """The sessions, by name, and what was heard and seen while no operator was there."""
 
     world: World
+    #: A namespace with sessions that are too large to be read.
+    stored: World
     sessions: dict[str, Session]
     heard: dict[str, str]
     #: The pod of the session that was torn away, after its bot was over.
@@ -62,7 +70,8 @@ class Absence:
 
 @pytest.fixture(scope="module")
 def absence(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Absence]:
-    world, folder = World(make_namespace("e2e")), tmp_path_factory.mktemp("calls")
+    world, stored = World(make_namespace("e2e")), World(make_namespace("e2e"))
+    folder = tmp_path_factory.mktemp("calls")
     with ExitStack() as calls:
         sessions = _running(world)
         timed, deleted = (
@@ -72,15 +81,17 @@ def absence(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
             each.until_event("said")
         sessions["starting"] = _in_the_midst(world, sessions)
         with operators_away():
+            _store_too_much(stored)
             torn_pods = _meanwhile(world, sessions)
             heard = {
                 "exposed": called(sessions["exposed"]),
                 "timed": timed.heard(),
                 "farewell": deleted.heard(),
             }
-        yield Absence(world, sessions, heard, torn_pods)
-    world.close()
-    kubectl("delete", "namespace", world.namespace, "--wait=false", "--ignore-not-found")
+        yield Absence(world, stored, sessions, heard, torn_pods)
+    for place in (world, stored):
+        place.close()
+        kubectl("delete", "namespace", place.namespace, "--wait=false", "--ignore-not-found")
 
 
 def _running(world: World) -> dict[str, Session]:
@@ -123,6 +134,25 @@ def _in_the_midst(world: World, sessions: dict[str, Session]) -> Session:
     world.has_a_pod(starting)
     world.delete(sessions["marked"])
     return starting
+
+
+def _store_too_much(world: World) -> None:
+    """Have sessions stored as they were before the chart had a policy on what they may hold."""
+    try:
+        _bounds("Audit")
+        for name, body in BODIES.items():  # admission hears of a change a moment after it is made
+            wait_until(partial(_is_created, world, name, body), PATIENCE, f"{name} is stored")
+    finally:
+        _bounds("Deny")
+
+
+def _bounds(action: str) -> None:
+    patched = kubectl("patch", *BOUNDS, "--type=merge", "-p", json.dumps({"spec": {"validationActions": [action]}}))
+    assert patched.returncode == 0, patched.stderr
+
+
+def _is_created(world: World, name: str, body: str) -> bool:
+    return not create_with(world, name, body)
 
 
 def _meanwhile(world: World, sessions: dict[str, Session]) -> list[str]:
@@ -188,3 +218,22 @@ def test_pod_whose_session_was_torn_away_meanwhile_goes(absence: Absence) -> Non
 
 def test_session_of_which_nothing_is_left_ends_as_unknown(absence: Absence) -> None:
     assert absence.finish("traceless") == ("Unknown", "Lost")
+
+
+def test_sessions_stored_before_their_size_was_bounded_stop_nobody_and_can_be_deleted(absence: Absence) -> None:
+    world = absence.stored
+    after = world.session("after", bot=COMPLETES)
+    for name in BODIES:
+        wait_until(partial(says_why, world, name), PATIENCE, f"{name} says why")
+    assert after.finishes()["reason"] == "Completed"
+    edited = kubectl("label", "bs", *BODIES, "-n", world.namespace, "a=b")
+    assert edited.returncode == 0, edited.stderr
+    assert world.session("beside", bot=COMPLETES).finishes()["reason"] == "Completed"
+    deleted = kubectl("delete", "bs", *BODIES, "-n", world.namespace, "--timeout=120s")
+    assert deleted.returncode == 0, deleted.stderr
+
+
+def says_why(world: World, name: str) -> bool:
+    """Return whether the status says that the session is too large to be read."""
+    path = 'jsonpath={.status.conditions[?(@.type=="PodCreated")].message}'
+    return kubectl("get", "bs", name, "-n", world.namespace, "-o", path).stdout == TOO_LARGE_TO_READ
