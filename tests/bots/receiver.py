@@ -1,6 +1,7 @@
 """No bot: a receiver of webhooks. It takes what is posted to /hook and keeps it, and answers as it is told.
 
-GET /answer/503 has it answer so from now on; GET /failures/2 has it fail the first two tries of each message.
+GET /answer/503 has it answer so from now on; GET /failures/2 has it fail the first two tries of each message. With a
+session, as in /answer/503/NAMESPACE/NAME, only the messages about that one are answered so.
 GET /messages gives what was posted: headers, body and answer of each.
 """
 
@@ -8,7 +9,8 @@ import json
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-told = {"answer": 204, "failures": 0}
+#: What holds for a session by its subject, and by the empty one for all others.
+told = {"answer": {"": 204}, "failures": {"": 0}}
 messages = []
 tries = Counter()
 
@@ -18,9 +20,10 @@ class Receiver(BaseHTTPRequestHandler):
 
     def do_GET(self):
         """Do what the test says, or tell it what has arrived."""
-        _, name, *number = self.path.split("/")
-        if number:
-            told[name] = int(number[0])
+        _, name, *number_and_subject = self.path.split("/")
+        if number_and_subject:
+            number, *subject = number_and_subject
+            told[name]["/".join(subject)] = int(number)
         self._respond(200, json.dumps(messages).encode())
 
     def do_POST(self):
@@ -28,7 +31,8 @@ class Receiver(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
         message_id = self.headers["webhook-id"]
         tries[message_id] += 1
-        answer = 503 if tries[message_id] <= told["failures"] else told["answer"]
+        answers, failures = (each.get(json.loads(body)["subject"], each[""]) for each in told.values())
+        answer = 503 if tries[message_id] <= failures else answers
         messages.append({"headers": dict(self.headers), "body": body, "answer": answer})
         self._respond(answer)
 

@@ -17,6 +17,8 @@ from tests.e2e.run_state import RUN
 from tests.e2e.world import World, kubectl, make_namespace, wait_until
 
 HERE: Final = Path(__file__).parent
+#: The first of those that install the operator: each file begins with what the one before it leaves.
+INSTALLERS: Final = tuple(HERE / "alone" / f"test_{name}.py" for name in ("webhooks", "uninstall", "tutorial"))
 #: Seconds in which all that other processes have begun is over.
 LONGEST: Final = 900.0
 
@@ -46,8 +48,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_turn)
 
 
-def _turn(item: pytest.Item) -> tuple[bool, ...]:
-    return _comes_last(item), _access(item) is Access.ALONE, _installs(item)
+def _turn(item: pytest.Item) -> tuple[int, ...]:
+    place = INSTALLERS.index(item.path) if item.path in INSTALLERS else len(INSTALLERS)
+    return _comes_last(item), _access(item) is Access.ALONE, _installs(item), place
 
 
 def _access(item: pytest.Item) -> Access:

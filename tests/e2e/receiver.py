@@ -9,8 +9,17 @@ import standardwebhooks
 
 from tests.e2e.operators import operator_pod
 from tests.e2e.prometheus import apply
-from tests.e2e.release import install_operator
-from tests.e2e.world import PATIENCE, SYSTEM_NAMESPACE, Json, Session, kubectl, make_namespace, pod_proxy, wait_until
+from tests.e2e.release import have_operator
+from tests.e2e.world import (
+    PATIENCE,
+    SYSTEM_NAMESPACE,
+    Json,
+    Session,
+    kubectl,
+    make_namespace,
+    pod_proxy,
+    wait_until,
+)
 
 SECRET, NEWER = "whsec_" + "A" * 32, "whsec_" + "B" * 32
 NAME = "webhook-receiver"
@@ -20,15 +29,14 @@ MOUNTED = "/etc/botsession-webhook/secret"
 class Receiver:
     """One that runs and can be told how to answer."""
 
-    def __init__(self, namespace: str, *settings: str) -> None:
+    def __init__(self, namespace: str) -> None:
         self._namespace = namespace
-        self._settings = settings
         self._secret = SECRET
 
-    def is_told(self) -> None:
-        """Install the operator so that it posts to this one."""
+    def is_told(self, *settings: str) -> None:
+        """Have an operator that posts to this receiver; `settings` are Helm's own, and hold besides."""
         url = f"--set=webhook.url=http://{NAME}.{self._namespace}.svc:8080/hook"
-        install_operator(url, f"--set=webhook.existingSecret={NAME}", "--set=webhook.source=e2e", *self._settings)
+        have_operator(url, f"--set=webhook.existingSecret={NAME}", "--set=webhook.source=e2e", *settings)
 
     def cannot_be_reached(self) -> None:
         """Have its Service lead nowhere from now on."""
@@ -54,13 +62,13 @@ class Receiver:
 
         wait_until(is_mounted, PATIENCE, "mounted anew")
 
-    def answers(self, status: int) -> None:
-        """Have it answer so from now on."""
-        self._ask(f"answer/{status}")
+    def answers(self, status: int, subject: str = "") -> None:
+        """Answer so from now on; with a subject, NAMESPACE/NAME, the messages about that session alone."""
+        self._ask(f"answer/{status}/{subject}".rstrip("/"))
 
-    def fails_first(self, tries: int) -> None:
-        """Have it fail the first tries of each message."""
-        self._ask(f"failures/{tries}")
+    def fails_first(self, tries: int, subject: str = "") -> None:
+        """Fail the first tries of each message, or of each about one session."""
+        self._ask(f"failures/{tries}/{subject}".rstrip("/"))
 
     def messages(self, session: Session) -> list[Json]:
         """Return all that has arrived of a session, each checked by its signature: id, event and answer."""
@@ -91,20 +99,15 @@ class Receiver:
 
 
 @contextmanager
-def receiver(*settings: str) -> Iterator[Receiver]:
-    """Run one in a namespace of its own and have the operator post to it.
-
-    `settings` are Helm's own, for the operator beside what has it post.
-    """
+def receiver() -> Iterator[Receiver]:
+    """Run a receiver in a namespace of its own, with the Secret that operators sign with."""
     namespace = make_namespace("e2e")
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": NAME, "namespace": SYSTEM_NAMESPACE}}
     try:
         apply([*_manifests(namespace), {**secret, "stringData": {"webhook-secret": SECRET}}])
         ready = kubectl("wait", "--for=condition=Ready", f"pod/{NAME}", "-n", namespace, f"--timeout={PATIENCE}s")
         assert ready.returncode == 0, kubectl("describe", f"pod/{NAME}", "-n", namespace).stdout
-        running = Receiver(namespace, *settings)
-        running.is_told()
-        yield running
+        yield Receiver(namespace)
     finally:
         kubectl("delete", "secret", NAME, "-n", SYSTEM_NAMESPACE)
         kubectl("delete", "namespace", namespace, "--wait=false")

@@ -10,10 +10,18 @@ import pytest
 
 from botsession_contract.names import SESSION_LABEL
 from tests.e2e.calls import exposed
+from tests.e2e.many_settings import have_operator_with_many_settings
 from tests.e2e.operators import operator_pod
 from tests.e2e.policy_engine import enforced
-from tests.e2e.release import install_operator
-from tests.e2e.world import PATIENCE, SYSTEM_NAMESPACE, Session, World, kubectl, make_namespace, wait_until
+from tests.e2e.world import (
+    PATIENCE,
+    SYSTEM_NAMESPACE,
+    Session,
+    World,
+    kubectl,
+    make_namespace,
+    wait_until,
+)
 
 pytestmark = [pytest.mark.cluster, pytest.mark.installs_operator, pytest.mark.timeout(900)]
 
@@ -52,16 +60,16 @@ class Prober:
 
 def at_once(*calls: Callable[[], Result]) -> list[Result]:
     """Return what each of these returns; who waits for an answer that never comes does not keep the others waiting."""
-    with ThreadPoolExecutor() as threads:
+    with ThreadPoolExecutor(len(calls)) as threads:
         return [each.result() for each in [threads.submit(call) for call in calls]]
 
 
 @pytest.fixture
-def fenced(world: World) -> Iterator[World]:
+def fenced(fenced_world: World) -> Iterator[World]:
     """Have the chart's policies in the test's namespace too, and something that enforces them."""
-    install_operator(f"--set-json=networkPolicy.namespaces={json.dumps([world.namespace])}")
+    have_operator_with_many_settings(fenced_world.namespace)
     with enforced():
-        yield world
+        yield fenced_world
 
 
 @pytest.fixture
@@ -82,14 +90,18 @@ def test_only_the_operator_reaches_the_control_port_and_only_sessions_poke(fence
         partial(Prober, fenced.namespace, "neighbour"),
         partial(Prober, elsewhere, "poker", f"{SESSION_LABEL}=somebody"),
     )
+    quiet = fenced.session("quiet", bot={"target": "quiet.py"})
     session = exposed(fenced, "called", LISTENS)
     wait_until(lambda: not stranger.reaches(OPERATOR, 8475), PATIENCE, "fenced off from a stranger")
 
-    assert at_once(*(partial(each.reaches, OPERATOR, 8475) for each in (poker, neighbour))) == [True, False]
-    assert at_once(*(partial(each.reaches, address(session), 8474) for each in probers)) == [False] * 3
-    assert at_once(*(partial(each.reaches, address(session), 7860) for each in probers)) == [True] * 3
+    reached = at_once(
+        *(partial(each.reaches, OPERATOR, 8475) for each in (poker, neighbour)),
+        *(partial(each.reaches, address(session), 8474) for each in probers),
+        *(partial(each.reaches, address(session), 7860) for each in probers),
+    )
+    assert (reached[:2], reached[2:5], reached[5:]) == ([True, False], [False] * 3, [True] * 3)
 
-    quiet = fenced.session("quiet", bot={"target": "quiet.py"}).eventually(phase="Running")
+    quiet.eventually(phase="Running")
     for each in (session, quiet):
         fenced.edit(each, end="Graceful")
         assert each.finishes()["reportedBy"] in ("Runtime", "Operator")

@@ -1,32 +1,18 @@
 """What only some of the chart's settings bring about; one operator has all of them that do not disturb each other."""
 
 import json
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
 from kubernetes import client
 
 from tests.e2e.calls import called, exposed, listed
+from tests.e2e.many_settings import have_operator_with_many_settings
 from tests.e2e.pod_security import LIMITS, LOCKED_UP, limit, restrict
-from tests.e2e.release import install_operator
 from tests.e2e.world import Json, World, kubectl
 
-pytestmark = [
-    pytest.mark.cluster,
-    pytest.mark.installs_operator,
-    pytest.mark.timeout(600),
-    pytest.mark.usefixtures("_set"),
-]
+pytestmark = [pytest.mark.cluster, pytest.mark.installs_operator, pytest.mark.timeout(600)]
 
-BACKEND: Final = {"service": {"name": "${service}", "port": {"number": "${port}"}}}
-PATH: Final = {"path": "/${namespace}/${name}", "pathType": "Prefix", "backend": BACKEND}
-ROUTE: Final = {
-    "apiVersion": "networking.k8s.io/v1",
-    "kind": "Ingress",
-    "spec": {"rules": [{"host": "bots.example.test", "http": {"paths": [PATH]}}]},
-}
-URL: Final = "${scheme}s://bots.example.test/${namespace}/${name}${path}"
 HOST: Final[Json] = {"hostNetwork": True, "dnsPolicy": "ClusterFirstWithHostNet"}
 SQUATTER: Final[Json] = {
     "name": "squatter",
@@ -37,15 +23,9 @@ SQUATTER: Final[Json] = {
 }
 
 
-@pytest.fixture(scope="module")
-def _set(kubeconfig: Path) -> None:
-    """Have the operator copy the runtime into pods, make routes, and use one port of a node."""
-    install_operator(
-        "--set=runtime.injection=InitContainer",
-        f"--set-json=expose.route={json.dumps(ROUTE)}",
-        f"--set-json=expose.url={json.dumps(URL)}",
-        "--set=hostNetwork.controlPorts=20000-20000",
-    )
+@pytest.fixture(autouse=True)
+def _set(fenced_world: World) -> None:
+    have_operator_with_many_settings(fenced_world.namespace)
 
 
 def test_image_runs_unchanged_where_the_runtime_is_copied(world: World) -> None:
