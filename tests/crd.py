@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import jsonschema
-import yaml
 
+from tests import yaml_files
 from tests.manifests import Json
 
-CRD: Final = yaml.safe_load((Path(__file__).parents[1] / "crds" / "botsession.yaml").read_text())
+CRD: Final = yaml_files.read(Path(__file__).parents[1] / "crds" / "botsession.yaml")
 SCHEMA: Final[Json] = CRD["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
 #: What the API server calls a date-time (k8s.io/kube-openapi/pkg/validation/strfmt).
 _TIME: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
+from tests import yaml_files
 
 Json = dict[str, Any]
 
@@ -98,7 +98,7 @@ def sample() -> tuple[Cell, ...]:
 
 @cache
 def _read() -> Any:
-    return yaml.safe_load(TABLE.read_text("utf-8"))
+    return yaml_files.read(TABLE)
 
 
 def _moment(name: str, raw: Json) -> Moment:

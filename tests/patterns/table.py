@@ -6,9 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
 from botsession_contract.report import ExitReport
+from tests import yaml_files
 
 Json = dict[str, Any]
 
@@ -103,7 +102,7 @@ def recorded_of(report: ExitReport) -> Json:
 
 
 def _table() -> Json:
-    table: Json = yaml.safe_load(TABLE.read_text("utf-8"))
+    table: Json = yaml_files.read(TABLE)
     return table
 
 

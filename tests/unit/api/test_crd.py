@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from botsession_contract.json_codec import camel
 from botsession_contract.lifecycle import Cause
@@ -28,11 +27,11 @@ from botsession_operator.core.manifests.template_overlay import (
     PORT_NAME,
     PORT_NUMBER,
 )
+from tests.crd import CRD
 from tests.manifests import Json, session
 from tests.offenders import assert_none
 
 ROOT = Path(__file__).parents[3]
-CRD = yaml.safe_load((ROOT / "crds/botsession.yaml").read_text())
 SPEC: Json = CRD["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
 STATUS: Json = CRD["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]
 

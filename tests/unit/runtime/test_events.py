@@ -3,11 +3,9 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -23,9 +21,9 @@ from botsession_runtime.hook.ipc import DUMP_SIGNAL
 from botsession_runtime.ladder import next_rung
 from botsession_runtime.reducers import apply_event
 from botsession_runtime.session_state import Exit, Request, Rung, SessionState, Speech
+from tests.crd import CRD
 
 BEGAN, NOW = 100.0, 200.0
-CRD: Final = yaml.safe_load((Path(__file__).parents[3] / "crds" / "botsession.yaml").read_text())
 STATUS: Final = CRD["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]
 SCHEMA: Final = Draft202012Validator(STATUS)
 ORDERS: Final = Launch(namespace="tests", name="session", token_sha256="")

@@ -8,7 +8,6 @@ from typing import Any
 
 import jsonschema
 import pytest
-import yaml
 from aiohttp.test_utils import TestClient, TestServer
 
 from botsession_contract import control, conversation, report, session_limits, shutdown
@@ -27,10 +26,11 @@ from botsession_contract.lifecycle import (
     Step,
 )
 from botsession_runtime.control import OPEN_PATHS, create_app
+from tests import yaml_files
 from tests.endpoint import TOKEN, FakeSession
 
 ROOT = Path(__file__).parents[3]
-DOCUMENT = yaml.safe_load((ROOT / "docs/reference/openapi.yaml").read_text())
+DOCUMENT = yaml_files.read(ROOT / "docs/reference/openapi.yaml")
 SCHEMAS = DOCUMENT["components"]["schemas"]
 GOLDEN = ROOT / "tests" / "unit" / "contract" / "golden"
 OPERATIONS = [(path, method) for path, methods in DOCUMENT["paths"].items() for method in methods]

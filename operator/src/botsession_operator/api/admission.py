@@ -21,6 +21,7 @@ import yaml
 from botsession_contract.names import API_VERSION, KIND, VERSION
 from botsession_operator.api.spec import Json, SpecError
 from botsession_operator.api.spec_bounds import bound_problems
+from botsession_operator.api.yaml_loader import SAFE_LOADER
 
 _SUBDOMAIN: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 
@@ -65,7 +66,7 @@ def session_schema() -> Json:
     """Return the schema in the CRD: in the wheel's copy, or in the checkout's for an editable install."""
     packaged = resources.files("botsession_operator") / "crds" / "botsession.yaml"
     source = packaged if packaged.is_file() else Path(__file__).parents[4] / "crds" / "botsession.yaml"
-    versions = yaml.safe_load(source.read_text(encoding="utf-8"))["spec"]["versions"]
+    versions = yaml.load(source.read_text(encoding="utf-8"), SAFE_LOADER)["spec"]["versions"]  # noqa: S506  # a safe loader
     (schema,) = (version["schema"]["openAPIV3Schema"] for version in versions if version["name"] == VERSION)
     return dict(schema)
 

@@ -17,6 +17,7 @@ from lightkube.config.kubeconfig import SERVICE_ACCOUNT, KubeConfig, SingleConfi
 from lightkube.config.models import User
 from lightkube.core.exceptions import ConfigError
 
+from botsession_operator.api.yaml_loader import SAFE_LOADER
 from botsession_operator.cli.cli_error import CliError, Exit
 
 DEFAULT_FILE: Final = Path("~/.kube/config")
@@ -66,7 +67,7 @@ def _files(given: Path | None) -> Iterator[Path]:
 
 def _read(file: Path) -> Json:
     try:
-        config = yaml.load(file.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506  # both are safe loaders
+        config = yaml.load(file.read_text(encoding="utf-8"), Loader=SAFE_LOADER)  # noqa: S506  # both are safe loaders
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
         raise CliError(Exit.REFUSED, f"the kubeconfig {file} cannot be read: {exc}") from exc
     if not isinstance(config, dict):
@@ -108,6 +109,3 @@ def _chosen(config: KubeConfig, context: str | None) -> SingleConfig:
         raise CliError(Exit.NOT_FOUND, f"the kubeconfig has no cluster or user {exc} that its context names") from exc
     assert chosen is not None  # noqa: S101  # None only where neither a context nor a default is given
     return chosen if chosen.user else chosen._replace(user=User())
-
-
-_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
