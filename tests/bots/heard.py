@@ -9,6 +9,7 @@ many errors the model pushes, "ends": true to end when all of that is done, "cal
 
 import asyncio
 import gc
+from types import SimpleNamespace
 
 from call import Params, Transport
 from loguru import logger
@@ -41,6 +42,9 @@ class SilentTTS(ToneTTS):
 
 class FarModel(LLMService):
     """A model that goes from speech to speech, and that cannot be reached."""
+
+    # It asks nobody. Pipecat's default imports OpenAI's package, which takes a second.
+    adapter_class = SimpleNamespace
 
     async def process_frame(self, frame, direction):
         """Hand every frame on."""

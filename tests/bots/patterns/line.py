@@ -6,6 +6,7 @@ The line stands for any transport: it plays sound in real time, and says that so
 import asyncio
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 sys.path.append(str(Path(__file__).parents[1]))
 from pipecat.frames.frames import LLMContextFrame, LLMFullResponseEndFrame, LLMFullResponseStartFrame, LLMTextFrame
@@ -102,6 +103,9 @@ class Line(BaseTransport):
 
 class Model(LLMService):
     """Answers each context with one sentence, and calls the tool that it is told to call."""
+
+    # It asks nobody. Pipecat's default imports OpenAI's package, which takes a second.
+    adapter_class = SimpleNamespace
 
     def __init__(self):
         super().__init__(settings=LLMSettings(model="scripted"))

@@ -1,5 +1,6 @@
 """How far a farewell has got, by the frames that are seen; with Pipecat's own classes and no bot around them."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -34,6 +35,9 @@ class Voice(TTSService):
 
 class SpeechToSpeech(LLMService):
     """A realtime service: it speaks, but only what it thinks of itself."""
+
+    # It asks nobody. Pipecat's default imports OpenAI's package, which takes a second.
+    adapter_class: Any = SimpleNamespace
 
 
 TTS, OUTPUT, OTHER = Voice(), BaseOutputTransport(TransportParams()), FrameProcessor()
