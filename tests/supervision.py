@@ -28,6 +28,9 @@ BOTS = ROOT / "tests" / "bots"
 TOKEN = "a token"
 #: Runs the supervisor and the bot; another one has another Pipecat.
 PYTHON = sys.executable
+#: aiohttp reads all certificate authorities of the machine when it is imported, here by the supervisor and by the bot:
+#: a tenth of a second of CPU each. No test's bot asks a server that has a certificate.
+WITHOUT_AUTHORITIES: Final = {"SSL_CERT_FILE": os.devnull}
 #: No test waits longer for anything, in seconds: a machine under load is slow, a hang is for ever.
 PATIENCE = 90.0
 #: Who waits for a poke asks again after this long, in seconds: a poke may get lost, and tells not of everything.
@@ -161,6 +164,7 @@ class Supervised:
     def _environment(self, launch: Launch) -> dict[str, str]:
         return (
             os.environ
+            | WITHOUT_AUTHORITIES
             | {"PYTHONPATH": str(ROOT / "runtime" / "src")}
             | self.env
             | {LAUNCH_ENV: json.dumps(encode(launch))}

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from tests.processes import wait_for_exit
-from tests.supervision import PATIENCE
+from tests.supervision import PATIENCE, WITHOUT_AUTHORITIES
 
 BOTSESSION = Path(sys.executable).with_name("botsession")
 Manifest = Callable[..., Path]
@@ -75,7 +75,7 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
         mark = f"BOTSESSION_TEST_MARK={uuid.uuid4().hex}"
         process = await asyncio.create_subprocess_exec(
             *(str(BOTSESSION), "run", str(manifest), "--output", str(tmp_path / "output"), *options),
-            env=os.environ | dict([mark.split("=")]),
+            env=os.environ | WITHOUT_AUTHORITIES | dict([mark.split("=")]),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
