@@ -1,4 +1,4 @@
-"""Which tests pytest's processes run next: the cluster's, of which some can only run one by one, and all others.
+"""Which tests pytest's processes run next: lint, the cluster's, of which some can only run one by one, and all others.
 
 Those of tests/e2e/alone make one group. It begins at once in one process; the others run what needs no cluster
 meanwhile, since a test that shares the operator would wait for all of the group (tests/e2e/operator_lock.py).
@@ -10,6 +10,8 @@ from typing import Final
 ALONE: Final = "tests that have the operator alone"
 LAST: Final = "tests of what the operator did in the whole run"
 CLUSTER: Final = "tests/e2e/"
+#: mypy takes longer than any other test that computes; as the last it would leave the other processes idle.
+LINT: Final = "tests/lint/"
 #: In these folders and files tests of one file share what takes long to make, or take next to no time.
 BY_FILE: Final = (
     "tests/unit/",
@@ -41,6 +43,8 @@ def next_group(waiting: Collection[str], process: int, *, is_one_alone: bool) ->
     """
     if ALONE in waiting:
         return ALONE
+    if lint := next((group for group in waiting if group.startswith(LINT)), None):
+        return lint
     shared = [group for group in waiting if group.startswith(CLUSTER)]
     others = [group for group in waiting if not group.startswith(CLUSTER) and group != LAST]
     prefers_cluster = process % 2 == 0 and not is_one_alone

@@ -3,9 +3,10 @@
 import pytest
 
 from tests.docs.blocks import ROOT
-from tests.scheduling import ALONE, BY_FILE, CLUSTER, LAST, group_of, next_group
+from tests.scheduling import ALONE, BY_FILE, CLUSTER, LAST, LINT, group_of, next_group
 
 WAITS = "tests/e2e/test_start.py::test_x"
+LINTS = "tests/lint/test_lint.py::test_x[mypy]"
 COMPUTES = "tests/component/runtime/test_endings.py::test_x"
 
 
@@ -29,6 +30,7 @@ def test_tests_of_a_group_run_in_one_process(test_id: str, group: str) -> None:
     ("waiting", "process", "is_one_alone", "chosen"),
     [
         pytest.param([COMPUTES, WAITS, ALONE, LAST], 1, False, ALONE, id="what can only run one by one comes first"),
+        pytest.param([WAITS, COMPUTES, LINTS, LAST], 0, False, LINTS, id="lint comes early, since mypy takes long"),
         pytest.param([WAITS, COMPUTES, LAST], 0, True, COMPUTES, id="one computes while another one is alone"),
         pytest.param([WAITS, COMPUTES, LAST], 0, False, WAITS, id="one takes the cluster's tests"),
         pytest.param([WAITS, COMPUTES, LAST], 1, False, COMPUTES, id="the next one computes"),
@@ -44,4 +46,6 @@ def test_a_process_takes_what_it_need_not_wait_for(
 
 
 def test_files_that_are_named_are_there() -> None:
-    assert [path for path in (*BY_FILE, CLUSTER, "tests/e2e/alone/test_rights.py") if not (ROOT / path).exists()] == []
+    assert [
+        path for path in (*BY_FILE, CLUSTER, LINT, "tests/e2e/alone/test_rights.py") if not (ROOT / path).exists()
+    ] == []
