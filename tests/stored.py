@@ -65,7 +65,9 @@ class Store:
     """The sessions, and what was asked of the server."""
 
     sessions: dict[str, str] = field(default_factory=dict)
-    #: How many sessions each answer to a list had.
+    #: Whether lists are streamed, as since Kubernetes 1.34. The answer to another server's client is 422.
+    streams_lists: bool = True
+    #: How many sessions each answer to a list had, and each streamed list.
     pieces: list[int] = field(default_factory=list)
     #: Names of the sessions that a pod was made for.
     pods: list[str] = field(default_factory=list)
@@ -121,6 +123,12 @@ class Store:
         details = {"name": name, "kind": kind, "group": request.path.split("/")[2] if "/apis/" in request.path else ""}
         return web.json_response({**missing, "details": details}, status=404)
 
+    async def _stream_list(self, response: web.StreamResponse, texts: list[str]) -> None:
+        for text in texts:
+            await response.write(f'{{"type": "ADDED", "object": {text}}}\n'.encode())
+        metadata = {"resourceVersion": "1", "annotations": {"k8s.io/initial-events-end": "true"}}
+        await response.write(json.dumps({"type": "BOOKMARK", "object": {"metadata": metadata}}).encode() + b"\n")
+
     def _piece(self, request: web.Request) -> web.Response:
         texts = list(self.sessions.values())
         begin, size = int(request.query.get("continue", "0")), int(request.query.get("limit", "0")) or len(texts)
@@ -133,8 +141,16 @@ class Store:
         return _json(text)
 
     async def _watch(self, request: web.Request, *, is_of_sessions: bool) -> web.StreamResponse:
+        is_list = "sendInitialEvents" in request.query
+        if is_list and not self.streams_lists:
+            return web.json_response({"kind": "Status", "reason": "Invalid", "code": 422}, status=422)
         response = web.StreamResponse()
         await response.prepare(request)
+        if is_list:
+            await self._stream_list(response, list(self.sessions.values()) if is_of_sessions else [])
+            if is_of_sessions:
+                self.pieces.append(len(self.sessions))
+                await self._notify()
         told = 0
         while True:
             for event in self._events[told:] if is_of_sessions else []:

@@ -12,16 +12,17 @@ import os
 import resource
 import tempfile
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import kopf
 
 from botsession_contract.names import GROUP, PLURAL, VERSION
-from botsession_operator.effects.watching import tolerant_session
+from botsession_operator.api.spec import Json
+from botsession_operator.effects.watching import Collection, Listed, Watches, watching_session
 from botsession_operator.handlers import make_settings
 from tests.apiserver import kubeconfig
 from tests.bench import figures
-from tests.stored import Json, Store, serving, session
+from tests.stored import Store, serving, session
 
 #: A body of many small values costs a reader 20 times its size; one text costs its size.
 VALUE: Final = '{"a": 1}, '
@@ -43,31 +44,47 @@ def main() -> None:
     figures.keep("large_sessions", found)
 
 
-async def _list(url: str, sessions: int, *, is_bare: bool) -> int:
-    """Run kopf as the operator does, until it has seen so many sessions."""
-    names: set[str] = set()
-    seen_all, settings, registry = asyncio.Event(), make_settings(), kopf.OperatorRegistry()
-    if is_bare:
-        settings.watching.chunk_size = None
+class Seen:
+    """Counts sessions."""
 
-    def count(_: str | None, raw: Json) -> None:
-        names.add(raw["metadata"]["name"])
-        if len(names) == sessions:
-            seen_all.set()
+    def __init__(self, expected: int) -> None:
+        self._expected = expected
+        self.names: set[str] = set()
+        self.all = asyncio.Event()
+
+    def note(self, name: str) -> None:
+        """Count a session, once."""
+        self.names.add(name)
+        if len(self.names) == self._expected:
+            self.all.set()
+
+    def see(self, _plural: str, _event_type: str | None, raw: Json) -> None:
+        """Count what a list or a watch brings."""
+        self.note(raw["metadata"]["name"])
+
+    def list_ended(self, collection: Collection, listed: Listed) -> None:
+        """Do nothing."""
+
+
+async def _list(url: str, sessions: int, *, is_bare: bool) -> int:
+    """Run kopf, as the operator does or by itself, until it has seen so many sessions."""
+    seen, settings, registry = Seen(sessions), make_settings(), kopf.OperatorRegistry()
+    if is_bare:
+        settings.watching.initial_streaming, settings.watching.chunk_size = False, None
 
     @kopf.on.login(registry=registry)
     async def login(**kwargs: Any) -> kopf.ConnectionInfo | kopf.AiohttpSession | None:
         found = kopf.login_with_kubeconfig(**kwargs)
-        return tolerant_session(found, count) if found and not is_bare else found
+        return watching_session(found, Watches(seen, settings, frozenset({PLURAL}))) if found and not is_bare else found
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
-    async def changed(event: kopf.RawEvent, **_: Any) -> None:
-        count(event["type"], cast("Json", event["object"]))
+    async def count(name: str, **_: Any) -> None:
+        seen.note(name)
 
     with tempfile.TemporaryDirectory() as folder:
         os.environ["KUBECONFIG"] = str(kubeconfig(Path(folder), url))
-        await kopf.operator(registry=registry, settings=settings, standalone=True, clusterwide=True, stop_flag=seen_all)
-    return len(names)
+        await kopf.operator(registry=registry, settings=settings, standalone=True, clusterwide=True, stop_flag=seen.all)
+    return len(seen.names)
 
 
 def _serve(pipe: Any, sessions: int, kilobytes: int) -> None:

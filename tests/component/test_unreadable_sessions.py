@@ -113,13 +113,15 @@ async def test_a_session_that_cannot_be_read_can_be_deleted(store: Store, begin:
     assert (name, patch["metadata"]["finalizers"]) == ("b", [])
 
 
-async def test_sessions_are_listed_in_pieces(store: Store, begin: Begin) -> None:
+@pytest.mark.parametrize("streams_lists", [True, False])
+async def test_all_sessions_of_a_list_are_served(store: Store, begin: Begin, *, streams_lists: bool) -> None:
+    store.streams_lists = streams_lists
     store.sessions = {f"s{n}": session(f"s{n}") for n in range(60)}
     begin()
 
-    await store.until(lambda: sum(store.pieces) == 60)
-    assert max(store.pieces) <= 25
     await store.until(lambda: len(set(store.pods)) == 60)
+    assert sum(store.pieces) == 60
+    assert streams_lists or max(store.pieces) <= 25
 
 
 def statuses(store: Store, name: str) -> list[Json]:

@@ -1,6 +1,7 @@
 """The work queue, and what marks sessions dirty besides watch events: supervisors' answers and ended refusals."""
 
 import asyncio
+from datetime import datetime
 
 from botsession_operator.core.clock import Clock
 from botsession_operator.core.decide.plan import ControllerTimeouts
@@ -24,6 +25,10 @@ class Controller:
         """Mark a session dirty, and ask its supervisor meanwhile, so that the pass usually finds the answer."""
         self.poller.prefetch(key)
         self._queue.add(key, priority)
+
+    def mark_at(self, key: Key, when: datetime, priority: Priority) -> None:
+        """Mark a session dirty at a time. Its next pass replaces that time."""
+        self._queue.add_at(key, when, priority)
 
     def mark_changed(self, key: Key, priority: Priority = Priority.NORMAL) -> None:
         """Mark a session dirty after a change of its pod or a poke, and ask its supervisor for a new snapshot."""

@@ -1,66 +1,90 @@
-"""What watch events do: they fill the store, mark the keys of changed objects dirty, and decide nothing."""
+"""What kopf watches, and what becomes of it: objects go into the store, their sessions' keys are marked dirty.
+
+Nothing is decided here.
+"""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 import kopf
 
-from botsession_contract.names import GROUP, KIND, PLURAL, SESSION_LABEL, VERSION
+from botsession_contract.names import GROUP, PLURAL, SESSION_LABEL, VERSION
 from botsession_operator.api.spec import Json
-from botsession_operator.core.observe.untyped import mapping
+from botsession_operator.core.api_resources import PODS
+from botsession_operator.core.observe.untyped import mapping, text
 from botsession_operator.core.session_key import Key, parse_key
-from botsession_operator.effects.watching import HandleEvent, tolerant_session
+from botsession_operator.effects.watching import Collection, Listed, Watches, watching_session
 from botsession_operator.fair_queue import Priority
-from botsession_operator.watch_store import WatchStore
+from botsession_operator.watch_store import DELETED, WatchStore
+
+#: How long kopf waits before it repeats a request that failed, and how often: ten minutes in all.
+MAX_RETRY_SECONDS: Final = 5
+MAX_RETRIES: Final = 120
+#: What is watched.
+PLURALS: Final = frozenset({PLURAL, PODS.plural})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class EventHandler:
-    """Handles the events of sessions and pods."""
+    """Fills the watch store with what the watches bring, and marks the sessions that it is about."""
 
+    #: What passes read.
+    store: WatchStore
     changed: Callable[[Key, Priority], None]
     #: The same for a session whose pod has changed.
     pod_changed: Callable[[Key], None]
-    #: What passes read.
-    store: WatchStore
-    #: Called when a session's pod is gone, after `pod_changed`.
-    pod_gone: Callable[[Key], None] = lambda _: None
     #: Called with the namespace of a pod that has ended, since its quota may have room now.
     pod_ended: Callable[[str], None] = lambda _: None
     #: Called with each event, also with one that changes nothing.
     watched: Callable[[], None] = lambda: None
+    #: Set when the store has all objects: each collection was listed once.
+    listed: asyncio.Event = field(default_factory=asyncio.Event)
+    #: For each of these, two collections are watched; None stands for all namespaces.
+    namespaces: tuple[str | None, ...] = (None,)
+    _listed: set[Collection] = field(default_factory=set)
 
-    def handle(self, event_type: str | None, raw: Json) -> None:
-        """Handle an event. Listed objects have no type."""
+    def see(self, plural: str, event_type: str | None, raw: Json) -> None:
+        """Handle an event of a watch, or an object of a list, which has no type."""
         self.watched()
-        if raw.get("kind") == KIND:
-            self._handle_session(event_type, raw)
+        if plural == PLURAL:
+            self._see_session(event_type, raw)
         else:
-            self._handle_pod(event_type, raw)
+            self._see_pod(event_type, raw)
 
-    def _handle_session(self, event_type: str | None, raw: Json) -> None:
+    def list_ended(self, collection: Collection, listed: Listed) -> None:
+        """Remove what a later list does not have, because its deletion was missed with a watch."""
+        if collection.plural == PLURAL:
+            for key in self.store.sessions_listed(collection.namespace, listed.uids, listed.version):
+                self.changed(key, Priority.NORMAL)
+        else:
+            for key in self.store.pods_listed(collection.namespace, listed.uids, listed.version):
+                self.pod_changed(key)
+        self._listed.add(collection)
+        if len(self._listed) >= len(PLURALS) * len(self.namespaces):
+            self.listed.set()
+
+    def _see_session(self, event_type: str | None, raw: Json) -> None:
         metadata = mapping(raw.get("metadata"))
         key = parse_key(metadata.get("namespace"), metadata.get("name"))
         if key and self.store.session_event(event_type, raw):
             self.changed(key, session_priority(raw))
 
-    def _handle_pod(self, event_type: str | None, raw: Json) -> None:
-        is_change, metadata = self.store.pod_event(event_type, raw), mapping(raw.get("metadata"))
-        namespace = metadata.get("namespace")
+    def _see_pod(self, event_type: str | None, raw: Json) -> None:
+        metadata = mapping(raw.get("metadata"))
+        namespace = text(metadata.get("namespace"))
+        is_change = self.store.pod_event(event_type, raw)
         # Anyone may set this label on a pod, so its value may be no name of a session.
         key = parse_key(namespace, mapping(metadata.get("labels")).get(SESSION_LABEL))
         if key and is_change:
             self.pod_changed(key)
-            if event_type == "DELETED":
-                self.pod_gone(key)
         if namespace and has_ended(event_type, raw):
             self.pod_ended(namespace)
 
 
-def make_registry(server: str, handle_event: HandleEvent) -> kopf.OperatorRegistry:
-    """Return a registry that has kopf watch sessions and pods. Its own registry keeps kopf's global one unchanged.
+def make_registry(server: str, watches: Watches) -> kopf.OperatorRegistry:
+    """Return a registry of what kopf watches. A registry of our own keeps kopf's global one unchanged.
 
     `server` is the API server that passes use. By default kopf uses kubernetes.default.svc, which fails with the
     cluster's DNS, and may be another server than the one that passes write to.
@@ -70,14 +94,16 @@ def make_registry(server: str, handle_event: HandleEvent) -> kopf.OperatorRegist
     @kopf.on.login(registry=registry)
     async def login(**kwargs: Any) -> kopf.AiohttpSession | None:
         found = await asyncio.to_thread(_connection, **kwargs)
-        return tolerant_session(replace(found, server=server), handle_event) if found else None
+        return watching_session(replace(found, server=server), watches) if found else None
 
-    @kopf.on.event("", "v1", "pods", labels={SESSION_LABEL: kopf.PRESENT}, registry=registry)
-    @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
-    async def watched(**_: Any) -> None:
-        """Do nothing: kopf watches only what has a handler, and `effects/watching.py` takes the objects before it."""
-
+    # kopf watches what has a handler. It calls none, since `effects/watching.py` takes the objects out of the answers.
+    kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)(_no_handler)
+    kopf.on.event("", "v1", PODS.plural, registry=registry)(_no_handler)
     return registry
+
+
+async def _no_handler(**_: Any) -> None:
+    """Do nothing."""
 
 
 def tell_of_stop(registry: kopf.OperatorRegistry, stop: asyncio.Event) -> None:
@@ -97,7 +123,7 @@ def _connection(**kwargs: Any) -> kopf.ConnectionInfo | None:
     return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
 
 
-def session_priority(body: Json) -> Priority:
+def session_priority(body: Mapping[str, Any]) -> Priority:
     """Return how urgent an event of a session is: a user waits for the first pass after a change of the spec.
 
     Creation, edits and deletion change the generation, which the status then does not have yet. The operator's own
@@ -108,9 +134,9 @@ def session_priority(body: Json) -> Priority:
     return Priority.NORMAL if is_answered else Priority.HIGH
 
 
-def has_ended(event_type: str | None, raw: Json) -> bool:
+def has_ended(event_type: str | None, pod: Json) -> bool:
     """Return whether a pod no longer counts for a quota: it is gone, or all its containers have ended."""
-    return event_type == "DELETED" or mapping(raw.get("status")).get("phase") in ("Succeeded", "Failed")
+    return event_type == DELETED or mapping(pod.get("status")).get("phase") in ("Succeeded", "Failed")
 
 
 def make_settings() -> kopf.OperatorSettings:
@@ -119,7 +145,6 @@ def make_settings() -> kopf.OperatorSettings:
     settings.posting.enabled = False  # the operator records Events about sessions, not about handlers
     settings.peering.standalone = True
     settings.scanning.disabled = True  # the resources are known, so kopf needs no right to list CRDs and namespaces
-    # kopf applies the selector above after the API server has sent all pods; this one is sent to the API server.
     settings.watching.label_selectors["", "v1", "pods"] = SESSION_LABEL
     # Passes read what the watches bring, and a watch that brings nothing does not fail. So the server ends each watch
     # after a minute, and kopf continues from the last event. A dead connection shows sooner (effects/watching.py).
@@ -127,6 +152,12 @@ def make_settings() -> kopf.OperatorSettings:
     settings.watching.client_timeout = 75
     settings.watching.connect_timeout = 10
     settings.networking.request_timeout = 30
-    # The API server takes objects of up to 3 MiB, so an answer has at most some 75 MB.
+    # kopf ends when its retries are over, and by default waits longer each time, so that it would notice late that the
+    # API server is back.
+    settings.networking.error_backoffs = (1, 1, 2, 3, *[MAX_RETRY_SECONDS] * MAX_RETRIES)
+    # A streamed list comes object by object, from the API server's memory. `effects/watching.py` unsets this where the
+    # server cannot stream lists. Then they come in chunks: the server takes objects of up to 3 MiB, so an answer has at
+    # most some 75 MB.
+    settings.watching.initial_streaming = True
     settings.watching.chunk_size = 25
     return settings

@@ -1,7 +1,7 @@
 """Leader election in the life of an operator: it starts the election, works while it leads, and releases the lease."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from uuid import uuid4
 
@@ -27,9 +27,9 @@ def start_election(
     lease: LeaderElector | Uncontested,
     ready: asyncio.Event,
     stop: asyncio.Event,
-    lead: Callable[[], None],
+    lead: Callable[[], Awaitable[None]],
 ) -> asyncio.Task[None]:
-    """Start the election once the watches run; call `lead` when elected, and set `stop` when the lease is lost.
+    """Start the election once the store has all objects; call `lead` when elected. The loss sets `stop`.
 
     The stack releases the lease after it has closed all that is entered later. Call this before kopf starts, since kopf
     cancels tasks that are created after its start.
@@ -40,8 +40,9 @@ def start_election(
         await lease.run()
 
     async def work() -> None:
+        await ready.wait()
         await lease.elected()
-        lead()
+        await lead()
 
     async def resign() -> None:
         for task in (election, leading):

@@ -19,15 +19,17 @@ from botsession_operator.core.decide.host_network import port_of
 from botsession_operator.core.manifests.pod import PodSettings
 from botsession_operator.effects.control import HttpControl, make_session
 from botsession_operator.effects.kubernetes import KubernetesCluster
+from botsession_operator.effects.watching import Watches
 from botsession_operator.effects.webhook import HttpWebhook
 from botsession_operator.errors import ClusterUnavailable, LeaseLost
-from botsession_operator.handlers import EventHandler, make_registry, make_settings, tell_of_stop
+from botsession_operator.handlers import PLURALS, EventHandler, make_registry, make_settings, tell_of_stop
 from botsession_operator.host_ports import HostPorts
 from botsession_operator.leadership import label_leader, make_lease, start_election
 from botsession_operator.metrics import Metrics
 from botsession_operator.poke_gate import PokeGate
 from botsession_operator.ports import Lease
 from botsession_operator.reconcile.deps import Deps
+from botsession_operator.reconcile.first_look import first_look
 from botsession_operator.reconcile.reconciler import reconcile
 from botsession_operator.server import LIFETIME_SECONDS, create_app, serving
 from botsession_operator.settings import Settings, WebhookSettings
@@ -81,20 +83,20 @@ async def operate(connected: client.ApiClient, settings: Settings, stop: asyncio
             log.info("operator stopped")
             return
         deps = replace(deps, webhook=dispatcher)
+        backlog.first_look = lambda key, spread: first_look(key, store, deps, spread)
         label_leader(stack, connected, lease, settings)
         log.info("operator started", injection=deps.pod_settings.injection, namespaces=settings.namespaces or "all")
         work = asyncio.create_task(controller.work(metrics.timed(lambda key: reconcile(key, deps))))
         events = EventHandler(
+            store,
             backlog.changed,
             backlog.pod_changed,
-            store,
-            backlog.pod_gone,
             controller.refusals.note_pod_ended,
             metrics.note_watch_event,
+            ready,
+            settings.namespaces or (None,),
         )
-        registry = make_registry(connected.configuration.host, events.handle)
-        tell_of_stop(registry, stop)
-        watch = asyncio.create_task(_watch(registry, settings, ready, stop))
+        watch = asyncio.create_task(_watch(connected.configuration.host, settings, events, stop))
         await until_stopped(work, watch, stop, controller.drain)
         if election.done():  # it ends with the lease
             election.result()
@@ -190,15 +192,15 @@ async def _serve(
     await stack.enter_async_context(serving(app, settings.host, settings.port, guard))
 
 
-async def _watch(
-    registry: kopf.OperatorRegistry, settings: Settings, ready: asyncio.Event, stop: asyncio.Event
-) -> None:
+async def _watch(server: str, settings: Settings, events: EventHandler, stop: asyncio.Event) -> None:
+    kopf_settings = make_settings()
+    registry = make_registry(server, Watches(events, kopf_settings, PLURALS))
+    tell_of_stop(registry, stop)
     await kopf.operator(
         registry=registry,
-        settings=make_settings(),
+        settings=kopf_settings,
         standalone=True,
         clusterwide=not settings.namespaces,
         namespaces=settings.namespaces,
-        ready_flag=ready,
         stop_flag=stop,
     )

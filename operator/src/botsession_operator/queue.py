@@ -63,9 +63,9 @@ class WorkQueue:
         self._ready.put(key, key.namespace, priority)
         self._wake_one()
 
-    def add_at(self, key: Key, when: datetime) -> None:
+    def add_at(self, key: Key, when: datetime, priority: Priority = Priority.NORMAL) -> None:
         """Mark a key dirty at a time; the last call for a key counts."""
-        self._schedule.put(key, when)
+        self._schedule.put(key, when, priority)
         self._set_timer()
 
     def __len__(self) -> int:
@@ -161,7 +161,7 @@ class WorkQueue:
 
     def _on_timer(self) -> None:
         self._timer = None
-        for key in self._schedule.take_due():
+        for key, priority in self._schedule.take_due():
             self._on_due(key)
-            self.add(key)
+            self.add(key, priority)
         self._set_timer()

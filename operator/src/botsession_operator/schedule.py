@@ -12,6 +12,7 @@ from datetime import datetime
 
 from botsession_operator.core.clock import Clock
 from botsession_operator.core.session_key import Key
+from botsession_operator.fair_queue import Priority
 
 #: A larger difference between the two clocks is a step, in seconds. Both are slewed alike, so the difference has one of
 #: three causes: the wall clock was set, the machine was suspended, or the thread was stopped between two readings. In
@@ -60,33 +61,38 @@ class Schedule:
 
     def __init__(self, clock: Clock, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._clock = SteadyClock(clock, monotonic)
-        self._due: dict[Key, float] = {}
+        self._due: dict[Key, tuple[float, Priority]] = {}
         self._heap: list[tuple[float, Key]] = []
 
-    def put(self, key: Key, when: datetime) -> None:
-        """Set when a key is due; the last call for a key counts."""
-        due = self._due[key] = self._clock.time_at(when) + MARGIN
+    def put(self, key: Key, when: datetime, priority: Priority = Priority.NORMAL) -> None:
+        """Set when a key is due, and how urgent it is then; the last call for a key counts."""
+        due = self._clock.time_at(when) + MARGIN
+        self._due[key] = (due, priority)
         heapq.heappush(self._heap, (due, key))
         if len(self._heap) > 2 * len(self._due) + MAX_STALE_ENTRIES:
-            self._heap = [(due, key) for key, due in self._due.items()]
+            self._heap = [(due, key) for key, (due, _) in self._due.items()]
             heapq.heapify(self._heap)
 
     def drop(self, key: Key) -> None:
         """Remove a key."""
         self._due.pop(key, None)
 
-    def take_due(self) -> list[Key]:
-        """Remove and return the keys that are due."""
-        now, found = self._clock.now(), list[Key]()
+    def take_due(self) -> list[tuple[Key, Priority]]:
+        """Remove and return the keys that are due, each with its priority."""
+        now, found = self._clock.now(), list[tuple[Key, Priority]]()
         while self._heap and self._heap[0][0] <= now:
             due, key = heapq.heappop(self._heap)
-            if self._due.get(key) == due:
-                del self._due[key]
-                found.append(key)
+            if self._is_valid(due, key):
+                found.append((key, self._due.pop(key)[1]))
         return found
 
     def seconds_left(self) -> float | None:
         """Return the seconds until the next key is due; None where no key waits."""
-        while self._heap and self._due.get(self._heap[0][1]) != self._heap[0][0]:
-            heapq.heappop(self._heap)  # replaced by a later call for its key
+        while self._heap and not self._is_valid(*self._heap[0]):
+            heapq.heappop(self._heap)
         return max(0.0, self._heap[0][0] - self._clock.now()) if self._heap else None
+
+    def _is_valid(self, due: float, key: Key) -> bool:
+        """Return whether no later call for its key has replaced an entry."""
+        current = self._due.get(key)
+        return current is not None and current[0] == due

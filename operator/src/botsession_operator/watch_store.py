@@ -12,7 +12,7 @@ import math
 import time
 import zlib
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Container, Hashable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final, Generic, TypeVar
 
@@ -54,11 +54,14 @@ class _Objects(Generic[P, T]):
         self._parse = parse_object
         self._monotonic = monotonic
         self._entries: dict[P, _Entry[T]] = {}
-        #: UIDs, oldest first.
-        self._deleted: OrderedDict[str, None] = OrderedDict()
+        #: For each UID the version at which it was deleted, oldest first.
+        self._deleted: OrderedDict[str, str] = OrderedDict()
 
     def __contains__(self, full_name: P) -> bool:
         return full_name in self._entries
+
+    def __iter__(self) -> Iterator[P]:
+        return iter(tuple(self._entries))
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -81,9 +84,9 @@ class _Objects(Generic[P, T]):
 
     def show(self, full_name: P, raw: Json, *, is_new: bool = False) -> bool:
         """Record an object; return whether a pass would see a difference."""
-        uid, version = _uid(raw), text(mapping(raw.get("metadata")).get("resourceVersion"))
+        uid, version = _uid(raw), _version(raw)
         entry = self._entries.get(full_name)
-        if uid in self._deleted or (entry and _is_older(version, entry.version)):
+        if self._is_deleted(uid, version) or (entry and _is_older(version, entry.version)):
             return False
         before = entry if entry and entry.uid == uid else None
         if before and before.version == version:
@@ -93,9 +96,9 @@ class _Objects(Generic[P, T]):
         self._entries[full_name] = _Entry(uid, version, parsed, self._monotonic(), before.is_new if before else is_new)
         return before is None or parsed is None or not _is_equal_for_passes(parsed, before.parsed)
 
-    def remove(self, full_name: P, uid: str) -> bool:
-        """Remove an object that is gone; return whether it was in the store."""
-        self._deleted[uid] = None
+    def remove(self, full_name: P, uid: str, version: str = "") -> bool:
+        """Remove an object that is gone, since this version if that is known; return whether it was in the store."""
+        self._deleted[uid] = version
         if len(self._deleted) > MAX_DELETED:
             self._deleted.popitem(last=False)
         entry = self._entries.get(full_name)
@@ -103,6 +106,22 @@ class _Objects(Generic[P, T]):
             return False
         del self._entries[full_name]
         return True
+
+    def remove_unlisted(self, is_listed: Callable[[P], bool], uids: Container[str], version: str) -> list[P]:
+        """Remove what a list of this version should have and has not; return the names.
+
+        An object that is newer than the list stays. No UID is remembered as deleted, since no deletion was seen.
+        """
+        if not version.isdecimal():
+            return []
+        gone = [
+            full_name
+            for full_name, entry in self._entries.items()
+            if is_listed(full_name) and entry.uid not in uids and not _is_older(version, entry.version)
+        ]
+        for full_name in gone:
+            del self._entries[full_name]
+        return gone
 
     def uid(self, full_name: P) -> str | None:
         entry = self._entries.get(full_name)
@@ -117,6 +136,14 @@ class _Objects(Generic[P, T]):
         """Mark no object as new."""
         for entry in self._entries.values():
             entry.is_new = False
+
+    def _is_deleted(self, uid: str, version: str) -> bool:
+        """Return whether an object is gone, unless this version is newer.
+
+        A pod whose label is removed is deleted for the watch, and there again when it gets the label back.
+        """
+        deleted_at = self._deleted.get(uid)
+        return deleted_at is not None and not _is_older(deleted_at, version)
 
     def _read(self, raw: Json) -> T | None:
         try:
@@ -150,16 +177,28 @@ class WatchStore:
         if key is None:
             return False
         if event_type == DELETED:
-            self._sessions.remove(key, _uid(raw))
+            self._sessions.remove(key, _uid(raw), _version(raw))
             return True
         return self._sessions.show(key, raw, is_new=event_type == ADDED)
 
     def pod_event(self, event_type: str | None, raw: Json) -> bool:
         """Record an event of a pod; return whether its session needs a pass."""
         if event_type == DELETED:
-            self._remove_pod(_full_name(raw), _uid(raw))
+            self._remove_pod(_full_name(raw), _uid(raw), _version(raw))
             return True
         return self._show_pod(raw)
+
+    def sessions_listed(self, namespace: str | None, uids: Container[str], version: str) -> list[Key]:
+        """Remove the sessions that a list of a namespace, or of all, does not have; return their keys."""
+        return self._sessions.remove_unlisted(lambda key: namespace in (None, key.namespace), uids, version)
+
+    def pods_listed(self, namespace: str | None, uids: Container[str], version: str) -> list[Key]:
+        """Remove the pods that a list of a namespace, or of all, does not have; return the keys of their sessions."""
+        before = {full_name: self._pods.get(full_name) for full_name in self._pods}
+        gone = self._pods.remove_unlisted(lambda place: namespace in (None, place[0]), uids, version)
+        for full_name in gone:
+            self._index(full_name, before[full_name], None)
+        return [pod.owner.key for full_name in gone if (pod := before[full_name]) and pod.owner]
 
     # Called by writes and live reads.
 
@@ -198,6 +237,16 @@ class WatchStore:
         """Mark no session as new: another operator may have started it before this one became the leader."""
         self._sessions.begin_to_lead()
 
+    # Called by an operator that begins to lead.
+
+    def keys(self) -> Iterator[Key]:
+        """Yield the keys of all sessions."""
+        return iter(self._sessions)
+
+    def orphans(self) -> list[Key]:
+        """Return the keys of sessions that do not exist and have pods."""
+        return [key for key in self._pods_by_session if key not in self._sessions]
+
     # Called by passes.
 
     def is_trusted(self, key: Key) -> bool:
@@ -232,9 +281,9 @@ class WatchStore:
         self._index(full_name, before, self._pods.get(full_name))
         return is_change
 
-    def _remove_pod(self, full_name: tuple[str, str], uid: str) -> None:
+    def _remove_pod(self, full_name: tuple[str, str], uid: str, version: str = "") -> None:
         before = self._pods.get(full_name)
-        self._pods.remove(full_name, uid)
+        self._pods.remove(full_name, uid, version)
         self._index(full_name, before, self._pods.get(full_name))
 
     def _index(self, full_name: tuple[str, str], before: Pod | None, after: Pod | None) -> None:
@@ -257,6 +306,10 @@ def _full_name(raw: Json) -> tuple[str, str]:
 
 def _uid(raw: Json) -> str:
     return text(mapping(raw.get("metadata")).get("uid"))
+
+
+def _version(raw: Json) -> str:
+    return text(mapping(raw.get("metadata")).get("resourceVersion"))
 
 
 def _is_older(version: str, than: str) -> bool:

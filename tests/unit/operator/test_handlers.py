@@ -14,12 +14,27 @@ from aiohttp import web
 from aiohttp.test_utils import RawTestServer
 from kopf import Resource
 
-from botsession_contract.names import GROUP, KIND, PLURAL, SESSION_LABEL, VERSION
-from botsession_operator.api.spec import Json
+from botsession_contract.names import (
+    API_VERSION,
+    GROUP,
+    KIND,
+    PLURAL,
+    SESSION_LABEL,
+    SESSION_UID_LABEL,
+    VERSION,
+)
 from botsession_operator.core.session_key import Key
-from botsession_operator.effects.watching import KEEPALIVE, tolerant_session
+from botsession_operator.effects.watching import (
+    KEEPALIVE,
+    Collection,
+    Listed,
+    Watcher,
+    Watches,
+    watching_session,
+)
 from botsession_operator.fair_queue import Priority
 from botsession_operator.handlers import (
+    PLURALS,
     EventHandler,
     has_ended,
     make_registry,
@@ -32,17 +47,21 @@ from botsession_operator.watch_store import WatchStore
 SERVER = "https://10.96.0.1:443"
 
 
-def ignore(_: str | None, __: Json) -> None:
-    """Ignore an event."""
-
-
-async def login(registry: kopf.OperatorRegistry) -> kopf.AiohttpSession:
+async def login(made: kopf.OperatorRegistry) -> kopf.AiohttpSession:
     """Log in as kopf does."""
-    (handler,) = registry._activities.get_all_handlers()
+    (handler,) = made._activities.get_all_handlers()
     log_in = cast("Callable[..., Awaitable[object]]", handler.fn)
     found = await log_in(logger=logging.getLogger(), settings=make_settings())
     assert isinstance(found, kopf.AiohttpSession)
     return found
+
+
+def watches(watcher: Watcher | None = None) -> Watches:
+    return Watches(watcher or EventHandler(WatchStore(), lambda *_: None, lambda _: None), make_settings(), PLURALS)
+
+
+def registry() -> kopf.OperatorRegistry:
+    return make_registry(SERVER, watches())
 
 
 def test_the_api_server_is_asked_for_pods_of_sessions_only() -> None:
@@ -68,7 +87,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_elsewhere")
 async def test_watches_go_to_the_server_that_passes_talk_to() -> None:
-    found = await login(make_registry(SERVER, ignore))
+    found = await login(registry())
 
     async with found.aiohttp_session as session:
         assert (found.server, session.headers["Authorization"]) == (SERVER, "Bearer secret")
@@ -88,63 +107,122 @@ def test_an_event_is_urgent_where_a_user_waits(generation: int, status: object, 
     assert session_priority({"metadata": {"generation": generation}, "status": status}) is priority
 
 
-def seen(event_type: str | None, store: WatchStore, name: str = "call-1") -> list[Key]:
-    """Have an event of a session handled; return what it marks."""
-    marked: list[Key] = []
-    metadata = {"namespace": "bots", "name": name, "uid": "u1", "resourceVersion": "1", "generation": 1}
-    handler = EventHandler(lambda key, _: marked.append(key), marked.append, store)
-    handler.handle(event_type, {"kind": KIND, "metadata": metadata})
-    return marked
+class Marked:
+    """A watcher that fills a store, and what it has marked."""
+
+    def __init__(self, namespaces: tuple[str | None, ...] = (None,)) -> None:
+        self.sessions: list[tuple[Key, Priority]] = []
+        self.pods: list[Key] = []
+        self.counted = 0
+        self.store = WatchStore()
+        self.watcher = EventHandler(
+            self.store,
+            lambda *marked: self.sessions.append(marked),
+            self.pods.append,
+            watched=self._count,
+            namespaces=namespaces,
+        )
+
+    def _count(self) -> None:
+        self.counted += 1
+
+    def see_session(self, event_type: str | None, name: str = "call-1") -> None:
+        metadata = {"namespace": "bots", "name": name, "uid": "u1", "resourceVersion": "1", "generation": 1}
+        self.watcher.see(PLURAL, event_type, {"metadata": metadata})
+
+    def see_pod(self, event_type: str | None, session: str = "call-1") -> None:
+        labels = {SESSION_LABEL: session, SESSION_UID_LABEL: "u1"}
+        owner = {"apiVersion": API_VERSION, "kind": KIND, "name": session, "uid": "u1", "controller": True}
+        metadata = {"namespace": "bots", "name": "p", "uid": "p1", "resourceVersion": "1", "labels": labels}
+        self.watcher.see("pods", event_type, {"metadata": {**metadata, "ownerReferences": [owner]}})
+
+
+KEY = Key("bots", "call-1")
+NOTHING = Listed("9", frozenset())
 
 
 @pytest.mark.parametrize("event_type", [None, "ADDED", "MODIFIED"])
 def test_a_session_that_the_watch_brings_is_known(event_type: str | None) -> None:
-    store = WatchStore()
+    marked = Marked()
 
-    assert seen(event_type, store) == [Key("bots", "call-1")]
-    assert Key("bots", "call-1") in store
+    marked.see_session(event_type)
+
+    assert marked.sessions == [(KEY, Priority.HIGH)]
+    assert KEY in marked.store
 
 
 def test_a_session_that_is_gone_is_known_no_more() -> None:
-    store = WatchStore()
-    seen("ADDED", store)
+    marked = Marked()
+    marked.see_session("ADDED")
 
-    assert seen("DELETED", store) == [Key("bots", "call-1")]
-    assert len(store) == 0
+    marked.see_session("DELETED")
+
+    assert len(marked.sessions) == 2
+    assert len(marked.store) == 0
 
 
 def test_an_event_that_names_no_session_marks_none() -> None:
-    store = WatchStore()
+    marked = Marked()
 
-    assert seen("ADDED", store, "x" * 64) == []
-    assert len(store) == 0
+    marked.see_session("ADDED", "x" * 64)
 
-
-@pytest.mark.parametrize("labels", [{}, {SESSION_LABEL: ""}, {SESSION_LABEL: "A_b"}, {SESSION_LABEL: "x" * 63 + "."}])
-def test_a_pod_whose_label_names_no_session_marks_none(labels: dict[str, str]) -> None:
-    marked: list[Key] = []
-    handler = EventHandler(lambda key, _: marked.append(key), marked.append, WatchStore())
-
-    handler.handle("ADDED", {"kind": "Pod", "metadata": {"namespace": "bots", "labels": labels}})
-
-    assert marked == []
+    assert (marked.sessions, len(marked.store)) == ([], 0)
 
 
-def test_an_event_that_brings_nothing_new_marks_none() -> None:
-    store = WatchStore()
-    seen("ADDED", store)
+@pytest.mark.parametrize("label", ["", "A_b", "x" * 63 + "."])
+def test_a_pod_whose_label_names_no_session_marks_none(label: str) -> None:
+    marked = Marked()
 
-    assert seen("MODIFIED", store) == []
+    marked.see_pod("ADDED", label)
+
+    assert marked.pods == []
 
 
-def test_each_event_is_counted_also_one_that_brings_nothing_new() -> None:
-    counted: list[None] = []
-    handler = EventHandler(lambda *_: None, lambda _: None, WatchStore(), watched=lambda: counted.append(None))
+def test_a_pod_that_the_watch_brings_marks_its_session() -> None:
+    marked = Marked()
 
-    for kind in (KIND, "Pod"):
-        handler.handle("MODIFIED", {"kind": kind, "metadata": {}})
+    marked.see_pod("ADDED")
+    marked.see_pod("DELETED")
 
-    assert len(counted) == 2
+    assert marked.pods == [KEY, KEY]
+
+
+def test_an_event_that_brings_nothing_new_marks_none_and_is_counted() -> None:
+    marked = Marked()
+    for _ in range(3):
+        marked.see_session("MODIFIED")
+        marked.see_pod("MODIFIED")
+
+    assert (len(marked.sessions), len(marked.pods), marked.counted) == (1, 1, 6)
+
+
+def test_what_a_later_list_has_not_is_looked_at() -> None:
+    """Its deletion was missed with a watch that broke."""
+    marked = Marked()
+    marked.see_session("ADDED")
+    marked.see_pod("ADDED")
+    marked.sessions.clear()
+    marked.pods.clear()
+
+    for plural in PLURALS:
+        marked.watcher.list_ended(Collection(plural, None), NOTHING)
+
+    assert (marked.sessions, marked.pods) == ([(KEY, Priority.NORMAL)], [KEY])
+    assert len(marked.store) == 0
+
+
+@pytest.mark.parametrize("namespaces", [(None,), ("bots", "others")])
+def test_the_store_is_complete_once_all_is_listed(namespaces: tuple[str | None, ...]) -> None:
+    marked = Marked(namespaces)
+    collections = [Collection(plural, namespace) for plural in PLURALS for namespace in namespaces]
+    for collection in collections[1:]:
+        marked.watcher.list_ended(collection, NOTHING)
+    marked.watcher.list_ended(collections[1], NOTHING)  # anew
+    assert not marked.watcher.listed.is_set()
+
+    marked.watcher.list_ended(collections[0], NOTHING)
+
+    assert marked.watcher.listed.is_set()
 
 
 @pytest.mark.parametrize(
@@ -172,7 +250,7 @@ async def test_a_watch_whose_server_has_gone_fails_soon_although_nothing_is_sent
         return response
 
     async with RawTestServer(answer) as server:
-        made = tolerant_session(kopf.ConnectionInfo(server=str(server.make_url(""))), ignore)
+        made = watching_session(kopf.ConnectionInfo(server=str(server.make_url(""))), watches())
         async with made.aiohttp_session as session, session.get(server.make_url("/")) as response:
             assert response.connection
             assert response.connection.transport
@@ -184,9 +262,9 @@ async def test_a_watch_whose_server_has_gone_fails_soon_although_nothing_is_sent
 
 
 async def test_a_signal_that_kopf_takes_stops_all() -> None:
-    stop, registry = asyncio.Event(), kopf.OperatorRegistry()
-    tell_of_stop(registry, stop)
-    (handler,) = cast("list[Any]", registry._activities.get_all_handlers())
+    stop, made = asyncio.Event(), kopf.OperatorRegistry()
+    tell_of_stop(made, stop)
+    (handler,) = cast("list[Any]", made._activities.get_all_handlers())
 
     await handler.fn()
 

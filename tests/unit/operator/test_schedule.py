@@ -6,6 +6,7 @@ from typing import Final
 import pytest
 
 from botsession_operator.core.session_key import Key
+from botsession_operator.fair_queue import Priority
 from botsession_operator.schedule import MAX_STALE_ENTRIES, Schedule
 from tests.builders import NOW
 from tests.fake_cluster import FakeClock
@@ -47,14 +48,26 @@ def put(schedule: Schedule, clocks: Clocks, key: Key, seconds: float) -> None:
     schedule.put(key, clocks.wall.now() + timedelta(seconds=seconds))
 
 
+def due(schedule: Schedule) -> list[Key]:
+    return [key for key, _ in schedule.take_due()]
+
+
 def test_keys_come_in_the_order_of_their_times(schedule: Schedule, clocks: Clocks) -> None:
     for key, seconds in ((B, 20), (A, 5), (C, -10)):
         put(schedule, clocks, key, seconds)
 
-    assert schedule.take_due() == [C]
+    assert due(schedule) == [C]
     clocks.pass_(21)
-    assert schedule.take_due() == [A, B]
-    assert schedule.take_due() == []
+    assert due(schedule) == [A, B]
+    assert due(schedule) == []
+
+
+def test_a_key_is_as_urgent_as_it_was_put(schedule: Schedule, clocks: Clocks) -> None:
+    schedule.put(A, clocks.wall.now(), Priority.LOW)
+    schedule.put(B, clocks.wall.now())
+    clocks.pass_(1)
+
+    assert dict(schedule.take_due()) == {A: Priority.LOW, B: Priority.NORMAL}
 
 
 def test_the_last_time_that_is_asked_for_counts(schedule: Schedule, clocks: Clocks) -> None:
@@ -65,7 +78,7 @@ def test_the_last_time_that_is_asked_for_counts(schedule: Schedule, clocks: Cloc
 
     assert schedule.seconds_left() == pytest.approx(7, abs=0.01)
     clocks.pass_(8)
-    assert schedule.take_due() == [B]
+    assert due(schedule) == [B]
 
 
 def test_key_that_is_dropped_is_not_due(schedule: Schedule, clocks: Clocks) -> None:
@@ -74,7 +87,7 @@ def test_key_that_is_dropped_is_not_due(schedule: Schedule, clocks: Clocks) -> N
     schedule.drop(B)
 
     clocks.pass_(HOUR)
-    assert schedule.take_due() == []
+    assert due(schedule) == []
     assert schedule.seconds_left() is None
 
 
@@ -82,7 +95,7 @@ def test_nothing_is_due_before_its_time(schedule: Schedule, clocks: Clocks) -> N
     schedule.put(A, NOW + timedelta(seconds=10))
 
     clocks.pass_(9.9999)
-    assert schedule.take_due() == []
+    assert due(schedule) == []
     assert schedule.seconds_left() == pytest.approx(0.001, abs=0.001)
 
 
@@ -107,7 +120,7 @@ def test_pass_is_in_time_though_the_clock_jumps(
     clocks.set(jump)
     clocks.pass_(then)
 
-    assert schedule.take_due() == ([A] if is_due else [])
+    assert due(schedule) == ([A] if is_due else [])
 
 
 def test_pass_that_is_asked_for_after_a_jump_is_in_time_too(schedule: Schedule, clocks: Clocks) -> None:
@@ -116,7 +129,7 @@ def test_pass_that_is_asked_for_after_a_jump_is_in_time_too(schedule: Schedule, 
     put(schedule, clocks, B, 10)
     clocks.set(2 * HOUR)
 
-    assert schedule.take_due() == [B, A]
+    assert due(schedule) == [B, A]
 
 
 def test_clock_that_is_set_to_and_fro_makes_nothing_late(schedule: Schedule, clocks: Clocks) -> None:
@@ -138,4 +151,4 @@ def test_keys_that_are_put_off_again_and_again_do_not_pile_up(schedule: Schedule
 
     assert len(schedule._heap) <= 2 * len(keys) + MAX_STALE_ENTRIES
     clocks.pass_(HOUR + 10)
-    assert set(schedule.take_due()) == set(keys)
+    assert set(due(schedule)) == set(keys)

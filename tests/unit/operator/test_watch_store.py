@@ -125,10 +125,70 @@ def test_what_is_gone_does_not_come_back_with_a_late_event(store: WatchStore) ->
     store.session_event("DELETED", session(4))
     store.pod_event("DELETED", pod(5))
 
-    assert not store.session_event("MODIFIED", session(6))
-    assert not store.pod_event(None, pod(7))
+    assert not store.session_event("MODIFIED", session(3))
+    assert not store.pod_event(None, pod(4))
     assert KEY not in store
     assert store.pods_of(KEY) == []
+
+
+def test_a_pod_that_gets_its_label_back_is_there_again(store: WatchStore) -> None:
+    """For a watch of labelled pods, a pod that loses the label is deleted."""
+    store.pod_event("ADDED", pod(1))
+    store.pod_event("DELETED", pod(2))
+
+    assert store.pod_event("ADDED", pod(3))
+
+    assert len(store.pods_of(KEY)) == 1
+
+
+@pytest.mark.parametrize("namespace", [None, "bots"])
+def test_what_a_later_list_has_not_is_removed(store: WatchStore, namespace: str | None) -> None:
+    store.session_event("ADDED", session(1))
+    store.pod_event("ADDED", pod(2))
+
+    assert store.sessions_listed(namespace, set(), "9") == [KEY]
+    assert store.pods_listed(namespace, set(), "9") == [KEY]
+
+    assert KEY not in store
+    assert store.pods_of(KEY) == []
+
+
+@pytest.mark.parametrize(
+    ("namespace", "uids", "version"),
+    [
+        pytest.param(None, {"u1", "p1"}, "9", id="the list has it"),
+        pytest.param("others", set(), "9", id="the list is of another namespace"),
+        pytest.param(None, set(), "4", id="it is newer than the list"),
+        pytest.param(None, set(), "", id="the list has no version"),
+    ],
+)
+def test_what_a_later_list_may_not_have_stays(
+    store: WatchStore, namespace: str | None, uids: set[str], version: str
+) -> None:
+    store.session_event("ADDED", session(5))
+    store.pod_event("ADDED", pod(5))
+
+    assert store.sessions_listed(namespace, uids, version) == []
+    assert store.pods_listed(namespace, uids, version) == []
+
+    assert KEY in store
+    assert len(store.pods_of(KEY)) == 1
+
+
+def test_a_session_that_a_list_has_missed_can_come_back(store: WatchStore) -> None:
+    """No deletion was seen, so nothing says that it is gone for good."""
+    store.session_event("ADDED", session(1))
+    store.sessions_listed(None, set(), "9")
+
+    assert store.session_event("MODIFIED", session(1))
+
+
+def test_a_pod_whose_session_is_not_there_is_an_orphan(store: WatchStore) -> None:
+    store.pod_event("ADDED", pod(1))
+    assert store.orphans() == [KEY]
+
+    store.session_event("ADDED", session(1))
+    assert (store.orphans(), list(store.keys())) == ([], [KEY])
 
 
 def test_a_deletion_of_an_earlier_session_leaves_the_new_one_of_its_name(store: WatchStore) -> None:

@@ -1,101 +1,241 @@
-"""The operator takes objects from kopf's lists and watches, and kopf gets nothing that it would work on."""
+"""kopf lists and watches a server that does not always do as it should; nothing is lost, and kopf goes on."""
 
+import asyncio
 import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from typing import Any, Final
 
-import aiohttp
 import kopf
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import RawTestServer
+from aiohttp.test_utils import TestServer
+from kopf import Resource
+from kopf._cogs.clients import auth, watching
+from kopf._cogs.structs import credentials
 
-from botsession_contract.names import KIND
+from botsession_contract.names import GROUP, PLURAL, VERSION
 from botsession_operator.api.spec import Json
-from botsession_operator.effects.watching import tolerant_session
+from botsession_operator.effects.watching import LIST_END, Collection, Listed, Watches, watching_session
+from botsession_operator.handlers import make_settings
+from tests.log_lines import Line
 
-SESSION: Final[Json] = {"kind": KIND, "metadata": {"name": "call-1", "resourceVersion": "7"}, "spec": {"a": [1, "ü"]}}
-POD: Final[Json] = {"kind": "Pod", "metadata": {"name": "pod-1", "resourceVersion": "8"}}
-GONE: Final[Json] = {"type": "ERROR", "object": {"kind": "Status", "code": 410}}
-BOOKMARK: Final[Json] = {"type": "BOOKMARK", "object": {"kind": "Pod", "metadata": {"resourceVersion": "9"}}}
+SESSIONS: Final = Resource(GROUP, VERSION, PLURAL, kind="BotSession", singular="botsession", namespaced=True)
+COLLECTION: Final = Collection(PLURAL, None)
+PATIENCE: Final = 30.0
 
-Handled = list[tuple[str | None, Json]]
+Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-async def read(sent: bytes, handled: Handled, *, is_list: bool = False) -> Any:
-    """Return what kopf gets of an answer: the value of a list, or the lines of a watch."""
+def session(name: str, version: int) -> Json:
+    return {"metadata": {"namespace": "bots", "name": name, "uid": name, "resourceVersion": str(version)}}
 
-    async def answer(_: web.BaseRequest) -> web.StreamResponse:
-        return web.Response(body=sent)
 
-    async with RawTestServer(answer) as server:
-        made = tolerant_session(
-            kopf.ConnectionInfo(server=str(server.make_url(""))), lambda kind, raw: _record(handled, kind, raw)
+def event(event_type: str, raw: Json) -> str:
+    return json.dumps({"type": event_type, "object": raw}) + "\n"
+
+
+def end_of_list(version: int) -> str:
+    metadata = {"resourceVersion": str(version), "annotations": {LIST_END: "true"}}
+    return event("BOOKMARK", {"kind": "BotSession", "metadata": metadata})
+
+
+def page(names: list[str], more: str = "") -> web.Response:
+    items = [session(name, 1) for name in names]
+    return web.json_response({"kind": "List", "metadata": {"resourceVersion": "5", "continue": more}, "items": items})
+
+
+def refusal(status: int, **headers: str) -> web.Response:
+    return web.json_response({"kind": "Status", "code": status}, status=status, headers=headers)
+
+
+@dataclass
+class Seen:
+    """What reaches the operator."""
+
+    events: list[tuple[str | None, str]] = field(default_factory=list)
+    lists: list[tuple[Collection, Listed]] = field(default_factory=list)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def see(self, plural: str, event_type: str | None, raw: Json) -> None:
+        assert plural == PLURAL
+        self.events.append((event_type, raw["metadata"]["name"]))
+        self.changed.set()
+        if raw["metadata"]["name"] == "bug":
+            raise ValueError("a bug")
+
+    def list_ended(self, collection: Collection, listed: Listed) -> None:
+        self.lists.append((collection, listed))
+        self.changed.set()
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while not holds():
+                self.changed.clear()
+                await self.changed.wait()
+
+
+class ApiServer:
+    """Answers each request as the test says; the last answer is repeated."""
+
+    def __init__(self, *answers: str | web.Response) -> None:
+        self._answers = list(answers)
+        self.queries: list[dict[str, str]] = []
+        self._is_over = asyncio.Event()
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        self.queries.append(dict(request.query))
+        answer = self._answers.pop(0) if self._answers else ""
+        if isinstance(answer, web.Response):
+            return answer
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(answer.encode())
+        if not self._answers:  # a watch that brings no more stays open
+            await self._is_over.wait()
+        return response
+
+    def end(self) -> None:
+        self._is_over.set()
+
+
+@asynccontextmanager
+async def watched(server: ApiServer) -> AsyncIterator[Seen]:
+    """Have kopf watch the server's sessions."""
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", server.answer)
+    seen, settings = Seen(), make_settings()
+    settings.networking.error_backoffs = (0.01,) * 3
+    async with TestServer(app) as running:
+        found = watching_session(
+            kopf.ConnectionInfo(server=str(running.make_url("")).rstrip("/")),
+            Watches(seen, settings, frozenset({PLURAL})),
         )
-        async with made.aiohttp_session as session, session.get(server.make_url("/")) as response:
-            return await response.json() if is_list else await _lines(response)
+        vault = credentials.Vault({credentials.VaultKey("test"): found})
+        auth.vault_var.set(vault)
+        task = asyncio.create_task(_watch(settings))
+        try:
+            yield seen
+            assert not task.done(), task.exception()
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+            server.end()
+            await vault.close()
 
 
-async def _lines(response: aiohttp.ClientResponse) -> list[Any]:
-    text = b"".join([chunk async for chunk in response.content.iter_chunked(1024)])
-    return [json.loads(line) for line in text.splitlines()]
+async def _watch(settings: kopf.OperatorSettings) -> None:
+    async for kopfs in watching.infinite_watch(settings=settings, resource=SESSIONS, namespace=None):
+        assert isinstance(kopfs, watching.Bookmark) or kopfs["type"] == "BOOKMARK", "kopf has got an object"
 
 
-def _record(handled: Handled, event_type: str | None, raw: Json) -> None:
-    handled.append((event_type, raw))
-    if raw["metadata"]["name"] == "broken":
-        raise ValueError("a bug")
+async def test_a_list_is_streamed_and_the_watch_goes_on_with_it() -> None:
+    objects = event("ADDED", session("a", 1)) + event("ADDED", session("b", 2))
+    server = ApiServer(objects + end_of_list(5) + event("MODIFIED", session("a", 6)))
+    async with watched(server) as seen:
+        await seen.until(lambda: len(seen.events) == 3)
+
+    assert seen.events == [(None, "a"), (None, "b"), ("MODIFIED", "a")]
+    assert seen.lists == [(COLLECTION, Listed("5", frozenset({"a", "b"})))]
+    assert (server.queries[0]["sendInitialEvents"], server.queries[0]["watch"]) == ("true", "true")
 
 
-def lines(*events: Json) -> bytes:
-    return b"".join(json.dumps(event).encode() + b"\n" for event in events)
+async def test_a_watch_that_ends_continues_after_the_last_event() -> None:
+    server = ApiServer(end_of_list(5) + event("ADDED", session("a", 7)), event("DELETED", session("a", 8)))
+    async with watched(server) as seen:
+        await seen.until(lambda: len(seen.events) == 2)
+
+    assert [query.get("resourceVersion") for query in server.queries] == [None, "7"]
+    assert "sendInitialEvents" not in server.queries[1]
 
 
-def version(kind: str, number: str) -> Json:
-    return {"type": "BOOKMARK", "object": {"kind": kind, "metadata": {"resourceVersion": number}}}
+@pytest.mark.parametrize("status", [400, 422])
+async def test_a_server_that_does_not_stream_lists_is_asked_for_chunks(status: int) -> None:
+    server = ApiServer(refusal(status), page(["a"], more="2"), page(["b"]), event("ADDED", session("c", 6)))
+    async with watched(server) as seen:
+        await seen.until(lambda: len(seen.events) == 3)
+
+    assert seen.events == [(None, "a"), (None, "b"), ("ADDED", "c")]
+    assert seen.lists == [(COLLECTION, Listed("5", frozenset({"a", "b"})))]
+    limits = [(query.get("limit"), query.get("continue")) for query in server.queries[1:3]]
+    assert limits == [("25", None), ("25", "2")]
 
 
-@pytest.mark.parametrize("event_type", ["ADDED", "MODIFIED", "DELETED"])
-async def test_an_event_is_handled_and_kopf_gets_its_version(event_type: str) -> None:
-    handled: Handled = []
+async def test_a_streamed_list_that_breaks_off_is_taken_again_in_chunks() -> None:
+    """kopf alone would go on after the last object that it has seen, and miss those that were not sent yet."""
+    server = ApiServer(event("ADDED", session("b", 9)), "", page(["a", "b"]), "")
+    async with watched(server) as seen:
+        await seen.until(lambda: bool(seen.lists))
 
-    got = await read(lines({"type": event_type, "object": SESSION}, {"type": event_type, "object": POD}), handled)
-
-    assert handled == [(event_type, SESSION), (event_type, POD)]
-    assert got == [version(KIND, "7"), version("Pod", "8")]
-
-
-@pytest.mark.parametrize("event", [GONE, BOOKMARK, {"type": "ADDED", "object": {"kind": "Namespace"}}, {}, []])
-async def test_other_events_are_for_kopf_only(event: Any) -> None:
-    handled: Handled = []
-
-    assert await read(lines(event), handled) == [event]
-    assert handled == []
+    assert seen.lists == [(COLLECTION, Listed("5", frozenset({"a", "b"})))]
 
 
-async def test_listed_objects_are_handled_and_kopf_gets_none() -> None:
-    handled: Handled = []
-    listed = {"kind": f"{KIND}List", "metadata": {"resourceVersion": "9", "continue": "x"}}
-    item = {name: value for name, value in SESSION.items() if name != "kind"}
+@pytest.mark.parametrize(
+    "broken",
+    [
+        pytest.param(refusal(410), id="410 as the answer"),
+        pytest.param(event("ERROR", {"kind": "Status", "code": 410}), id="410 as an event"),
+        pytest.param(event("ERROR", {"kind": "Status", "code": 500}), id="another error as an event"),
+        pytest.param("{no JSON\n", id="no JSON"),
+        pytest.param(event("NEWS", session("a", 7)), id="an unknown type of event"),
+    ],
+)
+async def test_a_watch_that_cannot_go_on_lists_anew(broken: str | web.Response) -> None:
+    server = ApiServer(end_of_list(5), broken, event("ADDED", session("a", 6)) + end_of_list(8))
+    async with watched(server) as seen:
+        await seen.until(lambda: len(seen.lists) == 2)
 
-    got = await read(lines({**listed, "items": [item]}), handled, is_list=True)
-
-    assert handled == [(None, SESSION)]
-    assert got == {**listed, "items": []}
+    assert seen.events[-1] == (None, "a")
+    assert seen.lists[-1] == (COLLECTION, Listed("8", frozenset({"a"})))
 
 
-async def test_other_lists_are_for_kopf_only() -> None:
-    handled: Handled = []
-    listed = {"kind": "NamespaceList", "items": [{"metadata": {"name": "bots"}}]}
+async def test_a_list_that_takes_too_long_to_be_continued_begins_anew() -> None:
+    """etcd is compacted each five minutes."""
+    server = ApiServer(refusal(422), page(["a"], more="2"), refusal(410), page(["b"]), "")
+    async with watched(server) as seen:
+        await seen.until(lambda: bool(seen.lists))
 
-    assert await read(lines(listed), handled, is_list=True) == listed
-    assert handled == []
+    assert seen.lists == [(COLLECTION, Listed("5", frozenset({"b"})))]
 
 
-async def test_an_object_that_is_not_handled_does_not_end_the_watch() -> None:
-    handled: Handled = []
-    broken = {**POD, "metadata": {"name": "broken", "resourceVersion": "1"}}
+@pytest.mark.parametrize("status", [429, 500, 503])
+async def test_an_answer_that_asks_to_come_back_later_is_asked_for_again(status: int) -> None:
+    server = ApiServer(refusal(status), end_of_list(5), refusal(status), event("ADDED", session("a", 6)))
+    async with watched(server) as seen:
+        await seen.until(lambda: bool(seen.events))
 
-    got = await read(lines({"type": "ADDED", "object": broken}, {"type": "ADDED", "object": POD}), handled)
+    assert (seen.events, len(seen.lists)) == ([("ADDED", "a")], 1)
 
-    assert [raw["metadata"]["name"] for _, raw in handled] == ["broken", "pod-1"]
-    assert got == [version("Pod", "1"), version("Pod", "8")]
+
+async def test_a_bug_that_one_object_meets_does_not_end_the_watch(logs: list[Line]) -> None:
+    server = ApiServer(end_of_list(5) + event("ADDED", session("bug", 6)) + event("ADDED", session("a", 7)))
+    async with watched(server) as seen:
+        await seen.until(lambda: len(seen.events) == 2)
+
+    assert seen.events[-1] == ("ADDED", "a")
+    assert any(line["event"] == "event not handled" for line in logs)
+
+
+async def test_a_line_that_breaks_off_is_sent_again() -> None:
+    whole: str = event("ADDED", session("a", 6))
+    server = ApiServer(end_of_list(5) + whole[:-20], whole)
+    async with watched(server) as seen:
+        await seen.until(lambda: bool(seen.events))
+
+    assert seen.events == [("ADDED", "a")]
+    assert server.queries[-1]["resourceVersion"] == "5"
+
+
+async def test_what_is_not_watched_is_left_as_it_is() -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response({"items": [{"metadata": {"name": "x"}}]})
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", answer)
+    async with TestServer(app) as running:
+        watches: Any = Watches(Seen(), make_settings(), frozenset({PLURAL}))
+        found = watching_session(kopf.ConnectionInfo(server=str(running.make_url(""))), watches)
+        async with found.aiohttp_session as http, http.get(running.make_url("/api/v1/nodes")) as response:
+            assert len((await response.json())["items"]) == 1

@@ -12,6 +12,7 @@ from botsession_operator.core.names import LEADER_LABEL
 from botsession_operator.effects import api, api_responses
 from botsession_operator.effects.lease import LeaderElector
 from botsession_operator.errors import RequestRefused, TransientError
+from botsession_operator.ports import Lease
 
 RETRY_SECONDS: Final = 2.0
 
@@ -28,13 +29,14 @@ class LeaderLabel:
         """Label this operator's pod when it becomes the leader, and remove the label from its predecessor's."""
         await self._set(self._pod, None)  # the pod's previous process may have led
         await lease.elected()
-        await self._set(self._pod, "true")
+        await self._set(self._pod, "true", lease)
         if lease.predecessor and lease.predecessor != self._pod:
             await self._set(lease.predecessor, None)  # it may be paused, or its node out of reach
 
-    async def _set(self, pod: str, value: str | None) -> None:
+    async def _set(self, pod: str, value: str | None, lease: Lease | None = None) -> None:
+        """Set or remove the label, however long the API server is away; give up where a lease is given and lost."""
         target, patch = Target(PODS, self._namespace, pod), {"metadata": {"labels": {LEADER_LABEL: value}}}
-        while True:
+        while lease is None or lease.seconds_left() > 0:
             try:
                 await self._patch(target, patch)
             except TransientError as exc:

@@ -1,50 +1,133 @@
-"""The HTTP session with which kopf lists and watches. It can read any stored object, and takes the objects itself.
+"""What kopf's lists and watches bring, taken from its HTTP answers.
 
-kopf parses JSON by itself, and stops watching for good at an object that is nested too deep. It accepts an aiohttp
-session, and an aiohttp session accepts a class for its responses. The class here returns only JSON that kopf can parse.
+kopf logs in, lists, watches, and continues after an end. It would also keep a queue, a task and a memory for each
+object, and copy each object several times. So the session of aiohttp that kopf uses hands each object to a `Watcher`
+as it is read. kopf gets the pages of a list without their items, and bookmarks in place of a watch's events.
+
+* A list is streamed (`sendInitialEvents`) where the API server can do that, and otherwise comes in chunks.
+* Whatever is wrong with a watch, from 410 Gone to an error in the stream, makes kopf list anew. kopf alone would end.
+* Any stored object can be read: what is nested too deep, or too large, is cut out (`api/bounded_json.py`).
 """
 
 import asyncio
 import json
+import re
 import socket
-from collections.abc import AsyncIterator, Callable
-from typing import Any, Final, cast
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, ClassVar, Final, Protocol, cast
 
 import aiohttp
 import kopf
 from aiohttp.connector import AddrInfoType
 from loguru import logger as log
 
-from botsession_contract.names import KIND
 from botsession_operator.api.spec import Json
-from botsession_operator.core.observe.untyped import mapping
+from botsession_operator.core.observe.untyped import mapping, mappings, text
 from botsession_operator.effects.api import read_json
-
-#: Takes the type of a watch event, None for an object of a list, and the object.
-HandleEvent = Callable[[str | None, Json], None]
-#: The kinds of objects that are handled here, and the types of events that change one.
-WATCHED: Final = frozenset({KIND, "Pod"})
-CHANGES: Final = frozenset({"ADDED", "MODIFIED", "DELETED"})
 
 #: Seconds and counts, by socket option: a probe after 10 quiet seconds, and the end after three without an answer.
 KEEPALIVE: Final = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
+#: The API server marks the end of a streamed list with this annotation of a bookmark.
+LIST_END: Final = "k8s.io/initial-events-end"
+#: kopf lists anew after this event.
+LIST_ANEW: Final = b'{"type": "ERROR", "object": {"kind": "Status", "code": 410}}\n'
+#: Handling a line takes some 0.2 ms. After so many, other tasks get their turn.
+LINES_AT_ONCE: Final = 20
+_PATH: Final = re.compile(r"^/apis?/(?:[^/]+/)?[^/]+(?:/namespaces/(?P<namespace>[^/]+))?/(?P<plural>[^/]+)$")
 
 
-def tolerant_session(found: kopf.ConnectionInfo, handle_event: HandleEvent) -> kopf.AiohttpSession:
-    """Return the connection as a session that can read any answer, and passes each session and pod to `handle_event`.
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """All objects of a kind that kopf watches, in one namespace or in all."""
 
-    Call this in the event loop that uses it.
-    """
+    plural: str
+    namespace: str | None
 
-    class Response(TolerantResponse):
-        handle = staticmethod(handle_event)
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What a complete list has brought."""
+
+    #: The resourceVersion at which the list was taken.
+    version: str
+    uids: frozenset[str]
+
+
+class Watcher(Protocol):
+    """Gets what the lists and the watches bring."""
+
+    def see(self, plural: str, event_type: str | None, raw: Json) -> None:
+        """Handle an event of a watch, or an object of a list, which has no type."""
+        ...
+
+    def list_ended(self, collection: Collection, listed: Listed) -> None:
+        """Handle the end of a list: all its objects were seen."""
+        ...
+
+
+@dataclass(slots=True)
+class Watches:
+    """The lists and watches of all collections."""
+
+    watcher: Watcher
+    #: kopf's, which says whether lists are streamed.
+    settings: kopf.OperatorSettings
+    plurals: frozenset[str]
+    #: The UIDs of each list that has begun and not ended.
+    _listing: dict[Collection, set[str]] = field(default_factory=dict)
+
+    def collection(self, path: str) -> Collection | None:
+        """Return what a request is about; None where kopf asks for something else."""
+        found = _PATH.match(path)
+        return Collection(found["plural"], found["namespace"]) if found and found["plural"] in self.plurals else None
+
+    def begin_list(self, collection: Collection) -> None:
+        """Note that a list begins, perhaps anew."""
+        self._listing[collection] = set()
+
+    def is_listing(self, collection: Collection) -> bool:
+        """Return whether a list has begun and not ended."""
+        return collection in self._listing
+
+    def stop_streaming(self, reason: str) -> None:
+        """List in chunks from now on."""
+        if self.settings.watching.initial_streaming:
+            self.settings.watching.initial_streaming = False
+            log.info("lists in chunks", reason=reason)
+
+    def see_page(self, collection: Collection, page: Json) -> Json:
+        """Hand on a page of a list; return the page without its items."""
+        metadata = mapping(page.get("metadata"))
+        for item in mappings(page.get("items")):
+            self.see(collection, None, item)
+        if not metadata.get("continue"):
+            self.end_list(collection, text(metadata.get("resourceVersion")))
+        return {**page, "items": []}
+
+    def see(self, collection: Collection, event_type: str | None, raw: Json) -> None:
+        """Hand on an event. A bug that one object meets does not end the watch of all."""
+        if event_type is None:
+            self._listing[collection].add(text(mapping(raw.get("metadata")).get("uid")))
+        try:
+            self.watcher.see(collection.plural, event_type, raw)
+        except Exception:  # noqa: BLE001
+            log.exception("event not handled", plural=collection.plural)
+
+    def end_list(self, collection: Collection, version: str) -> None:
+        """Note that a list is complete."""
+        self.watcher.list_ended(collection, Listed(version, frozenset(self._listing.pop(collection))))
+
+
+def watching_session(found: kopf.ConnectionInfo, watches: Watches) -> kopf.AiohttpSession:
+    """Return the connection as a session for kopf. Call this in the event loop that uses it."""
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, ssl=found.as_ssl_context(), socket_factory=_kept_alive),
         headers=found.as_http_headers(),
         proxy=found.proxy_url,
         trust_env=found.trust_env,
-        response_class=Response,
+        response_class=type("Response", (WatchResponse,), {"watches": watches}),
     )
     return kopf.AiohttpSession(
         aiohttp_session=session,
@@ -66,80 +149,135 @@ def _kept_alive(address: AddrInfoType) -> socket.socket:
     return made
 
 
-class TolerantResponse(aiohttp.ClientResponse):
-    """An answer of the API server. Each session and pod in it goes to `handle`, and kopf gets only what it needs.
+class WatchResponse(aiohttp.ClientResponse):
+    """An answer of the API server to kopf."""
 
-    kopf copies and compares each object that it gets, in a task for each object. That would cost more than all of a
-    pass. So it gets lists without items, and of each event the version from which it continues.
-    """
-
-    handle: HandleEvent
+    watches: ClassVar[Watches]
 
     async def start(self, connection: Any) -> aiohttp.ClientResponse:
         """Start to receive the answer."""
         await super().start(connection)
-        self.content = cast("aiohttp.StreamReader", _TolerantStream(self.content, self.handle))
+        collection = self.watches.collection(self.url.path)
+        if collection and "watch" in self.url.query:
+            self._start_watch(collection)
+        elif collection:
+            self._start_page(collection)
         return self
 
     async def json(self, **_: Any) -> Any:
-        """Return the whole body, as kopf reads a list."""
-        answer = await read_json(await self.read())
-        kind = str(answer.get("kind")).removesuffix("List") if isinstance(answer, dict) else ""
-        if kind not in WATCHED or not isinstance(answer.get("items"), list):
-            return answer
-        for item in answer["items"]:
-            _handle(self.handle, None, {"kind": kind, **item})
-        return {**answer, "items": []}
+        """Return the whole body, as kopf reads a list; without the items, which are handed on."""
+        value = await read_json(await self.read())
+        collection = self.watches.collection(self.url.path)
+        if collection is None or self.status != HTTPStatus.OK or not isinstance(value, dict):
+            return value
+        return self.watches.see_page(collection, value)
+
+    def _start_page(self, collection: Collection) -> None:
+        if self.status == HTTPStatus.GONE:  # it took longer than the API server keeps old versions
+            raise aiohttp.ClientPayloadError("a list cannot be continued, and begins anew")
+        if self.status == HTTPStatus.OK and "continue" not in self.url.query:
+            self.watches.begin_list(collection)
+
+    def _start_watch(self, collection: Collection) -> None:
+        if self._must_list_anew(collection):
+            self.status = HTTPStatus.OK
+            self.content = cast("aiohttp.StreamReader", _ListAnew(self.content))
+        elif self.status == HTTPStatus.OK:
+            stream = WatchStream(self.content, collection, self.watches)
+            self.content = cast("aiohttp.StreamReader", stream)
+
+    def _must_list_anew(self, collection: Collection) -> bool:
+        """Return whether this watch cannot work, or would leave out objects; begin a streamed list."""
+        if self.status == HTTPStatus.GONE:
+            return True
+        if "sendInitialEvents" not in self.url.query:
+            return "resourceVersion" not in self.url.query  # a streamed list was given up meanwhile
+        if self.status in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY):
+            self.watches.stop_streaming("the API server does not stream lists")
+            return True
+        if self.watches.is_listing(collection):
+            self.watches.stop_streaming("a streamed list ended early")
+            return True
+        if self.status == HTTPStatus.OK:
+            self.watches.begin_list(collection)
+        return False
 
 
-class _TolerantStream:
-    """A stream whose chunks are the lines of a watch. All else is the wrapped stream's."""
+class _ListAnew:
+    """The body of a watch that makes kopf list anew. All but its lines is the wrapped stream's."""
 
-    def __init__(self, stream: aiohttp.StreamReader, handle: HandleEvent) -> None:
+    def __init__(self, stream: aiohttp.StreamReader) -> None:
         self._stream = stream
-        self._handle = handle
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    async def iter_chunked(self, _: int) -> AsyncIterator[bytes]:
+        """Yield the only line."""
+        yield LIST_ANEW
+
+
+class WatchStream:
+    """The body of a watch: hands on its events, and yields bookmarks for kopf. All else is the wrapped stream's."""
+
+    def __init__(self, stream: aiohttp.StreamReader, collection: Collection, watches: Watches) -> None:
+        self._stream = stream
+        self._collection = collection
+        self._watches = watches
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
     async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
-        """Yield whole lines, each of which kopf can parse."""
-        unread = bytearray()
-        async for chunk in self._stream.iter_chunked(size):
-            *lines, rest = chunk.split(b"\n")
-            for line in lines:
-                yield await self._line_for_kopf(bytes(unread + line))
-                unread.clear()
-            unread += rest
-        if unread:
-            yield await self._line_for_kopf(bytes(unread))
+        """Yield lines for kopf."""
+        handled = 0
+        async for line in _lines(self._stream, size):
+            for answer in await self._handle(line):
+                yield answer
+            handled += 1
+            if handled % LINES_AT_ONCE == 0:
+                await asyncio.sleep(0)
 
-    async def _line_for_kopf(self, line: bytes) -> bytes:
+    async def _handle(self, line: bytes) -> list[bytes]:
         try:
-            event = await read_json(line)
+            event = mapping(await read_json(line))
         except ValueError:
-            return line + b"\n"  # kopf reports it
-        if _is_watched(event):
-            _handle(self._handle, event["type"], event["object"])
-            await asyncio.sleep(0)  # many events may come in one chunk; passes go on between them
-            event = _bookmark(event["object"])
-        return json.dumps(event).encode() + b"\n"
+            return [LIST_ANEW]
+        raw, event_type = mapping(event.get("object")), text(event.get("type"))
+        match event_type:
+            case "ADDED" | "MODIFIED" | "DELETED":
+                return self._see(event_type, raw)
+            case "BOOKMARK":
+                return self._see_bookmark(raw, line)
+            case _:
+                return [LIST_ANEW]
+
+    def _see(self, event_type: str, raw: Json) -> list[bytes]:
+        is_listing = self._watches.is_listing(self._collection)
+        self._watches.see(self._collection, None if is_listing else event_type, raw)
+        version = text(mapping(raw.get("metadata")).get("resourceVersion"))
+        return [_bookmark(version)] if version and not is_listing else []
+
+    def _see_bookmark(self, raw: Json, line: bytes) -> list[bytes]:
+        metadata = mapping(raw.get("metadata"))
+        if self._watches.is_listing(self._collection):
+            if mapping(metadata.get("annotations")).get(LIST_END) != "true":
+                return []
+            self._watches.end_list(self._collection, text(metadata.get("resourceVersion")))
+        return [line + b"\n"]
 
 
-def _is_watched(event: Any) -> bool:
-    found = event.get("object") if isinstance(event, dict) else None
-    return isinstance(found, dict) and event.get("type") in CHANGES and found.get("kind") in WATCHED
+def _bookmark(version: str) -> bytes:
+    """Return an event that tells kopf from which resourceVersion to continue."""
+    return json.dumps({"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": version}}}).encode() + b"\n"
 
 
-def _handle(handle: HandleEvent, event_type: str | None, found: Json) -> None:
-    """Handle an event. An error concerns its object only, so the watch goes on."""
-    try:
-        handle(event_type, found)
-    except Exception:  # noqa: BLE001  # a bug must not end the watch
-        log.exception("watch event not handled")
-
-
-def _bookmark(found: Json) -> Json:
-    """Return the event with which the API server tells a version, and nothing else."""
-    version = mapping(found.get("metadata")).get("resourceVersion")
-    return {"type": "BOOKMARK", "object": {"kind": found["kind"], "metadata": {"resourceVersion": version}}}
+async def _lines(stream: aiohttp.StreamReader, size: int) -> AsyncIterator[bytes]:
+    """Yield whole lines. The API server sends again what breaks off in the middle of one."""
+    unread = bytearray()
+    async for chunk in stream.iter_chunked(size):
+        *lines, rest = chunk.split(b"\n")
+        for line in lines:
+            yield bytes(unread + line)
+            unread.clear()
+        unread += rest
