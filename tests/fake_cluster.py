@@ -109,10 +109,12 @@ class FakeCluster:
             self.pods.change(*_place(manifest), _member("status", {"phase": "Pending"}))
         check_owner(self.pods.get(*_place(manifest)) or manifest, manifest, PodRefused)
 
-    async def delete_pod(self, pod: Pod, how: PodDeletion) -> None:
+    async def delete_pod(self, pod: Pod, how: PodDeletion) -> Json | None:
         stored = self.pods.get(pod.namespace, pod.name)
-        if stored and stored["metadata"]["uid"] == pod.uid:
-            self.delete_stored(stored, how)
+        if stored is None or stored["metadata"]["uid"] != pod.uid:
+            return None
+        self.delete_stored(stored, how)
+        return self.pods.get(pod.namespace, pod.name)
 
     def delete_stored(self, stored: Json, how: PodDeletion = PodDeletion.NORMAL) -> None:
         """Delete a pod as anybody may: without grace where no kubelet has it, or none has anything to do."""

@@ -89,9 +89,11 @@ class WatchedCluster(FakeCluster):
         await super().set_pod_finalizers(pod, finalizers)
         self._answer(POD, self.pods.get(pod.namespace, pod.name))
 
-    async def delete_pod(self, pod: Pod, how: PodDeletion) -> None:
+    async def delete_pod(self, pod: Pod, how: PodDeletion) -> Json | None:
         self.writes.append("delete_pod")
-        await super().delete_pod(pod, how)
+        deleted = await super().delete_pod(pod, how)
+        self._answer(POD, deleted)
+        return deleted
 
     def deliver(self) -> None:
         """Let the watch bring what has happened."""

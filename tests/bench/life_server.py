@@ -84,6 +84,8 @@ class Cluster:
             return web.json_response(DISCOVERY[request.path])
         if request.path == "/version":
             return web.json_response({"major": "1", "minor": "36"})
+        if "sendInitialEvents" in request.query:  # lists come in chunks, as from an older API server
+            return web.json_response({"kind": "Status", "code": 422, "message": "lists are not streamed"}, status=422)
         if "watch" in request.query:
             return await self._watch(request, parts[-1])
         plural, name = self._place(parts)

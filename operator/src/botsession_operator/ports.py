@@ -85,8 +85,8 @@ class SessionWriter(Protocol):
         """Create a pod; success if the session has it already. Raise PodRefused when it is refused."""
         ...
 
-    async def delete_pod(self, pod: Pod, how: PodDeletion) -> None:
-        """Delete the pod with this UID; a missing one is success."""
+    async def delete_pod(self, pod: Pod, how: PodDeletion) -> Json | None:
+        """Delete the pod with this UID; a missing one is success. Return the pod as it is then, where that is known."""
         ...
 
     async def end_sidecars(self, pod: Pod) -> None:

@@ -160,6 +160,8 @@ class WatchStore:
         self._pods: _Objects[tuple[str, str], Pod] = _Objects(parse.parse_pod, monotonic)
         #: For each session, the namespaces and names of its pods.
         self._pods_by_session: dict[Key, set[tuple[str, str]]] = {}
+        #: Keys of sessions whose deletion a watch has reported, oldest first.
+        self._gone: OrderedDict[Key, None] = OrderedDict()
 
     def __contains__(self, key: Key) -> bool:
         """Return whether a session of this key exists, as far as the watch has shown."""
@@ -178,6 +180,9 @@ class WatchStore:
             return False
         if event_type == DELETED:
             self._sessions.remove(key, _uid(raw), _version(raw))
+            self._gone[key] = None
+            if len(self._gone) > MAX_DELETED:
+                self._gone.popitem(last=False)
             return True
         return self._sessions.show(key, raw, is_new=event_type == ADDED)
 
@@ -256,6 +261,13 @@ class WatchStore:
     def is_new(self, key: Key) -> bool:
         """Return whether this operator saw the session's creation as the leader: no other one has started it."""
         return self._sessions.is_new(key)
+
+    def is_gone(self, key: Key) -> bool:
+        """Return whether a watch has reported a session's deletion, and none of its name since.
+
+        If there is a new session, which the watch has not shown yet, its event marks the key dirty again.
+        """
+        return key in self._gone and key not in self._sessions
 
     def session(self, key: Key) -> Session | None:
         """Return a session as it was last seen."""

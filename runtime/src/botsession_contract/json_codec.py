@@ -48,16 +48,8 @@ class Unknown(Enum):
 
 def encode(payload: Any) -> Any:
     """Return the JSON form of a payload; None members are left out."""
-    if dataclasses.is_dataclass(payload) and not isinstance(payload, type):
-        members = ((key, getattr(payload, name)) for key, name in _form(type(payload)).names.items())
-        return {key: encode(value) for key, value in members if value is not None}
-    if isinstance(payload, datetime):
-        return format_time(payload)
-    if isinstance(payload, StrEnum):
-        return payload.value
-    if isinstance(payload, list | tuple):
-        return [encode(item) for item in payload]
-    return payload
+    write = _write_as(type(payload))  # type: ignore[arg-type]  # each class can be hashed
+    return write(payload) if write else payload
 
 
 def decode(cls: type[T], data: Any, *, unknown: Unknown = Unknown.IGNORE, at: str = "") -> T:
@@ -116,6 +108,26 @@ def _form(cls: type[Any]) -> _Form:
     hints = typing.get_type_hints(cls)
     reads = {each.name: _read_as(hints[each.name]) for each in fields}
     return _Form({camel(each.name): each.name for each in fields}, reads, frozenset(required))
+
+
+@functools.cache
+def _write_as(cls: type[Any]) -> Callable[[Any], Any] | None:
+    """Return the function that gives the JSON form of values of a class; None where they are their own."""
+    if dataclasses.is_dataclass(cls):
+        return functools.partial(_members, tuple(_form(cls).names.items()))
+    if issubclass(cls, datetime):
+        return format_time
+    if issubclass(cls, StrEnum):
+        return str
+    return _items if issubclass(cls, list | tuple) else None
+
+
+def _members(names: tuple[tuple[str, str], ...], payload: Any) -> dict[str, Any]:
+    return {key: encode(value) for key, name in names if (value := getattr(payload, name)) is not None}
+
+
+def _items(payload: list[Any] | tuple[Any, ...]) -> list[Any]:
+    return [encode(item) for item in payload]
 
 
 @functools.cache

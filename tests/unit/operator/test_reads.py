@@ -17,7 +17,7 @@ from tests.unit.operator.lives import finish, talk
 from tests.watched import POD, WatchedWorld
 
 #: Reads of sessions and pods of a whole life, from creation to deletion. The API server's policy holds sessions.
-MAX_READS: Final = 4
+MAX_READS: Final = 2
 #: Writes of sessions and pods of a whole life, without Events: the pod, its deletion and both finalizers, and two of
 #: the status. One more adds the session's finalizer here, where no policy of the API server does.
 MAX_WRITES: Final = 7
@@ -59,6 +59,29 @@ async def test_a_life_costs_few_reads(world: WatchedWorld) -> None:
     assert world.is_empty
     assert len(world.watched.reads) <= MAX_READS, world.watched.reads
     assert len(world.watched.writes) <= MAX_WRITES, world.watched.writes
+
+
+async def test_a_session_that_the_watch_reported_gone_is_not_read(world: WatchedWorld) -> None:
+    await finish(world)
+    world.delete()
+    await world.settle()
+    world.watched.reads.clear()
+
+    await world.run_passes()
+
+    assert world.watched.reads == []
+
+
+async def test_a_new_session_of_the_name_of_one_that_is_gone_starts(world: WatchedWorld) -> None:
+    await finish(world)
+    world.delete()
+    await world.settle()
+    world.cluster.created.clear()
+
+    world.apply()
+    await world.settle()
+
+    assert world.cluster.created
 
 
 async def test_an_own_write_asks_for_no_pass(world: WatchedWorld) -> None:

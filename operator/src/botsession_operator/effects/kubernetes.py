@@ -132,9 +132,11 @@ class KubernetesCluster:
         """Create a pod; success if the session has it already. Raise PodRefused when it is refused."""
         await self._create(manifest, PodRefused)
 
-    async def delete_pod(self, pod: Pod, how: PodDeletion) -> None:
-        """Delete the pod with this UID; a missing one is success."""
-        await self._delete(_pod_target(pod), {"uid": pod.uid}, GRACE_SECONDS.get(how))
+    async def delete_pod(self, pod: Pod, how: PodDeletion) -> Json | None:
+        """Delete the pod with this UID; a missing one is success. Return the pod as it is then, if it is answered."""
+        target = _pod_target(pod)
+        answer = await self._delete(target, {"uid": pod.uid}, GRACE_SECONDS.get(how))
+        return self._shown(api_responses.object_of(answer, target)) if answer.body.get("kind") == PODS.kind else None
 
     async def end_sidecars(self, pod: Pod) -> None:
         """End all containers of a pod that still run, and keep the pod; a missing one is success."""

@@ -107,11 +107,11 @@ class LocalCluster:
         self._supervisors[name] = supervisor
         self._keep_task(asyncio.create_task(self._until_exit(namespace, name, supervisor)))
 
-    async def delete_pod(self, pod: Pod, how: PodDeletion) -> None:
-        """Delete the pod with this UID; a missing one is success."""
+    async def delete_pod(self, pod: Pod, how: PodDeletion) -> Json | None:
+        """Delete the pod with this UID; a missing one is success. Return the pod as it is then, if it still exists."""
         stored = self.pods.get(pod.namespace, pod.name)
         if stored is None or stored["metadata"]["uid"] != pod.uid:
-            return
+            return None
         grace = _grace(stored, how)
         self.pods.delete(pod.namespace, pod.name, grace)
         supervisor = self._supervisors.get(pod.name)
@@ -119,6 +119,7 @@ class LocalCluster:
             supervisor.stop(grace)
         if supervisor is None or how is PodDeletion.FORCED:
             self.pods.collect(pod.namespace, pod.name)
+        return self.pods.get(pod.namespace, pod.name)
 
     async def end_sidecars(self, pod: Pod) -> None:
         """Do nothing: a pod here has no containers besides its bot."""

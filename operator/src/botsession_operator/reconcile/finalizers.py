@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from loguru import logger as log
 
+from botsession_operator.api.spec import Json
 from botsession_operator.core.decide.plan import Plan
 from botsession_operator.core.observe import parse
 from botsession_operator.core.observe.observed import Key, Pod, Session
@@ -24,13 +25,13 @@ async def delete_and_release_pod(plan: Plan, pod: Pod, owner: SessionIdentity, d
     """Delete a pod of this session, and remove its finalizer, as the plan says; raise NotOurs for any other pod."""
     if pod.owner != owner:
         raise NotOurs(f"pod {pod.namespace}/{pod.name} does not belong to session {owner.key}")
+    fresh: Pod | None = pod
     if plan.delete_pod:
-        await deps.cluster.delete_pod(pod, plan.delete_pod)
+        deleted = await deps.cluster.delete_pod(pod, plan.delete_pod)
         log.info("pod deleted", pod=f"{pod.namespace}/{pod.name}", how=plan.delete_pod.name)
-    if plan.release_pod:
-        fresh = await _read_again(pod, deps) if plan.delete_pod else pod
-        if fresh:
-            await remove_pod_finalizer(fresh, owner, deps)
+        fresh = await _after_deletion(pod, deleted, deps) if plan.release_pod else None
+    if plan.release_pod and fresh:
+        await remove_pod_finalizer(fresh, owner, deps)
 
 
 async def release_orphans(key: Key, session: Session | None, deps: Deps) -> None:
@@ -60,7 +61,8 @@ async def pods_of(key: Key, deps: Deps) -> list[tuple[Pod, SessionIdentity]]:
     return [(pod, pod.owner) for pod in pods if pod.owner and pod.owner.key == key]
 
 
-async def _read_again(pod: Pod, deps: Deps) -> Pod | None:
-    raw = await deps.cluster.pod(pod.namespace, pod.name)
+async def _after_deletion(pod: Pod, deleted: Json | None, deps: Deps) -> Pod | None:
+    """Return the pod from the answer to its deletion, or from a read where there was none; None where it is gone."""
+    raw = deleted or await deps.cluster.pod(pod.namespace, pod.name)
     fresh = parse.parse_pod(raw) if raw else None
     return fresh if fresh and fresh.uid == pod.uid else None

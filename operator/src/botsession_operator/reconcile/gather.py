@@ -12,6 +12,11 @@ from botsession_operator.reconcile.finalizers import release_orphans
 from botsession_operator.watch_store import WatchStore
 
 
+def is_gone(key: Key, store: WatchStore) -> bool:
+    """Return whether the watch has reported the deletion of the last session of this key, and it left no orphan."""
+    return store.is_gone(key) and not _may_have_orphans(key, None, None, store)
+
+
 async def gather_from_store(key: Key, store: WatchStore, deps: Deps) -> Observed | None:
     """Return the observation of a session from the watch store; None where the store does not have enough."""
     session = store.session(key)

@@ -17,7 +17,7 @@ from botsession_operator.errors import Conflict, StatusRefused
 from botsession_operator.reconcile.apply import apply
 from botsession_operator.reconcile.control_requests import send_control_requests
 from botsession_operator.reconcile.deps import Deps
-from botsession_operator.reconcile.gather import gather, gather_from_store
+from botsession_operator.reconcile.gather import gather, gather_from_store, is_gone
 from botsession_operator.reconcile.unrecordable import end_unrecorded, handle_unreadable
 from botsession_operator.status_recorder import StatusRecorder
 
@@ -69,6 +69,8 @@ async def _gather_and_plan(key: Key, deps: Deps) -> tuple[Observed, Plan] | None
 
     The watch store is enough for most plans. Others are made from live reads (`core/decide/live_reads.py`).
     """
+    if deps.store is not None and is_gone(key, deps.store):  # an empty store is false
+        return None
     stored = await gather_from_store(key, deps.store, deps) if deps.store else None
     if stored and deps.store:
         plan = make_plan(stored, deps.clock.now(), deps.timeouts)
@@ -96,7 +98,9 @@ async def _write_status(observed: Observed, status: Status, deps: Deps) -> datet
 
     Raise StatusRefused where the API server accepts no status of this session.
     """
-    fit = status if status == observed.session.status else fitted(status)
+    if status == observed.session.status:
+        return None
+    fit = fitted(status)
     if fit == observed.session.status:
         return None
     now = deps.clock.now()
@@ -121,10 +125,10 @@ def _due_after_write(observed: Observed, deps: Deps) -> datetime | None:
     plan = make_plan(seen, now, deps.timeouts)
     if plan.is_work:
         return now
-    status = fitted(derive_status(seen, plan, Applied(), now))
-    if status == written.status:
+    status = derive_status(seen, plan, Applied(), now)
+    if status == written.status or (fit := fitted(status)) == written.status:
         return plan.requeue_at
-    return deps.status_writes.due(written, status, coalescing.write_due_at(seen, status, deps.timeouts))
+    return deps.status_writes.due(written, fit, coalescing.write_due_at(seen, fit, deps.timeouts))
 
 
 def _recorder(deps: Deps) -> StatusRecorder:
