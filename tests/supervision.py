@@ -28,6 +28,8 @@ BOTS = ROOT / "tests" / "bots"
 TOKEN = "a token"
 #: Runs the supervisor and the bot; another one has another Pipecat.
 PYTHON = sys.executable
+#: Where that interpreter finds the runtime.
+PYTHONPATH: tuple[Path, ...] = (ROOT / "runtime" / "src",)
 #: aiohttp reads all certificate authorities of the machine when it is imported, here by the supervisor and by the bot:
 #: a tenth of a second of CPU each. No test's bot asks a server that has a certificate.
 WITHOUT_AUTHORITIES: Final = {"SSL_CERT_FILE": os.devnull}
@@ -165,7 +167,7 @@ class Supervised:
         return (
             os.environ
             | WITHOUT_AUTHORITIES
-            | {"PYTHONPATH": str(ROOT / "runtime" / "src")}
+            | {"PYTHONPATH": os.pathsep.join(map(str, PYTHONPATH))}
             | self.env
             | {LAUNCH_ENV: json.dumps(encode(launch))}
         )

@@ -1,0 +1,1 @@
+"""Has no client, only what Pipecat's annotations and defaults name."""

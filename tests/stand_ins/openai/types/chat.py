@@ -1,0 +1,5 @@
+"""Types that annotations name."""
+
+ChatCompletionMessageParam = dict
+ChatCompletionToolChoiceOptionParam = dict
+ChatCompletionToolParam = dict

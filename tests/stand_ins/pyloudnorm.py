@@ -1,0 +1,1 @@
+"""Has nothing: loudness is measured for voice detection only."""
