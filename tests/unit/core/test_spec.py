@@ -6,7 +6,7 @@ import pytest
 
 from botsession_contract.lifecycle import Mode
 from botsession_contract.transports import IceServer, Transport, TransportType
-from botsession_operator.api.spec import EndNow, Idle, PodTemplate, RuntimeSource, SpecError, parse_spec
+from botsession_operator.api.spec import CompactJson, EndNow, Idle, PodTemplate, RuntimeSource, SpecError, parse_spec
 from tests.builders import raw_spec
 
 
@@ -19,14 +19,14 @@ def test_a_spec_as_the_crd_defaults_it() -> None:
     assert (spec.join_timeout, spec.idle_timeout) == (timedelta(minutes=1), None)
     assert spec.idle == Idle((), None)
     assert spec.end is EndNow.NO
-    assert spec.pod_template == PodTemplate({}, {}, {})
+    assert spec.pod_template == PodTemplate({}, {}, CompactJson("{}"))
 
 
 def test_a_pod_template() -> None:
     template = {"metadata": {"labels": {"a": "b"}, "annotations": {"c": "d"}}, "spec": {"hostNetwork": True}}
 
     assert parse_spec(raw_spec(podTemplate=template)).pod_template == PodTemplate(
-        {"a": "b"}, {"c": "d"}, {"hostNetwork": True}
+        {"a": "b"}, {"c": "d"}, CompactJson.of({"hostNetwork": True})
     )
 
 

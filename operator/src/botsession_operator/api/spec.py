@@ -5,6 +5,7 @@ compares its names with those here. This module parses specs that the API server
 default is present.
 """
 
+import json
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -61,6 +62,27 @@ class ExposeProtocol(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class CompactJson:
+    """A JSON value as text.
+
+    The CRD allows any JSON here, of which Python's objects take up to twenty times as much memory. The operator keeps
+    all sessions in memory, and reads this value when it creates the pod.
+    """
+
+    text: str
+
+    @classmethod
+    def of(cls, value: Any) -> "CompactJson":
+        """Return the text of a value."""
+        return cls(json.dumps(value, separators=(",", ":")))
+
+    @property
+    def value(self) -> Any:
+        """Return the value, a new one each time."""
+        return json.loads(self.text)
+
+
+@dataclass(frozen=True, slots=True)
 class BotTransport:
     """`spec.bot.transport`: the part for the launch document, and the secrets, which reach the bot as variables."""
 
@@ -85,7 +107,7 @@ class Bot:
     image: str
     target: str | None
     command: tuple[str, ...]
-    body: Any
+    body: CompactJson
     #: None: the bot creates its own.
     transport: BotTransport | None
     env: tuple[Json, ...]
@@ -101,7 +123,7 @@ class PodTemplate:
 
     labels: dict[str, str]
     annotations: dict[str, str]
-    spec: Json
+    spec: CompactJson
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +216,7 @@ def _bot(raw: Json) -> Bot:
         image=raw["image"],
         target=raw.get("target"),
         command=tuple(raw.get("command", ())),
-        body=raw.get("body"),
+        body=CompactJson.of(raw.get("body")),
         transport=_transport(raw.get("transport", {"type": "none"})),
         env=tuple(raw.get("env", ())),
         env_from=tuple(raw.get("envFrom", ())),
@@ -221,7 +243,7 @@ def _expose(raw: Json) -> Expose:
 
 def _pod_template(raw: Json) -> PodTemplate:
     metadata = raw.get("metadata", {})
-    return PodTemplate(metadata.get("labels", {}), metadata.get("annotations", {}), raw.get("spec", {}))
+    return PodTemplate(metadata.get("labels", {}), metadata.get("annotations", {}), CompactJson.of(raw.get("spec", {})))
 
 
 def _idle(raw: Json) -> Idle:

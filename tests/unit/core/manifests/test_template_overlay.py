@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from botsession_contract.control import CONTROL_PORT
-from botsession_operator.api.spec import Json, PodTemplate, SpecError
+from botsession_operator.api.spec import CompactJson, Json, PodTemplate, SpecError
 from botsession_operator.core.manifests import template_overlay as rule
 from botsession_operator.core.manifests.template_overlay import BOT_FIELDS, POD_FIELDS, check_template, overlay
 
@@ -17,7 +17,7 @@ ANYTHING: Final = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dicti
 
 
 def template(**spec: Any) -> PodTemplate:
-    return PodTemplate({}, {}, spec)
+    return PodTemplate({}, {}, CompactJson.of(spec))
 
 
 def bot(**fields: Any) -> PodTemplate:
@@ -108,9 +108,12 @@ REFUSED: Final = {
         rule._INIT_NAME,
     ),
     "an init container called bot": (template(initContainers=[{"name": "bot"}]), rule._INIT_NAME),
-    "the operator's labels": (PodTemplate({"botsession.dev/session": "x"}, {}, {}), f"labels {rule._PREFIX}"),
+    "the operator's labels": (
+        PodTemplate({"botsession.dev/session": "x"}, {}, CompactJson("{}")),
+        f"labels {rule._PREFIX}",
+    ),
     "the operator's annotations": (
-        PodTemplate({}, {"botsession.dev/control-port": "80"}, {}),
+        PodTemplate({}, {"botsession.dev/control-port": "80"}, CompactJson("{}")),
         f"annotations {rule._PREFIX}",
     ),
 }

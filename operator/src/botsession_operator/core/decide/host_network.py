@@ -32,7 +32,7 @@ class NodePorts:
 
 def has_host_network(spec: Spec) -> bool:
     """Return whether a session's pod uses its node's network."""
-    return spec.pod_template.spec.get("hostNetwork") is True
+    return spec.pod_template.spec.value.get("hostNetwork") is True
 
 
 def has_own_call_port(spec: Spec) -> bool:
@@ -62,7 +62,8 @@ def _declared(spec: Spec) -> Iterator[Any]:
         yield spec.expose.port
     if spec.bot.transport:
         yield spec.bot.transport.launch.port
+    template = spec.pod_template.spec.value
     for place in ("containers", "initContainers"):
-        for container in mappings(spec.pod_template.spec.get(place)):
+        for container in mappings(template.get(place)):
             for port in mappings(container.get("ports")):
                 yield from (port.get("containerPort"), port.get("hostPort"))

@@ -90,7 +90,7 @@ def build_pod(
         )
     pod_spec = _pod_spec(session.spec, launch, settings, node_ports.control if node_ports else CONTROL_PORT)
     base = overlay(pod_spec, _call_overlay(session.spec, url, node_ports))
-    spec = with_security_defaults(overlay(base, template.spec), BOT_CONTAINER)
+    spec = with_security_defaults(overlay(base, template.spec.value), BOT_CONTAINER)
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 
 
@@ -114,7 +114,7 @@ def _launch(session: Session, token_sha256: str, settings: PodSettings, node_por
         target=spec.bot.target,
         command=spec.bot.command,
         python=spec.bot.python,
-        body=spec.bot.body,
+        body=spec.bot.body.value,
         transport=_transport(spec, node_ports),
         secret_env=secret_names(_environment(spec), spec.bot.env_from),
         open_env=open_names(_environment(spec), spec.bot.env_from),
@@ -219,7 +219,7 @@ def _injection(spec: Spec, settings: PodSettings) -> Json:
         "image": settings.runtime_image,
         # The runtime image's command copies to this path.
         "volumeMounts": [{"name": RUNTIME_VOLUME, "mountPath": "/target"}],
-        "securityContext": copier_context(spec.pod_template.spec, BOT_CONTAINER),
+        "securityContext": copier_context(spec.pod_template.spec.value, BOT_CONTAINER),
         # The bot's own resources, so that the pod meets any quota that the bot meets, and requests no more than the
         # bot.
         "resources": spec.bot.resources,

@@ -100,7 +100,7 @@ def _name(item: Any) -> str | None:
 def _problems(template: PodTemplate) -> Iterator[str]:
     yield from _prefix_problems("metadata.labels", template.labels, f"labels {_PREFIX}")
     yield from _prefix_problems("metadata.annotations", template.annotations, f"annotations {_PREFIX}")
-    spec = template.spec
+    spec = template.spec.value
     yield from (
         f"spec.podTemplate.spec.{name}: {sentence}" for name, sentence in POD_FIELDS.items() if _is_given(spec, name)
     )
