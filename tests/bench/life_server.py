@@ -92,7 +92,7 @@ class Cluster:
         self.requests[f"{request.method} {plural}"] += 1
         body = await request.json() if request.can_read_body else None
         code, said = self._said(request.method, plural, name, body)
-        return web.Response(status=code, text=json.dumps(said), content_type="application/json")
+        return web.Response(status=code, text=_text(said), content_type="application/json")
 
     def _place(self, parts: list[str]) -> tuple[str, str]:
         within = parts[parts.index("namespaces") + 2 :] if "namespaces" in parts else parts[-1:]
@@ -158,7 +158,7 @@ class Cluster:
         if event == "DELETED":
             del self.objects[plural][name]
         self.events[f"{event} {plural}"] += 1
-        line = json.dumps({"type": event, "object": made}).encode() + b"\n"
+        line = _text({"type": event, "object": made}).encode() + b"\n"
         for queue in self.watches[plural]:
             queue.put_nowait(line)
         if plural == "botsessions":
@@ -341,6 +341,11 @@ def _fields(value: Any) -> Json:
             f'k:{{"{next(iter(each))}":"{number}"}}': {".": {}, **_fields(each)} for number, each in enumerate(value)
         }
     return {}
+
+
+def _text(value: Json) -> str:
+    """Return JSON as the API server writes it: without spaces, and metadata before the spec."""
+    return json.dumps(value, separators=(",", ":"))
 
 
 def _now() -> str:

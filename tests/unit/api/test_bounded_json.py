@@ -110,3 +110,50 @@ def test_a_part_is_read_up_to_a_size(body: str, is_read: bool) -> None:
 def test_what_is_no_json_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         read(text)
+
+
+FIELDS: Final = [{"manager": "kubelet", "fieldsV1": {"f:status": {'k:{"type":"Ready"}': {".": {}, "f:type": {}}}}}]
+
+
+def compact(**members: Any) -> bytes:
+    """Write an object as the API server does."""
+    return json.dumps(members, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+@given(spec=st.dictionaries(st.text(), VALUES), name=st.text())
+def test_an_object_is_read_without_managed_fields(spec: Any, name: str) -> None:
+    metadata = {"managedFields": FIELDS, "name": name}
+
+    found = bounded_json.read(compact(metadata=metadata, spec=spec))
+
+    assert found == {"metadata": {"managedFields": [], "name": name}, "spec": spec}
+
+
+@given(text=st.text(alphabet='}],[{:"\\ a'))
+def test_a_text_in_managed_fields_that_looks_like_their_end_changes_nothing_else(text: str) -> None:
+    fields: list[Any] = [
+        {"fieldsV1": {"f:spec": {f"k:{json.dumps({'name': text})}": {".": {}}, f"v:{json.dumps(text)}": {}}}}
+    ]
+    metadata = {"managedFields": fields, "name": "call-1"}
+
+    found = bounded_json.read(compact(metadata=metadata, spec={"a": 1}))
+
+    assert found["metadata"]["name"] == "call-1"
+    assert found["spec"] == {"a": 1}
+    assert found.keys() == {"metadata", "spec"}
+    assert found["metadata"].keys() == {"managedFields", "name"}
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        pytest.param({"metadata": {"name": "a"}, "spec": {"managedFields": [{"a": 1}]}}, id="in the spec"),
+        pytest.param(
+            {"metadata": {"name": "a"}, "spec": {"b": {"managedFields": [{}], "spec": 1}}}, id="before a spec"
+        ),
+        pytest.param({"metadata": {"annotations": {"a": '"managedFields":[{}]'}}, "spec": {}}, id="in a text"),
+        pytest.param({"metadata": {"managedFields": []}, "spec": {"a": [{"b": 1}]}}, id="none"),
+    ],
+)
+def test_what_only_looks_like_managed_fields_is_read_as_it_is(members: Any) -> None:
+    assert bounded_json.read(compact(**members)) == members

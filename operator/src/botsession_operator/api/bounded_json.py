@@ -31,6 +31,9 @@ _DEEPEST_PART: Final = 3
 #: Only the API server uses this, and it is as large as the spec. So each cut removes it, too.
 _FIELDS: Final = b'"managedFields"'
 _LONGEST_NAME: Final = len(_FIELDS) + 1
+_FIELDS_BEGIN: Final = _FIELDS + b":[{"
+_FIELDS_END: Final = b"}]"
+_SPEC: Final = b'"spec":'
 #: Stands for a part that was cut out. It is not valid JSON, so no stored value can look like it.
 _CUT_TEXT: Final = b"NaN"
 _CUT: Final = object()
@@ -40,8 +43,30 @@ def read(raw: bytes, *, replacement: Any = None) -> Any:
     """Return the value of a response; raise ValueError if it is not JSON.
 
     An object, alone, in a list or in a watch event, has `replacement` in place of a spec or a status that was cut out.
+    The managedFields of an object, alone or in an event, may be empty: no reader here uses them.
     """
+    try:
+        return _read(_without_managed_fields(raw), replacement)
+    except ValueError:
+        return _read(raw, replacement)
+
+
+def _read(raw: bytes, replacement: Any) -> Any:
     return _read_cut(raw, replacement) if must_be_cut(raw) else json.loads(raw)
+
+
+def _without_managed_fields(raw: bytes) -> bytes:
+    """Return the text of an object with empty managedFields, which are a third of a pod's text; or the text as it is.
+
+    The API server writes them without spaces, and before the spec: in a spec, the same words are the user's. They hold
+    objects in objects, so the first list ends with them. If a text in them looks like that end, what is left is no
+    JSON, since the rest of that text has a backslash.
+    """
+    begin = raw.find(_FIELDS_BEGIN)
+    end = raw.find(_FIELDS_END, begin)
+    if not 0 <= begin < end < raw.find(_SPEC):
+        return raw
+    return raw[: begin + len(_FIELDS_BEGIN) - 1] + raw[end + len(_FIELDS_END) - 1 :]
 
 
 def must_be_cut(raw: bytes) -> bool:
