@@ -24,6 +24,9 @@ class LeaseServer:
     """What it keeps, and what came in."""
 
     lease: Json | None = None
+    name: str = LEASE.name
+    #: Further Leases of the namespace, by name: each one's spec.
+    rivals: dict[str, Json] = field(default_factory=dict)
     versions: int = 0
     #: All but requests about the Lease: method and path.
     others: list[tuple[str, str]] = field(default_factory=list)
@@ -42,7 +45,7 @@ class LeaseServer:
     def keep(self, **spec: object) -> None:
         """Keep a Lease, as an operator would have written it."""
         self.versions += 1
-        metadata = {"namespace": LEASE.namespace, "name": LEASE.name, "resourceVersion": str(self.versions)}
+        metadata = {"namespace": LEASE.namespace, "name": self.name, "resourceVersion": str(self.versions)}
         known = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata}
         self.lease = {**known, "spec": {**(self.spec if self.lease else {}), **spec}}
 
@@ -54,8 +57,17 @@ class LeaseServer:
             return web.json_response({"kind": "Status", "reason": "Invalid", "message": "only noted"}, status=422)
         if self.refusal:
             return web.json_response({"message": "not now"}, status=self.refusal)
+        if request.path == PATH.rpartition("/")[0] and request.method == "GET":
+            return web.json_response(self._list())
         status, answer = self._answer(request.method, body)
         return web.Response(status=status, text=json.dumps(answer), content_type="application/json")
+
+    def _list(self) -> Json:
+        others = [
+            {"metadata": {"namespace": LEASE.namespace, "name": name, "resourceVersion": "1"}, "spec": spec}
+            for name, spec in self.rivals.items()
+        ]
+        return {"kind": "LeaseList", "metadata": {}, "items": [*others, *([self.lease] if self.lease else [])]}
 
     def _answer(self, method: str, body: Any) -> tuple[int, Json]:
         if method == "POST":
@@ -64,7 +76,7 @@ class LeaseServer:
             self.changes.append(method)
             self.keep(**body["spec"])
         elif self.lease is None:
-            return 404, missing(LEASE.name, "leases", "coordination.k8s.io")
+            return 404, missing(self.name, "leases", "coordination.k8s.io")
         elif method == "PATCH":
             if body["metadata"]["resourceVersion"] != self.lease["metadata"]["resourceVersion"]:
                 return 409, CONFLICT

@@ -13,6 +13,7 @@ from kubernetes.aio import client
 from botsession_operator.core.control_keys import ControlKeys
 from botsession_operator.core.manifests.pod import Injection
 from botsession_operator.core.names import LEADER_LABEL
+from botsession_operator.core.shards import Shard, shard_of
 from botsession_operator.errors import LeaseLost
 from botsession_operator.operate import operate
 from botsession_operator.settings import Settings
@@ -52,7 +53,7 @@ class Cluster(Store):
 class Operator:
     """An operator in a thread of its own: kopf cancels what else was begun in its loop."""
 
-    def __init__(self, cluster: Cluster, name: str) -> None:
+    def __init__(self, cluster: Cluster, name: str, shard: Shard | None = None) -> None:
         self._cluster = cluster
         self.name, self.port = name, free_port()
         self._settings = Settings(
@@ -63,6 +64,7 @@ class Operator:
             self.port,
             lease=(str(LEASE.namespace), LEASE.name),
             pod_name=name,
+            shard=shard or Shard(),
         )
         self._is_up = threading.Event()
         self.error: Exception | None = None
@@ -151,3 +153,19 @@ async def test_a_standby_that_is_stopped_leaves_the_lease_alone(cluster: Cluster
     await standby.stop()
 
     assert (standby.error, cluster.holder, cluster.pods) == (None, "other", [])
+
+
+async def test_an_operator_starts_the_sessions_of_its_own_shard_only(cluster: Cluster) -> None:
+    shard = Shard(shard_of("bots", 2), 2)
+    theirs = next(name for name in map("tenant-{}".format, range(100)) if not shard.owns(name))
+    cluster.sessions = {"a": session("a", namespace=theirs), "b": session("b")}
+    cluster.lease.name = shard.lease_name(LEASE.name)
+    operator = Operator(cluster, "leader", shard)
+    await cluster.until(lambda: "b" in cluster.pods)
+
+    await cluster.happens("ADDED", "c", session("c", namespace=theirs))
+    await cluster.happens("ADDED", "d", session("d"))
+    await cluster.until(lambda: "d" in cluster.pods)
+
+    assert cluster.pods == ["b", "d"]
+    await operator.stop()

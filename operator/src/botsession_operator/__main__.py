@@ -55,7 +55,7 @@ async def uninstall(settings: Settings) -> None:
     stop = _stopped_by_signals()
     async with await api.connect(settings.kubeconfig) as connected:
         client = KubernetesUninstallClient(
-            connected, settings.namespaces, settings.deployment, settings.finalizer_policy
+            connected, settings.namespaces, settings.deployments, settings.finalizer_policy
         )
         await client.stop_operator()
         operating = asyncio.create_task(operate(connected, replace(settings, is_uninstalling=True), stop))

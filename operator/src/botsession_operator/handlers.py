@@ -43,11 +43,15 @@ class EventHandler:
     listed: asyncio.Event = field(default_factory=asyncio.Event)
     #: For each of these, two collections are watched; None stands for all namespaces.
     namespaces: tuple[str | None, ...] = (None,)
+    #: Returns whether the sessions of a namespace are this operator's. All others are dropped.
+    owns: Callable[[str], bool] = lambda _: True
     _listed: set[Collection] = field(default_factory=set)
 
     def see(self, plural: str, event_type: str | None, raw: Json) -> None:
         """Handle an event of a watch, or an object of a list, which has no type."""
         self.watched()
+        if not self.owns(text(mapping(raw.get("metadata")).get("namespace"))):
+            return
         if plural == PLURAL:
             self._see_session(event_type, raw)
         else:

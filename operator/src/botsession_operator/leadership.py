@@ -10,6 +10,7 @@ from kubernetes.aio import client
 from botsession_operator.core.api_resources import LEASES, Target
 from botsession_operator.effects.leader_label import LeaderLabel
 from botsession_operator.effects.lease import LeaderElector
+from botsession_operator.effects.rival_leases import RivalLeases
 from botsession_operator.effects.uncontested_lease import UNCONTESTED, Uncontested
 from botsession_operator.settings import Settings
 
@@ -19,7 +20,9 @@ def make_lease(connected: client.ApiClient, settings: Settings) -> LeaderElector
     if settings.lease is None:
         return UNCONTESTED
     identity = settings.pod_name or f"{settings.identity}_{uuid4().hex[:8]}"
-    return LeaderElector(connected, Target(LEASES, *settings.lease), identity)
+    (namespace, family), shard = settings.lease, settings.shard
+    rivals = RivalLeases(connected, namespace, family, shard)
+    return LeaderElector(connected, Target(LEASES, namespace, shard.lease_name(family)), identity, rivals=rivals)
 
 
 def start_election(

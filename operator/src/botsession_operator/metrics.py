@@ -44,10 +44,12 @@ class Metrics:
         queued: Callable[[], Mapping[Priority, int]] = dict,
         seconds: Callable[[], float] = time.monotonic,
         is_leader: Callable[[], bool] = lambda: True,
+        shards: int = 1,
     ) -> None:
         self.registry = registry
         leader = Gauge("botsession_leader", "Whether this operator leads: 1 or 0", registry=registry)
         leader.set_function(lambda: float(is_leader()))
+        Gauge("botsession_shards", "Into how many shards the sessions are divided", registry=registry).set(shards)
         self._seconds = seconds
         self._sessions = SessionGauges(registry, queued, seconds)
         self._by_namespace = NamespaceCounters(registry, self._sessions.namespaces)

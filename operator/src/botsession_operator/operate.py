@@ -59,7 +59,12 @@ async def operate(connected: client.ApiClient, settings: Settings, stop: asyncio
     ready, store = asyncio.Event(), WatchStore()
     # Otherwise the client library adds a `_created` series to each counter.
     disable_created_metrics()  # type: ignore[no-untyped-call]  # the client does not type it
-    metrics = Metrics(CollectorRegistry(), lambda: controller.depths(), is_leader=lambda: lease.seconds_left() > 0)
+    metrics = Metrics(
+        CollectorRegistry(),
+        lambda: controller.depths(),
+        is_leader=lambda: lease.seconds_left() > 0,
+        shards=settings.shard.count,
+    )
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(aiohttp.ClientSession())
         control = HttpControl(
@@ -85,7 +90,7 @@ async def operate(connected: client.ApiClient, settings: Settings, stop: asyncio
         deps = replace(deps, webhook=dispatcher)
         backlog.first_look = lambda key, spread: first_look(key, store, deps, spread)
         label_leader(stack, connected, lease, settings)
-        log.info("operator started", injection=deps.pod_settings.injection, namespaces=settings.namespaces or "all")
+        _log_start(settings, deps.pod_settings)
         work = asyncio.create_task(controller.work(metrics.timed(lambda key: reconcile(key, deps))))
         events = EventHandler(
             store,
@@ -95,6 +100,7 @@ async def operate(connected: client.ApiClient, settings: Settings, stop: asyncio
             metrics.note_watch_event,
             ready,
             settings.namespaces or (None,),
+            settings.shard.owns,
         )
         watch = asyncio.create_task(_watch(connected.configuration.host, settings, events, stop))
         await until_stopped(work, watch, stop, controller.drain)
@@ -102,6 +108,11 @@ async def operate(connected: client.ApiClient, settings: Settings, stop: asyncio
             election.result()
             raise LeaseLost("another operator may lead by now")
     log.info("operator stopped")
+
+
+def _log_start(settings: Settings, pods: PodSettings) -> None:
+    namespaces, shard = settings.namespaces or "all", str(settings.shard)
+    log.info("operator started", injection=pods.injection, namespaces=namespaces, shard=shard)
 
 
 async def until_stopped(work: asyncio.Task[None], watch: asyncio.Task[None], stop: asyncio.Event, drain: Drain) -> None:
@@ -161,7 +172,7 @@ async def _deps(
         control_keys=settings.control_keys,
         exposure=settings.exposure,
         is_uninstalling=settings.is_uninstalling,
-        host_ports=HostPorts(settings.host_ports),
+        host_ports=HostPorts(settings.shard.share_of(settings.host_ports)),
         store=store,
     )
 

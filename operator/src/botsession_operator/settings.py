@@ -15,6 +15,7 @@ from botsession_operator.core.decide.plan import ControllerTimeouts
 from botsession_operator.core.manifests.pod import Injection
 from botsession_operator.core.manifests.service_and_route import CLUSTER_URL, ROUTE_KINDS, VARIABLES, Exposure
 from botsession_operator.core.observe.webhook_delivery import EventType
+from botsession_operator.core.shards import Shard
 from botsession_operator.core.webhook.signing import SigningError, signing_secrets
 from botsession_operator.log import LogFormat
 
@@ -73,10 +74,13 @@ class Settings:
     timeouts: ControllerTimeouts = field(default_factory=ControllerTimeouts)
     #: None: no webhook.
     webhook: WebhookSettings | None = None
-    #: BOTSESSION_DEPLOYMENT, as namespace/name: the operator's own, which `uninstall` stops; None stops nothing.
-    deployment: tuple[str, str] | None = None
+    #: BOTSESSION_DEPLOYMENT, as namespace/name or namespace/name,name: the operators' own, which `uninstall` stops.
+    deployments: tuple[tuple[str, str], ...] = ()
     #: BOTSESSION_LEASE, as namespace/name: the Lease whose holder leads; None for an operator without other replicas.
+    #: With several shards, the name of each shard's Lease begins with it.
     lease: tuple[str, str] | None = None
+    #: BOTSESSION_SHARD, as index/count: which namespaces are this operator's.
+    shard: Shard = field(default_factory=Shard)
     #: BOTSESSION_POD_NAME: the operator's own pod, in the Lease's namespace. It is the holder's name, and gets a label
     #: while it leads. None outside a cluster.
     pod_name: str | None = None
@@ -116,8 +120,9 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         webhook=_webhook(environ) if environ.get("BOTSESSION_WEBHOOK_URL") else None,
         identity=environ.get("HOSTNAME", "botsession-operator"),
         finalizer_policy=environ.get("BOTSESSION_FINALIZER_POLICY") or None,
-        deployment=_namespaced(environ, "BOTSESSION_DEPLOYMENT"),
+        deployments=_deployments(environ),
         lease=_namespaced(environ, "BOTSESSION_LEASE"),
+        shard=_shard(environ),
         pod_name=environ.get("BOTSESSION_POD_NAME") or None,
         exposure=_exposure(environ),
         host_ports=_ports(environ.get("BOTSESSION_HOST_NETWORK_PORTS", "")),
@@ -252,6 +257,21 @@ def _namespaced(environ: Mapping[str, str], variable: str) -> tuple[str, str] | 
     if text and not (namespace and name):
         raise SettingsError(f"{variable} must be a namespace and a name, for example botsession-system/operator")
     return (namespace, name) if text else None
+
+
+def _deployments(environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    found = _namespaced(environ, "BOTSESSION_DEPLOYMENT")
+    return tuple((found[0], name) for name in found[1].split(",")) if found else ()
+
+
+def _shard(environ: Mapping[str, str]) -> Shard:
+    index, _, count = environ.get("BOTSESSION_SHARD", "0/1").partition("/")
+    if not (index.isdecimal() and count.isdecimal() and int(index) < int(count)):
+        raise SettingsError("BOTSESSION_SHARD must be an index from 0 and the number of shards, for example 0/2")
+    shard = Shard(int(index), int(count))
+    if shard.count > 1 and not environ.get("BOTSESSION_LEASE"):
+        raise SettingsError("BOTSESSION_SHARD needs BOTSESSION_LEASE, by which shards see each other")
+    return shard
 
 
 def _seconds(environ: Mapping[str, str], name: str, default: str) -> timedelta:

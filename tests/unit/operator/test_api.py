@@ -229,7 +229,7 @@ async def test_a_list_that_cannot_be_read_is_not_taken_for_empty(connected: clie
 
 
 async def test_the_operator_is_stopped_by_its_scale(connected: client.ApiClient, server: Server) -> None:
-    await KubernetesUninstallClient(connected, (), ("system", "operator")).stop_operator()
+    await KubernetesUninstallClient(connected, (), (("system", "operator"),)).stop_operator()
 
     assert (server.last["method"], server.last["body"]) == ("PATCH", '{"spec": {"replicas": 0}}')
     assert server.last["path"] == "/apis/apps/v1/namespaces/system/deployments/operator/scale"
@@ -240,7 +240,7 @@ async def test_an_operator_that_is_not_there_needs_no_stopping(connected: client
     assert server.last == {}
 
     server.status, server.body = 404, json.dumps(missing("operator", "deployments", "apps"))
-    await KubernetesUninstallClient(connected, (), ("system", "operator")).stop_operator()
+    await KubernetesUninstallClient(connected, (), (("system", "operator"),)).stop_operator()
 
     server.body = "404 page not found\n"  # of a version of Kubernetes that has no such policies
     await KubernetesUninstallClient(connected, policy="finalizer").stop_operator()
@@ -252,7 +252,7 @@ async def test_what_a_proxy_answers_does_not_make_an_operator_stopped(
     server.status, server.body = 404, "404 page not found"
 
     with pytest.raises(ClusterUnavailable):
-        await KubernetesUninstallClient(connected, (), ("system", "operator")).stop_operator()
+        await KubernetesUninstallClient(connected, (), (("system", "operator"),)).stop_operator()
 
 
 async def test_no_new_session_gets_our_finalizer_once_the_operator_is_stopped(
@@ -270,4 +270,4 @@ async def test_an_operator_that_cannot_be_stopped_is_no_silent_matter(
     server.status, server.body = 403, '{"message": "no right"}'
 
     with pytest.raises(ClusterUnavailable, match="no right"):
-        await KubernetesUninstallClient(connected, (), ("system", "operator")).stop_operator()
+        await KubernetesUninstallClient(connected, (), (("system", "operator"),)).stop_operator()

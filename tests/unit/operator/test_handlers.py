@@ -225,6 +225,29 @@ def test_the_store_is_complete_once_all_is_listed(namespaces: tuple[str | None, 
     assert marked.watcher.listed.is_set()
 
 
+@pytest.mark.parametrize("plural", sorted(PLURALS))
+def test_an_event_of_another_shard_leaves_no_trace(plural: str) -> None:
+    store = WatchStore()
+    marked: list[object] = []
+    watched: list[None] = []
+    handler = EventHandler(
+        store,
+        lambda key, _: marked.append(key),
+        marked.append,
+        pod_ended=marked.append,
+        watched=lambda: watched.append(None),
+        owns=lambda namespace: namespace == "ours",
+    )
+    names = {"namespace": "theirs", "name": "call-1", "labels": {SESSION_LABEL: "call-1"}}
+    raw = {"metadata": {**names, "uid": "u1", "resourceVersion": "1"}, "status": {"phase": "Failed"}}
+
+    for event_type in (None, "ADDED", "MODIFIED", "DELETED"):
+        handler.see(plural, event_type, raw)
+
+    assert (len(store), store.pods_of(Key("theirs", "call-1")), marked) == (0, [], [])
+    assert len(watched) == 4  # they show that the watch is alive
+
+
 @pytest.mark.parametrize(
     ("event_type", "status", "ended"),
     [

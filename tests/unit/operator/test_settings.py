@@ -8,6 +8,7 @@ import pytest
 from botsession_operator.core.manifests.pod import Injection
 from botsession_operator.core.manifests.service_and_route import Exposure
 from botsession_operator.core.observe.webhook_delivery import EventType
+from botsession_operator.core.shards import Shard
 from botsession_operator.settings import SettingsError, WebhookSettings, check_signing, read_settings
 
 
@@ -61,6 +62,7 @@ def test_everything_can_be_set(environ: dict[str, str]) -> None:
         "BOTSESSION_HOST_NETWORK_PORTS": "21000-21099",
         "BOTSESSION_LEASE": "system/lease",
         "BOTSESSION_POD_NAME": "operator-0",
+        "BOTSESSION_SHARD": "1/3",
     }
     settings = read_settings(environ | given)
 
@@ -70,12 +72,25 @@ def test_everything_can_be_set(environ: dict[str, str]) -> None:
     assert settings.identity == "operator-0"
     assert settings.finalizer_policy == "finalizer"
     assert settings.host_ports == range(21000, 21100)
-    assert (settings.deployment, settings.uninstall_timeout) == (("system", "operator"), timedelta(minutes=10))
+    assert (settings.deployments, settings.uninstall_timeout) == ((("system", "operator"),), timedelta(minutes=10))
     assert (settings.lease, settings.pod_name) == (("system", "lease"), "operator-0")
+    assert settings.shard == Shard(1, 3)
 
 
 def test_an_operator_stands_alone_by_default(environ: dict[str, str]) -> None:
-    assert read_settings(environ).lease is None
+    settings = read_settings(environ)
+    assert (settings.lease, settings.shard) == (None, Shard())
+
+
+@pytest.mark.parametrize("shard", ["", "1", "2/2", "0/0", "-1/2", "a/b", "0/1/2"])
+def test_a_shard_is_one_of_so_many(environ: dict[str, str], shard: str) -> None:
+    with pytest.raises(SettingsError, match="BOTSESSION_SHARD must be an index from 0 and the number of shards"):
+        read_settings(environ | {"BOTSESSION_LEASE": "system/lease", "BOTSESSION_SHARD": shard})
+
+
+def test_shards_see_each_other_by_their_leases(environ: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match="BOTSESSION_SHARD needs BOTSESSION_LEASE"):
+        read_settings(environ | {"BOTSESSION_SHARD": "0/2"})
 
 
 @pytest.mark.parametrize("ports", ["20000", "20000-", "29999-20000", "80-90", "20000-70000", "a-b", "1-2-3"])

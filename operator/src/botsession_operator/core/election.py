@@ -98,11 +98,17 @@ class Election:
             return self._decide_without_lease(now)
         if self.record.holder == self.identity:
             return Move.RENEW
-        return Move.TAKE if not self.record.holder or self._is_expired(now, self.record.duration) else Move.WAIT
+        return Move.WAIT if self.is_held_by_other(now) else Move.TAKE
 
     def after_write(self, record: LeaseRecord, began: float, now: float) -> "Election":
         """Return what is known after this operator has written the Lease by a request that began then."""
         return replace(self, record=record, observed_at=now, was_seen=True, renewed_at=began)
+
+    def is_held_by_other(self, now: float) -> bool:
+        """Return whether another operator may hold the Lease."""
+        if self.record is None or self.record.holder in ("", self.identity):
+            return False
+        return not self._is_expired(now, self.record.duration)
 
     @property
     def next_transitions(self) -> int:

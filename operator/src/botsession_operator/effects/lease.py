@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Final
+from typing import Final, Protocol
 
 from kubernetes.aio import client
 from loguru import logger as log
@@ -42,8 +42,23 @@ def boot_seconds() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
+class Rivals(Protocol):
+    """Operators that hold other Leases, beside which this operator must not lead."""
+
+    #: How long an operator waits that has taken its Lease at the same time as a rival. Rivals wait for different times.
+    retreat_seconds: float
+
+    async def are_gone(self) -> bool:
+        """Return whether no rival may write any more."""
+        ...
+
+
 class LeaderElector:
-    """Takes part in the election, once: a leader that has lost its Lease must exit."""
+    """Takes part in the election, once: a leader that has lost its Lease must exit.
+
+    An operator with rivals takes its Lease only when they are gone, and leads only if they still are when it has the
+    Lease. Two rivals that take theirs at the same time see each other then, and both retreat.
+    """
 
     def __init__(
         self,
@@ -53,12 +68,19 @@ class LeaderElector:
         timings: LeaseTimings | None = None,
         seconds: Callable[[], float] = boot_seconds,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        rivals: Rivals | None = None,
     ) -> None:
         self._client = connected
         self._target = target
         self._election = Election(identity, timings or LeaseTimings())
         self._seconds = seconds
         self._sleep = sleep
+        self._rivals = rivals
+        #: Whether the rivals were gone after this operator had taken the Lease.
+        self._is_confirmed = rivals is None
+        #: The answer to the last look at the rivals.
+        self._rivals_were_gone = rivals is None
+        self._has_retreated = False
         self._elected = asyncio.Event()
         #: The previous holder of the Lease; None where it was free.
         self.predecessor: str | None = None
@@ -66,7 +88,7 @@ class LeaderElector:
 
     def seconds_left(self) -> float:
         """Return how long this operator may still write, without a request; 0 where it may not."""
-        return self._election.seconds_left(self._seconds())
+        return self._seconds_held() if self._is_confirmed else 0.0
 
     @property
     def is_lost(self) -> bool:
@@ -92,7 +114,7 @@ class LeaderElector:
 
     async def release(self) -> None:
         """Release the Lease, so that another operator takes it at once. This operator writes nothing afterwards."""
-        left = self.seconds_left()
+        left = self._seconds_held()
         # From here on this operator may not write, even if the request fails.
         self._election = replace(self._election, is_ousted=True)
         if left <= 0:
@@ -121,16 +143,43 @@ class LeaderElector:
 
     async def _attempt(self) -> None:
         """Take or renew the Lease. Read it before, unless this operator holds it, and after a conflict."""
+        self._has_retreated = False
         if not self._election.is_leader:
             await self._read()
+            if not await self._may_take():
+                return
         if not await self._act():  # another operator wrote it meanwhile
             await self._read()
             await self._act()
+        if self._election.is_leader and not self._is_confirmed:
+            await self._confirm()
+
+    async def _may_take(self) -> bool:
+        """Return whether the Lease is free, and no rival leads.
+
+        While the Lease is not free, look at rivals as long as there are any: those that are dead must be known as such
+        when this operator takes over.
+        """
+        is_free = self._election.decide(self._seconds()) is not Move.WAIT
+        if self._rivals and (is_free or not self._rivals_were_gone):
+            self._rivals_were_gone = await self._rivals.are_gone()
+        return is_free and self._rivals_were_gone
+
+    async def _confirm(self) -> None:
+        """Begin to lead if the rivals are still gone; else release the Lease, and become a candidate again."""
+        assert self._rivals is not None  # noqa: S101  # without rivals there is nothing to confirm
+        if await self._rivals.are_gone():
+            self._is_confirmed = True
+            return
+        log.info("lease returned", lease=str(self._target))
+        self._has_retreated = True
+        await self._free()
+        self._election = Election(self._election.identity, self._election.timings)
 
     async def _read(self) -> None:
         answer = await self._request("GET", None, self._request_timeout())
         found = api_responses.object_of(answer, self._target)
-        self._election = self._election.observe(_record(found) if found else None, self._seconds())
+        self._election = self._election.observe(lease_record(found) if found else None, self._seconds())
 
     async def _act(self) -> bool:
         """Write the Lease, if the election says so; return False where it has changed since it was read."""
@@ -144,7 +193,7 @@ class LeaderElector:
         written = api_responses.object_of(answer, self._target)
         assert written is not None  # noqa: S101  # a missing Lease has returned above
         if self._election.decide(self._seconds()) is not Move.WAIT:  # else the answer came too late
-            self._election = self._election.after_write(_record(written), began, self._seconds())
+            self._election = self._election.after_write(lease_record(written), began, self._seconds())
         return True
 
     async def _write(self, move: Move) -> api.Answer:
@@ -174,16 +223,22 @@ class LeaderElector:
     def _request_timeout(self) -> float:
         """Return the time-out of a request: short enough for a retry, and for a leader to notice that it lost."""
         timings = self._election.timings
-        return min(timings.renew_deadline / 2, self.seconds_left() or timings.renew_deadline)
+        return min(timings.renew_deadline / 2, self._seconds_held() or timings.renew_deadline)
 
     def _pause(self) -> float:
         timings = self._election.timings
+        if self._has_retreated and self._rivals:
+            return self._rivals.retreat_seconds
         if self._election.is_leader:
-            return min(timings.retry_period, self.seconds_left())
+            return min(timings.retry_period, self._seconds_held())
         return timings.look_period
 
+    def _seconds_held(self) -> float:
+        """Return how long this operator still holds the Lease, though rivals may keep it from leading."""
+        return self._election.seconds_left(self._seconds())
+
     def _report_changes(self) -> None:
-        if self._election.is_leader and not self._elected.is_set():
+        if self._election.is_leader and self._is_confirmed and not self._elected.is_set():
             log.info("lease taken", lease=str(self._target), before=self.predecessor)
             self._elected.set()
         elif not self._election.is_leader and self._holder != self._seen_holder:
@@ -196,7 +251,7 @@ class LeaderElector:
         return record.holder if record and record.holder else None
 
 
-def _record(lease: Json) -> LeaseRecord:
+def lease_record(lease: Json) -> LeaseRecord:
     """Return the record of a Lease, with defaults for invalid values."""
     spec = lease.get("spec") or {}
     duration, transitions = spec.get("leaseDurationSeconds"), spec.get("leaseTransitions")

@@ -20,19 +20,19 @@ METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s
 
 
 class KubernetesUninstallClient:
-    """Reads sessions and pods in the operator's namespaces, and scales the operator's Deployment."""
+    """Reads sessions and pods in the operator's namespaces, and scales the operators' Deployments."""
 
     def __init__(
         self,
         client: client.ApiClient,
         namespaces: tuple[str, ...] = (),
-        deployment: tuple[str, str] | None = None,
+        deployments: tuple[tuple[str, str], ...] = (),
         policy: str | None = None,
     ) -> None:
         self._client = client
         #: None stands for all namespaces.
         self._namespaces: tuple[str | None, ...] = namespaces or (None,)
-        self._deployment = deployment
+        self._deployments = deployments
         #: The MutatingAdmissionPolicyBinding that adds our finalizer to new sessions.
         self._policy = policy
 
@@ -54,15 +54,15 @@ class KubernetesUninstallClient:
             yield each
 
     async def stop_operator(self) -> None:
-        """Scale the operator to zero, and delete the admission policy that adds finalizers; what is missing is success.
+        """Scale the operators to zero, and delete the admission policy that adds finalizers; ignore what is missing.
 
-        The operator that runs may take a moment to stop.
+        Operators that run may take a moment to stop.
         """
         if self._policy:
             binding = Target(POLICY_BINDINGS, None, self._policy)
             _expect(await api.request(self._client, "DELETE", binding.path()), binding)
-        if self._deployment:
-            operator, scaled_to_zero = Target(DEPLOYMENTS, *self._deployment), {"spec": {"replicas": 0}}
+        for deployment in self._deployments:
+            operator, scaled_to_zero = Target(DEPLOYMENTS, *deployment), {"spec": {"replicas": 0}}
             answer = await api.request(self._client, "PATCH", operator.path("scale"), scaled_to_zero, api.MERGE_PATCH)
             _expect(answer, operator)
 
