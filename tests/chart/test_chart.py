@@ -331,7 +331,7 @@ def test_what_uninstalls_understands_its_environment(render: Render, tmp_path: P
     (container,) = objects.one("Job")["spec"]["template"]["spec"]["containers"]
     values = kubelet.environment(container, {})
     settings = read_settings({**values, "BOTSESSION_CONTROL_KEY_FILE": str(tmp_path / "key")})
-    assert settings.deployment == ("botsession-system", objects.one("Deployment")["metadata"]["name"])
+    assert settings.deployments == (("botsession-system", objects.one("Deployment")["metadata"]["name"]),)
     assert settings.uninstall_timeout == timedelta(minutes=10)
     assert objects.one("Job")["spec"]["activeDeadlineSeconds"] == 660
 

@@ -79,7 +79,42 @@ podSelector:
 
 {{- /* Several operators choose a leader by a Lease; empty where one stands alone. */ -}}
 {{- define "botsession.hasLease" -}}
-{{- if gt (int64 .Values.replicas) 1 }}true{{ end }}
+{{- if or (gt (int64 .Values.replicas) 1) (include "botsession.isSharded" .) }}true{{ end }}
+{{- end }}
+
+{{- define "botsession.isSharded" -}}
+{{- if gt (int64 .Values.shards) 1 }}true{{ end }}
+{{- end }}
+
+{{- /* For each shard what templates add to their context, as JSON: the name of its Deployment and of its Service for pokes. */ -}}
+{{- define "botsession.shards" -}}
+{{- $fullname := include "botsession.fullname" . }}
+{{- $shards := list }}
+{{- range $index := until (int .Values.shards) }}
+{{- $name := printf "%s-shard-%d" (trunc 54 $fullname | trimSuffix "-") $index }}
+{{- $shards = append $shards (dict "shardName" $name "shard" (dict "index" $index)) }}
+{{- end }}
+{{- include "botsession.isSharded" . | empty | ternary (list (dict "shardName" $fullname)) $shards | toJson }}
+{{- end }}
+
+{{- /* The Leases by which operators choose leaders. What uninstalls takes the first one, as the only shard. */ -}}
+{{- define "botsession.leases" -}}
+{{- $fullname := include "botsession.fullname" . }}
+{{- $names := list $fullname }}
+{{- if include "botsession.isSharded" . }}
+{{- range $index := until (int .Values.shards) }}
+{{- $names = append $names (printf "%s-shard-%d-of-%d" $fullname $index (int $.Values.shards)) }}
+{{- end }}
+{{- end }}
+{{- join ", " $names }}
+{{- end }}
+
+{{- /* Selects the operators of the shard that `shard` names, if it does. */ -}}
+{{- define "botsession.shardSelectorLabels" -}}
+{{ include "botsession.selectorLabels" . }}
+{{- with .shard }}
+botsession.dev/shard: {{ .index | quote }}
+{{- end }}
 {{- end }}
 
 {{- define "botsession.leaderRole" -}}

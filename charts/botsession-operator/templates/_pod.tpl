@@ -1,6 +1,6 @@
 {{- /* The operator's pod, for its Deployment and for the Job that takes its place while the release is uninstalled. */ -}}
 {{- define "botsession.podLabels" -}}
-{{- merge (include "botsession.labels" . | fromYaml) .Values.podLabels | toYaml }}
+{{- merge (include "botsession.shardSelectorLabels" . | fromYaml) (include "botsession.labels" . | fromYaml) .Values.podLabels | toYaml }}
 {{- end }}
 
 {{- define "botsession.podSpec" -}}
@@ -45,10 +45,14 @@ containers:
       fieldRef:
         fieldPath: metadata.name
   {{- end }}
+  {{- with .shard }}
+  - name: BOTSESSION_SHARD
+    value: {{ printf "%d/%d" (int .index) (int $.Values.shards) | quote }}
+  {{- end }}
   - name: BOTSESSION_LISTEN
     value: 0.0.0.0:8475
   - name: BOTSESSION_POKE_BASE_URL
-    value: http://{{ include "botsession.fullname" . }}.{{ .Release.Namespace }}.svc:8475
+    value: http://{{ .shardName | default (include "botsession.fullname" .) }}.{{ .Release.Namespace }}.svc:8475
   - name: BOTSESSION_WATCH_NAMESPACES
     value: {{ join "," .Values.watchNamespaces | include "botsession.literal" | quote }}
   - name: BOTSESSION_WORKERS
