@@ -98,11 +98,12 @@ def test_roles_for_people_can_be_left_out(render: Render) -> None:
 
 
 @pytest.mark.parametrize("watched", [[], ["a", "b"]])
-def test_the_operator_may_look_at_and_write_no_lease_but_its_own(render: Render, watched: list[str]) -> None:
+def test_the_operator_may_write_no_lease_but_its_own(render: Render, watched: list[str]) -> None:
     objects = render(watchNamespaces=watched, replicas=2)
     leases = {right for right in granted(objects, OPERATOR) if right.resource == "leases"}
     (role,) = (each for each in objects.of("Role") if each["metadata"]["name"] == "botsession-operator-leader")
-    assert {(right.verb, right.name) for right in leases} == {("create", ""), ("get", OPERATOR), ("patch", OPERATOR)}
+    named = {("get", OPERATOR), ("patch", OPERATOR)}
+    assert {(right.verb, right.name) for right in leases} == {("create", ""), ("list", ""), *named}
     assert role["metadata"]["namespace"] == "botsession-system"
 
 
