@@ -35,6 +35,11 @@ class Controller:
         self.poller.refresh(key)
         self._queue.add(key, priority)
 
+    def mark_bot_ended(self, key: Key, pod_uid: str) -> None:
+        """Mark a session dirty whose bot has ended. Its supervisor has ended too, and is not asked again."""
+        self.poller.forget_pod(key, pod_uid)
+        self._queue.add(key)
+
     def depths(self) -> dict[Priority, int]:
         """Return how many sessions wait for a pass, by priority."""
         return self._queue.depths()

@@ -13,6 +13,7 @@ import kopf
 from botsession_contract.names import GROUP, PLURAL, SESSION_LABEL, VERSION
 from botsession_operator.api.spec import Json
 from botsession_operator.core.api_resources import PODS
+from botsession_operator.core.observe.observed import PodState
 from botsession_operator.core.observe.untyped import mapping, text
 from botsession_operator.core.session_key import Key, parse_key
 from botsession_operator.effects.watching import Collection, Listed, Watches, watching_session
@@ -35,6 +36,8 @@ class EventHandler:
     changed: Callable[[Key, Priority], None]
     #: The same for a session whose pod has changed.
     pod_changed: Callable[[Key], None]
+    #: The same for a session whose bot has ended, with the UID of its pod.
+    bot_ended: Callable[[Key, str], None] = lambda *_: None
     #: Called with the namespace of a pod that has ended, since its quota may have room now.
     pod_ended: Callable[[str], None] = lambda _: None
     #: Called with each event, also with one that changes nothing.
@@ -81,7 +84,10 @@ class EventHandler:
         is_change = self.store.pod_event(event_type, raw)
         # Anyone may set this label on a pod, so its value may be no name of a session.
         key = parse_key(namespace, mapping(metadata.get("labels")).get(SESSION_LABEL))
-        if key and is_change:
+        pod = self.store.pod(namespace, text(metadata.get("name")))
+        if key and is_change and pod and pod.state is PodState.TERMINATED:
+            self.bot_ended(key, pod.uid)
+        elif key and is_change:
             self.pod_changed(key)
         if namespace and has_ended(event_type, raw):
             self.pod_ended(namespace)

@@ -96,6 +96,7 @@ async def operate(connected: client.ApiClient, settings: Settings, stop: asyncio
             store,
             backlog.changed,
             backlog.pod_changed,
+            backlog.bot_ended,
             controller.refusals.note_pod_ended,
             metrics.note_watch_event,
             ready,

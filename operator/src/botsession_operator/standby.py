@@ -59,6 +59,11 @@ class Backlog:
         if self._is_leading:
             self._controller.mark_changed(key)
 
+    def bot_ended(self, key: Key, pod_uid: str) -> None:
+        """Process an event of a session's pod whose bot has ended."""
+        if self._is_leading:
+            self._controller.mark_bot_ended(key, pod_uid)
+
     def poked(self, key: Key) -> None:
         """Process a poke. A standby ignores it, since supervisors send pokes to the leader."""
         if self._is_leading:

@@ -142,6 +142,12 @@ class SupervisorPoller:
             supervisor.retry_at = min(supervisor.retry_at, supervisor.asked_at + EVENT_RETRY_SECONDS)
             self.prefetch(key)
 
+    def forget_pod(self, key: Key, pod_uid: str) -> None:
+        """Forget the supervisor of a session if it was in this pod, which is over."""
+        supervisor = self._supervisors.get(key)
+        if supervisor and supervisor.pod.uid == pod_uid:
+            self.forget(key)
+
     # Called by metrics, in another thread.
 
     def in_flight(self) -> int:

@@ -113,12 +113,14 @@ class Marked:
     def __init__(self, namespaces: tuple[str | None, ...] = (None,)) -> None:
         self.sessions: list[tuple[Key, Priority]] = []
         self.pods: list[Key] = []
+        self.ended: list[tuple[Key, str]] = []
         self.counted = 0
         self.store = WatchStore()
         self.watcher = EventHandler(
             self.store,
             lambda *marked: self.sessions.append(marked),
             self.pods.append,
+            lambda *ended: self.ended.append(ended),
             watched=self._count,
             namespaces=namespaces,
         )
@@ -130,11 +132,12 @@ class Marked:
         metadata = {"namespace": "bots", "name": name, "uid": "u1", "resourceVersion": "1", "generation": 1}
         self.watcher.see(PLURAL, event_type, {"metadata": metadata})
 
-    def see_pod(self, event_type: str | None, session: str = "call-1") -> None:
+    def see_pod(self, event_type: str | None, session: str = "call-1", phase: str = "Running") -> None:
         labels = {SESSION_LABEL: session, SESSION_UID_LABEL: "u1"}
         owner = {"apiVersion": API_VERSION, "kind": KIND, "name": session, "uid": "u1", "controller": True}
         metadata = {"namespace": "bots", "name": "p", "uid": "p1", "resourceVersion": "1", "labels": labels}
-        self.watcher.see("pods", event_type, {"metadata": {**metadata, "ownerReferences": [owner]}})
+        seen = {"metadata": {**metadata, "ownerReferences": [owner]}, "status": {"phase": phase}}
+        self.watcher.see("pods", event_type, seen)
 
 
 KEY = Key("bots", "call-1")
@@ -185,6 +188,14 @@ def test_a_pod_that_the_watch_brings_marks_its_session() -> None:
     marked.see_pod("DELETED")
 
     assert marked.pods == [KEY, KEY]
+
+
+def test_a_pod_whose_bot_has_ended_marks_its_session_by_that() -> None:
+    marked = Marked()
+
+    marked.see_pod("MODIFIED", phase="Succeeded")
+
+    assert (marked.pods, marked.ended) == ([], [(KEY, "p1")])
 
 
 def test_an_event_that_brings_nothing_new_marks_none_and_is_counted() -> None:

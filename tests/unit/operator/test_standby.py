@@ -60,9 +60,18 @@ async def test_nothing_is_looked_at_before_this_operator_leads(
     see(store, A)
     backlog.changed(A, Priority.HIGH)
     backlog.pod_changed(A)
+    backlog.bot_ended(A, "p")
     backlog.poked(A)
 
     assert waiting(controller) == {}
+
+
+async def test_a_session_whose_bot_has_ended_is_looked_at(backlog: Backlog, controller: Controller) -> None:
+    await backlog.lead()
+
+    backlog.bot_ended(A, "p")
+
+    assert waiting(controller) == {Priority.NORMAL: 1}
 
 
 async def test_each_session_is_looked_at_once_this_operator_leads(

@@ -12,7 +12,7 @@ from botsession_operator.core.observe.observed import Freshness, NoSnapshot, Rea
 from botsession_operator.supervisor_poller import (
     FRESH_SECONDS,
 )
-from tests.builders import KEY, snapshot
+from tests.builders import KEY, pod, snapshot
 from tests.polling import (
     GOOD,
     GRACEFUL,
@@ -210,3 +210,23 @@ async def test_a_closed_poller_lets_requests_be_answered_and_drops_questions(pol
 
     assert polling.control.questions[0].answer.cancelled()
     assert polling.dirty == []
+
+
+async def test_a_supervisor_whose_pod_is_over_is_not_asked_again(polling: Polling) -> None:
+    await polling.read()
+    await polling.answer()
+
+    polling.poller.forget_pod(KEY, pod().uid)
+    polling.poller.refresh(KEY)
+    await turn()
+
+    assert len(polling.control.questions) == 1
+
+
+async def test_a_supervisor_is_kept_when_another_pod_of_its_session_is_over(polling: Polling) -> None:
+    await polling.read()
+    await polling.answer()
+
+    polling.poller.forget_pod(KEY, "an earlier pod's")
+
+    assert await polling.read() == Reading(snapshot(), Freshness.CURRENT)
