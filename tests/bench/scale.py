@@ -86,7 +86,9 @@ def live_crowd(samples: Json) -> Iterator[Bench]:
             samples["start"]["requests"] = audit.operator_requests(cluster.namespace) / size
             yield cluster
         finally:
+            began = time.time()
             crowd.clear(cluster, names)
+            samples["gone"] = time.time() - began
     cluster.wait_until_gone()
 
 

@@ -24,6 +24,7 @@ ROWS: Final[tuple[Row, ...]] = (
     ("quiet: requests a second", "{:.1f}".format, lambda size: size["quiet"]["requests"]),
     ("deadline → order to end, p50", figures.seconds, lambda size: figures.percentile(size["deadlines"], 50)),
     ("deadline → order to end, p99", figures.seconds, lambda size: figures.percentile(size["deadlines"], 99)),
+    ("until all are gone, deleted at once", figures.seconds, lambda size: size["gone"]),
     ("cold restart: until ready", figures.seconds, lambda size: size["restart"]["ready"]),
     ("cold restart: then a new session runs", figures.seconds, lambda size: size["restart"]["running"]),
     ("leader stops: until the lease is taken", figures.seconds, lambda size: size["stop"]["taken"]),
