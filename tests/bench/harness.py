@@ -98,6 +98,11 @@ class Bench:
         """Delete a Job and its pod."""
         self._jobs.delete_namespaced_job(name, self.namespace, propagation_policy="Background")
 
+    def names(self) -> list[str]:
+        """Return the names of all sessions that were last seen."""
+        with self._changed:
+            return [name for kind, name in self._seen if kind == "session"]
+
     def session(self, name: str) -> Json:
         """Return a session as last seen; empty when there is none."""
         return self._seen.get(("session", name), {})

@@ -99,7 +99,9 @@ def cold_restart(cluster: Bench) -> Json:
     _scale(count)
     _wait(lambda: _ready() > 0, "an operator is ready")
     ready = time.time()
-    running = _run_one(cluster, "after-restart")
+    crowd.create_one(cluster, "after-restart")
+    running = _until_running(cluster, "after-restart")
+    cluster.left("after-restart")
     _wait(lambda: _ready() == count, "all operators are ready")
     return {"ready": ready - began, "running": running - ready}
 
@@ -113,14 +115,10 @@ def takeover(cluster: Bench, *, kills: bool) -> Json:
     _wait(lambda: _holder() not in ("", gone), "another operator has the lease")
     taken = time.time()
     running = _until_running(cluster, name)
+    cluster.left(name)
     count = replicas()
     _wait(lambda: _ready() == count and gone not in [pod.metadata.name for pod in _pods()], "all operators are ready")
     return {"taken": taken - began, "running": running - taken}
-
-
-def _run_one(cluster: Bench, name: str) -> float:
-    crowd.create_one(cluster, name)
-    return _until_running(cluster, name)
 
 
 def _until_running(cluster: Bench, name: str) -> float:

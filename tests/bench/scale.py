@@ -3,9 +3,9 @@
     python -m tests.bench.scale 1000 3000 --install
 
 The pods are on a node that kwok plays, and one program answers for their supervisors, so the operator, the API server
-and kwok have the machine. First lives are counted: short sessions, and Jobs with the same pods. Then, for each size, so
-many sessions are created at once, are quiet for a while, and the operator is stopped and killed beside them. What one
-size has shown is kept when the next begins.
+and kwok have the machine. First lives are counted: short sessions, and Jobs with the same pods. Then a crowd grows to
+each size: sessions are created at once, are quiet for a while, and the operator is stopped and killed beside them. What
+one size has shown is kept when the next begins.
 """
 
 import argparse
@@ -22,8 +22,8 @@ from tests.bench.kwok import kwok_node
 
 #: What is written and read after a start is over by then.
 SETTLE_SECONDS: Final = 30
-#: Bare pods that are created beside a crowd, at most: their rate does not depend on their number.
-MOST_BARE_PODS: Final = 1000
+#: Bare pods beside the crowd, at most: their rate does not depend on their number.
+MAX_BARE_PODS: Final = 1000
 
 
 def main() -> None:
@@ -34,14 +34,17 @@ def main() -> None:
         install()
     samples: Json = {"processors": os.cpu_count(), "operators": operator_process.replicas(), "sizes": []}
     with kwok_node(answers=True):
-        samples["lives"] = lives.sessions(options.lives)
-        samples["jobs"] = lives.jobs(options.lives)
-        keep(samples)
-        for size in options.sizes:
-            of_size: Json = {"sessions": size, "pods": lives.bare_pods(min(size, MOST_BARE_PODS))}
-            samples["sizes"].append(of_size)
-            measure(of_size, options)
+        if options.lives:
+            samples["lives"] = lives.sessions(options.lives)
+            samples["jobs"] = lives.jobs(options.lives)
             keep(samples)
+        samples["pods"] = lives.bare_pods(min(options.sizes[0], MAX_BARE_PODS))
+        with live_crowd(samples) as cluster:
+            for size in options.sizes:
+                samples["sizes"].append(grow(cluster, size))
+                measure(cluster, samples["sizes"][-1], options)
+                keep(samples)
+        keep(samples)
     scale_report.show(samples)
 
 
@@ -56,40 +59,44 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def measure(samples: Json, options: argparse.Namespace) -> None:
-    """Have a crowd, and note what it costs."""
-    with live_crowd(samples) as cluster:
-        time.sleep(SETTLE_SECONDS)
-        samples["quiet"] = quiet(options.seconds, cluster.namespace)
-        if options.deadlines:
-            samples["deadlines"] = deadlines.deadlines(cluster, options.deadlines)
-        samples["restart"] = operator_process.cold_restart(cluster)
-        if operator_process.replicas() > 1:
-            samples["stop"] = operator_process.takeover(cluster, kills=False)
-            samples["kill"] = operator_process.takeover(cluster, kills=True)
-
-
 @contextmanager
 def live_crowd(samples: Json) -> Iterator[Bench]:
-    """Have so many sessions that run, and note what it took."""
-    size = samples["sessions"]
-    names = [f"s-{number}" for number in range(size)]
+    """Have room for sessions, and note how long it takes to delete them."""
     with bench("scale") as cluster:
         try:
-            load, before, began = os.getloadavg()[0], operator_process.look(), time.time()
-            crowd.create(cluster, names)
-            created = time.time() - began
-            crowd.until(cluster, lambda: _all_run(cluster, names), size, "all running")
-            took = time.time() - began
-            used = operator_process.used(before, operator_process.look(), operator_process.leader())
-            samples["start"] = {"load": load, "created": created, "seconds": took, "cpu": used["cpu"] / size}
-            samples["start"]["requests"] = audit.operator_requests(cluster.namespace) / size
             yield cluster
         finally:
-            began = time.time()
+            names, began = cluster.names(), time.time()
             crowd.clear(cluster, names)
-            samples["gone"] = time.time() - began
+            samples["gone"] = {"count": len(names), "seconds": time.time() - began}
     cluster.wait_until_gone()
+
+
+def grow(cluster: Bench, size: int) -> Json:
+    """Create sessions until there are so many, and note what it took until they ran."""
+    names = [f"s-{number}" for number in range(len(cluster.names()), size)]
+    asked, load = audit.operator_requests(cluster.namespace), os.getloadavg()[0]
+    programs, before, began = operator_process.programs(), operator_process.look(), time.time()
+    crowd.create(cluster, names)
+    crowd.until(cluster, lambda: _all_run(cluster, names), size, f"{size} run")
+    took = time.time() - began
+    used = operator_process.used(before, operator_process.look(), operator_process.leader())
+    shares = {name: (cpu - programs[name]) / took for name, cpu in operator_process.programs().items()}
+    requests = (audit.operator_requests(cluster.namespace) - asked) / len(names)
+    start = {"load": load, "count": len(names), "seconds": took, "shares": shares, "requests": requests}
+    return {"sessions": size, "start": {**start, "cpu": used["cpu"] / len(names)}}
+
+
+def measure(cluster: Bench, samples: Json, options: argparse.Namespace) -> None:
+    """Note what a live crowd costs, and what the operator does beside it."""
+    time.sleep(SETTLE_SECONDS)
+    samples["quiet"] = quiet(options.seconds, cluster.namespace)
+    if options.deadlines:
+        samples["deadlines"] = deadlines.deadlines(cluster, options.deadlines)
+    samples["restart"] = operator_process.cold_restart(cluster)
+    if operator_process.replicas() > 1:
+        samples["stop"] = operator_process.takeover(cluster, kills=False)
+        samples["kill"] = operator_process.takeover(cluster, kills=True)
 
 
 def quiet(seconds: int, namespace: str) -> Json:

@@ -12,9 +12,9 @@ MIB: Final = 2**20
 Row = tuple[str, Callable[[Any], str], Callable[[Json], Any]]
 
 ROWS: Final[tuple[Row, ...]] = (
-    ("until all run, created at once", figures.seconds, lambda size: size["start"]["seconds"]),
-    ("sessions running, a second", "{:.1f}".format, lambda size: size["sessions"] / size["start"]["seconds"]),
-    ("bare pods running, a second", "{:.1f}".format, lambda size: size["pods"]["count"] / size["pods"]["seconds"]),
+    ("created at once", "{:,}".format, lambda size: size["start"]["count"]),
+    ("until all run", figures.seconds, lambda size: size["start"]["seconds"]),
+    ("running, a second", "{:.1f}".format, lambda size: rate(size["start"])),
     ("processor of the leader for a start", figures.seconds, lambda size: size["start"]["cpu"]),
     ("requests of the operator for a start", "{:.1f}".format, lambda size: size["start"]["requests"]),
     ("quiet: processor of the leader", "{:.1%}".format, lambda size: size["quiet"]["cpu"]),
@@ -24,7 +24,6 @@ ROWS: Final[tuple[Row, ...]] = (
     ("quiet: requests a second", "{:.1f}".format, lambda size: size["quiet"]["requests"]),
     ("deadline → order to end, p50", figures.seconds, lambda size: figures.percentile(size["deadlines"], 50)),
     ("deadline → order to end, p99", figures.seconds, lambda size: figures.percentile(size["deadlines"], 99)),
-    ("until all are gone, deleted at once", figures.seconds, lambda size: size["gone"]),
     ("cold restart: until ready", figures.seconds, lambda size: size["restart"]["ready"]),
     ("cold restart: then a new session runs", figures.seconds, lambda size: size["restart"]["running"]),
     ("leader stops: until the lease is taken", figures.seconds, lambda size: size["stop"]["taken"]),
@@ -36,15 +35,20 @@ ROWS: Final[tuple[Row, ...]] = (
 
 def show(samples: Json) -> None:
     """Print the tables."""
-    figures.show("Lives a second", ["", "measured", "goal"], lives_rows(samples))
+    figures.show("Rates", ["", "measured", "goal"], rate_rows(samples))
     sizes = samples["sizes"]
     columns = ["live sessions", *(f"{size['sessions']:,}" for size in sizes)]
     figures.show(f"{samples['operators']} operators, {samples['processors']} processors", columns, crowd_rows(sizes))
 
 
-def lives_rows(samples: Json) -> list[list[str]]:
-    """Return what was counted of short lives: measured, and the goal."""
-    lives, jobs = samples["lives"], samples["jobs"]
+def rate_rows(samples: Json) -> list[list[str]]:
+    """Return what was counted a second and a life: measured, and the goal."""
+    kinds = (("bare pods created and running", "pods"), ("sessions deleted and gone", "gone"))
+    rows = [[f"{name}, a second", f"{rate(samples[kind]):.1f}", ""] for name, kind in kinds if kind in samples]
+    return (_lives_rows(samples["lives"], samples["jobs"]) if "lives" in samples else []) + rows
+
+
+def _lives_rows(lives: Json, jobs: Json) -> list[list[str]]:
     requests = lives["requests"]
     return [
         ["sessions created, run and finished, a second", f"{rate(lives):.1f}", "≥ 50"],
@@ -66,15 +70,18 @@ def crowd_rows(sizes: list[Json]) -> list[list[str]]:
 def charts(samples: Json) -> list[Chart]:
     """Return the charts of what has a goal; those without a bar are left out."""
     sizes = samples["sizes"]
-    rates = [(name, rate(samples[kind])) for name, kind in (("sessions", "lives"), ("Jobs", "jobs")) if kind in samples]
+
+    def rates(**kinds: str) -> list[tuple[str, float]]:
+        return [(name.replace("_", " "), rate(samples[kind])) for name, kind in kinds.items() if kind in samples]
 
     def bars(read: Callable[[Json], Any]) -> list[tuple[str, float]]:
         found = [(f"{size['sessions']:,} sessions", _read(size, read)) for size in sizes]
         return [(label, float(value)) for label, value in found if value is not None]
 
+    starts = bars(lambda size: rate(size["start"]))
     made = [
-        Chart("Created, run and finished, a second", "", rates, 50, is_least=True),
-        Chart("Created at once, until all run", "s", bars(lambda size: size["start"]["seconds"])),
+        Chart("Created, run and finished, a second", "", rates(sessions="lives", Jobs="jobs"), 50, is_least=True),
+        Chart("Created at once and running, a second", "", [*starts, *rates(bare_pods="pods")]),
         Chart("Quiet: processor of the leader", "%", bars(lambda size: size["quiet"]["cpu"] * 100), 5),
         Chart("Quiet: memory of the leader", "MiB", bars(lambda size: size["quiet"]["rss"] / MIB), 400),
         Chart(

@@ -93,8 +93,7 @@ def test_only_orders_that_a_deadline_caused_are_late() -> None:
 
 SIZE = {
     "sessions": 1000,
-    "pods": {"count": 1000, "seconds": 5.0},
-    "start": {"seconds": 20.0, "cpu": 0.008, "requests": 4.0},
+    "start": {"count": 1000, "seconds": 20.0, "cpu": 0.008, "requests": 4.0},
     "quiet": {"cpu": 0.05, "rss": 2**27, "standby_cpu": None, "standby_rss": None, "requests": 0.0},
     "deadlines": [0.01, 0.02],
     "restart": {"ready": 3.0, "running": 1.0},
@@ -103,19 +102,21 @@ LIFE = {"count": 300, "seconds": 6.0, "cpu": 0.008, "shares": {"etcd": 0.2}}
 SAMPLES: dict[str, Any] = {
     "lives": {**LIFE, "requests": {"writes": 6.0, "events": 3.0, "reads": 0.0}},
     "jobs": {"count": 300, "seconds": 60.0},
+    "pods": {"count": 1000, "seconds": 5.0},
     "sizes": [SIZE],
 }
 
 
 def test_lives_are_compared_with_the_jobs_of_the_same_run() -> None:
-    rows = {name: measured for name, measured, _ in scale_report.lives_rows(SAMPLES)}
+    rows = {name: measured for name, measured, _ in scale_report.rate_rows(SAMPLES)}
     assert rows["sessions created, run and finished, a second"] == "50.0"
     assert rows["ratio of the two"] == "10.0"
 
 
 def test_stage_that_was_left_out_has_no_row() -> None:
     rows = {row[0]: row[1:] for row in scale_report.crowd_rows([SIZE, {"sessions": 3000, "start": SIZE["start"]}])}
-    assert rows["bare pods running, a second"] == ["200.0", "-"]
+    assert rows["running, a second"] == ["50.0", "50.0"]
+    assert rows["cold restart: until ready"] == ["3.00 s", "-"]
     assert not [name for name in rows if "standby" in name or "killed" in name]
 
 
@@ -127,8 +128,13 @@ def test_chart_shows_each_size_and_its_goal() -> None:
 
 
 def test_run_that_has_no_size_yet_has_a_chart() -> None:
-    charts = scale_report.charts({**SAMPLES, "sizes": []})
-    assert [chart.title for chart in charts] == ["Created, run and finished, a second"]
+    (chart,) = scale_report.charts({"lives": SAMPLES["lives"], "jobs": SAMPLES["jobs"], "sizes": []})
+    assert dict(chart.bars) == {"sessions": 50.0, "Jobs": 5.0}
+
+
+def test_run_without_lives_has_a_table() -> None:
+    (row,) = scale_report.rate_rows({"pods": SAMPLES["pods"], "sizes": []})
+    assert row[1] == "200.0"
 
 
 def test_longest_bar_fits_and_the_others_are_in_proportion() -> None:
