@@ -40,13 +40,24 @@ def at_once(do: Callable[[str], Any], names: list[str]) -> None:
 def clear(cluster: Bench, names: list[str]) -> None:
     """Delete the crowd, and wait until it is gone."""
     at_once(cluster.delete, list(filter(cluster.session, names)))
-    until(cluster, lambda: not any(map(cluster.session, names)), len(names), "the crowd is gone")
+    until(cluster, lambda: not any(map(cluster.session, names)), patience(names), "the crowd is gone")
 
 
-def until(cluster: Bench, holds: Callable[[], bool], size: int, what: str) -> None:
-    """Wait for what a crowd of this size takes long for; raise TimeoutError, with some of the pods, when it is late."""
-    deadline = time.time() + 120 + size * PATIENCE_EACH
+def drop(cluster: Bench) -> None:
+    """Take away what holds the sessions and their pods, while no operator runs. They go with their namespace."""
+    at_once(cluster.release_pod, [pod["metadata"]["name"] for pod in cluster.pods()])
+    at_once(cluster.release_session, cluster.names())
+
+
+def until(cluster: Bench, holds: Callable[[], bool], seconds: float, what: str) -> None:
+    """Wait for what a crowd takes long for; raise TimeoutError, with some of the pods, when it is late."""
+    deadline = time.time() + seconds
     while not holds():
         if time.time() > deadline:
             raise TimeoutError(f"not in time: {what}; {json.dumps([pod['status'] for pod in cluster.pods()[:3]])}")
         time.sleep(0.25)
+
+
+def patience(names: list[str]) -> float:
+    """Return for how many seconds one waits for what happens to all of a crowd."""
+    return 120 + len(names) * PATIENCE_EACH

@@ -82,9 +82,7 @@ def silent_crowd(size: int) -> Iterator[None]:
     with kwok_node(), bench("silent") as cluster:
         try:
             crowd.create(cluster, names)
-            crowd.until(
-                cluster, lambda: all(_is_silent(cluster.status(name)) for name in names), size, "all found silent"
-            )
+            crowd.until(cluster, lambda: _are_silent(cluster, names), crowd.patience(names), "all found silent")
             yield
         finally:
             crowd.clear(cluster, names)

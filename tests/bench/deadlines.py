@@ -19,8 +19,12 @@ def deadlines(cluster: Bench, count: int) -> list[float]:
     for name in names:
         crowd.create_one(cluster, name, maxSessionDuration=f"{DURATION_SECONDS}s")
         time.sleep(1 / EACH_SECOND)
-    crowd.until(cluster, lambda: len(late(kwok.ends())) == before + count, count, "all were asked to end")
-    crowd.until(cluster, lambda: all("finish" in cluster.status(name) for name in names), count, "all are over")
+    crowd.until(
+        cluster, lambda: len(late(kwok.ends())) == before + count, crowd.patience(names), "all were asked to end"
+    )
+    crowd.until(
+        cluster, lambda: all("finish" in cluster.status(name) for name in names), crowd.patience(names), "all over"
+    )
     crowd.clear(cluster, names)
     return late(kwok.ends())[before:]
 

@@ -84,6 +84,15 @@ class Bench:
         self._sessions.delete_namespaced_custom_object(GROUP, VERSION, self.namespace, PLURAL, name)
         return sent
 
+    def release_session(self, name: str) -> None:
+        """Take away what holds a session when it is deleted."""
+        place = (GROUP, VERSION, self.namespace, PLURAL, name)
+        self._sessions.patch_namespaced_custom_object(*place, {"metadata": {"finalizers": None}})
+
+    def release_pod(self, name: str) -> None:
+        """Take away what holds a pod when it is deleted."""
+        self.core.patch_namespaced_pod(name, self.namespace, {"metadata": {"finalizers": None}})
+
     def create_job(self, name: str, command: list[str], labels: dict[str, str] | None = None, **pod: Any) -> float:
         """Create a Job that runs a command once; give the time at which the request was sent."""
         container = {"name": "bot", "image": IMAGE, "command": command}

@@ -18,6 +18,7 @@ SETTLE_SECONDS: Final = 3
 
 def bare_pods(count: int) -> Json:
     """Create pods in a loop, without an operator; return how long it took until all ran."""
+    names = [f"pod-{number}" for number in range(count)]
     with bench("pods") as cluster:
         template = {"restartPolicy": "Never", "nodeName": NODE, "containers": [{"name": "bot", "image": "none"}]}
 
@@ -26,8 +27,10 @@ def bare_pods(count: int) -> Json:
             cluster.core.create_namespaced_pod(cluster.namespace, {"metadata": metadata, "spec": template})  # type: ignore[arg-type]
 
         began = time.time()
-        crowd.at_once(create, [f"pod-{number}" for number in range(count)])
-        crowd.until(cluster, lambda: sum(map(_runs, cluster.pods("bench", "pods"))) == count, count, "all pods run")
+        crowd.at_once(create, names)
+        crowd.until(
+            cluster, lambda: sum(map(_runs, cluster.pods("bench", "pods"))) == count, crowd.patience(names), "all run"
+        )
         took = time.time() - began
     cluster.wait_until_gone()
     return {"count": count, "seconds": took}
@@ -43,7 +46,7 @@ def jobs(count: int) -> Json:
 
         began = time.time()
         crowd.at_once(create, names)
-        crowd.until(cluster, lambda: all(map(cluster.is_job_complete, names)), count, "all Jobs complete")
+        crowd.until(cluster, lambda: all(map(cluster.is_job_complete, names)), crowd.patience(names), "all complete")
         took = time.time() - began
     cluster.wait_until_gone()
     return {"count": count, "seconds": took}
@@ -55,7 +58,7 @@ def sessions(count: int) -> Json:
     with bench("lives") as cluster:
         before, programs, began = operator_process.look(), operator_process.programs(), time.time()
         crowd.create(cluster, names, SHORT_LIFE)
-        crowd.until(cluster, lambda: _are_over(cluster, names), count, "all lives are over")
+        crowd.until(cluster, lambda: _are_over(cluster, names), crowd.patience(names), "all are over")
         took = time.time() - began
         shares = {name: (cpu - programs[name]) / took for name, cpu in operator_process.programs().items()}
         time.sleep(SETTLE_SECONDS)

@@ -2,7 +2,8 @@
 
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -90,14 +91,24 @@ def replicas() -> int:
     return int(_deployment().spec.replicas or 0)
 
 
-def cold_restart(cluster: Bench) -> Json:
-    """Stop all operators and start them; return how soon one is ready, and runs a session that is created then."""
+@contextmanager
+def stopped() -> Iterator[None]:
+    """Have no operator; afterwards start as many as there were, and wait until one is ready."""
     count = replicas()
     _scale(0)
     _wait(lambda: not _pods(), "all operators are gone")
-    began = time.time()
-    _scale(count)
-    _wait(lambda: _ready() > 0, "an operator is ready")
+    try:
+        yield
+    finally:
+        _scale(count)
+        _wait(lambda: _ready() > 0, "an operator is ready")
+
+
+def cold_restart(cluster: Bench) -> Json:
+    """Stop all operators and start them; return how soon one is ready, and runs a session that is created then."""
+    count = replicas()
+    with stopped():
+        began = time.time()
     ready = time.time()
     crowd.create_one(cluster, "after-restart")
     running = _until_running(cluster, "after-restart")

@@ -39,9 +39,11 @@ def main() -> None:
             samples["jobs"] = lives.jobs(options.lives)
             keep(samples)
         samples["pods"] = lives.bare_pods(min(options.sizes[0], MAX_BARE_PODS))
-        with live_crowd(samples) as cluster:
+        with live_crowd() as cluster:
             for size in options.sizes:
-                samples["sizes"].append(grow(cluster, size))
+                samples["sizes"].append({"sessions": size})
+                if not grow(cluster, samples["sizes"][-1], options.patience):
+                    break
                 measure(cluster, samples["sizes"][-1], options)
                 keep(samples)
         keep(samples)
@@ -55,36 +57,42 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--lives", type=int, default=300, help="short sessions, and Jobs: default 300")
     parser.add_argument("--deadlines", type=int, default=200, help="sessions whose time runs out: default 200")
     parser.add_argument("--seconds", type=int, default=60, help="how long the crowd is watched: default 60")
+    parser.add_argument("--patience", type=int, default=900, help="seconds until a crowd has to run: default 900")
     parser.add_argument("--install", action="store_true", help="first install the operator by its chart")
     return parser.parse_args()
 
 
 @contextmanager
-def live_crowd(samples: Json) -> Iterator[Bench]:
-    """Have room for sessions, and note how long it takes to delete them."""
+def live_crowd() -> Iterator[Bench]:
+    """Have room for sessions. At the end they go without the operators, which would take minutes to end thousands."""
     with bench("scale") as cluster:
         try:
             yield cluster
         finally:
-            names, began = cluster.names(), time.time()
-            crowd.clear(cluster, names)
-            samples["gone"] = {"count": len(names), "seconds": time.time() - began}
+            with operator_process.stopped():
+                crowd.drop(cluster)
     cluster.wait_until_gone()
 
 
-def grow(cluster: Bench, size: int) -> Json:
-    """Create sessions until there are so many, and note what it took until they ran."""
-    names = [f"s-{number}" for number in range(len(cluster.names()), size)]
+def grow(cluster: Bench, samples: Json, patience: int) -> bool:
+    """Create sessions until there are so many, note what it took, and return whether all ran in time."""
+    size, there = samples["sessions"], len(cluster.names())
+    names = [f"s-{number}" for number in range(there, size)]
     asked, load = audit.operator_requests(cluster.namespace), os.getloadavg()[0]
     programs, before, began = operator_process.programs(), operator_process.look(), time.time()
     crowd.create(cluster, names)
-    crowd.until(cluster, lambda: _all_run(cluster, names), size, f"{size} run")
+    try:
+        crowd.until(cluster, lambda: _running(cluster, names) == len(names), patience, f"{size} run")
+    except TimeoutError:
+        samples["stopped"] = f"{there + _running(cluster, names)} of {size} ran after {time.time() - began:.0f} s"
+        return False
     took = time.time() - began
     used = operator_process.used(before, operator_process.look(), operator_process.leader())
     shares = {name: (cpu - programs[name]) / took for name, cpu in operator_process.programs().items()}
     requests = (audit.operator_requests(cluster.namespace) - asked) / len(names)
     start = {"load": load, "count": len(names), "seconds": took, "shares": shares, "requests": requests}
-    return {"sessions": size, "start": {**start, "cpu": used["cpu"] / len(names)}}
+    samples["start"] = {**start, "cpu": used["cpu"] / len(names)}
+    return True
 
 
 def measure(cluster: Bench, samples: Json, options: argparse.Namespace) -> None:
@@ -115,8 +123,8 @@ def keep(samples: Json) -> None:
     (figures.RESULTS / "scale.svg").write_text(bar_chart.svg(scale_report.charts(samples)))
 
 
-def _all_run(cluster: Bench, names: list[str]) -> bool:
-    return all(cluster.status(name).get("phase") == "Running" for name in names)
+def _running(cluster: Bench, names: list[str]) -> int:
+    return sum(cluster.status(name).get("phase") == "Running" for name in names)
 
 
 if __name__ == "__main__":

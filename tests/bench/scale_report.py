@@ -38,14 +38,15 @@ def show(samples: Json) -> None:
     figures.show("Rates", ["", "measured", "goal"], rate_rows(samples))
     sizes = samples["sizes"]
     columns = ["live sessions", *(f"{size['sessions']:,}" for size in sizes)]
-    figures.show(f"{samples['operators']} operators, {samples['processors']} processors", columns, crowd_rows(sizes))
+    note = "; ".join(size["stopped"] for size in sizes if "stopped" in size)
+    title = f"{samples['operators']} operators, {samples['processors']} processors"
+    figures.show(title, columns, crowd_rows(sizes), note)
 
 
 def rate_rows(samples: Json) -> list[list[str]]:
     """Return what was counted a second and a life: measured, and the goal."""
-    kinds = (("bare pods created and running", "pods"), ("sessions deleted and gone", "gone"))
-    rows = [[f"{name}, a second", f"{rate(samples[kind]):.1f}", ""] for name, kind in kinds if kind in samples]
-    return (_lives_rows(samples["lives"], samples["jobs"]) if "lives" in samples else []) + rows
+    rows = _lives_rows(samples["lives"], samples["jobs"]) if "jobs" in samples else []
+    return [*rows, ["bare pods created and running, a second", f"{rate(samples['pods']):.1f}", ""]]
 
 
 def _lives_rows(lives: Json, jobs: Json) -> list[list[str]]:
