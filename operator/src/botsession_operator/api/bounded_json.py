@@ -76,6 +76,8 @@ def must_be_cut(raw: bytes) -> bool:
 
 def is_nested_deeper(raw: bytes, levels: int) -> bool:
     """Return whether JSON has more levels of objects and lists, without parsing it or recursing."""
+    if raw.count(b"[") + raw.count(b"{") <= levels:  # most sessions have fewer in all
+        return False
     brackets = _brackets(raw)
     for _ in range(levels):
         if not brackets:
