@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from tests import yaml_files
 from tests.manifests import Json
 
 ROOT = Path(__file__).parents[2]
@@ -51,7 +51,7 @@ def render(helm: Helm) -> Render:
 
     def run(has: str = "v1", **values: Any) -> Rendered:
         given = [f"--set-json={path(name)}={json.dumps(value)}" for name, value in values.items()]
-        return Rendered(item for item in yaml.safe_load_all(text(has, *given)) if item)
+        return Rendered(yaml_files.documents(text(has, *given)))
 
     @functools.cache
     def text(has: str, *given: str) -> str:

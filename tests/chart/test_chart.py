@@ -16,7 +16,7 @@ from botsession_operator.core.names import LEADER_LABEL
 from botsession_operator.core.observe.webhook_delivery import EventType
 from botsession_operator.server import METRICS_PATH
 from botsession_operator.settings import read_settings
-from tests import kubelet
+from tests import kubelet, yaml_files
 from tests.chart.conftest import CHART, ROOT, Helm, Render, Rendered
 from tests.manifests import Json
 
@@ -45,7 +45,7 @@ def test_the_chart_passes_helms_strict_lint(helm: Helm) -> None:
 
 def test_the_crd_is_the_projects_own(render: Render) -> None:
     installed = render().one("CustomResourceDefinition")
-    assert installed["spec"] == yaml.safe_load((ROOT / "crds/botsession.yaml").read_text())["spec"]
+    assert installed["spec"] == yaml_files.read(ROOT / "crds/botsession.yaml")["spec"]
 
 
 def test_uninstalling_keeps_the_crd_and_all_sessions_with_it(render: Render) -> None:

@@ -187,8 +187,9 @@ PROGRAMS: Final[dict[str, Check]] = {
 }
 
 
+@functools.cache
 def _run(*words: str | Path, stdin: str = "") -> "subprocess.CompletedProcess[str]":
-    """Run one of our tools where there is no cluster that it could reach."""
+    """Run one of our tools where there is no cluster that it could reach; once for a line that several pages have."""
     nowhere = {**os.environ, "KUBECONFIG": os.devnull}
     return subprocess.run(words, cwd=ROOT, env=nowhere, input=stdin, capture_output=True, text=True, check=False)
 
