@@ -20,7 +20,6 @@ from botsession_contract.report import DanglingTasks, ExitReport, from_bytes
 from examples.transcript import store
 from tests import openai_server
 from tests.ports import free_port
-from tests.supervision import WITHOUT_AUTHORITIES
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 BOTSESSION = Path(sys.executable).with_name("botsession")
@@ -129,7 +128,7 @@ def caller_of(port: int, folder: Path, *options: str) -> list[str]:
 async def run_manifest(manifest: str, folder: Path, *options: str, **env: str) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         *map(str, (BOTSESSION, "run", EXAMPLES / manifest, "--output", folder, *options)),
-        env=os.environ | WITHOUT_AUTHORITIES | env,
+        env=os.environ | env,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         start_new_session=True,
