@@ -27,6 +27,8 @@ LAST_YEAR: Final = 2199
 LAST_DAY: Final = datetime(LAST_YEAR, 12, 31, tzinfo=UTC)
 #: In the metadata of a field: readers fill it in, and it is not part of the payload.
 LOCAL: Final = {"is_local": True}
+#: How many times are kept as they were read. An object has the same ones in each of its versions.
+_MAX_TIMES: Final = 1024
 #: Characters of a word of another version that are shown.
 _LONGEST_WORD: Final = 64
 
@@ -75,6 +77,7 @@ def format_time(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
+@functools.lru_cache(_MAX_TIMES)
 def parse_time(text: str) -> datetime:
     """Return an RFC 3339 time; raise ValueError, and nothing else, for anything else.
 

@@ -9,10 +9,14 @@ from typing import Any, Final
 import pytest
 
 from botsession_contract import json_codec
+from botsession_contract import report as contract_report
+from botsession_contract.report import to_bytes
 from botsession_operator.core.decide import plan
+from botsession_operator.core.observe import parse
 from botsession_operator.core.status import derive
 from botsession_operator.core.webhook import events_due
 from tests.bench.quiet_pass import quiet_pass
+from tests.builders import report
 
 #: What examines a type. It is slow, and its result never changes.
 EXAMINES_TYPES: Final = [
@@ -77,3 +81,19 @@ def test_pass_derives_a_value_once(monkeypatch: pytest.MonkeyPatch, module: Modu
     read.run()
 
     assert calls == [name]
+
+
+def test_the_report_of_a_pod_that_changes_again_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = {"name": "bot", "state": {"terminated": {"message": to_bytes(report()).decode()}}}
+    parse._report.cache_clear()
+    calls = counted(monkeypatch, contract_report, "from_bytes")
+
+    first, second = (
+        parse.parse_pod({"metadata": {"resourceVersion": version}, "status": {"containerStatuses": [ended]}})
+        for version in ("1", "2")
+    )
+
+    assert first.termination == second.termination
+    assert first.termination
+    assert first.termination.report
+    assert len(calls) == 1

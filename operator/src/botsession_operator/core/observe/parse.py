@@ -3,6 +3,7 @@
 Kubelets, schedulers, webhooks and everyone who may patch pods write to a pod's object. So `parse_pod` never raises.
 """
 
+import functools
 import ipaddress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -32,6 +33,8 @@ from botsession_operator.core.observe.ownership import pod_owner
 from botsession_operator.core.observe.untyped import mapping, mappings, moment, number, text, texts
 
 MAX_PORT: Final = 65535
+#: How many reports are kept as they were read: a pod that is over changes a few times before it is gone.
+MAX_REPORTS: Final = 256
 #: The message for a session whose spec or status `api/bounded_json.py` did not read.
 TOO_LARGE_TO_READ: Final = (
     f"the session is nested deeper than {LEVELS} levels, or larger than {LARGEST_PART_BYTES // 1024} KiB or "
@@ -217,6 +220,7 @@ def _termination(terminated: Json) -> Termination:
     )
 
 
+@functools.lru_cache(MAX_REPORTS)
 def _report(message: str) -> tuple[report.ExitReport | None, str]:
     """Return the report, or why a message that looks like one cannot be read. A killed supervisor leaves neither."""
     try:
