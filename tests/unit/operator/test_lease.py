@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from time import CLOCK_BOOTTIME
 from typing import Any
 
 import aiohttp
@@ -19,9 +20,10 @@ from botsession_operator.core.observe.observed import NoSnapshot
 from botsession_operator.core.observe.webhook_delivery import Answer
 from botsession_operator.core.shards import Shard
 from botsession_operator.core.status.k8s_events import KubernetesEvent, Severity
+from botsession_operator.effects import lease as lease_module
 from botsession_operator.effects.control import HttpControl, make_session
 from botsession_operator.effects.kubernetes import KubernetesCluster
-from botsession_operator.effects.lease import LeaderElector
+from botsession_operator.effects.lease import LeaderElector, boot_seconds
 from botsession_operator.effects.rival_leases import RivalLeases
 from botsession_operator.effects.webhook import HttpWebhook
 from botsession_operator.errors import LeaseLost
@@ -122,6 +124,45 @@ async def test_another_ones_lease_is_left_alone_while_it_is_renewed(
 
     assert elector.seconds_left() == 0
     assert server.changes == []
+
+
+WALL_CLOCKS = ["1970-01-01T00:00:00.000000Z", "2999-01-01T00:00:00.000000Z"]
+
+
+@pytest.mark.parametrize("theirs", WALL_CLOCKS)
+async def test_the_wall_clock_of_the_leader_changes_nothing_for_a_standby(
+    server: LeaseServer, elector: LeaderElector, time: Time, theirs: str
+) -> None:
+    """A clock that has jumped makes no Lease old or young: only that it is renewed counts."""
+    server.keep(holderIdentity="them", leaseDurationSeconds=15, renewTime=theirs, acquireTime=theirs)
+    for after in range(10, 40, 10):
+        time.at(after, server.keep)
+
+    await run(elector, time, until=44.0)
+    assert (elector.seconds_left(), server.changes) == (0, [])
+    await run(elector, time, until=4.0)
+
+    assert (elector.seconds_left() > 0, server.spec["holderIdentity"]) == (True, "us")
+
+
+@pytest.mark.parametrize("ours", WALL_CLOCKS)
+async def test_a_leader_whose_wall_clock_jumps_still_leads(
+    server: LeaseServer, elector: LeaderElector, time: Time, monkeypatch: pytest.MonkeyPatch, ours: str
+) -> None:
+    await run(elector, time, until=10.0)
+    monkeypatch.setattr(lease_module, "_now", lambda: ours)
+
+    await run(elector, time, until=20.0)
+
+    assert elector.seconds_left() > 0
+    assert (server.spec["renewTime"], set(server.changes)) == (ours, {"POST", "PATCH"})
+
+
+def test_a_lease_is_counted_by_a_clock_that_nobody_sets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It also runs while the machine is suspended: a leader that wakes up has lost."""
+    monkeypatch.setattr("time.clock_gettime", lambda clock: {CLOCK_BOOTTIME: 7.0}[clock])
+
+    assert boot_seconds() == 7.0
 
 
 async def test_a_lease_is_taken_that_nobody_renews(server: LeaseServer, elector: LeaderElector, time: Time) -> None:

@@ -1,7 +1,7 @@
 """The label by which the Service for pokes finds the pod of the operator that leads."""
 
 import asyncio
-from typing import Final
+from typing import Final, Protocol
 
 from kubernetes.aio import client
 from loguru import logger as log
@@ -10,11 +10,20 @@ from botsession_operator.api.spec import Json
 from botsession_operator.core.api_resources import PODS, Target
 from botsession_operator.core.names import LEADER_LABEL
 from botsession_operator.effects import api, api_responses
-from botsession_operator.effects.lease import LeaderElector
 from botsession_operator.errors import RequestRefused, TransientError
 from botsession_operator.ports import Lease
 
 RETRY_SECONDS: Final = 2.0
+
+
+class Election(Lease, Protocol):
+    """The election that the label follows."""
+
+    predecessor: str | None
+
+    async def elected(self) -> None:
+        """Wait until this operator leads."""
+        ...
 
 
 class LeaderLabel:
@@ -25,12 +34,12 @@ class LeaderLabel:
         self._namespace = namespace
         self._pod = pod
 
-    async def follow(self, lease: LeaderElector) -> None:
+    async def follow(self, lease: Election) -> None:
         """Label this operator's pod when it becomes the leader, and remove the label from its predecessor's."""
         await self._set(self._pod, None)  # the pod's previous process may have led
         await lease.elected()
         await self._set(self._pod, "true", lease)
-        if lease.predecessor and lease.predecessor != self._pod:
+        if lease.seconds_left() > 0 and lease.predecessor and lease.predecessor != self._pod:
             await self._set(lease.predecessor, None)  # it may be paused, or its node out of reach
 
     async def _set(self, pod: str, value: str | None, lease: Lease | None = None) -> None:
