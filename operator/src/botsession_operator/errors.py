@@ -1,14 +1,23 @@
 """Errors of requests to the API server. `SpecError`, on which the user must act, is in `api/spec.py`."""
 
+from datetime import timedelta
+
 from botsession_operator.api.reasons import ObjectReason
 
 
 class TransientError(Exception):
     """The same pass may succeed later; it is retried with back-off."""
 
+    #: The server asked to wait at least this long.
+    retry_after: timedelta = timedelta()
+
 
 class ClusterUnavailable(TransientError):
     """The API server did not answer, or asked to come back later."""
+
+    def __init__(self, message: str, retry_after: timedelta = timedelta()) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class WrongAnswer(ClusterUnavailable):

@@ -143,6 +143,8 @@ class WorkQueue:
         failures = self._failures[key] = self._failures.get(key, 0) + 1
         backoff = Backoff(timedelta(seconds=FIRST_BACKOFF_SECONDS), timedelta(seconds=MAX_BACKOFF_SECONDS))
         wait = backoff.wait(failures, jitter=random.random())  # noqa: S311  # jitter, not a secret
+        if isinstance(exc, TransientError):
+            wait += exc.retry_after
         log.debug("pass postponed", seconds=round(wait.total_seconds(), 2), error=repr(exc))
         self.add_at(key, self._clock.now() + wait)
 

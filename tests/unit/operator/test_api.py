@@ -2,7 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+from typing import Final
 
 import pytest
 from aiohttp import web
@@ -17,6 +19,7 @@ from botsession_operator.effects import api
 from botsession_operator.effects.kubernetes import KubernetesCluster
 from botsession_operator.effects.uninstall_client import KubernetesUninstallClient
 from botsession_operator.errors import ClusterUnavailable, PodRefused
+from botsession_operator.watch_store import WatchStore
 from tests.apiserver import missing
 from tests.builders import KEY, raw_session, session
 from tests.log_lines import Line
@@ -28,14 +31,18 @@ class Server:
     def __init__(self) -> None:
         self.answer = web.Response
         self.status, self.body = 200, '{"kind": "Pod"}'
+        self.headers: dict[str, str] = {}
+        #: What happens while a request is under way.
+        self.meanwhile: Callable[[], object] = lambda: None
         self.last: dict[str, str] = {}
 
     async def handle(self, request: web.Request) -> web.Response:
+        self.meanwhile()
         self.last = {"method": request.method, "path": request.path_qs, "body": await request.text()}
         self.last["authorization"] = request.headers.get("Authorization", "")
         self.last["accept"] = request.headers.get("Accept", "")
         self.last["type"] = request.headers.get("Content-Type", "")
-        return web.Response(status=self.status, text=self.body)
+        return web.Response(status=self.status, text=self.body, headers=self.headers)
 
 
 @pytest.fixture
@@ -91,6 +98,29 @@ async def test_an_answer_that_says_later_is_transient(connected: client.ApiClien
 
     with pytest.raises(ClusterUnavailable, match=f"GET /p: {status} later"):
         await api.request(connected, "GET", ApiPath("p"))
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("2", 2),
+        ("0", 0),
+        ("9" * 5000, api.MAX_RETRY_AFTER_SECONDS),
+        ("-1", 0),
+        ("soon", 0),
+        ("1.5", 0),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", 0),
+    ],
+)
+async def test_a_server_says_how_long_it_wants_to_be_left_alone(
+    connected: client.ApiClient, server: Server, header: str, seconds: int
+) -> None:
+    server.status, server.headers = 429, {"Retry-After": header}
+
+    with pytest.raises(ClusterUnavailable) as raised:
+        await api.request(connected, "GET", ApiPath("p"))
+
+    assert raised.value.retry_after == timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize(
@@ -271,3 +301,38 @@ async def test_an_operator_that_cannot_be_stopped_is_no_silent_matter(
 
     with pytest.raises(ClusterUnavailable, match="no right"):
         await KubernetesUninstallClient(connected, (), (("system", "operator"),)).stop_operator()
+
+
+#: Requests about a session, each of which may find that there is none.
+ABOUT_A_SESSION: Final[dict[str, Callable[[KubernetesCluster], Awaitable[object]]]] = {
+    "a read": lambda cluster: cluster.session(KEY),
+    "its finalizers": lambda cluster: cluster.set_session_finalizers(session(), ()),
+    "its status": lambda cluster: cluster.write_status(KEY, "1", {}),
+}
+
+
+@pytest.mark.parametrize("ask", ABOUT_A_SESSION.values(), ids=list(ABOUT_A_SESSION))
+async def test_a_session_that_a_request_does_not_find_is_removed_from_the_store(
+    connected: client.ApiClient, server: Server, ask: Callable[[KubernetesCluster], Awaitable[object]]
+) -> None:
+    store = WatchStore()
+    store.session_event(None, raw_session())
+    server.status, server.body = 404, json.dumps(missing(KEY.name))
+
+    assert not await ask(KubernetesCluster(connected, "me", observer=store))
+
+    assert KEY not in store
+
+
+@pytest.mark.parametrize("ask", ABOUT_A_SESSION.values(), ids=list(ABOUT_A_SESSION))
+async def test_a_session_that_is_created_while_a_request_finds_none_stays(
+    connected: client.ApiClient, server: Server, ask: Callable[[KubernetesCluster], Awaitable[object]]
+) -> None:
+    store = WatchStore()
+    store.session_event(None, raw_session())
+    server.meanwhile = lambda: store.session_event("ADDED", raw_session(uid="new", resourceVersion="9"))
+    server.status, server.body = 404, json.dumps(missing(KEY.name))
+
+    await ask(KubernetesCluster(connected, "me", observer=store))
+
+    assert store.session_uid(KEY) == "new"

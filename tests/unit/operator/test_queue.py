@@ -243,6 +243,17 @@ async def test_back_off_grows_to_a_bound(stopped: WorkQueue, clock: FakeClock, m
     assert 14 < waits[-1] <= 30
 
 
+async def test_a_server_that_asks_for_time_gets_it(
+    stopped: WorkQueue, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = list[timedelta]()
+    monkeypatch.setattr(stopped, "add_at", lambda _, when: waits.append(when - clock.now()))
+
+    stopped._back_off(A, ClusterUnavailable("429", timedelta(seconds=20)))
+
+    assert timedelta(seconds=20) < waits[0] < timedelta(seconds=21)
+
+
 async def test_draining_lets_a_pass_end_and_begins_no_other(queue: WorkQueue, passes: Passes) -> None:
     go_on = asyncio.Event()
     passes.does[A] = lambda: _wait(go_on)

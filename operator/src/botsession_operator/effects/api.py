@@ -6,6 +6,7 @@ the local backend provides too.
 
 import asyncio
 from dataclasses import dataclass
+from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from botsession_operator.core.api_paths import ApiPath
 from botsession_operator.errors import ClusterUnavailable
 
 REQUEST_TIMEOUT_SECONDS = 10.0
+#: A proxy may ask for any time. A session's end does not wait longer than this.
+MAX_RETRY_AFTER_SECONDS = 60
 #: In bytes. Parsing a larger answer takes tens of milliseconds, and so runs in a thread.
 LARGEST_READ_AT_ONCE = 256 * 1024
 JSON = "application/json"
@@ -83,8 +86,15 @@ async def request(
         raise ClusterUnavailable(f"{method} {path}: {exc!r}") from exc
     answer = Answer(response.status, await _parsed(raw))
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status in _RETRY_STATUSES:
-        raise ClusterUnavailable(f"{method} {path}: {answer.status} {answer.message}")
+        retry_after = _retry_after(response.headers.get("Retry-After", ""))
+        raise ClusterUnavailable(f"{method} {path}: {answer.status} {answer.message}", retry_after)
     return answer
+
+
+def _retry_after(header: str) -> timedelta:
+    """Return how long the server asks to wait, in whole seconds as the API server writes them; at most a minute."""
+    seconds = int(header[:9]) if header.isascii() and header.isdigit() else 0
+    return timedelta(seconds=min(seconds, MAX_RETRY_AFTER_SECONDS))
 
 
 async def _credentials(api: client.ApiClient) -> dict[str, str]:
