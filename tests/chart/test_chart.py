@@ -140,14 +140,14 @@ def test_the_pod_meets_the_restricted_security_standard(render: Render) -> None:
 
 
 def test_two_operators_never_work_side_by_side_without_a_lease(render: Render) -> None:
-    objects = render()
+    objects = render(replicas=1)
     deployment = objects.one("Deployment")["spec"]
     assert (deployment["replicas"], deployment["strategy"]) == (1, {"type": "Recreate"})
     assert "BOTSESSION_LEASE" not in environment(objects)
 
 
 def test_of_several_operators_one_goes_only_when_another_one_is_ready(render: Render) -> None:
-    deployment = render(replicas=2).one("Deployment")["spec"]
+    deployment = render().one("Deployment")["spec"]
     assert deployment["replicas"] == 2
     assert deployment["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
 
@@ -161,14 +161,14 @@ def test_operators_spread_over_nodes_and_a_drain_leaves_one(render: Render) -> N
 
 
 def test_one_operator_has_no_budget_which_would_stop_a_drain(render: Render) -> None:
-    objects = render()
+    objects = render(replicas=1)
     assert not objects.of("PodDisruptionBudget")
     assert "topologySpreadConstraints" not in pod(objects)
 
 
 def test_all_operators_and_what_uninstalls_stand_for_one_lease(render: Render, tmp_path: Path) -> None:
     (tmp_path / "key").write_bytes(b"x" * 48)
-    objects = render(replicas=2)
+    objects = render()
     (job,) = objects.one("Job")["spec"]["template"]["spec"]["containers"]
     for container in (pod(objects)["containers"][0], job):
         values = kubelet.environment(container, {})
@@ -309,6 +309,7 @@ def test_what_uninstalls_is_the_operator_itself(render: Render) -> None:
     assert template["metadata"] == usual["metadata"]
     (container,), (usual_container,) = template["spec"].pop("containers"), usual["spec"].pop("containers")
     account = {"serviceAccountName": template["spec"]["serviceAccountName"]}
+    del usual["spec"]["topologySpreadConstraints"]  # it has no second pod
     assert {**usual["spec"], **account, "restartPolicy": "OnFailure"} == template["spec"]
     assert usual_container["env"] == container["env"][: len(usual_container["env"])]
     assert {**usual_container, "args": ["uninstall"], "env": container["env"]} == container
@@ -336,18 +337,23 @@ def test_what_uninstalls_understands_its_environment(render: Render, tmp_path: P
     assert objects.one("Job")["spec"]["activeDeadlineSeconds"] == 660
 
 
-def test_the_service_is_annotated_only_where_that_is_asked_for(render: Render) -> None:
-    asked = {"prometheus.io/scrape": "true"}
+SCRAPED: Final = {"prometheus.io/scrape": "true"}
+
+
+def test_no_service_is_annotated_by_default(render: Render) -> None:
     assert "annotations" not in render().one("Service")["metadata"]
-    assert render(metrics__annotations=asked).one("Service")["metadata"]["annotations"] == asked
 
 
 def test_the_service_with_annotations_selects_all_of_several_operators(render: Render) -> None:
-    asked = {"prometheus.io/scrape": "true"}
-    objects = render(metrics__annotations=asked, replicas=2)
+    objects = render(metrics__annotations=SCRAPED)
     (service,) = (item for item in objects.of("Service") if "annotations" in item["metadata"])
-    assert service["metadata"]["annotations"] == asked
+    assert service["metadata"]["annotations"] == SCRAPED
     assert service["spec"]["selector"] == objects.one("Deployment")["spec"]["selector"]["matchLabels"]
+
+
+def test_the_one_service_of_an_operator_that_stands_alone_is_annotated(render: Render) -> None:
+    service = render(metrics__annotations=SCRAPED, replicas=1).one("Service")
+    assert service["metadata"]["annotations"] == SCRAPED
 
 
 MONITORED: Final = {

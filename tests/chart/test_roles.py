@@ -99,7 +99,7 @@ def test_roles_for_people_can_be_left_out(render: Render) -> None:
 
 @pytest.mark.parametrize("watched", [[], ["a", "b"]])
 def test_the_operator_may_write_no_lease_but_its_own(render: Render, watched: list[str]) -> None:
-    objects = render(watchNamespaces=watched, replicas=2)
+    objects = render(watchNamespaces=watched)
     leases = {right for right in granted(objects, OPERATOR) if right.resource == "leases"}
     (role,) = (each for each in objects.of("Role") if each["metadata"]["name"] == "botsession-operator-leader")
     named = {("get", OPERATOR), ("patch", OPERATOR)}
@@ -109,9 +109,9 @@ def test_the_operator_may_write_no_lease_but_its_own(render: Render, watched: li
 
 @pytest.mark.parametrize("watched", [[], ["a", "b"]])
 def test_what_uninstalls_may_hold_the_lease_too(render: Render, watched: list[str]) -> None:
-    objects = render(watchNamespaces=watched, replicas=2)
+    objects = render(watchNamespaces=watched)
     assert granted(objects, UNINSTALLER) >= granted(objects, OPERATOR)
 
 
 def test_an_operator_that_stands_alone_needs_no_lease(render: Render) -> None:
-    assert on(granted(render(), OPERATOR), "leases") == set()
+    assert on(granted(render(replicas=1), OPERATOR), "leases") == set()

@@ -118,5 +118,5 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     outcome = yield
     report = outcome.get_result()  # type: ignore[attr-defined]  # pluggy's result
     if report.when == "call" and report.failed and item.get_closest_marker("cluster"):
-        log = kubectl("logs", *OPERATOR_PODS, "--tail=60")
+        log = kubectl("logs", *OPERATOR_PODS, "--prefix", "--tail=60")
         report.sections.append(("operator log", log.stdout or log.stderr))

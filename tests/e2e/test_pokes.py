@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from botsession_contract.names import REPORT_FINALIZER
-from tests.e2e.operators import operator_log, operator_pod
+from tests.e2e.operators import operator_log, operator_pod, restarts
 from tests.e2e.world import PATIENCE, SYSTEM_NAMESPACE, Json, Session, World, kubectl, make_namespace, pod_proxy
 from tests.pokes import attacks
 
@@ -117,9 +117,9 @@ def test_a_flood_of_pokes_does_not_keep_a_session_from_its_start_and_its_end(wor
 
 def test_half_open_requests_are_closed_and_probes_are_answered_meanwhile(world: World, elsewhere: str) -> None:
     operator = operator_pod()
+    before = restarts(operator)
 
     assert run(elsewhere, "half-open", HALF_OPEN, (ENDPOINT, 800)) == 800
 
     assert pod_proxy(SYSTEM_NAMESPACE, operator, 8475, "livez") == "ok\n"
-    status = json.loads(kubectl("get", "pod", operator, "-n", SYSTEM_NAMESPACE, "-o", "json").stdout)["status"]
-    assert [each["restartCount"] for each in status["containerStatuses"]] == [0]
+    assert restarts(operator) == before

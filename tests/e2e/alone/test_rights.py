@@ -31,9 +31,8 @@ NOT_USED: Final = {
 }
 #: What the operator was refused where `expose.enabled` and `eviction.enabled` were off (test_modes.py).
 REFUSED: Final = {"create poddisruptionbudgets.policy", "create services"}
-#: What only an operator may use that is installed with `expose.route` (test_settings.py) or several `replicas`
-#: (test_takeover.py), as the present one is not.
-OF_OTHER_SETTINGS: Final = {"ingresses", "leases"}
+#: What only an operator may use that is installed with `expose.route`, as the present one is not (test_settings.py).
+OF_OTHER_SETTINGS: Final = {"ingresses"}
 
 
 def requests(account: str) -> Iterator[Json]:

@@ -1,6 +1,5 @@
 """Two operators: one leads. What becomes of live sessions when it is killed, paused or replaced."""
 
-from pathlib import Path
 from typing import Final
 
 import pytest
@@ -17,18 +16,11 @@ from tests.e2e.operators import (
     send_signal,
     standby,
 )
-from tests.e2e.release import install_operator
 from tests.e2e.world import PATIENCE, SYSTEM_NAMESPACE, Session, World, kubectl, wait_until
 
-pytestmark = [pytest.mark.cluster, pytest.mark.installs_operator, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 QUIET: Final = {"target": "quiet.py"}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _two(kubeconfig: Path) -> None:
-    """Have two operators."""
-    install_operator("--set=replicas=2")
 
 
 def metric(pod: str, line: str) -> bool:
