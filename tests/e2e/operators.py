@@ -49,9 +49,9 @@ def ready_operators() -> list[str]:
 
 
 def works_from(build: str) -> bool:
-    """Return whether an operator works whose pod has this annotation, and no other operator does."""
+    """Return whether an operator works whose pod has this annotation, and none that has another one does."""
     pods = {_name(pod): pod["metadata"].get("annotations", {}) for pod in _pods()}
-    return [pods.get(name, {}).get("build") for name in _working()] == [build]
+    return {pods.get(name, {}).get("build") for name in _working()} == {build}
 
 
 def lease() -> Json:
@@ -142,10 +142,13 @@ def _the_one(look: Callable[[], list[str]], what: str) -> str:
 
 
 def _working() -> list[str]:
-    """Name the pods of operators that work: that hold the Lease and are labelled for the Service, or need no Lease."""
-    holder = kubectl("get", *LEASE, "--ignore-not-found", "-o", "jsonpath={.spec.holderIdentity}").stdout
+    """Name the pods of operators that work: that hold a Lease and are labelled for the Service, or need no Lease.
+
+    With several shards one operator of each works, and holds the Lease of its shard.
+    """
+    holders = kubectl("get", "leases", "-n", SYSTEM_NAMESPACE, "-o", "jsonpath={.items[*].spec.holderIdentity}").stdout
     pods = _ready(_pods())
-    leaders = [_name(pod) for pod in pods if _name(pod) == holder and _is_labelled(pod)]
+    leaders = [_name(pod) for pod in pods if _name(pod) in holders.split() and _is_labelled(pod)]
     return [_name(pod) for pod in pods if not _needs_lease(pod)] + leaders
 
 
