@@ -39,7 +39,8 @@ Every session in the tables passed these checks:
   table says why, and is never higher.
 
 `python -m tests.faults --install` runs all of it on the test cluster, in about half an hour. `--only PATTERN` runs a
-part, and `--keep` writes the results for this page. The end-to-end tests run a sample. A
+part, and `--keep` writes the results for this page. These results come from one operator (`replicas: 1`). The
+end-to-end tests run a sample with two, and [kill, pause and replace the leader](high-availability.md). A
 [benchmark](../contributing/benchmarks.md#random_faults-faults-at-random-moments) causes random faults at random
 moments."""
 
