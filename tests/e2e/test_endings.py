@@ -23,6 +23,9 @@ def test_swallowed_end_frame_is_forced_within_grace_and_cancel_period(world: Wor
     assert "Blackhole" in finish["stuckAt"]
     assert session.status["ending"]["step"] == "ForcedCancelFrame"
     assert 3 <= session.status["timings"]["drained"] < 3 + 60
+    ending = session.status["ending"]
+    assert [taken["step"] for taken in ending["steps"]] == ["EndFrame", "ForcedCancelFrame"]
+    assert ending["requestedAt"] <= ending["steps"][0]["at"] < ending["steps"][1]["at"] < session.status["finishedAt"]
 
 
 def test_blocking_loop_is_killed_and_its_line_is_told(world: World) -> None:

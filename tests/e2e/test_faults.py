@@ -44,9 +44,11 @@ def test_image_that_cannot_be_pulled_is_a_condition_and_then_the_reason(world: W
     bot = {"image": "botsession/no-such-image:1", "target": "bot.py"}
     session = world.session("no-image", bot=bot)
     session.until(lambda status: started(status)["reason"] in ("ErrImagePull", "ImagePullBackOff"), what="told why")
-    world.start_is_over(session)
+    limit = world.start_is_over(session)
     finish = session.finishes()
     assert (finish["reason"], finish["outcome"]) == ("ImagePull", "NeverStarted")
+    spent = r"node \S+ s, image and container \S+ s and not done; "
+    assert re.match(f"startTimeout {limit}: {spent}", finish["message"]), finish
     world.nothing_is_left(session)
 
 

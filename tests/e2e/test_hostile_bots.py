@@ -1,4 +1,8 @@
-"""Bots that turn against their own supervisor, in real pods: each ends in a named finish, and nothing of it is left."""
+"""Bots that turn against their own supervisor, in real pods: each ends in a named finish, and nothing of it is left.
+
+What needs no pod is in tests/component/runtime/test_hostile_bots.py: here the supervisor is process 1, has a port of
+its own, and its report has to fit into what a kubelet takes.
+"""
 
 from typing import Final
 
@@ -28,7 +32,7 @@ def is_at_it(session: Session) -> None:
     wait_until(lambda: "ready" in log(session).splitlines(), PATIENCE, "at it")
 
 
-@pytest.mark.parametrize("how", ["lines", "strike", "stop", "signals"])
+@pytest.mark.parametrize("how", ["strike", "stop"])
 def test_bot_cannot_keep_its_session(world: World, how: str) -> None:
     session = hostile(world, how)
     is_at_it(session)
@@ -49,7 +53,7 @@ def test_bot_cannot_keep_its_pod_from_a_drain(world: World) -> None:
     world.nothing_is_left(session)
 
 
-@pytest.mark.parametrize("how", ["times", "names", "types", "result", "orphans", "port"])
+@pytest.mark.parametrize("how", ["names", "orphans", "port"])
 def test_whatever_a_bot_says_its_supervisor_reports(world: World, how: str) -> None:
     session = hostile(world, how)
     finish = session.finishes()

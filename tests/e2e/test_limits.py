@@ -1,4 +1,7 @@
-"""Idle and join limits, from `kubectl apply` to the status, on a real cluster."""
+"""Idle and join limits, from `kubectl apply` to the status, on a real cluster.
+
+What they mean to a bot is in tests/component/runtime/test_limits.py.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -29,34 +32,19 @@ def test_caller_who_never_comes_is_missed(world: World) -> None:
     assert "clientConnectedAt" not in session.status
 
 
-def test_bot_that_would_not_be_told_of_a_caller_misses_none(world: World) -> None:
-    session = talks(world, "no-transport", {}, joinTimeout="1s", idleTimeout="3s")
-    assert session.finishes()["reason"] == "IdleTimeout"
-
-
 def test_quiet_call_ends_with_the_bots_own_timeout_overruled(world: World) -> None:
     body = {"transport": "reports", "client": 0, "own_idle": 1}
-    session = talks(world, "quiet", body, idleTimeout="3s")
+    session = talks(world, "quiet", body, idleTimeout="3s", idle={"frames": ["UserSpeeking"]})
     finish = session.finishes()
     assert (finish["reason"], finish["outcome"]) == ("IdleTimeout", "Drained")
     assert seconds_between(session.status["startedAt"], session.status["endingAt"]) >= 3
+    assert "UserSpeeking" in finish["message"], "a misspelt frame class is told in the status"
 
 
-def test_idle_timeout_given_during_the_call_reaches_the_pod(world: World) -> None:
-    session = talks(world, "edited", {}, idleTimeout="0s").eventually(phase="Running")
-    world.edit(session, idleTimeout="1s")
-    assert session.finishes()["reason"] == "IdleTimeout"
-
-
-def test_way_to_end_given_during_the_call_reaches_the_pod(world: World) -> None:
+def test_idle_timeout_and_way_to_end_given_during_the_call_reach_the_pod(world: World) -> None:
     session = talks(world, "reshaped", {}, idleTimeout="0s").eventually(phase="Running")
     world.edit(session, shutdown={"gracePeriod": "1m", "overrides": {"idleTimeout": {"mode": "Immediate"}}})
     world.edit(session, idleTimeout="1s")
     finish = session.finishes()
     assert (finish["reason"], finish["outcome"]) == ("IdleTimeout", "Cancelled")
     assert session.status["ending"]["mode"] == "Immediate"
-
-
-def test_misspelt_frame_class_is_told_in_the_status(world: World) -> None:
-    session = talks(world, "misspelt", {}, idleTimeout="2s", idle={"frames": ["UserSpeeking"]})
-    assert "UserSpeeking" in session.finishes()["message"]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.e2e.world import FORCED, PATIENCE, Json, World, kubectl, wait_until
+from tests.e2e.world import PATIENCE, Json, World, kubectl, wait_until
 
 pytestmark = pytest.mark.cluster
 
@@ -67,15 +67,6 @@ def test_a_cause_has_its_own_way_to_end(world: World) -> None:
     world.delete_pod(drained)
     finish = drained.finishes()
     assert (finish["reason"], finish["outcome"]) == ("Evicted", "Cancelled")
-
-
-def test_each_step_of_the_ladder_has_its_time(world: World) -> None:
-    session = world.session("steps", bot={"target": "swallows_end.py"}, shutdown=FORCED).eventually(phase="Running")
-    world.edit(session, end="Graceful")
-    session.finishes()
-    ending = session.status["ending"]
-    assert [taken["step"] for taken in ending["steps"]] == ["EndFrame", "ForcedCancelFrame"]
-    assert ending["requestedAt"] <= ending["steps"][0]["at"] < ending["steps"][1]["at"] < session.status["finishedAt"]
 
 
 def kept_pods(world: World, name: str) -> list[Json]:

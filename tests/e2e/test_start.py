@@ -31,17 +31,6 @@ def test_pipeline_that_does_not_start_is_named(world: World) -> None:
     world.nothing_is_left(session)
 
 
-def test_image_that_does_not_come_is_named(world: World) -> None:
-    bot = {"target": "quiet.py", "image": "registry.invalid/no/such:1"}
-    session = world.session("no-image", bot=bot)
-    session.until(lambda status: said_of_start(status) in ("ErrImagePull", "ImagePullBackOff"), what="told why")
-    limit = world.start_is_over(session)
-    finish = session.finishes()
-    assert finish["reason"] == "ImagePull"
-    spent = r"node \S+ s, image and container \S+ s and not done; "
-    assert re.match(f"startTimeout {limit}: {spent}", finish["message"]), finish
-
-
 def test_volume_that_is_missing_is_named(world: World) -> None:
     volume = {"name": "missing", "secret": {"secretName": "no-such-secret"}}
     container = {"name": "bot", "volumeMounts": [{"name": "missing", "mountPath": "/missing"}]}
