@@ -5,17 +5,27 @@ import re
 import subprocess
 import sys
 import venv
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from botsession_operator.cli.cli_error import Exit
-from tests.e2e.world import KUBECTL, PATIENCE, ROOT, World, wait_until
+from tests.e2e.world import KUBECTL, PATIENCE, ROOT, Json, Session, World, kubectl, make_namespace, wait_until
 
 pytestmark = pytest.mark.cluster
 
 IMAGE = ("--image", "botsession/testbot:dev")
+#: Sessions by the names of their bots; all but one end by themselves.
+ENDING: Final[dict[str, Json]] = {
+    "completes": {},
+    "quiet": {"maxSessionDuration": "1s"},
+    "import-error": {},
+    "returns": {},
+    "spins": {"shutdown": {"gracePeriod": "1s", "cancelPeriod": "1s"}},
+}
 Done = subprocess.CompletedProcess[str]
 Botsession = Callable[..., Done]
 
@@ -41,6 +51,11 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def botsession(installed: Path, kubeconfig: Path, world: World) -> Botsession:
     """Run a command in the test's namespace."""
+    return commands(installed, kubeconfig, world)
+
+
+def commands(installed: Path, kubeconfig: Path, world: World) -> Botsession:
+    """Return what runs a command in a namespace."""
 
     def run(command: str, *arguments: str, program: str = "botsession") -> Done:
         line = [*program.split(), command, *arguments, "--namespace", world.namespace]
@@ -49,6 +64,27 @@ def botsession(installed: Path, kubeconfig: Path, world: World) -> Botsession:
         return subprocess.run(line, capture_output=True, text=True, timeout=180, check=False, env=environment)
 
     return run
+
+
+@dataclass
+class Ends:
+    """Sessions that end in several ways, by their bots, and the commands to look at them."""
+
+    sessions: dict[str, Session]
+    botsession: Botsession
+
+
+@pytest.fixture(scope="module")
+def ends(installed: Path, kubeconfig: Path) -> Iterator[Ends]:
+    """Have them start at once."""
+    world = World(make_namespace("e2e"))
+    sessions = {
+        name: world.session(name, bot={"target": f"{name.replace('-', '_')}.py"}, **spec)
+        for name, spec in ENDING.items()
+    }
+    yield Ends(sessions, commands(installed, kubeconfig, world))
+    world.close()
+    kubectl("delete", "namespace", world.namespace, "--wait=false")
 
 
 def said(done: Done, code: Exit = Exit.OK) -> str:
@@ -87,33 +123,26 @@ def test_bot_that_listens_is_started_from_options_and_says_where(botsession: Bot
 
 
 @pytest.mark.parametrize(
-    ("target", "options", "sentence"),
+    ("name", "sentence"),
     [
-        pytest.param("completes.py", (), "ended because its bot ended itself. It was drained", id="Completed"),
-        pytest.param(
-            "quiet.py", (("maxSessionDuration", "1s"),), "maxSessionDuration of 1s had passed", id="MaxDuration"
-        ),
-        pytest.param("import_error.py", (), "failed because of an error in its bot. Its pipeline never", id="BotError"),
-        pytest.param("returns.py", (), "process exited before its pipeline had finished", id="BotExited"),
+        pytest.param("completes", "ended because its bot ended itself. It was drained", id="Completed"),
+        pytest.param("quiet", "maxSessionDuration of 1s had passed", id="MaxDuration"),
+        pytest.param("import-error", "failed because of an error in its bot. Its pipeline never", id="BotError"),
+        pytest.param("returns", "process exited before its pipeline had finished", id="BotExited"),
     ],
 )
-def test_why_explains_a_real_end(
-    target: str, options: tuple[tuple[str, str], ...], sentence: str, botsession: Botsession, world: World
-) -> None:
-    session = world.session("a", bot={"target": target}, **dict(options))
-    session.finishes()
-    assert sentence in said(botsession("why", "a"))
+def test_why_explains_a_real_end(name: str, sentence: str, ends: Ends) -> None:
+    ends.sessions[name].finishes()
+    assert sentence in said(ends.botsession("why", name))
 
 
-def test_bot_that_has_to_be_killed_fails_the_wait_and_is_located(botsession: Botsession, world: World) -> None:
-    quick = {"gracePeriod": "1s", "cancelPeriod": "1s"}
-    world.session("a", bot={"target": "spins.py"}, shutdown=quick).eventually(phase="Running")
-    assert "it was stuck at spins.py" in said(botsession("end", "a", "--wait"), Exit.FAILED)
+def test_bot_that_has_to_be_killed_fails_the_wait_and_is_located(ends: Ends) -> None:
+    ends.sessions["spins"].eventually(phase="Running")
+    assert "it was stuck at spins.py" in said(ends.botsession("end", "spins", "--wait"), Exit.FAILED)
 
 
-def test_kubectl_finds_the_plugin(botsession: Botsession, world: World) -> None:
-    world.session("a", bot={"target": "completes.py"})
-    assert "a " in said(botsession("list", program="kubectl botsession"))
+def test_kubectl_finds_the_plugin(ends: Ends) -> None:
+    assert "completes " in said(ends.botsession("list", program="kubectl botsession"))
 
 
 def test_what_a_dry_run_says_is_what_the_server_says(botsession: Botsession) -> None:
