@@ -21,10 +21,9 @@ def test_end_reaches_a_pipeline_in_a_child_process(world: World) -> None:
 
 def test_bot_that_cannot_reach_its_supervisor_runs_unwatched(world: World) -> None:
     """Hold that it outlives its startTimeout, and that its longest duration ends it."""
-    session = world.session(
-        "unwatched", bot={"command": [*LOSER, "python3", "script.py"]}, startTimeout="30s", maxSessionDuration="45s"
-    )
-    session.eventually(phase="Running")
+    session = world.session("unwatched", bot={"command": [*LOSER, "python3", "script.py"]}).eventually(phase="Running")
+    world.start_is_over(session)
+    world.time_is_over(session, seconds=5)
     finish = session.finishes()
     assert (finish["reason"], finish["outcome"]) == ("MaxDuration", "Unwatched")
     watched = [each for each in session.status["conditions"] if each["type"] == "Watched"]
