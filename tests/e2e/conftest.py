@@ -18,7 +18,9 @@ from tests.e2e.world import World, kubectl, make_namespace, wait_until
 
 HERE: Final = Path(__file__).parent
 #: The first of those that install the operator: each file begins with what the one before it leaves.
-INSTALLERS: Final = tuple(HERE / "alone" / f"test_{name}.py" for name in ("webhooks", "uninstall", "tutorial"))
+INSTALLERS: Final = tuple(
+    HERE / "alone" / f"test_{name}.py" for name in ("key_rotation", "webhooks", "uninstall", "tutorial")
+)
 #: Seconds in which all that other processes have begun is over.
 LONGEST: Final = 900.0
 
