@@ -1,7 +1,9 @@
 """The command line as it is installed, alone in an environment of its own, against a real cluster."""
 
+import hashlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import venv
@@ -17,6 +19,8 @@ from tests.e2e.world import KUBECTL, PATIENCE, ROOT, Json, Session, World, kubec
 
 pytestmark = pytest.mark.cluster
 
+LOCK: Final = ROOT / "requirements/cli.txt"
+INSTALL_LOCK: Final = ROOT / "hack/install-lock"
 IMAGE = ("--image", "botsession/testbot:dev")
 #: Sessions by the names of their bots; all but one end by themselves.
 ENDING: Final[dict[str, Json]] = {
@@ -39,13 +43,41 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [*build, str(ROOT), "-w", str(folder)], check=True, capture_output=True, env=os.environ | {"PYTHONPATH": ""}
     )
     (wheel,) = folder.glob("*.whl")
-    venv.create(folder / "venv", with_pip=True)
-    programs = folder / "venv" / "bin"
-    lock = ROOT / "requirements/cli.txt"
-    subprocess.run([ROOT / "hack/install-lock", programs / "python", lock], check=True, capture_output=True)
-    subprocess.run([programs / "pip", "install", "--no-index", "--no-deps", wheel], check=True, capture_output=True)
-    subprocess.run([programs / "pip", "check"], check=True, capture_output=True)
+    programs = _environment(folder / "venv") / "bin"
+    pip(programs, "install", "--no-index", "--no-deps", str(wheel))
+    pip(programs, "check")
     return programs
+
+
+def pip(programs: Path, *arguments: str) -> str:
+    """Run an environment's own pip; return what it printed."""
+    line: list[str | Path] = [programs / "python", "-m", "pip", *arguments]
+    return subprocess.run(line, check=True, capture_output=True, text=True).stdout
+
+
+def _environment(place: Path) -> Path:
+    """Make a virtual environment with what the lock pins, and nothing else.
+
+    It is a copy: making it takes half a minute of CPU, so it is kept in .tools for as long as the lock stays the same.
+    """
+    made_of = b"".join(file.read_bytes() for file in (LOCK, LOCK.with_name("sdist.txt"), INSTALL_LOCK))
+    kept = ROOT / ".tools/cli" / hashlib.sha256(made_of + sys.version.encode()).hexdigest()[:16]
+    if not kept.exists():
+        made = place.with_name("made")
+        venv.create(made, with_pip=True)
+        subprocess.run([INSTALL_LOCK, made / "bin/python", LOCK], check=True, capture_output=True)
+        _keep(made, kept)
+    return Path(shutil.copytree(kept, place, symlinks=True))
+
+
+def _keep(made: Path, kept: Path) -> None:
+    """Copy a folder so that it is there as a whole, or not at all."""
+    part = kept.with_name(f"{kept.name}-{os.getpid()}")
+    shutil.copytree(made, part, symlinks=True)
+    try:
+        part.rename(kept)
+    except OSError:  # another run has just done it
+        shutil.rmtree(part)
 
 
 @pytest.fixture
@@ -160,5 +192,5 @@ def test_doctor_finds_nothing_wrong(botsession: Botsession) -> None:
 
 
 def test_nothing_that_only_the_operator_needs_is_installed(installed: Path) -> None:
-    listed = subprocess.run([installed / "pip", "list"], check=True, capture_output=True, text=True).stdout
+    listed = pip(installed, "list")
     assert not {"kopf", "kubernetes", "pipecat-ai"} & {line.split()[0] for line in listed.splitlines()}
