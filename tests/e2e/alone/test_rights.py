@@ -7,6 +7,7 @@ only the first of the two questions can be asked, whether everything that was us
 import json
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -35,6 +36,17 @@ REFUSED: Final = {"create poddisruptionbudgets.policy", "create services"}
 OF_OTHER_SETTINGS: Final = {"ingresses"}
 
 
+@cache
+def asked(account: str) -> frozenset[tuple[Right, bool]]:
+    """Return the rights that a ServiceAccount asked for in the whole run, each with whether it was forbidden."""
+    return frozenset((right(entry), is_forbidden(entry)) for entry in requests(account))
+
+
+def used(account: str) -> set[Right]:
+    """Return the rights that an account asked for."""
+    return {right for right, _ in asked(account)}
+
+
 def requests(account: str) -> Iterator[Json]:
     """Yield the requests of a ServiceAccount for resources, as the audit log has them."""
     user = f'"username":"system:serviceaccount:{SYSTEM_NAMESPACE}:{account}"'
@@ -61,11 +73,12 @@ def is_forbidden(entry: Json) -> bool:
     return bool(entry.get("annotations", {}).get("authorization.k8s.io/decision") == "forbid")
 
 
-def installed() -> list[Json]:
+@cache
+def installed() -> tuple[Json, ...]:
     """Return the objects of the release, and those that Helm makes to uninstall it."""
-    asked = (["get", what, "botsession", "--namespace", SYSTEM_NAMESPACE] for what in ("manifest", "hooks"))
-    said = [subprocess.run([HELM, *each], capture_output=True, text=True, check=True).stdout for each in asked]
-    return [item for text in said for item in yaml.safe_load_all(text) if item]
+    commands = ([HELM, "get", what, "botsession", "--namespace", SYSTEM_NAMESPACE] for what in ("manifest", "hooks"))
+    said = [subprocess.run(each, capture_output=True, text=True, check=True).stdout for each in commands]
+    return tuple(item for text in said for item in yaml.safe_load_all(text) if item)
 
 
 def is_whole(items: list[pytest.Item]) -> bool:
@@ -74,25 +87,24 @@ def is_whole(items: list[pytest.Item]) -> bool:
 
 
 def test_the_operator_asked_for_nothing_that_it_may_not_do(kubeconfig: Path) -> None:
-    entries = [entry for account in (OPERATOR, UNINSTALLER) for entry in requests(account)]
-    assert sorted({str(right(entry)) for entry in entries if is_forbidden(entry)} - REFUSED) == []
+    everything = asked(OPERATOR) | asked(UNINSTALLER)
+    assert sorted({str(right) for right, forbidden in everything if forbidden} - REFUSED) == []
 
 
 def test_everything_that_was_used_is_granted(kubeconfig: Path) -> None:
     for account in (OPERATOR, UNINSTALLER):
-        used = [each for each in map(right, requests(account)) if not is_of_other_settings(each)]
-        assert missing(granted(installed(), account), used) == []
+        needed = [each for each in used(account) if not is_of_other_settings(each)]
+        assert missing(granted(installed(), account), needed) == []
 
 
 def test_everything_that_is_granted_was_used(kubeconfig: Path, request: pytest.FixtureRequest) -> None:
-    used = [right(entry) for entry in requests(OPERATOR)]
-    assert used
+    assert used(OPERATOR)
     if is_whole(request.session.items):
-        assert unused(granted(installed(), OPERATOR), used) == sorted(NOT_USED)
+        assert unused(granted(installed(), OPERATOR), used(OPERATOR)) == sorted(NOT_USED)
 
 
 def test_what_uninstalls_uses_what_it_has_beyond_the_operator(kubeconfig: Path, request: pytest.FixtureRequest) -> None:
     beyond = granted(installed(), UNINSTALLER) - granted(installed(), OPERATOR)
     assert {each.resource for each in beyond} == {"deployments/scale", "mutatingadmissionpolicybindings"}
     if is_whole(request.session.items):
-        assert unused(beyond, [right(entry) for entry in requests(UNINSTALLER)]) == []
+        assert unused(beyond, used(UNINSTALLER)) == []
