@@ -15,6 +15,7 @@ from typing import Final
 
 from botsession_contract.control import SessionSnapshot
 from botsession_contract.json_codec import decode, encode
+from botsession_contract.names import SESSION_FINALIZER
 from botsession_operator.api.spec import Json
 from botsession_operator.core.decide.plan import ControllerTimeouts, make_plan
 from botsession_operator.core.manifests.pod import Injection, PodSettings, build_pod
@@ -63,7 +64,7 @@ def main() -> None:
 
 def quiet_pass() -> QuietPass:
     """Return a running session whose status is up to date, its pod and its supervisor's answer."""
-    raw = raw_session(creationTimestamp=(NOW - timedelta(minutes=1)).isoformat(), finalizers=["botsession.dev/session"])
+    raw = raw_session(creationTimestamp=(NOW - timedelta(minutes=1)).isoformat(), finalizers=[SESSION_FINALIZER])
     manifest = build_pod(parse_session(raw), "0" * 64, SETTINGS)
     metadata = {**manifest["metadata"], "uid": "pod-uid", "resourceVersion": "3"}
     running = {"name": "bot", "ready": True, "state": {"running": {"startedAt": "2026-01-31T11:59:05Z"}}}
