@@ -153,7 +153,9 @@ async def test_a_request_takes_no_thread(
     assert taken == []
 
 
-@pytest.mark.parametrize(("bypassed", "proxy"), [("", "http://proxy:3128"), ("127.0.0.1", None)])
+@pytest.mark.parametrize(
+    ("bypassed", "proxy"), [("", "http://proxy:3128"), ("127.0.0.1", None), ("127.0.0.1:1", None), ("*", None)]
+)
 def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch, bypassed: str, proxy: str | None) -> None:
     monkeypatch.setenv("http_proxy", "http://proxy:3128")
     monkeypatch.setenv("no_proxy", bypassed)

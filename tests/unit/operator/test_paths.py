@@ -113,7 +113,9 @@ def _texts() -> list[tuple[str, str]]:
     return [(name, f"{name}/%2F%00..") for name in names]
 
 
-_BUILT_BY_HAND = re.compile(r"""["']/(?:apis?|namespaces|version)\b|namespaces/\{|\burllib\b|["'?&]labelSelector=""")
+_BUILT_BY_HAND = re.compile(
+    r"""["']/(?:apis?|namespaces|version)\b|namespaces/\{|\burllib\.parse\b|["'?&]labelSelector="""
+)
 
 
 def test_no_other_place_builds_a_path() -> None:

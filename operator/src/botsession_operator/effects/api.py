@@ -10,7 +10,6 @@ from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
@@ -105,10 +104,9 @@ async def _credentials(api: client.ApiClient) -> dict[str, str]:
 
 def _environment_proxy(url: str) -> str | None:
     """Return the proxy that the environment names for a URL."""
-    parts = urlsplit(url)
-    if proxy_bypass(parts.hostname or ""):
-        return None
-    return getproxies().get(parts.scheme)
+    scheme, _, rest = url.partition("://")
+    host, _, _ = rest.partition("/")
+    return None if proxy_bypass(host) else getproxies().get(scheme)
 
 
 async def read_json(raw: bytes) -> Any:
