@@ -76,6 +76,10 @@ class Seen:
                 await self.changed.wait()
 
 
+#: The API server restarts: it closes the connection without an answer.
+CLOSED: Final = web.Response(status=500, reason="closed")
+
+
 class ApiServer:
     """Answers each request as the test says; the last answer is repeated."""
 
@@ -87,6 +91,9 @@ class ApiServer:
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self.queries.append(dict(request.query))
         answer = self._answers.pop(0) if self._answers else ""
+        if answer is CLOSED:
+            assert request.transport
+            request.transport.close()
         if isinstance(answer, web.Response):
             return answer
         response = web.StreamResponse()
@@ -207,6 +214,25 @@ async def test_an_answer_that_asks_to_come_back_later_is_asked_for_again(status:
         await seen.until(lambda: bool(seen.events))
 
     assert (seen.events, len(seen.lists)) == ([("ADDED", "a")], 1)
+
+
+async def test_a_server_that_restarts_is_watched_on_from_the_last_event() -> None:
+    server = ApiServer(
+        end_of_list(5) + event("ADDED", session("a", 6)), CLOSED, CLOSED, event("ADDED", session("b", 7))
+    )
+    async with watched(server) as seen:
+        await seen.until(lambda: len(seen.events) == 2)
+
+    assert (seen.events, len(seen.lists)) == ([("ADDED", "a"), ("ADDED", "b")], 1)
+    assert server.queries[-1]["resourceVersion"] == "6"
+
+
+async def test_a_list_that_a_restart_breaks_off_begins_anew() -> None:
+    server = ApiServer(refusal(422), page(["a"], more="2"), CLOSED, page(["b"]), "")
+    async with watched(server) as seen:
+        await seen.until(lambda: bool(seen.lists))
+
+    assert seen.lists == [(COLLECTION, Listed("5", frozenset({"a", "b"})))]
 
 
 async def test_a_bug_that_one_object_meets_does_not_end_the_watch(logs: list[Line]) -> None:
