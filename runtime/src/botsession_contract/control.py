@@ -50,6 +50,17 @@ class SessionPatch:
 
 
 @dataclass(frozen=True, slots=True)
+class Heartbeats:
+    """The heartbeats that a supervisor sends to the operator: small UDP datagrams (`heartbeat.py`)."""
+
+    interval_seconds: float
+    #: How many it has sent, which is the sequence number of the last one.
+    sent: int
+    #: The number of this snapshot's content. It rises with each change but those of the clock and of counts.
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
 class SessionSnapshot:
     """`GET /v1/session`: what the supervisor knows now."""
 
@@ -84,6 +95,8 @@ class SessionSnapshot:
     pipelines_finished: int | None = None
     #: Until when the process may start its next pipeline; None while one runs, and once an end was requested.
     next_pipeline_until: datetime | None = None
+    #: None from a runtime that sends none, or that was not told where to.
+    heartbeats: Heartbeats | None = None
 
 
 def snapshot_from_bytes(raw: bytes) -> SessionSnapshot:

@@ -20,6 +20,16 @@ BACKSTOP_SECONDS: Final = 15.0
 
 
 @dataclass(frozen=True, slots=True)
+class HeartbeatTarget:
+    """Where a supervisor sends its heartbeats, and how often."""
+
+    #: `host:port` of UDP.
+    address: str
+    #: The operator counts on each heartbeat, so a longer time would delay the discovery of a silence.
+    interval_seconds: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
 class Launch:
     """One supervisor's orders. Either `target` or `command` says what the bot is."""
 
@@ -57,6 +67,8 @@ class Launch:
     start_timeout_seconds: float | None = None
     #: `POST` here, without a body, says "look at this session". Best effort.
     poke_url: str | None = None
+    #: Where heartbeats go. None: the supervisor sends none.
+    heartbeat: HeartbeatTarget | None = None
     #: Where the exit report goes: the container's termination message.
     report_path: str = "/dev/termination-log"
     #: An address and port to listen on, or a listening socket that was inherited (the local backend's). A wildcard

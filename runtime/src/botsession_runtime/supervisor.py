@@ -36,6 +36,7 @@ from botsession_runtime.bot_stopper import BotStopper
 from botsession_runtime.control import WrongStateError, create_runner
 from botsession_runtime.events import Event
 from botsession_runtime.final_report import final_report, redactor_for, write_report
+from botsession_runtime.heartbeats import HeartbeatSender
 from botsession_runtime.hook_connections import HookConnections
 from botsession_runtime.log import configure_log
 from botsession_runtime.poke import Poker
@@ -86,12 +87,15 @@ class Supervisor:
         self._stopper = BotStopper(bot, self._hooks)
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._heartbeats = HeartbeatSender(launch, launch.heartbeat, self._content) if launch.heartbeat else None
 
     async def run(self, early_signals: list[int]) -> int:
         """Supervise until the bot is gone and its report is written."""
         self._loop = asyncio.get_running_loop()
         self._bot_exited = asyncio.Event()
         self._poker = Poker(self.launch.poke_url)
+        if self._heartbeats:
+            self._track(self._heartbeats.run())
         runner = create_runner(self, self.launch.token_sha256)
         try:
             self._start_watching()
@@ -117,6 +121,10 @@ class Supervisor:
 
     def snapshot(self) -> SessionSnapshot:
         """Return what is known now."""
+        content = self._content()
+        return replace(content, heartbeats=self._heartbeats.state(content)) if self._heartbeats else content
+
+    def _content(self) -> SessionSnapshot:
         deadline = self._deadline_at()
         now = self._loop.time()
         return snapshot_of(self.state, self.launch, self.report, self._limits, deadline, self.wall, now)

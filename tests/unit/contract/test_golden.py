@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from botsession_contract.control import EndRequest, SessionPatch, SessionSnapshot
+from botsession_contract.control import EndRequest, Heartbeats, SessionPatch, SessionSnapshot
 from botsession_contract.conversation import Conversation, ProcessorErrors
 from botsession_contract.json_codec import decode, encode
-from botsession_contract.launch import Launch
+from botsession_contract.launch import HeartbeatTarget, Launch
 from botsession_contract.lifecycle import BotState, Cause, Farewell, Mode, Outcome, ProcessorKind, Reason, Step
 from botsession_contract.report import DanglingTasks, Ending, ExitReport, Prompts, Stage, StepTaken, Timings
 from botsession_contract.session_limits import IdlePrompt, SessionLimits
@@ -101,6 +101,7 @@ PAYLOADS: dict[str, Any] = {
         expose_port=8080,
         start_timeout_seconds=120.0,
         poke_url="http://operator/v1/poke/bots/support-42",
+        heartbeat=HeartbeatTarget("operator:8476", 15.0),
         report_path="/tmp/report",
         control_host="127.0.0.1",
         control_port=0,
@@ -139,6 +140,7 @@ PAYLOADS: dict[str, Any] = {
         overrides=OVERRIDES,
         bot_imported_at=at(1),
         conversation=Conversation(has_audio=False),
+        heartbeats=Heartbeats(30.0, 17, 5),
     ),
     "snapshot-finished": SessionSnapshot(BotState.FINISHED, at(42), at(2), at(3), at(10), ENDING, REPORT),
     "report-smallest": ExitReport(Reason.COMPLETED, Outcome.DRAINED, at(9)),
