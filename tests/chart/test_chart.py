@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from botsession_contract.control import LIVEZ_PATH, READYZ_PATH
+from botsession_contract.heartbeat import HEARTBEAT_PORT
 from botsession_contract.names import PLURAL, SESSION_FINALIZER
 from botsession_operator.api.admission import admit
 from botsession_operator.core.decide.host_network import CONTROL_PORTS
@@ -202,11 +203,15 @@ def test_the_operator_understands_each_injection(render: Render, tmp_path: Path,
 
 def test_supervisors_are_told_where_the_service_is(render: Render) -> None:
     objects = render()
-    service, (port,) = objects.one("Service"), pod(objects)["containers"][0]["ports"]
-    (exposed,) = service["spec"]["ports"]
-    where = f"{service['metadata']['name']}.{service['metadata']['namespace']}.svc:{exposed['port']}"
-    assert environment(objects)["BOTSESSION_POKE_BASE_URL"] == f"http://{where}"
-    assert exposed["targetPort"] == port["name"]
+    service, ports = objects.one("Service"), pod(objects)["containers"][0]["ports"]
+    pokes, heartbeats = service["spec"]["ports"]
+    host = f"{service['metadata']['name']}.{service['metadata']['namespace']}.svc"
+    assert environment(objects)["BOTSESSION_POKE_BASE_URL"] == f"http://{host}:{pokes['port']}"
+    assert environment(objects)["BOTSESSION_HEARTBEAT_ADDRESS"] == f"{host}:{heartbeats['port']}"
+    assert [each["targetPort"] for each in (pokes, heartbeats)] == [each["name"] for each in ports]
+    assert heartbeats["protocol"] == ports[1]["protocol"] == "UDP"
+    assert heartbeats["port"] == ports[1]["containerPort"] == HEARTBEAT_PORT
+    assert len({each["port"] for each in (pokes, heartbeats)}) == 2, "kubectl apply merges ports by number alone"
 
 
 @pytest.mark.parametrize(("replicas", "leader"), [(1, {}), (2, {LEADER_LABEL: "true"})])

@@ -12,7 +12,7 @@ from tests.network_policies import End, reaches
 OPERATOR: Final = End(
     "botsession-system",
     {"app.kubernetes.io/name": "botsession-operator", "app.kubernetes.io/instance": "botsession"},
-    ports={"http": 8475},
+    ports={"http": 8475, "heartbeats": 8476},
 )
 BOT: Final = End("bots", {SESSION_LABEL: "call-1", "botsession.dev/uid": "1"})
 BOT_ELSEWHERE: Final = End("other", {SESSION_LABEL: "call-2"})
@@ -59,6 +59,13 @@ def test_only_watched_namespaces_poke(render: Render, source: End, gets_through:
 def test_metrics_are_read_by_whom_the_values_name(render: Render, source: End, gets_through: bool) -> None:
     policies = render(networkPolicy__metricsFrom=SCRAPED).of("NetworkPolicy")
     assert reaches(policies, source, OPERATOR, 8475) is gets_through
+
+
+@pytest.mark.parametrize(("source", "gets_through"), [(BOT, True), (STRANGER, False), (CALLER, False)])
+def test_heartbeats_come_from_sessions(render: Render, source: End, gets_through: bool) -> None:
+    policies = render().of("NetworkPolicy")
+    assert reaches(policies, source, OPERATOR, 8476, "UDP") is gets_through
+    assert not reaches(policies, source, OPERATOR, 8476, "TCP")
 
 
 def test_a_monitor_that_would_be_locked_out_is_refused(helm: Helm) -> None:

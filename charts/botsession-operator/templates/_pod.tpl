@@ -53,6 +53,8 @@ containers:
     value: 0.0.0.0:8475
   - name: BOTSESSION_POKE_BASE_URL
     value: http://{{ .shardName | default (include "botsession.fullname" .) }}.{{ .Release.Namespace }}.svc:8475
+  - name: BOTSESSION_HEARTBEAT_ADDRESS
+    value: {{ .shardName | default (include "botsession.fullname" .) }}.{{ .Release.Namespace }}.svc:8476
   - name: BOTSESSION_WATCH_NAMESPACES
     value: {{ join "," .Values.watchNamespaces | include "botsession.literal" | quote }}
   - name: BOTSESSION_WORKERS
@@ -86,6 +88,9 @@ containers:
   ports:
   - name: http
     containerPort: 8475
+  - name: heartbeats
+    containerPort: 8476
+    protocol: UDP
   livenessProbe:
     httpGet:
       path: /livez
