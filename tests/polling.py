@@ -76,12 +76,12 @@ class Polling:
 
     async def read(self, key: Key = KEY, **its: str) -> Reading:
         """Read as a pass does, and let what it began be asked."""
-        reading = self.poller.read(key, of(key, **its), "token")
+        reading = self.poller.read(key, of(key, **its), token_of(key))
         await turn()
         return reading
 
     async def end(self, request: EndRequest, key: Key = KEY) -> None:
-        await self.poller.end(key, of(key), "token", request)
+        await self.poller.end(key, of(key), token_of(key), request)
         await turn()
 
     async def answer(self, *names: str, with_: Answer | None = None) -> None:
@@ -124,6 +124,10 @@ class Polling:
 
 def of(key: Key, *, uid: str = "", node: str = "node-1", address: str = "10.0.0.7") -> Pod:
     return pod(name=key.name, uid=uid or key.name, node_name=node, address=address)
+
+
+def token_of(key: Key) -> str:
+    return f"token of {key}"
 
 
 def crowd(number: int = CROWD) -> list[Key]:

@@ -42,6 +42,8 @@ class OneSession(RuleBasedStateMachine):
         #: What the operator was last answered.
         self.known: SessionSnapshot | NoSnapshot = NoSnapshot.NOT_ASKED
         self.answers = self.is_working = True
+        #: Heartbeats of the supervisor arrive.
+        self.beats = False
         self.is_gone = self.has_budget = self.is_exposed = False
         self.created = self.finishes = 0
         #: Pods that were torn away before anything was recorded: whoever does that gets another one.
@@ -81,7 +83,9 @@ class OneSession(RuleBasedStateMachine):
 
     def _see(self) -> Observed:
         has_budget = eviction.may_have_budget(self.session) and self.has_budget
-        return Observed(self.session, self.pod, self._ask(), has_budget, self.is_exposed, "ws://here")
+        control = self._ask()
+        is_heard = self.beats and isinstance(control, SessionSnapshot) and control.state is BotState.RUNNING
+        return Observed(self.session, self.pod, control, has_budget, self.is_exposed, "ws://here", is_heard=is_heard)
 
     def _ask(self) -> SessionSnapshot | NoSnapshot:
         if self.supervisor is None or self.session.is_finished:

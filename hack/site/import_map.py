@@ -16,7 +16,8 @@ PARTS: Final = {
     "cli": (f"{OPERATOR}.cli",),
     "local": (f"{OPERATOR}.local",),
     "operate, handlers, server, settings, uninstall": tuple(
-        f"{OPERATOR}.{name}" for name in ("__main__", "operate", "handlers", "server", "settings", "uninstall")
+        f"{OPERATOR}.{name}"
+        for name in ("__main__", "operate", "handlers", "server", "heartbeat_listener", "settings", "uninstall")
     ),
     "effects": (f"{OPERATOR}.effects",),
     "core/observe": (f"{OPERATOR}.core.observe",),
@@ -30,7 +31,7 @@ PARTS: Final = {
         f"{OPERATOR}.{name}"
         for name in (
             *("ports", "metrics", "queue", "errors", "clock", "fair_queue", "schedule", "poke_gate"),
-            *("silent_nodes", "metric_labels", "metric_collectors", "polled_supervisor"),
+            *("received_heartbeats", "silent_nodes", "metric_labels", "metric_collectors", "polled_supervisor"),
         )
     ),
     "reconcile and what a pass needs": (OPERATOR,),

@@ -3,6 +3,8 @@
 import asyncio
 from datetime import datetime
 
+from loguru import logger as log
+
 from botsession_operator.core.clock import Clock
 from botsession_operator.core.decide.plan import ControllerTimeouts
 from botsession_operator.core.session_key import Key
@@ -10,7 +12,7 @@ from botsession_operator.fair_queue import Priority
 from botsession_operator.ports import Control
 from botsession_operator.queue import Pass, WorkQueue
 from botsession_operator.refusals import Refusals
-from botsession_operator.supervisor_poller import SupervisorPoller
+from botsession_operator.supervisor_poller import SWEEP_SECONDS, SupervisorPoller
 
 
 class Controller:
@@ -45,10 +47,22 @@ class Controller:
         return self._queue.depths()
 
     async def work(self, do_pass: Pass) -> None:
-        """Run passes until drained."""
-        await self._queue.work(do_pass)
+        """Run passes, and look for missing heartbeats, until drained."""
+        sweeps = asyncio.create_task(self._sweep())
+        try:
+            await self._queue.work(do_pass)
+        finally:
+            sweeps.cancel()
 
     async def drain(self, work: asyncio.Task[None]) -> None:
         """Wait for the passes that have begun and for the answers to their requests; begin no new pass."""
         await self._queue.drain(work)
         await self.poller.close()
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            try:
+                self.poller.sweep()
+            except Exception:  # noqa: BLE001  # a bug must not end the search for silent supervisors
+                log.exception("missing heartbeats not found")

@@ -116,6 +116,10 @@ class PollerState(Protocol):
         """Return how many nodes are silent."""
         ...
 
+    def heard(self) -> int:
+        """Return how many supervisors are not polled, because their heartbeats arrive."""
+        ...
+
 
 class PollerGauges(Collector):
     """Gauges of the supervisor poller."""
@@ -141,5 +145,7 @@ class PollerGauges(Collector):
         for namespace, number in (dict.fromkeys(self._namespaces(), 0) | dict(poller.silent())).items():
             silent.add_metric((namespace,), number)
         yield silent
+        text = "Supervisors whose heartbeats arrive, so that the operator does not poll them"
+        yield GaugeMetricFamily("botsession_heard_supervisors", text, poller.heard())
         text = "Nodes with several silent supervisors, none of which has answered since"
         yield GaugeMetricFamily("botsession_silent_nodes", text, poller.silent_nodes())

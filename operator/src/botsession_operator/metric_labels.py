@@ -12,6 +12,7 @@ from botsession_operator.core.observe.webhook_delivery import Answer, EventType
 from botsession_operator.core.status.metric_samples import Metric, Stage, TaskKind
 from botsession_operator.fair_queue import Priority
 from botsession_operator.poke_gate import Admission
+from botsession_operator.received_heartbeats import HeartbeatResult
 
 #: The counters that have a namespace: the description of each, and its other labels.
 BY_NAMESPACE: Final[dict[Metric, tuple[str, dict[str, type[DocumentedEnum]]]]] = {
@@ -63,6 +64,7 @@ LABELS: Final[dict[str, dict[str, tuple[DocumentedEnum | Priority, ...]]]] = {
     "botsession_webhook_deliveries_total": {"event": tuple(EventType), "result": (*Answer, Delivery.GAVE_UP)},
     "botsession_reconcile_errors_total": {"error": tuple(ReconcileErrorKind)},
     "botsession_pokes_total": {"result": tuple(Admission)},
+    "botsession_heartbeats_total": {"result": tuple(HeartbeatResult)},
     "botsession_queue_depth": {"priority": tuple(Priority)},
     "botsession_control_queue_depth": {"priority": tuple(Priority)},
 }

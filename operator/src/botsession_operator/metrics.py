@@ -20,6 +20,7 @@ from botsession_operator.fair_queue import Priority
 from botsession_operator.metric_collectors import NamespaceCounters, PollerGauges, PollerState, SessionGauges
 from botsession_operator.metric_labels import BY_NAMESPACE, Action, NoCode, ReconcileErrorKind
 from botsession_operator.poke_gate import Admission
+from botsession_operator.received_heartbeats import HeartbeatResult
 
 #: Runs one pass; returns when the next one is due.
 Pass = Callable[[Key], Awaitable[datetime | None]]
@@ -81,6 +82,9 @@ class Metrics:
             registry=registry,
         )
         self._pokes = Counter("botsession_pokes", "Pokes, by result", ("result",), registry=registry)
+        self._heartbeats = Counter("botsession_heartbeats", "Heartbeats, by result", ("result",), registry=registry)
+        #: Looked up once, since heartbeats are many.
+        self._heartbeats_by_result = {result: self._heartbeats.labels(result) for result in HeartbeatResult}
         for kind in ReconcileErrorKind:
             self._errors.labels(kind)
         for admission in Admission:
@@ -118,6 +122,10 @@ class Metrics:
     def count_poke(self, admission: Admission) -> None:
         """Count a poke."""
         self._pokes.labels(admission).inc()
+
+    def count_heartbeat(self, result: HeartbeatResult) -> None:
+        """Count a heartbeat."""
+        self._heartbeats_by_result[result].inc()
 
     def count_status_refusal(self) -> None:
         """Count a status that the API server refused for good."""

@@ -23,6 +23,7 @@ from botsession_operator.effects.watching import Watches
 from botsession_operator.effects.webhook import HttpWebhook
 from botsession_operator.errors import ClusterUnavailable, LeaseLost
 from botsession_operator.handlers import PLURALS, EventHandler, make_registry, make_settings, tell_of_stop
+from botsession_operator.heartbeat_listener import heartbeats
 from botsession_operator.host_ports import HostPorts
 from botsession_operator.leadership import label_leader, make_lease, start_election
 from botsession_operator.metrics import Metrics
@@ -82,6 +83,8 @@ async def operate(connected: client.ApiClient, settings: Settings, stop: asyncio
             dispatcher = _webhook_dispatcher(settings.webhook, clock, controller, metrics, http, lease)
             stack.push_async_callback(dispatcher.close)
         await _serve(stack, settings, backlog, metrics, ready, store)
+        if settings.heartbeat_address:
+            _listen_to_heartbeats(stack, settings.heartbeat_address, settings.host, controller, metrics)
         try:
             deps = await _deps(connected, settings, clock, metrics, controller, lease, store, stop)
         except ClusterUnavailable:  # the operator was stopped before it had reached the API server
@@ -169,7 +172,7 @@ async def _deps(
         metrics=metrics,
         timeouts=settings.timeouts,
         refusals=controller.refusals,
-        pod_settings=PodSettings(settings.runtime_image, injection, settings.poke_base_url),
+        pod_settings=PodSettings(settings.runtime_image, injection, settings.poke_base_url, settings.heartbeat_address),
         control_keys=settings.control_keys,
         exposure=settings.exposure,
         is_uninstalling=settings.is_uninstalling,
@@ -202,6 +205,13 @@ async def _serve(
     app = create_app(lambda address, key: metrics.count_poke(gate.poke(address, key)), ready.is_set, metrics.registry)
     guard = ConnectionGuard(lifetime_seconds=LIFETIME_SECONDS)
     await stack.enter_async_context(serving(app, settings.host, settings.port, guard))
+
+
+def _listen_to_heartbeats(
+    stack: AsyncExitStack, address: str, host: str, controller: Controller, metrics: Metrics
+) -> None:
+    poller, port = controller.poller, int(address.rpartition(":")[2])
+    stack.enter_context(heartbeats(host, port, lambda datagram: metrics.count_heartbeat(poller.heartbeat(datagram))))
 
 
 async def _watch(server: str, settings: Settings, events: EventHandler, stop: asyncio.Event) -> None:

@@ -9,6 +9,7 @@ from botsession_contract.control import EndRequest, SessionPatch, SessionSnapsho
 from botsession_operator.core.observe.observed import NoSnapshot, Pod
 from botsession_operator.core.session_key import Key
 from botsession_operator.fair_queue import Priority
+from botsession_operator.received_heartbeats import ReceivedHeartbeats
 from botsession_operator.silent_nodes import Node
 
 Request = EndRequest | SessionPatch
@@ -24,6 +25,7 @@ class PolledSupervisor:
     pod: Pod
     token: str = field(repr=False)
     node: "Node[PolledSupervisor]"
+    heartbeats: ReceivedHeartbeats = field(repr=False)
     answer: SessionSnapshot | None = None
     answered_at: float = 0.0
     #: When an answer first said that the end had been requested, by the operator's wall clock.

@@ -60,6 +60,9 @@ class Settings:
     #: BOTSESSION_POKE_BASE_URL: where supervisors reach that endpoint. Without it the operator learns of changes by its
     #: watches and by requeues only.
     poke_base_url: str | None = None
+    #: BOTSESSION_HEARTBEAT_ADDRESS: where supervisors send heartbeats, as host and UDP port. The operator receives them
+    #: at the same port. Without it supervisors send none, and the operator asks each one twice a minute.
+    heartbeat_address: str | None = None
     #: BOTSESSION_WATCH_NAMESPACES, comma separated; empty watches all.
     namespaces: tuple[str, ...] = ()
     #: BOTSESSION_WORKERS: passes at once. A pass mostly waits for the API server, so more than the CPUs make sense.
@@ -111,6 +114,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         host=host.strip("[]"),  # IPv6 addresses are written [::]:8475
         port=int(port),
         poke_base_url=environ.get("BOTSESSION_POKE_BASE_URL") or None,
+        heartbeat_address=_heartbeat_address(environ.get("BOTSESSION_HEARTBEAT_ADDRESS", "")),
         namespaces=tuple(name.strip() for name in namespaces if name.strip()),
         workers=_workers(environ.get("BOTSESSION_WORKERS", "16")),
         log_format=LogFormat(_choice(environ, "BOTSESSION_LOG_FORMAT", tuple(LogFormat))),
@@ -243,6 +247,16 @@ def _choice(environ: Mapping[str, str], name: str, choices: tuple[str, ...]) -> 
     if value not in choices:
         raise SettingsError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
     return value
+
+
+def _heartbeat_address(text: str) -> str | None:
+    host, _, port = text.rpartition(":")
+    if text and not (host and port.isdecimal() and 0 < int(port) <= LARGEST_PORT):
+        raise SettingsError(
+            "BOTSESSION_HEARTBEAT_ADDRESS must be a host and a port, for example "
+            "botsession-operator.botsession-system.svc:8476"
+        )
+    return text or None
 
 
 def _workers(text: str) -> int:

@@ -7,6 +7,7 @@ pass acts on it. End requests and changed limits are sent in the same way.
 * A silent supervisor is asked again with exponential back-off and jitter, and sooner if its session has to end.
 * Where several pods of one node are silent, one of them is asked on behalf of all, until it answers.
 * An answer counts only for the pod that was asked. It is forgotten with its session.
+* A supervisor that sends heartbeats is asked when one is missing or tells of news (`received_heartbeats.py`).
 """
 
 import asyncio
@@ -21,6 +22,8 @@ from typing import Final
 from loguru import logger as log
 
 from botsession_contract.control import EndRequest, SessionPatch, SessionSnapshot
+from botsession_contract.credentials import token_digest
+from botsession_contract.heartbeat import from_datagram, heartbeat_id, heartbeat_key
 from botsession_contract.lifecycle import BOT_CAUSES
 from botsession_operator.core.backoff import Backoff
 from botsession_operator.core.clock import Clock
@@ -30,6 +33,7 @@ from botsession_operator.core.session_key import Key
 from botsession_operator.fair_queue import FairQueue, Priority
 from botsession_operator.polled_supervisor import PolledSupervisor, Request
 from botsession_operator.ports import Control
+from botsession_operator.received_heartbeats import HeartbeatResult, ReceivedHeartbeats
 from botsession_operator.silent_nodes import Node, SilentNodes
 
 #: Connections at once. A supervisor answers within milliseconds; only silent ones keep a connection for long.
@@ -42,6 +46,8 @@ FRESH_SECONDS: Final = 2.0
 EVENT_RETRY_SECONDS: Final = 0.25
 #: The longest time between two probes of a silent node.
 MAX_PROBE_WAIT: Final = timedelta(seconds=10)
+#: How often missing heartbeats are looked for: ten thousand sessions take a millisecond.
+SWEEP_SECONDS: Final = 5.0
 
 
 class SupervisorPoller:
@@ -64,6 +70,9 @@ class SupervisorPoller:
         self._monotonic = monotonic
         self._jitter = jitter
         self._supervisors: dict[Key, PolledSupervisor] = {}
+        #: The same by how their heartbeats name their sessions.
+        self._by_session: dict[bytes, PolledSupervisor] = {}
+        self._swept_at = monotonic()
         self._nodes: SilentNodes[PolledSupervisor] = SilentNodes()
         self._queue: FairQueue[PolledSupervisor] = FairQueue(MAX_CONNECTIONS, MAX_CONNECTIONS_BY_PRIORITY)
         self._tasks: dict[asyncio.Task[None], PolledSupervisor] = {}
@@ -120,6 +129,7 @@ class SupervisorPoller:
     def forget(self, key: Key) -> None:
         """Forget the supervisor of a session. An answer that is still to come is dropped."""
         if supervisor := self._supervisors.pop(key, None):
+            self._by_session.pop(supervisor.heartbeats.session, None)
             self._queue.discard(supervisor)
             self._nodes.remove(supervisor, supervisor.node)
 
@@ -148,7 +158,41 @@ class SupervisorPoller:
         if supervisor and supervisor.pod.uid == pod_uid:
             self.forget(key)
 
+    # Called on heartbeats, and by a timer.
+
+    def heartbeat(self, datagram: bytes) -> HeartbeatResult:
+        """Record a heartbeat. Ask the supervisor only if it has had news since its last answer.
+
+        A supervisor that is silent stays silent, because only an answer proves that requests reach it.
+        """
+        beat = from_datagram(datagram)
+        supervisor = self._by_session.get(beat.session) if beat else None
+        if beat is None or supervisor is None or supervisor.is_silent:
+            return HeartbeatResult.UNKNOWN
+        result = supervisor.heartbeats.receive(beat, self._monotonic())
+        if result is HeartbeatResult.NEWS and not supervisor.is_in_flight:
+            supervisor.events += 1
+            self._ask_for_pass(supervisor)
+        return result
+
+    def sweep(self) -> None:
+        """Ask the supervisors whose heartbeat is missing; the answers, or their silence, start a pass.
+
+        The time in which this process did not run does not count: heartbeats have waited meanwhile, or were lost.
+        """
+        now = self._monotonic()
+        stopped = max(0.0, now - self._swept_at - SWEEP_SECONDS)
+        self._swept_at = now
+        for supervisor in tuple(self._supervisors.values()):
+            if supervisor.heartbeats.is_missing(now, stopped):
+                log.debug("heartbeat missing", session=str(supervisor.key))
+                self._ask_for_pass(supervisor)
+
     # Called by metrics, in another thread.
+
+    def heard(self) -> int:
+        """Return how many supervisors are not polled, because their heartbeats arrive."""
+        return sum(each.heartbeats.are_expected for each in tuple(self._supervisors.values()))
 
     def in_flight(self) -> int:
         """Return how many supervisors are being asked."""
@@ -184,9 +228,11 @@ class SupervisorPoller:
             return supervisor
         self.forget(key)
         name = pod.node_name or f"{key}"  # a pod without a node counts as alone on its node
-        supervisor = PolledSupervisor(key, pod, token, self._nodes.get_or_create(name))
+        digest = token_digest(token)
+        heartbeats = ReceivedHeartbeats(heartbeat_id(digest), heartbeat_key(digest))
+        supervisor = PolledSupervisor(key, pod, token, self._nodes.get_or_create(name), heartbeats)
         supervisor.node.pods[supervisor] = None
-        self._supervisors[key] = supervisor
+        self._supervisors[key] = self._by_session[heartbeats.session] = supervisor
         return supervisor
 
     def _consume(self, supervisor: PolledSupervisor) -> Reading:
@@ -197,7 +243,8 @@ class SupervisorPoller:
         return self._reading(supervisor, Freshness.REPLY if supervisor.is_reply else Freshness.CURRENT)
 
     def _reading(self, supervisor: PolledSupervisor, freshness: Freshness) -> Reading:
-        return Reading(supervisor.state(self._monotonic()), freshness, supervisor.ending_heard_at)
+        is_heard = supervisor.heartbeats.are_expected
+        return Reading(supervisor.state(self._monotonic()), freshness, supervisor.ending_heard_at, is_heard)
 
     def _send_request(self, supervisor: PolledSupervisor, request: Request) -> None:
         if request != supervisor.sent_request:
@@ -275,6 +322,7 @@ class SupervisorPoller:
         supervisor.is_reply, supervisor.sent_request = supervisor.sent_request is not None, None
         if isinstance(answer, SessionSnapshot):
             supervisor.answer, supervisor.answered_at = answer, now
+            supervisor.heartbeats.note_answer(answer, now)
             is_end_requested = answer.ending is not None and answer.ending.cause not in BOT_CAUSES
             if is_end_requested and supervisor.ending_heard_at is None:
                 supervisor.ending_heard_at = self._clock.now()
@@ -302,6 +350,7 @@ class SupervisorPoller:
 
     def _note_silence(self, supervisor: PolledSupervisor) -> None:
         supervisor.failures += 1
+        supervisor.heartbeats.note_silence()
         if supervisor.failures == 1:
             supervisor.tries = 1
             supervisor.retry_at = self._monotonic() + self._retry_seconds(supervisor)

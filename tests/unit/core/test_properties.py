@@ -98,6 +98,10 @@ class Sessions(OneSession):
     def the_wire_breaks_or_heals(self) -> None:
         self.answers = not self.answers
 
+    @rule()
+    def heartbeats_arrive_or_stop(self) -> None:
+        self.beats = not self.beats
+
     @precondition(lambda self: self.pod and self.pod.state is PodState.WAITING)
     @rule(trouble=st.sampled_from(["ImagePullBackOff", "Unschedulable"]))
     def the_container_cannot_start(self, trouble: str) -> None:

@@ -19,6 +19,7 @@ from botsession_operator.fair_queue import Priority
 from botsession_operator.metric_labels import BY_NAMESPACE, LABELS, Action, NoCode, ReconcileErrorKind
 from botsession_operator.metrics import Metrics
 from botsession_operator.poke_gate import Admission
+from botsession_operator.received_heartbeats import HeartbeatResult
 from botsession_operator.reconcile.reconciler import reconcile
 from tests.builders import EVERY_COUNT, KEY, samples
 from tests.fakes import World
@@ -115,6 +116,7 @@ def test_a_namespace_whose_sessions_are_gone_keeps_what_it_has_counted(metrics: 
         ("botsession_control_requests_total", {"action": Action, "code": NoCode}),
         ("botsession_reconcile_errors_total", {"error": ReconcileErrorKind}),
         ("botsession_pokes_total", {"result": Admission}),
+        ("botsession_heartbeats_total", {"result": HeartbeatResult}),
     ],
 )
 def test_all_that_is_known_beforehand_begins_at_zero(
@@ -154,6 +156,12 @@ def test_pokes_are_counted_by_what_became_of_them(metrics: Metrics) -> None:
     assert value(metrics, "botsession_pokes_total", result="Unknown") == 1
 
 
+def test_heartbeats_are_counted_by_what_became_of_them(metrics: Metrics) -> None:
+    metrics.count_heartbeat(HeartbeatResult.FORGED)
+
+    assert value(metrics, "botsession_heartbeats_total", result="Forged") == 1
+
+
 def test_the_age_of_the_last_event_grows_until_the_next(metrics: Metrics, stopwatch: Stopwatch) -> None:
     stopwatch.seconds += 30
     assert value(metrics, "botsession_watch_event_age_seconds") == 30
@@ -189,6 +197,9 @@ class Polled:
     def silent_nodes(self) -> int:
         return 1
 
+    def heard(self) -> int:
+        return 7
+
 
 def test_what_is_asked_of_supervisors_is_shown(metrics: Metrics) -> None:
     metrics.set_phase(KEY, Phase.RUNNING)
@@ -198,6 +209,7 @@ def test_what_is_asked_of_supervisors_is_shown(metrics: Metrics) -> None:
     assert counted(metrics, "botsession_control_queue_depth", "priority") == {("high",): 0, ("normal",): 0, ("low",): 2}
     assert counted(metrics, "botsession_silent_supervisors", "namespace") == {("bots",): 0, ("crowd",): 5}
     assert value(metrics, "botsession_silent_nodes") == 1
+    assert value(metrics, "botsession_heard_supervisors") == 7
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,7 @@ def test_everything_can_be_set(environ: dict[str, str]) -> None:
         "BOTSESSION_WATCH_NAMESPACES": "a, b,",
         "BOTSESSION_INJECTION": "InitContainer",
         "BOTSESSION_POKE_BASE_URL": "http://operator:9000",
+        "BOTSESSION_HEARTBEAT_ADDRESS": "operator:9001",
         "BOTSESSION_WORKERS": "2",
         "KUBECONFIG": "config",
         "HOSTNAME": "operator-0",
@@ -69,12 +70,23 @@ def test_everything_can_be_set(environ: dict[str, str]) -> None:
     assert (settings.host, settings.port, settings.namespaces) == ("::", 9000, ("a", "b"))
     assert (settings.injection, settings.workers) == (Injection.INIT_CONTAINER, 2)
     assert (settings.poke_base_url, settings.kubeconfig) == ("http://operator:9000", Path("config"))
+    assert settings.heartbeat_address == "operator:9001"
     assert settings.identity == "operator-0"
     assert settings.finalizer_policy == "finalizer"
     assert settings.host_ports == range(21000, 21100)
     assert (settings.deployments, settings.uninstall_timeout) == ((("system", "operator"),), timedelta(minutes=10))
     assert (settings.lease, settings.pod_name) == (("system", "lease"), "operator-0")
     assert settings.shard == Shard(1, 3)
+
+
+@pytest.mark.parametrize("address", ["operator", ":8476", "operator:", "operator:udp", "operator:0", "operator:65536"])
+def test_an_address_for_heartbeats_has_a_host_and_a_port(environ: dict[str, str], address: str) -> None:
+    with pytest.raises(SettingsError, match="BOTSESSION_HEARTBEAT_ADDRESS must be a host and a port"):
+        read_settings(environ | {"BOTSESSION_HEARTBEAT_ADDRESS": address})
+
+
+def test_without_an_address_there_are_no_heartbeats(environ: dict[str, str]) -> None:
+    assert read_settings(environ).heartbeat_address is None
 
 
 def test_an_operator_stands_alone_by_default(environ: dict[str, str]) -> None:

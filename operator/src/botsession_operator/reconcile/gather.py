@@ -46,7 +46,7 @@ async def gather(key: Key, deps: Deps, stored: Observed | None = None) -> Observ
         return None
     pod = _own(found, session)
     if stored and _is_same_supervisor(stored, pod):
-        reading = Reading(stored.snapshot, stored.freshness, stored.ending_heard_at)
+        reading = Reading(stored.snapshot, stored.freshness, stored.ending_heard_at, stored.is_heard)
     else:
         reading = read_supervisor(session, pod, deps)
     return await _observe(session, found, reading, deps)
@@ -66,6 +66,7 @@ async def _observe(session: Session, found: Pod | None, reading: Reading, deps: 
         deliveries=deps.webhook.attempts(session) if deps.webhook else {},
         freshness=reading.freshness,
         ending_heard_at=reading.ending_heard_at,
+        is_heard=reading.is_heard,
         is_pod_name_taken=found is not pod,
     )
 

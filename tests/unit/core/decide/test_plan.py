@@ -1,7 +1,8 @@
 """Rule: what a pass does, and when the next one is due."""
 
+from dataclasses import replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -53,6 +54,40 @@ def test_a_session_that_is_being_deleted_cannot_be_held() -> None:
 
 def test_a_quiet_session_needs_nothing_but_a_look() -> None:
     assert plan(observed(session(started()), pod())) == Plan(requeue_at=later(30))
+
+
+def heard(seen: Observed, uid: str = "uid", **members: Any) -> Observed:
+    return replace(seen, session=replace(seen.session, uid=uid), is_heard=True, **members)
+
+
+QUIET: Final = observed(session(started(), maxSessionDuration="12h"), pod())
+
+
+def test_a_session_that_is_heard_is_looked_at_in_a_quarter_of_an_hour() -> None:
+    looks = {plan(heard(QUIET, f"{number}")).requeue_at for number in range(100)}
+
+    assert all(look and later(15 * 60) <= look <= later(20 * 60) for look in looks)
+    assert len(looks) > 50, "those that were read at the same time spread"
+
+
+def test_what_no_watch_reports_is_looked_at_more_often() -> None:
+    for seen in (heard(QUIET, has_budget=True), heard(QUIET, is_exposed=True)):
+        look = plan(seen).requeue_at
+        assert look
+        assert later(3 * 60) <= look <= later(5 * 60)
+
+
+@pytest.mark.parametrize(
+    ("seen", "seconds"),
+    [
+        pytest.param(QUIET, 30, id="it is not heard"),
+        pytest.param(heard(observed(session(started(), maxSessionDuration="1m"), pod())), 10, id="its time is up soon"),
+        pytest.param(heard(replace(QUIET, snapshot=SILENT)), 120, id="it did not answer"),
+        pytest.param(heard(observed(session(started(ending=asked(Cause.DELETED))), pod())), 30, id="it ends"),
+    ],
+)
+def test_all_others_are_looked_at_as_if_there_were_no_heartbeats(seen: Observed, seconds: float) -> None:
+    assert plan(seen).requeue_at == later(seconds)
 
 
 def test_a_pod_that_is_gone_is_not_made_again() -> None:

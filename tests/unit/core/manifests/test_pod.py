@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from botsession_contract.json_codec import Unknown, decode
-from botsession_contract.launch import LAUNCH_ENV, Launch
+from botsession_contract.launch import LAUNCH_ENV, HeartbeatTarget, Launch
 from botsession_contract.lifecycle import Mode
 from botsession_contract.session_limits import IdlePrompt, SessionLimits
 from botsession_contract.shutdown import Overrides, Shutdown
@@ -175,6 +176,13 @@ def test_the_supervisor_is_told_how_to_end_by_itself() -> None:
 
 def test_without_an_address_there_are_no_pokes() -> None:
     assert launch(build(COPIED)).poke_url is None
+
+
+def test_the_supervisor_is_told_where_heartbeats_go() -> None:
+    listening = replace(COPIED, heartbeat_address="operator:8476")
+
+    assert launch(build(listening)).heartbeat == HeartbeatTarget("operator:8476")
+    assert launch(build(COPIED)).heartbeat is None
 
 
 def test_a_command_is_run_as_it_is() -> None:

@@ -1,10 +1,11 @@
 """Decide what a pass does: a pure function from the observation and the time to a plan."""
 
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
-from typing import TypedDict
+from typing import Final, TypedDict
 
 from botsession_contract.control import EndRequest, SessionPatch
 from botsession_operator.core.decide import eviction, eviction_grace, exposure, pod_retention, termination, ttl
@@ -18,6 +19,10 @@ from botsession_operator.core.observe.observed import Freshness, NoSnapshot, Obs
 from botsession_operator.core.observe.timeline import Timeline, timeline_of
 from botsession_operator.core.observe.webhook_delivery import EventType
 from botsession_operator.core.webhook import events_due
+
+#: Passes over sessions with heartbeats that were read at the same time, after a restart, spread over this part of the
+#: wait.
+SPREAD: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,10 @@ class ControllerTimeouts:
     slow_requeue: timedelta = timedelta(seconds=30)
     #: The same while the supervisor is silent. The watch and the poller report its return.
     silent_requeue: timedelta = timedelta(minutes=2)
+    #: The same, at most, while heartbeats arrive from the supervisor. A missing one is noticed within a minute.
+    heard_requeue: timedelta = timedelta(minutes=20)
+    #: The same, where the session has objects that no watch reports: a PodDisruptionBudget, a Service, a route.
+    unwatched_requeue: timedelta = timedelta(minutes=5)
     #: The first and the longest wait before the poller asks a silent supervisor again; the waits grow exponentially.
     control_retry: timedelta = timedelta(seconds=2)
     control_retry_longest: timedelta = timedelta(seconds=60)
@@ -219,11 +228,24 @@ def _requeue_times(
     timeouts: ControllerTimeouts,
 ) -> Iterator[datetime]:
     now, pod = timeline.now, observed.pod
-    is_silent = observed.snapshot is NoSnapshot.UNREACHABLE and intent is None
-    yield now + (timeouts.silent_requeue if is_silent else timeouts.slow_requeue)
+    yield now + (timeouts.slow_requeue if intent else _routine_wait(observed, timeouts))
     if ladder_end is None:
         yield timeline.end_due_at
     if pod and pod.deletion_requested_by is not None:
         yield max(pod.deletion_requested_by + timeouts.deletion_margin, now + timeouts.control_retry)
     elif pod and ladder_end:
         yield max(ladder_end, now + timeouts.control_retry)
+
+
+def _routine_wait(observed: Observed, timeouts: ControllerTimeouts) -> timedelta:
+    """Return the time until the next pass over a session that is not ending, if nothing happens.
+
+    A supervisor without heartbeats is asked often, in case a poke was lost. Heartbeats tell of news too, so a session
+    that has them needs a pass only in case a watch event was lost.
+    """
+    if observed.snapshot is NoSnapshot.UNREACHABLE:
+        return timeouts.silent_requeue
+    if not observed.is_heard:
+        return timeouts.slow_requeue
+    longest = timeouts.unwatched_requeue if observed.has_budget or observed.is_exposed else timeouts.heard_requeue
+    return longest * (1 - SPREAD * (zlib.crc32(observed.session.uid.encode()) % 1000) / 1000)

@@ -8,7 +8,7 @@ from typing import Final
 
 from botsession_contract.control import CONTROL_PORT, LIVEZ_PATH, POKE_PATH, READYZ_PATH
 from botsession_contract.json_codec import encode
-from botsession_contract.launch import LAUNCH_ENV, MAX_SESSION_SECONDS, RUNTIME_PATH, Launch
+from botsession_contract.launch import LAUNCH_ENV, MAX_SESSION_SECONDS, RUNTIME_PATH, HeartbeatTarget, Launch
 from botsession_contract.names import (
     BOT_CONTAINER,
     REPORT_FINALIZER,
@@ -59,6 +59,8 @@ class PodSettings:
     injection: Injection
     #: Where supervisors reach the operator, without a trailing slash; None if they cannot.
     poke_base_url: str | None = None
+    #: Where they send heartbeats, as `host:port` of UDP; None if they send none.
+    heartbeat_address: str | None = None
 
 
 def build_pod(
@@ -126,6 +128,7 @@ def _launch(session: Session, token_sha256: str, settings: PodSettings, node_por
         expose_port=spec.expose.port if spec.expose else None,
         start_timeout_seconds=spec.start_timeout.total_seconds(),
         poke_url=settings.poke_base_url + poke_path if settings.poke_base_url else None,
+        heartbeat=HeartbeatTarget(settings.heartbeat_address) if settings.heartbeat_address else None,
         control_port=node_ports.control if node_ports else CONTROL_PORT,
         host_network=node_ports is not None,
     )

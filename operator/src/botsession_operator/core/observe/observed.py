@@ -170,6 +170,8 @@ class Reading:
     snapshot: SessionSnapshot | NoSnapshot
     freshness: Freshness
     ending_heard_at: datetime | None = None
+    #: Heartbeats arrive from the supervisor: it is alive, and there is no news that the operator does not know of.
+    is_heard: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +196,8 @@ class Observed:
     freshness: Freshness = Freshness.CURRENT
     #: When this operator first heard from the supervisor that it had been asked to end, by the operator's clock.
     ending_heard_at: datetime | None = None
+    #: Heartbeats arrive from the supervisor.
+    is_heard: bool = False
 
 
 def _without(finalizer: str, finalizers: tuple[str, ...]) -> tuple[str, ...]:
