@@ -3,23 +3,31 @@
     nsenter --target PID --net python -m tests.bench.stand_in ENDS
 
 It is as cheap as an answer can be, since it shares its processors with what is measured: no framework, and one JSON
-document. It believes each token. It appends each session that was asked to end to the file ENDS, as a line of JSON.
+document. It believes each token. It appends each session that was asked to end to the file ENDS, as a line of JSON. It
+sends heartbeats as real supervisors do, to the operator that asked last.
 """
 
 import asyncio
 import json
+import random
+import socket
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from botsession_contract.control import CONTROL_PORT, EndRequest, SessionPatch, SessionSnapshot
+from botsession_contract.control import CONTROL_PORT, EndRequest, Heartbeats, SessionPatch, SessionSnapshot
+from botsession_contract.credentials import token_digest
+from botsession_contract.heartbeat import HEARTBEAT_PORT, heartbeat_id, heartbeat_key, to_datagram
 from botsession_contract.json_codec import decode, encode
+from botsession_contract.launch import HeartbeatTarget
 from botsession_contract.lifecycle import BotState, Step
 from botsession_contract.report import Ending, StepTaken
 
 TALK: Final = timedelta(minutes=30)
+BEAT_SECONDS: Final = HeartbeatTarget("").interval_seconds
 
 
 @dataclass(slots=True)
@@ -29,6 +37,8 @@ class StandIn:
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     deadline: datetime | None = None
     ending: Ending | None = None
+    beats: int = 0
+    operator: str = ""
 
     def snapshot(self) -> SessionSnapshot:
         """Return what it says of its session."""
@@ -40,7 +50,13 @@ class StandIn:
             client_connected_at=self.started,
             tells_of_clients=True,
             ending=self.ending,
+            heartbeats=Heartbeats(BEAT_SECONDS, self.beats, self.revision),
         )
+
+    @property
+    def revision(self) -> int:
+        """Return the number of what there is to know of the session."""
+        return 1 + bool(self.deadline) + bool(self.ending)
 
     def end(self, request: EndRequest) -> None:
         """Begin to end; a second request changes nothing."""
@@ -57,7 +73,7 @@ class StandIns:
 
     def answer(self, head: str, body: bytes) -> dict[str, Any]:
         """Carry out a request; return the snapshot after it."""
-        supervisor = self.by_token.setdefault(header(head, "authorization"), StandIn())
+        supervisor = self.by_token.setdefault(token_in(head), StandIn())
         if head.startswith("POST") and not supervisor.ending:
             supervisor.end(decode(EndRequest, json.loads(body)))
             self._note(supervisor)
@@ -65,6 +81,24 @@ class StandIns:
             supervisor.deadline = decode(SessionPatch, json.loads(body)).deadline
         snapshot: dict[str, Any] = encode(supervisor.snapshot())
         return snapshot
+
+    def beat_to(self, operator: str, token: str) -> None:
+        """Send heartbeats to an operator from now on."""
+        supervisor = self.by_token[token]
+        if not supervisor.operator:
+            asyncio.get_running_loop().call_later(BEAT_SECONDS * random.random(), self._beat, token)  # noqa: S311
+        supervisor.operator = operator
+
+    def _beat(self, token: str) -> None:
+        """Send a heartbeat, and the next one later. A session that ends needs none."""
+        supervisor, digest = self.by_token[token], token_digest(token)
+        if supervisor.ending:
+            return
+        supervisor.beats += 1
+        beat = to_datagram(heartbeat_id(digest), supervisor.beats, supervisor.revision, heartbeat_key(digest))
+        with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.sendto(beat, (supervisor.operator, HEARTBEAT_PORT))
+        asyncio.get_running_loop().call_later(BEAT_SECONDS, self._beat, token)
 
     def _note(self, supervisor: StandIn) -> None:
         line = {"started": encode(supervisor.started), "ending": encode(supervisor.ending)}
@@ -78,12 +112,18 @@ def header(head: str, name: str) -> str:
     return next((value.strip() for key, _, value in lines if key.lower() == name), "")
 
 
+def token_in(head: str) -> str:
+    """Return the token of a request."""
+    return header(head, "authorization").removeprefix("Bearer ")
+
+
 async def serve(all_of_them: StandIns, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Answer one request."""
     try:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         body = await reader.readexactly(int(header(head, "content-length") or 0))
         said = json.dumps(all_of_them.answer(head, body)).encode()
+        all_of_them.beat_to(writer.get_extra_info("peername")[0], token_in(head))
         lines = ("HTTP/1.1 200 OK", "Content-Type: application/json", f"Content-Length: {len(said)}")
         writer.write("\r\n".join((*lines, "Connection: close", "", "")).encode() + said)
         await writer.drain()

@@ -1,5 +1,6 @@
 """The benchmark of many sessions: what it counts, and how it reports it. Times are for people, so none is asserted."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,12 @@ from xml.etree import ElementTree
 import pytest
 
 from botsession_contract.control import EndRequest, SessionPatch, snapshot_from_bytes
+from botsession_contract.credentials import token_digest
+from botsession_contract.heartbeat import from_datagram, heartbeat_id, heartbeat_key
 from botsession_contract.json_codec import encode, parse_time
 from botsession_contract.lifecycle import BotState, Cause, Mode
-from tests.bench import bar_chart, deadlines, lives, operator_process, scale_report
+from botsession_operator.heartbeat_listener import heartbeats
+from tests.bench import bar_chart, deadlines, lives, operator_process, scale_report, stand_in
 from tests.bench.audit import Request
 from tests.bench.bar_chart import Chart
 from tests.bench.stand_in import StandIns
@@ -141,3 +145,21 @@ def test_longest_bar_fits_and_the_others_are_in_proportion() -> None:
     drawn = ElementTree.fromstring(bar_chart.svg([Chart("a & b", "s", [("x", 1.0), ("y", 4.0)], goal=8.0)]))  # noqa: S314
     widths = [float(element.attrib["width"]) for element in drawn.iter("{http://www.w3.org/2000/svg}rect")]
     assert widths == [pytest.approx(bar_chart.BARS / 8, abs=0.1), pytest.approx(bar_chart.BARS / 2, abs=0.1)]
+
+
+async def test_stand_in_sends_heartbeats_that_an_operator_accepts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    received: asyncio.Queue[bytes] = asyncio.Queue()
+    supervisors, digest = StandIns(tmp_path / "ends"), token_digest("a")
+    with heartbeats("127.0.0.1", 0, received.put_nowait) as port:
+        monkeypatch.setattr(stand_in, "HEARTBEAT_PORT", port)
+        monkeypatch.setattr(stand_in, "BEAT_SECONDS", 0.01)
+        supervisors.answer(HEAD.format(method="GET", token="a"), b"")
+        supervisors.beat_to("127.0.0.1", "a")
+        beats = [from_datagram(await received.get()) for _ in range(2)]
+
+    assert [(beat.session, beat.sequence, beat.is_authentic(heartbeat_key(digest))) for beat in beats if beat] == [
+        (heartbeat_id(digest), 1, True),
+        (heartbeat_id(digest), 2, True),
+    ]
