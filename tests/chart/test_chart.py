@@ -377,7 +377,7 @@ def test_a_pod_monitor_is_made_only_where_that_is_asked_for(render: Render) -> N
 def test_the_pod_monitor_scrapes_what_the_operator_serves(render: Render) -> None:
     objects = render(**MONITORED, metrics__podMonitor__interval="10s")
     monitor = objects.one("PodMonitor")["spec"]
-    (endpoint,), (port,) = monitor["podMetricsEndpoints"], pod(objects)["containers"][0]["ports"]
+    (endpoint,), (port, _) = monitor["podMetricsEndpoints"], pod(objects)["containers"][0]["ports"]
     assert monitor["selector"]["matchLabels"] == objects.one("Deployment")["spec"]["selector"]["matchLabels"]
     assert (endpoint["port"], endpoint["path"], endpoint["interval"]) == (port["name"], METRICS_PATH, "10s")
 
