@@ -25,6 +25,8 @@ from tests.watched import POD, SESSION, WatchedWorld, show_events
 
 #: Ten seconds of a processor that may have other work too.
 pytestmark = pytest.mark.timeout(1800, func_only=True)
+#: The version of a list: nothing in a store is newer than what there is.
+NEWEST: Final = "999999999"
 #: More than enough for what a user waits for: an ending that is forced, and the time that a store is believed.
 MAX_LOOKS: Final = 60
 
@@ -163,11 +165,14 @@ class Watched(RuleBasedStateMachine):
         return self.world.clock.now() >= begins + parse_duration(limit)
 
     def _list(self) -> None:
-        """Bring what there is, as a watch does that was lost: it tells of nothing that is gone."""
+        """Bring what there is, as a watch does that was lost. What the list lacks is removed from the store."""
         self.world.watched.events.clear()
+        store = self.world.watch_store
         for kind, objects in ((SESSION, self.world.sessions), (POD, self.world.cluster.pods)):
             there: list[Json] = [raw for place in objects.names() if (raw := objects.get(*place))]
-            show_events(self.world.watch_store, [(kind, None, raw) for raw in there])
+            show_events(store, [(kind, None, raw) for raw in there])
+            remove_others = store.sessions_listed if kind == SESSION else store.pods_listed
+            remove_others(None, {raw["metadata"]["uid"] for raw in there}, NEWEST)
 
     def _has_pod(self) -> bool:
         return bool(self.world.cluster.pods.names())
