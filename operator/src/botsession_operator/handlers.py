@@ -69,7 +69,7 @@ class EventHandler:
             for key in self.store.pods_listed(collection.namespace, listed.uids, listed.version):
                 self.pod_changed(key)
         self._listed.add(collection)
-        if len(self._listed) >= len(PLURALS) * len(self.namespaces):
+        if len(self._listed) >= len(PLURALS) * len(set(self.namespaces)):
             self.listed.set()
 
     def _see_session(self, event_type: str | None, raw: Json) -> None:

@@ -222,10 +222,10 @@ def test_what_a_later_list_has_not_is_looked_at() -> None:
     assert len(marked.store) == 0
 
 
-@pytest.mark.parametrize("namespaces", [(None,), ("bots", "others")])
+@pytest.mark.parametrize("namespaces", [(None,), ("bots", "others"), ("bots", "bots", "others")])
 def test_the_store_is_complete_once_all_is_listed(namespaces: tuple[str | None, ...]) -> None:
     marked = Marked(namespaces)
-    collections = [Collection(plural, namespace) for plural in PLURALS for namespace in namespaces]
+    collections = [Collection(plural, namespace) for plural in PLURALS for namespace in dict.fromkeys(namespaces)]
     for collection in collections[1:]:
         marked.watcher.list_ended(collection, NOTHING)
     marked.watcher.list_ended(collections[1], NOTHING)  # anew
