@@ -5,7 +5,10 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
 from typing import Any, Final
+
+from kubernetes import client
 
 from tests.bench.harness import Bench
 from tests.bench.kwok import on_the_node
@@ -45,8 +48,8 @@ def clear(cluster: Bench, names: list[str]) -> None:
 
 def drop(cluster: Bench) -> None:
     """Take away what holds the sessions and their pods, while no operator runs. They go with their namespace."""
-    at_once(cluster.release_pod, [pod["metadata"]["name"] for pod in cluster.pods()])
-    at_once(cluster.release_session, cluster.names())
+    at_once(_if_there(cluster.release_pod), [pod["metadata"]["name"] for pod in cluster.pods()])
+    at_once(_if_there(cluster.release_session), cluster.names())
 
 
 def until(cluster: Bench, holds: Callable[[], bool], seconds: float, what: str) -> None:
@@ -61,3 +64,16 @@ def until(cluster: Bench, holds: Callable[[], bool], seconds: float, what: str) 
 def patience(names: list[str]) -> float:
     """Return for how many seconds one waits for what happens to all of a crowd."""
     return 120 + len(names) * PATIENCE_EACH
+
+
+def _if_there(do: Callable[[str], Any]) -> Callable[[str], None]:
+    """Return what does it, and passes over an object that has gone meanwhile."""
+
+    def tried(name: str) -> None:
+        try:
+            do(name)
+        except client.ApiException as exc:
+            if exc.status != HTTPStatus.NOT_FOUND:
+                raise
+
+    return tried

@@ -25,6 +25,8 @@ IMAGE: Final = "botsession/testbot:dev"
 #: A node that is busy with other things starts a pod late; one that never does must not keep a benchmark for ever.
 PATIENCE_SECONDS: Final = 120.0
 WATCH_SECONDS: Final = 300
+#: How long a namespace with thousands of objects may take to go.
+GOING_SECONDS: Final = 600.0
 
 
 class Bench:
@@ -53,8 +55,10 @@ class Bench:
 
     def wait_until_gone(self) -> None:
         """Wait until the closed namespace is gone, so that its deletion is no load on what is measured next."""
-        field = f"metadata.name={self.namespace}"
+        field, deadline = f"metadata.name={self.namespace}", time.time() + GOING_SECONDS
         while self.core.list_namespace(field_selector=field).items:
+            if time.time() > deadline:
+                raise TimeoutError(f"the namespace {self.namespace} is not gone after {GOING_SECONDS:.0f} s")
             time.sleep(0.5)
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ import argparse
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Final
 
 from tests.bench import audit, bar_chart, crowd, deadlines, figures, lives, operator_process, scale_report
@@ -65,13 +65,14 @@ def arguments() -> argparse.Namespace:
 @contextmanager
 def live_crowd() -> Iterator[Bench]:
     """Have room for sessions. At the end they go without the operators, which would take minutes to end thousands."""
-    with bench("scale") as cluster:
+    with ExitStack() as stack, bench("scale") as cluster:
         try:
             yield cluster
         finally:
-            with operator_process.stopped():
-                crowd.drop(cluster)
-    cluster.wait_until_gone()
+            # An operator that starts while the sessions are there takes them into its care again.
+            stack.enter_context(operator_process.stopped())
+            stack.callback(cluster.wait_until_gone)
+            crowd.drop(cluster)
 
 
 def grow(cluster: Bench, samples: Json, patience: int) -> bool:
