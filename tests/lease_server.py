@@ -51,7 +51,7 @@ class LeaseServer:
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer a request."""
-        body = await request.json() if request.can_read_body else None
+        body = await request.json() if request.body_exists else None
         if not request.path.startswith(PATH.rpartition("/")[0]):
             self.others.append((request.method, request.path))
             return web.json_response({"kind": "Status", "reason": "Invalid", "message": "only noted"}, status=422)
@@ -63,11 +63,16 @@ class LeaseServer:
         return web.Response(status=status, text=json.dumps(answer), content_type="application/json")
 
     def _list(self) -> Json:
+        return lease_list(self.items)
+
+    @property
+    def items(self) -> list[Json]:
+        """All Leases of the namespace."""
         others = [
             {"metadata": {"namespace": LEASE.namespace, "name": name, "resourceVersion": "1"}, "spec": spec}
             for name, spec in self.rivals.items()
         ]
-        return {"kind": "LeaseList", "metadata": {}, "items": [*others, *([self.lease] if self.lease else [])]}
+        return [*others, *([self.lease] if self.lease else [])]
 
     def _answer(self, method: str, body: Any) -> tuple[int, Json]:
         if method == "POST":
@@ -84,6 +89,11 @@ class LeaseServer:
             self.keep(**merged(self.spec, body["spec"]))
         assert self.lease
         return 200, self.lease
+
+
+def lease_list(items: list[Json]) -> Json:
+    """Return the answer to a list of Leases."""
+    return {"kind": "LeaseList", "metadata": {}, "items": items}
 
 
 @asynccontextmanager

@@ -18,23 +18,24 @@ from botsession_operator.errors import LeaseLost
 from botsession_operator.operate import operate
 from botsession_operator.settings import Settings
 from tests.apiserver import kubeconfig
-from tests.lease_server import LEASE, LeaseServer
+from tests.lease_server import LEASE, LeaseServer, lease_list
 from tests.ports import free_port
 from tests.stored import PATIENCE, Store, serving, session
 
 
 class Cluster(Store):
-    """A store of sessions that has a Lease too, and the operators' own pods."""
+    """A store of sessions that has Leases too, and the operators' own pods."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.lease = LeaseServer()
+        #: By name.
+        self.leases = {LEASE.name: LeaseServer()}
         #: Whose pod has the label of the leader.
         self.labelled: dict[str, bool] = {}
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         if "/coordination.k8s.io/" in request.path:
-            said = await self.lease.handle(request)
+            said = await self._lease(request)
         elif request.method == "PATCH" and "/namespaces/system/pods/" in request.path:
             name, patch = request.path.rpartition("/")[2], await request.json()
             self.labelled[name] = patch["metadata"]["labels"][LEADER_LABEL] == "true"
@@ -45,9 +46,25 @@ class Cluster(Store):
         await self._notify()
         return said
 
+    async def _lease(self, request: web.Request) -> web.Response:
+        name = request.path.rpartition("/")[2]
+        if request.path.endswith("/leases") and request.method == "GET":
+            return web.json_response(lease_list([item for each in self.leases.values() for item in each.items]))
+        if request.path.endswith("/leases"):
+            name = (await request.json())["metadata"]["name"]
+        return await self.leases.setdefault(name, LeaseServer(name=name)).handle(request)
+
+    @property
+    def lease(self) -> LeaseServer:
+        return self.leases[LEASE.name]
+
     @property
     def holder(self) -> str:
-        return str(self.lease.spec["holderIdentity"]) if self.lease.lease else ""
+        return self.holder_of(LEASE.name)
+
+    def holder_of(self, name: str) -> str:
+        known = self.leases.get(name)
+        return str(known.spec["holderIdentity"]) if known and known.lease else ""
 
 
 class Operator:
@@ -159,7 +176,6 @@ async def test_an_operator_starts_the_sessions_of_its_own_shard_only(cluster: Cl
     shard = Shard(shard_of("bots", 2), 2)
     theirs = next(name for name in map("tenant-{}".format, range(100)) if not shard.owns(name))
     cluster.sessions = {"a": session("a", namespace=theirs), "b": session("b")}
-    cluster.lease.name = shard.lease_name(LEASE.name)
     operator = Operator(cluster, "leader", shard)
     await cluster.until(lambda: "b" in cluster.pods)
 
@@ -169,3 +185,24 @@ async def test_an_operator_starts_the_sessions_of_its_own_shard_only(cluster: Cl
 
     assert cluster.pods == ["b", "d"]
     await operator.stop()
+
+
+async def test_an_operator_with_another_number_of_shards_leads_when_the_former_ones_have_left(
+    cluster: Cluster,
+) -> None:
+    shard = Shard(shard_of("bots", 2), 2)
+    former = Operator(cluster, "former")
+    await cluster.until(lambda: cluster.holder == "former")
+    following = Operator(cluster, "following", shard)
+    await following.is_ready()
+    await cluster.happens("ADDED", "a", session("a"))
+    await cluster.until(lambda: "a" in cluster.pods)
+    assert (cluster.pods, await following.leads()) == (["a"], False)
+
+    await former.stop()
+    await cluster.until(lambda: cluster.holder_of(shard.lease_name(LEASE.name)) == "following")
+    await cluster.happens("ADDED", "b", session("b"))
+    await cluster.until(lambda: "b" in cluster.pods)
+
+    assert (cluster.holder, await following.leads()) == ("", True)
+    await following.stop()
