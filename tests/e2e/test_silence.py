@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.e2e.operators import operator_log, operator_pod
-from tests.e2e.world import Json, Session, World
+from tests.e2e.operators import operator_log, operator_metrics, operator_pod
+from tests.e2e.world import PATIENCE, Json, Session, World, wait_until
 from tests.faults.node import signal, supervisor_pid
 
 pytestmark = pytest.mark.cluster
@@ -40,6 +40,20 @@ def test_sessions_start_and_end_beside_a_silent_one_which_is_heard_again(world: 
     silent.until(lambda status: condition(status, "Controlled") == "True Answers", what="heard again")
     world.edit(silent, end="Graceful")
     assert silent.finishes()["outcome"] == "Drained"
+
+
+def test_heartbeats_reach_the_operator_that_works(world: World) -> None:
+    operator = operator_pod()
+    before = heartbeats(operator, "Heard")
+    world.session("heard", bot=QUIET).eventually(phase="Running")
+    wait_until(lambda: heartbeats(operator, "Heard") > before, PATIENCE, "heard")
+
+
+def heartbeats(operator: str, result: str) -> float:
+    """Return how many heartbeats an operator has received with this result."""
+    name = f'botsession_heartbeats_total{{result="{result}"}} '
+    (count,) = (line.removeprefix(name) for line in operator_metrics(operator).splitlines() if line.startswith(name))
+    return float(count)
 
 
 def test_end_that_is_asked_of_a_silent_supervisor_reaches_it_when_it_answers(world: World) -> None:
