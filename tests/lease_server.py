@@ -1,5 +1,6 @@
 """As much of an API server as leader election asks for: one Lease, with its resourceVersion; all else is only noted."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -34,6 +35,9 @@ class LeaseServer:
     changes: list[str] = field(default_factory=list)
     #: Every request about the Lease is answered with this.
     refusal: int | None = None
+    #: Changes of the Lease are made and never answered.
+    keeps_silent: bool = False
+    has_kept_silent: asyncio.Event = field(default_factory=asyncio.Event)
     url: str = ""
 
     @property
@@ -60,6 +64,9 @@ class LeaseServer:
         if request.path == PATH.rpartition("/")[0] and request.method == "GET":
             return web.json_response(self._list())
         status, answer = self._answer(request.method, body)
+        if self.keeps_silent and request.method != "GET":
+            self.has_kept_silent.set()
+            await asyncio.Event().wait()
         return web.Response(status=status, text=json.dumps(answer), content_type="application/json")
 
     def _list(self) -> Json:

@@ -282,6 +282,22 @@ async def test_a_renewal_that_was_broken_off_keeps_nobody_from_the_release(
     assert server.spec["holderIdentity"] == ""
 
 
+async def test_an_operator_that_is_stopped_while_it_takes_the_lease_releases_it(
+    server: LeaseServer, elector: LeaderElector
+) -> None:
+    server.keeps_silent = True
+    running = asyncio.create_task(elector.run())
+    await server.has_kept_silent.wait()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert server.spec["holderIdentity"] == "us"
+    server.keeps_silent = False
+
+    await elector.release()
+
+    assert server.spec["holderIdentity"] == ""
+
+
 async def test_another_ones_lease_is_not_released(server: LeaseServer, elector: LeaderElector, time: Time) -> None:
     await run(elector, time, until=3.0)
     server.keep(holderIdentity="them")

@@ -82,6 +82,8 @@ class LeaderElector:
         self._rivals_were_gone = rivals is None
         self._has_retreated = False
         self._elected = asyncio.Event()
+        #: Whether a write of the Lease was sent, and its answer has not come.
+        self._is_unanswered = False
         #: The previous holder of the Lease; None where it was free.
         self.predecessor: str | None = None
         self._seen_holder: str | None = None
@@ -113,15 +115,18 @@ class LeaderElector:
         log.critical("lease lost", lease=str(self._target), holder=self._holder)
 
     async def release(self) -> None:
-        """Release the Lease, so that another operator takes it at once. This operator writes nothing afterwards."""
+        """Release the Lease, so that another operator takes it at once. This operator writes nothing afterwards.
+
+        A write that was cancelled may have reached the server: then the Lease is this operator's, though it never led.
+        """
         left = self._seconds_held()
         # From here on this operator may not write, even if the request fails.
         self._election = replace(self._election, is_ousted=True)
-        if left <= 0:
+        if left <= 0 and not self._is_unanswered:
             return
         try:
-            async with asyncio.timeout(min(left, RELEASE_SECONDS)):
-                if not await self._free():  # a cancelled renewal may have reached the server
+            async with asyncio.timeout(min(left or RELEASE_SECONDS, RELEASE_SECONDS)):
+                if self._is_unanswered or not await self._free():
                     await self._read()
                     await self._free()
         except (TimeoutError, TransientError, RequestRefused) as exc:
@@ -187,7 +192,9 @@ class LeaderElector:
         move = self._election.decide(began)
         if move is Move.WAIT:
             return True
+        self._is_unanswered = True
         answer = await self._write(move)
+        self._is_unanswered = False
         if answer.status == HTTPStatus.CONFLICT or api_responses.is_missing(answer, self._target):
             return False
         written = api_responses.object_of(answer, self._target)
