@@ -24,10 +24,12 @@ SUSPICIOUS: Final = re.compile(r"key|token|secret|password|credential", re.IGNOR
 HARMLESS: Final = {
     "BotTransport.secrets": "references to Secrets, as in a container's env",
     "Deps.control_keys": "ControlKeys shows nothing of itself",
+    "Heartbeat.session": "a digest of a digest, which each heartbeat shows",
     "Launch.secret_env": "names of variables",
     "Launch.token_sha256": "a digest, which anyone who may read pods can read",
     "Pod.token_sha256": "a digest, which anyone who may read pods can read",
     "PolledSupervisor.key": "the name of a session",
+    "ReceivedHeartbeats.session": "a digest of a digest, which each heartbeat shows",
     "RunFiles.log": "a function that takes bytes",
     "ServerDeps.scrape_cache": "the text of the metrics",
     "Session.key": "the name of a session",

@@ -11,7 +11,7 @@ each heartbeat, so that a reader can ignore one that is sent a second time.
 
 import hashlib
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 #: The operator's UDP port. It differs from its TCP port: some tools take two ports of one number for the same port.
@@ -29,8 +29,8 @@ class Heartbeat:
     session: bytes
     sequence: int
     revision: int
-    signed: bytes
-    mac: bytes
+    signed: bytes = field(repr=False)
+    mac: bytes = field(repr=False)
 
     def is_authentic(self, key: bytes) -> bool:
         """Return whether the sender has this key, in constant time."""
