@@ -5,11 +5,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from botsession_contract.control import SessionPatch
 from botsession_contract.credentials import token_digest
 from botsession_contract.heartbeat import Heartbeat, from_datagram, heartbeat_id, heartbeat_key
 from botsession_contract.launch import HeartbeatTarget
+from botsession_contract.session_limits import SessionLimits
 from botsession_operator.heartbeat_listener import heartbeats
 from tests.supervision import PATIENCE, TOKEN, supervised
+
+LONGER = SessionPatch(limits=SessionLimits(first_sound_timeout_seconds=100.0))
 
 
 class Operator:
@@ -40,15 +44,17 @@ async def test_supervisor_sends_heartbeats_that_tell_of_news(tmp_path: Path) -> 
         async with supervised(tmp_path, "quiet.py", heartbeat=target) as session:
             first = await operator.next()
             await session.running()
-            snapshot = await session.snapshot()
-            assert snapshot.heartbeats
+            before = (await session.snapshot()).heartbeats
+            changed = (await session.patch(LONGER)).heartbeats
+            assert before
+            assert changed
             news = await operator.next()
-            while news.revision < snapshot.heartbeats.revision:
+            while news.revision < changed.revision:
                 news = await operator.next()
             again = await operator.next()
 
     assert (first.session, first.sequence) == (heartbeat_id(token_digest(TOKEN)), 1)
-    assert first.revision < news.revision == again.revision == snapshot.heartbeats.revision
+    assert first.revision <= before.revision < changed.revision == news.revision <= again.revision
     assert first.sequence < news.sequence < again.sequence
 
 

@@ -30,6 +30,8 @@ NOT_USED: Final = {
     # OwnerReferencesPermissionEnforcement, which kind does not switch on, asks for it where pods name their session.
     "update botsessions/finalizers.botsession.dev": "only some clusters ask for it",
 }
+#: Rights that some runs use: sessions are listed in chunks where a streamed list was refused or broke off.
+SELDOM_USED: Final = {"list botsessions.botsession.dev"}
 #: What the operator was refused where `expose.enabled` and `eviction.enabled` were off (test_modes.py).
 REFUSED: Final = {"create poddisruptionbudgets.policy", "create services"}
 #: What only an operator may use that is installed with `expose.route`, as the present one is not (test_settings.py).
@@ -88,7 +90,9 @@ def is_whole(items: list[pytest.Item]) -> bool:
 
 def test_the_operator_asked_for_nothing_that_it_may_not_do(kubeconfig: Path) -> None:
     everything = asked(OPERATOR) | asked(UNINSTALLER)
-    assert sorted({str(right) for right, forbidden in everything if forbidden} - REFUSED) == []
+    forbidden = {right for right, is_forbidden in everything if is_forbidden}
+    # An operator of a former number of shards may not release its Lease any more (docs/operations/sizing.md).
+    assert sorted({str(right) for right in forbidden if "-shard-" not in right.name} - REFUSED) == []
 
 
 def test_everything_that_was_used_is_granted(kubeconfig: Path) -> None:
@@ -100,7 +104,7 @@ def test_everything_that_was_used_is_granted(kubeconfig: Path) -> None:
 def test_everything_that_is_granted_was_used(kubeconfig: Path, request: pytest.FixtureRequest) -> None:
     assert used(OPERATOR)
     if is_whole(request.session.items):
-        assert unused(granted(installed(), OPERATOR), used(OPERATOR)) == sorted(NOT_USED)
+        assert {*unused(granted(installed(), OPERATOR), used(OPERATOR))} - SELDOM_USED == {*NOT_USED}
 
 
 def test_what_uninstalls_uses_what_it_has_beyond_the_operator(kubeconfig: Path, request: pytest.FixtureRequest) -> None:
