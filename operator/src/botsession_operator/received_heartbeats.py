@@ -16,7 +16,7 @@ from botsession_contract.heartbeat import Heartbeat
 from botsession_contract.lifecycle import BotState
 
 #: Supervisors with other intervals are polled: a pod must not promise a heartbeat for tomorrow.
-MIN_INTERVAL_SECONDS: Final = 10.0
+MIN_INTERVAL_SECONDS: Final = 30.0
 MAX_INTERVAL_SECONDS: Final = 60.0
 #: A heartbeat is missing after so many intervals. One that is lost costs a request, so this need not be patient.
 PATIENCE: Final = 1.5

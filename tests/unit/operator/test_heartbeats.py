@@ -5,7 +5,12 @@ import pytest
 from botsession_contract.heartbeat import heartbeat_id, to_datagram
 from botsession_contract.lifecycle import BotState
 from botsession_operator.core.observe.observed import Freshness, NoSnapshot
-from botsession_operator.received_heartbeats import MAX_INTERVAL_SECONDS, PATIENCE, HeartbeatResult
+from botsession_operator.received_heartbeats import (
+    MAX_INTERVAL_SECONDS,
+    MIN_INTERVAL_SECONDS,
+    PATIENCE,
+    HeartbeatResult,
+)
 from botsession_operator.supervisor_poller import SWEEP_SECONDS
 from tests.builders import KEY, snapshot
 from tests.heartbeats import INTERVAL, OTHER_KEY, Beating
@@ -164,7 +169,7 @@ async def test_a_session_that_does_not_run_is_polled(polling: Polling, state: Bo
     assert not await is_heard(polling)
 
 
-@pytest.mark.parametrize("interval", [0.0, -30.0, 1.0, MAX_INTERVAL_SECONDS + 1, 1e9])
+@pytest.mark.parametrize("interval", [0.0, -30.0, MIN_INTERVAL_SECONDS - 1, MAX_INTERVAL_SECONDS + 1, 1e9])
 async def test_no_pod_chooses_how_long_it_may_be_silent(polling: Polling, interval: float) -> None:
     await meet(polling, supervisor := Beating(interval=interval))
 
