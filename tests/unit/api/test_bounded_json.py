@@ -91,6 +91,11 @@ def test_a_large_list_of_small_objects_is_read_whole() -> None:
     assert all(each["spec"] for each in listed["items"])
 
 
+NESTED: Final[Any] = json.loads("[" * 30 + "]" * 30)
+#: Bytes of a body.
+LARGEST_AT_ADMISSION: Final = 120 * 1024
+
+
 @pytest.mark.parametrize(
     ("body", "is_read"),
     [
@@ -98,6 +103,8 @@ def test_a_large_list_of_small_objects_is_read_whole() -> None:
         pytest.param(json.dumps("x" * LARGEST_PART_BYTES), False, id="a text that is too large"),
         pytest.param(json.dumps([0] * (MAX_VALUES - 100)), True, id="many values"),
         pytest.param(json.dumps([0] * (MAX_VALUES + 100)), False, id="too many values"),
+        pytest.param(json.dumps([NESTED] * (MAX_VALUES // 30)), False, id="too many lists in lists"),
+        pytest.param(json.dumps([[]] * (LARGEST_AT_ADMISSION // 3)), True, id="as many lists as admission allows"),
     ],
 )
 def test_a_part_is_read_up_to_a_size(body: str, is_read: bool) -> None:

@@ -15,14 +15,16 @@ from botsession_operator.api.spec import Json
 #: The most levels of objects and lists. A pod in a list has 16, and a session with the deepest body 40.
 LEVELS: Final = 64
 #: The largest spec or status, in bytes and in values. A value takes some 100 bytes of memory, and sixteen passes may
-#: hold such a part at once. A spec can be larger here than at admission, because the API server writes `<` as \u003c.
+#: hold such a part at once. A list or an object counts twice, or the first of another list once. A spec can be larger
+#: here than at admission, because the API server writes `<` as \u003c.
 LARGEST_PART_BYTES: Final = 1024 * 1024
-MAX_VALUES: Final = 64 * 1024
+MAX_VALUES: Final = 96 * 1024
 
 _STRING: Final = rb'"(?:[^"\\]++|\\.)*+"'
 _TOKENS: Final = re.compile(_STRING + rb"|[\[\]{}]", re.DOTALL)
 _NO_MARKS: Final = bytes(set(range(256)) - set(b'[]{}"'))
 _ONE_KIND: Final = bytes.maketrans(b"{}", b"[]")
+_BEFORE_VALUES: Final = (b",", b"[", b"{")
 _OPENERS: Final = frozenset(b"[{")
 _QUOTE: Final = ord('"')
 #: The parts that are cut out if they are too large, and their greatest depth: in an item of a list, they are at three.
@@ -97,8 +99,9 @@ def _brackets(raw: bytes) -> bytes:
 
 
 def _is_large(raw: bytes, start: int, end: int) -> bool:
-    # A comma stands between two values. Commas in strings count too, which only makes the check stricter.
-    return end - start > LARGEST_PART_BYTES or raw.count(b",", start, end) > MAX_VALUES
+    # A comma stands between two values, and lists in lists need none. Those in strings count too, which only makes the
+    # check stricter.
+    return end - start > LARGEST_PART_BYTES or sum(raw.count(each, start, end) for each in _BEFORE_VALUES) > MAX_VALUES
 
 
 def _read_cut(raw: bytes, replacement: Any) -> Any:
