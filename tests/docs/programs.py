@@ -33,6 +33,7 @@ RESOURCES: Final = (
     "events",
     "job",
     "lease",
+    "leases",
     "namespace",
     "node",
     "nodes",
