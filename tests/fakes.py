@@ -14,7 +14,7 @@ from botsession_contract.credentials import token_matches
 from botsession_contract.json_codec import decode, format_time
 from botsession_contract.launch import LAUNCH_ENV, Launch
 from botsession_contract.lifecycle import BotState, Mode, Outcome, Reason, Step
-from botsession_contract.names import BOT_CONTAINER
+from botsession_contract.names import BOT_CONTAINER, SESSION_FINALIZER
 from botsession_contract.report import Ending, ExitReport, StepTaken, to_bytes
 from botsession_operator.api.spec import Json
 from botsession_operator.api.status import Status
@@ -117,6 +117,8 @@ class World:
         self.webhook: FakeWebhook | None = None
         #: The operator that runs all passes; None: each pass is a new operator's.
         self.operator: Deps | None = None
+        #: The chart's policy has the API server add the operator's finalizer to each new session.
+        self.is_held_from_creation = False
         #: The present operator's; a new operator begins a new one.
         self.metrics = Metrics(CollectorRegistry())
         self.cluster = FakeCluster(self.clock.now)
@@ -198,7 +200,9 @@ class World:
 
     def store(self, **spec: Any) -> None:
         """Have a session stored that may be of another version of the CRD."""
-        metadata = {"namespace": KEY.namespace, "name": KEY.name}
+        metadata: Json = {"namespace": KEY.namespace, "name": KEY.name}
+        if self.is_held_from_creation:
+            metadata["finalizers"] = [SESSION_FINALIZER]
         # The CRD's default, with which the API server answers until somebody writes.
         unwritten = {"phase": "Pending", "observedGeneration": 0}
         self.sessions.create({"metadata": metadata, "spec": raw_spec(**spec), "status": unwritten})

@@ -140,9 +140,15 @@ class WatchedWorld(World):
     def watch_store(self) -> WatchStore:
         return self.watched.store
 
-    def deps(self, metrics: Metrics | None = None) -> Deps:
-        """Return what an operator has that takes over: its watch has brought what the last one's has."""
+    def deps(self, metrics: Metrics | None = None, *, behind: int = 0) -> Deps:
+        """Return what an operator has that takes over: its watch has brought what the last one's has.
+
+        `behind` is how many of these events its watch has still to bring.
+        """
         store = WatchStore(lambda: self.clock.now().timestamp())
+        seen = max(0, len(self.watched.delivered) - behind)
+        self.watched.events = self.watched.delivered[seen:] + self.watched.events
+        del self.watched.delivered[seen:]
         show_events(store, self.watched.delivered)
         store.begin_to_lead()
         self.watched.stores.append(store)

@@ -30,6 +30,10 @@ T = TypeVar("T", bound=Session | Pod)
 #: same time, so each adds a part of the spread, which depends on its UID.
 TRUST_SECONDS: Final = 300.0
 TRUST_SPREAD_SECONDS: Final = 300.0
+#: For how long after an operator has begun to lead no session is new to it: its watch may still bring what happened
+#: while another one led. A watch that hangs ends after 75 s (`handlers.py`), and the next one connects within 10 s,
+#: after a pause of 5 s. This is twice as long, for an attempt that fails.
+MAX_WATCH_LAG_SECONDS: Final = 180.0
 #: How many deleted objects are remembered, so that a late event does not add them again.
 MAX_DELETED: Final = 16384
 #: The type of a watch event for a new object. Listed objects have no type.
@@ -132,7 +136,7 @@ class _Objects(Generic[P, T]):
         if entry := self._entries.get(full_name):
             entry.seen_at = -math.inf
 
-    def begin_to_lead(self) -> None:
+    def forget_new(self) -> None:
         """Mark no object as new."""
         for entry in self._entries.values():
             entry.is_new = False
@@ -162,6 +166,9 @@ class WatchStore:
         self._pods_by_session: dict[Key, set[tuple[str, str]]] = {}
         #: Keys of sessions whose deletion a watch has reported, oldest first.
         self._gone: OrderedDict[Key, None] = OrderedDict()
+        self._monotonic = monotonic
+        #: Before this, in monotonic time, no session is new.
+        self._new_from = -math.inf
 
     def __contains__(self, key: Key) -> bool:
         """Return whether a session of this key exists, as far as the watch has shown."""
@@ -184,7 +191,7 @@ class WatchStore:
             if len(self._gone) > MAX_DELETED:
                 self._gone.popitem(last=False)
             return True
-        return self._sessions.show(key, raw, is_new=event_type == ADDED)
+        return self._sessions.show(key, raw, is_new=event_type == ADDED and self._monotonic() >= self._new_from)
 
     def pod_event(self, event_type: str | None, raw: Json) -> bool:
         """Record an event of a pod; return whether its session needs a pass."""
@@ -239,8 +246,12 @@ class WatchStore:
             self._pods.distrust(full_name)
 
     def begin_to_lead(self) -> None:
-        """Mark no session as new: another operator may have started it before this one became the leader."""
-        self._sessions.begin_to_lead()
+        """Mark no session as new: another operator may have started it before this one became the leader.
+
+        The same holds for sessions that a lagging watch brings in the next minutes.
+        """
+        self._sessions.forget_new()
+        self._new_from = self._monotonic() + MAX_WATCH_LAG_SECONDS
 
     # Called by an operator that begins to lead.
 

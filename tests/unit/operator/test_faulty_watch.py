@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from botsession_contract.json_codec import parse_time
 from botsession_contract.lifecycle import BotState, Reason
@@ -43,6 +43,10 @@ class Watched(RuleBasedStateMachine):
         self.world = WatchedWorld(is_slow=True)
         self.world.watched.is_faulty = True
         self.operator: Deps = self.world.deps()
+
+    @initialize(is_held=st.booleans())
+    def the_session_is_created(self, is_held: bool) -> None:
+        self.world.is_held_from_creation = is_held
         self.world.apply(maxSessionDuration="10m")
 
     # What the watch does.
@@ -120,6 +124,11 @@ class Watched(RuleBasedStateMachine):
     @rule()
     def another_operator_takes_over(self) -> None:
         self.operator = self.world.deps()
+
+    @rule(behind=st.integers(1, 20), count=st.integers(1, 3))
+    def another_operator_takes_over_whose_watch_lags(self, behind: int, count: int) -> None:
+        self.operator = self.world.deps(behind=behind)
+        self.the_watch_brings_some(count)
 
     @invariant()
     def the_operator_looks(self) -> None:

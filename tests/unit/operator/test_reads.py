@@ -11,7 +11,7 @@ from botsession_operator.core.decide.plan import ControllerTimeouts
 from botsession_operator.core.names import ENDED_SECONDS
 from botsession_operator.core.session_key import Key
 from botsession_operator.errors import StatusRefused
-from botsession_operator.watch_store import TRUST_SECONDS, TRUST_SPREAD_SECONDS
+from botsession_operator.watch_store import MAX_WATCH_LAG_SECONDS, TRUST_SECONDS, TRUST_SPREAD_SECONDS
 from tests.builders import KEY
 from tests.unit.operator.lives import finish, talk
 from tests.watched import POD, WatchedWorld
@@ -27,6 +27,7 @@ MAX_WRITES: Final = 7
 def world() -> WatchedWorld:
     world = WatchedWorld()
     world.operator = world.deps()
+    world.clock.pass_(MAX_WATCH_LAG_SECONDS)  # it has led for a while
     return world
 
 

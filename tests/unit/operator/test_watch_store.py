@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from botsession_contract.names import SESSION_LABEL, SESSION_UID_LABEL
 from botsession_operator.api.spec import Json
 from botsession_operator.core.session_key import Key
-from botsession_operator.watch_store import TRUST_SECONDS, TRUST_SPREAD_SECONDS, WatchStore
+from botsession_operator.handlers import MAX_RETRY_SECONDS, make_settings
+from botsession_operator.watch_store import MAX_WATCH_LAG_SECONDS, TRUST_SECONDS, TRUST_SPREAD_SECONDS, WatchStore
 from tests.builders import raw_spec
 
 KEY = Key("bots", "call-1")
@@ -255,6 +256,31 @@ def test_a_session_is_new_only_for_the_operator_that_saw_it_being_created(store:
     store.begin_to_lead()
 
     assert not store.is_new(KEY)
+
+
+@pytest.mark.parametrize(
+    ("led_for", "is_new"), [(0, False), (MAX_WATCH_LAG_SECONDS - 1, False), (MAX_WATCH_LAG_SECONDS, True)]
+)
+def test_no_session_is_new_until_a_lagging_watch_has_caught_up_with_the_election(
+    store: WatchStore, seconds: Seconds, led_for: float, is_new: bool
+) -> None:
+    """The last leader may have started and ended a session whose creation comes late."""
+    store.begin_to_lead()
+    seconds.now += led_for
+
+    store.session_event("ADDED", session(1))
+    assert store.is_new(KEY) is is_new
+
+    seconds.now += MAX_WATCH_LAG_SECONDS
+    assert store.is_new(KEY) is is_new
+
+
+def test_a_watch_that_hangs_is_followed_by_another_before_sessions_are_new() -> None:
+    watching = make_settings().watching
+    assert watching.client_timeout
+    assert watching.connect_timeout
+
+    assert watching.client_timeout + watching.connect_timeout + MAX_RETRY_SECONDS <= MAX_WATCH_LAG_SECONDS
 
 
 @pytest.mark.parametrize("event_type", [None, "MODIFIED"])

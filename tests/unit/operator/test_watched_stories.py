@@ -2,7 +2,10 @@
 
 import pytest
 
+from botsession_contract.lifecycle import Phase
 from botsession_operator.reconcile.deps import Deps
+from botsession_operator.watch_store import MAX_WATCH_LAG_SECONDS
+from tests.unit.operator.lives import finish
 from tests.unit.operator.test_crash import STORIES, Fate, Mortals, Story, check, deaths, live
 from tests.watched import WatchedWorld
 
@@ -23,6 +26,29 @@ async def test_a_takeover_at_any_write(story: Story, after: bool) -> None:
     """The one that takes over has seen what its watch has brought, and not what the last one was answered."""
     for write in await deaths(story, WatchedWorld(is_slow=True)):
         check(await live(story, Fate(write, after=after), WatchedWorld(is_slow=True)), story)
+
+
+@pytest.mark.parametrize("brings", range(1, 4))
+async def test_a_takeover_by_an_operator_whose_watch_lags_behind_its_election(brings: int) -> None:
+    """It sees the session being created after it has begun to lead. The last operator has started and ended it."""
+    world = WatchedWorld()
+    world.is_held_from_creation = True
+    world.operator = world.deps()
+    world.clock.pass_(MAX_WATCH_LAG_SECONDS)
+    await finish(world)
+    assert not world.cluster.pods.names()
+
+    world.watched.is_faulty = True
+    world.operator = world.deps(behind=len(world.watched.delivered))
+    world.watched.events, late = world.watched.events[:brings], world.watched.events[brings:]
+    world.watched.deliver()
+    await world.run_passes()
+    world.watched.events = late + world.watched.events
+    world.watched.deliver()
+    await world.settle()
+
+    assert len(world.cluster.created) == 1, "a second pod was created"
+    assert [status.phase for status in world.cluster.finishes] == [Phase.SUCCEEDED]
 
 
 class OneOperator(Mortals):
