@@ -97,3 +97,17 @@ def test_the_report_of_a_pod_that_changes_again_is_read_once(monkeypatch: pytest
     assert first.termination
     assert first.termination.report
     assert len(calls) == 1
+
+
+def test_a_message_too_large_for_a_report_is_not_kept() -> None:
+    """Everyone who may patch a pod's status can write one. The kubelet cuts a message at 4 KiB."""
+    parse._report.cache_clear()
+    kept, too_large = (
+        {"name": "bot", "state": {"terminated": {"message": "x" * size}}}
+        for size in (parse.MAX_KEPT_MESSAGE, parse.MAX_KEPT_MESSAGE + 1)
+    )
+
+    pods = [parse.parse_pod({"status": {"containerStatuses": [ended]}}) for ended in (kept, too_large)]
+
+    assert all(pod.termination and pod.termination.message for pod in pods)
+    assert parse._report.cache_info().currsize == 1

@@ -35,6 +35,9 @@ from botsession_operator.core.observe.untyped import mapping, mappings, moment, 
 MAX_PORT: Final = 65535
 #: How many reports are kept as they were read: a pod that is over changes a few times before it is gone.
 MAX_REPORTS: Final = 256
+#: The longest message, in characters, whose report is kept. The kubelet cuts messages at 4 KiB; everyone who may patch
+#: a pod's status can write one of a MiB.
+MAX_KEPT_MESSAGE: Final = 16 * 1024
 #: The message for a session whose spec or status `api/bounded_json.py` did not read.
 TOO_LARGE_TO_READ: Final = (
     f"the session is nested deeper than {LEVELS} levels, or larger than {LARGEST_PART_BYTES // 1024} KiB or "
@@ -210,7 +213,8 @@ def _started_at(container: Json) -> datetime | None:
 
 def _termination(terminated: Json) -> Termination:
     message = text(terminated.get("message"))
-    exit_report, unreadable = _report(message)
+    read = _report if len(message) <= MAX_KEPT_MESSAGE else _read_report
+    exit_report, unreadable = read(message)
     return Termination(
         reason=text(terminated.get("reason")),
         exit_code=number(terminated.get("exitCode")),
@@ -220,13 +224,15 @@ def _termination(terminated: Json) -> Termination:
     )
 
 
-@functools.lru_cache(MAX_REPORTS)
-def _report(message: str) -> tuple[report.ExitReport | None, str]:
+def _read_report(message: str) -> tuple[report.ExitReport | None, str]:
     """Return the report, or why a message that looks like one cannot be read. A killed supervisor leaves neither."""
     try:
         return report.from_bytes(message), ""
     except PayloadError as exc:
         return None, clean_text(str(exc)) if message.lstrip().startswith("{") else ""
+
+
+_report = functools.lru_cache(MAX_REPORTS)(_read_report)
 
 
 def _conditions(status: Json) -> _Conditions:
