@@ -1,7 +1,9 @@
 """What an operator that begins to lead takes from the store, without a request."""
 
 import copy
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -9,8 +11,11 @@ from botsession_contract.lifecycle import Phase
 from botsession_contract.names import SESSION_UID_LABEL
 from botsession_operator.api.spec import Json
 from botsession_operator.core.names import pod_name
+from botsession_operator.core.observe.parse import parse_pod
+from botsession_operator.core.session_key import Key
 from botsession_operator.fair_queue import Priority
 from botsession_operator.reconcile.first_look import first_look
+from botsession_operator.watch_store import TRUST_SECONDS, TRUST_SPREAD_SECONDS
 from tests.builders import KEY, samples
 from tests.watched import WatchedWorld
 
@@ -22,8 +27,8 @@ def world() -> WatchedWorld:
     return WatchedWorld()
 
 
-async def running(world: WatchedWorld) -> None:
-    world.apply()
+async def running(world: WatchedWorld, **spec: Any) -> None:
+    world.apply(**spec)
     await world.run_passes()
     world.schedule()
     world.run_container()
@@ -44,6 +49,23 @@ async def test_a_session_that_runs_waits_and_is_known_at_once(world: WatchedWorl
     running_now = {"namespace": KEY.namespace, "phase": Phase.RUNNING}
     assert (running_now, 1.0) in samples(deps.metrics.registry, "botsession_sessions")
     assert (world.control.asked, world.watched.reads) == ([], [])
+
+
+async def test_a_session_that_was_quiet_while_the_operator_stood_by_waits_too(world: WatchedWorld) -> None:
+    """A quiet pod causes no events, so that a standby that is older than some minutes has not seen it for long."""
+    await running(world, podTemplate={"spec": {"hostNetwork": True}})
+    deps = world.deps()
+    world.clock.pass_(TRUST_SECONDS + TRUST_SPREAD_SECONDS)
+    session = world.watch_store.session(KEY)
+    assert session
+    assert world.watch_store.is_outdated_pod(KEY.namespace, pod_name(KEY.name, session.uid))
+
+    when, priority = first_look(KEY, world.watch_store, deps, SPREAD)
+
+    assert (priority, when > world.clock.now()) == (Priority.LOW, True)
+    other = deps.host_ports.choose(replace(session, key=Key(KEY.namespace, "other")))
+    assert other
+    assert other.control != parse_pod(world.stored_pod).host_port, "the port of the quiet pod is in use"
 
 
 async def test_a_session_that_was_edited_is_urgent(world: WatchedWorld) -> None:

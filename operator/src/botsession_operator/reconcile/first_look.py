@@ -16,7 +16,7 @@ def first_look(key: Key, store: WatchStore, deps: Deps, spread: timedelta) -> tu
     session, now = store.session(key), deps.clock.now()
     if session is None:
         return now, Priority.NORMAL
-    pod = store.pod(key.namespace, pod_name(key.name, session.uid))
+    pod = store.last_seen_pod(key.namespace, pod_name(key.name, session.uid))
     if pod and pod.owner != session.identity:
         return now, Priority.NORMAL
     deps.metrics.set_phase(key, session.status.phase if session.status else Phase.PENDING)
