@@ -3,6 +3,7 @@
 import pytest
 
 from botsession_contract.lifecycle import Phase
+from botsession_operator.metrics import Metrics
 from botsession_operator.reconcile.deps import Deps
 from botsession_operator.watch_store import MAX_WATCH_LAG_SECONDS
 from tests.unit.operator.lives import finish
@@ -49,6 +50,27 @@ async def test_a_takeover_by_an_operator_whose_watch_lags_behind_its_election(br
 
     assert len(world.cluster.created) == 1, "a second pod was created"
     assert [status.phase for status in world.cluster.finishes] == [Phase.SUCCEEDED]
+
+
+class LateWorld(WatchedWorld):
+    """Each operator begins to lead before its watch brings anything, and first looks when it has brought one event."""
+
+    def __init__(self) -> None:
+        super().__init__(is_slow=True)
+        self.is_held_from_creation = True
+
+    def deps(self, metrics: Metrics | None = None, *, behind: int = 0) -> Deps:
+        deps = super().deps(metrics, behind=behind or len(self.watched.delivered))
+        first, late = self.watched.events[:1], self.watched.events[1:]
+        self.watched.events = first
+        self.watched.deliver()
+        self.watched.events = late
+        return deps
+
+
+@each_story
+async def test_a_life_with_operators_whose_watches_lag_behind_their_elections(story: Story) -> None:
+    check(await live(story, Fate(), LateWorld()), story)
 
 
 class OneOperator(Mortals):
