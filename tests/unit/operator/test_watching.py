@@ -108,7 +108,7 @@ class ApiServer:
 
 
 @asynccontextmanager
-async def watched(server: ApiServer) -> AsyncIterator[Seen]:
+async def watched(server: ApiServer, prefix: str = "") -> AsyncIterator[Seen]:
     """Have kopf watch the server's sessions."""
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", server.answer)
@@ -116,7 +116,7 @@ async def watched(server: ApiServer) -> AsyncIterator[Seen]:
     settings.networking.error_backoffs = (0.01,) * 3
     async with TestServer(app) as running:
         found = watching_session(
-            kopf.ConnectionInfo(server=str(running.make_url("")).rstrip("/")),
+            kopf.ConnectionInfo(server=str(running.make_url(f"/{prefix}")).rstrip("/")),
             Watches(seen, settings, frozenset({PLURAL})),
         )
         vault = credentials.Vault({credentials.VaultKey("test"): found})
@@ -252,6 +252,34 @@ async def test_a_line_that_breaks_off_is_sent_again() -> None:
 
     assert seen.events == [("ADDED", "a")]
     assert server.queries[-1]["resourceVersion"] == "5"
+
+
+@pytest.mark.parametrize("prefix", ["", "/k8s/clusters/c-1", "/api", "/apis/proxy"])
+@pytest.mark.parametrize(
+    ("path", "collection"),
+    [
+        ("/api/v1/pods", Collection("pods", None)),
+        ("/api/v1/namespaces/bots/pods", Collection("pods", "bots")),
+        (f"/apis/{GROUP}/{VERSION}/{PLURAL}", Collection(PLURAL, None)),
+        (f"/apis/{GROUP}/{VERSION}/namespaces/bots/{PLURAL}", Collection(PLURAL, "bots")),
+        (f"/apis/{GROUP}/{VERSION}", None),
+        ("/api/v1/nodes", None),
+        ("/api/v1/namespaces/bots/pods/a", None),
+    ],
+)
+def test_a_collection_is_known_by_the_end_of_its_path(prefix: str, path: str, collection: Collection | None) -> None:
+    """The API server's URL may have a path of its own, as behind Rancher."""
+    watches = Watches(Seen(), make_settings(), frozenset({"pods", PLURAL}))
+
+    assert watches.collection(prefix + path) == collection
+
+
+async def test_a_server_whose_url_has_a_path_is_watched() -> None:
+    server = ApiServer(event("ADDED", session("a", 1)) + end_of_list(5))
+    async with watched(server, "k8s/clusters/c-1") as seen:
+        await seen.until(lambda: bool(seen.lists))
+
+    assert seen.lists == [(COLLECTION, Listed("5", frozenset({"a"})))]
 
 
 async def test_what_is_not_watched_is_left_as_it_is() -> None:

@@ -35,7 +35,8 @@ LIST_END: Final = "k8s.io/initial-events-end"
 LIST_ANEW: Final = b'{"type": "ERROR", "object": {"kind": "Status", "code": 410}}\n'
 #: Handling a line takes some 0.2 ms. After so many, other tasks get their turn.
 LINES_AT_ONCE: Final = 20
-_PATH: Final = re.compile(r"^/apis?/(?:[^/]+/)?[^/]+(?:/namespaces/(?P<namespace>[^/]+))?/(?P<plural>[^/]+)$")
+#: A path ends so. The API server's own URL may have a path, as behind Rancher.
+_PATH: Final = re.compile(r"(?:/api/[^/]+|/apis/[^/]+/[^/]+)(?:/namespaces/(?P<namespace>[^/]+))?/(?P<plural>[^/]+)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ class Watches:
 
     def collection(self, path: str) -> Collection | None:
         """Return what a request is about; None where kopf asks for something else."""
-        found = _PATH.match(path)
+        found = _PATH.search(path)
         return Collection(found["plural"], found["namespace"]) if found and found["plural"] in self.plurals else None
 
     def begin_list(self, collection: Collection) -> None:
