@@ -158,8 +158,8 @@ async def test_a_watch_that_ends_continues_after_the_last_event() -> None:
     assert "sendInitialEvents" not in server.queries[1]
 
 
-@pytest.mark.parametrize("status", [400, 422])
-async def test_a_server_that_does_not_stream_lists_is_asked_for_chunks(status: int) -> None:
+@pytest.mark.parametrize("status", [400, 403, 404, 422, 429, 500, 503])
+async def test_a_server_that_refuses_to_stream_a_list_is_asked_for_chunks(status: int) -> None:
     server = ApiServer(refusal(status), page(["a"], more="2"), page(["b"]), event("ADDED", session("c", 6)))
     async with watched(server) as seen:
         await seen.until(lambda: len(seen.events) == 3)
@@ -209,11 +209,37 @@ async def test_a_list_that_takes_too_long_to_be_continued_begins_anew() -> None:
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 async def test_an_answer_that_asks_to_come_back_later_is_asked_for_again(status: int) -> None:
-    server = ApiServer(refusal(status), end_of_list(5), refusal(status), event("ADDED", session("a", 6)))
+    server = ApiServer(end_of_list(5), refusal(status), event("ADDED", session("a", 6)))
     async with watched(server) as seen:
         await seen.until(lambda: bool(seen.events))
 
     assert (seen.events, len(seen.lists)) == ([("ADDED", "a")], 1)
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+async def test_chunks_that_are_to_come_later_are_asked_for_again(status: int) -> None:
+    server = ApiServer(refusal(422), refusal(status), page(["a"], more="2"), refusal(status), page(["b"]), "")
+    async with watched(server) as seen:
+        await seen.until(lambda: bool(seen.lists))
+
+    assert seen.lists == [(COLLECTION, Listed("5", frozenset({"a", "b"})))]
+
+
+async def test_a_streamed_list_that_asks_for_a_login_is_still_streamed_after_it() -> None:
+    async def answer(request: web.Request) -> web.Response:
+        return refusal(401)
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", answer)
+    settings = make_settings()
+    async with TestServer(app) as running:
+        watches = Watches(Seen(), settings, frozenset({PLURAL}))
+        found = watching_session(kopf.ConnectionInfo(server=str(running.make_url(""))), watches)
+        url = running.make_url(f"/apis/{GROUP}/{VERSION}/{PLURAL}?watch=true&sendInitialEvents=true")
+        async with found.aiohttp_session as http, http.get(url) as response:
+            assert response.status == 401
+
+    assert settings.watching.initial_streaming
 
 
 async def test_a_server_that_restarts_is_watched_on_from_the_last_event() -> None:

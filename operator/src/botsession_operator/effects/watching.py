@@ -193,8 +193,10 @@ class WatchResponse(aiohttp.ClientResponse):
             return True
         if "sendInitialEvents" not in self.url.query:
             return "resourceVersion" not in self.url.query  # a streamed list was given up meanwhile
-        if self.status in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY):
-            self.watches.stop_streaming("the API server does not stream lists")
+        if self.status == HTTPStatus.UNAUTHORIZED:  # kopf logs in again
+            return False
+        if self.status >= HTTPStatus.BAD_REQUEST:  # kopf would ask for the same again, and end
+            self.watches.stop_streaming(f"the API server answered a streamed list with {self.status}")
             return True
         if self.watches.is_listing(collection):
             self.watches.stop_streaming("a streamed list ended early")
