@@ -149,6 +149,16 @@ async def test_a_list_is_streamed_and_the_watch_goes_on_with_it() -> None:
     assert (server.queries[0]["sendInitialEvents"], server.queries[0]["watch"]) == ("true", "true")
 
 
+async def test_an_object_that_is_deleted_while_the_list_is_streamed_is_not_listed() -> None:
+    objects = event("ADDED", session("a", 1)) + event("DELETED", session("b", 2))
+    server = ApiServer(objects + end_of_list(5))
+    async with watched(server) as seen:
+        await seen.until(lambda: bool(seen.lists))
+
+    assert seen.events == [(None, "a"), ("DELETED", "b")]
+    assert seen.lists == [(COLLECTION, Listed("5", frozenset({"a"})))]
+
+
 async def test_a_watch_that_ends_continues_after_the_last_event() -> None:
     server = ApiServer(end_of_list(5) + event("ADDED", session("a", 7)), event("DELETED", session("a", 8)))
     async with watched(server) as seen:

@@ -257,7 +257,8 @@ class WatchStream:
 
     def _see(self, event_type: str, raw: Json) -> list[bytes]:
         is_listing = self._watches.is_listing(self._collection)
-        self._watches.see(self._collection, None if is_listing else event_type, raw)
+        is_listed = is_listing and event_type != "DELETED"  # an object may go before its list has ended
+        self._watches.see(self._collection, None if is_listed else event_type, raw)
         version = text(mapping(raw.get("metadata")).get("resourceVersion"))
         return [_bookmark(version)] if version and not is_listing else []
 
