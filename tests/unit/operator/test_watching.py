@@ -56,7 +56,12 @@ class Seen:
 
     events: list[tuple[str | None, str]] = field(default_factory=list)
     lists: list[tuple[Collection, Listed]] = field(default_factory=list)
+    #: How often a list was put off.
+    pauses: int = 0
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def pause(self) -> None:
+        self.pauses += 1
 
     def see(self, plural: str, event_type: str | None, raw: Json) -> None:
         assert plural == PLURAL
@@ -117,7 +122,7 @@ async def watched(server: ApiServer, prefix: str = "") -> AsyncIterator[Seen]:
     async with TestServer(app) as running:
         found = watching_session(
             kopf.ConnectionInfo(server=str(running.make_url(f"/{prefix}")).rstrip("/")),
-            Watches(seen, settings, frozenset({PLURAL})),
+            Watches(seen, settings, frozenset({PLURAL}), seen.pause),
         )
         vault = credentials.Vault({credentials.VaultKey("test"): found})
         auth.vault_var.set(vault)
@@ -190,22 +195,47 @@ async def test_a_streamed_list_that_breaks_off_is_taken_again_in_chunks() -> Non
 
 
 @pytest.mark.parametrize(
-    "broken",
+    ("broken", "pauses"),
     [
-        pytest.param(refusal(410), id="410 as the answer"),
-        pytest.param(event("ERROR", {"kind": "Status", "code": 410}), id="410 as an event"),
-        pytest.param(event("ERROR", {"kind": "Status", "code": 500}), id="another error as an event"),
-        pytest.param("{no JSON\n", id="no JSON"),
-        pytest.param(event("NEWS", session("a", 7)), id="an unknown type of event"),
+        pytest.param(refusal(410), 0, id="410 as the answer"),
+        pytest.param(event("ERROR", {"kind": "Status", "code": 410}), 0, id="410 as an event"),
+        pytest.param(event("ERROR", {"kind": "Status", "code": 500}), 1, id="another error as an event"),
+        pytest.param("{no JSON\n", 1, id="no JSON"),
+        pytest.param(event("NEWS", session("a", 7)), 1, id="an unknown type of event"),
     ],
 )
-async def test_a_watch_that_cannot_go_on_lists_anew(broken: str | web.Response) -> None:
+async def test_a_watch_that_cannot_go_on_lists_anew(broken: str | web.Response, pauses: int) -> None:
+    """Without a pause, an error that stays would bring one whole list after the other."""
     server = ApiServer(end_of_list(5), broken, event("ADDED", session("a", 6)) + end_of_list(8))
     async with watched(server) as seen:
         await seen.until(lambda: len(seen.lists) == 2)
 
     assert seen.events[-1] == (None, "a")
     assert seen.lists[-1] == (COLLECTION, Listed("8", frozenset({"a"})))
+    assert seen.pauses == pauses
+
+
+async def test_empty_lines_are_skipped() -> None:
+    server = ApiServer("\n" + end_of_list(5) + "\n\r\n" + event("ADDED", session("a", 6)))
+    async with watched(server) as seen:
+        await seen.until(lambda: bool(seen.events))
+
+    assert (seen.events, len(seen.lists), seen.pauses) == ([("ADDED", "a")], 1, 0)
+
+
+async def test_the_pause_before_a_list_takes_seconds_and_differs(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    watches = Watches(Seen(), make_settings(), frozenset({PLURAL}))
+    for _ in range(20):
+        await watches.pause()
+
+    assert all(1 <= seconds <= 5 for seconds in slept)
+    assert len(set(slept)) > 1
 
 
 async def test_a_list_that_takes_too_long_to_be_continued_begins_anew() -> None:

@@ -11,9 +11,10 @@ as it is read. kopf gets the pages of a list without their items, and bookmarks 
 
 import asyncio
 import json
+import random
 import re
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, ClassVar, Final, Protocol, cast
@@ -33,6 +34,8 @@ KEEPALIVE: Final = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
 LIST_END: Final = "k8s.io/initial-events-end"
 #: kopf lists anew after this event.
 LIST_ANEW: Final = b'{"type": "ERROR", "object": {"kind": "Status", "code": 410}}\n'
+#: Before kopf lists anew because of what could come again at once, such as an error. Jittered: watches fail together.
+PAUSE_SECONDS: Final = (1.0, 5.0)
 #: Handling a line takes some 0.2 ms. After so many, other tasks get their turn.
 LINES_AT_ONCE: Final = 20
 #: A path ends so. The API server's own URL may have a path, as behind Rancher.
@@ -68,6 +71,10 @@ class Watcher(Protocol):
         ...
 
 
+async def _pause() -> None:
+    await asyncio.sleep(random.uniform(*PAUSE_SECONDS))  # noqa: S311
+
+
 @dataclass(slots=True)
 class Watches:
     """The lists and watches of all collections."""
@@ -76,6 +83,8 @@ class Watches:
     #: kopf's, which says whether lists are streamed.
     settings: kopf.OperatorSettings
     plurals: frozenset[str]
+    #: Waits before a list that a broken watch asks for.
+    pause: Callable[[], Awaitable[None]] = _pause
     #: The UIDs of each list that has begun and not ended.
     _listing: dict[Collection, set[str]] = field(default_factory=dict)
 
@@ -242,18 +251,26 @@ class WatchStream:
                 await asyncio.sleep(0)
 
     async def _handle(self, line: bytes) -> list[bytes]:
+        if not line.strip():  # kopf skips empty lines too
+            return []
         try:
             event = mapping(await read_json(line))
         except ValueError:
-            return [LIST_ANEW]
+            return await self._list_anew_later()
         raw, event_type = mapping(event.get("object")), text(event.get("type"))
         match event_type:
             case "ADDED" | "MODIFIED" | "DELETED":
                 return self._see(event_type, raw)
             case "BOOKMARK":
                 return self._see_bookmark(raw, line)
-            case _:
+            case "ERROR" if raw.get("code") == HTTPStatus.GONE:
                 return [LIST_ANEW]
+            case _:
+                return await self._list_anew_later()
+
+    async def _list_anew_later(self) -> list[bytes]:
+        await self._watches.pause()
+        return [LIST_ANEW]
 
     def _see(self, event_type: str, raw: Json) -> list[bytes]:
         is_listing = self._watches.is_listing(self._collection)
