@@ -67,12 +67,16 @@ class Store:
     sessions: dict[str, str] = field(default_factory=dict)
     #: Whether lists are streamed, as since Kubernetes 1.34. The answer to another server's client is 422.
     streams_lists: bool = True
+    #: Whether the CRD is installed.
+    has_crd: bool = True
     #: How many sessions each answer to a list had, and each streamed list.
     pieces: list[int] = field(default_factory=list)
     #: Names of the sessions that a pod was made for.
     pods: list[str] = field(default_factory=list)
     #: Each patch: what of which session, and the patch.
     patches: list[tuple[str, Any]] = field(default_factory=list)
+    #: How often the API groups were asked for while the CRD was missing.
+    asked_without_crd: int = 0
     url: str = ""
     _events: list[str] = field(default_factory=list)
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -111,8 +115,11 @@ class Store:
             if name == "pods":
                 self.pods.append(manifest["metadata"]["labels"]["botsession.dev/session"])
             return web.json_response(manifest, status=201)
-        if request.path in DISCOVERY:
+        if request.path in DISCOVERY and self.has_crd:
             return web.json_response(DISCOVERY[request.path])
+        if request.path == "/apis":
+            self.asked_without_crd += 1
+            return web.json_response({"groups": []})
         if name == "botsessions":
             return self._piece(request)
         if kind == "botsessions" and name in self.sessions:

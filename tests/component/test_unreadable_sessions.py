@@ -124,6 +124,15 @@ async def test_all_sessions_of_a_list_are_served(store: Store, begin: Begin, *, 
     assert streams_lists or max(store.pieces) <= 25
 
 
+async def test_an_operator_that_starts_before_its_crd_waits_for_it(store: Store, begin: Begin) -> None:
+    store.has_crd, store.sessions = False, {"a": session("a")}
+    begin()
+    await store.until(lambda: store.asked_without_crd > 1)
+    store.has_crd = True
+
+    await store.until(lambda: store.pods == ["a"])
+
+
 def statuses(store: Store, name: str) -> list[Json]:
     """Return each status that was written of a session."""
     return [patch[-1]["value"] for path, patch in store.patches if path == f"{name}/status"]

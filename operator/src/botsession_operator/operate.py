@@ -165,6 +165,7 @@ async def _deps(
     injection = settings.injection
     if injection is None:
         injection = await when_reached(cluster.injection, stop)
+    await when_reached(cluster.require_kind, stop)
     return Deps(
         cluster=cluster,
         supervisors=controller.poller,

@@ -70,6 +70,9 @@ POLICY_BINDINGS: Final = Resource(
     "admissionregistration.k8s.io", "v1", "MutatingAdmissionPolicyBinding", "mutatingadmissionpolicybindings"
 )
 SERVER_VERSION: Final = ApiPath("version")
+#: Where the API server lists its API groups, and the kinds in the operator's own one.
+API_GROUPS: Final = ApiPath("apis")
+KINDS_OF_GROUP: Final = ApiPath("apis", GROUP, VERSION)
 
 
 def session_target(key: Key) -> Target:

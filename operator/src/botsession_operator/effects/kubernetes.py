@@ -8,13 +8,15 @@ from kubernetes.aio import client
 from loguru import logger as log
 
 from botsession_contract.json_codec import format_time
-from botsession_contract.names import API_VERSION, GROUP, KIND, SESSION_LABEL
+from botsession_contract.names import API_VERSION, GROUP, KIND, PLURAL, SESSION_LABEL
 from botsession_operator.api.reasons import ConditionReason, ExternalReason, ObjectReason
 from botsession_operator.api.spec import Json
 from botsession_operator.core.api_paths import ApiPath
 from botsession_operator.core.api_resources import (
+    API_GROUPS,
     BUDGETS,
     EVENTS,
+    KINDS_OF_GROUP,
     PODS,
     SERVER_VERSION,
     Target,
@@ -26,12 +28,14 @@ from botsession_operator.core.manifests.pod import Injection
 from botsession_operator.core.names import ENDED_SECONDS
 from botsession_operator.core.observe import ownership
 from botsession_operator.core.observe.observed import Key, Pod, Session, SessionMetadata
+from botsession_operator.core.observe.untyped import mappings
 from botsession_operator.core.status.k8s_events import KubernetesEvent
 from botsession_operator.effects import api, api_responses
 from botsession_operator.effects.lease import writable_seconds
 from botsession_operator.effects.uncontested_lease import UNCONTESTED
 from botsession_operator.errors import (
     BudgetRefused,
+    ClusterUnavailable,
     Conflict,
     ExposureRefused,
     PodRefused,
@@ -192,6 +196,14 @@ class KubernetesCluster:
         answer = await api.request(self._client, "GET", SERVER_VERSION)
         version = (int(answer.body["major"]), int(answer.body["minor"].rstrip("+")))
         return Injection.IMAGE_VOLUME if version >= IMAGE_VOLUMES_SINCE else Injection.INIT_CONTAINER
+
+    async def require_kind(self) -> None:
+        """Raise ClusterUnavailable unless the API server says that it serves BotSessions. kopf asks only once."""
+        groups = await api.request(self._client, "GET", API_GROUPS)
+        names = {each.get("name") for each in mappings(groups.body.get("groups"))}
+        served = await api.request(self._client, "GET", KINDS_OF_GROUP) if GROUP in names else None
+        if served is None or PLURAL not in {each.get("name") for each in mappings(served.body.get("resources"))}:
+            raise ClusterUnavailable(f"the API server does not serve {PLURAL}.{GROUP}: is the CRD installed?")
 
     def _shown(self, found: Json | None) -> Json | None:
         if found is not None and self._observer:
