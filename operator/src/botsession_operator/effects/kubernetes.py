@@ -200,6 +200,8 @@ class KubernetesCluster:
     async def require_kind(self) -> None:
         """Raise ClusterUnavailable unless the API server says that it serves BotSessions. kopf asks only once."""
         groups = await api.request(self._client, "GET", API_GROUPS)
+        if not groups.is_ok:  # kopf meets the same refusal, and ends
+            return
         names = {each.get("name") for each in mappings(groups.body.get("groups"))}
         served = await api.request(self._client, "GET", KINDS_OF_GROUP) if GROUP in names else None
         if served is None or PLURAL not in {each.get("name") for each in mappings(served.body.get("resources"))}:
