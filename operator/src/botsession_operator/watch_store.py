@@ -10,7 +10,6 @@ decides which plans are made again from live reads.
 
 import math
 import time
-import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Container, Hashable, Iterator
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from botsession_operator.core.observe import parse
 from botsession_operator.core.observe.observed import Pod, Session
 from botsession_operator.core.observe.untyped import mapping, text
 from botsession_operator.core.session_key import Key, parse_key
+from botsession_operator.core.spread import fraction_of
 
 P = TypeVar("P", bound=Hashable)
 T = TypeVar("T", bound=Session | Pod)
@@ -83,8 +83,8 @@ class _Objects(Generic[P, T]):
         entry = self._entries.get(full_name)
         if entry is None or entry.parsed is None:
             return False
-        spread = TRUST_SPREAD_SECONDS * (zlib.crc32(entry.uid.encode()) % 1000) / 1000
-        return self._monotonic() - entry.seen_at < TRUST_SECONDS + spread
+        trust_seconds = TRUST_SECONDS + TRUST_SPREAD_SECONDS * fraction_of(entry.uid)
+        return self._monotonic() - entry.seen_at < trust_seconds
 
     def show(self, full_name: P, raw: Json, *, is_new: bool = False) -> bool:
         """Record an object; return whether a pass would see a difference."""

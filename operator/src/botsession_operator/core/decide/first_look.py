@@ -5,7 +5,6 @@ so that thousands of them do not delay a new session. Its supervisor is not aske
 pokes and deadlines count from the beginning.
 """
 
-import zlib
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -14,6 +13,7 @@ from botsession_operator.core.decide import eviction
 from botsession_operator.core.decide.plan import ControllerTimeouts, make_plan
 from botsession_operator.core.observe.observed import Observed, PodState, Session
 from botsession_operator.core.observe.timeline import timeline_of
+from botsession_operator.core.spread import fraction_of
 
 
 def is_answered(session: Session) -> bool:
@@ -31,7 +31,7 @@ def first_look_at(observed: Observed, now: datetime, timeouts: ControllerTimeout
     plan = make_plan(seen, now, timeouts)
     if plan.is_work or plan.intent:
         return now
-    spread_at = now + spread * (zlib.crc32(session.uid.encode()) % 1000) / 1000
+    spread_at = now + spread * fraction_of(session.uid)
     if session.is_finished:
         return min(plan.requeue_at or spread_at, spread_at)
     return min(timeline_of(seen, now).end_due_at, spread_at)

@@ -1,6 +1,5 @@
 """Decide what a pass does: a pure function from the observation and the time to a plan."""
 
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -18,6 +17,7 @@ from botsession_operator.core.decide.termination import EndIntent
 from botsession_operator.core.observe.observed import Freshness, NoSnapshot, Observed, Pod, PodState, Session
 from botsession_operator.core.observe.timeline import Timeline, timeline_of
 from botsession_operator.core.observe.webhook_delivery import EventType
+from botsession_operator.core.spread import fraction_of
 from botsession_operator.core.webhook import events_due
 
 #: Passes over sessions with heartbeats that were read at the same time, after a restart, spread over this part of the
@@ -248,4 +248,4 @@ def _routine_wait(observed: Observed, timeouts: ControllerTimeouts) -> timedelta
     if not observed.is_heard:
         return timeouts.slow_requeue
     longest = timeouts.unwatched_requeue if observed.has_budget or observed.is_exposed else timeouts.heard_requeue
-    return longest * (1 - SPREAD * (zlib.crc32(observed.session.uid.encode()) % 1000) / 1000)
+    return longest * (1 - SPREAD * fraction_of(observed.session.uid))
