@@ -12,7 +12,7 @@ from typing import Final
 
 from loguru import logger as log
 
-from botsession_contract.dual_stack import WILDCARDS
+from botsession_contract.dual_stack import bind_udp
 from botsession_contract.heartbeat import MAX_DATAGRAM_BYTES
 
 #: Ten thousand sessions send 333 a second. A datagram costs some 20 µs, so this is 4 % of a core at most.
@@ -28,7 +28,7 @@ BUFFER_BYTES: Final = 1024 * 1024
 @contextmanager
 def heartbeats(host: str, port: int, receive: Callable[[bytes], object]) -> Iterator[int]:
     """Receive datagrams; yield the port."""
-    with _bound(host, port) as receiver:
+    with bind_udp(host, port) as receiver:
         receiver.settimeout(0)
         receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
         listener = _Listener(receiver, receive)
@@ -81,25 +81,3 @@ class _Listener:
             self._receive(datagram)
         except Exception:  # noqa: BLE001  # a bug must not end the reading
             log.exception("heartbeat not processed")
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    """Return a UDP socket; for a wildcard one that takes both families, where the machine has both."""
-    if host in WILDCARDS and socket.has_dualstack_ipv6():
-        both = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-        try:
-            both.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-            both.bind(("::", port))
-        except OSError:  # IPv6 may be known and switched off
-            both.close()
-        else:
-            return both
-    only = socket.socket(
-        socket.AF_INET6 if ":" in host and host not in WILDCARDS else socket.AF_INET, socket.SOCK_DGRAM
-    )
-    try:
-        only.bind(("0.0.0.0" if host in WILDCARDS else host, port))  # noqa: S104
-    except OSError:
-        only.close()
-        raise
-    return only
