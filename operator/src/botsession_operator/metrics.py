@@ -82,9 +82,9 @@ class Metrics:
             registry=registry,
         )
         self._pokes = Counter("botsession_pokes", "Pokes, by result", ("result",), registry=registry)
-        self._heartbeats = Counter("botsession_heartbeats", "Heartbeats, by result", ("result",), registry=registry)
+        heartbeats = Counter("botsession_heartbeats", "Heartbeats, by result", ("result",), registry=registry)
         #: Looked up once, since heartbeats are many.
-        self._heartbeats_by_result = {result: self._heartbeats.labels(result) for result in HeartbeatResult}
+        self._heartbeats = {result: heartbeats.labels(result) for result in HeartbeatResult}
         for kind in ReconcileErrorKind:
             self._errors.labels(kind)
         for admission in Admission:
@@ -125,7 +125,7 @@ class Metrics:
 
     def count_heartbeat(self, result: HeartbeatResult) -> None:
         """Count a heartbeat."""
-        self._heartbeats_by_result[result].inc()
+        self._heartbeats[result].inc()
 
     def count_status_refusal(self) -> None:
         """Count a status that the API server refused for good."""

@@ -97,14 +97,14 @@ async def operate(connected: client.ApiClient, settings: Settings, stop: asyncio
         work = asyncio.create_task(controller.work(metrics.timed(lambda key: reconcile(key, deps))))
         events = EventHandler(
             store,
-            backlog.changed,
-            backlog.pod_changed,
-            backlog.bot_ended,
-            controller.refusals.note_pod_ended,
-            metrics.note_watch_event,
-            ready,
-            settings.namespaces or (None,),
-            settings.shard.owns,
+            changed=backlog.changed,
+            pod_changed=backlog.pod_changed,
+            bot_ended=backlog.bot_ended,
+            pod_ended=controller.refusals.note_pod_ended,
+            watched=metrics.note_watch_event,
+            listed=ready,
+            namespaces=settings.namespaces or (None,),
+            owns=settings.shard.owns,
         )
         watch = asyncio.create_task(_watch(connected.configuration.host, settings, events, stop))
         await until_stopped(work, watch, stop, controller.drain)

@@ -25,6 +25,7 @@ from botsession_operator.core.spread import fraction_of
 
 P = TypeVar("P", bound=Hashable)
 T = TypeVar("T", bound=Session | Pod)
+V = TypeVar("V")
 
 #: For how many seconds an object is trusted after it was last seen. After a restart all objects would expire at the
 #: same time, so each adds a part of the spread, which depends on its UID.
@@ -102,28 +103,28 @@ class _Objects(Generic[P, T]):
 
     def remove(self, full_name: P, uid: str, version: str = "") -> bool:
         """Remove an object that is gone, since this version if that is known; return whether it was in the store."""
-        self._deleted[uid] = version
-        if len(self._deleted) > MAX_DELETED:
-            self._deleted.popitem(last=False)
+        _remember(self._deleted, uid, version)
         entry = self._entries.get(full_name)
         if entry is None or entry.uid != uid:
             return False
         del self._entries[full_name]
         return True
 
-    def remove_unlisted(self, is_listed: Callable[[P], bool], uids: Container[str], version: str) -> list[P]:
-        """Remove what a list of this version should have and has not; return the names.
+    def remove_unlisted(
+        self, is_listed: Callable[[P], bool], uids: Container[str], version: str
+    ) -> list[tuple[P, T | None]]:
+        """Remove what a list of this version should have and has not; return it.
 
         An object that is newer than the list stays. No UID is remembered as deleted, since no deletion was seen.
         """
         if not version.isdecimal():
             return []
         gone = [
-            full_name
+            (full_name, entry.parsed)
             for full_name, entry in self._entries.items()
             if is_listed(full_name) and entry.uid not in uids and not _is_older(version, entry.version)
         ]
-        for full_name in gone:
+        for full_name, _ in gone:
             del self._entries[full_name]
         return gone
 
@@ -187,9 +188,7 @@ class WatchStore:
             return False
         if event_type == DELETED:
             self._sessions.remove(key, _uid(raw), _version(raw))
-            self._gone[key] = None
-            if len(self._gone) > MAX_DELETED:
-                self._gone.popitem(last=False)
+            _remember(self._gone, key, None)
             return True
         return self._sessions.show(key, raw, is_new=event_type == ADDED and self._monotonic() >= self._new_from)
 
@@ -202,15 +201,15 @@ class WatchStore:
 
     def sessions_listed(self, namespace: str | None, uids: Container[str], version: str) -> list[Key]:
         """Remove the sessions that a list of a namespace, or of all, does not have; return their keys."""
-        return self._sessions.remove_unlisted(lambda key: namespace in (None, key.namespace), uids, version)
+        gone = self._sessions.remove_unlisted(lambda key: namespace in (None, key.namespace), uids, version)
+        return [key for key, _ in gone]
 
     def pods_listed(self, namespace: str | None, uids: Container[str], version: str) -> list[Key]:
         """Remove the pods that a list of a namespace, or of all, does not have; return the keys of their sessions."""
-        before = {full_name: self._pods.get(full_name) for full_name in self._pods}
         gone = self._pods.remove_unlisted(lambda place: namespace in (None, place[0]), uids, version)
-        for full_name in gone:
-            self._index(full_name, before[full_name], None)
-        return [pod.owner.key for full_name in gone if (pod := before[full_name]) and pod.owner]
+        for full_name, pod in gone:
+            self._index(full_name, pod, None)
+        return [pod.owner.key for _, pod in gone if pod and pod.owner]
 
     # Called by writes and live reads.
 
@@ -332,6 +331,13 @@ class WatchStore:
 def _full_name(raw: Json) -> tuple[str, str]:
     metadata = mapping(raw.get("metadata"))
     return text(metadata.get("namespace")), text(metadata.get("name"))
+
+
+def _remember(remembered: OrderedDict[P, V], deleted: P, value: V) -> None:
+    """Remember one more deletion, and forget the oldest where there are too many."""
+    remembered[deleted] = value
+    if len(remembered) > MAX_DELETED:
+        remembered.popitem(last=False)
 
 
 def _uid(raw: Json) -> str:
