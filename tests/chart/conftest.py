@@ -28,6 +28,12 @@ class Rendered(list[Json]):
         (found,) = self.of(kind)
         return found
 
+    @property
+    def pod(self) -> Json:
+        """The spec of the operator's pod."""
+        spec: Json = self.one("Deployment")["spec"]["template"]["spec"]
+        return spec
+
 
 Render = Callable[..., Rendered]
 Helm = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -15,7 +15,6 @@ from botsession_operator.api.admission import admit
 from botsession_operator.core.decide.host_network import CONTROL_PORTS
 from botsession_operator.core.names import LEADER_LABEL
 from botsession_operator.core.observe.webhook_delivery import EventType
-from botsession_operator.server import METRICS_PATH
 from botsession_operator.settings import read_settings
 from tests import kubelet, yaml_files
 from tests.chart.conftest import CHART, ROOT, Helm, Render, Rendered
@@ -24,14 +23,8 @@ from tests.manifests import Json
 VERBS = {"get", "list", "watch", "create", "patch", "update", "delete"}
 
 
-def pod(objects: list[Json]) -> Json:
-    (deployment,) = (item for item in objects if item["kind"] == "Deployment")
-    spec: Json = deployment["spec"]["template"]["spec"]
-    return spec
-
-
-def environment(objects: list[Json]) -> dict[str, str]:
-    return kubelet.environment(pod(objects)["containers"][0], {})
+def environment(objects: Rendered) -> dict[str, str]:
+    return kubelet.environment(objects.pod["containers"][0], {})
 
 
 def of_operator(objects: Rendered, kind: str) -> list[Json]:
@@ -124,12 +117,12 @@ def test_rights_are_bound_to_the_operators_account(render: Render, namespaces: l
     objects = render(watchNamespaces=namespaces)
     (binding,) = of_operator(objects, "RoleBinding") or of_operator(objects, "ClusterRoleBinding")
     (subject,) = binding["subjects"]
-    assert (subject["name"], subject["namespace"]) == (pod(objects)["serviceAccountName"], "botsession-system")
+    assert (subject["name"], subject["namespace"]) == (objects.pod["serviceAccountName"], "botsession-system")
     assert of_operator(objects, "ServiceAccount")
 
 
 def test_the_pod_meets_the_restricted_security_standard(render: Render) -> None:
-    spec = pod(render())
+    spec = render().pod
     assert spec["securityContext"]["runAsNonRoot"] is True
     assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     for container in spec["containers"]:
@@ -155,7 +148,7 @@ def test_of_several_operators_one_goes_only_when_another_one_is_ready(render: Re
 
 def test_operators_spread_over_nodes_and_a_drain_leaves_one(render: Render) -> None:
     objects = render(replicas=3)
-    (constraint,) = pod(objects)["topologySpreadConstraints"]
+    (constraint,) = objects.pod["topologySpreadConstraints"]
     selector = objects.one("Deployment")["spec"]["selector"]
     assert (constraint["labelSelector"], constraint["whenUnsatisfiable"]) == (selector, "ScheduleAnyway")
     assert objects.one("PodDisruptionBudget")["spec"] == {"minAvailable": 1, "selector": selector}
@@ -164,14 +157,14 @@ def test_operators_spread_over_nodes_and_a_drain_leaves_one(render: Render) -> N
 def test_one_operator_has_no_budget_which_would_stop_a_drain(render: Render) -> None:
     objects = render(replicas=1)
     assert not objects.of("PodDisruptionBudget")
-    assert "topologySpreadConstraints" not in pod(objects)
+    assert "topologySpreadConstraints" not in objects.pod
 
 
 def test_all_operators_and_what_uninstalls_stand_for_one_lease(render: Render, tmp_path: Path) -> None:
     (tmp_path / "key").write_bytes(b"x" * 48)
     objects = render()
     (job,) = objects.one("Job")["spec"]["template"]["spec"]["containers"]
-    for container in (pod(objects)["containers"][0], job):
+    for container in (objects.pod["containers"][0], job):
         values = kubelet.environment(container, {})
         settings = read_settings({**values, "BOTSESSION_CONTROL_KEY_FILE": str(tmp_path / "key")})
         assert (settings.lease, settings.pod_name) == (("botsession-system", "botsession-operator"), kubelet.OWN_NAME)
@@ -203,7 +196,7 @@ def test_the_operator_understands_each_injection(render: Render, tmp_path: Path,
 
 def test_supervisors_are_told_where_the_service_is(render: Render) -> None:
     objects = render()
-    service, ports = objects.one("Service"), pod(objects)["containers"][0]["ports"]
+    service, ports = objects.one("Service"), objects.pod["containers"][0]["ports"]
     pokes, heartbeats = service["spec"]["ports"]
     host = f"{service['metadata']['name']}.{service['metadata']['namespace']}.svc"
     assert environment(objects)["BOTSESSION_POKE_BASE_URL"] == f"http://{host}:{pokes['port']}"
@@ -232,7 +225,7 @@ def test_labels_of_the_user_cannot_hide_the_pod_from_its_service(render: Render)
 
 
 def test_probes_ask_what_the_operator_serves(render: Render) -> None:
-    container = pod(render())["containers"][0]
+    container = render().pod["containers"][0]
     assert container["livenessProbe"]["httpGet"]["path"] == LIVEZ_PATH
     assert container["readinessProbe"]["httpGet"]["path"] == READYZ_PATH
 
@@ -243,7 +236,7 @@ def test_the_control_key_is_random(render: Render) -> None:
 
 def test_a_key_of_the_users_own_replaces_the_made_one(render: Render) -> None:
     objects = render(controlKey__existingSecret="mine", controlKey__existingSecretKey="key")
-    (volume,) = (volume for volume in pod(objects)["volumes"] if "secret" in volume)
+    (volume,) = (volume for volume in objects.pod["volumes"] if "secret" in volume)
     assert not objects.of("Secret")
     assert volume["secret"]["secretName"] == "mine"
     assert volume["secret"]["items"] == [{"key": "key", "path": "control-key"}]
@@ -251,7 +244,7 @@ def test_a_key_of_the_users_own_replaces_the_made_one(render: Render) -> None:
 
 def test_the_key_is_mounted_where_the_operator_looks(render: Render) -> None:
     objects = render()
-    (mount,) = (mount for mount in pod(objects)["containers"][0]["volumeMounts"] if mount["name"] == "control-key")
+    (mount,) = (mount for mount in objects.pod["containers"][0]["volumeMounts"] if mount["name"] == "control-key")
     assert environment(objects)["BOTSESSION_CONTROL_KEY_FILE"] == f"{mount['mountPath']}/control-key"
 
 
@@ -261,7 +254,7 @@ LISTENED: Final = {"webhook__url": "https://example.com/hook", "webhook__existin
 def test_nobody_is_told_of_sessions_by_default(render: Render) -> None:
     objects = render()
     assert [name for name in environment(objects) if "WEBHOOK" in name] == []
-    assert "webhook-secret" not in {volume["name"] for volume in pod(objects)["volumes"]}
+    assert "webhook-secret" not in {volume["name"] for volume in objects.pod["volumes"]}
 
 
 def test_the_operator_understands_its_webhook(render: Render, tmp_path: Path) -> None:
@@ -279,8 +272,8 @@ def test_the_operator_understands_its_webhook(render: Render, tmp_path: Path) ->
 
 def test_the_webhooks_secret_is_mounted_where_the_operator_looks(render: Render) -> None:
     objects = render(**LISTENED, webhook__existingSecretKey="key")
-    (volume,) = (volume for volume in pod(objects)["volumes"] if volume["name"] == "webhook-secret")
-    (mount,) = (mount for mount in pod(objects)["containers"][0]["volumeMounts"] if mount["name"] == "webhook-secret")
+    (volume,) = (volume for volume in objects.pod["volumes"] if volume["name"] == "webhook-secret")
+    (mount,) = (mount for mount in objects.pod["containers"][0]["volumeMounts"] if mount["name"] == "webhook-secret")
     assert volume["secret"]["secretName"] == "mine"
     assert volume["secret"]["items"] == [{"key": "key", "path": "secret"}]
     assert environment(objects)["BOTSESSION_WEBHOOK_SECRET_FILE"] == f"{mount['mountPath']}/secret"
@@ -296,7 +289,7 @@ def test_uninstalling_ends_all_sessions_before_anything_is_removed(render: Rende
 
 def test_uninstalling_does_not_wait_for_a_signing_secret_that_is_gone(render: Render) -> None:
     objects = render(**LISTENED)
-    pods = pod(objects), objects.one("Job")["spec"]["template"]["spec"]
+    pods = objects.pod, objects.one("Job")["spec"]["template"]["spec"]
     volumes = [volume for spec in pods for volume in spec["volumes"] if volume["name"] == "webhook-secret"]
     assert [volume["secret"].get("optional", False) for volume in volumes] == [False, True]
 
@@ -340,56 +333,6 @@ def test_what_uninstalls_understands_its_environment(render: Render, tmp_path: P
     assert settings.deployments == (("botsession-system", objects.one("Deployment")["metadata"]["name"]),)
     assert settings.uninstall_timeout == timedelta(minutes=10)
     assert objects.one("Job")["spec"]["activeDeadlineSeconds"] == 660
-
-
-SCRAPED: Final = {"prometheus.io/scrape": "true"}
-
-
-def test_no_service_is_annotated_by_default(render: Render) -> None:
-    assert "annotations" not in render().one("Service")["metadata"]
-
-
-def test_the_service_with_annotations_selects_all_of_several_operators(render: Render) -> None:
-    objects = render(metrics__annotations=SCRAPED)
-    (service,) = (item for item in objects.of("Service") if "annotations" in item["metadata"])
-    assert service["metadata"]["annotations"] == SCRAPED
-    assert service["spec"]["selector"] == objects.one("Deployment")["spec"]["selector"]["matchLabels"]
-
-
-def test_the_one_service_of_an_operator_that_stands_alone_is_annotated(render: Render) -> None:
-    service = render(metrics__annotations=SCRAPED, replicas=1).one("Service")
-    assert service["metadata"]["annotations"] == SCRAPED
-
-
-MONITORED: Final = {
-    "metrics__podMonitor__enabled": True,
-    "networkPolicy__metricsFrom": [
-        {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
-    ],
-}
-
-
-def test_a_pod_monitor_is_made_only_where_that_is_asked_for(render: Render) -> None:
-    assert not render().of("PodMonitor")
-    assert render(**MONITORED).one("PodMonitor")
-
-
-def test_the_pod_monitor_scrapes_what_the_operator_serves(render: Render) -> None:
-    objects = render(**MONITORED, metrics__podMonitor__interval="10s")
-    monitor = objects.one("PodMonitor")["spec"]
-    (endpoint,), (port, _) = monitor["podMetricsEndpoints"], pod(objects)["containers"][0]["ports"]
-    assert monitor["selector"]["matchLabels"] == objects.one("Deployment")["spec"]["selector"]["matchLabels"]
-    assert (endpoint["port"], endpoint["path"], endpoint["interval"]) == (port["name"], METRICS_PATH, "10s")
-
-
-def test_the_namespace_of_a_session_is_not_taken_for_the_operators(render: Render) -> None:
-    (endpoint,) = render(**MONITORED).one("PodMonitor")["spec"]["podMetricsEndpoints"]
-    assert endpoint["honorLabels"] is True
-
-
-def test_a_pod_monitor_can_be_labelled_for_its_prometheus(render: Render) -> None:
-    objects = render(**MONITORED, metrics__podMonitor__labels={"release": "prometheus"})
-    assert objects.one("PodMonitor")["metadata"]["labels"]["release"] == "prometheus"
 
 
 def test_the_notes_hold_a_session_that_admission_takes() -> None:

@@ -29,7 +29,7 @@ def read(objects: Rendered, folder: Path) -> Exposure:
     """Return what the operator reads out of its environment."""
     key = folder / "control-key"
     key.write_bytes(base64.b64decode(objects.one("Secret")["data"]["control-key"]))
-    container = objects.one("Deployment")["spec"]["template"]["spec"]["containers"][0]
+    container = objects.pod["containers"][0]
     environment = kubelet.environment(container, {})
     return read_settings({**environment, "BOTSESSION_CONTROL_KEY_FILE": str(key)}).exposure
 
