@@ -25,6 +25,7 @@ from botsession_contract.report import ExitReport, to_bytes
 from botsession_contract.session_limits import SessionLimits
 from botsession_contract.shutdown import Overrides, Shutdown
 from tests.apiserver import merged, missing
+from tests.bench.one_request import answer_one
 from tests.builders import raw_spec
 from tests.stored import DISCOVERY
 
@@ -266,29 +267,22 @@ async def serve(pipe: Any, sessions: int, together: int, talk_seconds: float) ->
 
 async def _supervisor(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Answer as the supervisor of a conversation that has begun."""
-    try:
-        await reader.readuntil(b"\r\n\r\n")
-        now = datetime.now(UTC)
-        known = (SessionLimits(join_timeout_seconds=60.0), Shutdown(), Overrides())
-        snapshot = SessionSnapshot(
-            BotState.RUNNING,
-            now,
-            started_at=now,
-            deadline=now + TALK,
-            limits=known[0],
-            shutdown=known[1],
-            overrides=known[2],
-            client_connected_at=now,
-            tells_of_clients=True,
-        )
-        body = json.dumps(encode(snapshot)).encode()
-        head = ("HTTP/1.1 200 OK", "Content-Type: application/json", f"Content-Length: {len(body)}")
-        writer.write("\r\n".join((*head, "Connection: close", "", "")).encode() + body)
-        await writer.drain()
-    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, OSError):
-        pass
-    finally:
-        writer.close()
+    await answer_one(reader, writer, lambda _head, _body: encode(_snapshot()))
+
+
+def _snapshot() -> SessionSnapshot:
+    now = datetime.now(UTC)
+    return SessionSnapshot(
+        BotState.RUNNING,
+        now,
+        started_at=now,
+        deadline=now + TALK,
+        limits=SessionLimits(join_timeout_seconds=60.0),
+        shutdown=Shutdown(),
+        overrides=Overrides(),
+        client_connected_at=now,
+        tells_of_clients=True,
+    )
 
 
 def _waits(reached: dict[tuple[str, str], float]) -> dict[str, list[float]]:

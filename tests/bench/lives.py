@@ -6,6 +6,7 @@ complete.
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Any, Final
 
 from tests.bench import audit, crowd, operator_process
@@ -26,12 +27,7 @@ def bare_pods(count: int) -> Json:
             metadata: Any = {"name": name, "labels": {"bench": "pods"}}
             cluster.core.create_namespaced_pod(cluster.namespace, {"metadata": metadata, "spec": template})  # type: ignore[arg-type]
 
-        began = time.time()
-        crowd.at_once(create, names)
-        crowd.until(
-            cluster, lambda: sum(map(_runs, cluster.pods("bench", "pods"))) == count, crowd.patience(names), "all run"
-        )
-        took = time.time() - began
+        took = _seconds(cluster, names, create, lambda: sum(map(_runs, cluster.pods("bench", "pods"))) == count, "run")
     cluster.wait_until_gone()
     return {"count": count, "seconds": took}
 
@@ -44,10 +40,7 @@ def jobs(count: int) -> Json:
         def create(name: str) -> None:
             cluster.create_job(name, ["none"], SHORT_LIFE, nodeName=NODE, automountServiceAccountToken=False)
 
-        began = time.time()
-        crowd.at_once(create, names)
-        crowd.until(cluster, lambda: all(map(cluster.is_job_complete, names)), crowd.patience(names), "all complete")
-        took = time.time() - began
+        took = _seconds(cluster, names, create, lambda: all(map(cluster.is_job_complete, names)), "complete")
     cluster.wait_until_gone()
     return {"count": count, "seconds": took}
 
@@ -77,6 +70,16 @@ def per_life(requests: list[audit.Request], count: int) -> dict[str, float]:
     reads = sum(not each.is_write for each in sent)
     total = {"writes": writes, "reads": reads, "events": len(sent) - writes - reads}
     return {kind: number / count for kind, number in (total | dict(sorted(kinds.items()))).items()}
+
+
+def _seconds(
+    cluster: Bench, names: list[str], create: Callable[[str], None], are_so: Callable[[], bool], what: str
+) -> float:
+    """Create all at once; return the seconds until they all are so."""
+    began = time.time()
+    crowd.at_once(create, names)
+    crowd.until(cluster, are_so, crowd.patience(names), f"all {what}")
+    return time.time() - began
 
 
 def _are_over(cluster: Bench, names: list[str]) -> bool:

@@ -25,6 +25,7 @@ from botsession_contract.json_codec import decode, encode
 from botsession_contract.launch import HeartbeatTarget
 from botsession_contract.lifecycle import BotState, Step
 from botsession_contract.report import Ending, StepTaken
+from tests.bench.one_request import answer_one, header
 
 TALK: Final = timedelta(minutes=30)
 BEAT_SECONDS: Final = HeartbeatTarget("").interval_seconds
@@ -106,31 +107,20 @@ class StandIns:
             file.write(json.dumps(line) + "\n")
 
 
-def header(head: str, name: str) -> str:
-    """Return the value of a header; empty where it is missing."""
-    lines = (line.partition(":") for line in head.split("\r\n"))
-    return next((value.strip() for key, _, value in lines if key.lower() == name), "")
-
-
 def token_in(head: str) -> str:
     """Return the token of a request."""
     return header(head, "authorization").removeprefix("Bearer ")
 
 
 async def serve(all_of_them: StandIns, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answer one request."""
-    try:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        body = await reader.readexactly(int(header(head, "content-length") or 0))
-        said = json.dumps(all_of_them.answer(head, body)).encode()
+    """Answer one request, and send heartbeats to who has sent it."""
+
+    def answer(head: str, body: bytes) -> dict[str, Any]:
+        snapshot = all_of_them.answer(head, body)
         all_of_them.beat_to(writer.get_extra_info("peername")[0], token_in(head))
-        lines = ("HTTP/1.1 200 OK", "Content-Type: application/json", f"Content-Length: {len(said)}")
-        writer.write("\r\n".join((*lines, "Connection: close", "", "")).encode() + said)
-        await writer.drain()
-    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, OSError):
-        pass
-    finally:
-        writer.close()
+        return snapshot
+
+    await answer_one(reader, writer, answer)
 
 
 async def main() -> None:
