@@ -187,7 +187,7 @@ def _connect_by_socket() -> IpcConnection | None:
 
 
 def register_dumps(connection: IpcConnection) -> None:
-    """Let the supervisor request stack dumps through an inherited pipe; other processes get one over the connection."""
+    """Take requests for stack dumps through the inherited pipe; other processes get a pipe over the connection."""
     fd = os.environ.pop(STACK_FD_ENV, None) if connection.is_inherited else None
     if fd is not None:
         os.set_inheritable(int(fd), False)  # noqa: FBT003  # as above

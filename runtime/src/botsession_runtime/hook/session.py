@@ -23,7 +23,7 @@ def _get_agent() -> Agent | None:
 
 
 def _reset_agent() -> None:
-    """Let a forked child start without an agent: the workers and the connection belong to its parent."""
+    """Forget the agent in a forked child: the workers and the connection belong to its parent."""
     global _agent, _is_unreachable  # as above
     _agent, _is_unreachable = None, False
 
